@@ -1,0 +1,1 @@
+"""The dashboard's core: all that works without a screen; docs/architecture.md has the map."""

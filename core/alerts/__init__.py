@@ -1,0 +1,1 @@
+"""From figures to incidents, and from incidents to people."""

@@ -1,0 +1,1 @@
+"""Which version serves: decisions, their history, and undoing them."""

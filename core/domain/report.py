@@ -1,0 +1,71 @@
+"""A training report: what was measured on which rows, as the command line and the pages show it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with the limits of its 95 % interval, all in the figure's own unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Errors in points of the scale; accuracy is the share within the tolerance; skill is
+    1 - MAE / MAE of the best naive guess."""
+
+    mae: Estimate
+    rmse: Estimate
+    r2: Estimate | None  # None where the holdout's target does not vary
+    accuracy: Estimate
+    skill: Estimate | None  # None where the best naive guess makes no error
+
+
+@dataclass(frozen=True, slots=True)
+class NaiveMetrics:
+    """How a guess that looks at no feature does on the same holdout rows."""
+
+    guess: float
+    mae: float
+    rmse: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether a version may be deployed without an override; reasons are kept either way."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """Everything a training says of itself; stored with the version and never edited."""
+
+    recipe: str
+    seed: int
+    n_train: int
+    n_holdout: int
+    split: str  # "time", "group" or "random"
+    split_reason: str
+    features_available: tuple[str, ...]
+    features_selected: tuple[str, ...]
+    importance: Mapping[str, float]  # share of the total, 0..1
+    search: Mapping[str, object]  # n_combinations, n_folds, best
+    metrics: Metrics
+    champion_mae: Estimate | None  # the champion on the same holdout rows, where there was one
+    naive: Mapping[str, NaiveMetrics]  # mean, median, recent_mean
+    cv: Mapping[str, Mapping[str, float]]  # mae -> mean, std; empty where no folds were run
+    gate: Gate
+    tolerance: float
+    scale_low: float
+    scale_high: float
+    synthetic: bool
+    overrides: tuple[str, ...]  # blocking data issues that a person overrode, with the reason
+    summary: str  # the verdict in one sentence
+    seconds: float

@@ -1,0 +1,68 @@
+"""A sample: one labelled row, with where it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+FeatureValue = float | str | None
+Features = Mapping[str, FeatureValue]
+
+
+class Provenance(StrEnum):
+    """Whether a row was observed in the world."""
+
+    REAL = "real"  # imported or collected labelled work
+    FEEDBACK = "feedback"  # a prediction of ours whose label arrived
+    SYNTHETIC = "synthetic"  # generated: never evaluated beside real rows
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A row as it is stored. `target` is on the scale of the settings, `at` is aware UTC."""
+
+    source: str  # "file:ratings.csv", "supabase:explanations", "api", "demo"
+    provenance: Provenance
+    features: Features
+    target: float
+    at: datetime | None = None
+    text: str | None = None
+    group: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that was not taken, by its 1-based number in what was received, and why."""
+
+    row: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One import: its rows become visible to training only when `finished_at` is set."""
+
+    id: int
+    source: str
+    started_at: datetime
+    started_by: str
+    finished_at: datetime | None
+    n_received: int
+    n_new: int
+    n_duplicate: int
+    n_rejected: int
+    rejected: tuple[Rejection, ...]  # the first 1,000
+    mapping: Mapping[str, object]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCounts:
+    """What the store holds of one source and provenance."""
+
+    source: str
+    provenance: Provenance
+    n_rows: int
+    first_at: datetime | None
+    last_at: datetime | None

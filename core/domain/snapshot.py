@@ -1,0 +1,22 @@
+"""A snapshot: an immutable, content-hashed copy of the rows a training saw."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`path` is relative to the home folder; `content_hash` is over the rows, not the file."""
+
+    id: int
+    content_hash: str
+    path: str
+    n_rows: int
+    n_synthetic: int
+    columns: tuple[str, ...]  # the feature names, sorted
+    query: Mapping[str, object]  # what was selected
+    first_at: datetime | None
+    last_at: datetime | None
+    created_at: datetime
+    created_by: str

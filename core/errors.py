@@ -1,0 +1,25 @@
+"""Errors an operator can act on. Anything that is not an `OpsError` is a bug and may crash."""
+
+
+class OpsError(Exception):
+    """What happened, to what, and what to do about it, as one sentence."""
+
+
+class InvalidInput(OpsError):
+    """A file, a body, an argument or a setting is not what it has to be."""
+
+
+class NotFound(OpsError):
+    """The thing that was named does not exist."""
+
+
+class Conflict(OpsError):
+    """Somebody else changed the same thing first; nothing was written."""
+
+
+class Refused(OpsError):
+    """A rule of the product forbids it; the message says which rule and how to go on."""
+
+
+class Unavailable(OpsError):
+    """Something outside (disk, database, port, service) does not answer."""

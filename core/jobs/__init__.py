@@ -1,0 +1,1 @@
+"""Long work as rows: tasks, the child process that runs one, and the schedule."""

@@ -1,0 +1,1 @@
+"""What happened to the predictions: figures, health and the evidence for both."""

@@ -1,0 +1,1 @@
+"""Answering prediction requests, durably, with the version that is deployed."""

@@ -1,0 +1,324 @@
+"""The settings: one table of name, default, help and meaning that everything else reads."""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import InvalidInput
+
+PREFIX = "PLUMBLINE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The lowest and the highest score that exist."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `parse` raises `ValueError` with what would be right."""
+
+    name: str
+    default: str
+    help: str
+    parse: Callable[[str], object]
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable, `PLUMBLINE_` and the name in capitals."""
+        return PREFIX + self.name.upper()
+
+
+def _text(value: str) -> str:
+    return value.strip()
+
+
+def _path(value: str) -> Path:
+    if not value.strip():
+        raise ValueError("a folder's path")
+    return Path(value).expanduser().resolve()
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _number(low: float, high: float, meaning: str) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError(meaning) from None
+        if not low <= number <= high:
+            raise ValueError(meaning)
+        return number
+
+    return parse
+
+
+def _integer(low: int, high: int, meaning: str) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError(meaning) from None
+        if not low <= number <= high:
+            raise ValueError(meaning)
+        return number
+
+    return parse
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.strip() not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return value.strip()
+
+    return parse
+
+
+def _scale(value: str) -> Scale:
+    low, separator, high = value.partition(":")
+    try:
+        scale = Scale(float(low), float(high))
+    except ValueError:
+        raise ValueError("two numbers LOW:HIGH, such as 0:100") from None
+    if not separator or not scale.low < scale.high or scale.high - scale.low == float("inf"):
+        raise ValueError("two finite numbers LOW:HIGH with LOW below HIGH, such as 0:100")
+    return scale
+
+
+_share = _number(0.0, 1.0, "a share between 0 and 1")
+_positive = _number(1e-9, 1e12, "a number above 0")
+_milliseconds = _number(0.001, 1e9, "milliseconds, a number above 0")
+_port = _integer(1, 65535, "a port, 1 to 65535")
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("home", "var", "Folder of the database, the MLflow store and the artifacts.", _path),
+    Setting(
+        "database_url",
+        "",
+        "Database; empty for SQLite in the home folder, or postgresql://user:password@host/name.",
+        _text,
+        secret=True,
+    ),
+    Setting("mlflow_uri", "", "MLflow tracking; empty for SQLite in home, or a server.", _text),
+    Setting("scale", "0:100", "Lowest and highest score, LOW:HIGH.", _scale),
+    Setting("tolerance", "5", "Points within which a score counts as accurate.", _positive),
+    Setting("host", "127.0.0.1", "Address to listen on; others need login and API keys.", _text),
+    Setting("dashboard_port", "8501", "The dashboard's port.", _port),
+    Setting("api_port", "8000", "The prediction API's port.", _port),
+    Setting("api_workers", "1", "Processes that answer predictions.", _integer(1, 64, "1 to 64")),
+    Setting(
+        "durability",
+        "process",
+        "What an acknowledged prediction survives: `process`, any crash of ours; `power`, a power "
+        "cut as well, at a fraction of the speed.",
+        _choice("process", "power"),
+    ),
+    Setting("supabase_url", "", "Address of the Supabase project to collect from.", _text),
+    Setting("supabase_key", "", "Key of the Supabase project.", _text, secret=True),
+    Setting("notify", "", "Where alerts go: Apprise URLs, comma-separated.", _list, secret=True),
+    Setting(
+        "allowed_emails",
+        "",
+        "Who may log in, comma-separated; with [auth] in .streamlit/secrets.toml, login is on.",
+        _list,
+    ),
+    Setting("user", "", "Name written beside every local action; empty for the OS user.", _text),
+    Setting("accuracy_warning", "0.80", "Accuracy below this warns (share).", _share),
+    Setting("accuracy_critical", "0.75", "Accuracy below this is critical (share).", _share),
+    Setting("latency_warning_ms", "100", "p95 latency above this warns.", _milliseconds),
+    Setting("latency_critical_ms", "200", "p95 latency above this is critical.", _milliseconds),
+    Setting("error_rate_warning", "0.01", "Share of failed requests that warns.", _share),
+    Setting("error_rate_critical", "0.05", "Share of failed requests that is critical.", _share),
+    Setting("fallback_warning", "0.05", "Share answered by the heuristic that warns.", _share),
+    Setting("fallback_critical", "0.50", "The share of these that is critical.", _share),
+    Setting("drift_threshold", "0.1", "Smallest drift that counts (standard deviations).", _share),
+    Setting(
+        "stale_after_minutes",
+        "60",
+        "Minutes without a prediction after which the status is stale.",
+        _positive,
+    ),
+    Setting(
+        "min_labels",
+        "30",
+        "Labels below which no accuracy is shown.",
+        _integer(2, 1_000_000, "a whole number from 2"),
+    ),
+    Setting("retrain_every_days", "7", "Days after which to train again.", _positive),
+    Setting(
+        "retrain_new_rows",
+        "100",
+        "New labelled rows after which to train again.",
+        _integer(1, 1_000_000_000, "a whole number from 1"),
+    ),
+    Setting(
+        "retrain",
+        "propose",
+        "Retraining: `off`, `propose` (the page says when it is due) or `auto`.",
+        _choice("off", "propose", "auto"),
+    ),
+    Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _text),
+    Setting(
+        "upload_limit_mb",
+        "200",
+        "Largest file to import, in megabytes.",
+        _integer(1, 100_000, "megabytes, a whole number from 1"),
+    ),
+    Setting(
+        "body_limit_kb",
+        "4096",
+        "Largest request body at the API, in kilobytes.",
+        _integer(1, 1_000_000, "kilobytes, a whole number from 1"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The parsed values; a field for each row of `SETTINGS`."""
+
+    home: Path
+    database_url: str = field(repr=False)
+    mlflow_uri: str
+    scale: Scale
+    tolerance: float
+    host: str
+    dashboard_port: int
+    api_port: int
+    api_workers: int
+    durability: str
+    supabase_url: str
+    supabase_key: str = field(repr=False)
+    notify: tuple[str, ...] = field(repr=False)
+    allowed_emails: tuple[str, ...]
+    user: str
+    accuracy_warning: float
+    accuracy_critical: float
+    latency_warning_ms: float
+    latency_critical_ms: float
+    error_rate_warning: float
+    error_rate_critical: float
+    fallback_warning: float
+    fallback_critical: float
+    drift_threshold: float
+    stale_after_minutes: float
+    min_labels: int
+    retrain_every_days: float
+    retrain_new_rows: int
+    retrain: str
+    retrain_recipe: str
+    upload_limit_mb: int
+    body_limit_kb: int
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of the trained pipelines, each in a folder named by its hash."""
+        return self.home / "artifacts"
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of the snapshots' Parquet files."""
+        return self.home / "snapshots"
+
+    @property
+    def uploads(self) -> Path:
+        """The folder where an uploaded file waits for its import job."""
+        return self.home / "uploads"
+
+
+def read_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The raw `PLUMBLINE_*` values: the environment, else `NAME_FILE`, else `.env` in `folder`,
+    else `.streamlit/secrets.toml` there. Raises `InvalidInput` for a name that does not exist."""
+    values = {**_secrets(folder), **_dotenv(folder), **_from_files(environ)}
+    values.update({name: text for name, text in environ.items() if name.startswith(PREFIX)})
+    known = {setting.variable for setting in SETTINGS}
+    known_files = {name + "_FILE" for name in known}
+    unknown = sorted(set(values) - known - known_files)
+    if unknown:
+        raise InvalidInput(
+            f"{unknown[0]} is not a setting; `python -m core settings` lists those that exist."
+        )
+    return {name: text for name, text in values.items() if name in known}
+
+
+def parse_settings(values: Mapping[str, str]) -> Settings:
+    """The settings of raw values by variable name, defaults for the rest; raises `InvalidInput`
+    with the name, the value and what would be right."""
+    parsed: dict[str, object] = {}
+    for setting in SETTINGS:
+        text = values.get(setting.variable, setting.default)
+        try:
+            parsed[setting.name] = setting.parse(text)
+        except ValueError as error:
+            shown = "its value" if setting.secret else f"'{text}'"
+            raise InvalidInput(f"{setting.variable}: {shown} is not {error}.") from None
+    settings = Settings(**parsed)  # type: ignore[arg-type]  # a test holds that the names agree
+    _check_order(settings)
+    return settings
+
+
+def load_settings(folder: Path | None = None) -> Settings:
+    """The settings of this process."""
+    return parse_settings(read_environment(os.environ, folder or Path.cwd()))
+
+
+def _check_order(settings: Settings) -> None:
+    for worse, better, names in (
+        (settings.accuracy_critical, settings.accuracy_warning, "ACCURACY"),
+        (settings.latency_warning_ms, settings.latency_critical_ms, "LATENCY"),
+        (settings.error_rate_warning, settings.error_rate_critical, "ERROR_RATE"),
+        (settings.fallback_warning, settings.fallback_critical, "FALLBACK"),
+    ):
+        if worse > better:
+            raise InvalidInput(
+                f"{PREFIX}{names}_WARNING and {PREFIX}{names}_CRITICAL are the wrong way round: "
+                "a warning has to come before critical."
+            )
+
+
+def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for setting in SETTINGS:
+        path = environ.get(setting.variable + "_FILE")
+        if path is None:
+            continue
+        try:
+            found[setting.variable] = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise InvalidInput(
+                f"{setting.variable}_FILE: '{path}' cannot be read ({error.strerror})."
+            ) from None
+    return found
+
+
+def _dotenv(folder: Path) -> dict[str, str]:
+    path = folder / ".env"
+    if not path.exists():
+        return {}
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, separator, value = line.strip().removeprefix("export ").partition("=")
+        if separator and name.strip().startswith(PREFIX):
+            found[name.strip()] = value.strip().strip("'\"")
+    return found
+
+
+def _secrets(folder: Path) -> dict[str, str]:
+    path = folder / ".streamlit" / "secrets.toml"
+    if not path.exists():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f".streamlit/secrets.toml is not TOML: {error}.") from None
+    return {name: str(value) for name, value in content.items() if name.startswith(PREFIX)}

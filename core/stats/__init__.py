@@ -1,0 +1,1 @@
+"""Pure arithmetic on arrays: intervals, tests and distances, without input or output."""

@@ -1,0 +1,108 @@
+"""Incidents: a header row each, and the appended events that say how they went."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.domain.health import Health
+from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
+from core.errors import NotFound
+from core.store import schema
+
+_incidents = schema.incidents
+_events = schema.incident_events
+
+_STATUS_AFTER = {
+    EventKind.OPENED: IncidentStatus.OPEN,
+    EventKind.WORSENED: IncidentStatus.OPEN,
+    EventKind.ACKNOWLEDGED: IncidentStatus.ACKNOWLEDGED,
+    EventKind.SNOOZED: IncidentStatus.SNOOZED,
+    EventKind.RESOLVED: IncidentStatus.RESOLVED,
+}
+
+
+def open_incident(
+    conn: sa.Connection, cause: str, severity: Health, message: str, by: str, now: datetime
+) -> Incident:
+    """Start an incident with its first event."""
+    result = conn.execute(
+        _incidents.insert().values(cause=cause, opened_at=now).returning(_incidents.c.id)
+    )
+    incident_id = int(result.scalar_one())
+    append_event(conn, IncidentEvent(incident_id, now, EventKind.OPENED, severity, message, by))
+    return get_incident(conn, incident_id)
+
+
+def append_event(conn: sa.Connection, event: IncidentEvent) -> None:
+    """Add to an incident's timeline."""
+    conn.execute(
+        _events.insert().values(
+            incident_id=event.incident_id,
+            at=event.at,
+            kind=event.kind.value,
+            severity=event.severity.value,
+            message=event.message,
+            by=event.by,
+            until_at=event.until_at,
+        )
+    )
+
+
+def get_incident(conn: sa.Connection, incident_id: int) -> Incident:
+    """One incident; raises `NotFound`."""
+    rows = conn.execute(sa.select(_incidents).where(_incidents.c.id == incident_id)).all()
+    if not rows:
+        raise NotFound(f"There is no incident {incident_id}: `incidents` lists those that exist.")
+    return _with_events(conn, rows)[0]
+
+
+def load_unresolved(conn: sa.Connection) -> list[Incident]:
+    """The incidents that last, oldest first."""
+    resolved = sa.select(_events.c.incident_id).where(_events.c.kind == EventKind.RESOLVED.value)
+    rows = conn.execute(
+        sa.select(_incidents).where(_incidents.c.id.not_in(resolved)).order_by(_incidents.c.id)
+    ).all()
+    return _with_events(conn, rows)
+
+
+def load_incidents(conn: sa.Connection, limit: int) -> list[Incident]:
+    """The newest incidents, newest first."""
+    rows = conn.execute(sa.select(_incidents).order_by(_incidents.c.id.desc()).limit(limit)).all()
+    return _with_events(conn, rows)
+
+
+def _with_events(conn: sa.Connection, rows: Sequence[Any]) -> list[Incident]:
+    events: dict[int, list[IncidentEvent]] = {row.id: [] for row in rows}
+    found = conn.execute(
+        sa.select(_events).where(_events.c.incident_id.in_(events)).order_by(_events.c.id)
+    )
+    for row in found:
+        events[row.incident_id].append(
+            IncidentEvent(
+                incident_id=row.incident_id,
+                at=row.at,
+                kind=EventKind(row.kind),
+                severity=Health(row.severity),
+                message=row.message,
+                by=row.by,
+                until_at=row.until_at,
+            )
+        )
+    return [_incident(row, tuple(events[row.id])) for row in rows]
+
+
+def _incident(row: Any, events: tuple[IncidentEvent, ...]) -> Incident:
+    status = IncidentStatus.OPEN
+    for event in events:
+        status = _STATUS_AFTER.get(event.kind, status)
+    return Incident(
+        id=row.id,
+        cause=row.cause,
+        opened_at=row.opened_at,
+        status=status,
+        severity=events[-1].severity,
+        message=events[-1].message,
+        events=events,
+    )

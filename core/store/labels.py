@@ -1,0 +1,57 @@
+"""Labels: all are kept, and of several for one prediction the last received counts."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.domain.label import Label
+from core.store import schema
+
+_labels = schema.labels
+
+effective_ids = sa.select(sa.func.max(_labels.c.id)).group_by(_labels.c.prediction_id)
+"""The ids of the labels that count."""
+
+
+def append_label(conn: sa.Connection, label: Label) -> bool:
+    """Keep a label; False where the newest of its prediction says the same already."""
+    newest = find_label(conn, label.prediction_id)
+    if (
+        newest is not None
+        and newest.actual == label.actual
+        and newest.observed_at == label.observed_at
+        and newest.given_by == label.given_by
+    ):
+        return False
+    conn.execute(
+        _labels.insert().values(
+            prediction_id=label.prediction_id,
+            actual=label.actual,
+            observed_at=label.observed_at,
+            given_by=label.given_by,
+            received_at=label.received_at,
+        )
+    )
+    return True
+
+
+def find_label(conn: sa.Connection, prediction_id: str) -> Label | None:
+    """The label that counts for a prediction, or None."""
+    query = (
+        sa.select(_labels)
+        .where(_labels.c.prediction_id == prediction_id)
+        .order_by(_labels.c.id.desc())
+        .limit(1)
+    )
+    row = conn.execute(query).one_or_none()
+    return None if row is None else _label(row)
+
+
+def _label(row: Any) -> Label:
+    return Label(
+        prediction_id=row.prediction_id,
+        actual=row.actual,
+        observed_at=row.observed_at,
+        given_by=row.given_by,
+        received_at=row.received_at,
+    )

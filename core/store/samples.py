@@ -1,0 +1,254 @@
+"""Collections and their samples: appended in pieces, visible when the collection is finished."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from core.domain.sample import (
+    Collection,
+    Provenance,
+    Rejection,
+    Sample,
+    SampleCounts,
+)
+from core.errors import NotFound
+from core.store import schema
+
+MAX_KEPT_REJECTIONS = 1000
+
+_samples = schema.samples
+_collections = schema.collections
+_visible = sa.and_(
+    _samples.c.superseded_at.is_(None),
+    _samples.c.collection_id.in_(
+        sa.select(_collections.c.id).where(_collections.c.finished_at.is_not(None))
+    ),
+)
+
+
+def sample_key(sample: Sample) -> str:
+    """A hash that two rows share exactly when they say the same: the source does not matter."""
+    content = [
+        sample.provenance is Provenance.SYNTHETIC,
+        sample.external_id,
+        None if sample.at is None else sample.at.isoformat(),
+        sample.group,
+        sample.text,
+        sample.target,
+        sorted(sample.features.items()),
+    ]
+    return hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
+
+
+def start_collection(
+    conn: sa.Connection, source: str, mapping: Mapping[str, object], by: str, now: datetime
+) -> int:
+    """Open a collection and return its id; `mapping` is how rows were read, for the record."""
+    result = conn.execute(
+        _collections.insert()
+        .values(
+            source=source,
+            started_at=now,
+            started_by=by,
+            n_received=0,
+            n_new=0,
+            n_duplicate=0,
+            n_rejected=0,
+            rejected=[],
+            mapping=dict(mapping),
+        )
+        .returning(_collections.c.id)
+    )
+    return int(result.scalar_one())
+
+
+def append_samples(conn: sa.Connection, collection_id: int, samples: Sequence[Sample]) -> int:
+    """Add rows to an open collection; how many were new. The rest are duplicates: rows that are
+    visible already or stand twice in this collection."""
+    rows = {sample_key(sample): sample for sample in samples}
+    known = set(
+        conn.execute(
+            sa.select(_samples.c.key).where(
+                _samples.c.key.in_(rows),
+                sa.or_(_visible, _samples.c.collection_id == collection_id),
+            )
+        ).scalars()
+    )
+    new = [
+        _sample_values(key, collection_id, sample)
+        for key, sample in rows.items()
+        if key not in known
+    ]
+    if new:
+        conn.execute(_take_over(conn), new)
+    return len(new)
+
+
+def finish_collection(
+    conn: sa.Connection,
+    collection_id: int,
+    *,
+    n_received: int,
+    n_new: int,
+    n_duplicate: int,
+    rejected: Sequence[Rejection],
+    n_rejected: int,
+    now: datetime,
+) -> None:
+    """Make the rows of a collection visible; where one carries the id of an older row of the same
+    source, it takes over from it."""
+    newest = (
+        sa.select(_samples.c.source, _samples.c.external_id, sa.func.max(_samples.c.id).label("id"))
+        .where(_samples.c.collection_id == collection_id, _samples.c.external_id.is_not(None))
+        .group_by(_samples.c.source, _samples.c.external_id)
+        .subquery()
+    )
+    older = (
+        sa.select(_samples.c.id)
+        .join(
+            newest,
+            sa.and_(
+                newest.c.source == _samples.c.source,
+                newest.c.external_id == _samples.c.external_id,
+            ),
+        )
+        .where(_samples.c.id != newest.c.id, _samples.c.superseded_at.is_(None))
+    )
+    conn.execute(_samples.update().where(_samples.c.id.in_(older)).values(superseded_at=now))
+    conn.execute(
+        _collections.update()
+        .where(_collections.c.id == collection_id)
+        .values(
+            finished_at=now,
+            n_received=n_received,
+            n_new=n_new,
+            n_duplicate=n_duplicate,
+            n_rejected=n_rejected,
+            rejected=[
+                {"row": rejection.row, "message": rejection.message}
+                for rejection in rejected[:MAX_KEPT_REJECTIONS]
+            ],
+        )
+    )
+
+
+def fail_collection(conn: sa.Connection, collection_id: int, error: str) -> None:
+    """Say why a collection was not finished; its rows stay invisible until a later one brings
+    them again."""
+    conn.execute(
+        _collections.update().where(_collections.c.id == collection_id).values(error=error)
+    )
+
+
+def get_collection(conn: sa.Connection, collection_id: int) -> Collection:
+    """One collection; raises `NotFound`."""
+    row = conn.execute(
+        sa.select(_collections).where(_collections.c.id == collection_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no collection {collection_id}.")
+    return _collection(row)
+
+
+def load_collections(conn: sa.Connection, limit: int) -> list[Collection]:
+    """The newest collections, newest first."""
+    rows = conn.execute(sa.select(_collections).order_by(_collections.c.id.desc()).limit(limit))
+    return [_collection(row) for row in rows]
+
+
+def count_samples(conn: sa.Connection) -> list[SampleCounts]:
+    """The visible rows by source and provenance."""
+    rows = conn.execute(
+        sa.select(
+            _samples.c.source,
+            _samples.c.provenance,
+            sa.func.count().label("n_rows"),
+            sa.func.min(_samples.c.at).label("first_at"),
+            sa.func.max(_samples.c.at).label("last_at"),
+        )
+        .where(_visible)
+        .group_by(_samples.c.source, _samples.c.provenance)
+        .order_by(_samples.c.source, _samples.c.provenance)
+    )
+    return [
+        SampleCounts(
+            source=row.source,
+            provenance=Provenance(row.provenance),
+            n_rows=row.n_rows,
+            first_at=row.first_at,
+            last_at=row.last_at,
+        )
+        for row in rows
+    ]
+
+
+def stream_samples(
+    conn: sa.Connection,
+    sources: Sequence[str] | None = None,
+    provenances: Sequence[Provenance] | None = None,
+) -> Iterator[Sample]:
+    """The visible rows in the order of time, then of their key, so that equal rows give equal
+    snapshots; all sources and provenances unless named."""
+    query = sa.select(_samples).where(_visible).order_by(_samples.c.at, _samples.c.key)
+    if sources is not None:
+        query = query.where(_samples.c.source.in_(sources))
+    if provenances is not None:
+        query = query.where(_samples.c.provenance.in_([p.value for p in provenances]))
+    for row in conn.execution_options(yield_per=2000).execute(query):
+        yield Sample(
+            source=row.source,
+            provenance=Provenance(row.provenance),
+            features=row.features,
+            target=row.target,
+            at=row.at,
+            text=row.text,
+            group=row.group_key,
+            external_id=row.external_id,
+        )
+
+
+def _take_over(conn: sa.Connection) -> Any:
+    """An insert that takes a row over from a collection that died, or from a correction."""
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    insert = dialect.insert(_samples)
+    return insert.on_conflict_do_update(
+        index_elements=["key"],
+        set_={"collection_id": insert.excluded.collection_id, "superseded_at": None},
+    )
+
+
+def _sample_values(key: str, collection_id: int, sample: Sample) -> dict[str, Any]:
+    return {
+        "key": key,
+        "collection_id": collection_id,
+        "source": sample.source,
+        "provenance": sample.provenance.value,
+        "external_id": sample.external_id,
+        "at": sample.at,
+        "group_key": sample.group,
+        "target": sample.target,
+        "features": dict(sample.features),
+        "text": sample.text,
+    }
+
+
+def _collection(row: Any) -> Collection:
+    return Collection(
+        id=row.id,
+        source=row.source,
+        started_at=row.started_at,
+        started_by=row.started_by,
+        finished_at=row.finished_at,
+        n_received=row.n_received,
+        n_new=row.n_new,
+        n_duplicate=row.n_duplicate,
+        n_rejected=row.n_rejected,
+        rejected=tuple(Rejection(item["row"], item["message"]) for item in row.rejected),
+        mapping=row.mapping,
+        error=row.error,
+    )

@@ -1,0 +1,261 @@
+"""The tables as queries see them; `migrations` creates them, and a test holds that both agree."""
+
+import sqlalchemy as sa
+
+from core.store.types import Flag, Json, UtcTime
+
+metadata = sa.MetaData()
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+migrations = sa.Table(
+    "migrations",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("applied_at", UtcTime, nullable=False),
+)
+
+collections = sa.Table(
+    "collections",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("started_by", sa.Text, nullable=False),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("n_received", sa.BigInteger, nullable=False),
+    sa.Column("n_new", sa.BigInteger, nullable=False),
+    sa.Column("n_duplicate", sa.BigInteger, nullable=False),
+    sa.Column("n_rejected", sa.BigInteger, nullable=False),
+    sa.Column("rejected", Json, nullable=False),
+    sa.Column("mapping", Json, nullable=False),
+    sa.Column("error", sa.Text),
+)
+
+samples = sa.Table(
+    "samples",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),  # a hash of everything that makes rows the same
+    sa.Column("collection_id", sa.BigInteger, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("provenance", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text),
+    sa.Column("at", UtcTime),
+    sa.Column("group_key", sa.Text),
+    sa.Column("target", sa.Double, nullable=False),
+    sa.Column("features", Json, nullable=False),
+    sa.Column("text", sa.Text),
+    sa.Column("superseded_at", UtcTime),  # a corrected row of the same external id took over
+)
+
+snapshots = sa.Table(
+    "snapshots",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("n_rows", sa.BigInteger, nullable=False),
+    sa.Column("n_synthetic", sa.BigInteger, nullable=False),
+    sa.Column("columns", Json, nullable=False),
+    sa.Column("query", Json, nullable=False),
+    sa.Column("first_at", UtcTime),
+    sa.Column("last_at", UtcTime),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+)
+
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("number", Id, primary_key=True),
+    sa.Column("snapshot_id", sa.BigInteger, nullable=False),
+    sa.Column("artifact_hash", sa.Text, nullable=False),
+    sa.Column("report", Json, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+)
+
+runs = sa.Table(  # which MLflow run belongs to a version; appended when tracking was reached
+    "runs",
+    metadata,
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("logged_at", UtcTime, nullable=False),
+)
+
+deployments = sa.Table(
+    "deployments",
+    metadata,
+    sa.Column("revision", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("champion", sa.BigInteger, nullable=False),
+    sa.Column("challenger", sa.BigInteger),
+    sa.Column("traffic", sa.Double, nullable=False),
+    sa.Column("ab_test", sa.Text),
+    sa.Column("salt", sa.Text),
+    sa.Column("override", Flag, nullable=False),
+    sa.Column("evidence", Json, nullable=False),
+)
+
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    sa.Column("seq", Id, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("variant", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("score", sa.Double),
+    sa.Column("low", sa.Double),
+    sa.Column("high", sa.Double),
+    sa.Column("features", Json, nullable=False),
+    sa.Column("text", sa.Text),
+    sa.Column("unit_id", sa.Text),
+    sa.Column("latency_ms", sa.Double, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+)
+
+labels = sa.Table(
+    "labels",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("prediction_id", sa.Text, nullable=False),
+    sa.Column("actual", sa.Double, nullable=False),
+    sa.Column("observed_at", UtcTime, nullable=False),
+    sa.Column("given_by", sa.Text, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+)
+
+rollups = sa.Table(
+    "rollups",
+    metadata,
+    sa.Column("minute_at", UtcTime, primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.Column("latency", Json, nullable=False),
+    sa.Column("scores", Json, nullable=False),
+)
+
+health_changes = sa.Table(
+    "health_changes",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("health", sa.Text, nullable=False),
+    sa.Column("reasons", Json, nullable=False),
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("opened_at", UtcTime, nullable=False),
+)
+
+incident_events = sa.Table(
+    "incident_events",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("incident_id", sa.BigInteger, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("until_at", UtcTime),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("args", Json, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("requested_at", UtcTime, nullable=False),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("started_at", UtcTime),
+    sa.Column("heartbeat_at", UtcTime),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("pid", sa.Integer),
+    sa.Column("progress", sa.Double, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("result", Json),
+    sa.Column("error", sa.Text),
+    sa.Column("cancel_requested_by", sa.Text),
+)
+
+job_lines = sa.Table(
+    "job_lines",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("job_id", sa.BigInteger, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("line", sa.Text, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("acquired_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+)
+
+scheduled_tasks = sa.Table(
+    "scheduled_tasks",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("every_seconds", sa.Double, nullable=False),
+    sa.Column("last_started_at", UtcTime),
+    sa.Column("last_finished_at", UtcTime),
+    sa.Column("last_outcome", sa.Text),
+    sa.Column("last_error", sa.Text),
+    sa.Column("next_run_at", UtcTime),
+)
+
+retraining_decisions = sa.Table(
+    "retraining_decisions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("retrain", Flag, nullable=False),
+    sa.Column("reasons", Json, nullable=False),
+    sa.Column("job_id", sa.BigInteger),
+    sa.Column("by", sa.Text, nullable=False),
+)
+
+setting_changes = sa.Table(
+    "setting_changes",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("value", sa.Text),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("prefix", sa.Text, nullable=False),
+    sa.Column("key_hash", sa.Text, nullable=False),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("revoked_at", UtcTime),
+    sa.Column("revoked_by", sa.Text),
+)

@@ -1,0 +1,87 @@
+"""Versions: appended when a training ends, never changed; their MLflow run may come later."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from core.domain.report import TrainingReport
+from core.domain.version import Version, version_name
+from core.errors import NotFound
+from core.store import schema
+
+_versions = schema.versions
+_runs = schema.runs
+_joined = sa.select(_versions, _runs.c.run_id).outerjoin(
+    _runs, _runs.c.version == _versions.c.number
+)
+
+
+def append_version(
+    conn: sa.Connection,
+    *,
+    snapshot_id: int,
+    artifact_hash: str,
+    report: TrainingReport,
+    by: str,
+    now: datetime,
+) -> Version:
+    """Register a version under the next number."""
+    result = conn.execute(
+        _versions.insert()
+        .values(
+            snapshot_id=snapshot_id,
+            artifact_hash=artifact_hash,
+            report=report,
+            created_at=now,
+            created_by=by,
+        )
+        .returning(_versions.c.number)
+    )
+    return get_version(conn, int(result.scalar_one()))
+
+
+def append_run(conn: sa.Connection, number: int, run_id: str, now: datetime) -> None:
+    """Record which MLflow run holds the figures and the artifact of a version."""
+    conn.execute(_runs.insert().values(version=number, run_id=run_id, logged_at=now))
+
+
+def find_version(conn: sa.Connection, number: int) -> Version | None:
+    """One version, or None."""
+    row = conn.execute(_joined.where(_versions.c.number == number)).one_or_none()
+    return None if row is None else _version(row)
+
+
+def get_version(conn: sa.Connection, number: int) -> Version:
+    """One version; raises `NotFound`."""
+    version = find_version(conn, number)
+    if version is None:
+        raise NotFound(
+            f"There is no version {version_name(number)}: `versions` lists those that exist."
+        )
+    return version
+
+
+def load_versions(conn: sa.Connection, limit: int = 100) -> list[Version]:
+    """The newest versions, newest first."""
+    rows = conn.execute(_joined.order_by(_versions.c.number.desc()).limit(limit))
+    return [_version(row) for row in rows]
+
+
+def load_versions_without_run(conn: sa.Connection) -> list[Version]:
+    """The versions that tracking does not know yet, oldest first."""
+    rows = conn.execute(_joined.where(_runs.c.run_id.is_(None)).order_by(_versions.c.number))
+    return [_version(row) for row in rows]
+
+
+def _version(row: Any) -> Version:
+    return Version(
+        number=row.number,
+        snapshot_id=row.snapshot_id,
+        run_id=row.run_id,
+        artifact_hash=row.artifact_hash,
+        report=msgspec.convert(row.report, TrainingReport),
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )

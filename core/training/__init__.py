@@ -1,0 +1,1 @@
+"""From a snapshot to an evaluated, gated, registered version."""
