@@ -23,3 +23,7 @@ class Refused(OpsError):
 
 class Unavailable(OpsError):
     """Something outside (disk, database, port, service) does not answer."""
+
+
+class Cancelled(OpsError):
+    """A person asked for the work to stop; what was done so far is kept or undone, as it says."""

@@ -1,9 +1,14 @@
 """A job: long work as a row, so that it survives a reload and is found when it dies."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+
+Progress = Callable[[float, str], None]
+"""Called by long work with the share done (0..1) and what it is doing now; raises `Cancelled`
+where somebody asked for it to stop."""
 
 
 class JobStatus(StrEnum):

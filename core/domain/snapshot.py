@@ -4,6 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+KEY = "__key__"
+AT = "__at__"
+TARGET = "__target__"
+TEXT = "__text__"
+GROUP = "__group__"
+EXTERNAL_ID = "__id__"
+SOURCE = "__source__"
+PROVENANCE = "__provenance__"
+RESERVED = (KEY, AT, TARGET, TEXT, GROUP, EXTERNAL_ID, SOURCE, PROVENANCE)
+"""The columns of a snapshot's frame that are no feature; all others are features."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

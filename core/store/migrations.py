@@ -28,6 +28,9 @@ CREATE INDEX samples_external_id ON samples (source, external_id);
 CREATE INDEX samples_at ON samples (at);
 CREATE INDEX samples_collection
     ON samples (collection_id, source, provenance, superseded_at, at);
+CREATE TABLE quality_reports (
+    id {id}, at BIGINT NOT NULL, n_rows BIGINT NOT NULL, issues TEXT NOT NULL,
+    columns TEXT NOT NULL);
 CREATE TABLE snapshots (
     id {id}, content_hash TEXT NOT NULL UNIQUE, path TEXT NOT NULL, n_rows BIGINT NOT NULL,
     n_synthetic BIGINT NOT NULL, columns TEXT NOT NULL, query TEXT NOT NULL, first_at BIGINT,

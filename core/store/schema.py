@@ -49,6 +49,16 @@ samples = sa.Table(
     sa.Column("superseded_at", UtcTime),  # a corrected row of the same external id took over
 )
 
+quality_reports = sa.Table(  # what the data checks found, kept so that no page scans the rows
+    "quality_reports",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("n_rows", sa.BigInteger, nullable=False),
+    sa.Column("issues", Json, nullable=False),
+    sa.Column("columns", Json, nullable=False),
+)
+
 snapshots = sa.Table(
     "snapshots",
     metadata,
