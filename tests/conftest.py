@@ -1,0 +1,33 @@
+"""Fixtures that every test may ask for: a clock that stands still, a home folder, a store."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.store.database import Database, open_database
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> Callable[[], datetime]:
+    """A clock that always says noon of 2 March 2026, UTC."""
+    return lambda: NOON
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home folder."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def db(home: Path) -> Iterator[Database]:
+    """A fresh store in the home folder, its schema up to date."""
+    database = open_database("", home, "process", NOON)
+    yield database
+    database.close()
