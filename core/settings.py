@@ -28,6 +28,7 @@ class Setting:
     help: str
     parse: Callable[[str], object]
     secret: bool = False
+    runtime: bool = False  # may be changed while everything runs, with a reason
 
     @property
     def variable(self) -> str:
@@ -133,41 +134,81 @@ SETTINGS: tuple[Setting, ...] = (
         _list,
     ),
     Setting("user", "", "Name written beside every local action; empty for the OS user.", _text),
-    Setting("accuracy_warning", "0.80", "Accuracy below this warns (share).", _share),
-    Setting("accuracy_critical", "0.75", "Accuracy below this is critical (share).", _share),
-    Setting("latency_warning_ms", "100", "p95 latency above this warns.", _milliseconds),
-    Setting("latency_critical_ms", "200", "p95 latency above this is critical.", _milliseconds),
-    Setting("error_rate_warning", "0.01", "Share of failed requests that warns.", _share),
-    Setting("error_rate_critical", "0.05", "Share of failed requests that is critical.", _share),
-    Setting("fallback_warning", "0.05", "Share answered by the heuristic that warns.", _share),
-    Setting("fallback_critical", "0.50", "The share of these that is critical.", _share),
-    Setting("drift_threshold", "0.1", "Smallest drift that counts (standard deviations).", _share),
+    Setting("accuracy_warning", "0.80", "Accuracy below this warns (share).", _share, runtime=True),
+    Setting(
+        "accuracy_critical",
+        "0.75",
+        "Accuracy below this is critical (share).",
+        _share,
+        runtime=True,
+    ),
+    Setting(
+        "latency_warning_ms", "100", "p95 latency above this warns.", _milliseconds, runtime=True
+    ),
+    Setting(
+        "latency_critical_ms",
+        "200",
+        "p95 latency above this is critical.",
+        _milliseconds,
+        runtime=True,
+    ),
+    Setting(
+        "error_rate_warning", "0.01", "Share of failed requests that warns.", _share, runtime=True
+    ),
+    Setting(
+        "error_rate_critical",
+        "0.05",
+        "Share of failed requests that is critical.",
+        _share,
+        runtime=True,
+    ),
+    Setting(
+        "fallback_warning",
+        "0.05",
+        "Share answered by the heuristic that warns.",
+        _share,
+        runtime=True,
+    ),
+    Setting(
+        "fallback_critical", "0.50", "The share of these that is critical.", _share, runtime=True
+    ),
+    Setting(
+        "drift_threshold",
+        "0.1",
+        "Smallest drift that counts (standard deviations).",
+        _share,
+        runtime=True,
+    ),
     Setting(
         "stale_after_minutes",
         "60",
         "Minutes without a prediction after which the status is stale.",
         _positive,
+        runtime=True,
     ),
     Setting(
         "min_labels",
         "30",
         "Labels below which no accuracy is shown.",
         _integer(2, 1_000_000, "a whole number from 2"),
+        runtime=True,
     ),
-    Setting("retrain_every_days", "7", "Days after which to train again.", _positive),
+    Setting("retrain_every_days", "7", "Days after which to train again.", _positive, runtime=True),
     Setting(
         "retrain_new_rows",
         "100",
         "New labelled rows after which to train again.",
         _integer(1, 1_000_000_000, "a whole number from 1"),
+        runtime=True,
     ),
     Setting(
         "retrain",
         "propose",
         "Retraining: `off`, `propose` (the page says when it is due) or `auto`.",
         _choice("off", "propose", "auto"),
+        runtime=True,
     ),
-    Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _text),
+    Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _text, runtime=True),
     Setting(
         "upload_limit_mb",
         "200",
