@@ -41,3 +41,4 @@ class Prediction:
     unit_id: str | None
     latency_ms: float
     revision: int  # of the deployment in force; 0 before the first
+    event_at: datetime | None = None  # when the scored work was made, where the caller said so

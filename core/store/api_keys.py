@@ -61,6 +61,12 @@ def load_live_hashes(conn: sa.Connection) -> dict[str, ApiKey]:
     return {row.key_hash: _key(row) for row in rows}
 
 
+def has_keys(conn: sa.Connection) -> bool:
+    """Whether a key was ever made, revoked ones included: a store whose last key was revoked is
+    closed, not open."""
+    return conn.execute(sa.select(_keys.c.id).limit(1)).first() is not None
+
+
 def _key(row: Any) -> ApiKey:
     return ApiKey(
         id=row.id,

@@ -13,14 +13,15 @@ effective_ids = sa.select(sa.func.max(_labels.c.id)).group_by(_labels.c.predicti
 """The ids of the labels that count."""
 
 
-def append_label(conn: sa.Connection, label: Label) -> bool:
-    """Keep a label; False where the newest of its prediction says the same already."""
+def append_label(conn: sa.Connection, label: Label, *, observed_at_given: bool = True) -> bool:
+    """Keep a label; False where the newest of its prediction says the same already. Where the
+    moment was not given but filled in with "now", two that differ only in it say the same."""
     newest = find_label(conn, label.prediction_id)
     if (
         newest is not None
         and newest.actual == label.actual
-        and newest.observed_at == label.observed_at
         and newest.given_by == label.given_by
+        and (newest.observed_at == label.observed_at or not observed_at_given)
     ):
         return False
     conn.execute(
@@ -45,6 +46,16 @@ def find_label(conn: sa.Connection, prediction_id: str) -> Label | None:
     )
     row = conn.execute(query).one_or_none()
     return None if row is None else _label(row)
+
+
+def load_recent_actuals(conn: sa.Connection, limit: int) -> list[float]:
+    """What the newest `limit` labels say, newest first; a corrected label counts once."""
+    newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
+    counted = sa.select(sa.func.max(newest.c.id)).group_by(newest.c.prediction_id)
+    query = (
+        sa.select(_labels.c.actual).where(_labels.c.id.in_(counted)).order_by(_labels.c.id.desc())
+    )
+    return list(conn.execute(query).scalars())
 
 
 def _label(row: Any) -> Label:

@@ -51,7 +51,7 @@ CREATE TABLE predictions (
     seq {id}, id TEXT NOT NULL UNIQUE, at BIGINT NOT NULL, version BIGINT NOT NULL,
     variant TEXT NOT NULL, source TEXT NOT NULL, reason TEXT, score DOUBLE PRECISION,
     low DOUBLE PRECISION, high DOUBLE PRECISION, features TEXT NOT NULL, text TEXT, unit_id TEXT,
-    latency_ms DOUBLE PRECISION NOT NULL, revision BIGINT NOT NULL);
+    latency_ms DOUBLE PRECISION NOT NULL, revision BIGINT NOT NULL, event_at BIGINT);
 CREATE INDEX predictions_at ON predictions (at);
 CREATE TABLE labels (
     id {id}, prediction_id TEXT NOT NULL, actual DOUBLE PRECISION NOT NULL,

@@ -3,18 +3,46 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from core.domain.prediction import Prediction, Source, Variant
 from core.errors import NotFound
 from core.store import schema
+from core.store.types import to_micros
 
 _predictions = schema.predictions
+_COLUMNS = (
+    "id",
+    "at",
+    "version",
+    "variant",
+    "source",
+    "reason",
+    "score",
+    "low",
+    "high",
+    "features",
+    "text",
+    "unit_id",
+    "latency_ms",
+    "revision",
+    "event_at",
+)
+_INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
+_PLACEHOLDERS = {"sqlite": "?", "postgresql": "%s"}
 
 
 def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -> None:
-    """Log attempts, whoever answered them."""
-    conn.execute(_predictions.insert(), [_values(prediction) for prediction in predictions])
+    """Log attempts, whoever answered them.
+
+    Every request waits for this, so rows go to the driver as they are: half the processor time of
+    the same insert built as an expression."""
+    if not predictions:
+        return
+    placeholder = _PLACEHOLDERS[conn.dialect.name]
+    values = ", ".join([placeholder] * len(_COLUMNS))
+    conn.exec_driver_sql(f"{_INSERT}({values})", [_values(row) for row in predictions])
 
 
 def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | None:
@@ -32,29 +60,37 @@ def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
     return prediction
 
 
+def has_prediction(conn: sa.Connection, prediction_id: str) -> bool:
+    """Whether a prediction was logged under this id."""
+    query = sa.select(_predictions.c.seq).where(_predictions.c.id == prediction_id)
+    return conn.execute(query).first() is not None
+
+
 def load_recent_predictions(conn: sa.Connection, limit: int) -> list[Prediction]:
     """The newest predictions, newest first."""
     rows = conn.execute(sa.select(_predictions).order_by(_predictions.c.seq.desc()).limit(limit))
     return [_prediction(row) for row in rows]
 
 
-def _values(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "id": prediction.id,
-        "at": prediction.at,
-        "version": prediction.version,
-        "variant": prediction.variant.value,
-        "source": prediction.source.value,
-        "reason": prediction.reason,
-        "score": prediction.score,
-        "low": prediction.low,
-        "high": prediction.high,
-        "features": dict(prediction.features),
-        "text": prediction.text,
-        "unit_id": prediction.unit_id,
-        "latency_ms": prediction.latency_ms,
-        "revision": prediction.revision,
-    }
+def _values(prediction: Prediction) -> tuple[Any, ...]:
+    event_at = prediction.event_at
+    return (
+        prediction.id,
+        to_micros(prediction.at),
+        prediction.version,
+        prediction.variant.value,
+        prediction.source.value,
+        prediction.reason,
+        prediction.score,
+        prediction.low,
+        prediction.high,
+        msgspec.json.encode(prediction.features).decode(),
+        prediction.text,
+        prediction.unit_id,
+        prediction.latency_ms,
+        prediction.revision,
+        None if event_at is None else to_micros(event_at),
+    )
 
 
 def _prediction(row: Any) -> Prediction:
@@ -73,4 +109,5 @@ def _prediction(row: Any) -> Prediction:
         unit_id=row.unit_id,
         latency_ms=row.latency_ms,
         revision=row.revision,
+        event_at=row.event_at,
     )

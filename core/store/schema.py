@@ -129,6 +129,7 @@ predictions = sa.Table(
     sa.Column("unit_id", sa.Text),
     sa.Column("latency_ms", sa.Double, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("event_at", UtcTime),
 )
 
 labels = sa.Table(
