@@ -313,6 +313,11 @@ def load_settings(folder: Path | None = None) -> Settings:
     return parse_settings(read_environment(os.environ, folder or Path.cwd()))
 
 
+def has_login(folder: Path) -> bool:
+    """Whether a login provider is set up in `.streamlit/secrets.toml` of `folder`."""
+    return "auth" in _read_secrets(folder)
+
+
 def _check_order(settings: Settings) -> None:
     for worse, better, names in (
         (settings.accuracy_critical, settings.accuracy_warning, "ACCURACY"),
@@ -355,11 +360,15 @@ def _dotenv(folder: Path) -> dict[str, str]:
 
 
 def _secrets(folder: Path) -> dict[str, str]:
+    content = _read_secrets(folder)
+    return {name: str(value) for name, value in content.items() if name.startswith(PREFIX)}
+
+
+def _read_secrets(folder: Path) -> dict[str, object]:
     path = folder / ".streamlit" / "secrets.toml"
     if not path.exists():
         return {}
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f".streamlit/secrets.toml is not TOML: {error}.") from None
-    return {name: str(value) for name, value in content.items() if name.startswith(PREFIX)}

@@ -22,6 +22,11 @@ class Database:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
 
+    @property
+    def address(self) -> str:
+        """Where it is, without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A transaction that sees one state throughout and writes nothing."""

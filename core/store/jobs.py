@@ -43,6 +43,22 @@ def append_job(
     return get_job(conn, int(result.scalar_one()))
 
 
+def count_open(conn: sa.Connection) -> dict[JobStatus, int]:
+    """How many jobs wait and how many run."""
+    query = (
+        sa.select(_jobs.c.status, sa.func.count().label("n"))
+        .where(_jobs.c.status.in_(_OPEN))
+        .group_by(_jobs.c.status)
+    )
+    return {JobStatus(row.status): row.n for row in conn.execute(query)}
+
+
+def has_queued(conn: sa.Connection) -> bool:
+    """Whether some job waits for a worker."""
+    query = sa.select(_jobs.c.id).where(_jobs.c.status == JobStatus.QUEUED.value).limit(1)
+    return conn.execute(query).first() is not None
+
+
 def claim_next_job(conn: sa.Connection, now: datetime) -> Job | None:
     """Take the oldest queued job, which is running from then on; None where there is none."""
     oldest = (

@@ -118,7 +118,7 @@ def migrate(conn: sa.Connection, now: datetime) -> int:
 
     Raises `Unavailable` where the database was written by a newer program."""
     conn.execute(sa.schema.CreateTable(schema.migrations, if_not_exists=True))
-    done = conn.execute(sa.select(sa.func.max(schema.migrations.c.number))).scalar() or 0
+    done = read_number(conn)
     if done > len(MIGRATIONS):
         raise Unavailable(
             f"The database has schema {done} and this program knows {len(MIGRATIONS)}: it was "
@@ -132,3 +132,8 @@ def migrate(conn: sa.Connection, now: datetime) -> int:
             )
         )
     return len(MIGRATIONS) - done
+
+
+def read_number(conn: sa.Connection) -> int:
+    """The number of the last migration that was applied; 0 before the first."""
+    return conn.execute(sa.select(sa.func.max(schema.migrations.c.number))).scalar() or 0

@@ -69,6 +69,11 @@ def load_versions(conn: sa.Connection, limit: int = 100) -> list[Version]:
     return [_version(row) for row in rows]
 
 
+def count_versions(conn: sa.Connection) -> int:
+    """How many versions were ever registered."""
+    return conn.execute(sa.select(sa.func.count()).select_from(_versions)).scalar_one()
+
+
 def load_versions_without_run(conn: sa.Connection) -> list[Version]:
     """The versions that tracking does not know yet, oldest first."""
     rows = conn.execute(_joined.where(_runs.c.run_id.is_(None)).order_by(_versions.c.number))
