@@ -1,7 +1,7 @@
 """A training report: what was measured on which rows, as the command line and the pages show it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +69,10 @@ class TrainingReport:
     overrides: tuple[str, ...]  # blocking data issues that a person overrode, with the reason
     summary: str  # the verdict in one sentence
     seconds: float
+    basis: str = ""  # what the intervals treat as independent: "146 days", "32 groups", "206 rows"
+    left_out: Mapping[str, str] = field(default_factory=dict)  # column -> why it is not used
+    champion: int | None = None  # the version that was compared with
+    improvement: Estimate | None = None  # champion's MAE minus this one's, on the same rows
+    n_compared: int = 0  # holdout rows that the champion has not trained on
+    random_split_mae: float | None = None  # what a plain random split would have claimed
+    interval_coverage: Estimate | None = None  # share of holdout rows inside the 90 % interval
