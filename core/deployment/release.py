@@ -1,0 +1,154 @@
+"""Releases: the only place where what serves is changed, one appended row at a time."""
+
+from datetime import datetime
+
+from core.deployment.plan import (
+    PlanSummary,
+    build_evidence,
+    check_deploy,
+    check_reason,
+    check_revision,
+    check_rollback,
+    check_traffic,
+    summarize_plan,
+)
+from core.domain.deployment import Action, Deployment, Plan
+from core.domain.version import HEURISTIC, Version, version_name
+from core.errors import OpsError, Refused
+from core.log import get_logger
+from core.registry import Registry
+from core.store import deployments, versions
+from core.store.database import Database
+
+log = get_logger(__name__)
+
+
+def deploy(
+    db: Database,
+    registry: Registry,
+    number: int,
+    *,
+    reason: str,
+    by: str,
+    override: bool,
+    now: datetime,
+    expected_revision: int | None = None,
+    traffic: float = 1.0,
+) -> Deployment:
+    """Let a version (or 0, the heuristic) answer from now on; the row that says so.
+
+    The artifact's hash and golden rows are checked before anything is locked. `expected_revision`
+    is the plan that the person looked at; where not given, the one at the start of this call.
+    Raises `NotFound` for a version that does not exist, `Refused` for one that may not serve,
+    `Conflict` where somebody else changed the plan first, `InvalidInput` without a reason."""
+    reason = check_reason(reason)
+    check_traffic(traffic)
+    with db.read() as conn:
+        version = None if number == HEURISTIC else versions.get_version(conn, number)
+        current = deployments.find_current(conn)
+    expected = _choose_expected(current, expected_revision)
+    gate = None if version is None else version.report.gate
+    check_revision(current, expected)
+    check_deploy(number, gate, current, override=override)
+    _verify(registry, version)
+    with db.write() as conn:
+        current = deployments.find_current(conn)
+        check_revision(current, expected)
+        deployment = deployments.append_deployment(
+            conn,
+            action=Action.DEPLOY,
+            plan=Plan(champion=number),
+            reason=reason,
+            by=by,
+            override=check_deploy(number, gate, current, override=override),
+            evidence=build_evidence(version),
+            now=now,
+        )
+    _announce(registry, deployment)
+    return deployment
+
+
+def rollback(
+    db: Database,
+    registry: Registry,
+    number: int | None,
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+    expected_revision: int | None = None,
+) -> Deployment:
+    """Let the version that served before answer again, or an earlier one by its number; the row
+    that says so. Checks and errors are those of `deploy`."""
+    reason = check_reason(reason)
+    with db.read() as conn:
+        history = deployments.load_history(conn)
+        current = history[-1] if history else None
+        expected = _choose_expected(current, expected_revision)
+        check_revision(current, expected)
+        target = check_rollback(history, number)
+        version = None if target == HEURISTIC else versions.get_version(conn, target)
+    _verify(registry, version)
+    with db.write() as conn:
+        check_revision(deployments.find_current(conn), expected)
+        deployment = deployments.append_deployment(
+            conn,
+            action=Action.ROLLBACK,
+            plan=Plan(champion=target),
+            reason=reason,
+            by=by,
+            override=False,
+            evidence=build_evidence(version),
+            now=now,
+        )
+    _announce(registry, deployment)
+    return deployment
+
+
+def describe_plan(db: Database) -> PlanSummary:
+    """What serves now, since when, by whom and why."""
+    with db.read() as conn:
+        return summarize_plan(deployments.load_history(conn))
+
+
+def what_served(db: Database, at: datetime) -> Deployment | None:
+    """The row that was in force at a moment, or None before the first."""
+    with db.read() as conn:
+        return deployments.find_current_at(conn, at)
+
+
+def _choose_expected(current: Deployment | None, expected_revision: int | None) -> int:
+    if expected_revision is not None:
+        return expected_revision
+    return 0 if current is None else current.revision
+
+
+def _verify(registry: Registry, version: Version | None) -> None:
+    """Load a version the way serving will, and let it score its golden rows."""
+    if version is None:
+        return
+    try:
+        registry.load_artifact(version.artifact_hash).verify_golden()
+    except OpsError as error:
+        raise Refused(
+            f"{version.name} was not deployed and what serves was not changed: {error}"
+        ) from error
+
+
+def _announce(registry: Registry, deployment: Deployment) -> None:
+    """Log the release and mirror it to MLflow, which may fail without consequence."""
+    champion = deployment.plan.champion
+    log.info(
+        "released",
+        action=deployment.action.value,
+        version=version_name(champion),
+        revision=deployment.revision,
+        by=deployment.by,
+        reason=deployment.reason,
+    )
+    if champion == HEURISTIC:
+        return
+    try:
+        registry.mirror_alias(champion)
+    except OpsError as error:
+        log.warning("alias_not_mirrored", version=version_name(champion), error=str(error))

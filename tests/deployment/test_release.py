@@ -1,0 +1,286 @@
+"""Releases against a real store and a registry that behaves."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+
+from core.deployment.release import deploy, describe_plan, rollback, what_served
+from core.domain.deployment import Action, Deployment
+from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
+from core.store import deployments
+from core.store.database import Database
+from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    return FakeRegistry()
+
+
+@pytest.fixture
+def release(
+    db: Database, registry: FakeRegistry, now: Callable[[], datetime]
+) -> Callable[..., Deployment]:
+    """`deploy` by ada, at noon unless said, for a reason."""
+
+    def run(number: int, **changes: object) -> Deployment:
+        arguments = {"reason": "it is better", "by": "ada", "override": False, "now": now()}
+        return deploy(db, registry, number, **{**arguments, **changes})  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def back(
+    db: Database, registry: FakeRegistry, now: Callable[[], datetime]
+) -> Callable[..., Deployment]:
+    """`rollback` by bob, at noon unless said, for a reason."""
+
+    def run(number: int | None = None, **changes: object) -> Deployment:
+        arguments = {"reason": "it got worse", "by": "bob", "now": now()}
+        return rollback(db, registry, number, **{**arguments, **changes})  # type: ignore[arg-type]
+
+    return run
+
+
+def _n_rows(db: Database) -> int:
+    with db.read() as conn:
+        return len(deployments.load_history(conn))
+
+
+def test_before_the_first_deployment_nothing_serves(db: Database) -> None:
+    summary = describe_plan(db)
+    assert summary.revision == 0
+    assert summary.champion is None
+
+
+def test_a_deployed_version_serves_with_who_when_and_why(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    now: Callable[[], datetime],
+) -> None:
+    add_version(db, registry)
+    deployment = release(1, reason=" it is better ")
+    assert deployment.action is Action.DEPLOY
+    assert deployment.reason == "it is better"
+    assert deployment.evidence["artifact_hash"] == "hash-1"
+    champion = describe_plan(db).champion
+    assert champion is not None
+    assert (champion.version, champion.since, champion.by) == (1, now(), "ada")
+
+
+def test_rolling_back_twice_from_v3_lets_v1_serve_and_a_third_time_is_refused(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    back: Callable[..., Deployment],
+) -> None:
+    for _ in range(3):
+        release(add_version(db, registry).number)
+    assert back().plan.champion == 2
+    assert back().plan.champion == 1
+    with pytest.raises(Refused, match="Nothing served before v1"):
+        back()
+    assert _n_rows(db) == 5
+
+
+def test_a_rollback_to_a_named_version_serves_it(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    back: Callable[..., Deployment],
+) -> None:
+    for _ in range(3):
+        release(add_version(db, registry).number)
+    deployment = back(1)
+    assert deployment.action is Action.ROLLBACK
+    assert deployment.by == "bob"
+    assert deployment.plan.champion == 1
+
+
+def test_running_without_a_model_can_be_deployed_and_rolled_back(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    back: Callable[..., Deployment],
+) -> None:
+    release(add_version(db, registry).number)
+    assert release(0, reason="the model is off").plan.champion == 0
+    assert back().plan.champion == 1
+    assert registry.aliases == [1, 1]
+
+
+def test_a_version_that_does_not_exist_is_not_found(release: Callable[..., Deployment]) -> None:
+    with pytest.raises(NotFound, match="v7"):
+        release(7)
+
+
+@pytest.mark.parametrize("reason", ["", "   "])
+def test_a_change_without_a_reason_is_not_made(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    back: Callable[..., Deployment],
+    reason: str,
+) -> None:
+    add_version(db, registry)
+    with pytest.raises(InvalidInput):
+        release(1, reason=reason)
+    with pytest.raises(InvalidInput):
+        back(reason=reason)
+    assert _n_rows(db) == 0
+
+
+def test_a_version_that_the_gate_refused_needs_an_override(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    add_version(db, registry, gate_reasons=("no better than the median",))
+    with pytest.raises(Refused, match="no better than the median"):
+        release(1)
+    assert _n_rows(db) == 0
+    deployment = release(1, override=True, reason="the pilot asked for it")
+    assert deployment.override
+    assert deployment.evidence["gate_passed"] is False
+
+
+def test_a_share_of_the_traffic_is_refused(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    add_version(db, registry)
+    with pytest.raises(Refused, match="10%"):
+        release(1, traffic=0.1)
+    assert _n_rows(db) == 0
+
+
+def test_an_artifact_that_was_altered_is_refused_before_anything_switches(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    release(add_version(db, registry).number)
+    add_version(db, registry)
+    registry.altered.add("hash-2")
+    with pytest.raises(
+        Refused, match=r"v2 was not deployed and what serves was not changed.*alter"
+    ):
+        release(2)
+    champion = describe_plan(db).champion
+    assert champion is not None
+    assert champion.version == 1
+
+
+def test_an_artifact_that_is_missing_is_refused(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    add_version(db, registry)
+    registry.artifacts.clear()
+    with pytest.raises(Refused, match="There is no artifact"):
+        release(1)
+
+
+def test_a_version_whose_golden_rows_score_differently_is_refused(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    card = make_card()
+    wrong = replace(card, golden=(replace(card.golden[0], score=12.0),))
+    add_version(db, registry, artifact=FakeArtifact(wrong))
+    with pytest.raises(Refused, match="golden row"):
+        release(1)
+
+
+def test_a_rollback_to_an_altered_artifact_is_refused(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    back: Callable[..., Deployment],
+) -> None:
+    release(add_version(db, registry).number)
+    release(add_version(db, registry).number)
+    registry.altered.add("hash-1")
+    with pytest.raises(Refused, match="altered"):
+        back()
+    champion = describe_plan(db).champion
+    assert champion is not None
+    assert champion.version == 2
+
+
+def test_who_looked_at_an_older_plan_is_told_what_happened_meanwhile(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    back: Callable[..., Deployment],
+) -> None:
+    for _ in range(2):
+        add_version(db, registry)
+    release(1, expected_revision=0)
+    told = r"ada deployed v1 at 12:00 UTC \(reason: it is better\).*nothing was changed"
+    with pytest.raises(Conflict, match=told):
+        release(2, expected_revision=0, by="bob")
+    with pytest.raises(Conflict, match=told):
+        back(expected_revision=0)
+    assert _n_rows(db) == 1
+
+
+def test_of_two_operators_at_once_one_wins_and_the_other_is_told(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    for _ in range(9):
+        add_version(db, registry)
+    release(1)
+    start = threading.Barrier(8)
+    outcomes: list[Deployment | OpsError] = []
+
+    def act(number: int) -> None:
+        start.wait()
+        try:
+            outcomes.append(release(number, by=f"person {number}", expected_revision=1))
+        except OpsError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=partial(act, number)) for number in range(2, 10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [winner] = [outcome for outcome in outcomes if isinstance(outcome, Deployment)]
+    losers = [outcome for outcome in outcomes if not isinstance(outcome, Deployment)]
+    assert len(losers) == 7
+    for loser in losers:
+        assert isinstance(loser, Conflict)
+        assert f"{winner.by} deployed v{winner.plan.champion}" in str(loser)
+    assert _n_rows(db) == 2
+
+
+def test_the_alias_is_mirrored_after_the_change(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    release(add_version(db, registry).number)
+    assert registry.aliases == [1]
+
+
+def test_a_release_stands_when_mlflow_is_down(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    registry.tracking_is_down = True
+    assert release(add_version(db, registry).number).plan.champion == 1
+
+
+def test_what_served_at_a_moment_is_found(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    back: Callable[..., Deployment],
+    now: Callable[[], datetime],
+) -> None:
+    for minutes in (0, 10):
+        release(add_version(db, registry).number, now=now() + timedelta(minutes=minutes))
+    back(now=now() + timedelta(minutes=20))
+    served = [
+        what_served(db, now() + timedelta(minutes=minutes)) for minutes in (-1, 0, 9, 10, 19, 25)
+    ]
+    assert [row.plan.champion if row else None for row in served] == [None, 1, 1, 2, 2, 1]
+    assert served[-1] is not None
+    assert served[-1].reason == "it got worse"

@@ -1,0 +1,140 @@
+"""Versions, artifacts and a registry that behave, without training anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.card import Card, GoldenRow
+from core.domain.report import Estimate, Gate, Metrics, TrainingReport
+from core.domain.sample import FeatureValue
+from core.domain.version import Version
+from core.errors import NotFound, Refused, Unavailable
+from core.store import snapshots, versions
+from core.store.database import Database
+
+AN_HOUR_BEFORE = datetime(2026, 3, 2, 11, tzinfo=UTC)
+FEATURES = ("codeQuality", "testCoverage")
+
+
+def make_card(half_width: float | None = 4.0, scale: tuple[float, float] = (0.0, 100.0)) -> Card:
+    """The card of a version that reads two features."""
+    golden = GoldenRow({"codeQuality": 80.0, "testCoverage": 60.0}, None, 70.0)
+    return Card("baseline", FEATURES, *scale, 5.0, half_width, (golden,), synthetic=False)
+
+
+@dataclass
+class FakeArtifact:
+    """Scores the mean of its two features plus `bias`; `error` is raised instead, where set."""
+
+    card: Card = field(default_factory=make_card)
+    bias: float = 0.0
+    error: Exception | None = None
+
+    def score(self, rows: Sequence[Mapping[str, FeatureValue]]) -> NDArray[np.float64]:
+        if self.error is not None:
+            raise self.error
+        return np.array([self._score(row) for row in rows], dtype=np.float64)
+
+    def verify_golden(self) -> None:
+        for row in self.card.golden:
+            if abs(self.score([row.features])[0] - self.bias - row.score) > 1e-6:
+                raise Refused("A golden row does not score as it did.")
+
+    def _score(self, row: Mapping[str, FeatureValue]) -> float:
+        values = [row.get(name) for name in self.card.features]
+        if any(isinstance(value, str) for value in values):
+            raise ValueError("could not convert string to float")
+        numbers = [50.0 if value is None else float(value) for value in values]  # imputed
+        return float(np.mean(numbers)) + self.bias
+
+
+@dataclass
+class FakeRegistry:
+    """Artifacts by hash; a hash in `altered` is refused, as the real one refuses it."""
+
+    artifacts: dict[str, FakeArtifact] = field(default_factory=dict)
+    altered: set[str] = field(default_factory=set)
+    loaded: list[str] = field(default_factory=list)
+    aliases: list[int] = field(default_factory=list)
+    tracking_is_down: bool = False
+
+    def load_artifact(self, artifact_hash: str) -> FakeArtifact:
+        self.loaded.append(artifact_hash)
+        if artifact_hash not in self.artifacts:
+            raise NotFound(f"There is no artifact {artifact_hash}.")
+        if artifact_hash in self.altered:
+            raise Refused(f"The artifact {artifact_hash} was altered after it was saved.")
+        return self.artifacts[artifact_hash]
+
+    def mirror_alias(self, version_number: int) -> None:
+        if self.tracking_is_down:
+            raise Unavailable("MLflow does not answer.")
+        self.aliases.append(version_number)
+
+
+def make_report(passed: bool = True, reasons: tuple[str, ...] = ()) -> TrainingReport:
+    """A report whose gate passed, or did not for these reasons."""
+    estimate = Estimate(4.0, 3.5, 4.5)
+    return TrainingReport(
+        recipe="baseline",
+        seed=1,
+        n_train=80,
+        n_holdout=20,
+        split="random",
+        split_reason="rows carry no time",
+        features_available=FEATURES,
+        features_selected=FEATURES,
+        importance={"codeQuality": 0.6, "testCoverage": 0.4},
+        search={},
+        metrics=Metrics(mae=estimate, rmse=estimate, r2=None, accuracy=estimate, skill=estimate),
+        champion_mae=None,
+        naive={},
+        cv={},
+        gate=Gate(passed, reasons),
+        tolerance=5.0,
+        scale_low=0.0,
+        scale_high=100.0,
+        synthetic=False,
+        overrides=(),
+        summary="better than guessing",
+        seconds=1.0,
+    )
+
+
+def add_version(
+    db: Database,
+    registry: FakeRegistry,
+    *,
+    bias: float = 0.0,
+    gate_reasons: tuple[str, ...] = (),
+    artifact: FakeArtifact | None = None,
+) -> Version:
+    """Register the next version, its artifact in the registry; gate reasons make it refused."""
+    report = make_report(not gate_reasons, gate_reasons)
+    with db.write() as conn:
+        snapshot = snapshots.append_snapshot(
+            conn,
+            content_hash="rows",
+            path="snapshots/rows.parquet",
+            n_rows=100,
+            n_synthetic=0,
+            columns=FEATURES,
+            query={},
+            first_at=None,
+            last_at=None,
+            by="ada",
+            now=AN_HOUR_BEFORE,
+        )
+        artifact_hash = f"hash-{len(registry.artifacts) + 1}"
+        registry.artifacts[artifact_hash] = artifact or FakeArtifact(bias=bias)
+        return versions.append_version(
+            conn,
+            snapshot_id=snapshot.id,
+            artifact_hash=artifact_hash,
+            report=report,
+            by="ada",
+            now=AN_HOUR_BEFORE,
+        )
