@@ -1,0 +1,1 @@
+"""What the pages are made of: the guard, the words of numbers, charts, tables and actions."""

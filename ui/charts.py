@@ -1,0 +1,247 @@
+"""The one chart style: values in, a plotly figure out, readable in both themes and uncoloured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import plotly.graph_objects as go
+
+from core.domain.report import Estimate
+
+PALETTE = ("#1b8296", "#c8602a", "#9a63b5", "#b07a10", "#2f7fc1", "#75808e")
+"""At least 3.5 to 1 against both backgrounds; the theme's chart colours, as a test holds."""
+
+_GREY = "#75808e"
+_GRID = "rgba(117, 128, 142, 0.22)"
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up")
+
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
+"""The tool bar that a chart shows on hover."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series over time; a None breaks the line. `low` and `high` draw its interval."""
+
+    name: str
+    at: Sequence[datetime]
+    values: Sequence[float | None]
+    low: Sequence[float | None] | None = None
+    high: Sequence[float | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A threshold, drawn across the chart and named at its end."""
+
+    value: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One row of a comparison: a value, with its interval where it has one."""
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    quiet: bool = False  # a naive guess: what the others have to beat
+
+
+def draw_lines(
+    lines: Sequence[Line],
+    *,
+    unit: str,
+    limits: Sequence[Limit] = (),
+    as_percent: bool = False,
+    from_zero: bool = False,
+) -> go.Figure:
+    """Series over time, each with its own dash and symbol; shares are drawn as percentages."""
+    factor = 100.0 if as_percent else 1.0
+    figure = _figure(y=unit, height=280)
+    if not any(value is not None for line in lines for value in line.values):
+        return _empty(figure, "No values in this window")
+    for index, line in enumerate(lines):
+        color = PALETTE[index % len(PALETTE)]
+        if line.low is not None and line.high is not None:
+            _add_band(figure, line, color, factor)
+        figure.add_scatter(
+            name=line.name,
+            x=list(line.at),
+            y=_scaled(line.values, factor),
+            mode="lines+markers",
+            line={"color": color, "width": 2, "dash": _DASHES[index % len(_DASHES)]},
+            marker={"color": color, "size": 5, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
+            hovertemplate=f"%{{y:,.4~g}} {unit}<extra>{line.name}</extra>",
+        )
+    for limit in limits:
+        figure.add_hline(
+            y=limit.value * factor,
+            line={"color": _GREY, "width": 1, "dash": "longdash"},
+            annotation={
+                "text": limit.name,
+                "font": {"size": 11, "color": _GREY},
+                "xanchor": "right",
+            },
+        )
+    figure.update_layout(hovermode="x unified", showlegend=len(lines) > 1)
+    figure.update_xaxes(title={"text": "time (UTC)", "standoff": 6}, type="date")
+    if from_zero:
+        figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str) -> go.Figure:
+    """How often values fell into buckets; `counts` is by a bucket's lower edge, `width` wide."""
+    figure = _figure(y=y, height=240)
+    if not sum(counts.values()):
+        return _empty(figure, "No values in this window")
+    edges = sorted(counts)
+    figure.add_bar(
+        x=[edge + width / 2 for edge in edges],
+        y=[counts[edge] for edge in edges],
+        width=[width * 0.92] * len(edges),
+        marker={"color": PALETTE[0], "line": {"width": 0}},
+        customdata=[[edge, edge + width] for edge in edges],
+        hovertemplate=f"%{{customdata[0]:g}} to %{{customdata[1]:g}}: %{{y:,}} {y}<extra></extra>",
+    )
+    figure.update_xaxes(title={"text": x, "standoff": 6})
+    figure.update_layout(showlegend=False, bargap=0)
+    return figure
+
+
+def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
+    """Values side by side with their 95 % intervals, first on top; quiet ones are hollow."""
+    figure = _figure(y="", height=90 + 34 * max(len(marks), 1))
+    if not marks:
+        return _empty(figure, "Nothing to compare yet")
+    for mark in marks:
+        color = _GREY if mark.quiet else PALETTE[0]
+        has_interval = mark.low is not None and mark.high is not None
+        figure.add_scatter(
+            name=mark.name,
+            x=[mark.value],
+            y=[mark.name],
+            mode="markers",
+            marker={
+                "color": color,
+                "size": 11,
+                "symbol": "diamond-open" if mark.quiet else "circle",
+                "line": {"width": 2, "color": color},
+            },
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [(mark.high or 0.0) - mark.value if has_interval else 0.0],
+                "arrayminus": [mark.value - (mark.low or 0.0) if has_interval else 0.0],
+                "color": color,
+                "thickness": 2,
+                "width": 5 if has_interval else 0,
+            },
+            hovertemplate=f"%{{x:,.4~g}} {unit}<extra>{mark.name}</extra>",
+        )
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(title={"text": unit, "standoff": 6})
+    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+    return figure
+
+
+def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.Figure:
+    """The largest shares of a whole, largest on top; what is left out is added up and named."""
+    figure = _figure(y="", height=90 + 24 * min(max(len(shares), 1), limit + 1))
+    if not shares:
+        return _empty(figure, "Nothing to show")
+    ranked = sorted(shares.items(), key=lambda item: -item[1])
+    shown, rest = ranked[:limit], ranked[limit:]
+    if rest:
+        shown.append((f"{len(rest)} others", sum(share for _, share in rest)))
+    figure.add_bar(
+        x=[share * 100 for _, share in shown],
+        y=[name for name, _ in shown],
+        orientation="h",
+        marker={"color": [PALETTE[0]] * min(len(ranked), limit) + [_GREY] * bool(rest)},
+        text=[f"{share:.1%}".replace("%", " %") for _, share in shown],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+    )
+    figure.update_layout(showlegend=False, bargap=0.35)
+    figure.update_xaxes(title={"text": x, "standoff": 6}, rangemode="tozero")
+    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+    return figure
+
+
+def build_mark(name: str, estimate: Estimate, factor: float = 1.0) -> Mark:
+    """The row of an estimate.
+
+    >>> build_mark("v3", Estimate(0.5, 0.25, 0.75), factor=100)
+    Mark(name='v3', value=50.0, low=25.0, high=75.0, quiet=False)
+    """
+    return Mark(name, estimate.value * factor, estimate.low * factor, estimate.high * factor)
+
+
+def _add_band(figure: go.Figure, line: Line, color: str, factor: float) -> None:
+    """One filled polygon for each run of points that have an interval, so that gaps stay gaps."""
+    run: list[tuple[datetime, float, float]] = []
+    lows, highs = line.low or (), line.high or ()
+    for at, low, high in [*zip(line.at, lows, highs, strict=True), (None, None, None)]:
+        if at is not None and low is not None and high is not None:
+            run.append((at, low * factor, high * factor))
+        elif run:
+            figure.add_scatter(
+                name=f"{line.name}, 95 % interval",
+                x=[at for at, _, _ in run] + [at for at, _, _ in reversed(run)],
+                y=[high for _, _, high in run] + [low for _, low, _ in reversed(run)],
+                fill="toself",
+                fillcolor=_fade(color),
+                mode="lines" if len(run) > 1 else "lines+markers",
+                line={"width": 0 if len(run) > 1 else 2, "color": color},
+                marker={"symbol": "line-ew-open", "size": 8, "color": color},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+            run = []
+
+
+def _figure(*, y: str, height: int) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 12, "t": 28, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
+        hoverlabel={"namelength": -1},
+    )
+    figure.update_xaxes(gridcolor=_GRID, zeroline=False, automargin=True)
+    figure.update_yaxes(
+        gridcolor=_GRID, zeroline=False, automargin=True, title={"text": y, "standoff": 8}
+    )
+    return figure
+
+
+def _empty(figure: go.Figure, text: str) -> go.Figure:
+    figure.add_annotation(
+        text=text,
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        showarrow=False,
+        font={"size": 14, "color": _GREY},
+    )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    figure.update_layout(height=140)
+    return figure
+
+
+def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]:
+    return [None if value is None else value * factor for value in values]
+
+
+def _fade(color: str) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.18)"
