@@ -1,6 +1,7 @@
 """The database: connections on which a write takes its lock before its first read."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from core.errors import OpsError, Unavailable
+from core.errors import InvalidInput, Unavailable
 from core.store.migrations import migrate
 
 _BUSY_TIMEOUT_MS = 30_000
+_CONNECT_TIMEOUT_SECONDS = 10
 _WRITE_LOCK = 7_586_543  # PostgreSQL: one advisory lock for every read-decide-write transaction
 _WRITES = "plumbline_writes"
+_SECRET_PARAMETERS = ("password", "sslpassword", "passfile")
 
 
 class Database:
@@ -25,12 +28,12 @@ class Database:
     @property
     def address(self) -> str:
         """Where it is, without its password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        return self.engine.url.difference_update_query(_SECRET_PARAMETERS).render_as_string()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A transaction that sees one state throughout and writes nothing."""
-        with _as_unavailable(self.engine), self.engine.connect() as conn, conn.begin():
+        """A transaction that sees one state throughout and cannot write."""
+        with _as_unavailable(self), self.engine.connect() as conn, conn.begin():
             yield conn
 
     @contextmanager
@@ -38,7 +41,7 @@ class Database:
         """A transaction that holds the write lock from its start to its commit, so that what it
         reads is still true when it writes. An error inside rolls all of it back."""
         with (
-            _as_unavailable(self.engine),
+            _as_unavailable(self),
             self.engine.connect().execution_options(**{_WRITES: True}) as conn,
             conn.begin(),
         ):
@@ -52,7 +55,7 @@ class Database:
 def open_database(url: str, home: Path, durability: str, now: datetime) -> Database:
     """The database at `url` (SQLite in `home` where it is empty), its schema up to date.
 
-    Raises `Unavailable` where it cannot be reached, read, written, or is of a newer program."""
+    Raises `Unavailable` where it cannot be reached, read, written, or is of another program."""
     if not url:
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -63,8 +66,15 @@ def open_database(url: str, home: Path, durability: str, now: datetime) -> Datab
             ) from None
         url = f"sqlite:///{home / 'plumbline.db'}"
     db = Database(_create_engine(url, durability))
-    with db.write() as conn:
-        migrate(conn, now)
+    try:
+        with db.write() as conn:
+            migrate(conn, now)
+    except sa.exc.ProgrammingError as error:  # another program's tables, or no right to make ours
+        db.close()
+        raise _unavailable(db, error) from error
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -72,8 +82,11 @@ def _create_engine(url: str, durability: str) -> sa.Engine:
     if url.startswith(("postgres://", "postgresql://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
     try:
-        engine = sa.create_engine(url, pool_pre_ping=url.startswith("postgresql"))
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError):
+        if url.startswith("sqlite:"):
+            engine = sa.create_engine(url)
+        else:
+            engine = sa.create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError):
         raise Unavailable(
             "PLUMBLINE_DATABASE_URL is not a database address: leave it empty for SQLite, or "
             "write postgresql://user:password@host/name."
@@ -90,46 +103,80 @@ def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
     def _(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _switch_to_wal(connection)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @sa.event.listens_for(engine, "begin")
     def _(conn: sa.Connection) -> None:
         writes = conn.get_execution_options().get(_WRITES)
+        conn.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Of several processes that open a new file at once, SQLite lets one switch it and refuses
+    the others at once, whatever the busy timeout: they try again."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def _prepare_postgresql(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "do_connect")
+    def _(_dialect: object, _record: object, _args: object, parameters: dict[str, object]) -> None:
+        parameters.setdefault("connect_timeout", _CONNECT_TIMEOUT_SECONDS)
+
     @sa.event.listens_for(engine, "begin")
     def _(conn: sa.Connection) -> None:
         if conn.get_execution_options().get(_WRITES):
-            conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+            conn.exec_driver_sql(
+                f"SET LOCAL lock_timeout = {_BUSY_TIMEOUT_MS}; "
+                f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"
+            )
         else:
             conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 @contextmanager
-def _as_unavailable(engine: sa.Engine) -> Iterator[None]:
-    """Turn the driver's operational errors into a sentence that names the database."""
+def _as_unavailable(db: Database) -> Iterator[None]:
+    """Turn the driver's errors into a sentence that names the database, but for those of a broken
+    rule or a wrong statement."""
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.DatabaseError) as error:
-        if isinstance(error, sa.exc.IntegrityError | sa.exc.ProgrammingError):
-            raise
-        raise _unavailable(engine, str(error.orig).strip()) from error
+    except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
+        raise
+    except sa.exc.DataError as error:
+        raise InvalidInput(f"The database does not take a value: {_detail(error)}.") from error
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        raise _unavailable(db, error) from error
 
 
-def _unavailable(engine: sa.Engine, detail: str) -> OpsError:
-    place = engine.url.render_as_string(hide_password=True)
+def _detail(error: sa.exc.SQLAlchemyError) -> str:
+    """The first line of what the driver said."""
+    text = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip()
+    return text.splitlines()[0].rstrip(".") if text else "no detail"
+
+
+def _unavailable(db: Database, error: sa.exc.SQLAlchemyError) -> Unavailable:
+    detail = _detail(error)
     if "disk is full" in detail or "No space left" in detail:
-        return Unavailable(f"The disk of {place} is full: free some space; nothing was written.")
-    if "locked" in detail:
         return Unavailable(
-            f"The database {place} stayed locked for {_BUSY_TIMEOUT_MS // 1000} s: another "
+            f"The disk of {db.address} is full: free some space; nothing was written."
+        )
+    if "locked" in detail or "lock timeout" in detail:
+        return Unavailable(
+            f"The database {db.address} stayed locked for {_BUSY_TIMEOUT_MS / 1000:g} s: another "
             "process holds it; nothing was written. Try again."
         )
     return Unavailable(
-        f"The database {place} cannot be used ({detail.splitlines()[0] if detail else 'no detail'})"
-        ": check that it exists, is a Plumbline database and may be written."
+        f"The database {db.address} cannot be used ({detail}): check that it exists, is a "
+        "Plumbline database and may be written."
     )

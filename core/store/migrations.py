@@ -40,7 +40,7 @@ CREATE TABLE versions (
     artifact_hash TEXT NOT NULL, report TEXT NOT NULL, created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL);
 CREATE TABLE runs (
-    version BIGINT PRIMARY KEY REFERENCES versions (number), run_id TEXT NOT NULL,
+    version BIGINT NOT NULL PRIMARY KEY REFERENCES versions (number), run_id TEXT NOT NULL,
     logged_at BIGINT NOT NULL);
 CREATE TABLE deployments (
     revision {id}, at BIGINT NOT NULL, "by" TEXT NOT NULL, action TEXT NOT NULL,
@@ -80,10 +80,10 @@ CREATE TABLE job_lines (
     id {id}, job_id BIGINT NOT NULL REFERENCES jobs (id), at BIGINT NOT NULL, line TEXT NOT NULL);
 CREATE INDEX job_lines_job ON job_lines (job_id, id);
 CREATE TABLE leases (
-    name TEXT PRIMARY KEY, holder TEXT NOT NULL, acquired_at BIGINT NOT NULL,
+    name TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, acquired_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL);
 CREATE TABLE scheduled_tasks (
-    name TEXT PRIMARY KEY, every_seconds DOUBLE PRECISION NOT NULL, last_started_at BIGINT,
+    name TEXT NOT NULL PRIMARY KEY, every_seconds DOUBLE PRECISION NOT NULL, last_started_at BIGINT,
     last_finished_at BIGINT, last_outcome TEXT, last_error TEXT, next_run_at BIGINT);
 CREATE TABLE retraining_decisions (
     id {id}, at BIGINT NOT NULL, retrain INTEGER NOT NULL, reasons TEXT NOT NULL, job_id BIGINT,

@@ -1,0 +1,199 @@
+"""Migrations: the schema that queries see is the one that is there, and steps are whole or not."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from core.errors import Unavailable
+from core.store import migrations, schema
+from core.store.database import Database, open_database
+
+Clock = Callable[[], datetime]
+
+TABLES = sorted(schema.metadata.tables)
+
+
+def raw_engine(url: str) -> sa.Engine:
+    """The database as another program would open it."""
+    return sa.create_engine(
+        url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.pool.NullPool
+    )
+
+
+def fail_half_way(conn: sa.Connection) -> None:
+    conn.exec_driver_sql("CREATE TABLE half_there (id INTEGER)")
+    raise RuntimeError("power cut")
+
+
+def add_colour(conn: sa.Connection) -> None:
+    conn.exec_driver_sql("ALTER TABLE jobs ADD COLUMN colour TEXT")
+
+
+# --- The schema -----------------------------------------------------------------------------
+
+
+def test_every_table_that_queries_know_is_there_and_no_other(db: Database) -> None:
+    found = sa.inspect(db.engine).get_table_names()
+    assert sorted(name for name in found if not name.startswith("sqlite_")) == TABLES
+
+
+def test_every_column_is_as_queries_see_it(db: Database) -> None:
+    inspector = sa.inspect(db.engine)
+    for name, table in schema.metadata.tables.items():
+        created = {
+            column["name"]: (_kind(column["type"], db), column["nullable"])
+            for column in inspector.get_columns(name)
+        }
+        for column in _counted_by_sqlite(table, db):
+            created[column] = (created[column][0], False)
+        expected = {
+            column.name: (_kind(column.type, db), column.nullable) for column in table.columns
+        }
+        assert created == expected, name
+
+
+def test_every_primary_key_is_as_queries_see_it(db: Database) -> None:
+    inspector = sa.inspect(db.engine)
+    for name, table in schema.metadata.tables.items():
+        key = inspector.get_pk_constraint(name)["constrained_columns"]
+        assert key == [column.name for column in table.primary_key], name
+
+
+def test_both_databases_hold_the_same_rules(db: Database) -> None:
+    inspector = sa.inspect(db.engine)
+    foreign_keys = {
+        (name, *key["constrained_columns"], key["referred_table"])
+        for name in TABLES
+        for key in inspector.get_foreign_keys(name)
+    }
+    unique = {
+        (name, *constraint["column_names"])
+        for name in TABLES
+        for constraint in inspector.get_unique_constraints(name)
+    }
+    assert foreign_keys == {
+        ("incident_events", "incident_id", "incidents"),
+        ("job_lines", "job_id", "jobs"),
+        ("runs", "version", "versions"),
+        ("samples", "collection_id", "collections"),
+        ("versions", "snapshot_id", "snapshots"),
+    }
+    assert unique == {
+        ("api_keys", "key_hash"),
+        ("predictions", "id"),
+        ("samples", "key"),
+        ("snapshots", "content_hash"),
+    }
+
+
+def _counted_by_sqlite(table: sa.Table, db: Database) -> list[str]:
+    """The ids that SQLite hands out: it calls them nullable, and never leaves one empty."""
+    return [
+        column.name
+        for column in table.primary_key
+        if db.engine.dialect.name == "sqlite" and column.type is schema.Id
+    ]
+
+
+def _kind(kind: sa.types.TypeEngine[object], db: Database) -> str:
+    """How this database writes a type; SQLite calls every number with a fraction REAL."""
+    name = kind.compile(db.engine.dialect)
+    return "REAL" if db.engine.dialect.name == "sqlite" and name == "DOUBLE" else name
+
+
+# --- The steps ------------------------------------------------------------------------------
+
+
+def test_every_migration_is_recorded_with_its_time(db: Database, now: Clock) -> None:
+    with db.read() as conn:
+        rows = conn.execute(sa.select(schema.migrations).order_by(schema.migrations.c.number)).all()
+    assert [row.number for row in rows] == list(range(1, len(migrations.MIGRATIONS) + 1))
+    assert [row.name for row in rows] == [
+        step.__name__.lstrip("_") for step in migrations.MIGRATIONS
+    ]
+    assert {row.applied_at for row in rows} == {now()}
+
+
+def test_a_store_that_is_up_to_date_is_left_as_it_is(db: Database, now: Clock) -> None:
+    with db.write() as conn:
+        assert migrations.migrate(conn, now()) == 0
+
+
+def test_a_new_migration_is_applied_once_to_an_older_store(
+    db: Database, now: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, add_colour))
+    with db.write() as conn:
+        assert migrations.migrate(conn, now()) == 1
+        assert migrations.migrate(conn, now()) == 0
+        assert migrations.read_number(conn) == len(migrations.MIGRATIONS)
+    assert "colour" in {column["name"] for column in sa.inspect(db.engine).get_columns("jobs")}
+
+
+def test_a_migration_that_fails_leaves_the_older_store_as_it_was(
+    db: Database, now: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(migrations.MIGRATIONS)
+    steps = (*migrations.MIGRATIONS, add_colour, fail_half_way)
+    monkeypatch.setattr(migrations, "MIGRATIONS", steps)
+    with pytest.raises(RuntimeError, match="power cut"), db.write() as conn:
+        migrations.migrate(conn, now())
+    with db.read() as conn:
+        assert migrations.read_number(conn) == before
+    inspector = sa.inspect(db.engine)
+    assert not inspector.has_table("half_there")
+    assert "colour" not in {column["name"] for column in inspector.get_columns("jobs")}
+
+
+def test_a_first_migration_that_fails_leaves_nothing_at_all(
+    empty_url: str, home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, fail_half_way))
+    with pytest.raises(RuntimeError, match="power cut"):
+        open_database(empty_url, home, "process", now())
+    assert sa.inspect(raw_engine(empty_url)).get_table_names() == []
+
+
+def test_processes_that_open_a_new_store_at_once_all_get_it(
+    empty_url: str, home: Path, now: Clock
+) -> None:
+    def open_and_count(_: int) -> int:
+        store = open_database(empty_url, home, "process", now())
+        with closing(store), store.read() as conn:
+            return migrations.read_number(conn)
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(open_and_count, range(8)))
+    assert numbers == [len(migrations.MIGRATIONS)] * 8
+
+
+# --- Stores that are not ours to touch ------------------------------------------------------
+
+
+def test_a_store_of_a_newer_program_is_refused_and_left_alone(
+    db: Database, database_url: str, home: Path, now: Clock
+) -> None:
+    newer = schema.migrations.insert().values(number=999, name="from_tomorrow", applied_at=now())
+    with db.write() as conn:
+        conn.execute(newer)
+    known = len(migrations.MIGRATIONS)
+    with pytest.raises(Unavailable, match=rf"schema 999 .* knows {known}.* newer Plumbline.*HOME"):
+        open_database(database_url, home, "process", now())
+    with db.read() as conn:
+        assert migrations.read_number(conn) == 999
+
+
+def test_another_programs_database_is_refused_and_left_alone(
+    empty_url: str, home: Path, now: Clock
+) -> None:
+    theirs = raw_engine(empty_url)
+    with theirs.begin() as conn:
+        conn.exec_driver_sql("CREATE TABLE migrations (name TEXT)")
+    with pytest.raises(Unavailable, match="is a Plumbline database"):
+        open_database(empty_url, home, "process", now())
+    assert sa.inspect(theirs).get_table_names() == ["migrations"]
