@@ -1,0 +1,61 @@
+# One command an action. `make` alone checks everything; `make run` starts everything.
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+
+.DEFAULT_GOAL := check
+.PHONY: check setup setup-dev run test test-slow lint types e2e screenshots bench lock mlflow clean
+
+check: lint types test  ## lint, types, test
+
+# --- installing: the exact locks, into .venv, and only when they changed -------------------------
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Plumbline needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing Plumbline into .venv (once, about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	@echo "Installing the test tools into .venv ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.lock
+	@touch $@
+
+setup: .venv/installed  ## make .venv with what running needs
+setup-dev: .venv/installed-dev  ## and with what testing needs
+
+# --- running -------------------------------------------------------------------------------------
+run: setup  ## dashboard, API and worker together
+	@$(BIN)/python -m core up
+
+mlflow: setup  ## MLflow's own pages over the same store
+	@$(BIN)/python -m core mlflow
+
+# --- checking ------------------------------------------------------------------------------------
+lint: setup-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup-dev
+	@$(BIN)/mypy
+
+test: setup-dev  ## the fast suite
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not browser"
+	@$(BIN)/python -m pytest --doctest-modules core ui -p no:randomly
+
+test-slow: setup-dev  ## the slow ones: simulations, real servers, killed processes
+	@$(BIN)/python -m pytest -n 2 -m "slow and not browser"
+
+e2e: setup-dev  ## the story in a real browser (Chromium must be installed)
+	@$(BIN)/python -m pytest -m browser tests/e2e
+
+screenshots: setup-dev  ## the README's pictures, taken from the running product
+	@$(BIN)/python -m tests.e2e.screenshots
+
+lock:  ## write the exact versions of requirements*.txt anew
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 -c requirements-dev.lock requirements.txt -o requirements.lock
+
+clean:  ## remove what was installed; the data in var/ stays
+	@rm -rf .venv .mypy_cache .ruff_cache

@@ -1,0 +1,100 @@
+"""The app: everything that the processes of one installation share, built from the settings."""
+
+import getpass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.domain.setting_change import SettingChange
+from core.errors import InvalidInput
+from core.registry import Registry
+from core.settings import SETTINGS, Settings, parse_settings, read_environment
+from core.store import setting_changes
+from core.store.database import Database, open_database
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One installation as a process sees it; the same in production and in tests."""
+
+    values: Mapping[str, str]  # the raw settings by variable, for child processes and changes
+    settings: Settings  # as they were at the start
+    db: Database
+    registry: Registry
+    now: Callable[[], datetime]
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.db.close()
+
+
+def utc_now() -> datetime:
+    """The time, aware and UTC."""
+    return datetime.now(UTC)
+
+
+def build_app(
+    values: Mapping[str, str] | None = None, now: Callable[[], datetime] = utc_now
+) -> App:
+    """The app of raw settings by variable name; of this process's environment unless given.
+
+    Raises `InvalidInput` for a bad setting, `Unavailable` for a store that cannot be used."""
+    if values is None:
+        values = read_environment(os.environ, Path.cwd())
+    settings = parse_settings(values)
+    return App(
+        values=dict(values),
+        settings=settings,
+        db=open_database(settings.database_url, settings.home, settings.durability, now()),
+        registry=Registry(
+            artifacts=settings.artifacts,
+            tracking_uri=settings.mlflow_uri or f"sqlite:///{settings.home / 'mlflow.db'}",
+        ),
+        now=now,
+    )
+
+
+def load_current_settings(app: App) -> Settings:
+    """The settings with the operator's runtime changes on top."""
+    with app.db.read() as conn:
+        return parse_settings(_overlay(app.values, setting_changes.load_values(conn)))
+
+
+def change_setting(app: App, name: str, value: str | None, *, by: str, reason: str) -> Settings:
+    """Put a value in force without a restart, or with None return to the environment's; the
+    settings from then on. Raises `InvalidInput` for a setting that cannot change while
+    everything runs, a value that is not allowed, or a change without a reason."""
+    if name not in {setting.name for setting in SETTINGS if setting.runtime}:
+        raise InvalidInput(
+            f"'{name}' cannot be changed while everything runs: set it in the environment and "
+            "start again."
+        )
+    if not reason.strip():
+        raise InvalidInput("A change needs a reason: say why, for whoever reads the history.")
+    with app.db.write() as conn:
+        changed = {**setting_changes.load_values(conn)}
+        if value is None:
+            changed.pop(name, None)
+        else:
+            changed[name] = value
+        settings = parse_settings(_overlay(app.values, changed))
+        setting_changes.append_change(
+            conn, SettingChange(name, value, app.now(), by, reason.strip())
+        )
+    return settings
+
+
+def local_user(settings: Settings) -> str:
+    """Who acts on this machine: the name in the settings, else the system's."""
+    try:
+        return settings.user or getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid-{os.getuid()}"
+
+
+def _overlay(values: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
+    variables = {setting.name: setting.variable for setting in SETTINGS if setting.runtime}
+    known = {variables[name]: text for name, text in changes.items() if name in variables}
+    return {**values, **known}
