@@ -37,24 +37,23 @@ class Server:
     folder: Path
     n_databases: int = field(default=0, init=False)
 
-    def url(self, name: str) -> str:
-        """The address of one of its databases, as `PLUMBLINE_DATABASE_URL` takes it."""
-        return f"postgresql://postgres@/{name}?host={self.folder}"
-
     @contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
-        """The name of a fresh copy of a database, the empty one unless named; dropped afterwards
-        with whoever is still in it."""
+    def database(self) -> Iterator[str]:
+        """The address of a new, empty database, as `PLUMBLINE_DATABASE_URL` takes it; dropped
+        afterwards with whoever is still in it."""
         self.n_databases += 1
         name = f"test_{self.n_databases}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield name
+        self._execute(f"CREATE DATABASE {name}")
+        yield self._url(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _url(self, name: str) -> str:
+        return f"postgresql://postgres@/{name}?host={self.folder}"
 
     def _execute(self, statement: str) -> None:
         import psycopg  # not above, since the server's own process starts in this file
 
-        with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
+        with psycopg.connect(self._url("postgres"), autocommit=True) as conn:
             conn.execute(statement)
 
 

@@ -153,13 +153,21 @@ def _as_unavailable(db: Database) -> Iterator[None]:
         yield
     except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
         raise
-    except sa.exc.DataError as error:
-        raise InvalidInput(f"The database does not take a value: {_detail(error)}.") from error
+    except (sa.exc.DataError, UnicodeEncodeError) as error:
+        raise _not_taken(error) from error
     except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
         raise _unavailable(db, error) from error
+    except sa.exc.StatementError as error:
+        if isinstance(error.orig, UnicodeEncodeError):
+            raise _not_taken(error.orig) from error
+        raise
 
 
-def _detail(error: sa.exc.SQLAlchemyError) -> str:
+def _not_taken(error: Exception) -> InvalidInput:
+    return InvalidInput(f"The database does not take a value: {_detail(error)}.")
+
+
+def _detail(error: Exception) -> str:
     """The first line of what the driver said."""
     text = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip()
     return text.splitlines()[0].rstrip(".") if text else "no detail"

@@ -140,8 +140,8 @@ def save_outcome(
 
 
 def request_cancel(conn: sa.Connection, job_id: int, by: str, now: datetime) -> Job:
-    """Ask a job to stop: a queued one ends at once, a running one at its next step. Raises
-    `Conflict` where it has ended already."""
+    """Ask a job to stop: a queued one ends at once, a running one at its next step, in the name of
+    whoever asked first. Raises `Conflict` where it has ended already."""
     job = get_job(conn, job_id)
     if job.status is JobStatus.QUEUED:
         save_outcome(
@@ -153,7 +153,11 @@ def request_cancel(conn: sa.Connection, job_id: int, by: str, now: datetime) -> 
             now=now,
         )
     elif job.status is JobStatus.RUNNING:
-        conn.execute(_jobs.update().where(_jobs.c.id == job_id).values(cancel_requested_by=by))
+        conn.execute(
+            _jobs.update()
+            .where(_jobs.c.id == job_id, _jobs.c.cancel_requested_by.is_(None))
+            .values(cancel_requested_by=by)
+        )
     else:
         raise Conflict(f"Job {job_id} has ended already ({job.status}); there is nothing to stop.")
     return get_job(conn, job_id)

@@ -44,7 +44,8 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 
 
 class Json(sa.types.TypeDecorator[Any]):
-    """Any JSON value, kept as text."""
+    """Any JSON value, kept as text. Dataclasses and enums go in as JSON has them and come out as
+    dicts and strings; NaN and infinity, which JSON lacks, become null."""
 
     impl = sa.Text
     cache_ok = True

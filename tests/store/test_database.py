@@ -20,24 +20,12 @@ from core.errors import InvalidInput, Unavailable
 from core.store import database, schema
 from core.store.database import Database, open_database
 from core.store.setting_changes import append_change, load_changes
-from tests.postgres import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTER = Path(__file__).with_name("count_up.py")
 NOBODY = 65534
 
 Clock = Callable[[], datetime]
-
-
-@pytest.fixture
-def postgres_db(
-    postgres: Server, postgres_store: str, home: Path, now: Clock
-) -> Iterator[Database]:
-    """A fresh store in PostgreSQL, for what only it does."""
-    with postgres.database(postgres_store) as name:
-        store = open_database(postgres.url(name), home, "process", now())
-        yield store
-        store.close()
 
 
 def change(value: str, now: Clock) -> SettingChange:
@@ -70,13 +58,13 @@ def test_eight_threads_that_read_then_append_lose_nothing(db: Database, now: Clo
 
 
 def test_two_processes_that_read_then_append_lose_nothing(
-    db: Database, database_url: str, home: Path
+    new_db: Database, new_url: str, home: Path
 ) -> None:
-    command = [sys.executable, str(COUNTER), database_url, str(home), "100"]
+    command = [sys.executable, str(COUNTER), new_url, str(home), "100"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     processes = [subprocess.Popen(command, env=environment) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
-    assert load_counts(db) == list(range(1, 201))
+    assert load_counts(new_db) == list(range(1, 201))
 
 
 def test_an_error_inside_a_write_leaves_nothing(db: Database, now: Clock) -> None:
@@ -120,15 +108,27 @@ def test_a_row_that_points_nowhere_is_refused(db: Database, now: Clock) -> None:
         conn.execute(line)
 
 
-def test_a_value_that_the_database_cannot_hold_is_refused_with_a_sentence(
+HALF_A_CHARACTER = "\ud83d"  # of a pair in UTF-16; a JSON file may hold it, UTF-8 cannot
+
+
+def test_text_that_is_no_text_is_refused_with_a_sentence(db: Database, now: Clock) -> None:
+    refused = "The database does not take a value: .*surrogates not allowed"
+    with pytest.raises(InvalidInput, match=refused), db.write() as conn:
+        append_change(conn, change(HALF_A_CHARACTER, now))
+    report = {"at": now(), "n_rows": 1, "issues": [HALF_A_CHARACTER], "columns": []}
+    with pytest.raises(InvalidInput, match=refused), db.write() as conn:
+        conn.execute(schema.quality_reports.insert().values(**report))
+
+
+def test_text_with_a_zero_is_refused_where_the_database_cannot_hold_it(
     postgres_db: Database, now: Clock
 ) -> None:
     with pytest.raises(InvalidInput, match="does not take a value"), postgres_db.write() as conn:
         append_change(conn, change("a\0b", now))
 
 
-def test_sqlite_keeps_a_log_ahead_and_checks_what_points_where(home: Path, now: Clock) -> None:
-    with closing(open_database("", home, "process", now())) as db, db.read() as conn:
+def test_sqlite_keeps_a_log_ahead_and_checks_what_points_where(sqlite_db: Database) -> None:
+    with sqlite_db.read() as conn:
         assert conn.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert conn.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         assert conn.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
@@ -146,15 +146,15 @@ def test_durability_says_whether_a_commit_waits_for_the_disk(
 
 
 def test_a_lock_that_is_never_given_back_is_a_sentence(
-    db: Database, database_url: str, home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch
+    new_db: Database, new_url: str, home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_BUSY_TIMEOUT_MS", 20)
-    with closing(open_database(database_url, home, "process", now())) as waiter:
+    with closing(open_database(new_url, home, "process", now())) as waiter:
         refused = pytest.raises(Unavailable, match=r"stayed locked for 0\.02 s.*Try again")
-        with db.write(), refused:
+        with new_db.write(), refused:
             count_up(waiter, now)
         count_up(waiter, now)
-    assert load_counts(db) == [1]
+    assert load_counts(new_db) == [1]
 
 
 def test_a_process_with_no_connection_left_says_so(db: Database) -> None:
@@ -243,14 +243,14 @@ def test_a_database_that_may_not_be_written_is_a_sentence(public_folder: Path, n
         open_database("", public_folder, "process", now())
 
 
-def test_a_full_disk_is_a_sentence_and_writes_nothing(home: Path, now: Clock) -> None:
-    with closing(open_database("", home, "process", now())) as db:
-        with db.read() as conn:
-            pages = conn.exec_driver_sql("PRAGMA page_count").scalar()
-            conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(Unavailable, match=r"disk of .* is full"), db.write() as conn:
-            append_change(conn, change("2" * 100_000, now))
-        assert load_counts(db) == []
+def test_a_full_disk_is_a_sentence_and_writes_nothing(sqlite_db: Database, now: Clock) -> None:
+    with sqlite_db.read() as conn:
+        pages = conn.exec_driver_sql("PRAGMA page_count").scalar()
+        conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    refused = pytest.raises(Unavailable, match=r"disk of .* is full")
+    with refused, sqlite_db.write() as conn:
+        append_change(conn, change("2" * 100_000, now))
+    assert load_counts(sqlite_db) == []
 
 
 @pytest.fixture

@@ -125,45 +125,45 @@ def test_a_store_that_is_up_to_date_is_left_as_it_is(db: Database, now: Clock) -
 
 
 def test_a_new_migration_is_applied_once_to_an_older_store(
-    db: Database, now: Clock, monkeypatch: pytest.MonkeyPatch
+    new_db: Database, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, add_colour))
-    with db.write() as conn:
+    with new_db.write() as conn:
         assert migrations.migrate(conn, now()) == 1
         assert migrations.migrate(conn, now()) == 0
         assert migrations.read_number(conn) == len(migrations.MIGRATIONS)
-    assert "colour" in {column["name"] for column in sa.inspect(db.engine).get_columns("jobs")}
+    assert "colour" in {column["name"] for column in sa.inspect(new_db.engine).get_columns("jobs")}
 
 
 def test_a_migration_that_fails_leaves_the_older_store_as_it_was(
-    db: Database, now: Clock, monkeypatch: pytest.MonkeyPatch
+    new_db: Database, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = len(migrations.MIGRATIONS)
     steps = (*migrations.MIGRATIONS, add_colour, fail_half_way)
     monkeypatch.setattr(migrations, "MIGRATIONS", steps)
-    with pytest.raises(RuntimeError, match="power cut"), db.write() as conn:
+    with pytest.raises(RuntimeError, match="power cut"), new_db.write() as conn:
         migrations.migrate(conn, now())
-    with db.read() as conn:
+    with new_db.read() as conn:
         assert migrations.read_number(conn) == before
-    inspector = sa.inspect(db.engine)
+    inspector = sa.inspect(new_db.engine)
     assert not inspector.has_table("half_there")
     assert "colour" not in {column["name"] for column in inspector.get_columns("jobs")}
 
 
 def test_a_first_migration_that_fails_leaves_nothing_at_all(
-    empty_url: str, home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch
+    new_url: str, home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, fail_half_way))
     with pytest.raises(RuntimeError, match="power cut"):
-        open_database(empty_url, home, "process", now())
-    assert sa.inspect(raw_engine(empty_url)).get_table_names() == []
+        open_database(new_url, home, "process", now())
+    assert sa.inspect(raw_engine(new_url)).get_table_names() == []
 
 
 def test_processes_that_open_a_new_store_at_once_all_get_it(
-    empty_url: str, home: Path, now: Clock
+    new_url: str, home: Path, now: Clock
 ) -> None:
     def open_and_count(_: int) -> int:
-        store = open_database(empty_url, home, "process", now())
+        store = open_database(new_url, home, "process", now())
         with closing(store), store.read() as conn:
             return migrations.read_number(conn)
 
@@ -176,24 +176,24 @@ def test_processes_that_open_a_new_store_at_once_all_get_it(
 
 
 def test_a_store_of_a_newer_program_is_refused_and_left_alone(
-    db: Database, database_url: str, home: Path, now: Clock
+    new_db: Database, new_url: str, home: Path, now: Clock
 ) -> None:
     newer = schema.migrations.insert().values(number=999, name="from_tomorrow", applied_at=now())
-    with db.write() as conn:
+    with new_db.write() as conn:
         conn.execute(newer)
     known = len(migrations.MIGRATIONS)
     with pytest.raises(Unavailable, match=rf"schema 999 .* knows {known}.* newer Plumbline.*HOME"):
-        open_database(database_url, home, "process", now())
-    with db.read() as conn:
+        open_database(new_url, home, "process", now())
+    with new_db.read() as conn:
         assert migrations.read_number(conn) == 999
 
 
 def test_another_programs_database_is_refused_and_left_alone(
-    empty_url: str, home: Path, now: Clock
+    new_url: str, home: Path, now: Clock
 ) -> None:
-    theirs = raw_engine(empty_url)
+    theirs = raw_engine(new_url)
     with theirs.begin() as conn:
         conn.exec_driver_sql("CREATE TABLE migrations (name TEXT)")
     with pytest.raises(Unavailable, match="is a Plumbline database"):
-        open_database(empty_url, home, "process", now())
+        open_database(new_url, home, "process", now())
     assert sa.inspect(theirs).get_table_names() == ["migrations"]
