@@ -10,7 +10,8 @@ import structlog
 def configure(
     stream: TextIO | None = None, level: int = logging.INFO, *, json: bool = False
 ) -> None:
-    """Send events to `stream` (stderr unless given), as key=value lines or as JSON."""
+    """Send events to `stream` (unless given, whatever stderr is then), as key=value lines or as
+    JSON."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if json
@@ -27,12 +28,15 @@ def configure(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """The logger of one module; use it as `log.info("job_started", job_id=3)`."""
+    """The logger of one module; use it as `log.info("job_started", job_id=3)`. It follows
+    `configure`, and writes to stderr where that is never called."""
+    if not structlog.is_configured():
+        configure()
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
     return logger

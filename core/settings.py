@@ -1,6 +1,8 @@
 """The settings: one table of name, default, help and meaning that everything else reads."""
 
+import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,9 +43,30 @@ def _text(value: str) -> str:
 
 
 def _path(value: str) -> Path:
+    try:
+        if value.strip():
+            return Path(value.strip()).expanduser().resolve()
+    except (RuntimeError, ValueError):  # ~ of somebody who does not exist, a zero byte
+        pass
+    raise ValueError("a folder's path")
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[\w.:%-]+", value.strip()):
+        raise ValueError("an address to listen on, such as 127.0.0.1")
+    return value.strip()
+
+
+def _web_address(value: str) -> str:
+    if value.strip() and not re.match(r"https?://\S+$", value.strip()):
+        raise ValueError("a web address, https://…")
+    return value.strip()
+
+
+def _name(value: str) -> str:
     if not value.strip():
-        raise ValueError("a folder's path")
-    return Path(value).expanduser().resolve()
+        raise ValueError("a name")
+    return value.strip()
 
 
 def _list(value: str) -> tuple[str, ...]:
@@ -110,10 +133,16 @@ SETTINGS: tuple[Setting, ...] = (
         _text,
         secret=True,
     ),
-    Setting("mlflow_uri", "", "MLflow tracking; empty for SQLite in home, or a server.", _text),
+    Setting(
+        "mlflow_uri",
+        "",
+        "MLflow tracking; empty for SQLite in home, or a server.",
+        _text,
+        secret=True,
+    ),
     Setting("scale", "0:100", "Lowest and highest score, LOW:HIGH.", _scale),
     Setting("tolerance", "5", "Points within which a score counts as accurate.", _positive),
-    Setting("host", "127.0.0.1", "Address to listen on; others need login and API keys.", _text),
+    Setting("host", "127.0.0.1", "Address to listen on; others need login and API keys.", _address),
     Setting("dashboard_port", "8501", "The dashboard's port.", _port),
     Setting("api_port", "8000", "The prediction API's port.", _port),
     Setting("api_workers", "1", "Processes that answer predictions.", _integer(1, 64, "1 to 64")),
@@ -124,7 +153,7 @@ SETTINGS: tuple[Setting, ...] = (
         "cut as well, at a fraction of the speed.",
         _choice("process", "power"),
     ),
-    Setting("supabase_url", "", "Address of the Supabase project to collect from.", _text),
+    Setting("supabase_url", "", "Address of the Supabase project to collect from.", _web_address),
     Setting("supabase_key", "", "Key of the Supabase project.", _text, secret=True),
     Setting("notify", "", "Where alerts go: Apprise URLs, comma-separated.", _list, secret=True),
     Setting(
@@ -208,7 +237,7 @@ SETTINGS: tuple[Setting, ...] = (
         _choice("off", "propose", "auto"),
         runtime=True,
     ),
-    Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _text, runtime=True),
+    Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _name, runtime=True),
     Setting(
         "upload_limit_mb",
         "200",
@@ -223,6 +252,15 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
+_VARIABLES = tuple(setting.variable for setting in SETTINGS)
+_FILE = "_FILE"
+_ORDERED = (  # the first may not be above the second
+    ("accuracy_critical", "accuracy_warning"),
+    ("latency_warning_ms", "latency_critical_ms"),
+    ("error_rate_warning", "error_rate_critical"),
+    ("fallback_warning", "fallback_critical"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -230,7 +268,7 @@ class Settings:
 
     home: Path
     database_url: str = field(repr=False)
-    mlflow_uri: str
+    mlflow_uri: str = field(repr=False)
     scale: Scale
     tolerance: float
     host: str
@@ -278,18 +316,18 @@ class Settings:
 
 
 def read_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The raw `PLUMBLINE_*` values: the environment, else `NAME_FILE`, else `.env` in `folder`,
-    else `.streamlit/secrets.toml` there. Raises `InvalidInput` for a name that does not exist."""
-    values = {**_secrets(folder), **_dotenv(folder), **_from_files(environ)}
-    values.update({name: text for name, text in environ.items() if name.startswith(PREFIX)})
-    known = {setting.variable for setting in SETTINGS}
-    known_files = {name + "_FILE" for name in known}
-    unknown = sorted(set(values) - known - known_files)
-    if unknown:
-        raise InvalidInput(
-            f"{unknown[0]} is not a setting; `python -m core settings` lists those that exist."
-        )
-    return {name: text for name, text in values.items() if name in known}
+    """The raw `PLUMBLINE_*` values: the environment, else `.env` in `folder`, else
+    `.streamlit/secrets.toml` there; in each of them `NAME_FILE` may name a file with the value.
+    Raises `InvalidInput` for a name that does not exist and a file that cannot be read."""
+    values: dict[str, str] = {}
+    for source in (_read_secrets(folder), _read_dotenv(folder), environ):
+        _check_names(source)
+        for name in _VARIABLES:
+            if name in source:
+                values[name] = source[name]
+            elif name + _FILE in source:
+                values[name] = _read_text(Path(source[name + _FILE]), name + _FILE).strip()
+    return values
 
 
 def parse_settings(values: Mapping[str, str]) -> Settings:
@@ -315,60 +353,73 @@ def load_settings(folder: Path | None = None) -> Settings:
 
 def has_login(folder: Path) -> bool:
     """Whether a login provider is set up in `.streamlit/secrets.toml` of `folder`."""
-    return "auth" in _read_secrets(folder)
+    return "auth" in _read_toml(folder)
 
 
 def _check_order(settings: Settings) -> None:
-    for worse, better, names in (
-        (settings.accuracy_critical, settings.accuracy_warning, "ACCURACY"),
-        (settings.latency_warning_ms, settings.latency_critical_ms, "LATENCY"),
-        (settings.error_rate_warning, settings.error_rate_critical, "ERROR_RATE"),
-        (settings.fallback_warning, settings.fallback_critical, "FALLBACK"),
-    ):
-        if worse > better:
+    for low, high in _ORDERED:
+        at_low, at_high = getattr(settings, low), getattr(settings, high)
+        if at_low > at_high:
             raise InvalidInput(
-                f"{PREFIX}{names}_WARNING and {PREFIX}{names}_CRITICAL are the wrong way round: "
-                "a warning has to come before critical."
+                f"{PREFIX}{low.upper()} ({at_low:g}) is above {PREFIX}{high.upper()} "
+                f"({at_high:g}): a warning has to come before critical."
             )
 
 
-def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {}
-    for setting in SETTINGS:
-        path = environ.get(setting.variable + "_FILE")
-        if path is None:
-            continue
-        try:
-            found[setting.variable] = Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
+def _check_names(source: Mapping[str, str]) -> None:
+    known = {*_VARIABLES, *(name + _FILE for name in _VARIABLES)}
+    for name in sorted(source):
+        if name.startswith(PREFIX) and name not in known:
+            meant = name.removeprefix(PREFIX).removesuffix(_FILE)
+            near = difflib.get_close_matches(meant, (v.removeprefix(PREFIX) for v in _VARIABLES), 1)
+            hint = f" (perhaps {PREFIX}{near[0]})" if near else ""
             raise InvalidInput(
-                f"{setting.variable}_FILE: '{path}' cannot be read ({error.strerror})."
-            ) from None
-    return found
+                f"{name} is not a setting{hint}; `python -m core settings` lists those that exist."
+            )
 
 
-def _dotenv(folder: Path) -> dict[str, str]:
+def _read_text(path: Path, name: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidInput(f"{name}: '{path}' cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{name}: '{path}' is not text in UTF-8.") from None
+
+
+def _read_dotenv(folder: Path) -> dict[str, str]:
     path = folder / ".env"
     if not path.exists():
         return {}
+    lines = _read_text(path, ".env").splitlines()
+    found = (re.match(rf"\s*(?:export\s+)?({PREFIX}\w+)\s*=\s*(.*?)\s*$", line) for line in lines)
+    return {match[1]: _unquote(match[2]) for match in found if match}
+
+
+def _unquote(text: str) -> str:
+    """A value of `.env` without its quotes, or a bare one without the comment behind it."""
+    quote = text[:1]
+    if quote in ("'", '"') and quote in text[1:]:
+        return text[1 : text.index(quote, 1)]
+    return re.split(r"(?:^|\s)#", text, maxsplit=1)[0].strip()
+
+
+def _read_secrets(folder: Path) -> dict[str, str]:
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        name, separator, value = line.strip().removeprefix("export ").partition("=")
-        if separator and name.strip().startswith(PREFIX):
-            found[name.strip()] = value.strip().strip("'\"")
+    for name, value in _read_toml(folder).items():
+        if name.startswith(PREFIX):
+            if isinstance(value, dict):
+                raise InvalidInput(f"{name} in .streamlit/secrets.toml is a table, not a value.")
+            parts = value if isinstance(value, list) else [value]
+            found[name] = ",".join(str(part) for part in parts)
     return found
 
 
-def _secrets(folder: Path) -> dict[str, str]:
-    content = _read_secrets(folder)
-    return {name: str(value) for name, value in content.items() if name.startswith(PREFIX)}
-
-
-def _read_secrets(folder: Path) -> dict[str, object]:
+def _read_toml(folder: Path) -> dict[str, object]:
     path = folder / ".streamlit" / "secrets.toml"
     if not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(_read_text(path, ".streamlit/secrets.toml"))
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f".streamlit/secrets.toml is not TOML: {error}.") from None

@@ -1,0 +1,121 @@
+"""The log: one line an event, on the stream it was given, with fields that can be found again."""
+
+import io
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from core.log import configure, get_logger
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Leave the logging of the other tests alone."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    """Where the log goes."""
+    return io.StringIO()
+
+
+def fail() -> None:
+    raise ValueError('a "quoted" word\nand a second line')
+
+
+def test_an_event_is_one_line_of_fields(stream: io.StringIO) -> None:
+    configure(stream)
+    get_logger("core.jobs.runner").info("job_started", job_id=3, kind="train")
+    line = stream.getvalue()
+    assert line.startswith("timestamp=2")
+    assert line.endswith(
+        "Z level=info event=job_started module=core.jobs.runner job_id=3 kind=train\n"
+    )
+
+
+def test_an_event_is_one_json_object_where_that_is_asked_for(stream: io.StringIO) -> None:
+    configure(stream, json=True)
+    get_logger("core.api").warning("slow", latency_ms=210.5, version="v3")
+    event = json.loads(stream.getvalue())
+    assert event.pop("timestamp").endswith("Z")
+    assert event == {
+        "event": "slow",
+        "level": "warning",
+        "module": "core.api",
+        "latency_ms": 210.5,
+        "version": "v3",
+    }
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_traceback_stays_on_the_line_of_its_event(stream: io.StringIO, as_json: bool) -> None:
+    configure(stream, json=as_json)
+    try:
+        fail()
+    except ValueError:
+        get_logger("core.api").exception("request_failed", text="two\nlines")
+    (line,) = stream.getvalue().splitlines()
+    assert "Traceback (most recent call last)" in line
+    assert "ValueError" in line
+
+
+@pytest.mark.parametrize("value", ['a "b" c', "a=b", "two\nlines", "ünï 🙂", "", None, True, [1]])
+def test_any_value_stays_on_the_line_of_its_event(stream: io.StringIO, value: object) -> None:
+    configure(stream)
+    get_logger("core.api").info("seen", value=value, after="here")
+    (line,) = stream.getvalue().splitlines()
+    assert line.endswith(" after=here")
+
+
+def test_what_is_less_than_the_level_is_left_out(stream: io.StringIO) -> None:
+    configure(stream, level=logging.WARNING)
+    log = get_logger("core.api")
+    log.info("too_much")
+    log.warning("enough")
+    assert "too_much" not in stream.getvalue()
+    assert "enough" in stream.getvalue()
+
+
+def test_a_logger_made_before_the_log_was_set_up_follows_it(stream: io.StringIO) -> None:
+    log = get_logger("core.api")
+    configure(stream)
+    log.info("late")
+    assert "event=late" in stream.getvalue()
+
+
+def test_what_is_bound_around_a_request_is_in_its_events(stream: io.StringIO) -> None:
+    configure(stream)
+    with structlog.contextvars.bound_contextvars(job_id=7):
+        get_logger("core.jobs").info("inside")
+    get_logger("core.jobs").info("outside")
+    inside, outside = stream.getvalue().splitlines()
+    assert "job_id=7" in inside
+    assert "job_id" not in outside
+
+
+def test_the_log_goes_to_what_standard_error_is_at_that_moment(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO
+) -> None:
+    with io.StringIO() as closed_later, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", closed_later)
+        configure()
+    monkeypatch.setattr(sys, "stderr", stream)
+    get_logger("core.api").info("later")
+    assert "event=later" in stream.getvalue()
+
+
+@pytest.mark.parametrize("set_up", ["configure()", "pass"])
+def test_standard_output_is_left_to_answers(set_up: str) -> None:
+    """A verb with --json prints one object; a log line between would break who reads it."""
+    program = f"from core.log import configure, get_logger\n{set_up}\nget_logger('a').info('b')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b""
+    assert b"b" in done.stderr
