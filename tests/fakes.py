@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.card import Card, GoldenRow
+from core.domain.prediction import Prediction, Source, Variant
 from core.domain.report import Estimate, Gate, Metrics, TrainingReport
 from core.domain.sample import FeatureValue
 from core.domain.version import Version
@@ -102,6 +103,28 @@ def make_report(passed: bool = True, reasons: tuple[str, ...] = ()) -> TrainingR
         summary="better than guessing",
         seconds=1.0,
     )
+
+
+def make_prediction(prediction_id: str, **changes: object) -> Prediction:
+    """A prediction of v3, an hour before the fixed clock's noon."""
+    values = {
+        "id": prediction_id,
+        "at": AN_HOUR_BEFORE,
+        "version": 3,
+        "variant": Variant.CHAMPION,
+        "source": Source.MODEL,
+        "reason": None,
+        "score": 71.5,
+        "low": 66.0,
+        "high": 77.0,
+        "features": {"codeQuality": 80.0, "language": "python", "security": None},
+        "text": None,
+        "unit_id": None,
+        "latency_ms": 1.25,
+        "revision": 1,
+        "event_at": None,
+    }
+    return Prediction(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def add_version(

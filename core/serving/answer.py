@@ -1,0 +1,138 @@
+"""Answers: from a model's score, or a guess in its place, to the prediction that is logged."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.domain.card import Card
+from core.domain.prediction import Prediction, Source, Variant
+from core.domain.sample import Features
+from core.domain.version import version_name
+from core.serving.heuristic import Guess
+from core.settings import Scale
+
+_MAX_NAMES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One row to score. `event_at` is when the scored work was made, where the caller knows."""
+
+    features: Features
+    text: str | None = None
+    unit_id: str | None = None
+    event_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is known of an attempt before anything answered it."""
+
+    id: str
+    at: datetime
+    revision: int
+    version: int
+    variant: Variant
+    latency_ms: float
+
+
+def build_id(at: datetime, random: bytes) -> str:
+    """32 hex digits in the layout of UUID version 7 (RFC 9562): the milliseconds since 1970, then
+    74 of the 80 `random` bits, so that ids sort by time.
+
+    >>> from datetime import UTC
+    >>> build_id(datetime(2026, 3, 2, 12, tzinfo=UTC), bytes(10))
+    '019cae6b660070008000000000000000'
+    """
+    millis = int(at.timestamp() * 1000)
+    bits = int.from_bytes(random, "big")
+    high = bits >> 62 & 0xFFF
+    low = bits & (1 << 62) - 1
+    return f"{millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low:032x}"
+
+
+def build_model_prediction(
+    ask: Ask, attempt: Attempt, score: float, card: Card, scale: Scale
+) -> Prediction:
+    """The prediction that a model answered: its score and interval clipped to the scale. Without
+    a known interval, no limits."""
+    half_width = card.interval_half_width
+    clipped = clip(score, scale)
+    return _build(
+        ask,
+        attempt,
+        Source.MODEL,
+        None,
+        clipped,
+        None if half_width is None else clip(clipped - half_width, scale),
+        None if half_width is None else clip(clipped + half_width, scale),
+    )
+
+
+def build_guessed_prediction(ask: Ask, attempt: Attempt, why: str, guess: Guess) -> Prediction:
+    """The prediction that no model answered, because of `why`: by the heuristic, or failed."""
+    if guess.score is None:
+        return _build(ask, attempt, Source.FAILED, f"{why}, and {guess.how}.", None, None, None)
+    reason = f"{why}; the score is the {guess.how}."
+    return _build(ask, attempt, Source.HEURISTIC, reason, guess.score, None, None)
+
+
+def choose_refusal(features: Features, card: Card, version: int) -> str | None:
+    """Why a model should not be asked: the row has none of what it reads, so that its score would
+    say nothing about the row. None where there is something to read."""
+    if any(features.get(name) is not None for name in card.features):
+        return None
+    shown = ", ".join(card.features[:_MAX_NAMES])
+    more = len(card.features) - _MAX_NAMES
+    return f"The request has none of the features that {version_name(version)} reads ({shown}" + (
+        f" and {more} more)" if more > 0 else ")"
+    )
+
+
+def clip(score: float, scale: Scale) -> float:
+    """The score, or the end of the scale that it is beyond.
+
+    >>> clip(104.2, Scale(0.0, 100.0))
+    100.0
+    """
+    return min(max(score, scale.low), scale.high)
+
+
+def check_scores(scores: Sequence[float], n_rows: int) -> None:
+    """Raise `ValueError` where a model did not give one finite score for each row.
+
+    >>> check_scores([71.5], 1)
+    """
+    if len(scores) != n_rows:
+        raise ValueError(f"it gave {len(scores)} scores for {n_rows} rows")
+    if not all(map(math.isfinite, scores)):
+        raise ValueError("its score is not a finite number")
+
+
+def _build(
+    ask: Ask,
+    attempt: Attempt,
+    source: Source,
+    reason: str | None,
+    score: float | None,
+    low: float | None,
+    high: float | None,
+) -> Prediction:
+    return Prediction(
+        id=attempt.id,
+        at=attempt.at,
+        version=attempt.version,
+        variant=attempt.variant,
+        source=source,
+        reason=reason,
+        score=score,
+        low=low,
+        high=high,
+        features=ask.features,
+        text=ask.text,
+        unit_id=ask.unit_id,
+        latency_ms=attempt.latency_ms,
+        revision=attempt.revision,
+        event_at=ask.event_at,
+    )

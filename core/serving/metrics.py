@@ -1,0 +1,82 @@
+"""Metrics: counts and durations of one process, or of all workers, as Prometheus reads them."""
+
+import os
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from core.domain.prediction import Prediction, Source
+from core.domain.version import version_name
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class ServiceMetrics:
+    """The instruments of one API process. With several workers each counts for itself, unless
+    PROMETHEUS_MULTIPROC_DIR names an empty folder when they start: then every one answers for
+    all."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "plumbline_requests",
+            "Requests answered.",
+            ("route", "status"),
+            registry=self._registry,
+        )
+        self._predictions = Counter(
+            "plumbline_predictions",
+            "Predictions attempted and on disk, by who answered and which version was asked.",
+            ("source", "version"),
+            registry=self._registry,
+        )
+        self._latency = Histogram(
+            "plumbline_prediction_latency_seconds",
+            "From receipt to just before the log; a batch's time is shared out over its rows.",
+            ("source",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._labels = Counter(
+            "plumbline_labels", "Labels received.", ("outcome",), registry=self._registry
+        )
+        self._waiting = Gauge(
+            "plumbline_log_waiting_rows",
+            "Rows that are not on disk yet.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._revision = Gauge(
+            "plumbline_deployment_revision",
+            "The deployment that this process follows.",
+            registry=self._registry,
+            multiprocess_mode="livemin",
+        )
+
+    def count_request(self, route: str, status: int) -> None:
+        """One request was answered."""
+        self._requests.labels(route, str(status)).inc()
+
+    def count_predictions(self, predictions: Sequence[Prediction]) -> None:
+        """These were answered."""
+        for prediction in predictions:
+            source: Source = prediction.source
+            self._predictions.labels(source.value, version_name(prediction.version)).inc()
+            self._latency.labels(source.value).observe(prediction.latency_ms / 1000)
+
+    def count_label(self, outcome: str) -> None:
+        """A label was kept, or was known already."""
+        self._labels.labels(outcome).inc()
+
+    def render(self, *, n_waiting: int, revision: int) -> bytes:
+        """All of it in Prometheus' text format."""
+        self._waiting.set(n_waiting)
+        self._revision.set(revision)
+        registry = self._registry
+        if _MULTIPROCESS in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
