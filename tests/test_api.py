@@ -1,0 +1,467 @@
+"""The API as a caller meets it: over real HTTP on loopback, with a registry that behaves."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+import sqlalchemy as sa
+import uvicorn
+from fastapi import FastAPI
+
+from core.api import build_api
+from core.deployment.release import deploy
+from core.domain.api_key import Scope
+from core.domain.prediction import Prediction
+from core.serving.keys import KeyRing, create_key
+from core.serving.service import PredictionService
+from core.settings import Scale
+from core.store import api_keys, labels, predictions
+from core.store.database import Database
+from tests.fakes import FakeRegistry, add_version
+
+HUNDRED = Scale(0.0, 100.0)
+BODY_LIMIT = 100_000
+ROW = {"features": {"codeQuality": 80, "testCoverage": 60}}
+UUID = "019cae6b660070008000000000000000"
+
+
+@dataclass
+class Server:
+    """A running API and what is behind it."""
+
+    client: httpx.Client
+    service: PredictionService
+    keys: KeyRing
+    registry: FakeRegistry
+    db: Database
+
+
+@contextmanager
+def run_server(api: FastAPI) -> Iterator[str]:
+    """The address of the API, served by uvicorn in a thread of this process."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(api, log_level="warning")
+        running = uvicorn.Server(config)
+        thread = threading.Thread(target=running.run, args=([listener],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            running.should_exit = True
+            thread.join(30)
+
+
+@pytest.fixture
+def server(db: Database, now: Callable[[], datetime]) -> Iterator[Server]:
+    registry = FakeRegistry()
+    add_version(db, registry)
+    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
+    keys = KeyRing(db)
+    api = build_api(
+        db, service, keys, scale=HUNDRED, body_limit=BODY_LIMIT, status=lambda: {"champion": "v1"}
+    )
+    with run_server(api) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield Server(client, service, keys, registry, db)
+
+
+def _error(response: httpx.Response) -> tuple[int, str | None]:
+    assert response.json()["error"]["message"]
+    return response.status_code, response.json()["error"]["field"]
+
+
+def _logged(db: Database) -> list[Prediction]:
+    with db.read() as conn:
+        return predictions.load_recent_predictions(conn, 100_000)[::-1]
+
+
+def test_a_prediction_is_answered_and_is_in_the_store(server: Server) -> None:
+    response = server.client.post("/v1/predict", json={**ROW, "unit_id": "repo 1", "text": "x"})
+    assert response.status_code == 200
+    answer = response.json()
+    latency_ms = answer.pop("latency_ms")
+    assert latency_ms >= 0
+    [logged] = _logged(server.db)
+    assert answer == {
+        "prediction_id": logged.id,
+        "score": 70.0,
+        "low": 66.0,
+        "high": 74.0,
+        "source": "model",
+        "version": 1,
+        "variant": "champion",
+    }
+    assert (logged.unit_id, logged.text) == ("repo 1", "x")
+    assert logged.latency_ms == pytest.approx(latency_ms, abs=0.001)
+
+
+def test_a_row_that_the_model_cannot_score_is_answered_by_the_heuristic(server: Server) -> None:
+    answer = server.client.post("/v1/predict", json={"features": {"security": 90}}).json()
+    assert (answer["source"], answer["score"], answer["version"]) == ("heuristic", 90.0, 1)
+    assert "v1 reads" in answer["reason"]
+
+
+def test_what_nothing_can_score_is_a_503_with_a_sentence_and_logged(server: Server) -> None:
+    response = server.client.post("/v1/predict", json={"features": {"wind": 3}})
+    assert _error(response) == (503, None)
+    assert "nothing to guess from" in response.json()["error"]["message"]
+    [logged] = _logged(server.db)
+    assert response.json()["prediction_id"] == logged.id
+    assert logged.source == "failed"
+
+
+def test_a_batch_is_answered_in_its_order(server: Server) -> None:
+    rows = [{"features": {"codeQuality": value}} for value in (10, 20, 30)]
+    response = server.client.post("/v1/predict/batch", json={"rows": [*rows, {"features": {}}]})
+    answers = response.json()["predictions"]
+    assert [answer["score"] for answer in answers] == [30.0, 35.0, 40.0, None]
+    assert answers[3]["source"] == "failed"
+    assert [row.id for row in _logged(server.db)] == [row["prediction_id"] for row in answers]
+
+
+def test_a_batch_of_which_nothing_can_be_scored_is_a_503(server: Server) -> None:
+    response = server.client.post("/v1/predict/batch", json={"rows": [{"features": {}}] * 2})
+    assert _error(response) == (503, None)
+    assert len(response.json()["predictions"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ('{"features": {"codeQuality": NaN}}', "features.codeQuality"),
+        ('{"features": {"codeQuality": Infinity}}', "features.codeQuality"),
+        ('{"features": {"codeQuality": 1e999}}', "features.codeQuality"),
+        ('{"features": {"codeQuality": true}}', "features.codeQuality"),
+        ('{"features": {"codeQuality": [80]}}', "features.codeQuality"),
+        ('{"features": {}, "feature": {}}', "feature"),
+        ('{"features": {}, "at": "2026-03-02T12:00:00"}', "at"),
+        ('{"features": {}, "unit_id": "a\\u0000"}', "unit_id"),
+        ("{}", "features"),
+        ("", None),
+        ("[]", None),
+        ("{features}", None),
+        ("[" * 90_000, None),
+    ],
+)
+def test_a_wrong_body_is_a_422_that_names_the_field(
+    server: Server, content: str, field: str | None
+) -> None:
+    response = server.client.post("/v1/predict", content=content)
+    assert _error(response) == (422, field)
+    assert _logged(server.db) == []
+
+
+def test_a_batch_beyond_10000_rows_is_a_422(db: Database, server: Server) -> None:
+    content = '{"rows":[' + ",".join(["{}"] * 10_001) + "]}"
+    assert _error(server.client.post("/v1/predict/batch", content=content)) == (
+        422,
+        "rows[0].features",
+    )
+
+
+def test_a_body_over_the_limit_is_a_413(server: Server) -> None:
+    response = server.client.post("/v1/predict", content=b"x" * 10_000_000)
+    assert _error(response) == (413, None)
+
+
+def test_a_body_without_a_length_is_a_413_as_soon_as_it_is_too_long(server: Server) -> None:
+    n_sent = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal n_sent
+        while n_sent < 2000:
+            n_sent += 1
+            yield b"x" * 50_000
+
+    try:
+        response = server.client.post("/v1/predict", content=pieces())
+    except (
+        httpx.WriteError,
+        httpx.ReadError,
+        httpx.RemoteProtocolError,
+    ):  # it stopped reading; what was said then may be lost on the way
+        pass
+    else:
+        assert response.status_code == 413
+    assert n_sent < 2000
+
+
+def test_the_connection_works_after_a_refused_body(server: Server) -> None:
+    server.client.post("/v1/predict", content=b"x" * 200_000)
+    assert server.client.post("/v1/predict", json=ROW).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_does_not_say_it_is_json_is_a_415(server: Server, content_type: str) -> None:
+    response = server.client.post(
+        "/v1/predict", content=json.dumps(ROW), headers={"content-type": content_type}
+    )
+    assert _error(response) == (415, None)
+
+
+def test_a_page_of_another_site_may_not_send_anything(server: Server) -> None:
+    foreign = server.client.post("/v1/predict", json=ROW, headers={"origin": "https://evil.test"})
+    assert _error(foreign) == (403, None)
+    own = str(server.client.base_url).rstrip("/")
+    assert server.client.post("/v1/predict", json=ROW, headers={"origin": own}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/v1/predict", 405), ("GET", "/nope", 404)]
+)
+def test_other_paths_and_methods_are_answered_in_the_same_form(
+    server: Server, method: str, path: str, status: int
+) -> None:
+    assert _error(server.client.request(method, path)) == (status, None)
+
+
+def test_feedback_is_kept_once_and_a_correction_takes_over(server: Server) -> None:
+    prediction_id = server.client.post("/v1/predict", json=ROW).json()["prediction_id"]
+
+    def send(**body: object) -> int:
+        response = server.client.post("/v1/feedback", json={"prediction_id": prediction_id, **body})
+        return response.status_code
+
+    assert send(actual=0) == 201
+    assert send(actual=0) == 200
+    assert send(actual=55.5, given_by="bob") == 201
+    assert send(actual=55.5, given_by="bob") == 200
+    with server.db.read() as conn:
+        label = labels.find_label(conn, prediction_id)
+    assert label is not None
+    assert (label.actual, label.given_by) == (55.5, "bob")
+
+
+def test_feedback_on_an_unknown_prediction_is_kept(server: Server) -> None:
+    body = {"prediction_id": UUID, "actual": 70, "observed_at": "2026-03-01T12:00:00+01:00"}
+    response = server.client.post("/v1/feedback", json=body)
+    assert response.status_code == 202
+    assert response.json() == {"prediction_id": UUID, "outcome": "unknown"}
+    with server.db.read() as conn:
+        label = labels.find_label(conn, UUID)
+    assert label is not None
+    assert label.observed_at.isoformat() == "2026-03-01T11:00:00+00:00"
+
+
+def test_feedback_without_a_moment_is_observed_now(
+    server: Server, now: Callable[[], datetime]
+) -> None:
+    server.client.post("/v1/feedback", json={"prediction_id": UUID, "actual": 70})
+    with server.db.read() as conn:
+        label = labels.find_label(conn, UUID)
+    assert label is not None
+    assert (label.observed_at, label.received_at, label.given_by) == (now(), now(), "api")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"actual": 100.1}, "actual"),
+        ({"actual": -1}, "actual"),
+        ({"actual": None}, "actual"),
+        ({"actual": "70"}, "actual"),
+        ({"observed_at": "2026-03-02T13:00:00Z"}, "observed_at"),
+        ({"observed_at": "2026-03-02"}, "observed_at"),
+        ({"prediction_id": ""}, "prediction_id"),
+        ({"prediction_id": "a\0b"}, "prediction_id"),
+        ({"given_by": "a\0b"}, "given_by"),
+        ({"rating": 5}, "rating"),
+    ],
+)
+def test_feedback_that_cannot_be_true_is_a_422(
+    server: Server, change: dict[str, object], field: str
+) -> None:
+    body = {"prediction_id": UUID, "actual": 70, **change}
+    assert _error(server.client.post("/v1/feedback", json=body)) == (422, field)
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_future(
+    server: Server, now: Callable[[], datetime]
+) -> None:
+    observed_at = (now() + timedelta(seconds=30)).isoformat()
+    body = {"prediction_id": UUID, "actual": 70, "observed_at": observed_at}
+    assert server.client.post("/v1/feedback", json=body).status_code == 202
+
+
+def test_labelled_rows_are_taken_known_or_rejected_each_for_itself(server: Server) -> None:
+    rows = [
+        {"features": {"wind": 3.5}, "target": 70, "id": "1", "at": "2026-03-01T12:00:00Z"},
+        {"features": {"wind": 4.5}, "target": 0},
+        {"features": {"wind": 4.5}, "target": 0},
+        {"features": {"wind": 5.5}, "target": 101},
+        {"features": {"wind": [4.5]}, "target": 50},
+        {"features": {"wind": 5.5}},
+    ]
+    response = server.client.post("/v1/samples", json={"rows": rows})
+    assert response.status_code == 200
+    answer = response.json()
+    assert (answer["n_received"], answer["n_new"], answer["n_duplicate"]) == (6, 2, 1)
+    assert [rejected["row"] for rejected in answer["rejected"]] == [4, 5, 6]
+    assert all(rejected["message"] for rejected in answer["rejected"])
+    again = server.client.post("/v1/samples", json={"rows": rows[:2]}).json()
+    assert (again["n_new"], again["n_duplicate"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ('{"rows": []}', "rows"),
+        ('{"rows": [7]}', "rows[0]"),
+        ('{"rows": [{"features": {"a": NaN}, "target": 1}]}', "rows[0].features.a"),
+        ('{"samples": []}', "samples"),
+        ("{}", "rows"),
+    ],
+)
+def test_wrong_samples_are_a_422(server: Server, content: str, field: str) -> None:
+    assert _error(server.client.post("/v1/samples", content=content)) == (422, field)
+
+
+def test_once_there_is_a_key_it_is_needed_and_its_scopes_hold(
+    server: Server, now: Callable[[], datetime]
+) -> None:
+    key, text = create_key(server.db, "ci", frozenset({Scope.PREDICT}), by="ada", now=now())
+    server.keys.refresh()
+    missing = server.client.post("/v1/predict", json=ROW)
+    assert _error(missing) == (401, None)
+    assert missing.headers["www-authenticate"] == "Bearer"
+    wrong = {"authorization": "Bearer plk_wrong"}
+    assert server.client.post("/v1/predict", json=ROW, headers=wrong).status_code == 401
+    right = {"authorization": f"Bearer {text}"}
+    assert server.client.post("/v1/predict", json=ROW, headers=right).status_code == 200
+    body = {"prediction_id": UUID, "actual": 70}
+    assert _error(server.client.post("/v1/feedback", json=body, headers=right)) == (403, None)
+    for path in ("/v1/status", "/metrics"):
+        assert server.client.get(path).status_code == 401
+        assert server.client.get(path, headers=right).status_code == 403
+    for path in ("/healthz", "/readyz"):
+        assert server.client.get(path).status_code == 200
+    with server.db.write() as conn:
+        api_keys.revoke_key(conn, key.id, "ada", now())
+    server.keys.refresh()
+    assert server.client.post("/v1/predict", json=ROW, headers=right).status_code == 401
+
+
+def test_a_label_without_a_giver_is_the_keys(server: Server, now: Callable[[], datetime]) -> None:
+    _, text = create_key(server.db, "ci", frozenset({Scope.FEEDBACK}), by="ada", now=now())
+    server.keys.refresh()
+    headers = {"authorization": f"Bearer {text}"}
+    server.client.post("/v1/feedback", json={"prediction_id": "a", "actual": 1}, headers=headers)
+    with server.db.read() as conn:
+        label = labels.find_label(conn, "a")
+    assert label is not None
+    assert label.given_by == "ci"
+
+
+def test_a_request_keeps_its_id_or_gets_one(server: Server) -> None:
+    kept = server.client.get("/healthz", headers={"x-request-id": "order-17"})
+    assert kept.headers["x-request-id"] == "order-17"
+    given = [server.client.get("/healthz").headers["x-request-id"] for _ in range(2)]
+    assert given[0] != given[1]
+    strange = server.client.get("/healthz", headers={"x-request-id": "a b" * 100})
+    assert len(strange.headers["x-request-id"]) == 32
+
+
+def test_a_bug_is_answered_with_the_requests_id(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(server.service, "answer", fail)
+    response = server.client.post("/v1/predict", json=ROW, headers={"x-request-id": "order-17"})
+    assert response.status_code == 500
+    assert response.json()["request_id"] == "order-17"
+    assert "ZeroDivisionError" not in response.text
+    assert "ZeroDivisionError: a bug" in "".join(capsys.readouterr())
+
+
+def test_what_cannot_be_logged_is_not_answered(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(predictions, "append_predictions", fail)
+    response = server.client.post("/v1/predict", json=ROW)
+    assert _error(response) == (503, None)
+    assert response.headers["retry-after"] == "1"
+    assert "prediction_id" not in response.json()
+    assert server.client.get("/readyz").status_code == 503
+    assert server.client.get("/healthz").status_code == 200
+
+
+def test_alive_and_ready_say_so(server: Server) -> None:
+    assert server.client.get("/healthz").json() == {"status": "alive"}
+    assert server.client.get("/readyz").json() == {
+        "status": "ready",
+        "version": 1,
+        "source": "model",
+    }
+
+
+def test_status_shows_the_system_and_what_this_process_answers_with(server: Server) -> None:
+    assert server.client.get("/v1/status").json() == {
+        "champion": "v1",
+        "serving": {
+            "revision": 1,
+            "version": 1,
+            "source": "model",
+            "reason": None,
+            "n_waiting": 0,
+            "problem": None,
+        },
+    }
+
+
+def test_metrics_count_what_was_answered(server: Server) -> None:
+    server.client.post("/v1/predict", json=ROW)
+    server.client.post("/v1/predict", content="{}")
+    server.client.get("/nope")
+    text = server.client.get("/metrics").text
+    assert 'plumbline_predictions_total{source="model",version="v1"} 1.0' in text
+    assert 'plumbline_requests_total{route="/v1/predict",status="422"} 1.0' in text
+    assert 'plumbline_requests_total{route="other",status="404"} 1.0' in text
+
+
+def test_the_documentation_names_bodies_answers_and_limits(server: Server) -> None:
+    described = server.client.get("/openapi.json").json()
+    predict = described["paths"]["/v1/predict"]["post"]
+    assert predict["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/PredictBody"
+    }
+    assert {"200", "401", "403", "413", "422", "503"} <= set(predict["responses"])
+    body = described["components"]["schemas"]["PredictBody"]
+    assert body["additionalProperties"] is False
+    assert body["properties"]["features"]["examples"]
+    assert (
+        described["components"]["schemas"]["PredictBatchBody"]["properties"]["rows"]["maxItems"]
+        == 10_000
+    )
+    assert server.client.get("/docs").status_code == 200
+
+
+def test_requests_at_once_are_each_answered_with_their_own_row(server: Server) -> None:
+    wrong: list[object] = []
+
+    def ask(value: int) -> None:
+        with httpx.Client(base_url=server.client.base_url, timeout=30) as client:
+            for _ in range(20):
+                row = {"features": {"codeQuality": value, "testCoverage": value}}
+                answer = client.post("/v1/predict", json=row).json()
+                if answer.get("score") != value:
+                    wrong.append(answer)
+
+    threads = [threading.Thread(target=ask, args=(value,)) for value in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(_logged(server.db)) == 160
