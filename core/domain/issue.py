@@ -1,6 +1,7 @@
 """An issue: something that a data check found, with how bad it is and what to do."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -21,3 +22,28 @@ class Issue:
     column: str | None
     n_rows: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSummary:
+    """One feature (or the target) over all rows; a category has no low, mean and high."""
+
+    name: str
+    kind: str  # "number" or "category"
+    n_missing: int
+    n_distinct: int
+    low: float | None
+    mean: float | None
+    high: float | None
+    top: str | None  # the most common value, as text
+    top_share: float  # its share of the rows that have a value, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """What the checks said of the rows that training would use, kept so that no page scans them."""
+
+    at: datetime
+    n_rows: int
+    issues: tuple[Issue, ...]  # worst first
+    columns: tuple[ColumnSummary, ...]

@@ -17,6 +17,10 @@ class Provenance(StrEnum):
     SYNTHETIC = "synthetic"  # generated: never evaluated beside real rows
 
 
+OBSERVED = (Provenance.REAL, Provenance.FEEDBACK)
+"""What comes from the world; synthetic rows never stand beside these."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A row as it is stored. `target` is on the scale of the settings, `at` is aware UTC."""
@@ -33,10 +37,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that was not taken, by its 1-based number in what was received, and why."""
+    """A row that was not taken, by its 1-based number in what was received, and why; rows with
+    the same `code` were not taken for the same reason."""
 
     row: int
     message: str
+    code: str = "invalid"
 
 
 @dataclass(frozen=True, slots=True)

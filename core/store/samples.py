@@ -16,10 +16,11 @@ from core.domain.sample import (
     Sample,
     SampleCounts,
 )
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.store import schema
 
 MAX_KEPT_REJECTIONS = 1000
+_PIECE = 2000
 
 _samples = schema.samples
 _collections = schema.collections
@@ -101,7 +102,16 @@ def finish_collection(
     now: datetime,
 ) -> None:
     """Make the rows of a collection visible; where one carries the id of an older row of the same
-    source, it takes over from it."""
+    source, it takes over from it. Raises `Conflict` where another collection has taken over some
+    of its rows meanwhile, since they would vanish with that one."""
+    n_here = conn.execute(
+        sa.select(sa.func.count()).where(_samples.c.collection_id == collection_id)
+    ).scalar_one()
+    if n_here != n_new:
+        raise Conflict(
+            f"Another import brought {n_new - n_here:,} of the same rows at the same time: this "
+            "one was not finished. Import again when the other has ended."
+        )
     newest = (
         sa.select(_samples.c.source, _samples.c.external_id, sa.func.max(_samples.c.id).label("id"))
         .where(_samples.c.collection_id == collection_id, _samples.c.external_id.is_not(None))
@@ -130,11 +140,20 @@ def finish_collection(
             n_duplicate=n_duplicate,
             n_rejected=n_rejected,
             rejected=[
-                {"row": rejection.row, "message": rejection.message}
+                {"row": rejection.row, "message": rejection.message, "code": rejection.code}
                 for rejection in rejected[:MAX_KEPT_REJECTIONS]
             ],
         )
     )
+
+
+def count_repeated_ids(conn: sa.Connection, collection_id: int) -> int:
+    """How many rows of a collection carry an id that another row of it carries too, all but one
+    of each."""
+    query = sa.select(
+        sa.func.count(_samples.c.external_id) - sa.func.count(sa.distinct(_samples.c.external_id))
+    ).where(_samples.c.collection_id == collection_id)
+    return int(conn.execute(query).scalar_one())
 
 
 def fail_collection(conn: sa.Connection, collection_id: int, error: str) -> None:
@@ -187,29 +206,47 @@ def count_samples(conn: sa.Connection) -> list[SampleCounts]:
     ]
 
 
-def stream_samples(
+def stream_pieces(
     conn: sa.Connection,
     sources: Sequence[str] | None = None,
     provenances: Sequence[Provenance] | None = None,
-) -> Iterator[Sample]:
-    """The visible rows in the order of time, then of their key, so that equal rows give equal
-    snapshots; all sources and provenances unless named."""
+) -> Iterator[list[tuple[str, Sample]]]:
+    """The visible rows with their keys, in the order of time and then of the key, a few thousand
+    at a time; all sources and provenances unless named."""
     query = sa.select(_samples).where(_visible).order_by(_samples.c.at, _samples.c.key)
     if sources is not None:
         query = query.where(_samples.c.source.in_(sources))
     if provenances is not None:
         query = query.where(_samples.c.provenance.in_([p.value for p in provenances]))
-    for row in conn.execution_options(yield_per=2000).execute(query):
-        yield Sample(
-            source=row.source,
-            provenance=Provenance(row.provenance),
-            features=row.features,
-            target=row.target,
-            at=row.at,
-            text=row.text,
-            group=row.group_key,
-            external_id=row.external_id,
-        )
+    rows = conn.execution_options(yield_per=_PIECE).execute(query)
+    for part in rows.partitions(_PIECE):
+        yield [
+            (
+                row.key,
+                Sample(
+                    source=row.source,
+                    provenance=Provenance(row.provenance),
+                    features=row.features,
+                    target=row.target,
+                    at=row.at,
+                    text=row.text,
+                    group=row.group_key,
+                    external_id=row.external_id,
+                ),
+            )
+            for row in part
+        ]
+
+
+def stream_samples(
+    conn: sa.Connection,
+    sources: Sequence[str] | None = None,
+    provenances: Sequence[Provenance] | None = None,
+) -> Iterator[Sample]:
+    """As `stream_pieces`, one row at a time and without the keys."""
+    for piece in stream_pieces(conn, sources, provenances):
+        for _, sample in piece:
+            yield sample
 
 
 def _take_over(conn: sa.Connection) -> Any:
@@ -218,7 +255,12 @@ def _take_over(conn: sa.Connection) -> Any:
     insert = dialect.insert(_samples)
     return insert.on_conflict_do_update(
         index_elements=["key"],
-        set_={"collection_id": insert.excluded.collection_id, "superseded_at": None},
+        set_={
+            "collection_id": insert.excluded.collection_id,
+            "source": insert.excluded.source,
+            "provenance": insert.excluded.provenance,
+            "superseded_at": None,
+        },
     )
 
 
@@ -248,7 +290,7 @@ def _collection(row: Any) -> Collection:
         n_new=row.n_new,
         n_duplicate=row.n_duplicate,
         n_rejected=row.n_rejected,
-        rejected=tuple(Rejection(item["row"], item["message"]) for item in row.rejected),
+        rejected=tuple(Rejection(**item) for item in row.rejected),
         mapping=row.mapping,
         error=row.error,
     )

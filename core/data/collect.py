@@ -1,0 +1,233 @@
+"""Collecting: rows from a source into the store, a piece a transaction, visible when all are in."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from core.data.overview import refresh_quality
+from core.data.rows import RowPlan, build_given_samples
+from core.data.sources.files import LEARNING, Piece, named, plan_file, read_file
+from core.data.sources.raw import ROWS_PER_PIECE, check_size
+from core.domain.job import Progress
+from core.domain.mapping import ColumnMapping
+from core.domain.sample import Collection, Provenance, Rejection
+from core.errors import InvalidInput, OpsError
+from core.log import get_logger
+from core.settings import Scale
+from core.store import samples as sample_rows
+from core.store.database import Database
+
+log = get_logger(__name__)
+
+_CHECKING = 0.9  # the share of an import at which its rows are in and the checks begin
+_STEP = 0.01  # progress is told in steps: each is a row in the job's log
+
+
+def import_file(
+    db: Database,
+    path: Path,
+    mapping: ColumnMapping,
+    *,
+    name: str,
+    scale: Scale,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+    limit_bytes: int | None = None,
+) -> Collection:
+    """Import a file as the source `file:NAME`, and check what the store holds then.
+
+    Raises `InvalidInput` where the file cannot be used or none of its rows can be taken, and what
+    `progress` raises; nothing of the file is visible then."""
+    with named(path, name):
+        check_size(path, limit_bytes)
+        plan = _plan(path, mapping, progress)
+        record = {**asdict(mapping), "left_out": dict(plan.left_out)}
+        pieces = read_file(path, mapping, f"file:{name}", Provenance.REAL, scale, plan)
+        with _collecting(db, f"file:{name}", record, by, now) as collecting:
+            said = LEARNING
+            for piece in pieces:
+                collecting.add(piece)
+                if piece.share_read - said >= _STEP:
+                    said = piece.share_read
+                    progress(_CHECKING * said, collecting.describe())
+            collecting.refuse_empty(name)
+            collecting.refuse_repeated_ids(name, mapping.id)
+            collection = collecting.finish()
+    progress(_CHECKING, f"{collecting.describe()}; checking all rows")
+    refresh_quality(db, scale, now())
+    return collection
+
+
+def add_demo(
+    db: Database,
+    n_rows: int,
+    seed: int,
+    *,
+    scale: Scale,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> tuple[Collection, float]:
+    """Add generated rows, marked synthetic, and check what the store holds then; the collection,
+    and the smallest MAE that any model can reach on such rows, in points of the scale."""
+    from core.data.sources import (
+        demo,
+    )  # not at the top: it loads scipy, which the API can do without
+
+    progress(0.0, f"Generating {n_rows:,} rows")
+    rows = demo.generate_demo(n_rows, seed, now(), scale)
+    record = {"n_rows": n_rows, "seed": seed, "best_mae": rows.best_mae}
+    said = 0.0
+    with _collecting(db, demo.SOURCE, record, by, now) as collecting:
+        for start in range(0, n_rows, ROWS_PER_PIECE):
+            part = rows.samples[start : start + ROWS_PER_PIECE]
+            share = min(1.0, (start + len(part)) / n_rows)
+            collecting.add(Piece(part, (), len(part), share))
+            if share - said >= _STEP:
+                said = share
+                progress(_CHECKING * said, collecting.describe())
+        collection = collecting.finish()
+    progress(_CHECKING, f"{collecting.describe()}; checking all rows")
+    refresh_quality(db, scale, now())
+    return collection, rows.best_mae
+
+
+def add_rows(
+    db: Database,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    source: str,
+    by: str,
+    now: datetime,
+    scale: Scale,
+) -> Collection:
+    """Add rows as the API takes them (`{id?, at?, group?, features, target, text?, source?}`);
+    the collection says how many were new and which were rejected, why. The checks are left to the
+    schedule, since they read every row."""
+    samples, rejections = build_given_samples(rows, source=source, scale=scale)
+    with _collecting(db, source, {}, by, lambda: now) as collecting:
+        for start in range(0, max(len(samples), 1), ROWS_PER_PIECE):
+            part = tuple(samples[start : start + ROWS_PER_PIECE])
+            collecting.add(Piece(part, (), len(part), 1.0))
+        collecting.add(Piece((), tuple(rejections), len(rejections), 1.0))
+        return collecting.finish()
+
+
+class _Collecting:
+    """An open collection: rows go in piece by piece, and what became of them is counted."""
+
+    def __init__(self, db: Database, collection_id: int, now: Callable[[], datetime]) -> None:
+        self._db, self._id, self._now = db, collection_id, now
+        self.n_received = self.n_new = self.n_rejected = self.n_repeated_ids = 0
+        self._kept: list[Rejection] = []
+        self._reasons: Counter[str] = Counter()
+        self._examples: dict[str, Rejection] = {}
+
+    @property
+    def n_duplicate(self) -> int:
+        return self.n_received - self.n_new - self.n_rejected
+
+    def add(self, piece: Piece) -> None:
+        """One short transaction."""
+        if piece.samples:
+            with self._db.write() as conn:
+                self.n_new += sample_rows.append_samples(conn, self._id, piece.samples)
+        self.n_received += piece.n_received
+        self.n_rejected += len(piece.rejections)
+        self._kept.extend(piece.rejections[: sample_rows.MAX_KEPT_REJECTIONS - len(self._kept)])
+        for rejection in piece.rejections:
+            self._reasons[rejection.code] += 1
+            self._examples.setdefault(rejection.code, rejection)
+
+    def refuse_empty(self, name: str) -> None:
+        """Raise `InvalidInput` with the most common reason where no row at all could be taken."""
+        if self.n_rejected < self.n_received:
+            return
+        code, n = self._reasons.most_common(1)[0]
+        example = self._examples[code]
+        others = (
+            f" The other {self.n_received - n:,} have other reasons." if n < self.n_received else ""
+        )
+        raise InvalidInput(
+            f"None of the {self.n_received:,} rows of '{name}' could be taken. Row {example.row}: "
+            f"{example.message}{'' if n == 1 else f'; the same goes for {n - 1:,} more'}.{others}"
+        )
+
+    def refuse_repeated_ids(self, name: str, column: str | None) -> None:
+        """Raise `InvalidInput` where most rows carry the id of another: they would be taken for
+        corrections of each other, and vanish."""
+        with self._db.read() as conn:
+            n_repeated = sample_rows.count_repeated_ids(conn, self._id)
+        if 2 * n_repeated > self.n_new:
+            raise InvalidInput(
+                f"Column '{column}' of '{name}' cannot be the id: {n_repeated:,} of "
+                f"{self.n_new:,} rows repeat one, and would count as corrections of each other. "
+                "Choose it as the group, or name no id."
+            )
+
+    def finish(self) -> Collection:
+        """Make the rows visible."""
+        with self._db.write() as conn:
+            sample_rows.finish_collection(
+                conn,
+                self._id,
+                n_received=self.n_received,
+                n_new=self.n_new,
+                n_duplicate=self.n_duplicate,
+                rejected=self._kept,
+                n_rejected=self.n_rejected,
+                now=self._now(),
+            )
+            collection = sample_rows.get_collection(conn, self._id)
+        log.info(
+            "collection_finished",
+            collection=self._id,
+            source=collection.source,
+            n_received=self.n_received,
+            n_new=self.n_new,
+            n_duplicate=self.n_duplicate,
+            n_rejected=self.n_rejected,
+        )
+        return collection
+
+    def describe(self) -> str:
+        """How far it is, for whoever waits."""
+        return (
+            f"{self.n_received:,} rows read: {self.n_new:,} new, {self.n_duplicate:,} there "
+            f"already, {self.n_rejected:,} rejected"
+        )
+
+
+@contextmanager
+def _collecting(
+    db: Database,
+    source: str,
+    mapping: Mapping[str, object],
+    by: str,
+    now: Callable[[], datetime],
+) -> Iterator[_Collecting]:
+    """A collection that is marked as failed, and stays invisible, where the work inside fails."""
+    with db.write() as conn:
+        collection_id = sample_rows.start_collection(conn, source, mapping, by, now())
+    try:
+        yield _Collecting(db, collection_id, now)
+    except OpsError as error:
+        with db.write() as conn:
+            sample_rows.fail_collection(conn, collection_id, str(error))
+        log.warning("collection_failed", collection=collection_id, source=source, error=str(error))
+        raise
+
+
+def _plan(path: Path, mapping: ColumnMapping, progress: Progress) -> RowPlan:
+    said = 0.0
+    for item in plan_file(path, mapping):
+        if isinstance(item, RowPlan):
+            return item
+        if item - said >= _STEP:
+            said = item
+            progress(_CHECKING * LEARNING * item, "Learning what the columns hold")
+    raise AssertionError("plan_file ends with a plan")

@@ -1,0 +1,100 @@
+"""What is there: rows by source and provenance, and what the newest checks said of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.domain.issue import Issue, QualityReport
+from core.domain.sample import OBSERVED, Collection, Provenance, SampleCounts
+from core.settings import Scale
+from core.store import quality
+from core.store import samples as sample_rows
+from core.store.database import Database
+
+_COLLECTIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """The store at a glance; `quality` is None until a first collection was checked."""
+
+    n_rows: int
+    n_labelled: int  # every sample carries its target
+    n_synthetic: int
+    by_source: Mapping[str, int]
+    counts: tuple[SampleCounts, ...]  # by source and provenance
+    first_at: datetime | None
+    last_at: datetime | None
+    quality: QualityReport | None
+    collections: tuple[Collection, ...]  # the newest 20, newest first
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """What the newest checks found, worst first."""
+        return self.quality.issues if self.quality else ()
+
+
+def summarize_data(
+    counts: Sequence[SampleCounts],
+    report: QualityReport | None,
+    collections: Sequence[Collection],
+) -> DataSummary:
+    """The summary of what was read.
+
+    >>> counts = [SampleCounts("file:a", Provenance.REAL, 3, None, None)]
+    >>> summary = summarize_data(counts, None, [])
+    >>> summary.n_rows, dict(summary.by_source), summary.first_at
+    (3, {'file:a': 3}, None)
+    """
+    by_source: dict[str, int] = {}
+    for count in counts:
+        by_source[count.source] = by_source.get(count.source, 0) + count.n_rows
+    n_rows = sum(by_source.values())
+    return DataSummary(
+        n_rows=n_rows,
+        n_labelled=n_rows,
+        n_synthetic=sum(c.n_rows for c in counts if c.provenance is Provenance.SYNTHETIC),
+        by_source=by_source,
+        counts=tuple(counts),
+        first_at=min((c.first_at for c in counts if c.first_at is not None), default=None),
+        last_at=max((c.last_at for c in counts if c.last_at is not None), default=None),
+        quality=report,
+        collections=tuple(collections),
+    )
+
+
+def describe_data(db: Database) -> DataSummary:
+    """The summary of the store; reads counts and the kept report, never the rows' features."""
+    with db.read() as conn:
+        return summarize_data(
+            sample_rows.count_samples(conn),
+            quality.find_last_report(conn),
+            sample_rows.load_collections(conn, _COLLECTIONS),
+        )
+
+
+def refresh_quality(db: Database, scale: Scale, now: datetime) -> QualityReport:
+    """Check the rows that training would use, and keep what was found."""
+    # Not at the top: pandas, pyarrow and scipy would slow the first paint and the API's start.
+    from core.data import checks, frames
+
+    with db.read() as conn:
+        counts = sample_rows.count_samples(conn)
+        collections = sample_rows.load_collections(conn, _COLLECTIONS)
+        n_synthetic = sum(c.n_rows for c in counts if c.provenance is Provenance.SYNTHETIC)
+        n_observed = sum(c.n_rows for c in counts) - n_synthetic
+        chosen = OBSERVED if n_observed else (Provenance.SYNTHETIC,)
+        pieces = sample_rows.stream_pieces(conn, provenances=chosen)
+        frame = frames.build_table(pieces, keep_empty=True).to_pandas()
+    issues = checks.check_rows(frame, scale=scale, now=now)
+    if n_observed:
+        issues += checks.check_provenance(n_observed, n_synthetic)
+    report = QualityReport(
+        at=now,
+        n_rows=len(frame),
+        issues=tuple(checks.order_issues([*issues, *checks.check_collections(collections)])),
+        columns=checks.summarize_columns(frame),
+    )
+    with db.write() as conn:
+        quality.append_report(conn, report)
+    return report

@@ -1,0 +1,145 @@
+"""Snapshots: the rows a training sees, written once as Parquet and verified when they are read."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from core.data.frames import build_table, hash_rows, list_features
+from core.domain.sample import OBSERVED, Provenance, SampleCounts
+from core.domain.snapshot import AT, Snapshot
+from core.errors import InvalidInput, NotFound, Refused, Unavailable
+from core.log import get_logger
+from core.store import samples as sample_rows
+from core.store import snapshots as snapshot_rows
+from core.store.database import Database
+
+log = get_logger(__name__)
+
+
+def choose_provenances(counts: Sequence[SampleCounts]) -> tuple[Provenance, ...]:
+    """What a training may use: the rows observed in the world where there are any, else the
+    generated ones; never both. Raises `Refused` where there are none.
+
+    >>> choose_provenances([SampleCounts("demo", Provenance.SYNTHETIC, 9, None, None)])
+    (<Provenance.SYNTHETIC: 'synthetic'>,)
+    """
+    there = {count.provenance for count in counts if count.n_rows}
+    if there & set(OBSERVED):
+        return OBSERVED
+    if there:
+        return (Provenance.SYNTHETIC,)
+    raise Refused(
+        "There are no rows to learn from: import a file with `collect file PATH`, or fill the "
+        "store with generated rows with `demo`."
+    )
+
+
+def take_snapshot(
+    db: Database,
+    folder: Path,
+    *,
+    by: str,
+    now: datetime,
+    provenances: Sequence[Provenance] | None = None,
+) -> Snapshot:
+    """Write the visible rows to `folder`, and record them; rows that were written before give the
+    snapshot of then. Raises `Refused` without rows, `InvalidInput` where generated rows would
+    stand beside observed ones, `Unavailable` where the folder cannot be written."""
+    with db.read() as conn:
+        chosen = tuple(provenances or choose_provenances(sample_rows.count_samples(conn)))
+        if Provenance.SYNTHETIC in chosen and set(chosen) & set(OBSERVED):
+            raise InvalidInput(
+                "Generated rows are never used beside observed ones: choose one or the other."
+            )
+        table = build_table(sample_rows.stream_pieces(conn, provenances=chosen))
+    if table.num_rows == 0:
+        raise Refused(
+            f"There are no {' or '.join(chosen)} rows to learn from: import a file first."
+        )
+    content_hash = hash_rows(table)
+    _write(table, folder / f"{content_hash}.parquet")
+    span = pc.min_max(table.column(AT))
+    with db.write() as conn:
+        snapshot = snapshot_rows.append_snapshot(
+            conn,
+            content_hash=content_hash,
+            path=f"{folder.name}/{content_hash}.parquet",
+            n_rows=table.num_rows,
+            n_synthetic=table.num_rows if Provenance.SYNTHETIC in chosen else 0,
+            columns=list_features(table),
+            query={"provenances": [provenance.value for provenance in chosen]},
+            first_at=span["min"].as_py(),
+            last_at=span["max"].as_py(),
+            by=by,
+            now=now,
+        )
+    log.info("snapshot_taken", snapshot=snapshot.id, n_rows=snapshot.n_rows, hash=content_hash)
+    return snapshot
+
+
+def read_snapshot(folder: Path, snapshot: Snapshot) -> pd.DataFrame:
+    """The rows of a snapshot by time: the RESERVED columns of `core.domain.snapshot`, then the
+    features (float64, or str for categories; missing is NaN).
+
+    Raises `NotFound` where the file is gone, `Refused` where it does not hold the rows that the
+    snapshot recorded."""
+    path = folder / Path(snapshot.path).name
+    try:
+        table = pq.read_table(path, memory_map=False)
+        same = hash_rows(table) == snapshot.content_hash
+    except FileNotFoundError:
+        raise NotFound(
+            f"The rows of snapshot {snapshot.id} are gone ({path} does not exist): restore the "
+            "file from a backup, or train again."
+        ) from None
+    except (pa.ArrowException, KeyError, OSError) as error:
+        log.warning("snapshot_unreadable", snapshot=snapshot.id, error=str(error))
+        same = False
+    if not same:
+        raise Refused(
+            f"Snapshot {snapshot.id} was altered: {path} does not hold the rows that were recorded "
+            "when it was taken. Restore the file from a backup, or train again."
+        )
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    """Whole or not at all, and on disk when this returns."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".snapshot-", dir=path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            pq.write_table(table, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unwritable(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"The snapshot cannot be written to {path.parent} ({error.strerror}): free some space or "
+        "make the folder writable; nothing was recorded."
+    )

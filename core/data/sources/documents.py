@@ -1,0 +1,234 @@
+"""JSON in its three shapes (an array, `{"rows": […]}`, one object a line), one object at a time."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from core.data.sources.raw import RawPiece, RawTable, find_encoding, read_chunks, read_lines
+from core.data.values import BadValue
+from core.domain.sample import Rejection
+from core.errors import InvalidInput
+
+METADATA = "metadata."
+"""What the columns of a sample's metadata are called here; they are never features."""
+
+_BLANK = re.compile(r"\s*")
+_WRAPPERS = ("rows", "samples", "data")
+_ROWS_KEY = re.compile(r'\{\s*"(?:' + "|".join(_WRAPPERS) + r')"\s*:\s*\[')
+_MAX_ROW = 16_000_000
+
+
+def read_documents(path: Path) -> RawTable:
+    """A JSON or JSONL file. Raises `InvalidInput` where it is neither."""
+    encoding = find_encoding(path)
+    start = _read_start(path, encoding)
+    wrapped = _ROWS_KEY.match(start)
+    if start.startswith("[") or wrapped:
+        opening = wrapped.end() if wrapped else 1
+        read = partial(_read_array, path, encoding, opening)
+        return RawTable("JSON (an array of rows)", (), partial(_read_pieces, path, read))
+    if start.startswith("{"):
+        return RawTable(
+            "JSON (one object a line)",
+            (),
+            partial(_read_pieces, path, partial(_read_objects, path, encoding)),
+        )
+    raise InvalidInput(
+        f"'{path.name}' does not look like JSON: it starts with '{start[:20].strip()}', and an "
+        'array, an object with "rows", or one object a line is needed.'
+    )
+
+
+def flatten_row(row: object) -> dict[str, object]:
+    """One object as columns: what stands under `features` and what stands beside it, metadata with
+    its prefix. Raises `BadValue` where it is no object or names something twice.
+
+    >>> flatten_row({"target": 80, "features": {"a": 1}, "metadata": {"source": "ci"}})
+    {'target': 80, 'a': 1, 'metadata.source': 'ci'}
+    """
+    if isinstance(row, BadValue):
+        raise row
+    if not isinstance(row, dict):
+        raise BadValue("not_an_object", "is not an object with a target and features")
+    flat = {name: value for name, value in row.items() if name not in ("features", "metadata")}
+    for name, prefix in (("features", ""), ("metadata", METADATA)):
+        inner = row.get(name)
+        if inner is None:
+            continue
+        if isinstance(inner, BadValue):
+            raise inner
+        if not isinstance(inner, dict):
+            raise BadValue("not_an_object", f"its {name} are not an object")
+        for key, value in inner.items():
+            if prefix + key in flat:
+                raise BadValue("named_twice", f"it names '{key}' twice")
+            flat[prefix + key] = value
+    return flat
+
+
+def _read_pieces(path: Path, read: "_Read", n: int) -> Iterator[RawPiece]:
+    size = path.stat().st_size
+    rows: list[int] = []
+    values: list[dict[str, object]] = []
+    rejections: list[Rejection] = []
+    for number, (row, n_bytes) in enumerate(read(), start=1):
+        try:
+            values.append(flatten_row(row))
+            rows.append(number)
+        except BadValue as error:
+            rejections.append(Rejection(number, error.message, error.code))
+        if len(rows) + len(rejections) == n:
+            yield _piece(rows, values, rejections, min(n_bytes / size, 1.0))
+            rows, values, rejections = [], [], []
+    if rows or rejections:
+        yield _piece(rows, values, rejections, 1.0)
+
+
+_Row = tuple[object, int]
+_Read = partial[Iterator[_Row]]
+
+
+def _piece(
+    rows: list[int],
+    values: list[dict[str, object]],
+    rejections: list[Rejection],
+    share_read: float,
+) -> RawPiece:
+    names = dict.fromkeys(name for row in values for name in row)
+    columns = {name: [row.get(name) for row in values] for name in names}
+    return RawPiece(rows, columns, tuple(rejections), share_read)
+
+
+def _read_start(path: Path, encoding: str) -> str:
+    for chunk, _ in read_chunks(path, encoding):
+        if chunk.strip():
+            return chunk.lstrip()[:1000]
+    raise InvalidInput(f"'{path.name}' holds nothing but blanks: there is nothing to import.")
+
+
+def _read_objects(path: Path, encoding: str) -> Iterator[_Row]:
+    """Lines, each an object; where the first line is only the start of one, objects that go over
+    several lines."""
+    decoder = _decoder()
+    lines = read_lines(path, encoding)
+    first = True
+    for line, n_bytes in lines:
+        if not line.strip():
+            continue
+        try:
+            row: object = decoder.decode(line)
+        except json.JSONDecodeError as error:
+            if first:
+                yield from _read_array(path, encoding, None)
+                return
+            row = BadValue("not_json", f"is not valid JSON ({error.msg} at character {error.pos})")
+        except RecursionError:
+            row = BadValue("not_json", "is nested too deeply")
+        for element in _unwrap(row) if first else [row]:
+            yield element, n_bytes
+        first = False
+
+
+def _unwrap(row: object) -> list[object]:
+    """The rows of an object that wraps them under a later key than its first; else the row."""
+    if isinstance(row, dict) and "features" not in row and "target" not in row:
+        for key in _WRAPPERS:
+            if isinstance(row.get(key), list):
+                return list(row[key])
+    return [row]
+
+
+def _read_array(path: Path, encoding: str, opening: int | None) -> Iterator[_Row]:
+    """The elements of an array that opens after so many characters; of objects one after the
+    other where it is None. An element is decoded when it is whole, so memory is bounded."""
+    decoder = _decoder()
+    text = _Text(path, encoding)
+    text.skip_blanks()
+    text.at += opening or 0
+    while True:
+        character = text.skip_blanks()
+        if character == "" and opening is None:
+            return
+        if character == "]" and opening is not None:
+            return
+        row = _decode_next(decoder, text)
+        for element in _unwrap(row) if opening is None else [row]:
+            yield element, text.n_bytes
+        if opening is not None and text.skip_blanks() == ",":
+            text.at += 1
+        elif opening is not None and text.skip_blanks() != "]":
+            raise text.error("a comma or the array's closing bracket is missing")
+
+
+def _decode_next(decoder: json.JSONDecoder, text: "_Text") -> object:
+    while True:
+        start = text.at
+        try:
+            row, end = decoder.raw_decode(text.buffer, start)
+        except json.JSONDecodeError as error:
+            too_long = len(text.buffer) - start > _MAX_ROW
+            if too_long or not text.fill():
+                where = error.pos if too_long else error.pos - start
+                raise text.error(error.msg, where) from None
+            continue
+        except RecursionError:
+            raise text.error("nested too deeply") from None
+        if end == len(text.buffer) and text.fill():
+            continue  # a number may go on in the next chunk
+        text.at += end - start
+        return row
+
+
+class _Text:
+    """A window on a text that moves forward; `n_bytes` and lines are counted from its start."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._name = path.name
+        self._chunks = read_chunks(path, encoding)
+        self._n_lines_gone = 0
+        self.buffer = ""
+        self.at = 0
+        self.n_bytes = 0
+
+    def fill(self) -> bool:
+        """Add the next chunk, and drop what was passed; False at the end of the text."""
+        self._n_lines_gone += self.buffer.count("\n", 0, self.at)
+        chunk, self.n_bytes = next(self._chunks, ("", self.n_bytes))
+        self.buffer = self.buffer[self.at :] + chunk
+        self.at = 0
+        return chunk != ""
+
+    def skip_blanks(self) -> str:
+        """Go to the next character that is no blank, and return it; empty at the end."""
+        while True:
+            match = _BLANK.match(self.buffer, self.at)
+            assert match is not None  # the pattern matches the empty string
+            self.at = match.end()
+            if self.at < len(self.buffer):
+                return self.buffer[self.at]
+            if not self.fill():
+                return ""
+
+    def error(self, what: str, position: int | None = None) -> InvalidInput:
+        """A sentence that names the line of the place."""
+        end = self.at if position is None else position
+        line = self._n_lines_gone + self.buffer.count("\n", 0, end) + 1
+        return InvalidInput(
+            f"'{self._name}' is not valid JSON near line {line} ({what}): nothing after it can be "
+            "read, so nothing was imported."
+        )
+
+
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=_no_name_twice)
+
+
+def _no_name_twice(pairs: list[tuple[str, object]]) -> object:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    return BadValue("named_twice", f"it names '{twice}' twice")  # raised when the row is flattened

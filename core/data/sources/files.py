@@ -1,0 +1,325 @@
+"""Files: what is in one before it is imported, and its rows as samples, a piece at a time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from core.data.columns import ColumnKind, ColumnScan
+from core.data.guess import ColumnFacts, guess_mapping
+from core.data.rows import RowPlan, build_samples, check_names, choose_plan
+from core.data.sources.columnar import read_columnar
+from core.data.sources.delimited import read_delimited
+from core.data.sources.documents import METADATA, read_documents
+from core.data.sources.raw import ROWS_PER_PIECE, RawTable, check_size
+from core.data.values import BadValue, as_text, has_zone, parse_time
+from core.domain.mapping import ColumnMapping
+from core.domain.sample import Provenance, Rejection, Sample
+from core.errors import InvalidInput
+from core.settings import Scale
+
+SUFFIXES: Mapping[str, Callable[[Path], RawTable]] = {
+    ".csv": read_delimited,
+    ".tsv": read_delimited,
+    ".txt": read_delimited,
+    ".json": read_documents,
+    ".jsonl": read_documents,
+    ".ndjson": read_documents,
+    ".parquet": read_columnar,
+}
+"""The endings of the files that can be imported, and what reads them."""
+
+LEARNING = 0.3
+"""The share of the work of reading a file that goes into learning what its columns hold."""
+
+_PREVIEW_ROWS = 1000
+_SHOWN_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPreview:
+    """One column in the first rows; `role` is what it was guessed to be."""
+
+    name: str
+    kind: ColumnKind
+    n_missing: int
+    n_distinct: int
+    example: str | None
+    role: str  # "target", "timestamp", "text", "id", "group", "feature" or "ignored"
+    why: str | None  # why it was guessed to be ignored
+
+
+@dataclass(frozen=True, slots=True)
+class FilePreview:
+    """What the first rows of a file show. Problems are worth a look before importing, notes say
+    how the file is read; neither stops anything."""
+
+    name: str
+    form: str
+    n_bytes: int
+    n_rows: int  # rows looked at
+    complete: bool  # they are all there are
+    columns: tuple[ColumnPreview, ...]
+    rows: tuple[Mapping[str, str | None], ...]  # the first 20, as text
+    mapping: ColumnMapping
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some rows of a file; samples and rejections add up to `n_received`, all of them new in this
+    piece. `share_read` (0..1) is of the work up to here; a first part finds out what the columns
+    are and brings no rows."""
+
+    samples: tuple[Sample, ...]
+    rejections: tuple[Rejection, ...]
+    n_received: int
+    share_read: float
+
+
+@contextmanager
+def named(path: Path, name: str) -> Iterator[None]:
+    """Messages about a file that was kept under another name say the name that its owner knows."""
+    try:
+        yield
+    except InvalidInput as error:
+        if name == path.name:
+            raise
+        raise InvalidInput(str(error).replace(path.name, name)) from None
+
+
+def preview_file(
+    path: Path, limit_bytes: int | None = None, name: str | None = None
+) -> FilePreview:
+    """The first rows of a file with a guess at its columns; `name` is what messages call it.
+    Raises `InvalidInput` where it is above the limit, empty, has no rows, or is not what its
+    ending says."""
+    with named(path, name or path.name):
+        return _preview_file(path, limit_bytes, name or path.name)
+
+
+def _preview_file(path: Path, limit_bytes: int | None, name: str) -> FilePreview:
+    n_bytes = check_size(path, limit_bytes)
+    table = _open_table(path)
+    piece = next(table.read_pieces(_PREVIEW_ROWS), None)
+    if piece is None:
+        raise _no_rows(path)
+    if not piece.rows:
+        raise InvalidInput(
+            f"None of the first rows of '{path.name}' can be read; row {piece.rejections[0].row}: "
+            f"{piece.rejections[0].message}."
+        )
+    check_names(path.name, piece.columns)
+    scans = {name: _scan(values) for name, values in piece.columns.items()}
+    facts = [_find_facts(name, piece.columns[name], scan) for name, scan in scans.items()]
+    mapping, why = guess_mapping(facts)
+    roles = _roles(mapping)
+    complete = piece.share_read >= 1.0
+    problems = [
+        f"Row {rejection.row} will be rejected: {rejection.message}."
+        for rejection in piece.rejections[:5]
+    ]
+    return FilePreview(
+        name=name,
+        form=table.form,
+        n_bytes=n_bytes,
+        n_rows=piece.n_received,
+        complete=complete,
+        columns=tuple(
+            ColumnPreview(
+                name=fact.name,
+                kind=fact.kind,
+                n_missing=fact.n_missing,
+                n_distinct=fact.n_distinct,
+                example=_shorten(scans[fact.name].example),
+                role=roles.get(fact.name, "feature"),
+                why=why.get(fact.name),
+            )
+            for fact in facts
+        ),
+        rows=tuple(
+            {
+                name: _shorten(as_text(_plain(values[place])))
+                for name, values in piece.columns.items()
+            }
+            for place in range(min(_SHOWN_ROWS, len(piece.rows)))
+        ),
+        mapping=mapping,
+        problems=(*problems, *_find_problems(scans, mapping, why)),
+        notes=(*table.notes, *_find_notes(piece.columns, scans, mapping)),
+    )
+
+
+def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
+    """Read a file once to learn its columns: shares done (0..1), and the plan as the last item.
+    Raises `InvalidInput` where the mapping does not fit or nothing can be imported."""
+    table = _open_table(path)
+    scans: dict[str, ColumnScan] = {}
+    n_rows, n_readable = 0, 0
+    for piece in table.read_pieces(ROWS_PER_PIECE):
+        for name, values in piece.columns.items():
+            if name not in scans:
+                scans[name] = ColumnScan()
+                scans[name].skip(n_readable)
+            scans[name].add(values)
+        for name in scans.keys() - piece.columns.keys():
+            scans[name].skip(len(piece.rows))
+        n_rows += piece.n_received
+        n_readable += len(piece.rows)
+        yield piece.share_read
+    if n_rows == 0:
+        raise _no_rows(path)
+    if n_readable == 0:
+        first = next(table.read_pieces(1)).rejections[0]
+        raise InvalidInput(
+            f"No row of '{path.name}' can be read ({n_rows:,} rows); row {first.row}: "
+            f"{first.message}."
+        )
+    yield choose_plan(path.name, mapping, scans, n_rows)
+
+
+def read_file(
+    path: Path,
+    mapping: ColumnMapping,
+    source: str,
+    provenance: Provenance,
+    scale: Scale,
+    plan: RowPlan | None = None,
+) -> Iterator[Piece]:
+    """The rows of a file, some 2,000 at a time, in bounded memory. Raises `InvalidInput` where
+    the file or the mapping cannot be used, or where the file changed while it was read."""
+    if plan is None:
+        for item in plan_file(path, mapping):
+            if isinstance(item, RowPlan):
+                plan = item
+            else:
+                yield Piece((), (), 0, LEARNING * item)
+    assert plan is not None  # plan_file ends with it
+    n_received = 0
+    for raw in _open_table(path).read_pieces(ROWS_PER_PIECE):
+        samples, rejections = build_samples(
+            raw, plan, source=source, provenance=provenance, scale=scale
+        )
+        n_received += raw.n_received
+        yield Piece(
+            tuple(samples),
+            tuple(rejections),
+            raw.n_received,
+            LEARNING + (1.0 - LEARNING) * raw.share_read,
+        )
+    if n_received != plan.n_rows:
+        raise InvalidInput(
+            f"'{path.name}' had {plan.n_rows:,} rows and then {n_received:,}: something wrote to "
+            "it during the import. Import it again when it is whole."
+        )
+
+
+def _open_table(path: Path) -> RawTable:
+    check_size(path, None)
+    read = SUFFIXES.get(path.suffix.lower())
+    if read is None:
+        raise InvalidInput(
+            f"'{path.name}' does not end in {', '.join(SUFFIXES)}: save the rows in one of these "
+            "formats."
+        )
+    return read(path)
+
+
+def _no_rows(path: Path) -> InvalidInput:
+    return InvalidInput(f"'{path.name}' has no rows: there is nothing in it to import.")
+
+
+def _scan(values: Sequence[object]) -> ColumnScan:
+    scan = ColumnScan()
+    scan.add(values)
+    return scan
+
+
+def _find_facts(name: str, values: Sequence[object], scan: ColumnScan) -> ColumnFacts:
+    texts = [text for value in values if (text := as_text(_plain(value))) is not None]
+    whole = scan.kind is ColumnKind.NUMBER and all(text.lstrip("-").isdigit() for text in texts)
+    numbers = [int(text) for text in texts] if whole else []
+    readable = sum(_is_time(value) for value in values[:200] if value not in (None, ""))
+    looked_at = sum(value not in (None, "") for value in values[:200])
+    return ColumnFacts(
+        name=name,
+        kind=scan.kind,
+        n_rows=len(values),
+        n_missing=scan.n_missing,
+        n_distinct=len(set(texts)),
+        share_times=readable / looked_at if looked_at else 0.0,
+        whole=whole,
+        counting=len(numbers) == len(values) > 1 and all(b - a == 1 for a, b in pairwise(numbers)),
+    )
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return parse_time(value) is not None
+    except BadValue as error:
+        return error.code == "ambiguous_time"  # meant as one; the import says how to write it
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, list | dict | bytes) else value
+
+
+def _shorten(text: str | None) -> str | None:
+    return text if text is None or len(text) <= 120 else text[:119] + "…"
+
+
+def _roles(mapping: ColumnMapping) -> dict[str, str]:
+    roles = dict.fromkeys(mapping.ignored, "ignored")
+    for role in ("target", "timestamp", "text", "id", "group"):
+        column = getattr(mapping, role)
+        if column is not None:
+            roles[column] = role
+    return roles
+
+
+def _find_problems(
+    scans: Mapping[str, ColumnScan], mapping: ColumnMapping, why: Mapping[str, str]
+) -> Iterator[str]:
+    target = scans[mapping.target]
+    if target.kind is not ColumnKind.NUMBER:
+        yield (
+            f"No column of numbers is left for the target: '{mapping.target}' holds "
+            f"{target.kind} values. Choose the column to predict."
+        )
+    for name, scan in scans.items():
+        if scan.decimal_comma and name not in (mapping.id, mapping.group, mapping.text):
+            yield (
+                f"Column '{name}' has numbers with a comma ({scan.decimal_comma}): write them with "
+                "a decimal point and no thousands separator, as in 3.5."
+            )
+        elif scan.words_among_numbers:
+            yield (
+                f"Column '{name}' has words among its numbers ({scan.words_among_numbers}), so all "
+                "of it counts as words: correct them or leave them empty."
+            )
+    for name, reason in why.items():
+        if not name.startswith(METADATA):
+            yield f"Column '{name}' {reason}: it is ignored unless you choose it."
+
+
+def _find_notes(
+    columns: Mapping[str, Sequence[object]], scans: Mapping[str, ColumnScan], mapping: ColumnMapping
+) -> Iterator[str]:
+    if mapping.timestamp is None:
+        yield "No column of times was found: rows without a time are split at random."
+        return
+    values = columns[mapping.timestamp][:200]
+    readable = [value for value in values if _is_readable(value)]
+    if any(not has_zone(value) for value in readable):
+        yield f"Times in '{mapping.timestamp}' say no zone: they are taken as UTC."
+    if len(readable) < len([value for value in values if value not in (None, "")]):
+        yield f"Some times in '{mapping.timestamp}' cannot be read: these rows will be rejected."
+
+
+def _is_readable(value: object) -> bool:
+    try:
+        return parse_time(value) is not None
+    except BadValue:
+        return False

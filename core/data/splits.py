@@ -1,0 +1,231 @@
+"""Which rows a version learns from and which judge it: the newest, and never the same content or
+group on both sides; pure."""
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from core.domain.snapshot import RESERVED, TEXT
+from core.errors import Refused
+
+MIN_SHARE_WITH_TIME = 0.95
+"""With fewer rows that carry a time, time does not order the split."""
+
+_MIN_KEPT = 0.5  # of the planned holdout; below, another kind of split is tried
+_COARSE_ROWS, _COARSE_REPEATS = 200, 10
+
+_Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Row numbers of both sides, ascending. Rows on neither side (`n_left_out`) would have stood
+    on both; `reason` is the split in words."""
+
+    train: _Indices
+    holdout: _Indices
+    kind: Literal["time", "group", "random"]
+    reason: str
+    n_left_out: int = 0
+
+
+def identify_content(frame: pd.DataFrame) -> _Indices:
+    """A number for each row that rows with the same features and text share, whatever their
+    target, time or id.
+
+    >>> identify_content(pd.DataFrame({"a": [1.0, 2.0, 1.0], "__target__": [5.0, 6.0, 7.0]}))
+    array([0, 1, 0])
+    """
+    columns = [name for name in frame.columns if name not in RESERVED or name == TEXT]
+    if not columns:
+        return np.arange(len(frame), dtype=np.int64)
+    hashes = pd.util.hash_pandas_object(frame[columns], index=False)
+    codes, _ = pd.factorize(hashes)
+    return codes.astype(np.int64)
+
+
+def split_rows(
+    at: ArrayLike | pd.Series,
+    group: ArrayLike | pd.Series | None,
+    content: ArrayLike,
+    *,
+    holdout_share: float = 0.2,
+    seed: int,
+) -> Split:
+    """A holdout of about `holdout_share` of the rows.
+
+    By time where at least 95 % of rows carry one: the newest rows, from a moment on at which no
+    equal times are torn apart; later rows of a group or content that is in the training rows too
+    are left out. Else, and where that would leave less than half a holdout, by group; without
+    groups seeded at random. Equal `content` stays together, unless on average ten or more of at
+    least 200 rows share theirs: features so coarse do not make rows copies of each other.
+
+    `at`: times or NaT; `group`: words or missing; `content`: integers, see `identify_content`.
+    Raises `Refused` where the rows cannot be divided.
+
+    >>> days = pd.date_range("2026-01-01", periods=10, tz="UTC")
+    >>> split = split_rows(days, None, range(10), seed=0)
+    >>> split.kind, split.holdout.tolist()
+    ('time', [8, 9])
+    """
+    contents = np.asarray(content, dtype=np.int64)
+    n = len(contents)
+    groups = _codes(group, n)
+    coarse = n >= _COARSE_ROWS and len(np.unique(contents)) * _COARSE_REPEATS <= n
+    said = ""
+    if coarse:
+        said = (
+            f" The features take only {len(np.unique(contents)):,} different values together, so "
+            "rows with equal features are not counted as copies."
+        )
+        contents = np.arange(n, dtype=np.int64)
+    times, has_time = _times(at, n)
+    not_by_time = ""
+    if n and has_time.mean() >= MIN_SHARE_WITH_TIME:
+        split, not_by_time = _split_by_time(times, has_time, groups, contents, holdout_share)
+        if split is not None:
+            return _with_reason(split, split.reason + said)
+    split = _split_by_unit(groups, contents, holdout_share, seed)
+    return _with_reason(split, not_by_time + split.reason + said)
+
+
+def _split_by_time(
+    times: _Indices, has_time: NDArray[np.bool_], groups: _Indices, contents: _Indices, share: float
+) -> tuple[Split | None, str]:
+    ordered = np.sort(times[has_time])
+    starts = np.flatnonzero(np.diff(ordered)) + 1  # where a later moment begins
+    if not len(starts):
+        return None, "Not by time, since all rows carry the same one. "
+    wanted = len(ordered) * share
+    start = starts[np.argmin(np.abs(starts - (len(ordered) - wanted)))]
+    late = has_time & (times >= ordered[start])
+    train = np.flatnonzero(~late)
+    known = np.isin(contents, contents[train]) | ((groups >= 0) & np.isin(groups, groups[train]))
+    holdout = np.flatnonzero(late & ~known)
+    n_left_out = int((late & known).sum())
+    if len(holdout) < max(1.0, wanted * _MIN_KEPT):
+        return None, (
+            f"Not by time, since {n_left_out:,} of the newest {int(late.sum()):,} rows belong to "
+            "groups or repeat features that are older. "
+        )
+    moment = pd.Timestamp(int(ordered[start]), unit="us", tz=UTC)
+    reason = (
+        f"By time: the newest {len(holdout):,} of {len(times):,} rows, from "
+        f"{moment:%Y-%m-%d %H:%M} UTC on, are held out."
+    )
+    if n_left_out:
+        reason += (
+            f" {n_left_out:,} later rows are left out, since their group or features are among "
+            "the rows learned from."
+        )
+    if not has_time.all():
+        reason += f" {int((~has_time).sum()):,} rows without a time are learned from."
+    return Split(train, holdout, "time", reason, n_left_out), ""
+
+
+def _split_by_unit(groups: _Indices, contents: _Indices, share: float, seed: int) -> Split:
+    """Whole groups of rows to either side, drawn with the seed."""
+    n = len(contents)
+    kind: Literal["group", "random"] = (
+        "group" if len(np.unique(groups[groups >= 0])) > 1 else "random"
+    )
+    units = _connect(groups, contents)
+    in_holdout = _draw(units, n * share, seed)
+    n_left_out = 0
+    if in_holdout.sum() < n * share * _MIN_KEPT and kind == "group":
+        # Equal contents tie most groups together: draw groups, and leave out what is on both sides.
+        in_holdout = _draw(_connect(groups, np.arange(n, dtype=np.int64)), n * share, seed)
+        repeated = in_holdout & np.isin(contents, contents[~in_holdout])
+        n_left_out = int(repeated.sum())
+        left_out = repeated
+    else:
+        left_out = np.zeros(n, dtype=bool)
+    train, holdout = np.flatnonzero(~in_holdout), np.flatnonzero(in_holdout & ~left_out)
+    if not len(train) or not len(holdout):
+        raise Refused(
+            f"The {n:,} rows cannot be divided into rows to learn from and rows to judge by: all "
+            "of them belong to one group or have the same features. Import rows that differ, or "
+            "choose another group column."
+        )
+    n_units = len(np.unique(units))
+    if kind == "group":
+        reason = (
+            f"By group: {len(holdout):,} of {n:,} rows are held out, drawn with seed {seed}, no "
+            "group and no equal features on both sides."
+        )
+    else:
+        reason = (
+            f"At random, since rows carry no time and no group: {len(holdout):,} of {n:,} rows are "
+            f"held out, drawn with seed {seed}"
+            + (
+                f"; {n - n_units:,} rows repeat features and stay beside their equals."
+                if n_units < n
+                else "."
+            )
+        )
+    if n_left_out:
+        reason += f" {n_left_out:,} rows are left out, since equal ones are learned from."
+    return Split(train, holdout, kind, reason, n_left_out)
+
+
+def _connect(groups: _Indices, contents: _Indices) -> _Indices:
+    """A number for each row that rows connected by group or content share."""
+    _, content_codes = np.unique(contents, return_inverse=True)
+    n_contents = int(content_codes.max()) + 1 if len(contents) else 0
+    n_nodes = n_contents + int(groups.max(initial=-1)) + 1
+    grouped = groups >= 0
+    edges = coo_array(
+        (
+            np.ones(int(grouped.sum()), dtype=np.int8),
+            (content_codes[grouped], n_contents + groups[grouped]),
+        ),
+        shape=(n_nodes, n_nodes),
+    )
+    _, labels = connected_components(edges, directed=False)
+    connected: _Indices = np.asarray(labels, dtype=np.int64)[content_codes]
+    return connected
+
+
+def _draw(units: _Indices, wanted: float, seed: int) -> NDArray[np.bool_]:
+    """Units in random order, until about `wanted` rows; one that would make it more than a fifth
+    too many is passed over."""
+    sizes = np.bincount(units)
+    drawn = np.zeros(len(sizes), dtype=bool)
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(sizes))
+    total = 0
+    for unit in order:
+        if total >= wanted:
+            break
+        if total + sizes[unit] <= max(wanted * 1.2, 1):
+            drawn[unit] = True
+            total += sizes[unit]
+    if total < wanted * _MIN_KEPT and len(order) > 1:  # only large units: the smallest one
+        drawn[:] = False
+        drawn[order[np.argmin(sizes[order])]] = True
+    in_holdout: NDArray[np.bool_] = drawn[units]
+    return in_holdout
+
+
+def _times(at: ArrayLike | pd.Series, n: int) -> tuple[_Indices, NDArray[np.bool_]]:
+    series = pd.Series(pd.to_datetime(pd.Series(at), utc=True)).dt.as_unit("us")
+    if len(series) != n:
+        raise ValueError(f"{len(series)} times for {n} rows")
+    has_time = np.asarray(series.notna(), dtype=np.bool_)
+    return np.asarray(series.astype("int64"), dtype=np.int64), has_time
+
+
+def _codes(group: ArrayLike | pd.Series | None, n: int) -> _Indices:
+    if group is None:
+        return np.full(n, -1, dtype=np.int64)
+    codes, _ = pd.factorize(pd.Series(group))
+    return codes.astype(np.int64)
+
+
+def _with_reason(split: Split, reason: str) -> Split:
+    return Split(split.train, split.holdout, split.kind, reason, split.n_left_out)

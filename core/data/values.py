@@ -1,0 +1,256 @@
+"""One value of a file as a number, a word or a time; pure, strict where a guess may be wrong."""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?"})
+"""What programs write where a number is missing; in a column of words they are words."""
+
+_COMMA_NUMBER = re.compile(r"[-+]?\d{1,3}(?:[.,' ]?\d+)*,\d+")
+_DAY_AND_MONTH = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b")
+_SPACED_OFFSET = re.compile(r"\s+([+-]\d\d:?\d\d)$")
+_MAIL_DATE = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ")
+_TIME_FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2199
+
+
+class BadValue(ValueError):
+    """A value that is not what its column has to hold; the code groups equal reasons."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ValueKind(StrEnum):
+    """What one value looks like."""
+
+    MISSING = "missing"
+    MISSING_WORD = "missing_word"  # missing among numbers, a word among words
+    NUMBER = "number"
+    COMMA_NUMBER = "comma_number"
+    WORD = "word"
+    TIME = "time"
+    NESTED = "nested"  # a list, an object, or bytes
+
+
+def judge_value(value: object) -> ValueKind:
+    """What a value looks like, before anything is known of its column.
+
+    >>> [str(judge_value(v)) for v in ("3.5", "3,5", "n/a", "", "blue", [1], 0, True)]
+    ['number', 'comma_number', 'missing_word', 'missing', 'word', 'nested', 'number', 'number']
+    """
+    if value is None:
+        return ValueKind.MISSING
+    if isinstance(value, str):
+        return _judge_text(value.strip())
+    if isinstance(value, int | float | Decimal):  # a truth value is an int
+        return ValueKind.MISSING if value != value else ValueKind.NUMBER
+    if isinstance(value, date):  # a datetime is a date
+        return ValueKind.TIME
+    return ValueKind.NESTED
+
+
+def parse_number(value: object) -> float | None:
+    """The finite number that a value says, None where it is missing (NaN and words such as
+    `n/a` too); true and false are 1 and 0. Raises `BadValue`.
+
+    >>> parse_number(" 0.50 "), parse_number("NaN"), parse_number(True), parse_number(0)
+    (0.5, None, 1.0, 0.0)
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _parse_number_text(value.strip())
+    if isinstance(value, int | float | Decimal):
+        return _finite(value)
+    raise BadValue("not_a_number", f"{show(value)} is not a number")
+
+
+def as_text(value: object) -> str | None:
+    """A value as text, None where it is missing or empty; whole numbers have no point.
+
+    >>> as_text(7), as_text(7.0), as_text(0.25), as_text(" a "), as_text("")
+    ('7', '7', '0.25', 'a', None)
+    """
+    if value is None or value != value:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def parse_time(value: object) -> datetime | None:
+    """The aware UTC time that a value says, None where it is missing. Read are ISO 8601 with any
+    offset (without one it is taken as UTC), month names, and seconds, milliseconds, microseconds
+    or nanoseconds since 1970; day/month/year is refused, since 01/02 may be either. Raises
+    `BadValue`.
+
+    >>> parse_time("2026-03-02T14:00:00+02:00").isoformat()
+    '2026-03-02T12:00:00+00:00'
+    >>> parse_time("1772452800") == parse_time(1772452800000) == parse_time("2026-03-02 12:00")
+    True
+    """
+    at = _parse_time(value)
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+def has_zone(value: object) -> bool:
+    """Whether a readable time says its own offset (seconds since 1970 do).
+
+    >>> has_zone("2026-03-02T12:00Z"), has_zone("2026-03-02 12:00"), has_zone(1772452800)
+    (True, False, True)
+    """
+    at = _parse_time(value)
+    return at is not None and at.tzinfo is not None
+
+
+def show(value: object) -> str:
+    """A value as a message shows it, shortened.
+
+    >>> show("x" * 50)
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'"
+    """
+    text = value if isinstance(value, str) else str(value)
+    shortened = text if len(text) <= 30 else text[:29] + "…"
+    return f"'{shortened}'" if isinstance(value, str) else shortened
+
+
+def _judge_text(text: str) -> ValueKind:
+    if not text:
+        return ValueKind.MISSING
+    if text.lower() in MISSING_WORDS:
+        return ValueKind.MISSING_WORD
+    if _is_number(text) or text.lower() in ("true", "false"):
+        return ValueKind.NUMBER
+    return ValueKind.COMMA_NUMBER if _COMMA_NUMBER.fullmatch(text) else ValueKind.WORD
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text  # Python reads 1_000; nobody's file means it
+
+
+def _parse_number_text(text: str) -> float | None:
+    if not text or text.lower() in MISSING_WORDS:
+        return None
+    if _is_number(text):
+        return _finite(float(text))
+    if text.lower() in ("true", "false"):
+        return float(text.lower() == "true")
+    if _COMMA_NUMBER.fullmatch(text):
+        raise BadValue(
+            "decimal_comma",
+            f"{show(text)} has a comma: write numbers with a decimal point and no thousands "
+            "separator, as in 3.5",
+        )
+    raise BadValue("not_a_number", f"{show(text)} is not a number")
+
+
+def _finite(value: int | float | Decimal) -> float | None:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isnan(number):
+        return None
+    if math.isinf(number):
+        raise BadValue("infinite", "is infinite: leave the value empty where it is unknown")
+    return number
+
+
+def _parse_time(value: object) -> datetime | None:
+    """As `parse_time`, without the zone where the value says none."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _parse_time_text(value.strip())
+    if isinstance(value, datetime):
+        return _plausible(value, value)
+    if isinstance(value, date):
+        return _plausible(datetime(value.year, value.month, value.day), value)  # noqa: DTZ001
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return None if value != value else _since_1970(float(value), value)
+    raise BadValue("not_a_time", _no_time(value))
+
+
+def _parse_time_text(text: str) -> datetime | None:
+    if not text or text.lower() in MISSING_WORDS:
+        return None
+    if text.isdigit() and len(text) != 8:  # eight digits are a day such as 20260302
+        return _since_1970(float(text), text)
+    for read in (datetime.fromisoformat, _parse_other_time):
+        at = _attempt(read, text)
+        if at is not None:
+            return _plausible(at, text)
+    if _is_number(text):
+        return _since_1970(float(text), text)
+    if _DAY_AND_MONTH.match(text):
+        raise BadValue(
+            "ambiguous_time",
+            f"{show(text)} may be day/month or month/day: write times as 2026-02-01 or "
+            "2026-02-01T14:30:00Z",
+        )
+    raise BadValue("not_a_time", _no_time(text))
+
+
+def _attempt(read: Callable[[str], datetime], text: str) -> datetime | None:
+    try:
+        return read(text)
+    except ValueError:
+        return None
+
+
+def _parse_other_time(text: str) -> datetime:
+    """Year first with slashes, a spaced offset, UTC or GMT in words, the month by name, mail."""
+    if _MAIL_DATE.match(text):
+        return parsedate_to_datetime(text)
+    cleaned = _SPACED_OFFSET.sub(r"\1", text)
+    for zone in (" UTC", " GMT", " Z"):
+        if cleaned.endswith(zone):
+            cleaned = cleaned.removesuffix(zone) + "+00:00"
+    if cleaned[:4].isdigit():
+        return datetime.fromisoformat(cleaned.replace("/", "-"))
+    for form in _TIME_FORMATS:
+        for clock in ("", " %H:%M", " %H:%M:%S"):
+            try:
+                return datetime.strptime(cleaned, form + clock)  # noqa: DTZ007
+            except ValueError:
+                continue
+    raise ValueError(text)
+
+
+def _since_1970(number: float, value: object) -> datetime:
+    for limit, unit in ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9)):
+        if 1e8 <= abs(number) < limit:
+            return _plausible(datetime.fromtimestamp(number / unit, UTC), value)
+    raise BadValue("not_a_time", _no_time(value))
+
+
+def _plausible(at: datetime, value: object) -> datetime:
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise BadValue("not_a_time", _no_time(value))
+    return at
+
+
+def _no_time(value: object) -> str:
+    return f"{show(value)} is not a time: write 2026-02-01T14:30:00Z, or seconds since 1970"

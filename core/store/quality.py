@@ -1,0 +1,34 @@
+"""Quality reports: appended after every collection; the newest is the one that counts."""
+
+import msgspec
+import sqlalchemy as sa
+
+from core.domain.issue import ColumnSummary, Issue, QualityReport
+from core.store import schema
+
+_reports = schema.quality_reports
+
+
+def append_report(conn: sa.Connection, report: QualityReport) -> None:
+    """Keep a report."""
+    conn.execute(
+        _reports.insert().values(
+            at=report.at,
+            n_rows=report.n_rows,
+            issues=list(report.issues),
+            columns=list(report.columns),
+        )
+    )
+
+
+def find_last_report(conn: sa.Connection) -> QualityReport | None:
+    """The newest report, or None where no rows were ever checked."""
+    row = conn.execute(sa.select(_reports).order_by(_reports.c.id.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return QualityReport(
+        at=row.at,
+        n_rows=row.n_rows,
+        issues=msgspec.convert(row.issues, tuple[Issue, ...]),
+        columns=msgspec.convert(row.columns, tuple[ColumnSummary, ...]),
+    )
