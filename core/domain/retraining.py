@@ -11,5 +11,6 @@ class RetrainingDecision:
     at: datetime
     retrain: bool
     reasons: tuple[str, ...]
+    signals: tuple[str, ...]  # the codes of what decided: "age", "new_rows", "cool_down", ...
     job_id: int | None  # the training that it started, where it did
     by: str

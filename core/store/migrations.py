@@ -59,8 +59,13 @@ CREATE TABLE labels (
 CREATE INDEX labels_prediction ON labels (prediction_id, id);
 CREATE INDEX labels_received ON labels (received_at);
 CREATE TABLE rollups (
-    minute_at BIGINT NOT NULL, version BIGINT NOT NULL, source TEXT NOT NULL, n BIGINT NOT NULL,
-    latency TEXT NOT NULL, scores TEXT NOT NULL, PRIMARY KEY (minute_at, version, source));
+    seconds INTEGER NOT NULL, start_at BIGINT NOT NULL, version BIGINT NOT NULL,
+    source TEXT NOT NULL, n BIGINT NOT NULL, latency TEXT NOT NULL, scores TEXT NOT NULL,
+    outcomes TEXT NOT NULL, PRIMARY KEY (seconds, start_at, version, source));
+CREATE TABLE rollup_progress (
+    basis TEXT NOT NULL PRIMARY KEY, prediction_seq BIGINT NOT NULL, label_id BIGINT NOT NULL,
+    measured_at BIGINT NOT NULL);
+CREATE TABLE unmatched_labels (prediction_id TEXT NOT NULL PRIMARY KEY);
 CREATE TABLE health_changes (
     id {id}, at BIGINT NOT NULL, health TEXT NOT NULL, reasons TEXT NOT NULL);
 CREATE TABLE incidents (id {id}, cause TEXT NOT NULL, opened_at BIGINT NOT NULL);
@@ -86,8 +91,8 @@ CREATE TABLE scheduled_tasks (
     name TEXT NOT NULL PRIMARY KEY, every_seconds DOUBLE PRECISION NOT NULL, last_started_at BIGINT,
     last_finished_at BIGINT, last_outcome TEXT, last_error TEXT, next_run_at BIGINT);
 CREATE TABLE retraining_decisions (
-    id {id}, at BIGINT NOT NULL, retrain INTEGER NOT NULL, reasons TEXT NOT NULL, job_id BIGINT,
-    "by" TEXT NOT NULL);
+    id {id}, at BIGINT NOT NULL, retrain INTEGER NOT NULL, reasons TEXT NOT NULL,
+    signals TEXT NOT NULL, job_id BIGINT, "by" TEXT NOT NULL);
 CREATE TABLE setting_changes (
     id {id}, name TEXT NOT NULL, value TEXT, at BIGINT NOT NULL, "by" TEXT NOT NULL,
     reason TEXT NOT NULL);

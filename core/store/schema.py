@@ -146,12 +146,29 @@ labels = sa.Table(
 rollups = sa.Table(
     "rollups",
     metadata,
-    sa.Column("minute_at", UtcTime, primary_key=True),
+    sa.Column("seconds", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("start_at", UtcTime, primary_key=True),
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("n", sa.BigInteger, nullable=False),
     sa.Column("latency", Json, nullable=False),
     sa.Column("scores", Json, nullable=False),
+    sa.Column("outcomes", Json, nullable=False),
+)
+
+rollup_progress = sa.Table(  # up to which row the rollups count, in what unit; one row at most
+    "rollup_progress",
+    metadata,
+    sa.Column("basis", sa.Text, primary_key=True),
+    sa.Column("prediction_seq", sa.BigInteger, nullable=False),
+    sa.Column("label_id", sa.BigInteger, nullable=False),
+    sa.Column("measured_at", UtcTime, nullable=False),
+)
+
+unmatched_labels = sa.Table(  # labels of predictions that are not in the log (yet)
+    "unmatched_labels",
+    metadata,
+    sa.Column("prediction_id", sa.Text, primary_key=True),
 )
 
 health_changes = sa.Table(
@@ -242,6 +259,7 @@ retraining_decisions = sa.Table(
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("retrain", Flag, nullable=False),
     sa.Column("reasons", Json, nullable=False),
+    sa.Column("signals", Json, nullable=False),
     sa.Column("job_id", sa.BigInteger),
     sa.Column("by", sa.Text, nullable=False),
 )

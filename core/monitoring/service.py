@@ -1,0 +1,174 @@
+"""Measuring: keeps the rollups up to date, and reads a window of them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import sqlalchemy as sa
+
+from core.domain.rollup import DAY, HOUR, MINUTE, Rollup, RollupProgress, floor_time
+from core.log import get_logger
+from core.monitoring.rollups import (
+    build_longer,
+    build_minutes,
+    describe_basis,
+    split_runs,
+    split_spans,
+)
+from core.monitoring.traffic import Traffic, choose_step, summarize_traffic
+from core.settings import Scale
+from core.store import rollups
+from core.store.database import Database
+
+_PIECE_ROWS = 50_000
+_MAX_PIECES = 20
+_WRITE_ROWS = 1_500  # a transaction's, since predictions wait while one writes
+
+_Write = tuple[int, list[datetime], list[Rollup]]  # span, starts that are replaced, by what
+
+log = get_logger(__name__)
+
+
+def measure(
+    db: Database,
+    now: datetime,
+    *,
+    scale: Scale,
+    tolerance: float,
+    piece_rows: int = _PIECE_ROWS,
+    max_pieces: int = _MAX_PIECES,
+) -> int:
+    """Count what came in since the last time into the rollups: each minute that a new prediction or
+    label belongs to is counted again whole, then its hour and day. How many minutes were counted.
+
+    Nothing is counted twice or missed however often this runs, in however many processes, however
+    late a row was committed, and wherever it stopped. A long backlog is worked off in pieces of
+    `piece_rows` predictions and labels; what `max_pieces` leave is for the next call."""
+    n_minutes = 0
+    for _ in range(max_pieces):
+        done = _find_progress(db, describe_basis(scale, tolerance), now)
+        with db.read() as conn:
+            changes = rollups.load_changes(conn, done, piece_rows)
+            writes = _count(conn, changes.minutes, scale, tolerance)
+        progress = RollupProgress(done.basis, changes.prediction_seq, changes.label_id, now)
+        if not _save(db, done, progress, writes):
+            continue  # another process measures; what it left is counted in the next round
+        n_minutes += len(changes.minutes)
+        if (progress.prediction_seq, progress.label_id) == (done.prediction_seq, done.label_id):
+            break
+    return n_minutes
+
+
+def load_traffic(
+    db: Database, from_at: datetime, to_at: datetime, *, scale: Scale, step: timedelta | None = None
+) -> Traffic:
+    """The requests of a window, from the rollups alone; its ends are widened to whole minutes.
+    `step` is that of the series: hours up to two days, else days, unless given."""
+    with db.read() as conn:
+        return summarize_traffic(
+            load_window(conn, from_at, to_at, step), from_at, to_at, scale=scale, step=step
+        )
+
+
+def load_window(
+    conn: sa.Connection, from_at: datetime, to_at: datetime, step: timedelta | None = None
+) -> list[Rollup]:
+    """The rollups that cover a window, its ends widened to whole minutes; none is longer than a
+    step of the series."""
+    longest = max(
+        seconds
+        for seconds in (MINUTE, HOUR, DAY)
+        if timedelta(seconds=seconds) <= (step or choose_step(from_at, to_at))
+    )
+    from_at, to_at = floor_time(from_at, MINUTE), _ceil_minute(to_at)
+    return [
+        rollup
+        for seconds, start_at, end_at in split_spans(from_at, to_at, longest)
+        for rollup in rollups.load_rollups(conn, seconds, start_at, end_at)
+    ]
+
+
+def _find_progress(db: Database, basis: str, now: datetime) -> RollupProgress:
+    """Up to where the rollups of this basis count; those of another are forgotten."""
+    with db.read() as conn:
+        found = rollups.find_progress(conn)
+    if found is not None and found.basis == basis:
+        return found
+    start = RollupProgress(basis, prediction_seq=0, label_id=0, measured_at=now)
+    with db.write() as conn:
+        rollups.reset_rollups(conn)
+        rollups.save_progress(conn, start)
+    log.info("rollups_start_anew", basis=basis)
+    return start
+
+
+def _count(
+    conn: sa.Connection, minutes: Sequence[datetime], scale: Scale, tolerance: float
+) -> list[_Write]:
+    """What has to be written so that these minutes, their hours and days are right again."""
+    writes: list[_Write] = []
+    for day_at, members in groupby(minutes, key=lambda minute: floor_time(minute, DAY)):
+        changed = list(members)
+        observations = (
+            observation
+            for start, end in split_runs(changed, MINUTE)
+            for observation in rollups.stream_observations(conn, start, end)
+        )
+        new_by_hour: dict[datetime, list[Rollup]] = {}
+        for rollup in build_minutes(observations, scale=scale, tolerance=tolerance):
+            new_by_hour.setdefault(floor_time(rollup.start_at, HOUR), []).append(rollup)
+        by_hour: list[Rollup] = []
+        for hour_at, hour_members in groupby(changed, key=lambda minute: floor_time(minute, HOUR)):
+            starts = list(hour_members)
+            new = new_by_hour.get(hour_at, [])
+            writes.append((MINUTE, starts, new))
+            by_hour += build_longer(_kept(conn, MINUTE, hour_at, HOUR, starts) + new, HOUR)
+        hours = sorted({floor_time(minute, HOUR) for minute in changed})
+        writes.append((HOUR, hours, by_hour))
+        kept = _kept(conn, HOUR, day_at, DAY, hours)
+        writes.append((DAY, [day_at], build_longer(kept + by_hour, DAY)))
+    return writes
+
+
+def _kept(
+    conn: sa.Connection, seconds: int, start_at: datetime, longer: int, changed: list[datetime]
+) -> list[Rollup]:
+    """The rollups of a longer span that have not changed."""
+    end_at = start_at + timedelta(seconds=longer)
+    if len(changed) * seconds == longer:
+        return []
+    found = rollups.load_rollups(conn, seconds, start_at, end_at)
+    return [rollup for rollup in found if rollup.start_at not in changed]
+
+
+def _save(
+    db: Database, done: RollupProgress, progress: RollupProgress, writes: list[_Write]
+) -> bool:
+    """Write in short transactions, the progress last; False where another process was faster."""
+    for batch in [*_split_writes(writes), None]:
+        with db.write() as conn:
+            if rollups.find_progress(conn) != done:
+                log.info("measured_elsewhere")
+                return False
+            for seconds, starts, counts in batch or ():
+                rollups.save_rollups(conn, seconds, starts, counts)
+            if batch is None:
+                rollups.update_unmatched(conn, done, progress)
+                rollups.save_progress(conn, progress)
+    return True
+
+
+def _split_writes(writes: list[_Write]) -> list[list[_Write]]:
+    batches: list[list[_Write]] = []
+    n_rows = _WRITE_ROWS
+    for write in writes:
+        if n_rows >= _WRITE_ROWS:
+            batches.append([])
+            n_rows = 0
+        batches[-1].append(write)
+        n_rows += len(write[2])
+    return batches
+
+
+def _ceil_minute(at: datetime) -> datetime:
+    return floor_time(at + timedelta(minutes=1, microseconds=-1), MINUTE)
