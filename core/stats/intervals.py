@@ -103,17 +103,23 @@ def bootstrap_blocks(
 
 
 def mean_interval(
-    values: NDArray[np.float64], block: NDArray[np.int64] | None = None, *, seed: int = 0
+    values: NDArray[np.float64],
+    block: NDArray[np.int64] | None = None,
+    *,
+    run: int = 1,
+    seed: int = 0,
 ) -> Interval | None:
-    """The mean with its 95 % interval by the bootstrap of blocks (of rows unless given); None for
-    fewer than two blocks.
+    """The mean with its 95 % interval by the bootstrap of blocks (of rows unless given), see
+    `bootstrap_blocks`; None for fewer than two blocks.
 
     >>> mean_interval(np.array([5.0, 5.0, 5.0]))
     Interval(value=5.0, low=5.0, high=5.0)
     """
     columns = np.column_stack([values, np.ones(len(values))])
     block = np.arange(len(values)) if block is None else block
-    return bootstrap_blocks(columns, block, lambda sums: sums[:, :1] / sums[:, 1:], seed=seed)[0]
+    return bootstrap_blocks(
+        columns, block, lambda sums: sums[:, :1] / sums[:, 1:], run=run, seed=seed
+    )[0]
 
 
 def choose_run(n_blocks: int) -> int:

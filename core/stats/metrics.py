@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.stats.intervals import Interval, bootstrap_blocks
+from core.stats.intervals import Interval, bootstrap_blocks, wilson
 
 _EDGE = 1e-9  # a score exactly at the tolerance is within it, whatever its last bit says
 
@@ -77,7 +77,8 @@ def measure_errors(
     """All figures of one model on the same rows, with 95 % limits by the bootstrap of blocks.
 
     Skill is 1 - MAE / MAE of the best of the `naive` guesses, the best being chosen anew in every
-    resample, so that the choice is part of the uncertainty. `block` and `run` are those of
+    resample, so that the choice is part of the uncertainty. The limits of the accuracy are never
+    closer than Wilson's for independent rows. `block` and `run` are those of
     `bootstrap_blocks`.
 
     >>> actual, block = np.array([1.0, 2.0, 3.0, 4.0]), np.arange(4)
@@ -99,7 +100,13 @@ def measure_errors(
         ]
     )
     found = bootstrap_blocks(columns, block, _figures, run=run, n_resamples=n_resamples, seed=seed)
-    return ErrorFigures(*found)
+    return ErrorFigures(
+        mae=found[0],
+        rmse=found[1],
+        r2=found[2],
+        accuracy=_at_least_wilson(found[3], columns[:, 3]),
+        skill=found[4],
+    )
 
 
 def measure_improvement(
@@ -123,6 +130,14 @@ def measure_improvement(
         columns, block, lambda sums: sums[:, :2] / sums[:, 2:], run=run, seed=seed
     )
     return old, improvement
+
+
+def _at_least_wilson(share: Interval | None, hits: NDArray[np.float64]) -> Interval | None:
+    """Where all rows are hits, or none, every resample says the same; Wilson's limits do not."""
+    if share is None:
+        return None
+    alone = wilson(int(hits.sum()), len(hits))
+    return Interval(share.value, min(share.low, alone.low), max(share.high, alone.high))
 
 
 def _figures(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,7 +43,11 @@ def append_version(
 
 
 def append_run(conn: sa.Connection, number: int, run_id: str, now: datetime) -> None:
-    """Record which MLflow run holds the figures and the artifact of a version."""
+    """Record which MLflow run holds the figures and the artifact of a version; where one is
+    recorded already, that one stays."""
+    known = conn.execute(sa.select(_runs.c.run_id).where(_runs.c.version == number)).scalar()
+    if known is not None:
+        return
     conn.execute(_runs.insert().values(version=number, run_id=run_id, logged_at=now))
 
 

@@ -112,3 +112,10 @@ def test_the_skill_interval_of_a_useless_model_is_above_zero_in_under_5_percent(
         assert skill is not None
         above += skill.low > 0
     assert above / 400 < 0.05
+
+
+def test_an_accuracy_of_one_still_has_a_lower_limit_below_one() -> None:
+    found = measure_errors(ACTUAL[:40], ACTUAL[:40], {"mean": 50.0}, tolerance=5.0, block=ROWS[:40])
+    assert found.accuracy is not None
+    assert found.accuracy.value == found.accuracy.high == 1.0
+    assert found.accuracy.low == pytest.approx(0.9124, abs=1e-4)  # Wilson, 40 of 40

@@ -1,0 +1,183 @@
+"""Raw rows in, numbers out: the first step of every saved pipeline, the same code in training on a
+frame and in serving on mappings."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from core.features.values import column_names, levels_of, numbers_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NUMERIC_SHARE = 0.9
+
+
+class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+    """Encode rows (a frame, or a sequence of mappings) as a float matrix.
+
+    `fit` decides each column's kind: *numeric* where at least 90 % of its values are numbers or
+    write one (bools are 0 and 1; the rest count as missing), else *category*. A category gets one
+    0/1 column for each frequent level: at most `max_levels`, each in at least `min_level_rows` rows
+    and a share `min_level_share` of them, chosen without a look at the target. Every other level,
+    and one never seen before, is all zeros; missing is a level of its own where it is frequent.
+    A missing number stays nan, or with `impute` becomes the median, beside a 0/1 column that says
+    so where any was missing in `fit`. Columns that cannot say anything (constant, without a value,
+    a category without a frequent level) are dropped and named in `dropped_`.
+
+    Attributes: `kinds_` (kept column -> "numeric" or "category"), `dropped_` (column -> why),
+    `levels_`, `medians_`, `flagged_` (numeric columns with a column that says missing).
+
+    >>> rows = [{"size": 1, "lang": "py"}, {"size": "3", "lang": "go"}, {"size": None}] * 5
+    >>> encoder = RowEncoder().fit(rows)
+    >>> encoder.get_feature_names_out().tolist()
+    ['lang=go', 'lang=py', 'lang is missing', 'size', 'size is missing']
+    >>> encoder.transform([{"size": True, "lang": "rust"}]).tolist()
+    [[0.0, 0.0, 0.0, 1.0, 0.0]]
+    """
+
+    def __init__(
+        self,
+        *,
+        impute: bool = True,
+        max_levels: int = 30,
+        min_level_rows: int = 5,
+        min_level_share: float = 0.01,
+    ) -> None:
+        self.impute = impute
+        self.max_levels = max_levels
+        self.min_level_rows = min_level_rows
+        self.min_level_share = min_level_share
+
+    def fit(self, X: "Sequence[Mapping[str, object]] | pd.DataFrame", y: object = None) -> Self:
+        """Decide kinds, levels and medians from these rows; raises `ValueError` where there are
+        none or no column can be used."""
+        _check_rows(X)
+        if len(X) == 0:
+            raise ValueError("There are no rows to learn the columns from.")
+        names = column_names(X)
+        self.feature_names_in_ = np.array(names, dtype=object)
+        self.n_features_in_ = len(names)
+        self.kinds_: dict[str, str] = {}
+        self.dropped_: dict[str, str] = {}
+        self.levels_: dict[str, list[str | None]] = {}
+        self.medians_: dict[str, float] = {}
+        self.flagged_: list[str] = []
+        for name in names:
+            self._fit_column(X, name)
+        if not self.kinds_:
+            raise ValueError(
+                "No column can be used: "
+                + "; ".join(f"{name} is {why}" for name, why in self.dropped_.items())
+                + "."
+            )
+        return self
+
+    def transform(self, X: "Sequence[Mapping[str, object]] | pd.DataFrame") -> NDArray[np.float64]:
+        """The matrix of shape (n_rows, n_columns_out). Columns that `fit` did not see are ignored,
+        columns that are absent are missing."""
+        check_is_fitted(self)
+        _check_rows(X)
+        parts: list[NDArray[np.float64]] = []
+        for name, kind in self.kinds_.items():
+            if kind == "category":
+                parts.append(_one_hot(levels_of(X, name), self.levels_[name]))
+                continue
+            numbers = numbers_of(X, name)
+            missing = np.isnan(numbers)
+            if self.impute:
+                numbers[missing] = self.medians_[name]
+            parts.append(numbers[:, None])
+            if name in self.flagged_:
+                parts.append(missing[:, None].astype(np.float64))
+        return np.hstack(parts)
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+        """The names of the matrix's columns: `size`, `size is missing`, `lang=py`."""
+        check_is_fitted(self)
+        names = []
+        for name, kind in self.kinds_.items():
+            if kind == "category":
+                names += [
+                    f"{name} is missing" if level is None else f"{name}={level}"
+                    for level in self.levels_[name]
+                ]
+            else:
+                names += [name, f"{name} is missing"] if name in self.flagged_ else [name]
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.dict = True
+        tags.input_tags.string = True
+        tags.input_tags.allow_nan = True
+        tags.no_validation = True
+        return tags
+
+    def _fit_column(self, rows: Any, name: str) -> None:
+        levels: list[str | None] = []
+        numbers = numbers_of(rows, name)
+        n_present = n_numbers = int(np.sum(~np.isnan(numbers)))
+        if n_numbers < len(numbers):
+            levels = levels_of(rows, name)
+            n_present = len(levels) - levels.count(None)
+        if n_present == 0:
+            self.dropped_[name] = "without a value"
+        elif n_numbers >= NUMERIC_SHARE * n_present:
+            self._fit_numbers(name, numbers)
+        else:
+            self._fit_levels(name, levels)
+
+    def _fit_numbers(self, name: str, numbers: NDArray[np.float64]) -> None:
+        known = numbers[~np.isnan(numbers)]
+        if len(known) == len(numbers) and np.all(known == known[0]):
+            self.dropped_[name] = "constant"
+            return
+        self.kinds_[name] = "numeric"
+        self.medians_[name] = float(np.median(known))
+        if self.impute and len(known) < len(numbers):
+            self.flagged_.append(name)
+
+    def _fit_levels(self, name: str, levels: list[str | None]) -> None:
+        counts = Counter(levels)
+        if len(counts) == 1:
+            self.dropped_[name] = "constant"
+            return
+        enough = max(self.min_level_rows, math.ceil(self.min_level_share * len(levels)))
+        frequent = [level for level, n in counts.items() if n >= enough]
+        if not any(level is not None for level in frequent):
+            self.dropped_[name] = f"a category of {len(counts)} levels, none in {enough} rows"
+            return
+        frequent.sort(key=lambda level: (-counts[level], level or ""))
+        kept = frequent[: self.max_levels]
+        self.kinds_[name] = "category"
+        self.levels_[name] = sorted(kept, key=lambda level: (level is None, level or ""))
+
+
+def _one_hot(levels: Sequence[str | None], known: Sequence[str | None]) -> NDArray[np.float64]:
+    position = {level: i for i, level in enumerate(known)}
+    columns = np.array([position.get(level, -1) for level in levels], dtype=np.int64)
+    matrix = np.zeros((len(levels), len(known)))
+    rows = np.flatnonzero(columns >= 0)
+    matrix[rows, columns[rows]] = 1.0
+    return matrix
+
+
+def _check_rows(rows: object) -> None:
+    if hasattr(rows, "columns"):
+        return
+    if (
+        isinstance(rows, str | bytes | Mapping)
+        or not isinstance(rows, Sequence)
+        or not all(isinstance(row, Mapping) for row in rows)
+    ):
+        raise TypeError(
+            f"Rows are a frame or a sequence of mappings, and this is {type(rows).__name__}."
+        )

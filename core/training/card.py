@@ -1,0 +1,56 @@
+"""The card that is saved beside a pipeline, with rows whose scores must stay the same."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.card import Card, GoldenRow
+from core.domain.sample import Features
+from core.registry import Artifact
+from core.settings import Scale
+from core.training.fitting import Fitted
+from core.training.rows import Rows, list_rows
+
+N_GOLDEN = 10
+
+
+def build_card(
+    recipe: str,
+    fitted: Fitted,
+    train: Rows,
+    *,
+    scale: Scale,
+    tolerance: float,
+    synthetic: bool,
+) -> Card:
+    """The card of a fitted pipeline. Its golden rows are ten training rows from the lowest score to
+    the highest, and one in which everything is missing."""
+    card = Card(
+        recipe=recipe,
+        features=tuple(fitted.kinds),
+        scale_low=scale.low,
+        scale_high=scale.high,
+        tolerance=tolerance,
+        interval_half_width=fitted.half_width,
+        golden=(),
+        synthetic=synthetic,
+    )
+    artifact = Artifact(fitted.pipeline, card)
+    rows = [*list_rows(train.features, _spread(artifact.score(train.features))), {}]
+    golden = _score_rows(artifact, rows)
+    return replace(card, golden=golden)
+
+
+def _score_rows(artifact: Artifact, rows: list[Features]) -> tuple[GoldenRow, ...]:
+    scores = artifact.score(rows)
+    return tuple(
+        GoldenRow(features, None, float(score))
+        for features, score in zip(rows, scores, strict=True)
+    )
+
+
+def _spread(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    order = np.argsort(scores, kind="stable")
+    places = np.linspace(0, len(scores) - 1, min(N_GOLDEN, len(scores)))
+    return order[places.astype(np.int64)]

@@ -1,0 +1,186 @@
+"""What a candidate's scores are worth on the holdout, beside the naive guesses and a champion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.report import Estimate, Metrics, NaiveMetrics
+from core.errors import Refused
+from core.stats.intervals import Interval, choose_run, mean_interval
+from core.stats.metrics import (
+    accuracy,
+    is_accurate,
+    mae,
+    measure_errors,
+    measure_improvement,
+    rmse,
+)
+
+MIN_BLOCKS = 10
+_DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """What the intervals take as independent of each other."""
+
+    index: NDArray[np.int64]  # the block of each row, from 0 on
+    n: int
+    run: int  # neighbouring blocks that are drawn at once; 1 where their order means nothing
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The candidate on the holdout; `coverage` is of its 90 % interval."""
+
+    metrics: Metrics
+    naive: Mapping[str, NaiveMetrics]
+    coverage: Estimate | None
+
+
+def choose_blocks(
+    at_seconds: NDArray[np.float64] | None, group: NDArray[np.int64] | None, n_rows: int
+) -> Blocks:
+    """Days where the rows have times, groups where they have groups, the fewer of the two where
+    they have both; single rows otherwise, or where there are fewer than 10 of either.
+
+    >>> choose_blocks(None, np.array([7, 7, 8]), 3).words
+    '3 rows'
+    >>> choose_blocks(None, np.repeat(np.arange(12), 3), 36).words
+    '12 groups'
+    >>> choose_blocks(np.arange(40) * 86_400.0, None, 40).words
+    '40 days, in runs of 3'
+    """
+    found = []
+    if at_seconds is not None:
+        index, n = _number(np.floor(at_seconds / _DAY_SECONDS))
+        run = choose_run(n)
+        words = f"{n:,} days, in runs of {run}" if run > 1 else f"{n:,} days"
+        found.append(Blocks(index, n, run, words))
+    if group is not None:
+        index, n = _number(group)
+        if n < n_rows:
+            found.append(Blocks(index, n, 1, f"{n:,} groups"))
+    enough = [blocks for blocks in found if blocks.n >= MIN_BLOCKS]
+    if enough:
+        return min(enough, key=lambda blocks: blocks.n)
+    return Blocks(np.arange(n_rows), n_rows, 1, f"{n_rows:,} rows")
+
+
+def select_blocks(blocks: Blocks, rows: NDArray[np.bool_]) -> Blocks:
+    """The blocks of some of the rows.
+
+    >>> select_blocks(Blocks(np.array([0, 1, 2]), 3, 1, "3 rows"), np.array([True, False, True]))
+    Blocks(index=array([0, 1]), n=2, run=1, words='3 rows')
+    """
+    index, n = _number(blocks.index[rows])
+    return Blocks(index, n, blocks.run, blocks.words)
+
+
+def evaluate_scores(
+    actual: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    guesses: Mapping[str, float],
+    half_width: float | None,
+    *,
+    tolerance: float,
+    blocks: Blocks,
+    seed: int,
+) -> Evaluation:
+    """The figures of finite scores with their 95 % limits, beside the naive guesses on the same
+    rows; raises `Refused` for one block only."""
+    return Evaluation(
+        metrics=_measure(actual, scores, guesses, tolerance, blocks, seed),
+        naive=evaluate_guesses(actual, guesses, tolerance),
+        coverage=_measure_coverage(actual, scores, half_width, blocks, seed),
+    )
+
+
+def evaluate_guesses(
+    actual: NDArray[np.float64], naive: Mapping[str, float], tolerance: float
+) -> dict[str, NaiveMetrics]:
+    """How each naive guess does on the same rows.
+
+    >>> evaluate_guesses(np.array([40.0, 60.0]), {"mean": 50.0}, tolerance=5.0)
+    {'mean': NaiveMetrics(guess=50.0, mae=10.0, rmse=10.0, accuracy=0.0)}
+    """
+    return {
+        name: NaiveMetrics(
+            guess, mae(actual, guess), rmse(actual, guess), accuracy(actual, guess, tolerance)
+        )
+        for name, guess in naive.items()
+    }
+
+
+def compare_scores(
+    actual: NDArray[np.float64],
+    old: NDArray[np.float64],
+    new: NDArray[np.float64],
+    *,
+    blocks: Blocks,
+    seed: int,
+) -> tuple[Estimate | None, Estimate | None]:
+    """The old scores' MAE, and how much smaller the new ones' is, on the same rows."""
+    before, improvement = measure_improvement(
+        actual - old, actual - new, block=blocks.index, run=blocks.run, seed=seed
+    )
+    return (
+        None if before is None else _estimate(before),
+        None if improvement is None else _estimate(improvement),
+    )
+
+
+def _measure(
+    actual: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    guesses: Mapping[str, float],
+    tolerance: float,
+    blocks: Blocks,
+    seed: int,
+) -> Metrics:
+    found = measure_errors(
+        actual,
+        scores,
+        guesses,
+        tolerance=tolerance,
+        block=blocks.index,
+        run=blocks.run,
+        seed=seed,
+    )
+    if found.mae is None or found.rmse is None or found.accuracy is None:
+        raise Refused(
+            "The holdout is a single row: nothing can be said about the model. Collect more rows."
+        )
+    return Metrics(
+        mae=_estimate(found.mae),
+        rmse=_estimate(found.rmse),
+        r2=None if found.r2 is None else _estimate(found.r2),
+        accuracy=_estimate(found.accuracy),
+        skill=None if found.skill is None else _estimate(found.skill),
+    )
+
+
+def _measure_coverage(
+    actual: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    half_width: float | None,
+    blocks: Blocks,
+    seed: int,
+) -> Estimate | None:
+    if half_width is None:
+        return None
+    inside = is_accurate(actual, scores, half_width).astype(np.float64)
+    found = mean_interval(inside, blocks.index, run=blocks.run, seed=seed)
+    return None if found is None else _estimate(found)
+
+
+def _number(values: NDArray[np.generic]) -> tuple[NDArray[np.int64], int]:
+    names, index = np.unique(values, return_inverse=True)
+    return index.astype(np.int64), len(names)
+
+
+def _estimate(interval: Interval) -> Estimate:
+    return Estimate(interval.value, interval.low, interval.high)

@@ -1,0 +1,87 @@
+"""Everything that is found out about a candidate on its holdout, before any verdict."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.registry import Artifact
+from core.stats.naive import naive_guesses
+from core.training.columns import find_related, measure_importance
+from core.training.evaluate import Blocks, Evaluation, choose_blocks, evaluate_scores
+from core.training.fitting import Fitted
+from core.training.gate import Comparison, Evidence, has_skill
+from core.training.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """`scores` are finite: one that was no number stands at the scale's low end, and is counted."""
+
+    scores: NDArray[np.float64]
+    n_not_finite: int
+    blocks: Blocks
+    evaluation: Evaluation
+    related: tuple[str, ...]  # columns that say something about the target by themselves
+    importance: dict[str, float]  # empty where the model has no skill to attribute
+
+
+def examine_candidate(
+    artifact: Artifact,
+    fitted: Fitted,
+    train: Rows,
+    holdout: Rows,
+    *,
+    by_time: bool,
+    tolerance: float,
+    seed: int,
+) -> Examination:
+    """Score the holdout and measure; the naive guesses and the related columns come from the
+    training rows, all errors from the holdout."""
+    card = artifact.card
+    raw = artifact.score(holdout.features)
+    scores = np.nan_to_num(raw, nan=card.scale_low)
+    blocks = choose_blocks(
+        holdout.at_seconds if by_time else None, holdout.group, len(holdout.target)
+    )
+    evaluation = evaluate_scores(
+        holdout.target,
+        scores,
+        naive_guesses(train.target, train.at_seconds if by_time else None),
+        card.interval_half_width,
+        tolerance=tolerance,
+        blocks=blocks,
+        seed=seed,
+    )
+    importance: dict[str, float] = {}
+    if has_skill(evaluation.metrics):
+        importance = measure_importance(
+            artifact.score, holdout.features, holdout.target, tuple(fitted.kinds), seed=seed
+        )
+    return Examination(
+        scores=scores,
+        n_not_finite=int(np.isnan(raw).sum()),
+        blocks=blocks,
+        evaluation=evaluation,
+        related=find_related(train.features, train.target, fitted.kinds, seed=seed),
+        importance=importance,
+    )
+
+
+def gather_evidence(
+    found: Examination, holdout: Rows, comparison: Comparison | None, *, synthetic: bool
+) -> Evidence:
+    """What the gate and the summary decide from."""
+    return Evidence(
+        metrics=found.evaluation.metrics,
+        naive=found.evaluation.naive,
+        n_holdout=len(found.scores),
+        n_synthetic=int(holdout.synthetic.sum()),
+        n_not_finite=found.n_not_finite,
+        spread=float(np.ptp(found.scores)),
+        basis=found.blocks.words,
+        columns=tuple(holdout.features.columns),
+        related=found.related,
+        comparison=comparison,
+        synthetic=synthetic,
+    )

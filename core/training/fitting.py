@@ -1,0 +1,121 @@
+"""A recipe fitted on the training rows: its parameters, its folds, and what it made of columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.job import Progress
+from core.errors import Refused
+from core.settings import Scale
+from core.stats.conformal import half_width
+from core.stats.metrics import mae
+from core.training.folds import split_folds
+from core.training.recipe import Fold, Recipe, Search, TrainingRows
+from core.training.rows import Rows
+
+_RECENT_FOLDS = 2
+_HOLDOUT_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """`half_width` is the 90 % interval's, from the training rows' own folds; the holdout has no
+    part in any of this."""
+
+    pipeline: Any
+    search: Search
+    kinds: Mapping[str, str]  # the columns that are used -> "numeric" or "category"
+    dropped: Mapping[str, str]  # the others -> why not
+    cv: Mapping[str, Mapping[str, float]]
+    half_width: float | None
+
+
+def fit_recipe(
+    recipe: Recipe, train: Rows, *, by_time: bool, scale: Scale, seed: int, progress: Progress
+) -> Fitted:
+    """Choose the recipe's parameters, judge them fold by fold, and fit on all training rows.
+
+    The interval's width rests on the residuals of rows that each fold did not fit on, where rows
+    are ordered by time on those of the newest two folds. Raises `Refused` where the recipe cannot
+    learn from the rows."""
+    folds = split_folds(train.at_seconds if by_time else None, train.together, seed=seed)
+    try:
+        search = recipe.search(
+            TrainingRows(train.features, train.target, folds), seed, _part(progress, 0.1, 0.45)
+        )
+        residuals = _judge_folds(
+            recipe, search, train, folds, scale, seed, _part(progress, 0.45, 0.7)
+        )
+        progress(0.7, f"fitting {recipe.name} on {len(train.target):,} rows")
+        pipeline = recipe.build(seed, search.parameters).fit(train.features, train.target)
+    except ValueError as error:
+        raise Refused(
+            f"The recipe '{recipe.name}' cannot learn from these rows: {error}"
+        ) from error
+    first = pipeline[0]
+    everything = dict.fromkeys(train.features.columns, "numeric")
+    return Fitted(
+        pipeline=pipeline,
+        search=search,
+        kinds=dict(getattr(first, "kinds_", everything)),
+        dropped=dict(getattr(first, "dropped_", {})),
+        cv=_summarize_folds(residuals),
+        half_width=_half_width(residuals[-_RECENT_FOLDS:] if by_time else residuals),
+    )
+
+
+def claim_at_random(
+    recipe: Recipe, search: Search, rows: Rows, *, scale: Scale, seed: int
+) -> float:
+    """The MAE that a plain random split of the same rows would have claimed, rows of one group,
+    copies and days on both sides; shown beside the honest one."""
+    order = np.random.default_rng(seed).permutation(len(rows.target))
+    n_holdout = max(1, round(len(order) * _HOLDOUT_SHARE))
+    judge, fit = np.sort(order[:n_holdout]), np.sort(order[n_holdout:])
+    return mae(rows.target[judge], _score_fold(recipe, search, rows, (fit, judge), scale, seed))
+
+
+def _judge_folds(
+    recipe: Recipe,
+    search: Search,
+    train: Rows,
+    folds: tuple[Fold, ...],
+    scale: Scale,
+    seed: int,
+    progress: Progress,
+) -> list[NDArray[np.float64]]:
+    residuals = []
+    for i, fold in enumerate(folds):
+        progress(i / len(folds), f"cross-validation, fold {i + 1} of {len(folds)}")
+        scores = _score_fold(recipe, search, train, fold, scale, seed)
+        residuals.append(train.target[fold[1]] - scores)
+    return residuals
+
+
+def _score_fold(
+    recipe: Recipe, search: Search, rows: Rows, fold: Fold, scale: Scale, seed: int
+) -> NDArray[np.float64]:
+    fit, judge = fold
+    pipeline = recipe.build(seed, search.parameters)
+    pipeline.fit(rows.features.iloc[fit], rows.target[fit])
+    scores = np.asarray(pipeline.predict(rows.features.iloc[judge]), dtype=np.float64)
+    return np.clip(scores, scale.low, scale.high)
+
+
+def _summarize_folds(residuals: list[NDArray[np.float64]]) -> dict[str, dict[str, float]]:
+    if not residuals:
+        return {}
+    maes = [float(np.mean(np.abs(part))) for part in residuals]
+    return {"mae": {"mean": float(np.mean(maes)), "std": float(np.std(maes, ddof=1))}}
+
+
+def _half_width(residuals: list[NDArray[np.float64]]) -> float | None:
+    return half_width(np.concatenate(residuals)) if residuals else None
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """Progress over a part of the whole."""
+    return lambda share, message: progress(start + share * (end - start), message)

@@ -1,0 +1,183 @@
+"""Training from the store to a registered version: snapshot, checks, split, search, evaluation,
+gate, artifact, row, run. It never deploys."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from core.data.checks import check_rows
+from core.data.snapshots import read_snapshot, take_snapshot
+from core.data.splits import Split, identify_content
+from core.domain.issue import Issue, Severity
+from core.domain.job import Progress
+from core.domain.snapshot import Snapshot
+from core.domain.version import Version
+from core.errors import Refused, Unavailable
+from core.log import get_logger
+from core.registry import Artifact, Registry
+from core.settings import Scale
+from core.store import snapshots as snapshot_rows
+from core.store import versions as version_rows
+from core.store.database import Database
+from core.training.card import build_card
+from core.training.champion import compare_champion, find_champion, split_frame
+from core.training.examine import examine_candidate, gather_evidence
+from core.training.fitting import claim_at_random, fit_recipe
+from core.training.menu import get_recipe
+from core.training.report import build_report
+from core.training.rows import Rows, arrange_rows
+
+log = get_logger(__name__)
+
+MIN_TRAIN, MIN_HOLDOUT = 10, 2
+
+
+def train_version(
+    db: Database,
+    registry: Registry,
+    *,
+    recipe: str,
+    seed: int,
+    snapshots: Path,
+    scale: Scale,
+    tolerance: float,
+    overrides: tuple[str, ...] | None,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+    leave_out: tuple[str, ...] = (),
+) -> Version:
+    """Train a recipe on what the store holds, and register the version with its verdict, whatever
+    the gate says. The model that serves is the one that was evaluated: it has learned from the
+    training rows only, so that the figures are its own.
+
+    `overrides` are the reasons with which a person trains in spite of blocking data issues;
+    `leave_out` are columns not to use. The version row is written last: what is cancelled or fails
+    before leaves no version, at most an artifact that nothing names. Where MLflow does not answer,
+    the version is registered without a run, and `sync_runs` records it later.
+
+    Raises `Refused` where the data may not be trained on, `InvalidInput` for an unknown recipe or
+    column, `Unavailable` where a folder or the store cannot be written, and what `progress`
+    raises."""
+    started = time.monotonic()
+    chosen = get_recipe(recipe)
+    progress(0.0, "taking a snapshot of the rows")
+    snapshot = take_snapshot(db, snapshots, by=by, now=now())
+    progress(0.05, f"checking {snapshot.n_rows:,} rows")
+    frame = read_snapshot(snapshots, snapshot)
+    used = frame.drop(columns=list(leave_out), errors="ignore")
+    overridden = _check_data(check_rows(used, scale=scale, now=now()), overrides, by)
+    rows = arrange_rows(frame, identify_content(used), leave_out)
+    split = split_frame(used)
+    progress(0.08, split.reason)
+    train, holdout = _pick_sides(rows, split)
+    by_time = split.kind == "time"
+    fitted = fit_recipe(chosen, train, by_time=by_time, scale=scale, seed=seed, progress=progress)
+    at_random = None
+    if split.kind != "random":
+        progress(0.75, "asking what a random split would have claimed")
+        at_random = claim_at_random(chosen, fitted.search, rows, scale=scale, seed=seed)
+    progress(0.8, f"evaluating on {len(holdout.target):,} held-out rows")
+    synthetic = bool(rows.synthetic.all())
+    card = build_card(recipe, fitted, train, scale=scale, tolerance=tolerance, synthetic=synthetic)
+    artifact = Artifact(fitted.pipeline, card)
+    found = examine_candidate(
+        artifact, fitted, train, holdout, by_time=by_time, tolerance=tolerance, seed=seed
+    )
+    comparison = None
+    champion = find_champion(db)
+    if champion is not None:
+        progress(0.9, f"scoring {champion.name}, the champion, on the same rows")
+        comparison = compare_champion(
+            db,
+            registry,
+            champion,
+            folder=snapshots,
+            holdout=frame.iloc[split.holdout],
+            actual=holdout.target,
+            scores=found.scores,
+            blocks=found.blocks,
+            seed=seed,
+        )
+    progress(0.94, "saving the pipeline")
+    artifact_hash = registry.save_artifact(fitted.pipeline, card)
+    report = build_report(
+        card,
+        split,
+        fitted,
+        found,
+        gather_evidence(found, holdout, comparison, synthetic=synthetic),
+        seed=seed,
+        at_random=at_random,
+        overridden=overridden,
+        leave_out=leave_out,
+        by=by,
+        seconds=time.monotonic() - started,
+    )
+    progress(0.98, "registering the version")  # the last step at which a cancel is heard
+    with db.write() as conn:
+        version = version_rows.append_version(
+            conn,
+            snapshot_id=snapshot.id,
+            artifact_hash=artifact_hash,
+            report=report,
+            by=by,
+            now=now(),
+        )
+    log.info("version_registered", version=version.number, passed=report.gate.passed)
+    return _record_run(db, registry, version, snapshot, now)
+
+
+def sync_runs(db: Database, registry: Registry, now: datetime) -> int:
+    """Record the versions that MLflow does not know yet; how many. Raises `Unavailable`."""
+    with db.read() as conn:
+        waiting = [
+            (version, snapshot_rows.get_snapshot(conn, version.snapshot_id))
+            for version in version_rows.load_versions_without_run(conn)
+        ]
+    for version, snapshot in waiting:
+        run_id = registry.log_run(version, snapshot)
+        with db.write() as conn:
+            version_rows.append_run(conn, version.number, run_id, now)
+    return len(waiting)
+
+
+def _check_data(issues: list[Issue], overrides: tuple[str, ...] | None, by: str) -> tuple[str, ...]:
+    """What a person overrode; raises `Refused` with every blocking issue where nobody did."""
+    blocking = [issue for issue in issues if issue.severity is Severity.BLOCKING]
+    if blocking and not overrides:
+        raise Refused(
+            "Training stopped, because of the data: "
+            + " ".join(issue.message for issue in blocking)
+            + " Leave the columns out or import better rows; or override it with a reason."
+        )
+    reasons = "; ".join(overrides or ())
+    return tuple(f"{issue.message} Overridden by {by}: {reasons}" for issue in blocking)
+
+
+def _pick_sides(rows: Rows, split: Split) -> tuple[Rows, Rows]:
+    if len(split.train) < MIN_TRAIN or len(split.holdout) < MIN_HOLDOUT:
+        raise Refused(
+            f"{len(split.train)} rows to learn from and {len(split.holdout)} to judge by are too "
+            "few: collect more rows."
+        )
+    return rows.pick(split.train), rows.pick(split.holdout)
+
+
+def _record_run(
+    db: Database,
+    registry: Registry,
+    version: Version,
+    snapshot: Snapshot,
+    now: Callable[[], datetime],
+) -> Version:
+    """The version with its run, or as it is where MLflow does not answer."""
+    try:
+        run_id = registry.log_run(version, snapshot)
+    except Unavailable as error:
+        log.warning("run_not_recorded", version=version.number, error=str(error))
+        return version
+    with db.write() as conn:
+        version_rows.append_run(conn, version.number, run_id, now())
+        return version_rows.get_version(conn, version.number)

@@ -1,0 +1,54 @@
+"""What a recipe is: how to build a pipeline and, if it wishes, how to choose its parameters."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.job import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Positions of the rows to fit on, and of those to judge on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """The rows that a recipe may look at; the holdout is not among them. `folds` keep the order of
+    time and whole groups, so that choosing by them is as honest as the holdout; there are none
+    where there are too few rows."""
+
+    features: "pd.DataFrame"  # raw columns
+    target: NDArray[np.float64]
+    folds: tuple[Fold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The parameters that were chosen, to be given to `build`, and how many were tried."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    n_combinations: int = 1
+    n_folds: int = 0
+
+
+def search_nothing(rows: TrainingRows, seed: int, progress: Progress) -> Search:
+    """For a recipe without parameters to choose."""
+    return Search()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """`build(seed, parameters)` returns an unfitted scikit-learn Pipeline that takes raw rows (a
+    frame or a sequence of mappings) and holds everything between them and the score;
+    `search(rows, seed, progress)` chooses the parameters, and calls `progress(share, message)`
+    now and then, which is where a cancelled training stops."""
+
+    name: str
+    description: str  # one line for the menu
+    build: Callable[[int, Mapping[str, Any]], Any]
+    search: Callable[[TrainingRows, int, Progress], Search] = search_nothing

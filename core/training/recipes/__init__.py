@@ -1,0 +1,1 @@
+"""The recipes, one file each; `core.training.menu` lists this folder."""

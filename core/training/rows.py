@@ -1,0 +1,105 @@
+"""A snapshot's frame as what training works with: features, target, times, groups and the split."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.sample import Features, Provenance
+from core.domain.snapshot import AT, GROUP, PROVENANCE, RESERVED, TARGET
+from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLIT_SEED = 0
+"""Every training draws the same holdout from the same rows, whatever its own seed: versions are
+compared on the same rows, and nobody tries seeds until the holdout is kind."""
+
+_COARSE_REPEATS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Arrays are parallel to the frame. `together` numbers what no split may tear apart: a row's
+    group, else its content; a row's own number where neither says anything."""
+
+    features: "pd.DataFrame"
+    target: NDArray[np.float64]
+    at_seconds: NDArray[np.float64]  # since 1970, nan where a row has no time
+    group: NDArray[np.int64] | None  # None where no row has a group
+    together: NDArray[np.int64]
+    synthetic: NDArray[np.bool_]
+
+    def pick(self, rows: NDArray[np.int64]) -> "Rows":
+        """Some of the rows, by position."""
+        return Rows(
+            self.features.iloc[rows],
+            self.target[rows],
+            self.at_seconds[rows],
+            None if self.group is None else self.group[rows],
+            self.together[rows],
+            self.synthetic[rows],
+        )
+
+
+def arrange_rows(
+    frame: "pd.DataFrame", content: NDArray[np.int64], leave_out: Collection[str]
+) -> Rows:
+    """The rows of a snapshot without the columns that a person left out; raises `InvalidInput` for
+    a name that is no feature. `content` numbers rows with the same features alike."""
+    names = [str(name) for name in frame.columns if name not in RESERVED]
+    unknown = sorted(set(leave_out) - set(names))
+    if unknown:
+        raise InvalidInput(
+            f"'{unknown[0]}' cannot be left out, since it is not a column of the rows: "
+            f"{', '.join(names)} are."
+        )
+    group = _group_codes(frame)
+    return Rows(
+        features=frame[[name for name in names if name not in set(leave_out)]],
+        target=frame[TARGET].to_numpy(dtype=np.float64, copy=True),
+        at_seconds=_seconds(frame),
+        group=group,
+        together=_together(group, content),
+        synthetic=(frame[PROVENANCE] == Provenance.SYNTHETIC.value).to_numpy(dtype=bool),
+    )
+
+
+def list_rows(frame: "pd.DataFrame", positions: NDArray[np.int64]) -> list[Features]:
+    """Rows of a features' frame as the API would send them: plain values, None for missing."""
+    part = frame.iloc[positions]
+    columns = {name: [_plain(value) for value in part[name].tolist()] for name in part.columns}
+    return [{name: columns[name][i] for name in columns} for i in range(len(part))]
+
+
+def _plain(value: object) -> float | str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and np.isfinite(value):
+        return float(value)
+    return None
+
+
+def _seconds(frame: "pd.DataFrame") -> NDArray[np.float64]:
+    at = frame[AT].dt.as_unit("us")
+    micros = at.astype("int64").to_numpy(copy=True) / 1e6
+    return np.where(at.isna().to_numpy(), np.nan, micros)
+
+
+def _group_codes(frame: "pd.DataFrame") -> NDArray[np.int64] | None:
+    known = frame[GROUP].notna().to_numpy()
+    if not known.any():
+        return None
+    names, codes = np.unique(frame[GROUP].to_numpy(dtype=str), return_inverse=True)
+    return np.where(known, codes, len(names) + np.arange(len(frame)))
+
+
+def _together(group: NDArray[np.int64] | None, content: NDArray[np.int64]) -> NDArray[np.int64]:
+    if group is not None:
+        return group
+    if len(np.unique(content)) * _COARSE_REPEATS <= len(content):  # so coarse that no row is a copy
+        return np.arange(len(content))
+    return content
