@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+SCHEDULER = "scheduler"
+"""Whoever holds this runs the scheduled tasks and the jobs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

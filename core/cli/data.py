@@ -1,0 +1,75 @@
+"""The verbs about data: import a file, fill with demo rows, say what is there."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from core.bootstrap import build_app
+from core.cli import texts
+from core.cli.output import AsJson, do_job, emit
+from core.data.guess import choose_columns
+from core.data.overview import describe_data
+from core.data.sources.files import preview_file
+from core.views import view_data
+
+collect_cli = typer.Typer(no_args_is_help=True, help="Import labelled rows.")
+
+
+def add_verbs(cli: typer.Typer) -> None:
+    """Add collect, demo and data."""
+    cli.add_typer(collect_cli, name="collect")
+    cli.command()(demo)
+    cli.command()(data)
+
+
+@collect_cli.callback()
+def collect() -> None:
+    """Import labelled rows."""
+
+
+@collect_cli.command(name="file")
+def collect_file(
+    path: Path,
+    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="The column with the time.")] = None,
+    text: Annotated[str | None, typer.Option(help="The column with the scored text.")] = None,
+    id: Annotated[str | None, typer.Option(help="The column that names a row.")] = None,
+    group: Annotated[str | None, typer.Option(help="Rows that belong together.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import a CSV, JSON, JSONL or Parquet file; columns that are not named are guessed."""
+    app = build_app()
+    preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000)
+    named = choose_columns(
+        preview.mapping, target=target, timestamp=timestamp, text=text, id=id, group=group
+    )
+    mapping = replace(named, ignored=(*named.ignored, *(ignore or ())))
+    job = do_job(
+        app,
+        "import",
+        {"path": str(path.resolve()), "name": path.name, "mapping": msgspec.to_builtins(mapping)},
+        f"import of {path.name}",
+    )
+    result = {**(job.result or {}), "mapping": msgspec.to_builtins(mapping)}
+    emit(result, lambda: texts.of_import(result), as_json)
+
+
+def demo(
+    rows: Annotated[int, typer.Option(help="How many rows.")] = 5000,
+    seed: Annotated[int, typer.Option(help="The generator's seed.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the store with rows that are generated, and marked so wherever they appear."""
+    job = do_job(build_app(), "demo", {"n_rows": rows, "seed": seed}, "demo data")
+    result = dict(job.result or {})
+    emit(result, lambda: texts.of_demo(result), as_json)
+
+
+def data(as_json: AsJson = False) -> None:
+    """What is there: rows by source and provenance, and the newest quality report."""
+    summary = describe_data(build_app().db)
+    emit(view_data(summary), lambda: texts.of_data(summary), as_json)

@@ -1,0 +1,31 @@
+"""The verbs together, and how one ends: 0 done, 1 refused or failed, 2 wrong usage."""
+
+import json
+import sys
+
+import typer
+
+from core import log as logs
+from core.cli import admin, data, processes, releases, training, watching
+from core.errors import OpsError
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Plumbline: an operations dashboard for a quality predictor.",
+)
+for module in (processes, data, training, releases, watching, admin):
+    module.add_verbs(cli)
+
+
+def main() -> None:
+    """Run one verb; an error the operator can act on is one sentence, in JSON too where asked."""
+    logs.configure()
+    try:
+        cli()
+    except OpsError as error:
+        if "--json" in sys.argv:
+            typer.echo(json.dumps({"error": str(error)}))
+        typer.echo(str(error), err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,61 @@
+"""What the verbs share: their common options, doing a job here and now, and the answer."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from core.bootstrap import App, local_user
+from core.domain.job import Job, JobStatus
+from core.errors import InvalidInput, Refused
+from core.jobs.runner import run_job
+from core.store import jobs
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history.")]
+
+
+def emit(value: Any, text: Callable[[], str], as_json: bool) -> None:
+    """Print the answer: `value` as one JSON object, or the text for a person."""
+    typer.echo(msgspec.json.encode(value).decode() if as_json else text())
+
+
+def say(line: str) -> None:
+    """Tell the person what goes on, beside the answer."""
+    typer.echo(line, err=True)
+
+
+def do_job(app: App, kind: str, args: dict[str, object], reason: str) -> Job:
+    """Do a job here and now, as a row like every other; raises `Refused` with its sentence where
+    it did not end well."""
+    with app.db.write() as conn:
+        waiting = jobs.append_job(
+            conn, kind, args, by=local_user(app.settings), reason=reason, now=app.now()
+        )
+        job = jobs.claim_job(conn, waiting.id, app.now())
+    return finish_job(app, job)
+
+
+def finish_job(app: App, job: Job) -> Job:
+    """Do a claimed job, saying how far it is; raises `Refused` where it did not end well."""
+    ended = run_job(app, job, lambda share, message: say(f"{share:4.0%}  {message}"))
+    if ended.status is not JobStatus.DONE:
+        raise Refused(ended.error or f"Job {ended.id} ended as {ended.status}.")
+    return ended
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 time, UTC where it names no zone; raises `InvalidInput`.
+
+    >>> parse_time("2026-05-03T14:10").isoformat()
+    '2026-05-03T14:10:00+00:00'
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"'{text}' is not a time: write it as 2026-05-03T14:10, with a zone or in UTC."
+        ) from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

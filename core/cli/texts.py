@@ -1,0 +1,221 @@
+"""The verbs' answers as text for a person: status first, then the reason, then the next step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.data.overview import DataSummary
+from core.deployment.plan import PlanSummary
+from core.domain.api_key import ApiKey
+from core.domain.deployment import Deployment
+from core.domain.incident import Incident
+from core.domain.job import Job
+from core.domain.report import Estimate
+from core.domain.retraining import RetrainingDecision
+from core.domain.version import Version, version_name
+from core.monitoring.summary import MonitorSummary
+from core.registry import RunSummary
+from core.settings import Setting
+from core.system import SystemStatus
+
+_TIME = "%Y-%m-%d %H:%M UTC"
+
+
+def of_import(result: Mapping[str, Any]) -> str:
+    """What an import brought, and which columns it used for what."""
+    roles = ", ".join(
+        f"{role} '{column}'"
+        for role, column in result["mapping"].items()
+        if column and role != "ignored"
+    )
+    lines = [
+        f"{result['n_received']} rows read: {result['n_new']} new, {result['n_duplicate']} "
+        f"duplicates, {result['n_rejected']} rejected.",
+        f"Columns: {roles}; the others are features.",
+        *(f"  row {item['row']}: {item['message']}" for item in result["rejected"][:5]),
+    ]
+    if result["n_rejected"] > 5:
+        lines.append(f"  ... and {result['n_rejected'] - 5} more; --json has the first 1,000.")
+    return "\n".join([*lines, "Next: `python -m core data`, then `python -m core train advanced`."])
+
+
+def of_demo(result: Mapping[str, Any]) -> str:
+    """What the generator made, and how well the best model could do."""
+    return (
+        f"{result['n_new']} synthetic rows, marked so wherever they appear. The best reachable MAE "
+        f"on them is {result['best_mae']:.2f} points: noise that no model can predict."
+    )
+
+
+def of_data(summary: DataSummary) -> str:
+    """What is there, and what is wrong with it."""
+    if not summary.n_rows:
+        return "There is no row yet: `collect file PATH` imports some, `demo` generates some."
+    first, last = (
+        "no time" if at is None else at.strftime(_TIME)
+        for at in (summary.first_at, summary.last_at)
+    )
+    lines = [f"{summary.n_rows} labelled rows, {summary.n_synthetic} synthetic; {first} to {last}."]
+    lines += [
+        f"  {count.n_rows:>9} {count.provenance:9} {count.source}" for count in summary.counts
+    ]
+    lines += [f"{issue.severity.upper()}: {issue.message}" for issue in summary.issues]
+    return "\n".join(lines)
+
+
+def of_training(version: Version) -> str:
+    """The verdict, why, and the figures it rests on."""
+    report = version.report
+    best = min(report.naive.items(), key=lambda item: item[1].mae)
+    metrics = report.metrics
+    lines = [
+        of_version(version),
+        report.summary,
+        f"Trained on {report.n_train} rows, judged on {report.n_holdout} others ({report.split}: "
+        f"{report.split_reason})",
+        f"  MAE       {_points(metrics.mae)}   best naive guess ({best[0]}): {best[1].mae:.3g}",
+        f"  RMSE      {_points(metrics.rmse)}",
+        f"  accuracy  {_percent(metrics.accuracy)} within +-{report.tolerance:g} points",
+        f"  R2        {'the target does not vary' if metrics.r2 is None else _points(metrics.r2)}",
+        f"  skill     {'no naive guess errs' if metrics.skill is None else _points(metrics.skill)}",
+        "Gate:",
+        *(f"  {reason}" for reason in report.gate.reasons),
+    ]
+    if version.run_id is None:
+        lines.append("MLflow could not be reached: the run is recorded there later.")
+    if report.gate.passed:
+        lines.append(f"Next: `python -m core deploy {version.name} --reason ...`.")
+    return "\n".join(lines)
+
+
+def of_version(version: Version) -> str:
+    """A version in one line."""
+    report = version.report
+    verdict = "passed the gate" if report.gate.passed else "REFUSED by the gate"
+    origin = ", trained on synthetic rows" if report.synthetic else ""
+    return (
+        f"{version.name}  {report.recipe}  {verdict}  MAE {_points(report.metrics.mae)}  "
+        f"{report.n_holdout} holdout rows  {version.created_at.strftime(_TIME)} by "
+        f"{version.created_by}{origin}"
+    )
+
+
+def of_run(run: RunSummary) -> str:
+    """An MLflow run in one line."""
+    version = "-" if run.version is None else version_name(run.version)
+    mae = run.metrics.get("mae")
+    shown = "-" if mae is None else f"{mae:.3g}"
+    return f"{run.run_id}  {version}  {run.recipe}  MAE {shown}  {run.started_at.strftime(_TIME)}"
+
+
+def of_plan(plan: PlanSummary) -> str:
+    """What serves, since when, by whom, why."""
+    if plan.champion is None:
+        return (
+            "Nothing is deployed: requests are answered by the heuristic. Next: `deploy VERSION`."
+        )
+    champion = plan.champion
+    return (
+        f"{version_name(champion.version)} serves since {champion.since.strftime(_TIME)}, "
+        f"deployed by {champion.by}: {champion.reason} (revision {plan.revision})"
+    )
+
+
+def of_deployment(row: Deployment) -> str:
+    """A row of the history in one line."""
+    override = ", overriding the gate" if row.override else ""
+    return (
+        f"{row.revision:>4}  {row.at.strftime(_TIME)}  {row.action}  "
+        f"{version_name(row.plan.champion)} serves, by {row.by}{override}: {row.reason}"
+    )
+
+
+def of_system(state: SystemStatus) -> str:
+    """The installation in a few lines."""
+    worker = "no worker runs: `python -m core worker`"
+    if state.worker_alive and state.worker is not None:
+        worker = f"{state.worker.holder} since {state.worker.acquired_at.strftime(_TIME)}"
+    lines = [
+        f"Serves    {state.champion or 'nothing is deployed'} (revision {state.revision})",
+        f"Store     {state.store} (schema {state.schema})",
+        f"Disk      {state.disk_free_bytes / 1e9:.1f} GB of {state.disk_total_bytes / 1e9:.1f} GB "
+        f"free for {state.home}",
+        f"MLflow    {state.tracking}; {state.n_versions_untracked} of {state.n_versions} versions "
+        "not recorded yet",
+        f"Worker    {worker}",
+        f"Jobs      {state.n_jobs_running} running, {state.n_jobs_waiting} waiting",
+    ]
+    for task in state.tasks:
+        ended = "never" if task.last_finished_at is None else task.last_finished_at.strftime(_TIME)
+        lines.append(f"  {task.name:20} {ended}  {task.last_error or task.last_outcome or ''}")
+    return "\n".join(lines)
+
+
+def of_health(summary: MonitorSummary) -> str:
+    """The status, its reasons with what to do, the figures, the open incidents."""
+    report, counts = summary.report, summary.traffic.counts
+    hours = summary.window.total_seconds() / 3600
+    lines = [report.health.upper()]
+    for reason in report.reasons:
+        lines.append(f"  {reason.health}: {reason.message}")
+        if reason.next_step:
+            lines.append(f"      {reason.next_step}")
+    lines.append(
+        f"Last {hours:g} h: {counts.n_attempted} requests = {counts.n_model} by the model + "
+        f"{counts.n_heuristic} by the heuristic + {counts.n_failed} failed; "
+        f"{counts.n_labelled} labelled."
+    )
+    lines += [of_incident(incident) for incident in summary.incidents]
+    return "\n".join(lines)
+
+
+def of_incident(incident: Incident) -> str:
+    """An incident in one line."""
+    return (
+        f"{incident.id:>4}  {incident.status}  {incident.severity}  {incident.cause} since "
+        f"{incident.opened_at.strftime(_TIME)}: {incident.message}"
+    )
+
+
+def of_retraining(decision: RetrainingDecision, result: Mapping[str, Any] | None) -> str:
+    """Whether training is due, why, and what came of it."""
+    lines = ["Retraining is due." if decision.retrain else "Retraining is not due."]
+    lines += [f"  {reason}" for reason in decision.reasons]
+    if result is not None:
+        lines.append(f"{result['version']}: {result['summary']}")
+    return "\n".join(lines)
+
+
+def of_job(job: Job) -> str:
+    """A job in one line."""
+    return (
+        f"{job.id:>4}  {job.kind}  {job.status}  {job.progress:4.0%}  {job.message}  (asked for by "
+        f"{job.requested_by}, {job.requested_at.strftime(_TIME)})"
+    )
+
+
+def of_key(key: ApiKey) -> str:
+    """A key in one line, without its secret."""
+    state = "live" if key.revoked_at is None else f"revoked {key.revoked_at.strftime(_TIME)}"
+    return f"{key.id:>4}  {key.prefix}...  {key.name}  {', '.join(sorted(key.scopes))}  {state}"
+
+
+def of_settings(shown: Sequence[Mapping[str, str]]) -> str:
+    """Each setting with its value and meaning."""
+    return "\n".join(f"{row['variable']}={row['value']}\n    {row['help']}" for row in shown)
+
+
+def of_settings_as_markdown(settings: Sequence[Setting]) -> str:
+    """The README's table."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for setting in settings:
+        default = f"`{setting.default}`" if setting.default else ""
+        rows.append(f"| `{setting.variable}` | {default} | {setting.help} |")
+    return "\n".join(rows)
+
+
+def _points(estimate: Estimate) -> str:
+    return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"

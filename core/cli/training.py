@@ -1,0 +1,73 @@
+"""The verbs about training: train a version, list versions and runs."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from core.bootstrap import build_app
+from core.cli import texts
+from core.cli.output import AsJson, do_job, emit
+from core.domain.version import parse_version
+from core.store import versions
+from core.views import view_training
+
+
+def add_verbs(cli: typer.Typer) -> None:
+    """Add train, versions and runs."""
+    cli.command()(train)
+    cli.command(name="versions")(list_versions)
+    cli.command(name="runs")(list_runs)
+
+
+def train(
+    recipe: str,
+    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(help="A reason to train although the data has a blocking issue."),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="A column not to learn from, such as a leak.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train, evaluate, gate and register a version; training never deploys."""
+    app = build_app()
+    args = {
+        "recipe": recipe,
+        "seed": seed,
+        "overrides": override or None,
+        "leave_out": leave_out or [],
+    }
+    job = do_job(app, "train", args, f"train {recipe}")
+    number = parse_version(str((job.result or {})["version"]))
+    with app.db.read() as conn:
+        version = versions.get_version(conn, number)
+    emit(view_training(version), lambda: texts.of_training(version), as_json)
+
+
+def list_versions(as_json: AsJson = False) -> None:
+    """The registered versions with their gate's verdict, newest first."""
+    with build_app().db.read() as conn:
+        found = versions.load_versions(conn)
+    emit(
+        {"versions": [view_training(version) for version in found]},
+        lambda: (
+            "\n".join(texts.of_version(version) for version in found)
+            or "No version yet: `train advanced` makes the first."
+        ),
+        as_json,
+    )
+
+
+def list_runs(
+    limit: Annotated[int, typer.Option(help="How many.")] = 50, as_json: AsJson = False
+) -> None:
+    """The newest MLflow runs."""
+    found = build_app().registry.list_runs(limit)
+    emit(
+        {"runs": msgspec.to_builtins(found)},
+        lambda: "\n".join(texts.of_run(run) for run in found) or "No run yet.",
+        as_json,
+    )

@@ -1,0 +1,122 @@
+"""The verbs about how it goes: the installation, health, incidents, retraining."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from core.alerts import incidents as alerts
+from core.bootstrap import App, build_app, local_user
+from core.cli import texts
+from core.cli.output import AsJson, Reason, emit, finish_job, say
+from core.domain.retraining import RetrainingDecision
+from core.errors import Conflict
+from core.monitoring.summary import build_json
+from core.store import incidents, jobs
+from core.system import describe_system
+from core.watching import describe_app_health, describe_app_retraining, start_app_retraining
+
+incidents_cli = typer.Typer(invoke_without_command=True, help="Incidents, and what to do with one.")
+
+
+def add_verbs(cli: typer.Typer) -> None:
+    """Add status, monitor, incidents and retrain."""
+    for verb in (status, monitor, retrain):
+        cli.command()(verb)
+    cli.add_typer(incidents_cli, name="incidents")
+
+
+def status(as_json: AsJson = False) -> None:
+    """The installation: store, tracking, worker, versions, backlog."""
+    state = describe_system(build_app())
+    emit(state, lambda: texts.of_system(state), as_json)
+
+
+def monitor(as_json: AsJson = False) -> None:
+    """Health with its reasons, the figures of the window, and the open incidents."""
+    summary = describe_app_health(build_app())
+    emit(build_json(summary), lambda: texts.of_health(summary), as_json)
+
+
+@incidents_cli.callback()
+def list_incidents(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """The newest incidents, newest first."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with build_app().db.read() as conn:
+        found = incidents.load_incidents(conn, 50)
+    emit(
+        {"incidents": found},
+        lambda: (
+            "\n".join(texts.of_incident(incident) for incident in found) or "No incident so far."
+        ),
+        as_json,
+    )
+
+
+@incidents_cli.command()
+def ack(incident_id: int, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Say that somebody looks after an incident."""
+    _act(alerts.acknowledge, incident_id, reason, as_json)
+
+
+@incidents_cli.command()
+def resolve(incident_id: int, reason: Reason = "", as_json: AsJson = False) -> None:
+    """End an incident by hand."""
+    _act(alerts.resolve, incident_id, reason, as_json)
+
+
+@incidents_cli.command()
+def snooze(
+    incident_id: int,
+    hours: Annotated[float, typer.Option(help="For how long.")] = 1.0,
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Be quiet about an incident for a while."""
+    _act(alerts.snooze, incident_id, reason, as_json, duration=timedelta(hours=hours))
+
+
+def retrain(
+    check: Annotated[bool, typer.Option("--check", help="Only decide and say why.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train whatever the signals say.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Decide whether to train again; train where it is due, or with --force in any case."""
+    app = build_app()
+    by = local_user(app.settings)
+    decision = describe_app_retraining(app, by)
+    result = None
+    if force or (decision.retrain and not check):
+        reason = f"forced by {by}" if force else " ".join(decision.reasons)
+        decision = start_app_retraining(app, by=by, reason=reason)
+        result = _train(app, decision)
+    emit(
+        {**msgspec.to_builtins(decision), "training": result},
+        lambda: texts.of_retraining(decision, result),
+        as_json,
+    )
+
+
+def _train(app: App, decision: RetrainingDecision) -> Mapping[str, Any] | None:
+    """Do the training that was asked for here; None where a worker was faster and does it."""
+    assert decision.job_id is not None
+    try:
+        with app.db.write() as conn:
+            job = jobs.claim_job(conn, decision.job_id, app.now())
+    except Conflict:
+        say(f"The worker has started job {decision.job_id}; `jobs` shows how it goes.")
+        return None
+    return finish_job(app, job).result
+
+
+def _act(
+    act: Callable[..., Any], incident_id: int, reason: str, as_json: bool, **more: object
+) -> None:
+    app = build_app()
+    act(app.db, incident_id, by=local_user(app.settings), reason=reason, now=app.now(), **more)
+    with app.db.read() as conn:
+        incident = incidents.get_incident(conn, incident_id)
+    emit(incident, lambda: texts.of_incident(incident), as_json)

@@ -1,0 +1,119 @@
+"""The child processes that do jobs: started, watched, stopped, and found when they die."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from core.domain.job import FINAL, Job, JobStatus
+from core.jobs.runner import DEAD_AFTER
+from core.log import get_logger
+from core.settings import PREFIX
+from core.store import jobs
+from core.store.database import Database
+
+MAX_CHILDREN = 2
+CANCEL_GRACE = timedelta(seconds=10)
+
+log = get_logger(__name__)
+
+
+class Children:
+    """The jobs of one worker. `step` is called a few times a second and never waits."""
+
+    def __init__(self, db: Database, values: Mapping[str, str]) -> None:
+        self._db, self._values = db, values
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._cancelled_at: dict[int, datetime] = {}
+
+    def step(self, now: datetime) -> None:
+        """Collect the children that ended, end those that are cancelled, start what waits."""
+        self._reap(now)
+        self._end_cancelled(now)
+        self._find_dead(now)
+        while len(self._running) < MAX_CHILDREN and self._start_next(now):
+            pass
+
+    def stop(self, now: datetime) -> None:
+        """End every child; their jobs say why."""
+        for child in self._running.values():
+            child.terminate()
+        for job_id, child in self._running.items():
+            try:
+                child.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            self._end(job_id, JobStatus.LOST, "Plumbline was stopped while this ran.", now)
+        self._running.clear()
+
+    def _start_next(self, now: datetime) -> bool:
+        with self._db.read() as conn:  # the write lock is for when there is something to take
+            if not jobs.has_queued(conn):
+                return False
+        with self._db.write() as conn:
+            job = jobs.claim_next_job(conn, now)
+        if job is None:
+            return False
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+        self._running[job.id] = subprocess.Popen(
+            [sys.executable, "-m", "core", "run-job", str(job.id)],
+            env={**environment, **self._values},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches the worker, which then ends it properly
+        )
+        log.info("job_process_started", job_id=job.id, pid=self._running[job.id].pid)
+        return True
+
+    def _reap(self, now: datetime) -> None:
+        for job_id, child in list(self._running.items()):
+            code = child.poll()
+            if code is None:
+                continue
+            del self._running[job_id]
+            self._cancelled_at.pop(job_id, None)
+            self._end(job_id, JobStatus.LOST, _describe_death(code), now)
+
+    def _end_cancelled(self, now: datetime) -> None:
+        for job_id, child in self._running.items():
+            with self._db.read() as conn:
+                job = jobs.get_job(conn, job_id)
+            if job.cancel_requested_by is None or job.status in FINAL:
+                continue
+            asked_at = self._cancelled_at.setdefault(job_id, now)
+            if now - asked_at >= CANCEL_GRACE:
+                child.kill()
+                message = f"Cancelled by {job.cancel_requested_by}; nothing half done was kept."
+                self._end(job_id, JobStatus.CANCELLED, message, now)
+
+    def _find_dead(self, now: datetime) -> None:
+        with self._db.read() as conn:
+            running = jobs.load_running_jobs(conn)
+        for job in running:
+            if job.id not in self._running and _is_silent(job, now):
+                self._end(job.id, JobStatus.LOST, "Its process died without a word.", now)
+
+    def _end(self, job_id: int, status: JobStatus, error: str, now: datetime) -> None:
+        message = error if status is JobStatus.CANCELLED else f"{error} Start it again."
+        with self._db.write() as conn:
+            if jobs.save_outcome(conn, job_id, status, result=None, error=message, now=now):
+                log.warning("job_lost", job_id=job_id, status=status.value, error=message)
+
+
+def _is_silent(job: Job, now: datetime) -> bool:
+    return job.heartbeat_at is None or now - job.heartbeat_at > DEAD_AFTER
+
+
+def _describe_death(code: int) -> str:
+    """What an exit code says of a child that did not report an outcome.
+
+    >>> _describe_death(-9)
+    'Its process was killed (signal 9; out of memory is the usual cause).'
+    """
+    if code == -9:
+        return "Its process was killed (signal 9; out of memory is the usual cause)."
+    if code < 0:
+        return f"Its process was killed (signal {-code})."
+    return f"Its process ended without an outcome (exit code {code})."

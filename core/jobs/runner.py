@@ -1,0 +1,100 @@
+"""Running one job to its end, with its heartbeat, in whatever process was given it."""
+
+import os
+import threading
+import traceback
+from datetime import timedelta
+
+from core.bootstrap import App
+from core.domain.job import Job, JobStatus, Progress
+from core.errors import Cancelled, OpsError
+from core.jobs.tasks import run_task
+from core.log import get_logger
+from core.store import jobs
+
+HEARTBEAT_SECONDS = 2.0
+DEAD_AFTER = timedelta(seconds=30)
+
+log = get_logger(__name__)
+
+
+def run_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:
+    """Do the work of a job that this process has claimed, and record how it ended; the job as it
+    then is. An error never leaves here: it is the job's outcome. `on_progress` hears what the
+    job's row is told."""
+    log.info("job_started", job_id=job.id, kind=job.kind)
+    with _Heartbeat(app, job, on_progress) as heartbeat:
+        status, result, error = _attempt(app, job, heartbeat)
+    with app.db.write() as conn:
+        jobs.save_outcome(conn, job.id, status, result=result, error=error, now=app.now())
+        ended = jobs.get_job(conn, job.id)
+    log.info("job_ended", job_id=job.id, status=ended.status.value, error=ended.error)
+    return ended
+
+
+def _attempt(
+    app: App, job: Job, heartbeat: "_Heartbeat"
+) -> tuple[JobStatus, dict[str, object] | None, str | None]:
+    try:
+        return JobStatus.DONE, run_task(app, job, heartbeat.report), None
+    except (Cancelled, KeyboardInterrupt):
+        who = heartbeat.cancelled_by or job.requested_by
+        return JobStatus.CANCELLED, None, f"Cancelled by {who}; nothing half done was kept."
+    except OpsError as error:
+        return JobStatus.FAILED, None, str(error)
+    except MemoryError:
+        return (
+            JobStatus.FAILED,
+            None,
+            "The machine ran out of memory: use fewer rows, or a larger one.",
+        )
+    except Exception as error:  # the job wrapper: a bug is recorded with its traceback
+        with app.db.write() as conn:
+            jobs.append_line(conn, job.id, traceback.format_exc(), app.now())
+        log.exception("job_crashed", job_id=job.id)
+        return (
+            JobStatus.FAILED,
+            None,
+            f"Plumbline has a bug here ({type(error).__name__}: {error}); the job's log has the "
+            "traceback to report.",
+        )
+
+
+class _Heartbeat:
+    """Says every two seconds that the process lives, and hears whether it shall stop."""
+
+    def __init__(self, app: App, job: Job, on_progress: Progress | None) -> None:
+        self._app, self._job, self._on_progress = app, job, on_progress
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.id}", daemon=True)
+        self.cancelled_by: str | None = None
+
+    def __enter__(self) -> "_Heartbeat":
+        self._save()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def report(self, share: float, message: str) -> None:
+        """The job's progress callback; raises `Cancelled` once somebody asked for it."""
+        if self.cancelled_by:
+            raise Cancelled(f"Cancelled by {self.cancelled_by}.")
+        with self._app.db.write() as conn:
+            jobs.save_progress(conn, self._job.id, share, message, self._app.now())
+        if self._on_progress is not None:
+            self._on_progress(share, message)
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(HEARTBEAT_SECONDS):
+            try:
+                self._save()
+            except OpsError as error:  # one missed beat is no reason to lose the work
+                log.warning("heartbeat_missed", job_id=self._job.id, error=str(error))
+
+    def _save(self) -> None:
+        with self._app.db.write() as conn:
+            job = jobs.save_heartbeat(conn, self._job.id, os.getpid(), self._app.now())
+        self.cancelled_by = job.cancel_requested_by

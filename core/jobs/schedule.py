@@ -1,0 +1,64 @@
+"""The scheduled tasks: what is done without anyone asking, and how often."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.bootstrap import App
+from core.data.overview import describe_data, refresh_quality
+from core.domain.version import HEURISTIC
+from core.store import deployments
+from core.watching import check_app_retraining, watch_app
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`run` returns what came of it as a sentence."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[App], str]
+
+
+def _watch(app: App) -> str:
+    events = watch_app(app)
+    changes = ", ".join(f"incident {event.incident_id} {event.kind}" for event in events)
+    return changes or "measured; no incident changed"
+
+
+def _check_retraining(app: App) -> str:
+    decision = check_app_retraining(app)
+    due = "due" if decision.retrain else "not due"
+    return f"retraining is {due}: {' '.join(decision.reasons)}"
+
+
+def _check_data(app: App) -> str:
+    """Rows that services push are checked here, since a check reads every row."""
+    summary = describe_data(app.db)
+    newest = max((c.finished_at for c in summary.collections if c.finished_at), default=None)
+    if newest is None or (summary.quality is not None and summary.quality.at >= newest):
+        return "nothing new to check"
+    report = refresh_quality(app.db, app.settings.scale, app.now())
+    return f"{report.n_rows} rows checked, {len(report.issues)} issues"
+
+
+def _record_in_mlflow(app: App) -> str:
+    """The store of runs is made at the first start, which takes ten seconds; runs that could not
+    be recorded at their time are, and the alias follows what serves."""
+    # Not at the top: the dashboard schedules this too, and its first paint would wait.
+    from core.training.flow import sync_runs
+
+    app.registry.prepare()
+    n_recorded = sync_runs(app.db, app.registry, app.now())
+    with app.db.read() as conn:
+        current = deployments.find_current(conn)
+    if current is not None and current.plan.champion != HEURISTIC:
+        app.registry.mirror_alias(current.plan.champion)
+    return f"{n_recorded} versions recorded"
+
+
+TASKS: tuple[Task, ...] = (
+    Task("watch", 15.0, _watch),
+    Task("retraining check", 300.0, _check_retraining),
+    Task("data check", 60.0, _check_data),
+    Task("MLflow", 60.0, _record_in_mlflow),
+)

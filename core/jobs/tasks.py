@@ -1,0 +1,91 @@
+"""What each kind of job does: a function of the app, its arguments and its progress."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.bootstrap import App, load_current_settings
+from core.data.collect import add_demo, import_file
+from core.domain.job import Job, Progress
+from core.domain.mapping import ColumnMapping
+from core.errors import InvalidInput
+
+Result = dict[str, Any]
+Task = Callable[[App, Job, Progress], Result]
+
+
+def run_task(app: App, job: Job, progress: Progress) -> Result:
+    """Do what a job asks for; what it found out, as JSON. Raises `InvalidInput` for an unknown
+    kind, and whatever the work raises."""
+    task = TASKS.get(job.kind)
+    if task is None:
+        raise InvalidInput(f"'{job.kind}' is not a kind of job: {', '.join(TASKS)} are.")
+    return task(app, job, progress)
+
+
+def _import(app: App, job: Job, progress: Progress) -> Result:
+    path = Path(_text(job.args, "path"))
+    collection = import_file(
+        app.db,
+        path,
+        msgspec.convert(job.args["mapping"], ColumnMapping),
+        name=_text(job.args, "name"),
+        scale=app.settings.scale,
+        by=job.requested_by,
+        now=app.now,
+        progress=progress,
+    )
+    if path.is_relative_to(app.settings.uploads):
+        path.unlink()
+    result: Result = msgspec.to_builtins(collection)
+    return result
+
+
+def _demo(app: App, job: Job, progress: Progress) -> Result:
+    collection, best_mae = add_demo(
+        app.db,
+        _whole(job.args, "n_rows"),
+        _whole(job.args, "seed"),
+        scale=app.settings.scale,
+        by=job.requested_by,
+        now=app.now,
+        progress=progress,
+    )
+    result: Result = msgspec.to_builtins(collection)
+    return {**result, "best_mae": best_mae}
+
+
+def _train(app: App, job: Job, progress: Progress) -> Result:
+    # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
+    from core.training.flow import train_version
+
+    settings = load_current_settings(app)
+    overrides = job.args.get("overrides")
+    version = train_version(
+        app.db,
+        app.registry,
+        recipe=_text(job.args, "recipe"),
+        seed=_whole(job.args, "seed"),
+        snapshots=settings.snapshots,
+        scale=settings.scale,
+        tolerance=settings.tolerance,
+        overrides=None if overrides is None else msgspec.convert(overrides, tuple[str, ...]),
+        by=job.requested_by,
+        now=app.now,
+        progress=progress,
+        leave_out=msgspec.convert(job.args.get("leave_out", ()), tuple[str, ...]),
+    )
+    return {"version": version.name, "summary": version.report.summary}
+
+
+def _text(args: Mapping[str, object], name: str) -> str:
+    return msgspec.convert(args[name], str)
+
+
+def _whole(args: Mapping[str, object], name: str) -> int:
+    return msgspec.convert(args[name], int)
+
+
+TASKS: dict[str, Task] = {"import": _import, "demo": _demo, "train": _train}

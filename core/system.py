@@ -1,0 +1,68 @@
+"""The state of the installation itself: store, disk, tracking, worker, versions, backlog."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.bootstrap import App
+from core.domain.job import Job, JobStatus
+from core.domain.lease import SCHEDULER, Lease
+from core.domain.schedule import ScheduledTask
+from core.domain.version import version_name
+from core.store import deployments, jobs, leases, migrations, schedule, versions
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatus:
+    """What the system page, the `status` verb and `/v1/status` show."""
+
+    at: datetime
+    store: str  # the database's address without its password
+    schema: int
+    home: str
+    disk_free_bytes: int
+    disk_total_bytes: int
+    tracking: str
+    n_versions: int
+    n_versions_untracked: int  # trained while tracking was away; logged when it is back
+    champion: str | None
+    revision: int
+    worker: Lease | None  # who runs the scheduled tasks and jobs, expired or not
+    worker_alive: bool
+    tasks: list[ScheduledTask]
+    n_jobs_waiting: int
+    n_jobs_running: int
+
+
+def describe_system(app: App) -> SystemStatus:
+    """The state right now; reads only."""
+    disk = shutil.disk_usage(app.settings.home)
+    now = app.now()
+    with app.db.read() as conn:
+        lease = leases.find_lease(conn, SCHEDULER)
+        deployment = deployments.find_current(conn)
+        counts = jobs.count_open(conn)
+        return SystemStatus(
+            at=now,
+            store=app.db.address,
+            schema=migrations.read_number(conn),
+            home=str(app.settings.home),
+            disk_free_bytes=disk.free,
+            disk_total_bytes=disk.total,
+            tracking=app.registry.tracking_uri,
+            n_versions=versions.count_versions(conn),
+            n_versions_untracked=len(versions.load_versions_without_run(conn)),
+            champion=None if deployment is None else version_name(deployment.plan.champion),
+            revision=0 if deployment is None else deployment.revision,
+            worker=lease,
+            worker_alive=lease is not None and lease.expires_at > now,
+            tasks=schedule.load_tasks(conn),
+            n_jobs_waiting=counts.get(JobStatus.QUEUED, 0),
+            n_jobs_running=counts.get(JobStatus.RUNNING, 0),
+        )
+
+
+def request_job(app: App, kind: str, args: dict[str, object], *, by: str, reason: str) -> Job:
+    """Ask the worker for work; the job as it waits."""
+    with app.db.write() as conn:
+        return jobs.append_job(conn, kind, args, by=by, reason=reason, now=app.now())

@@ -1,0 +1,202 @@
+"""Dashboard, API and worker together: started, watched, started again, and stopped as one."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn
+
+from core.bootstrap import App
+from core.errors import Unavailable
+from core.exposure import check_app_exposure
+from core.log import get_logger
+
+ROOT = Path(__file__).resolve().parents[1]
+_STOP_SECONDS = 15.0
+_MAX_PAUSE_SECONDS = 30.0
+_SETTLED_SECONDS = 60.0  # a process that ran this long starts with a short pause again
+
+log = get_logger(__name__)
+
+
+class Part(StrEnum):
+    """What can be started alone; MLflow's own pages are no part of `up`."""
+
+    DASHBOARD = "dashboard"
+    API = "API"
+    WORKER = "worker"
+    MLFLOW = "MLflow"
+
+
+@dataclass
+class Process:
+    """One of the three: how it is started, and how it is now."""
+
+    part: Part
+    ready_url: str | None
+    running: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0  # on the monotonic clock, in seconds, like the next
+    restart_at: float = 0.0
+    n_restarts: int = 0
+
+
+def build_command(app: App, part: Part) -> list[str]:
+    """The program and arguments that start one part."""
+    settings = app.settings
+    if part is Part.DASHBOARD:
+        return [
+            *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
+            *("--server.address", settings.host),
+            *("--server.port", str(settings.dashboard_port)),
+            *("--server.headless", "true"),
+            *("--server.maxUploadSize", str(settings.upload_limit_mb)),
+        ]
+    if part is Part.API:
+        return [
+            *(sys.executable, "-m", "uvicorn", "core.api:create", "--factory"),
+            *("--host", settings.host, "--port", str(settings.api_port)),
+            *("--workers", str(settings.api_workers)),
+            *("--log-level", "warning", "--no-access-log"),
+            *("--timeout-graceful-shutdown", "10"),
+        ]
+    if part is Part.MLFLOW:
+        return [
+            *(sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1"),
+            *("--backend-store-uri", app.registry.tracking_uri),
+        ]
+    return [sys.executable, "-m", "core", "worker"]
+
+
+def become(app: App, part: Part) -> NoReturn:
+    """Replace this process by one part. Raises `Refused` for an address beyond this machine
+    without login and keys."""
+    check_app_exposure(app, Path.cwd())
+    command = build_command(app, part)
+    app.close()
+    os.chdir(ROOT)
+    os.execve(command[0], command, {**os.environ, **environment(app)})
+
+
+def environment(app: App) -> dict[str, str]:
+    """The settings as child processes get them, with the home folder made absolute."""
+    return {**app.values, "PLUMBLINE_HOME": str(app.settings.home)}
+
+
+def check_port(host: str, port: int, variable: str) -> None:
+    """Raise `Unavailable` where a port cannot be listened on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Unavailable(
+                f"Port {port} on {host} cannot be used ({error.strerror}): stop what listens "
+                f"there, which may be an earlier Plumbline, or set {variable} to another port."
+            ) from None
+
+
+def run_all(app: App, environ: dict[str, str], say: Callable[[str], None]) -> None:
+    """Start the three and keep them running until Ctrl-C or SIGTERM, then stop them.
+
+    Raises `Unavailable` for a port in use and `Refused` for an address beyond this machine
+    without login and keys, before anything is started."""
+    settings = app.settings
+    check_app_exposure(app, Path.cwd())
+    check_port(settings.host, settings.dashboard_port, "PLUMBLINE_DASHBOARD_PORT")
+    check_port(settings.host, settings.api_port, "PLUMBLINE_API_PORT")
+    dashboard = f"http://{settings.host}:{settings.dashboard_port}"
+    api = f"http://{settings.host}:{settings.api_port}"
+    processes = [
+        Process(Part.API, f"{api}/healthz"),
+        Process(Part.DASHBOARD, f"{dashboard}/_stcore/health"),
+        Process(Part.WORKER, None),
+    ]
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    say("Starting dashboard, API and worker ...")
+    try:
+        for process in processes:
+            _start(app, process, environ)
+        if _wait_until_ready(processes, stopping):
+            say(f"Dashboard   {dashboard}")
+            say(f"API         {api}   (documentation: {api}/docs)")
+            say("Ctrl-C stops all three.")
+        while not stopping.wait(0.5):
+            for process in processes:
+                _keep_running(app, process, environ, say)
+    finally:
+        say("Stopping ...")
+        _stop(processes)
+
+
+def _start(app: App, process: Process, environ: dict[str, str]) -> None:
+    process.started_at = time.monotonic()
+    process.running = subprocess.Popen(
+        build_command(app, process.part),
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C reaches this process, which stops the others in order
+    )
+
+
+def _wait_until_ready(processes: list[Process], stopping: threading.Event) -> bool:
+    """Whether all answered before somebody stopped it; a process that died is left to be
+    started again."""
+    for process in processes:
+        while process.ready_url and not _answers(process.ready_url):
+            if stopping.wait(0.2):
+                return False
+            if process.running and process.running.poll() is not None:
+                break
+    return True
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _keep_running(
+    app: App, process: Process, environ: dict[str, str], say: Callable[[str], None]
+) -> None:
+    """Start a process that ended again, after a pause that grows while it keeps ending."""
+    if process.running is not None:
+        code = process.running.poll()
+        if code is None:
+            return
+        if time.monotonic() - process.started_at > _SETTLED_SECONDS:
+            process.n_restarts = 0
+        pause = min(2.0**process.n_restarts, _MAX_PAUSE_SECONDS)
+        say(f"The {process.part} ended (exit code {code}); it is started again in {pause:.0f} s.")
+        log.warning("process_ended", part=process.part.value, code=code)
+        process.running, process.restart_at = None, time.monotonic() + pause
+        process.n_restarts += 1
+    elif time.monotonic() >= process.restart_at:
+        _start(app, process, environ)
+
+
+def _stop(processes: list[Process]) -> None:
+    running = [process.running for process in processes if process.running is not None]
+    for child in running:
+        child.terminate()
+    deadline = time.monotonic() + _STOP_SECONDS
+    for child in running:
+        try:
+            child.wait(timeout=max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

@@ -1,0 +1,105 @@
+"""What the command line and the API say in JSON, in the shapes that scripts rely on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from core.data.overview import DataSummary
+from core.deployment.plan import PlanSummary
+from core.domain.deployment import Deployment
+from core.domain.version import Version, version_name
+from core.settings import SETTINGS
+
+
+def view_training(version: Version) -> dict[str, Any]:
+    """A version as `train` and `versions` print it."""
+    report = version.report
+    built: dict[str, Any] = msgspec.to_builtins(report)
+    return {
+        "version": version.name,
+        "run_id": version.run_id,
+        "recipe": report.recipe,
+        "n_train": report.n_train,
+        "n_holdout": report.n_holdout,
+        "split": report.split,
+        "split_reason": report.split_reason,
+        "features": {
+            "available": built["features_available"],
+            "selected": built["features_selected"],
+        },
+        "importance": built["importance"],
+        "search": built["search"],
+        "metrics": built["metrics"],
+        "champion_mae": built["champion_mae"],
+        "naive": built["naive"],
+        "cv": built["cv"],
+        "gate": built["gate"],
+        "synthetic": report.synthetic,
+        "overrides": built["overrides"],
+        "summary": report.summary,
+        "seed": report.seed,
+        "tolerance": report.tolerance,
+        "snapshot_id": version.snapshot_id,
+        "artifact_hash": version.artifact_hash,
+        "created_at": msgspec.to_builtins(version.created_at),
+        "created_by": version.created_by,
+        "seconds": report.seconds,
+    }
+
+
+def view_deployment(deployment: Deployment) -> dict[str, Any]:
+    """One row of the deployment history."""
+    built: dict[str, Any] = msgspec.to_builtins(deployment)
+    plan = deployment.plan
+    challenger = None if plan.challenger is None else version_name(plan.challenger)
+    return {
+        **built,
+        "plan": {
+            **built["plan"],
+            "champion": version_name(plan.champion),
+            "challenger": challenger,
+        },
+    }
+
+
+def view_plan(plan: PlanSummary) -> dict[str, Any]:
+    """What serves, as `deploy --status` prints it."""
+    built: dict[str, Any] = msgspec.to_builtins(plan)
+    for side, summary in (("champion", plan.champion), ("challenger", plan.challenger)):
+        if summary is not None:
+            built[side]["version"] = version_name(summary.version)
+    return built
+
+
+def view_data(summary: DataSummary) -> dict[str, Any]:
+    """What is there, as `data` prints it."""
+    built: dict[str, Any] = msgspec.to_builtins(summary)
+    quality = built.pop("quality") or {}
+    return {
+        **built,
+        "issues": quality.get("issues", []),
+        "checked_at": quality.get("at"),
+    }
+
+
+def view_settings(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """The settings table with the values in force; a secret says only whether it is set.
+
+    >>> view_settings({"PLUMBLINE_SUPABASE_KEY": "k"})[11]["value"]
+    '(set, not shown)'
+    """
+    shown = []
+    for setting in SETTINGS:
+        value = values.get(setting.variable, setting.default)
+        if setting.secret and value:
+            value = "(set, not shown)"
+        shown.append(
+            {
+                "variable": setting.variable,
+                "value": value,
+                "default": setting.default,
+                "help": setting.help,
+            }
+        )
+    return shown
