@@ -17,18 +17,24 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that was checked: what was found, and what to do next."""
+    """One thing that was checked: what was found, and what to do next. It is confirmed where chance
+    is no explanation; only then an incident is opened."""
 
     code: str  # "accuracy", "latency", "error_rate", "fallback", "no_traffic", "collapsed", ...
     health: Health
     message: str
     next_step: str
+    confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """The status and every reason for it, worst first."""
+    """The status and every check, the one that decides first, then worst first."""
 
     health: Health
     reasons: tuple[Reason, ...]
     at: datetime
+
+    def find_reason(self, code: str) -> Reason | None:
+        """What a check found, or None where it was not made."""
+        return next((reason for reason in self.reasons if reason.code == code), None)

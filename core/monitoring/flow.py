@@ -1,0 +1,208 @@
+"""Watching: measure, judge, keep what changed; and the summary of it all."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from core.domain.health import HealthReport
+from core.domain.prediction import Source
+from core.domain.rollup import floor_time
+from core.domain.version import HEURISTIC
+from core.log import get_logger
+from core.monitoring.expectation import choose_spans, expect_requests
+from core.monitoring.health import (
+    Facts,
+    Labelled,
+    Recent,
+    Thresholds,
+    Worker,
+    has_changed,
+    judge_health,
+)
+from core.monitoring.outcomes import summarize_outcomes, summarize_performance
+from core.monitoring.service import load_window, measure
+from core.monitoring.spread import summarize_spread
+from core.monitoring.summary import MonitorSummary
+from core.monitoring.traffic import choose_step, count, summarize_traffic
+from core.settings import Scale
+from core.stats.histogram import merge
+from core.store import deployments, health, incidents, leases, rollups, versions
+from core.store.database import Database
+
+ENOUGH_REQUESTS = 100
+RECENT_WINDOWS = (
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(hours=24),
+)
+"""Errors, fallback and latency are judged over the shortest that holds enough requests."""
+
+LABEL_WINDOWS = (timedelta(hours=24), timedelta(days=7), timedelta(days=30))
+"""Accuracy is judged over the shortest that holds the smallest number of labels."""
+
+_SPREAD_SCORES = 500
+_SPREAD_WINDOW = timedelta(hours=24)
+_MAX_UNMEASURED = 10_000
+
+log = get_logger(__name__)
+
+
+def watch(
+    db: Database,
+    thresholds: Thresholds,
+    *,
+    scale: Scale,
+    tolerance: float,
+    now: datetime,
+    worker_lease: str | None = None,
+) -> HealthReport:
+    """Measure what came in, judge it, and append the report where it says something new."""
+    measure(db, now, scale=scale, tolerance=tolerance)
+    with db.read() as conn:
+        facts = load_facts(conn, thresholds, scale, tolerance, now, worker_lease)
+        last = health.find_last_change(conn)
+    report = judge_health(facts, thresholds, now)
+    if has_changed(last, report):
+        with db.write() as conn:
+            if has_changed(health.find_last_change(conn), report):
+                health.append_change(conn, report)
+        log.info("health_changed", health=report.health.value)
+    return report
+
+
+def describe_health(
+    db: Database,
+    thresholds: Thresholds,
+    *,
+    scale: Scale,
+    tolerance: float,
+    now: datetime,
+    window: timedelta = timedelta(hours=24),
+    worker_lease: str | None = None,
+) -> MonitorSummary:
+    """The health of now and the figures of the window that ends now and starts with a whole step of
+    its series; writes nothing. With `worker_lease`, the name of the lease that the worker holds, a
+    worker that does not run is a reason too."""
+    step = choose_step(now - window, now)
+    from_at = floor_time(now - window, round(step.total_seconds()))
+    with db.read() as conn:
+        facts = load_facts(conn, thresholds, scale, tolerance, now, worker_lease)
+        counted = load_window(conn, from_at, now, step)
+        progress = rollups.find_progress(conn)
+        asked = {rollup.version for rollup in counted} - {HEURISTIC}
+        champions = set() if facts.champion in (None, HEURISTIC) else {facts.champion}
+        synthetic = tuple(
+            number for number in sorted(asked | champions) if _is_synthetic(conn, number)
+        )
+        return MonitorSummary(
+            report=judge_health(facts, thresholds, now),
+            window=window,
+            champion=facts.champion,
+            synthetic=facts.champion in synthetic,
+            synthetic_versions=synthetic,
+            traffic=summarize_traffic(counted, from_at, now, scale=scale, step=step),
+            performance=summarize_performance(
+                counted,
+                from_at,
+                now,
+                tolerance=tolerance,
+                scale=scale,
+                min_labels=thresholds.min_labels,
+                step=step,
+            ),
+            incidents=tuple(incidents.load_unresolved(conn)),
+            n_unmatched_labels=rollups.count_unmatched(conn),
+            n_unmeasured=rollups.count_unmeasured(conn, _MAX_UNMEASURED),
+            measured_at=None if progress is None else progress.measured_at,
+        )
+
+
+def load_facts(
+    conn: sa.Connection,
+    thresholds: Thresholds,
+    scale: Scale,
+    tolerance: float,
+    now: datetime,
+    worker_lease: str | None,
+) -> Facts:
+    """What health is judged by, from the rollups and a few hundred of the newest predictions."""
+    current = deployments.find_current(conn)
+    champion = None if current is None else current.plan.champion
+    last_at = rollups.find_last_prediction_at(conn)
+    scores = (
+        []
+        if champion is None
+        else rollups.load_recent_scores(conn, champion, now - _SPREAD_WINDOW, _SPREAD_SCORES)
+    )
+    return Facts(
+        champion=champion,
+        last_prediction_at=last_at,
+        expected_requests=_load_expected(conn, last_at, thresholds, now),
+        recent=_load_recent(conn, now),
+        labelled=_load_labelled(conn, champion, thresholds, scale, now),
+        tolerance=tolerance,
+        spread=summarize_spread(scores, scale),
+        worker=None if worker_lease is None else _load_worker(conn, worker_lease, now),
+    )
+
+
+def _load_expected(
+    conn: sa.Connection, last_at: datetime | None, thresholds: Thresholds, now: datetime
+) -> float:
+    first_at = rollups.find_first_prediction_at(conn)
+    if last_at is None or first_at is None or now - last_at <= thresholds.stale_after:
+        return 0.0
+    spans = choose_spans(first_at, last_at, now)
+    counts = [rollups.count_predictions(conn, start, start + length) for start, length in spans]
+    return expect_requests(spans, counts, now - last_at)
+
+
+def _load_recent(conn: sa.Connection, now: datetime) -> Recent:
+    for window in RECENT_WINDOWS:
+        found = load_window(conn, now - window, now)
+        recent = Recent(count(found), merge(rollup.latency for rollup in found), window)
+        if recent.counts.n_attempted >= ENOUGH_REQUESTS:
+            break
+    return recent
+
+
+def _load_labelled(
+    conn: sa.Connection,
+    champion: int | None,
+    thresholds: Thresholds,
+    scale: Scale,
+    now: datetime,
+) -> Labelled | None:
+    if champion is None:
+        return None
+    for window in LABEL_WINDOWS:
+        figures = summarize_outcomes(
+            (
+                rollup
+                for rollup in load_window(conn, now - window, now)
+                if rollup.version == champion and rollup.source is Source.MODEL
+            ),
+            scale=scale,
+            min_labels=thresholds.min_labels,
+            block=choose_step(now - window, now),
+        )
+        if figures.accuracy is not None:
+            break
+    return Labelled(figures, window)
+
+
+def _load_worker(conn: sa.Connection, lease_name: str, now: datetime) -> Worker:
+    lease = leases.find_lease(conn, lease_name)
+    progress = rollups.find_progress(conn)
+    return Worker(
+        alive=lease is not None and lease.expires_at > now,
+        expired_at=None if lease is None else lease.expires_at,
+        n_unmeasured=rollups.count_unmeasured(conn, _MAX_UNMEASURED),
+        measured_at=None if progress is None else progress.measured_at,
+    )
+
+
+def _is_synthetic(conn: sa.Connection, number: int) -> bool:
+    version = versions.find_version(conn, number)
+    return version is not None and version.report.synthetic

@@ -1,0 +1,116 @@
+"""The summary of monitoring that the pages show and `monitor --json` prints."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.domain.health import HealthReport
+from core.domain.incident import Incident
+from core.domain.version import version_name
+from core.monitoring.outcomes import Figures, Performance
+from core.monitoring.traffic import Traffic
+from core.stats.intervals import Interval
+
+DRIFT_NOTE = "Drift is not measured yet."
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSummary:
+    """The health of now, and the figures of a window."""
+
+    report: HealthReport
+    window: timedelta
+    champion: int | None
+    synthetic: bool  # the champion was trained on generated rows
+    synthetic_versions: tuple[int, ...]  # of those that were asked in the window
+    traffic: Traffic
+    performance: Performance
+    incidents: tuple[Incident, ...]  # that last, oldest first
+    n_unmatched_labels: int  # labels of predictions that are not in the log
+    n_unmeasured: int  # predictions that no figure counts yet, at most 10,000
+    measured_at: datetime | None
+
+
+def build_json(summary: MonitorSummary) -> dict[str, object]:
+    """The summary as one JSON object; a figure without data is None."""
+    counts, figures = summary.traffic.counts, summary.performance.model
+    return {
+        "health": summary.report.health.value,
+        "reasons": [
+            {
+                "code": reason.code,
+                "health": reason.health.value,
+                "message": reason.message,
+                "next_step": reason.next_step,
+                "confirmed": reason.confirmed,
+            }
+            for reason in summary.report.reasons
+        ],
+        "at": summary.report.at.isoformat(),
+        "window": {
+            "from_at": summary.traffic.from_at.isoformat(),
+            "to_at": summary.traffic.to_at.isoformat(),
+            "seconds": summary.window.total_seconds(),
+        },
+        "champion": None if summary.champion is None else version_name(summary.champion),
+        "synthetic": summary.synthetic,
+        "n_predictions": counts.n_attempted,
+        "n_model": counts.n_model,
+        "n_fallback": counts.n_heuristic,
+        "n_failed": counts.n_failed,
+        "n_labelled": counts.n_labelled,
+        "n_unmatched_labels": summary.n_unmatched_labels,
+        "n_unmeasured": summary.n_unmeasured,
+        "measured_at": None if summary.measured_at is None else summary.measured_at.isoformat(),
+        "coverage": counts.coverage,
+        "error_rate": counts.error_rate,
+        "fallback_share": counts.fallback_share,
+        "latency_ms": {"p50": counts.p50_ms, "p95": counts.p95_ms, "p99": counts.p99_ms},
+        **_build_figures(figures),
+        "tolerance": summary.performance.tolerance,
+        "heuristic": _build_figures(summary.performance.heuristic),
+        "versions": [
+            {
+                "version": version_name(number),
+                "synthetic": number in summary.synthetic_versions,
+                "n_predictions": version.n_predictions,
+                "n_labelled": version.n_labelled,
+                **_build_figures(version),
+            }
+            for number, version in summary.performance.versions.items()
+        ],
+        "drift": None,
+        "drift_note": DRIFT_NOTE,
+        "incidents": [
+            {
+                "id": incident.id,
+                "cause": incident.cause,
+                "severity": incident.severity.value,
+                "status": incident.status_at(summary.report.at).value,
+                "opened_at": incident.opened_at.isoformat(),
+                "message": incident.message,
+            }
+            for incident in summary.incidents
+        ],
+    }
+
+
+def _build_figures(figures: Figures) -> dict[str, object]:
+    intervals = {
+        "accuracy": figures.accuracy,
+        "mae": figures.mae,
+        "rmse": figures.rmse,
+        "skill": figures.skill,
+    }
+    return {
+        **{name: None if value is None else value.value for name, value in intervals.items()},
+        "bias": figures.bias,
+        "naive": None
+        if figures.naive is None
+        else {"guess": figures.naive.guess, "mae": figures.naive.mae},
+        "intervals": {name: _build_limits(value) for name, value in intervals.items()},
+        "note": figures.note,
+    }
+
+
+def _build_limits(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else {"low": interval.low, "high": interval.high}
