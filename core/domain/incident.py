@@ -21,7 +21,8 @@ class EventKind(StrEnum):
 
     OPENED = "opened"
     WORSENED = "worsened"
-    EASED = "eased"
+    EASED = "eased"  # to healthy: it is clear for now and ends if it stays so
+    RETURNED = "returned"  # after it had eased, no worse than it was before
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
     RESOLVED = "resolved"
@@ -48,9 +49,29 @@ class Incident:
     cause: str
     opened_at: datetime
     status: IncidentStatus
-    severity: Health
-    message: str
+    severity: Health  # healthy while it is clear but not resolved yet
+    message: str  # what was found last; what people said is in the events
     events: tuple[IncidentEvent, ...]  # oldest first
+
+    @property
+    def worst(self) -> Health:
+        """The highest severity that it ever had."""
+        return (
+            Health.CRITICAL
+            if any(event.severity is Health.CRITICAL for event in self.events)
+            else Health.WARNING
+        )
+
+    def status_at(self, now: datetime) -> IncidentStatus:
+        """The status with a snooze that has run out counted as open."""
+        if self.status is not IncidentStatus.SNOOZED:
+            return self.status
+        until_at = next(e.until_at for e in reversed(self.events) if e.kind is EventKind.SNOOZED)
+        return (
+            IncidentStatus.SNOOZED
+            if until_at is not None and now < until_at
+            else IncidentStatus.OPEN
+        )
 
     @property
     def resolved_at(self) -> datetime | None:

@@ -23,6 +23,9 @@ _STATUS_AFTER = {
 }
 
 
+_FINDINGS = {EventKind.OPENED, EventKind.WORSENED, EventKind.EASED, EventKind.RETURNED}
+
+
 def open_incident(
     conn: sa.Connection, cause: str, severity: Health, message: str, by: str, now: datetime
 ) -> Incident:
@@ -67,6 +70,17 @@ def load_unresolved(conn: sa.Connection) -> list[Incident]:
     return _with_events(conn, rows)
 
 
+def load_resolved_since(conn: sa.Connection, since_at: datetime) -> list[Incident]:
+    """The incidents that ended at a moment or later, oldest first."""
+    resolved = sa.select(_events.c.incident_id).where(
+        _events.c.kind == EventKind.RESOLVED.value, _events.c.at >= since_at
+    )
+    rows = conn.execute(
+        sa.select(_incidents).where(_incidents.c.id.in_(resolved)).order_by(_incidents.c.id)
+    ).all()
+    return _with_events(conn, rows)
+
+
 def load_incidents(conn: sa.Connection, limit: int) -> list[Incident]:
     """The newest incidents, newest first."""
     rows = conn.execute(sa.select(_incidents).order_by(_incidents.c.id.desc()).limit(limit)).all()
@@ -103,6 +117,6 @@ def _incident(row: Any, events: tuple[IncidentEvent, ...]) -> Incident:
         opened_at=row.opened_at,
         status=status,
         severity=events[-1].severity,
-        message=events[-1].message,
+        message=next(event.message for event in reversed(events) if event.kind in _FINDINGS),
         events=events,
     )

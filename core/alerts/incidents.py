@@ -1,0 +1,113 @@
+"""Incidents: opened, changed and resolved by the rules, acknowledged, snoozed and resolved by
+people."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from core.alerts.rules import REOPEN_AFTER, RULE, decide_steps, read_findings
+from core.domain.health import HealthReport
+from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
+from core.errors import Conflict, InvalidInput
+from core.log import get_logger
+from core.store import incidents
+from core.store.database import Database
+
+MAX_SNOOZE = timedelta(days=30)
+_NO_REASON = "no reason given"
+
+log = get_logger(__name__)
+
+
+def detect(db: Database, report: HealthReport, now: datetime) -> list[IncidentEvent]:
+    """Let the incidents say what a report found; the events that were appended. However many
+    processes do this at once, each change is appended once."""
+    findings = read_findings(report)
+    appended = []
+    with db.write() as conn:
+        unresolved = incidents.load_unresolved(conn)
+        resolved = incidents.load_resolved_since(conn, now - REOPEN_AFTER)
+        for step in decide_steps(findings, unresolved, resolved, now):
+            if step.incident_id is None:
+                new = incidents.open_incident(
+                    conn, step.cause, step.severity, step.message, RULE, now
+                )
+                appended.append(new.events[0])
+            else:
+                event = IncidentEvent(
+                    step.incident_id, now, step.kind, step.severity, step.message, RULE
+                )
+                incidents.append_event(conn, event)
+                appended.append(event)
+    for event in appended:
+        log.info("incident_event", incident_id=event.incident_id, kind=event.kind.value)
+    return appended
+
+
+def acknowledge(db: Database, incident_id: int, *, by: str, reason: str, now: datetime) -> Incident:
+    """Say that somebody looks after it; the incident as it then is. Raises `NotFound`, and
+    `Conflict` where it is acknowledged or resolved already."""
+    with db.write() as conn:
+        incident = _get_unresolved(conn, incident_id)
+        if incident.status is IncidentStatus.ACKNOWLEDGED:
+            raise Conflict(
+                f"Incident {incident_id} is acknowledged already: {_describe_last(incident)}."
+            )
+        return _append(conn, incident, EventKind.ACKNOWLEDGED, by, reason, now)
+
+
+def snooze(
+    db: Database, incident_id: int, *, duration: timedelta, by: str, reason: str, now: datetime
+) -> Incident:
+    """Be quiet about it for a while, or until it gets worse; the incident as it then is. Raises
+    `NotFound`, `Conflict` where it is resolved, and `InvalidInput` for more than 30 days."""
+    if not timedelta(0) < duration <= MAX_SNOOZE:
+        raise InvalidInput(
+            f"An incident can be snoozed for up to {MAX_SNOOZE.days} days, and for more than "
+            "nothing: give a duration in between."
+        )
+    with db.write() as conn:
+        incident = _get_unresolved(conn, incident_id)
+        return _append(conn, incident, EventKind.SNOOZED, by, reason, now, now + duration)
+
+
+def resolve(db: Database, incident_id: int, *, by: str, reason: str, now: datetime) -> Incident:
+    """End it by hand; the incident as it then is. Where the cause lasts, the rules open a new one
+    after an hour, or at once if it gets worse. Raises `NotFound`, and `Conflict` where it is
+    resolved already."""
+    with db.write() as conn:
+        incident = _get_unresolved(conn, incident_id)
+        return _append(conn, incident, EventKind.RESOLVED, by, reason, now)
+
+
+def _get_unresolved(conn: sa.Connection, incident_id: int) -> Incident:
+    incident = incidents.get_incident(conn, incident_id)
+    if incident.status is IncidentStatus.RESOLVED:
+        raise Conflict(
+            f"Incident {incident_id} is resolved already: {_describe_last(incident)}. Nothing was "
+            "changed."
+        )
+    return incident
+
+
+def _append(
+    conn: sa.Connection,
+    incident: Incident,
+    kind: EventKind,
+    by: str,
+    reason: str,
+    now: datetime,
+    until_at: datetime | None = None,
+) -> Incident:
+    message = reason.strip() or _NO_REASON
+    incidents.append_event(
+        conn,
+        IncidentEvent(incident.id, now, kind, incident.severity, message, by, until_at),
+    )
+    log.info("incident_event", incident_id=incident.id, kind=kind.value, by=by)
+    return incidents.get_incident(conn, incident.id)
+
+
+def _describe_last(incident: Incident) -> str:
+    event = incident.events[-1]
+    return f"by {event.by} at {event.at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,172 @@
+"""Incidents open once, end by themselves when the cause is gone, and remember who did what."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.alerts.incidents import acknowledge, detect, resolve, snooze
+from core.alerts.rules import RESOLVE_AFTER
+from core.domain.health import Health, HealthReport, Reason
+from core.domain.incident import EventKind, Incident, IncidentStatus
+from core.errors import Conflict, InvalidInput, NotFound
+from core.store import incidents
+from core.store.database import Database
+from tests.streams import HOUR, MINUTE, NOON
+
+
+def report(health: Health, code: str = "latency", *, confirmed: bool = True) -> HealthReport:
+    return HealthReport(health, (Reason(code, health, f"{code} {health}", "", confirmed),), NOON)
+
+
+def kinds(db: Database, found: HealthReport, now: datetime = NOON) -> list[str]:
+    return [event.kind.value for event in detect(db, found, now)]
+
+
+def load(db: Database) -> list[Incident]:
+    with db.read() as conn:
+        return incidents.load_incidents(conn, 100)
+
+
+def open_one(db: Database) -> int:
+    (event,) = detect(db, report(Health.CRITICAL), NOON)
+    return event.incident_id
+
+
+def test_a_fault_opens_one_incident_however_often_it_is_seen(db: Database) -> None:
+    assert kinds(db, report(Health.CRITICAL)) == ["opened"]
+    assert kinds(db, report(Health.CRITICAL), NOON + MINUTE) == []
+    (incident,) = load(db)
+    assert incident.message == "latency critical"
+    assert incident.events[0].by == "plumbline"
+
+
+def test_two_detectors_at_once_open_one_incident(db: Database) -> None:
+    threads = [
+        threading.Thread(target=detect, args=(db, report(Health.CRITICAL), NOON)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (incident,) = load(db)
+    assert [event.kind for event in incident.events] == [EventKind.OPENED]
+
+
+def test_a_fault_that_worsens_eases_and_goes_is_one_timeline(db: Database) -> None:
+    steps = [Health.WARNING, Health.CRITICAL, Health.WARNING, Health.HEALTHY, Health.HEALTHY]
+    seen = [
+        kind
+        for i, health in enumerate(steps)
+        for kind in kinds(db, report(health), NOON + i * RESOLVE_AFTER)
+    ]
+    assert seen == ["opened", "worsened", "eased", "eased", "resolved"]
+    (incident,) = load(db)
+    assert incident.status is IncidentStatus.RESOLVED
+    assert incident.resolved_at == NOON + 4 * RESOLVE_AFTER
+
+
+def test_a_fault_that_flickers_stays_one_incident(db: Database) -> None:
+    for minute in range(60):
+        health = Health.CRITICAL if minute % 2 == 0 else Health.HEALTHY
+        detect(db, report(health), NOON + minute * MINUTE)
+    (incident,) = load(db)
+    assert incident.status is IncidentStatus.OPEN
+    assert {event.kind for event in incident.events[1:]} == {EventKind.EASED, EventKind.RETURNED}
+
+
+@pytest.mark.parametrize("health", [Health.UNKNOWN, Health.STALE])
+def test_no_data_is_no_proof_of_recovery(db: Database, health: Health) -> None:
+    open_one(db)
+    for hour in range(1, 48):
+        assert kinds(db, report(health), NOON + hour * HOUR) == []
+    assert load(db)[0].status is IncidentStatus.OPEN
+
+
+def test_a_few_bad_rows_open_nothing(db: Database) -> None:
+    assert kinds(db, report(Health.WARNING, confirmed=False)) == []
+
+
+def test_the_same_cause_opens_a_new_incident_after_the_old_one_ended(db: Database) -> None:
+    open_one(db)
+    detect(db, report(Health.HEALTHY), NOON + HOUR)
+    detect(db, report(Health.HEALTHY), NOON + 2 * HOUR)
+    assert kinds(db, report(Health.CRITICAL), NOON + 2 * HOUR + MINUTE) == ["opened"]
+    assert len(load(db)) == 2
+
+
+def test_acknowledging_says_who_and_why(db: Database) -> None:
+    incident = acknowledge(db, open_one(db), by="ada", reason=" I look at it ", now=NOON + MINUTE)
+    assert incident.status is IncidentStatus.ACKNOWLEDGED
+    last = incident.events[-1]
+    assert (last.by, last.message, last.at) == ("ada", "I look at it", NOON + MINUTE)
+    assert incident.message == "latency critical"
+    assert last.severity is Health.CRITICAL
+
+
+def test_an_acknowledged_incident_still_resolves_by_itself(db: Database) -> None:
+    acknowledge(db, open_one(db), by="ada", reason="", now=NOON)
+    detect(db, report(Health.HEALTHY), NOON + HOUR)
+    assert kinds(db, report(Health.HEALTHY), NOON + 2 * HOUR) == ["resolved"]
+
+
+def test_acknowledging_twice_is_refused_and_names_the_first(db: Database) -> None:
+    incident_id = open_one(db)
+    acknowledge(db, incident_id, by="ada", reason="mine", now=NOON)
+    with pytest.raises(Conflict, match=r"acknowledged already: by ada at 2026-03-02 12:00 UTC"):
+        acknowledge(db, incident_id, by="bob", reason="mine", now=NOON)
+
+
+def test_a_snoozed_incident_is_quiet_until_it_worsens(db: Database) -> None:
+    detect(db, report(Health.WARNING), NOON)
+    incident = snooze(db, 1, duration=4 * HOUR, by="ada", reason="known", now=NOON)
+    assert incident.status is IncidentStatus.SNOOZED
+    assert incident.events[-1].until_at == NOON + 4 * HOUR
+    assert kinds(db, report(Health.WARNING), NOON + HOUR) == []
+    assert kinds(db, report(Health.CRITICAL), NOON + HOUR) == ["worsened"]
+    assert load(db)[0].status is IncidentStatus.OPEN
+
+
+@pytest.mark.parametrize("duration", [timedelta(0), -HOUR, timedelta(days=31)])
+def test_a_snooze_of_nothing_or_of_months_is_refused(db: Database, duration: timedelta) -> None:
+    incident_id = open_one(db)
+    with pytest.raises(InvalidInput, match="up to 30 days"):
+        snooze(db, incident_id, duration=duration, by="ada", reason="", now=NOON)
+
+
+def test_a_person_resolves_with_a_reason_and_is_left_alone_for_an_hour(db: Database) -> None:
+    incident = resolve(db, open_one(db), by="ada", reason="restarted", now=NOON)
+    assert incident.status is IncidentStatus.RESOLVED
+    assert incident.events[-1].message == "restarted"
+    assert kinds(db, report(Health.CRITICAL), NOON + 59 * MINUTE) == []
+    assert kinds(db, report(Health.CRITICAL), NOON + 60 * MINUTE) == ["opened"]
+
+
+def test_nothing_is_said_without_a_reason_but_that(db: Database) -> None:
+    incident = resolve(db, open_one(db), by="ada", reason="  ", now=NOON)
+    assert incident.events[-1].message == "no reason given"
+
+
+ACTIONS: list[Callable[..., Incident]] = [
+    acknowledge,
+    resolve,
+    lambda db, number, **kw: snooze(db, number, duration=HOUR, **kw),
+]
+
+
+@pytest.mark.parametrize("act", ACTIONS)
+def test_a_resolved_incident_takes_nothing_more(db: Database, act: Callable[..., Incident]) -> None:
+    incident_id = open_one(db)
+    resolve(db, incident_id, by="ada", reason="done", now=NOON)
+    with pytest.raises(Conflict, match="resolved already: by ada"):
+        act(db, incident_id, by="bob", reason="", now=NOON)
+    assert len(load(db)[0].events) == 2
+
+
+@pytest.mark.parametrize("act", ACTIONS)
+def test_an_incident_that_does_not_exist_is_not_found(
+    db: Database, act: Callable[..., Incident]
+) -> None:
+    with pytest.raises(NotFound):
+        act(db, 7, by="ada", reason="", now=NOON)

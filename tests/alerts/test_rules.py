@@ -1,0 +1,150 @@
+"""A cause has one incident, which opens for sure things only and ends when it stays clear."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.alerts.rules import (
+    CAUSES,
+    REOPEN_AFTER,
+    RESOLVE_AFTER,
+    RULE,
+    Finding,
+    Step,
+    decide_steps,
+    read_findings,
+)
+from core.domain.health import Health, HealthReport, Reason
+from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
+from tests.streams import MINUTE, NOON
+
+CLEAR = Finding("latency", Health.HEALTHY, "p95 is 20 ms")
+WARNING = Finding("latency", Health.WARNING, "p95 is 120 ms")
+CRITICAL = Finding("latency", Health.CRITICAL, "p95 is 900 ms")
+
+
+def report(*reasons: Reason) -> HealthReport:
+    return HealthReport(Health.UNKNOWN, reasons, NOON)
+
+
+def incident(
+    *events: tuple[EventKind, Health], cause: str = "latency", by: str = RULE, at: datetime = NOON
+) -> Incident:
+    rows = tuple(IncidentEvent(1, at, kind, severity, "m", by) for kind, severity in events)
+    resolved = rows[-1].kind is EventKind.RESOLVED
+    status = IncidentStatus.RESOLVED if resolved else IncidentStatus.OPEN
+    return Incident(1, cause, at, status, rows[-1].severity, "m", rows)
+
+
+def decide(
+    finding: Finding,
+    unresolved: Incident | None = None,
+    resolved: Incident | None = None,
+    now: datetime = NOON,
+) -> EventKind | None:
+    steps = decide_steps(
+        [finding],
+        [] if unresolved is None else [unresolved],
+        [] if resolved is None else [resolved],
+        now,
+    )
+    return steps[0].kind if steps else None
+
+
+@pytest.mark.parametrize(
+    ("health", "confirmed", "severity"),
+    [
+        (Health.HEALTHY, True, Health.HEALTHY),
+        (Health.WARNING, True, Health.WARNING),
+        (Health.WARNING, False, None),
+        (Health.CRITICAL, True, Health.CRITICAL),
+        (Health.UNKNOWN, True, None),
+        (Health.STALE, False, None),
+        (Health.STALE, True, None),
+    ],
+)
+@pytest.mark.parametrize("cause", [cause for cause in CAUSES if cause != "no_traffic"])
+def test_only_what_is_sure_is_a_finding(
+    cause: str, health: Health, confirmed: bool, severity: Health | None
+) -> None:
+    found = read_findings(report(Reason(cause, health, "m", "", confirmed)))
+    assert [finding.severity for finding in found] == ([] if severity is None else [severity])
+
+
+@pytest.mark.parametrize(
+    ("health", "confirmed", "severity"),
+    [
+        (Health.STALE, True, Health.WARNING),
+        (Health.STALE, False, None),
+        (Health.UNKNOWN, True, None),  # there never was any traffic
+        (Health.HEALTHY, True, Health.HEALTHY),
+    ],
+)
+def test_a_pause_is_a_finding_where_it_is_unusual(
+    health: Health, confirmed: bool, severity: Health | None
+) -> None:
+    found = read_findings(report(Reason("no_traffic", health, "m", "", confirmed)))
+    assert [finding.severity for finding in found] == ([] if severity is None else [severity])
+
+
+@pytest.mark.parametrize("code", ["worker", "deployment", "requests", "measuring", "skill"])
+def test_other_checks_open_nothing(code: str) -> None:
+    assert read_findings(report(Reason(code, Health.CRITICAL, "m", ""))) == []
+
+
+def test_a_bad_finding_opens_an_incident_with_its_message() -> None:
+    assert decide_steps([CRITICAL], [], [], NOON) == [
+        Step(None, "latency", EventKind.OPENED, Health.CRITICAL, "p95 is 900 ms")
+    ]
+    assert decide(CLEAR) is None
+
+
+def test_causes_do_not_touch_one_another() -> None:
+    other = incident((EventKind.OPENED, Health.CRITICAL), cause="accuracy")
+    assert decide(CRITICAL, other) is EventKind.OPENED
+
+
+WAS_WARNING = incident((EventKind.OPENED, Health.WARNING))
+WAS_CRITICAL = incident((EventKind.OPENED, Health.CRITICAL))
+EASED = incident((EventKind.OPENED, Health.CRITICAL), (EventKind.EASED, Health.WARNING))
+CLEARED = incident((EventKind.OPENED, Health.CRITICAL), (EventKind.EASED, Health.HEALTHY))
+
+
+@pytest.mark.parametrize(
+    ("finding", "before", "kind"),
+    [
+        (WARNING, WAS_WARNING, None),
+        (CRITICAL, WAS_WARNING, EventKind.WORSENED),
+        (CRITICAL, WAS_CRITICAL, None),
+        (WARNING, WAS_CRITICAL, EventKind.EASED),
+        (CLEAR, WAS_CRITICAL, EventKind.EASED),
+        (CRITICAL, EASED, EventKind.RETURNED),  # nobody is called again for the same
+        (CLEAR, EASED, EventKind.EASED),
+        (WARNING, CLEARED, EventKind.RETURNED),
+        (CRITICAL, CLEARED, EventKind.RETURNED),
+        (CLEAR, CLEARED, None),
+    ],
+)
+def test_an_incident_changes_once_for_each_change(
+    finding: Finding, before: Incident, kind: EventKind | None
+) -> None:
+    assert decide(finding, before) is kind
+
+
+def test_an_incident_is_resolved_when_it_has_stayed_clear() -> None:
+    assert decide(CLEAR, CLEARED, now=NOON + RESOLVE_AFTER - timedelta(seconds=1)) is None
+    assert decide(CLEAR, CLEARED, now=NOON + RESOLVE_AFTER) is EventKind.RESOLVED
+
+
+def test_no_finding_neither_opens_nor_resolves() -> None:
+    assert decide_steps([], [CLEARED, WAS_CRITICAL], [], NOON + 99 * RESOLVE_AFTER) == []
+
+
+def test_what_a_person_resolved_is_left_alone_for_a_while_unless_it_gets_worse() -> None:
+    events = ((EventKind.OPENED, Health.WARNING), (EventKind.RESOLVED, Health.WARNING))
+    by_person, by_rule = incident(*events, by="ada"), incident(*events)
+    soon, later = NOON + MINUTE, NOON + REOPEN_AFTER
+    assert decide(WARNING, resolved=by_person, now=soon) is None
+    assert decide(CRITICAL, resolved=by_person, now=soon) is EventKind.OPENED
+    assert decide(WARNING, resolved=by_person, now=later) is EventKind.OPENED
+    assert decide(WARNING, resolved=by_rule, now=soon) is EventKind.OPENED
