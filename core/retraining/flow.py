@@ -1,0 +1,119 @@
+"""Retraining: decides, keeps what changed, and asks for the training."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from core.alerts.rules import RULE
+from core.domain.health import HealthReport
+from core.domain.job import FINAL, Job
+from core.domain.retraining import RetrainingDecision
+from core.errors import Conflict
+from core.log import get_logger
+from core.retraining.policy import Facts, Policy, decide_retraining
+from core.store import deployments, jobs, retraining, versions
+from core.store.database import Database
+
+_TRAIN = "train"
+
+log = get_logger(__name__)
+
+
+def describe_retraining(
+    db: Database, policy: Policy, report: HealthReport | None, *, now: datetime, by: str = RULE
+) -> RetrainingDecision:
+    """Whether training is due, and why; writes nothing."""
+    with db.read() as conn:
+        return _decide(conn, policy, report, now, by)
+
+
+def check_retraining(
+    db: Database,
+    policy: Policy,
+    report: HealthReport | None,
+    *,
+    seed: int,
+    now: datetime,
+    by: str = RULE,
+) -> RetrainingDecision:
+    """Decide, append the decision where it rests on something else than the one before, and in mode
+    "auto" ask for the training that is due, once."""
+    decision = describe_retraining(db, policy, report, now=now, by=by)
+    with db.read() as conn:
+        last = retraining.load_decisions(conn, 1)
+    starts = decision.retrain and policy.mode == "auto"
+    if not starts and last and _is_same(last[0], decision):
+        return decision
+    with db.write() as conn:
+        decision = _decide(conn, policy, report, now, by)
+        if decision.retrain and policy.mode == "auto":
+            job = _append_job(conn, policy, seed, by, " ".join(decision.reasons), now)
+            decision = RetrainingDecision(now, True, decision.reasons, decision.signals, job.id, by)
+            log.info("retraining_requested", job_id=job.id, signals=decision.signals)
+        retraining.append_decision(conn, decision)
+    return decision
+
+
+def start_retraining(
+    db: Database, policy: Policy, *, seed: int, by: str, reason: str, now: datetime
+) -> RetrainingDecision:
+    """Ask for a training whatever the signals say; the decision with its job. Raises `Conflict`
+    where one waits or runs."""
+    with db.write() as conn:
+        open_job_id = _find_open_job(conn)
+        if open_job_id is not None:
+            raise Conflict(
+                f"Job {open_job_id} is training or waits to: wait for it, or cancel it first."
+            )
+        job = _append_job(conn, policy, seed, by, reason, now)
+        decision = RetrainingDecision(now, True, (reason,), ("requested",), job.id, by)
+        retraining.append_decision(conn, decision)
+    return decision
+
+
+def load_facts(conn: sa.Connection, report: HealthReport | None) -> Facts:
+    """What the decision rests on."""
+    current = deployments.find_current(conn)
+    newest = next(iter(versions.load_versions(conn, 1)), None)
+    trained_at = (
+        None if newest is None else newest.created_at - timedelta(seconds=newest.report.seconds)
+    )
+    attempts = jobs.load_jobs(conn, 1, [_TRAIN])
+    last = [job.finished_at or job.requested_at for job in attempts]
+    if newest is not None:
+        last.append(newest.created_at)
+    return Facts(
+        champion=None if current is None else current.plan.champion,
+        newest=None if newest is None else newest.number,
+        trained_at=trained_at,
+        n_new_samples=0
+        if newest is None or trained_at is None
+        else retraining.count_new_samples(conn, trained_at, synthetic=newest.report.synthetic),
+        n_new_labels=0 if trained_at is None else retraining.count_new_labels(conn, trained_at),
+        last_attempt_at=max(last, default=None),
+        open_job_id=_find_open_job(conn),
+        report=report,
+    )
+
+
+def _decide(
+    conn: sa.Connection, policy: Policy, report: HealthReport | None, now: datetime, by: str
+) -> RetrainingDecision:
+    verdict = decide_retraining(load_facts(conn, report), policy, now)
+    return RetrainingDecision(now, verdict.retrain, verdict.reasons, verdict.signals, None, by)
+
+
+def _find_open_job(conn: sa.Connection) -> int | None:
+    recent = jobs.load_jobs(conn, 100, [_TRAIN])
+    return next((job.id for job in recent if job.status not in FINAL), None)
+
+
+def _append_job(
+    conn: sa.Connection, policy: Policy, seed: int, by: str, reason: str, now: datetime
+) -> Job:
+    args = {"recipe": policy.recipe, "seed": seed, "overrides": None}
+    return jobs.append_job(conn, _TRAIN, args, by=by, reason=reason, now=now)
+
+
+def _is_same(old: RetrainingDecision, new: RetrainingDecision) -> bool:
+    return old.retrain == new.retrain and old.signals == new.signals

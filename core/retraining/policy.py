@@ -1,0 +1,149 @@
+"""The retraining policy: whether to train again now, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.domain.health import Health, HealthReport
+from core.domain.version import HEURISTIC, version_name
+from core.settings import Settings
+
+CURABLE = ("accuracy", "collapsed")
+"""The critical checks that a better model can cure; slow or failing requests are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When to train again, and what to do then."""
+
+    mode: str  # "off", "propose" or "auto"
+    every: timedelta
+    new_rows: int
+    recipe: str
+    cool_down: timedelta = timedelta(hours=6)  # after any training, however it ended
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the decision rests on."""
+
+    champion: int | None
+    newest: int | None  # the version that was trained last, whether it serves or not
+    trained_at: datetime | None  # when that training began: rows that came later are new
+    n_new_samples: int
+    n_new_labels: int  # labelled predictions
+    last_attempt_at: datetime | None  # the last training, failed and cancelled ones too
+    open_job_id: int | None  # a training that waits or runs
+    report: HealthReport | None
+
+    @property
+    def n_new(self) -> int:
+        """Labelled rows that no training has seen."""
+        return self.n_new_samples + self.n_new_labels
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether to train, every reason as a sentence, and the codes of what decided."""
+
+    retrain: bool
+    reasons: tuple[str, ...]
+    signals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    code: str
+    holds: bool
+    message: str
+
+
+def build_policy(settings: Settings) -> Policy:
+    """The policy of the settings."""
+    return Policy(
+        mode=settings.retrain,
+        every=timedelta(days=settings.retrain_every_days),
+        new_rows=settings.retrain_new_rows,
+        recipe=settings.retrain_recipe,
+    )
+
+
+def decide_retraining(facts: Facts, policy: Policy, now: datetime) -> Verdict:
+    """Train where the last training is old enough, enough labelled rows are new, or the health is
+    critical in a way that a model can cure; but not while nothing could come of it."""
+    if facts.champion is None or facts.champion == HEURISTIC or facts.trained_at is None:
+        what = "Nothing is" if facts.champion is None else "No trained version is"
+        message = f"{what} deployed: train a version and deploy it first."
+        return Verdict(False, (message,), ("nothing_deployed",))
+    due = [
+        _check_age(facts.newest, facts.trained_at, policy, now),
+        _check_new_rows(facts, policy),
+        _check_health(facts.report),
+    ]
+    obstacles = [obstacle for obstacle in _check_obstacles(facts, policy, now) if obstacle.holds]
+    is_due = any(signal.holds for signal in due)
+    deciding = [signal for signal in due if signal.holds]
+    shown = [*obstacles, *(deciding or due)] if is_due or obstacles else due
+    return Verdict(
+        retrain=is_due and not obstacles,
+        reasons=tuple(signal.message for signal in shown),
+        signals=tuple(signal.code for signal in (*obstacles, *deciding)),
+    )
+
+
+def _check_age(newest: int | None, trained_at: datetime, policy: Policy, now: datetime) -> _Signal:
+    age = now - trained_at
+    days, limit = age / timedelta(days=1), policy.every / timedelta(days=1)
+    name = "a version" if newest is None else version_name(newest)
+    if age >= policy.every:
+        message = f"The last training, {name}, is {days:.1f} days old; it is due after {limit:g}."
+    else:
+        message = f"The last training, {name}, is {days:.1f} of {limit:g} days old."
+    return _Signal("age", age >= policy.every, message)
+
+
+def _check_new_rows(facts: Facts, policy: Policy) -> _Signal:
+    parts = f"{facts.n_new_samples:,} collected, {facts.n_new_labels:,} labelled predictions"
+    message = (
+        f"{facts.n_new:,} labelled rows are newer than the last training ({parts}); it is due from "
+        f"{policy.new_rows:,} on."
+    )
+    return _Signal("new_rows", facts.n_new >= policy.new_rows, message)
+
+
+def _check_health(report: HealthReport | None) -> _Signal:
+    critical = [] if report is None else [r for r in report.reasons if r.health is Health.CRITICAL]
+    curable = [reason for reason in critical if reason.code in CURABLE]
+    if curable:
+        message = f"Health is critical: {' '.join(reason.message for reason in curable)}"
+    elif critical:
+        names = " and ".join(reason.code.replace("_", " ") for reason in critical)
+        message = f"Health is critical because of {names}, which training does not cure."
+    else:
+        message = "Nothing critical that training would cure."
+    return _Signal("critical_health", bool(curable), message)
+
+
+def _check_obstacles(facts: Facts, policy: Policy, now: datetime) -> list[_Signal]:
+    attempt_at = facts.last_attempt_at
+    rests_until = None if attempt_at is None else attempt_at + policy.cool_down
+    return [
+        _Signal(
+            "off", policy.mode == "off", "Automatic retraining is off (the setting `retrain`)."
+        ),
+        _Signal(
+            "running",
+            facts.open_job_id is not None,
+            f"Job {facts.open_job_id} is training or waits to.",
+        ),
+        _Signal(
+            "cool_down",
+            facts.open_job_id is None and rests_until is not None and now < rests_until,
+            f"The last training was less than {policy.cool_down / timedelta(hours=1):g} hours ago"
+            + ("." if rests_until is None else f"; the next is from {rests_until:%H:%M} UTC on."),
+        ),
+        _Signal(
+            "no_new_rows",
+            facts.n_new == 0,
+            "No labelled row is newer than the last training: it would give the same model again.",
+        ),
+    ]
