@@ -12,6 +12,7 @@ PALETTE = ("#1b8296", "#c8602a", "#9a63b5", "#b07a10", "#2f7fc1", "#75808e")
 """At least 3.5 to 1 against both backgrounds; the theme's chart colours, as a test holds."""
 
 _GREY = "#75808e"
+_LABEL = {"size": 12, "color": _GREY}
 _GRID = "rgba(117, 128, 142, 0.22)"
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
@@ -57,12 +58,14 @@ def draw_lines(
     limits: Sequence[Limit] = (),
     as_percent: bool = False,
     from_zero: bool = False,
+    empty: str = "No values in this window",
 ) -> go.Figure:
-    """Series over time, each with its own dash and symbol; shares are drawn as percentages."""
+    """Series over time, each with its own dash and symbol; shares are drawn as percentages.
+    `empty` is what stands where there is nothing to draw."""
     factor = 100.0 if as_percent else 1.0
     figure = _figure(y=unit, height=280)
     if not any(value is not None for line in lines for value in line.values):
-        return _empty(figure, "No values in this window")
+        return _empty(figure, empty)
     for index, line in enumerate(lines):
         color = PALETTE[index % len(PALETTE)]
         if line.low is not None and line.high is not None:
@@ -82,12 +85,12 @@ def draw_lines(
             line={"color": _GREY, "width": 1, "dash": "longdash"},
             annotation={
                 "text": limit.name,
-                "font": {"size": 11, "color": _GREY},
+                "font": _LABEL,
                 "xanchor": "right",
             },
         )
     figure.update_layout(hovermode="x unified", showlegend=len(lines) > 1)
-    figure.update_xaxes(title={"text": "time (UTC)", "standoff": 6}, type="date")
+    figure.update_xaxes(title_text="time (UTC)", type="date")
     if from_zero:
         figure.update_yaxes(rangemode="tozero")
     return figure
@@ -107,7 +110,7 @@ def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str)
         customdata=[[edge, edge + width] for edge in edges],
         hovertemplate=f"%{{customdata[0]:g}} to %{{customdata[1]:g}}: %{{y:,}} {y}<extra></extra>",
     )
-    figure.update_xaxes(title={"text": x, "standoff": 6})
+    figure.update_xaxes(title_text=x)
     figure.update_layout(showlegend=False, bargap=0)
     return figure
 
@@ -143,7 +146,7 @@ def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
             hovertemplate=f"%{{x:,.4~g}} {unit}<extra>{mark.name}</extra>",
         )
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title={"text": unit, "standoff": 6})
+    figure.update_xaxes(title_text=unit)
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
     return figure
 
@@ -168,7 +171,8 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.F
         hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
     )
     figure.update_layout(showlegend=False, bargap=0.35)
-    figure.update_xaxes(title={"text": x, "standoff": 6}, rangemode="tozero")
+    headroom = max(share for _, share in shown) * 100 * 1.2  # the labels stand beyond the bars
+    figure.update_xaxes(title_text=x, range=[0, headroom])
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
     return figure
 
@@ -209,16 +213,15 @@ def _figure(*, y: str, height: int) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 12, "t": 28, "b": 8},
+        margin={"l": 56, "r": 12, "t": 28, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
         hoverlabel={"namelength": -1},
     )
-    figure.update_xaxes(gridcolor=_GRID, zeroline=False, automargin=True)
-    figure.update_yaxes(
-        gridcolor=_GRID, zeroline=False, automargin=True, title={"text": y, "standoff": 8}
-    )
+    axis = {"gridcolor": _GRID, "zeroline": False, "automargin": True, "tickfont": _LABEL}
+    figure.update_xaxes(title={"font": _LABEL, "standoff": 6}, **axis)
+    figure.update_yaxes(title={"text": y, "font": _LABEL, "standoff": 14}, **axis)
     return figure
 
 

@@ -1,8 +1,19 @@
 """How a value is written on the screen: with its unit, its interval, and the age of a time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
-from core.domain.report import Estimate
+
+class Ranged(Protocol):
+    """A figure with the limits of its 95 % interval, wherever it was computed."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
 
 NOTHING = "–"
 """Stands where there is no value; never a zero."""
@@ -51,9 +62,10 @@ def percent(share: float | None) -> str:
     return number(share * 100, 1) + " %"
 
 
-def percent_range(estimate: Estimate | None) -> str:
+def percent_range(estimate: Ranged | None) -> str:
     """A share with its 95 % interval.
 
+    >>> from core.domain.report import Estimate
     >>> percent_range(Estimate(0.84, 0.81, 0.87)), percent_range(None)
     ('84.0 % (81.0–87.0)', '–')
     """
@@ -62,9 +74,10 @@ def percent_range(estimate: Estimate | None) -> str:
     return f"{percent(estimate.value)} ({_range(estimate.low * 100, estimate.high * 100, 1)})"
 
 
-def points(estimate: Estimate | None) -> str:
+def points(estimate: Ranged | None) -> str:
     """An error in points of the scale with its 95 % interval.
 
+    >>> from core.domain.report import Estimate
     >>> points(Estimate(6.214, 5.9, 6.55)), points(None)
     ('6.21 points (5.90–6.55)', '–')
     """
@@ -73,9 +86,10 @@ def points(estimate: Estimate | None) -> str:
     return f"{number(estimate.value, 2)} points ({_range(estimate.low, estimate.high, 2)})"
 
 
-def plain(estimate: Estimate | None) -> str:
+def plain(estimate: Ranged | None) -> str:
     """A figure without a unit, such as R², with its 95 % interval.
 
+    >>> from core.domain.report import Estimate
     >>> plain(Estimate(-0.1, -0.25, 0.04))
     '−0.10 (−0.25 to 0.04)'
     """
@@ -84,9 +98,10 @@ def plain(estimate: Estimate | None) -> str:
     return f"{number(estimate.value, 2)} ({_range(estimate.low, estimate.high, 2)})"
 
 
-def interval(estimate: Estimate, digits: int, factor: float = 1.0) -> str:
+def interval(estimate: Ranged, digits: int, factor: float = 1.0) -> str:
     """The 95 % interval of a figure, alone.
 
+    >>> from core.domain.report import Estimate
     >>> interval(Estimate(0.84, 0.81, 0.87), 1, 100), interval(Estimate(6.2, 5.9, 6.55), 2)
     ('81.0–87.0', '5.90–6.55')
     """
@@ -138,6 +153,17 @@ def duration(seconds: float) -> str:
             rest = whole % size_of // below
             return f"{whole // size_of} {unit}" + (f" {rest} {below_unit}" if rest else "")
     raise AssertionError("unreachable")
+
+
+def step(length: timedelta) -> str:
+    """The step of a series.
+
+    >>> step(timedelta(minutes=1)), step(timedelta(hours=1)), step(timedelta(days=1))
+    ('minute', 'hour', 'day')
+    """
+    names = {_MINUTE: "minute", _HOUR: "hour", _DAY: "day"}
+    seconds = int(length.total_seconds())
+    return names.get(seconds, duration(seconds))
 
 
 def moment(at: datetime | None) -> str:

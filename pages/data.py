@@ -1,0 +1,41 @@
+"""Data: import labelled rows, and what is there with its quality."""
+
+import streamlit as st
+
+from core.data.overview import describe_data
+from core.store import jobs as job_rows
+from core.store import snapshots
+from ui import actions, context, holdings, jobs, uploads
+
+app = context.get_app()
+actions.head("Data", "Labelled rows to learn from: import a file, and see what its rows are worth.")
+
+with app.db.read() as conn:
+    recent = job_rows.load_jobs(conn, 1, ["import", "demo"])
+    taken = snapshots.load_snapshots(conn, 20)
+data = describe_data(app.db)
+
+uploads.offer_import(app)
+uploads.offer_demo(app)
+if recent:
+    jobs.show_job(app, recent[0].id)
+
+if not data.n_rows:
+    st.info(
+        "No rows yet. Choose a file above: each row is one piece of work with its measurements and "
+        "a score that somebody gave it.",
+        icon=":material/upload_file:",
+    )
+    st.stop()
+
+st.subheader("What is there")
+holdings.show_counts(data, app.now())
+
+st.subheader("Quality")
+holdings.show_quality(data.quality, app.now())
+
+st.subheader("Imports")
+holdings.show_imports(data.collections)
+
+st.subheader("Snapshots")
+holdings.show_snapshots(taken)

@@ -1,0 +1,39 @@
+"""Monitoring: health with its reasons, incidents, figures over time."""
+
+import streamlit as st
+
+from core.store import incidents as incident_rows
+from ui import actions, context, filters, incidents, status, watching
+
+app = context.get_app()
+actions.head("Monitoring", "Whether the predictor can be trusted now, and how that has moved.")
+
+
+@st.fragment(run_every="15s")
+def show_health() -> None:
+    """The status of now with its reasons, live."""
+    status.show_report(watching.load(app, filters.DAY)[1])
+
+
+@st.fragment(run_every="15s")
+def show_window(window: filters.Window) -> None:
+    """The figures of the window, live."""
+    settings, summary = watching.load(app, window)
+    watching.show_figures(summary, settings, window)
+    watching.show_charts(summary, settings, window)
+
+
+show_health()
+
+with app.db.read() as conn:
+    found = incident_rows.load_incidents(conn, 50)
+lasting = [incident for incident in found if incidents.lasts(incident)]
+if lasting:
+    st.subheader("Open incidents")
+    incidents.show_open(app, lasting, app.now())
+
+st.subheader("Figures")
+show_window(filters.pick_window())
+
+st.subheader("Past incidents")
+incidents.show_past([incident for incident in found if not incidents.lasts(incident)])

@@ -1,0 +1,38 @@
+"""Overview: the status first, then its reasons, then the next step."""
+
+import streamlit as st
+
+from core.data.overview import describe_data
+from core.deployment.release import describe_plan
+from core.store import versions
+from ui import actions, context, filters, incidents, releases, start, status, watching
+
+app = context.get_app()
+actions.head("Overview", "What serves, whether it can be trusted, and what to do next.")
+
+
+@st.fragment(run_every="15s")
+def show_now() -> None:
+    """Everything that changes by itself, live."""
+    settings, day = watching.load(app, filters.DAY)
+    month = watching.load_outcomes(app, filters.MONTH, settings)
+    plan, data = describe_plan(app.db), describe_data(app.db)
+    with app.db.read() as conn:
+        trained = versions.load_versions(conn, 50)
+    steps = start.build_steps(
+        has_rows=bool(data.n_rows),
+        has_version=bool(trained),
+        serves=plan.champion is not None,
+        has_requests=bool(day.traffic.counts.n_attempted or month.model.n_predictions),
+        has_labels=bool(month.model.n_labelled),
+    )
+    status.show_report(day)
+    incidents.show_short(day.incidents, app.now())
+    if not start.is_complete(steps):
+        start.show(steps)
+    releases.show_champion(plan, trained, app.now())
+    if plan.champion is not None:
+        watching.show_day(day, month, settings)
+
+
+show_now()

@@ -1,0 +1,41 @@
+"""System: the installation itself, its jobs, its settings and its keys."""
+
+import streamlit as st
+
+from core.store import api_keys, setting_changes
+from core.store import jobs as job_rows
+from core.system import describe_system
+from ui import actions, context, jobs, keys, machine, thresholds
+
+app = context.get_app()
+actions.head(
+    "System", "The installation itself: store, worker, scheduled tasks, jobs, settings, keys."
+)
+
+state = describe_system(app)
+with app.db.read() as conn:
+    recent = job_rows.load_jobs(conn, 50)
+    changes = setting_changes.load_changes(conn, 20)
+    found_keys = api_keys.load_keys(conn)
+
+machine.show(state)
+
+st.subheader("Scheduled tasks")
+machine.show_tasks(state)
+
+st.subheader("Jobs")
+for job in jobs.open_jobs(recent):
+    jobs.show_job(app, job.id)
+if recent:
+    jobs.show_jobs(recent, state.at)
+else:
+    st.caption("No job so far: an import, a demo fill or a training makes one.")
+
+st.subheader("Thresholds and retraining")
+thresholds.show(app, changes)
+
+st.subheader("API keys")
+keys.show(app, found_keys)
+
+st.subheader("All settings")
+thresholds.show_settings(app)

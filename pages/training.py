@@ -1,0 +1,37 @@
+"""Training: start one, watch it, and read its verdict."""
+
+import streamlit as st
+
+from core.data.overview import describe_data
+from core.store import jobs as job_rows
+from core.store import versions
+from core.training.menu import RECIPES
+from core.watching import describe_app_retraining
+from ui import actions, context, jobs, pages, reports, trainings
+
+app = context.get_app()
+actions.head("Training", "Train a version on the rows that were imported, and read its verdict.")
+
+data = describe_data(app.db)
+with app.db.read() as conn:
+    recent = job_rows.load_jobs(conn, 1, ["train"])
+    trained = versions.load_versions(conn)
+
+if trained:
+    trainings.show_due(describe_app_retraining(app, context.get_user()))
+if data.n_rows:
+    trainings.offer(app, RECIPES, data.issues)
+else:
+    st.info("There are no rows to learn from yet: import a file first.", icon=":material/upload:")
+    pages.link("data", "Import labelled rows")
+
+if recent:
+    jobs.show_job(app, recent[0].id)
+
+if trained:
+    reports.show(trainings.pick_version(trained))
+elif data.n_rows:
+    st.caption(
+        "No version yet: its verdict, its metrics with their intervals and what it rests on "
+        "appear here. A thousand rows take seconds."
+    )

@@ -1,0 +1,206 @@
+"""Every page, empty and full: it opens, says what there is, and what comes next."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.bootstrap import App
+from core.errors import Unavailable
+from core.registry import RunSummary
+
+OpenPage = Callable[..., AppTest]
+Read = Callable[[AppTest], str]
+
+NAMES = ["overview", "data", "training", "experiments", "deployments", "monitoring", "system"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_opens_on_an_empty_store(app: App, open_page: OpenPage, name: str) -> None:
+    page = open_page(name)
+    assert not page.exception
+    assert [title.value.lower() for title in page.title] == [name]
+    assert page.caption[0].value.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_opens_on_a_full_store(full: App, open_page: OpenPage, name: str) -> None:
+    page = open_page(name)
+    assert not page.exception
+    assert [title.value.lower() for title in page.title] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "next_step"),
+    [
+        ("overview", "Import labelled rows"),
+        ("data", "Choose a file above"),
+        ("training", "import a file first"),
+        ("experiments", "train a version first"),
+        ("deployments", "train one first"),
+        ("monitoring", "POST /v1/predict"),
+        ("system", "No worker is running"),
+    ],
+)
+def test_an_empty_page_says_the_next_step(
+    app: App, open_page: OpenPage, read: Read, name: str, next_step: str
+) -> None:
+    assert next_step in read(open_page(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_shows_no_missing_value_as_a_number(
+    app: App, open_page: OpenPage, read: Read, name: str
+) -> None:
+    said = read(open_page(name))
+    for wrong in ("None", "nan", "NaT", "inf"):
+        assert wrong not in said.split()
+
+
+def test_the_sidebar_says_health_version_and_user(full: App, open_page: OpenPage) -> None:
+    side = open_page("overview").sidebar
+    said = "\n".join(element.value for element in [*side.markdown, *side.caption])
+    assert "Unknown" in said
+    assert "Serves: **v1**" in said
+    assert "ada" in said
+
+
+def test_the_sidebar_says_when_nobody_watches(app: App, open_page: OpenPage) -> None:
+    side = open_page("overview").sidebar
+    assert any("no worker runs" in caption.value for caption in side.caption)
+
+
+def test_the_overview_counts_every_request_and_says_what_a_figure_rests_on(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    said = read(open_page("overview"))
+    assert "Requests: 100" in said
+    assert "90 model, 10 heuristic, 0 failed, last 24 hours" in said
+    assert "Accuracy (within ±5): 100 %" in said
+    assert "72 labelled, last 30 days" in said
+    assert "MAE: 2.00 points" in said
+
+
+def test_the_overview_lists_the_first_steps_until_they_are_done(
+    app: App, open_page: OpenPage, read: Read
+) -> None:
+    assert "First steps" in read(open_page("overview"))
+
+
+def test_the_overview_of_a_running_installation_has_no_first_steps(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    said = read(open_page("overview"))
+    assert "First steps" not in said
+    assert "v1 serves" in said
+    assert "by grace. Reason: first model" in said
+    assert "p95 latency is 143 ms." in said
+
+
+def test_the_data_page_keeps_synthetic_rows_apart(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    page = open_page("data")
+    said = read(page)
+    assert "Rows: 120" in said
+    assert "Synthetic: 30" in said
+    assert "25.0 % of the rows" in said
+    assert "grade gives it away." in said
+    sources = next(table.value for table in page.dataframe if "provenance" in table.value)
+    assert sources[["source", "provenance", "rows"]].values.tolist() == [
+        ["demo", "synthetic", 30],
+        ["file:ratings.csv", "real", 90],
+    ]
+
+
+def test_the_data_page_lists_rejected_rows_one_by_one(full: App, open_page: OpenPage) -> None:
+    tables = [table.value for table in open_page("data").dataframe if "why" in table.value]
+    assert tables[0].values.tolist() == [[17, "the target 'n/a' is not a number"]]
+
+
+def test_the_training_page_says_the_verdict_of_the_newest_version_first(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    page = open_page("training")
+    newest = read(page)
+    assert "No better than always guessing the median" in newest
+    assert "Gate refused" in newest
+    assert "Trained on synthetic rows" in newest
+    assert "MAE: 8.10 points" in newest
+    page.selectbox(key="version").set_value(1).run()
+    assert "25 % less error." in read(page)
+
+
+def test_the_training_page_shows_a_running_job_after_a_reload(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    page = open_page("training")
+    assert page.progress[0].value == 45
+    assert page.progress[0].text == "45% · fitting advanced"
+    assert "by grace: new rows" in read(page)
+    assert "fitting advanced" in page.code[0].value
+
+
+def test_the_experiments_page_shows_what_differs(full: App, open_page: OpenPage) -> None:
+    page = open_page("experiments", compare="1")
+    page.multiselect(key="compare").set_value([2, 1]).run()
+    table = next(table.value for table in page.dataframe if "parameter" in table.value)
+    assert table.values.tolist() == [["recipe", "advanced", "baseline"]]
+
+
+def test_the_experiments_page_warns_of_nothing_where_the_rows_are_the_same(
+    full: App, open_page: OpenPage
+) -> None:
+    assert not open_page("experiments").warning
+
+
+def test_the_experiments_page_lists_the_runs_of_tracking(full: App, open_page: OpenPage) -> None:
+    run = RunSummary(
+        run_id="5f2e" * 8,
+        version=2,
+        recipe="advanced",
+        status="FINISHED",
+        started_at=full.now(),
+        seconds=4.0,
+        passed=True,
+        metrics={"mae": 5.0, "skill": 0.25},
+        params={},
+    )
+    full.registry.runs = [run]  # type: ignore[attr-defined]
+    page = open_page("experiments")
+    table = next(table.value for table in page.dataframe if "run" in table.value)
+    row = table.iloc[0]
+    assert (row["version"], row["gate"], row["took"]) == ("v2", "passed", "4 s")
+    assert (row["MAE, points"], row["skill, %"]) == (5.0, 25.0)
+
+
+def test_the_experiments_page_works_without_tracking(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    full.registry.problem = Unavailable("MLflow does not answer.")  # type: ignore[attr-defined]
+    page = open_page("experiments")
+    assert not page.exception
+    assert "MLflow does not answer." in read(page)
+
+
+def test_the_system_page_says_who_holds_the_lease_and_how_tasks_went(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    page = open_page("system")
+    said = read(page)
+    assert "Worker: Running" in said
+    assert "worker on plum01, process 4121" in said
+    tasks = next(table.value for table in page.dataframe if "task" in table.value)
+    assert tasks[["task", "outcome", "what it said"]].values.tolist() == [
+        ["sync runs", "failed", "MLflow does not answer."],
+        ["watch", "ok", "2 minutes counted"],
+    ]
+
+
+def test_the_system_page_hides_secrets(full: App, open_page: OpenPage) -> None:
+    settings = next(
+        table.value for table in open_page("system").dataframe if "meaning" in table.value
+    )
+    values = dict(zip(settings["setting"], settings["value"], strict=True))
+    assert values["PLUMBLINE_SUPABASE_KEY"] == "not set"
+    assert values["PLUMBLINE_SCALE"] == "0 to 100"

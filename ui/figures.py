@@ -1,0 +1,72 @@
+"""Figures in boxes: a value with its unit, and below it what it rests on."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.domain.report import TrainingReport
+from core.domain.version import version_name
+from ui import words
+
+_NARROWEST = {4: 190, 5: 165}
+
+
+def row(across: int = 4) -> DeltaGenerator:
+    """A row of boxes, at most about `across` (4 or 5) beside each other, fewer where the window is
+    narrow; use it with `with`."""
+    return st.grid("auto", min_column_width=_NARROWEST[across], gap="small")
+
+
+def show(label: str, value: str, note: str = "", help: str | None = None) -> None:
+    """One box."""
+    with st.container(border=True, height="stretch", gap=None):
+        st.metric(label, value, help=help)
+        if note:
+            st.caption(note)
+
+
+def show_metrics(report: TrainingReport) -> None:
+    """The metrics of a training on its holdout, each with its interval."""
+    metrics, rows = report.metrics, words.count(report.n_holdout, "held-out row")
+    scale = f"{report.scale_low:g} to {report.scale_high:g}"
+    with row(across=5):
+        show(
+            "MAE",
+            f"{words.number(metrics.mae.value, 2)} points",
+            f"{words.interval(metrics.mae, 2)}, {rows}",
+            f"Mean absolute error, in points of the scale {scale}; less is better.",
+        )
+        show(
+            f"Accuracy ({words.tolerance(report.tolerance)})",
+            words.percent(metrics.accuracy.value),
+            f"{words.interval(metrics.accuracy, 1, 100)}, {rows}",
+            f"Share of scores {words.tolerance(report.tolerance)} points of the truth.",
+        )
+        show(
+            "Skill",
+            words.NOTHING if metrics.skill is None else words.percent(metrics.skill.value),
+            "" if metrics.skill is None else words.interval(metrics.skill, 1, 100),
+            "How much less error than the best guess that looks at no feature; 0 % is no better "
+            "than guessing.",
+        )
+        show(
+            "RMSE",
+            f"{words.number(metrics.rmse.value, 2)} points",
+            words.interval(metrics.rmse, 2),
+            "Root mean squared error: large misses weigh more than in the MAE.",
+        )
+        show(
+            "R²",
+            words.NOTHING if metrics.r2 is None else words.number(metrics.r2.value, 2),
+            "the target does not vary" if metrics.r2 is None else words.interval(metrics.r2, 2),
+            "Share of the target's variance that the score explains; below 0 is worse than its "
+            "mean.",
+        )
+        if report.improvement is not None:
+            champion = version_name(report.champion or 0)
+            show(
+                f"Against {champion}",
+                f"{words.number(report.improvement.value, 2)} points",
+                f"{words.interval(report.improvement, 2)}, "
+                f"{words.count(report.n_compared, 'common row')}",
+                f"MAE of {champion} minus this one's, on the same rows; above 0 is better.",
+            )

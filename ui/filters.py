@@ -1,0 +1,55 @@
+"""Choices that narrow what a page shows; they travel in the address, so that links keep them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A length of time that ends now."""
+
+    code: str
+    words: str  # as it stands beside every figure
+    length: timedelta
+
+    def start(self, now: datetime) -> datetime:
+        """Where the window begins."""
+        return now - self.length
+
+
+WINDOWS = (
+    Window("1h", "last hour", timedelta(hours=1)),
+    Window("24h", "last 24 hours", timedelta(hours=24)),
+    Window("7d", "last 7 days", timedelta(days=7)),
+    Window("30d", "last 30 days", timedelta(days=30)),
+)
+DAY, MONTH = WINDOWS[1], WINDOWS[3]
+
+_BY_CODE = {window.code: window for window in WINDOWS}
+
+
+def pick_window() -> Window:
+    """The window of a page's figures; the last 24 hours unless the address says otherwise."""
+    code = st.segmented_control(
+        "Window",
+        list(_BY_CODE),
+        default=DAY.code,
+        required=True,
+        format_func=lambda code: _BY_CODE[code].words.capitalize(),
+        key="window",
+        bind="query-params",
+    )
+    return _BY_CODE[code or DAY.code]
+
+
+def get_id(name: str) -> int | None:
+    """A whole number from the address, such as the job in `?job=12`; None without one."""
+    text = st.query_params.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def set_id(name: str, value: int) -> None:
+    """Put a number into the address, so that a reload and a link show the same."""
+    st.query_params[name] = str(value)

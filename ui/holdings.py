@@ -1,0 +1,159 @@
+"""The rows of the store on the screen: where they come from, what they are worth, who used them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from core.data.overview import DataSummary
+from core.domain.issue import QualityReport
+from core.domain.sample import Collection, Provenance
+from core.domain.snapshot import Snapshot
+from ui import figures, issues, tables, words
+
+_PROVENANCES = {
+    Provenance.REAL: "real",
+    Provenance.FEEDBACK: "feedback on predictions",
+    Provenance.SYNTHETIC: "synthetic",
+}
+
+
+def show_counts(data: DataSummary, now: datetime) -> None:
+    """Rows by source and provenance."""
+    with figures.row():
+        figures.show("Rows", words.number(data.n_rows), "all of them labelled")
+        figures.show(
+            "Synthetic",
+            words.number(data.n_synthetic),
+            words.percent(data.n_synthetic / data.n_rows) + " of the rows",
+            "Generated rows. They are never evaluated beside real ones.",
+        )
+        newest = words.NOTHING if data.last_at is None else words.ago(data.last_at, now)
+        figures.show("Newest row", newest, words.moment(data.last_at))
+        figures.show("Oldest row", words.moment(data.first_at).partition(",")[0])
+    tables.show(
+        [
+            {
+                "source": counts.source,
+                "provenance": _PROVENANCES[counts.provenance],
+                "rows": counts.n_rows,
+                "first (UTC)": counts.first_at,
+                "last (UTC)": counts.last_at,
+            }
+            for counts in data.counts
+        ],
+        key="counts",
+        alt="Rows by source and provenance",
+        columns={"rows": tables.whole(), "first (UTC)": tables.time(), "last (UTC)": tables.time()},
+    )
+
+
+def show_quality(report: QualityReport | None, now: datetime) -> None:
+    """What the checks found, then every column."""
+    if report is None:
+        st.caption("Not checked yet: the checks run at the end of every import.")
+        return
+    st.caption(
+        f"Checked {words.moment_ago(report.at, now)}, on {words.count(report.n_rows, 'row')} that "
+        "a training would use now."
+    )
+    if report.issues:
+        issues.show(report.issues)
+    else:
+        st.markdown(
+            ":green-badge[:material/check_circle: Nothing found] Nothing speaks against "
+            "training on these rows."
+        )
+    with st.expander(words.count(len(report.columns), "column"), key="quality_columns"):
+        tables.show(
+            [
+                {
+                    "column": column.name,
+                    "kind": column.kind,
+                    "missing": column.n_missing,
+                    "distinct": column.n_distinct,
+                    "lowest": column.low,
+                    "mean": column.mean,
+                    "highest": column.high,
+                    "most common": column.top,
+                    "its share, %": column.top_share * 100,
+                }
+                for column in report.columns
+            ],
+            key="quality_columns_table",
+            alt="Every column with its kind, missing values, range and most common value",
+            limit=15,
+            columns={
+                "missing": tables.whole(),
+                "distinct": tables.whole(),
+                **{name: tables.figure() for name in ("lowest", "mean", "highest", "its share, %")},
+            },
+        )
+
+
+def show_imports(found: Sequence[Collection]) -> None:
+    """Every import with what became of its rows, and the rejected rows one by one."""
+    tables.show(
+        [
+            {
+                "started (UTC)": one.started_at,
+                "source": one.source,
+                "rows": one.n_received,
+                "new": one.n_new,
+                "duplicates": one.n_duplicate,
+                "rejected": one.n_rejected,
+                "by": one.started_by,
+                "outcome": one.error or ("done" if one.finished_at else "not finished"),
+            }
+            for one in found
+        ],
+        key="imports",
+        alt="Imports, newest first, with how many rows were new, duplicates or rejected",
+        columns={
+            "started (UTC)": tables.time(),
+            **{name: tables.whole() for name in ("rows", "new", "duplicates", "rejected")},
+        },
+    )
+    for one in found:
+        if one.rejected:
+            shown = words.count(one.n_rejected, "rejected row")
+            with st.expander(
+                f"{shown} of {one.source}, {words.moment(one.started_at)}",
+                key=f"rejected_{one.id}",
+                icon=":material/block:",
+            ):
+                tables.show(
+                    [{"row": row.row, "why": row.message} for row in one.rejected],
+                    key=f"rejected_table_{one.id}",
+                    alt="Rejected rows by their number in the file, and why",
+                    columns={"row": tables.whole(), "why": tables.wide()},
+                )
+                if one.n_rejected > len(one.rejected):
+                    st.caption(f"The first {len(one.rejected):,} are kept.")
+
+
+def show_snapshots(found: Sequence[Snapshot]) -> None:
+    """What each training saw."""
+    if not found:
+        st.caption("None yet: a training takes one, so that it can be repeated on the same rows.")
+        return
+    tables.show(
+        [
+            {
+                "snapshot": one.id,
+                "taken (UTC)": one.created_at,
+                "rows": one.n_rows,
+                "data": "synthetic" if one.n_synthetic else "real",
+                "features": len(one.columns),
+                "content": words.short_hash(one.content_hash),
+                "by": one.created_by,
+            }
+            for one in found
+        ],
+        key="snapshots",
+        alt="Snapshots, newest first",
+        columns={
+            "taken (UTC)": tables.time(),
+            **{name: tables.whole() for name in ("snapshot", "rows", "features")},
+        },
+    )

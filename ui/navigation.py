@@ -1,0 +1,18 @@
+"""The script of every visit: the guard, the list of pages, the sidebar, then the page itself."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import context, pages, sidebar
+
+st.set_page_config(
+    page_title="Plumbline",
+    page_icon=str(Path(__file__).with_name("mark.svg")),
+    layout="wide",
+)
+st.logo(str(Path(__file__).with_name("logo.svg")), size="large")
+app = context.get_app()
+page = st.navigation(pages.build_pages())
+sidebar.show(app)
+page.run()

@@ -1,0 +1,176 @@
+"""What serves and how to change it: the clicking side of deploying and rolling back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from core.bootstrap import App
+from core.deployment import release
+from core.deployment.plan import PlanSummary
+from core.domain.deployment import Action, Deployment
+from core.domain.version import HEURISTIC, Version, version_name
+from ui import actions, context, reports, tables, words
+
+_ACTIONS = {
+    Action.DEPLOY: "deployed",
+    Action.ROLLBACK: "rolled back",
+    Action.START_TRIAL: "trial started",
+    Action.RAMP: "ramped",
+    Action.PROMOTE: "promoted",
+    Action.STOP_TRIAL: "trial stopped",
+}
+_FOLLOWS = "The API follows within a second; the history keeps every step."
+
+
+def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetime) -> None:
+    """What serves, since when, by whom and why."""
+    champion = summary.champion
+    with st.container(border=True):
+        if champion is None:
+            st.markdown("### Nothing serves yet")
+            st.markdown("Callers get the heuristic's answers, marked as such.")
+            return
+        st.markdown(f"### {version_name(champion.version)} serves")
+        st.markdown(
+            f"Since {words.moment_ago(champion.since, now)}, by {champion.by}. "
+            f"Reason: {champion.reason}"
+        )
+        version = _find(champion.version, trained)
+        if version is not None:
+            st.markdown(f"{reports.badges(version.report)} {version.report.summary}")
+
+
+def pick_version(trained: Sequence[Version], summary: PlanSummary) -> int:
+    """The version to deploy: the newest, unless the person or the address says another."""
+    names = {version.number: reports.label(version) for version in trained}
+    names[HEURISTIC] = "heuristic · no model, the weighted mean answers"
+    return st.selectbox(
+        "Version to deploy",
+        list(names),
+        format_func=lambda number: names[number],
+        key="version",
+        bind="query-params",
+        width=460,
+    )
+
+
+def show_choice(number: int, trained: Sequence[Version]) -> None:
+    """What the gate said of the version that is about to be deployed."""
+    version = _find(number, trained)
+    if version is None:
+        st.caption("The heuristic needs no model and learns nothing: it is the last resort.")
+        return
+    with st.expander(f"What the gate says of {version.name}", key="gate"):
+        st.markdown(f"{reports.badges(version.report)} {version.report.summary}")
+        for reason in version.report.gate.reasons:
+            st.markdown(f"- {reason}")
+
+
+def offer_deploy(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
+    """Two clicks that deploy a version; a refused one has to be overridden as well."""
+    name, version = version_name(number), _find(number, trained)
+    serving = None if summary.champion is None else summary.champion.version
+    before = "Nothing serves now" if serving is None else f"{version_name(serving)} serves now"
+    refused = version is not None and not version.report.gate.passed
+
+    def work(reason: str) -> str:
+        done = release.deploy(
+            app.db,
+            app.registry,
+            number,
+            reason=reason,
+            by=context.get_user(),
+            override=refused,
+            now=app.now(),
+            expected_revision=summary.revision,
+        )
+        return f"{name} serves since {words.moment(done.at)} (revision {done.revision})."
+
+    actions.ask_reason(
+        f"Deploy {name}",
+        f"{before}. From the next request on, **{name}** answers. {_FOLLOWS}",
+        work,
+        key="deploy",
+        confirm=f"Deploy {name} now",
+        icon=":material/rocket_launch:",
+        override="The gate refused this version; deploy it all the same" if refused else None,
+        primary=True,
+        disabled=number == serving,
+        help=f"{name} serves already." if number == serving else None,
+    )
+
+
+def offer_rollback(
+    app: App, target: int | None, summary: PlanSummary, trained: Sequence[Version]
+) -> None:
+    """Two clicks that bring back the version that served before."""
+    if target is None or summary.champion is None:
+        st.button(
+            "Roll back",
+            key="rollback_none",
+            icon=":material/undo:",
+            disabled=True,
+            help="Nothing served before, so there is nothing to go back to.",
+        )
+        return
+    serving, name = version_name(summary.champion.version), version_name(target)
+    version = _find(target, trained)
+    trained_at = "" if version is None else f" (trained {words.moment(version.created_at)})"
+
+    def work(reason: str) -> str:
+        done = release.rollback(
+            app.db,
+            app.registry,
+            target,
+            reason=reason,
+            by=context.get_user(),
+            now=app.now(),
+            expected_revision=summary.revision,
+        )
+        return (
+            f"Rolled back from {serving} to {name}, which serves since {words.moment(done.at)} "
+            f"(revision {done.revision})."
+        )
+
+    actions.ask_reason(
+        f"Roll back to {name}",
+        f"{serving} serves now. From the next request on, **{name}**{trained_at}, which served "
+        f"before, answers again. {_FOLLOWS}",
+        work,
+        key="rollback",
+        confirm=f"Roll back to {name} now",
+        icon=":material/undo:",
+    )
+
+
+def show_history(history: Sequence[Deployment]) -> None:
+    """Every decision, newest first."""
+    if not history:
+        st.caption("Nothing was deployed yet; every deployment and rollback will be listed here.")
+        return
+    tables.show(
+        [
+            {
+                "revision": row.revision,
+                "when (UTC)": row.at,
+                "what": _ACTIONS[row.action],
+                "serves": version_name(row.plan.champion),
+                "by": row.by,
+                "reason": row.reason,
+                "gate": "overridden" if row.override else "",
+            }
+            for row in reversed(history)
+        ],
+        key="history",
+        alt="Every deployment and rollback, newest first, with who decided it and why",
+        columns={
+            "revision": tables.whole(),
+            "when (UTC)": tables.time(),
+            "reason": tables.wide(),
+        },
+    )
+
+
+def _find(number: int, trained: Sequence[Version]) -> Version | None:
+    return next((version for version in trained if version.number == number), None)

@@ -1,0 +1,179 @@
+"""A version's training report: the verdict first, then what it rests on."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core.domain.report import TrainingReport
+from core.domain.version import Version, version_name
+from ui import charts, figures, tables, words
+
+_NAIVE = {
+    "mean": "always the mean",
+    "median": "always the median",
+    "recent_mean": "the recent mean",
+}
+_SPLITS = {"time": "by time", "group": "by group", "random": "at random"}
+
+
+def badges(report: TrainingReport) -> str:
+    """What has to be seen wherever a version appears, as Markdown."""
+    gate = (
+        ":green-badge[:material/verified: Gate passed]"
+        if report.gate.passed
+        else ":red-badge[:material/block: Gate refused]"
+    )
+    demo = (
+        " :violet-badge[:material/science: Trained on synthetic rows]" if report.synthetic else ""
+    )
+    return gate + demo
+
+
+def label(version: Version) -> str:
+    """A version in a list to choose from."""
+    report = version.report
+    gate = "gate passed" if report.gate.passed else "gate refused"
+    demo = ", synthetic" if report.synthetic else ""
+    return (
+        f"{version.name} · {report.recipe} · MAE {words.number(report.metrics.mae.value, 2)} · "
+        f"{gate}{demo}"
+    )
+
+
+def show(version: Version) -> None:
+    """The whole report of one version."""
+    report = version.report
+    st.subheader(f"{version.name} · {report.recipe}")
+    with st.container(border=True):
+        st.markdown(f"{badges(report)}  \n**{report.summary}**")
+        for reason in report.gate.reasons:
+            st.markdown(f"- {reason}")
+        for override in report.overrides:
+            st.markdown(f"- :orange[Overridden:] {override}")
+    figures.show_metrics(report)
+    with st.grid(2, min_column_width=400, gap="medium"):
+        with st.container(gap="xsmall"):
+            st.markdown("**MAE against guesses that look at no feature**")
+            st.plotly_chart(
+                charts.draw_marks(naive_marks(version), unit="MAE, points"),
+                key=f"naive_{version.number}",
+                config=charts.CONFIG,
+                alt="MAE of the version with its interval, beside the naive guesses",
+            )
+        with st.container(gap="xsmall"):
+            st.markdown("**What the score rests on**")
+            st.plotly_chart(
+                charts.draw_shares(report.importance, x="share of importance, %"),
+                key=f"importance_{version.number}",
+                config=charts.CONFIG,
+                alt="Share of importance of each feature",
+            )
+    st.caption(_describe_basis(report))
+    if report.left_out:
+        with st.expander(
+            f"{words.count(len(report.left_out), 'column')} not used", key=f"left_{version.number}"
+        ):
+            for column, why in report.left_out.items():
+                st.markdown(f"- **{column}**: {why}")
+    with st.expander("Details", key=f"details_{version.number}", icon=":material/list_alt:"):
+        tables.show(
+            [
+                {"what": name, "value": value}
+                for name, value in {**parameters(version), **identity(version)}.items()
+            ],
+            key=f"details_table_{version.number}",
+            alt="Parameters of the training",
+            limit=20,
+            columns={"value": tables.wide()},
+        )
+
+
+def _describe_basis(report: TrainingReport) -> str:
+    independent = f", and treat {report.basis} as independent" if report.basis else ""
+    random = (
+        ""
+        if report.random_split_mae is None
+        else " A split at random would have claimed a MAE of "
+        f"{words.number(report.random_split_mae, 2)} points."
+    )
+    return (
+        f"Trained on {words.count(report.n_train, 'row')}, evaluated on "
+        f"{words.count(report.n_holdout, 'row')} that it never saw, split "
+        f"{_SPLITS.get(report.split, report.split)}: {report.split_reason} Intervals are "
+        f"95 %{independent}.{random}"
+    )
+
+
+def naive_marks(version: Version) -> list[charts.Mark]:
+    """The version, the champion of its time and the naive guesses, by their MAE."""
+    report = version.report
+    marks = [charts.build_mark(version.name, report.metrics.mae)]
+    if report.champion_mae is not None:
+        name = "champion" if report.champion is None else version_name(report.champion)
+        marks.append(charts.build_mark(f"{name}, champion then", report.champion_mae))
+    return marks + [
+        charts.Mark(_NAIVE.get(name, name), naive.mae, quiet=True)
+        for name, naive in sorted(report.naive.items(), key=lambda item: item[1].mae)
+    ]
+
+
+def parameters(version: Version) -> dict[str, str]:
+    """What was chosen for a training, by name."""
+    report = version.report
+    found = {
+        "recipe": report.recipe,
+        "seed": str(report.seed),
+        "data": "synthetic" if report.synthetic else "real",
+        "snapshot": str(version.snapshot_id),
+        "training rows": words.number(report.n_train),
+        "held-out rows": words.number(report.n_holdout),
+        "split": report.split,
+        "tolerance": words.tolerance(report.tolerance),
+        "features": f"{len(report.features_selected)} of {len(report.features_available)}",
+        "feature names": ", ".join(report.features_selected),
+    }
+    best = report.search.get("best")
+    if isinstance(best, Mapping):
+        found.update({f"search: {name}": str(value) for name, value in best.items()})
+    return found
+
+
+def identity(version: Version) -> dict[str, str]:
+    """Where a version comes from and is kept."""
+    return {
+        "trained at": words.moment(version.created_at),
+        "trained by": version.created_by,
+        "training took": words.duration(version.report.seconds),
+        "MLflow run": version.run_id or "not logged yet: it is logged when tracking answers",
+        "artifact": words.short_hash(version.artifact_hash),
+    }
+
+
+def differing(versions: Sequence[Version]) -> list[dict[str, str]]:
+    """The parameters in which versions differ, a row each and a column a version."""
+    found = {version.name: parameters(version) for version in versions}
+    names = list(dict.fromkeys(name for values in found.values() for name in values))
+    rows = [
+        {"parameter": name, **{who: of.get(name, words.NOTHING) for who, of in found.items()}}
+        for name in names
+    ]
+    return [row for row in rows if len({row[who] for who in found}) > 1]
+
+
+def version_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
+    """Versions as a table."""
+    return [
+        {
+            "version": version.name,
+            "recipe": version.report.recipe,
+            "gate": "passed" if version.report.gate.passed else "refused",
+            "MAE, points": words.points(version.report.metrics.mae).replace(" points", ""),
+            "accuracy": words.percent_range(version.report.metrics.accuracy),
+            "skill": words.percent_range(version.report.metrics.skill),
+            "held-out rows": version.report.n_holdout,
+            "data": "synthetic" if version.report.synthetic else "real",
+            "trained (UTC)": version.created_at,
+            "by": version.created_by,
+        }
+        for version in versions
+    ]

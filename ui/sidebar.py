@@ -1,0 +1,39 @@
+"""What every page shows at its side: the predictor's health, and who is looking."""
+
+import streamlit as st
+
+from core.bootstrap import App
+from core.domain.health import Health
+from core.domain.lease import SCHEDULER
+from core.domain.version import version_name
+from core.store import deployments, health, leases
+from ui import context, status, words
+
+
+def show(app: App) -> None:
+    """The sidebar below the list of pages."""
+    with st.sidebar:
+        _show_status(app)
+        st.caption(f":material/person: {context.get_user()}")
+        if context.login_is_set_up():
+            st.button("Log out", key="logout", type="tertiary", on_click=st.logout)
+
+
+@st.fragment(run_every="10s")
+def _show_status(app: App) -> None:
+    now = app.now()
+    with app.db.read() as conn:
+        report = health.find_last_change(conn)
+        serving = deployments.find_current(conn)
+        lease = leases.find_lease(conn, SCHEDULER)
+    with st.container(border=True, gap="xsmall"):
+        if report is None:
+            st.markdown(status.inline(Health.UNKNOWN))
+            st.caption("Nothing was measured yet.")
+        else:
+            st.markdown(status.inline(report.health))
+            st.caption(f"since {words.moment_ago(report.at, now)}")
+        name = "nothing" if serving is None else version_name(serving.plan.champion)
+        st.caption(f"Serves: **{name}**")
+        if lease is None or lease.expires_at < now:
+            st.caption(":orange[:material/visibility_off: Nobody watches: no worker runs.]")

@@ -1,0 +1,64 @@
+"""Tables: rows of plain values, a name for every column, times in UTC, shares as percentages."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from ui import words
+
+Row = Mapping[str, object]
+
+_ROW_PIXELS = 35
+
+
+def show(
+    rows: Sequence[Row],
+    *,
+    key: str,
+    alt: str,
+    limit: int = 10,
+    columns: Mapping[str, Any] | None = None,
+) -> None:
+    """Rows as a table of at most `limit` rows' height; `columns` says how those are shown that
+    are not plain text."""
+    st.dataframe(
+        [{name: _plain(value) for name, value in row.items()} for row in rows],
+        hide_index=True,
+        height="content" if len(rows) <= limit else _ROW_PIXELS * (limit + 1),
+        placeholder=words.NOTHING,
+        column_config=dict(columns or {}),
+        key=key,
+        alt=alt,
+    )
+
+
+def time() -> Any:
+    """A column of times; its name says UTC."""
+    return st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")
+
+
+def whole() -> Any:
+    """A column of counts."""
+    return st.column_config.NumberColumn(format="localized", width="small")
+
+
+def wide() -> Any:
+    """A column of sentences."""
+    return st.column_config.TextColumn(width="large")
+
+
+def narrow() -> Any:
+    """A column of short words."""
+    return st.column_config.TextColumn(width="small")
+
+
+def figure() -> Any:
+    """A column of measurements, as precise as needed to tell them apart."""
+    return st.column_config.NumberColumn(format="%.4g")
+
+
+def _plain(value: object) -> object:
+    """Times without their zone, which is UTC here and in the name of the column."""
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value

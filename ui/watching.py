@@ -1,0 +1,250 @@
+"""How the predictor does in a window: figures in boxes, and how they moved."""
+
+import streamlit as st
+
+from core.bootstrap import App, load_current_settings
+from core.monitoring.outcomes import Figures, Performance, PerformancePoint
+from core.monitoring.performance import load_performance
+from core.monitoring.summary import MonitorSummary
+from core.monitoring.traffic import Traffic
+from core.settings import Settings
+from core.watching import describe_app_health
+from ui import charts, figures, filters, words
+from ui.filters import Window
+
+
+def load(app: App, window: Window) -> tuple[Settings, MonitorSummary]:
+    """The settings in force, and the health of now with the figures of a window."""
+    return load_current_settings(app), describe_app_health(app, window.length)
+
+
+def load_outcomes(app: App, window: Window, settings: Settings) -> Performance:
+    """What the labels of a window say."""
+    now = app.now()
+    return load_performance(
+        app.db,
+        window.start(now),
+        now,
+        tolerance=settings.tolerance,
+        scale=settings.scale,
+        min_labels=settings.min_labels,
+    )
+
+
+def show_day(day: MonitorSummary, month: Performance, settings: Settings) -> None:
+    """The short version for the overview: the day's traffic, the month's accuracy."""
+    traffic, model = day.traffic, month.model
+    with figures.row(across=5):
+        _show_requests(traffic, filters.DAY)
+        _show_estimates(model, settings, words.basis(model.n_labelled, filters.MONTH.words))
+        _show_latency(traffic, filters.DAY)
+    if model.note:
+        st.caption(f":material/info: Labels, {filters.MONTH.words}: {model.note}")
+    if traffic.counts.n_attempted:
+        st.markdown(f"**Requests**, {filters.DAY.words}")
+        _chart_requests(traffic, filters.DAY)
+
+
+def show_figures(summary: MonitorSummary, settings: Settings, window: Window) -> None:
+    """Every figure with its unit, its rows and its interval."""
+    traffic = summary.traffic
+    counts, model = traffic.counts, summary.performance.model
+    basis = words.basis(model.n_labelled, window.words)
+    with figures.row():
+        _show_requests(traffic, window)
+        _show_estimates(model, settings, basis)
+        figures.show(
+            "Labels",
+            words.percent(model.coverage),
+            f"{model.n_labelled:,} of {model.n_predictions:,} model scores",
+            "Share of the model's scores whose truth has arrived; the others say nothing yet.",
+        )
+        figures.show(
+            "Fallback",
+            words.percent(counts.fallback_share),
+            f"{counts.n_heuristic:,} of {counts.n_attempted:,} requests",
+            "Share that the heuristic answered because the model could not.",
+        )
+        figures.show(
+            "Errors",
+            words.percent(counts.error_rate),
+            f"{counts.n_failed:,} of {counts.n_attempted:,} requests",
+            "Share of requests that got no score at all.",
+        )
+        _show_latency(traffic, window)
+    if model.note:
+        st.caption(f":material/info: {model.note}")
+
+
+def show_charts(summary: MonitorSummary, settings: Settings, window: Window) -> None:
+    """The figures over time, two beside each other."""
+    traffic = summary.traffic
+    if not traffic.counts.n_attempted:
+        st.info(
+            f"No request came in the {window.words}. Send one to `POST /v1/predict`, and what was "
+            "true to `POST /v1/feedback`; the figures appear here.",
+            icon=":material/send:",
+        )
+        return
+    points = summary.performance.series
+    few = (
+        f"Fewer than {settings.min_labels} labels in every {words.step(traffic.step)}: "
+        "<br>choose a longer window"
+    )
+    within = words.tolerance(settings.tolerance)
+    with st.grid(2, min_column_width=400, gap="medium"):
+        with st.container(gap="xsmall"):
+            st.markdown(f"**Accuracy {within}**, with 95 % interval")
+            _chart_accuracy(points, settings, few, window)
+        with st.container(gap="xsmall"):
+            st.markdown("**MAE**, with 95 % interval")
+            st.plotly_chart(
+                charts.draw_lines(
+                    [_line("mae", points)], unit="MAE, points", from_zero=True, empty=few
+                ),
+                key="chart_mae",
+                config=charts.CONFIG,
+                alt=f"Mean absolute error over the {window.words} with its 95 % interval",
+            )
+        with st.container(gap="xsmall"):
+            st.markdown("**Latency**")
+            _chart_latency(traffic, settings, window)
+        with st.container(gap="xsmall"):
+            st.markdown("**Requests** by who answered")
+            _chart_requests(traffic, window)
+    st.markdown("**Scores that the model gave**")
+    edges = traffic.score_edges
+    totals = [sum(counts) for counts in zip(*traffic.score_counts.values(), strict=True)]
+    st.plotly_chart(
+        charts.draw_histogram(
+            dict(zip(edges, totals, strict=False)),
+            width=edges[1] - edges[0],
+            x=f"score, points of {edges[0]:g} to {edges[-1]:g}",
+            y="predictions",
+        ),
+        key="chart_scores",
+        config=charts.CONFIG,
+        alt=f"How often the model gave which score in the {window.words}",
+    )
+
+
+def _show_requests(traffic: Traffic, window: Window) -> None:
+    counts = traffic.counts
+    figures.show(
+        "Requests",
+        words.number(counts.n_attempted),
+        f"{counts.n_model:,} model, {counts.n_heuristic:,} heuristic, {counts.n_failed:,} failed, "
+        f"{window.words}",
+        "All that were attempted: answered by the model, by the heuristic, or not at all.",
+    )
+
+
+def _show_latency(traffic: Traffic, window: Window) -> None:
+    counts = traffic.counts
+    figures.show(
+        "Latency p95",
+        words.milliseconds(counts.p95_ms),
+        f"p50 {words.milliseconds(counts.p50_ms)}, p99 {words.milliseconds(counts.p99_ms)}, "
+        f"{window.words}",
+        "95 of 100 requests were answered faster than this.",
+    )
+
+
+def _chart_accuracy(
+    points: tuple[PerformancePoint, ...], settings: Settings, empty: str, window: Window
+) -> None:
+    st.plotly_chart(
+        charts.draw_lines(
+            [_line("accuracy", points)],
+            unit=f"scores {words.tolerance(settings.tolerance)}, %",
+            as_percent=True,
+            empty=empty,
+            limits=[
+                charts.Limit(settings.accuracy_warning, "warning"),
+                charts.Limit(settings.accuracy_critical, "critical"),
+            ],
+        ),
+        key="chart_accuracy",
+        config=charts.CONFIG,
+        alt=f"Accuracy over the {window.words} with its 95 % interval",
+    )
+
+
+def _chart_latency(traffic: Traffic, settings: Settings, window: Window) -> None:
+    st.plotly_chart(
+        charts.draw_lines(
+            [
+                _traffic_line(traffic, name, field)
+                for name, field in (("p50", "p50_ms"), ("p95", "p95_ms"), ("p99", "p99_ms"))
+            ],
+            unit="ms",
+            limits=[charts.Limit(settings.latency_warning_ms, "p95 warning")],
+            from_zero=True,
+        ),
+        key="chart_latency",
+        config=charts.CONFIG,
+        alt=f"Latency p50, p95 and p99 over the {window.words}",
+    )
+
+
+def _chart_requests(traffic: Traffic, window: Window) -> None:
+    st.plotly_chart(
+        charts.draw_lines(
+            [
+                _traffic_line(traffic, name, field)
+                for name, field in (
+                    ("model", "n_model"),
+                    ("heuristic", "n_heuristic"),
+                    ("failed", "n_failed"),
+                )
+            ],
+            unit=f"requests per {words.step(traffic.step)}",
+            from_zero=True,
+        ),
+        key="chart_requests",
+        config=charts.CONFIG,
+        alt=f"Requests over the {window.words} by who answered",
+    )
+
+
+def _show_estimates(model: Figures, settings: Settings, basis: str) -> None:
+    accuracy, mae, skill = model.accuracy, model.mae, model.skill
+    figures.show(
+        f"Accuracy ({words.tolerance(settings.tolerance)})",
+        words.percent(accuracy.value if accuracy else None),
+        f"{words.interval(accuracy, 1, 100)}, {basis}" if accuracy else basis,
+        f"Share of scores {words.tolerance(settings.tolerance)} points of the truth, with its "
+        "95 % interval.",
+    )
+    figures.show(
+        "MAE",
+        f"{words.number(mae.value, 2)} points" if mae else words.NOTHING,
+        f"{words.interval(mae, 2)}, {basis}" if mae else basis,
+        "Mean absolute error in points of the scale, with its 95 % interval; less is better.",
+    )
+    figures.show(
+        "Skill",
+        words.percent(skill.value if skill else None),
+        f"{words.interval(skill, 1, 100)}, {basis}" if skill else basis,
+        "How much less error than the best constant guess for these rows; 0 % is no better than "
+        "guessing.",
+    )
+
+
+def _line(field: str, points: tuple[PerformancePoint, ...]) -> charts.Line:
+    found = [getattr(point.figures, field) for point in points]
+    return charts.Line(
+        field,
+        [point.at for point in points],
+        [None if one is None else one.value for one in found],
+        [None if one is None else one.low for one in found],
+        [None if one is None else one.high for one in found],
+    )
+
+
+def _traffic_line(traffic: Traffic, name: str, field: str) -> charts.Line:
+    return charts.Line(
+        name,
+        [point.at for point in traffic.series],
+        [getattr(point.counts, field) for point in traffic.series],
+    )
