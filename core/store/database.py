@@ -18,6 +18,9 @@ _WRITE_LOCK = 7_586_543  # PostgreSQL: one advisory lock for every read-decide-w
 _WRITES = "plumbline_writes"
 _SECRET_PARAMETERS = ("password", "sslpassword", "passfile")
 
+Connection = sa.Connection
+"""An open transaction: what `read` and `write` give and every function of the store takes."""
+
 
 class Database:
     """Opens transactions; made once a process by `open_database`."""
