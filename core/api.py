@@ -3,21 +3,22 @@
 import asyncio
 import http
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from random import randbytes
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import anyio
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
@@ -273,9 +274,10 @@ class Routes:
 class Outermost:
     """Around everything: the request's id, its count, and an answer even to a bug."""
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, paths: Set[str]) -> None:
         self._app = app
         self._metrics = metrics
+        self._paths = paths
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -302,7 +304,8 @@ class Outermost:
                 )
                 answer = ErrorAnswer(ErrorDetail(message), request_id=request_id)
                 await _json(500, answer)(scope, receive, send_with_id)
-        self._metrics.count_request(_route(scope), status)
+        path = scope["path"]
+        self._metrics.count_request(path if path in self._paths else "other", status)
 
 
 def check_label(label: Label, scale: Scale) -> None:
@@ -345,7 +348,7 @@ def choose_request_id(given: str | None) -> str:
     >>> choose_request_id("order-17")
     'order-17'
     """
-    return given if given and _REQUEST_ID.fullmatch(given) else uuid4().hex
+    return given if given and _REQUEST_ID.fullmatch(given) else randbytes(16).hex()
 
 
 def build_api(
@@ -373,6 +376,7 @@ def build_api(
         db.close()
 
     api = FastAPI(title="Plumbline prediction API", version="1", lifespan=lifespan)
+    documented = APIRouter()
     for path, method, endpoint, description in (
         ("/v1/predict", "POST", routes.predict, _describe(PredictBody, {200: PredictAnswer})),
         (
@@ -393,13 +397,16 @@ def build_api(
         ("/readyz", "GET", routes.readyz, _describe(None, {503: ErrorAnswer})),
         ("/metrics", "GET", routes.metrics, _describe(None, {})),
     ):
-        api.add_api_route(
+        # A plain route costs a request 0.15 ms and FastAPI's own 0.35; it writes the documentation.
+        api.router.add_route(path, endpoint, methods=[method])
+        documented.add_api_route(
             path, endpoint, methods=[method], response_model=None, openapi_extra=description
         )
-    api.openapi = partial(_build_openapi, api)  # type: ignore[method-assign]
+    api.openapi = partial(_build_openapi, api, documented)  # type: ignore[method-assign]
     for kind in (OpsError, HTTPException, ClientDisconnect):
         api.add_exception_handler(kind, _answer_error)
-    api.add_middleware(Outermost, metrics=metrics)
+    paths = {route.path for route in documented.routes if isinstance(route, Route)}
+    api.add_middleware(Outermost, metrics=metrics, paths=paths)
     return api
 
 
@@ -481,10 +488,10 @@ def _describe(body: type | None, answers: Mapping[int, type]) -> dict[str, Any]:
     return described
 
 
-def _build_openapi(api: FastAPI) -> dict[str, Any]:
+def _build_openapi(api: FastAPI, documented: APIRouter) -> dict[str, Any]:
     if api.openapi_schema is None:
         _, schemas = msgspec.json.schema_components(_BODIES, ref_template=_REF)
-        described = get_openapi(title=api.title, version=api.version, routes=api.routes)
+        described = get_openapi(title=api.title, version=api.version, routes=documented.routes)
         described["components"] = {
             "schemas": schemas,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
@@ -492,11 +499,6 @@ def _build_openapi(api: FastAPI) -> dict[str, Any]:
         described["security"] = [{"key": []}, {}]
         api.openapi_schema = described
     return api.openapi_schema
-
-
-def _route(scope: AsgiScope) -> str:
-    route = scope.get("route")
-    return getattr(route, "path", "other")
 
 
 def _json(status: int, content: object, headers: Mapping[str, str] | None = None) -> Response:

@@ -134,6 +134,7 @@ def add_version(
     bias: float = 0.0,
     gate_reasons: tuple[str, ...] = (),
     artifact: FakeArtifact | None = None,
+    artifact_hash: str | None = None,
 ) -> Version:
     """Register the next version, its artifact in the registry; gate reasons make it refused."""
     report = make_report(not gate_reasons, gate_reasons)
@@ -151,7 +152,7 @@ def add_version(
             by="ada",
             now=AN_HOUR_BEFORE,
         )
-        artifact_hash = f"hash-{len(registry.artifacts) + 1}"
+        artifact_hash = artifact_hash or f"hash-{len(registry.artifacts) + 1}"
         registry.artifacts[artifact_hash] = artifact or FakeArtifact(bias=bias)
         return versions.append_version(
             conn,

@@ -1,13 +1,13 @@
 """The prediction service: answers by what serves, and has it on disk before anyone is told."""
 
 import importlib
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from random import randbytes
 
 import sqlalchemy as sa
 
@@ -111,13 +111,13 @@ class PredictionService:
         *,
         scale: Scale,
         now: Callable[[], datetime],
-        random: Callable[[int], bytes] = os.urandom,
+        random: Callable[[int], bytes] = randbytes,
         timer: Callable[[], float] = time.perf_counter,
         max_waiting_rows: int = 20_000,
         libraries: Sequence[str] = (),
     ) -> None:
-        """`libraries` are modules that versions need: imported beside serving, so that the first
-        deployment is not followed seconds late."""
+        """`random` makes ids differ and need not be a secret. `libraries` are modules that versions
+        need: imported beside serving, so that the first deployment is not followed seconds late."""
         self._db = db
         self._registry = registry
         self._scale = scale
