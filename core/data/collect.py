@@ -109,8 +109,23 @@ def add_rows(
     the collection says how many were new and which were rejected, why. The checks are left to the
     schedule, since they read every row."""
     samples, rejections = build_given_samples(rows, source=source, scale=scale)
+    if len(samples) <= ROWS_PER_PIECE:  # at once, so that two calls with equal rows cannot meet
+        with db.write() as conn:
+            collection_id = sample_rows.start_collection(conn, source, {}, by, now)
+            n_new = sample_rows.append_samples(conn, collection_id, samples)
+            sample_rows.finish_collection(
+                conn,
+                collection_id,
+                n_received=len(rows),
+                n_new=n_new,
+                n_duplicate=len(samples) - n_new,
+                rejected=rejections,
+                n_rejected=len(rejections),
+                now=now,
+            )
+            return sample_rows.get_collection(conn, collection_id)
     with _collecting(db, source, {}, by, lambda: now) as collecting:
-        for start in range(0, max(len(samples), 1), ROWS_PER_PIECE):
+        for start in range(0, len(samples), ROWS_PER_PIECE):
             part = tuple(samples[start : start + ROWS_PER_PIECE])
             collecting.add(Piece(part, (), len(part), 1.0))
         collecting.add(Piece((), tuple(rejections), len(rejections), 1.0))

@@ -51,7 +51,7 @@ class ColumnScan:
                 self._lengths[len(str(value))] += n
 
     def skip(self, n_rows: int) -> None:
-        """Count rows that do not have the column."""
+        """Count rows that do not have the column, or are not worth looking at."""
         self.n_rows += n_rows
         self._n[ValueKind.MISSING] += n_rows
 
@@ -63,7 +63,8 @@ class ColumnScan:
 
     @property
     def kind(self) -> ColumnKind:
-        """A number where every value is one (true and false are), else words.
+        """A number where every value is one (true and false are), or all but a twentieth: rows
+        with such a value are rejected later. Else words.
 
         >>> scan = ColumnScan()
         >>> scan.add(["1", "2.5", "", "n/a"])
@@ -75,8 +76,7 @@ class ColumnScan:
         """
         if self._n[ValueKind.NESTED]:
             return ColumnKind.NESTED
-        words = self._n[ValueKind.WORD] + self._n[ValueKind.COMMA_NUMBER]
-        if words:
+        if self._n_odd > self._few:
             return ColumnKind.TEXT if self.median_length > TEXT_LENGTH else ColumnKind.CATEGORY
         if self._n[ValueKind.TIME]:
             return ColumnKind.TIME
@@ -101,18 +101,27 @@ class ColumnScan:
         >>> scan.decimal_comma
         "'3,5'"
         """
-        if self._n[ValueKind.COMMA_NUMBER] and not self._n[ValueKind.WORD]:
+        n_commas = self._n[ValueKind.COMMA_NUMBER]
+        if n_commas > self._few and not self._n[ValueKind.WORD]:
             return show(self._examples[ValueKind.COMMA_NUMBER])
         return None
 
     @property
-    def words_among_numbers(self) -> str | None:
-        """An example of the few words (at most a twentieth) that make a column of numbers one of
-        words, else None."""
-        n_words = self._n[ValueKind.WORD]
-        if n_words and n_words * 20 <= self._n[ValueKind.NUMBER]:
-            return show(self._examples[ValueKind.WORD])
-        return None
+    def odd_value(self) -> str | None:
+        """An example of the few values that are no number in a column of numbers, else None."""
+        if self.kind is not ColumnKind.NUMBER or not self._n_odd:
+            return None
+        word = self._n[ValueKind.WORD] > 0
+        return show(self._examples[ValueKind.WORD if word else ValueKind.COMMA_NUMBER])
+
+    @property
+    def _n_odd(self) -> int:
+        return self._n[ValueKind.WORD] + self._n[ValueKind.COMMA_NUMBER]
+
+    @property
+    def _few(self) -> int:
+        """So many values that are no number are mistakes in a column of numbers."""
+        return self._n[ValueKind.NUMBER] // 20
 
     @property
     def example(self) -> str | None:

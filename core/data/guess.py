@@ -88,6 +88,7 @@ _GROUPS = (
     "project_id",
     "document_id",
 )
+_ROW_NUMBERS = ("", "index", "row", "row_number", "rownum", "no", "nr", "number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def _targets(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts
         column
         for column in reversed(numbers)
         if snake_case(column.name) not in (*BASE_METRICS, *_IDS, *_GROUPS, *_TIMES)
-        and not column.counting
+        and not _counts_rows(column)
     ]
     named_anyhow = [c for c in _known(names, _TARGETS) if not _is_metadata(c)]
     return by_name + others + list(reversed(numbers)) + named_anyhow
@@ -204,8 +205,7 @@ def _targets(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts
 def _ids(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
     by_name = [column for column in _known(names, _IDS) if column.unique]
     ending = [c for c in columns if snake_case(c.name).endswith("_id") and c.unique]
-    counting = [c for c in columns if c.counting and c.unique and c.n_rows >= 10]
-    return by_name + ending + counting
+    return by_name + ending + [c for c in columns if _counts_rows(c)]
 
 
 def _groups(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
@@ -244,9 +244,13 @@ def _why_no_feature(column: ColumnFacts) -> str | None:
         present = column.n_rows - column.n_missing
         if column.n_distinct > 0.9 * present:
             return "is different in nearly every row, like an id"
-    if column.counting and column.n_rows >= 10:
-        return "counts the rows"
-    return None
+    return "counts the rows" if _counts_rows(column) else None
+
+
+def _counts_rows(column: ColumnFacts) -> bool:
+    """A row number; a feature may go up by one as well, so the name has to allow it."""
+    name = snake_case(column.name)
+    return column.counting and (name in _ROW_NUMBERS or name.startswith(("column_", "unnamed")))
 
 
 def _is_metadata(column: ColumnFacts) -> bool:

@@ -38,9 +38,7 @@ def choose_plan(
     features: dict[str, ColumnKind] = {}
     left_out: dict[str, str] = {}
     for column, scan in scans.items():
-        if scan.decimal_comma and column not in {mapping.text, mapping.id, mapping.group}:
-            if column in mapping.ignored:
-                continue
+        if scan.decimal_comma:
             raise InvalidInput(
                 f"Column '{column}' of '{name}' has numbers with a comma ({scan.decimal_comma}): "
                 "write them with a decimal point and no thousands separator, as in 3.5."

@@ -1,11 +1,11 @@
 """Collections and their samples: appended in pieces, visible when the collection is finished."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -18,9 +18,11 @@ from core.domain.sample import (
 )
 from core.errors import Conflict, NotFound
 from core.store import schema
+from core.store.types import to_micros
 
 MAX_KEPT_REJECTIONS = 1000
 _PIECE = 2000
+_PROVENANCES = {provenance.value: provenance for provenance in Provenance}
 
 _samples = schema.samples
 _collections = schema.collections
@@ -33,7 +35,8 @@ _visible = sa.and_(
 
 
 def sample_key(sample: Sample) -> str:
-    """A hash that two rows share exactly when they say the same: the source does not matter."""
+    """A hash that two rows share exactly when they say the same: the source does not matter, nor
+    does it whether a missing value is written down."""
     content = [
         sample.provenance is Provenance.SYNTHETIC,
         sample.external_id,
@@ -41,9 +44,9 @@ def sample_key(sample: Sample) -> str:
         sample.group,
         sample.text,
         sample.target,
-        sorted(sample.features.items()),
+        [item for item in sorted(sample.features.items()) if item[1] is not None],
     ]
-    return hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
 def start_collection(
@@ -71,22 +74,17 @@ def start_collection(
 def append_samples(conn: sa.Connection, collection_id: int, samples: Sequence[Sample]) -> int:
     """Add rows to an open collection; how many were new. The rest are duplicates: rows that are
     visible already or stand twice in this collection."""
+    if not samples:
+        return 0
     rows = {sample_key(sample): sample for sample in samples}
-    known = set(
-        conn.execute(
-            sa.select(_samples.c.key).where(
-                _samples.c.key.in_(rows),
-                sa.or_(_visible, _samples.c.collection_id == collection_id),
-            )
-        ).scalars()
-    )
+    known = _find_known(conn, collection_id, list(rows))
     new = [
         _sample_values(key, collection_id, sample)
         for key, sample in rows.items()
         if key not in known
     ]
     if new:
-        conn.execute(_take_over(conn), new)
+        _insert(conn, new)
     return len(new)
 
 
@@ -213,7 +211,21 @@ def stream_pieces(
 ) -> Iterator[list[tuple[str, Sample]]]:
     """The visible rows with their keys, in the order of time and then of the key, a few thousand
     at a time; all sources and provenances unless named."""
-    query = sa.select(_samples).where(_visible).order_by(_samples.c.at, _samples.c.key)
+    query = (
+        sa.select(
+            _samples.c.key,
+            _samples.c.source,
+            _samples.c.provenance,
+            _samples.c.features,
+            _samples.c.target,
+            _samples.c.at,
+            _samples.c.text,
+            _samples.c.group_key,
+            _samples.c.external_id,
+        )
+        .where(_visible)
+        .order_by(_samples.c.at, _samples.c.key)
+    )
     if sources is not None:
         query = query.where(_samples.c.source.in_(sources))
     if provenances is not None:
@@ -221,20 +233,8 @@ def stream_pieces(
     rows = conn.execution_options(yield_per=_PIECE).execute(query)
     for part in rows.partitions(_PIECE):
         yield [
-            (
-                row.key,
-                Sample(
-                    source=row.source,
-                    provenance=Provenance(row.provenance),
-                    features=row.features,
-                    target=row.target,
-                    at=row.at,
-                    text=row.text,
-                    group=row.group_key,
-                    external_id=row.external_id,
-                ),
-            )
-            for row in part
+            (key, Sample(source, _PROVENANCES[provenance], *rest))
+            for key, source, provenance, *rest in part
         ]
 
 
@@ -249,6 +249,30 @@ def stream_samples(
             yield sample
 
 
+def _find_known(conn: sa.Connection, collection_id: int, keys: Sequence[str]) -> set[str]:
+    """Which of the keys are visible, or stand in this collection. Where a key stands is decided
+    here and not in the query: with thousands of keys, SQLite plans an OR for longer than it
+    looks up."""
+    found = conn.execute(
+        sa.select(_samples.c.key, _samples.c.collection_id, _samples.c.superseded_at).where(
+            _samples.c.key.in_(keys)
+        )
+    ).all()
+    holders = {row.collection_id for row in found}
+    finished = conn.execute(
+        sa.select(_collections.c.id).where(
+            _collections.c.id.in_(holders), _collections.c.finished_at.is_not(None)
+        )
+    ).scalars()
+    counting = {*finished, collection_id} if holders else set()
+    return {
+        row.key
+        for row in found
+        if row.collection_id == collection_id
+        or (row.superseded_at is None and row.collection_id in counting)
+    }
+
+
 def _take_over(conn: sa.Connection) -> Any:
     """An insert that takes a row over from a collection that died, or from a correction."""
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
@@ -259,22 +283,32 @@ def _take_over(conn: sa.Connection) -> Any:
             "collection_id": insert.excluded.collection_id,
             "source": insert.excluded.source,
             "provenance": insert.excluded.provenance,
-            "superseded_at": None,
+            "superseded_at": sa.null(),
         },
     )
 
 
+def _insert(conn: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Hand the rows to the driver as they are: for thousands of rows, SQLAlchemy's own handling of
+    each value costs more than the database does."""
+    compiled = _take_over(conn).compile(dialect=conn.dialect, column_keys=list(rows[0]))
+    places = compiled.positiontup
+    values = rows if places is None else [tuple(row[name] for name in places) for row in rows]
+    conn.exec_driver_sql(str(compiled), values)
+
+
 def _sample_values(key: str, collection_id: int, sample: Sample) -> dict[str, Any]:
+    """A row as the driver takes it."""
     return {
         "key": key,
         "collection_id": collection_id,
         "source": sample.source,
         "provenance": sample.provenance.value,
         "external_id": sample.external_id,
-        "at": sample.at,
+        "at": None if sample.at is None else to_micros(sample.at),
         "group_key": sample.group,
         "target": sample.target,
-        "features": dict(sample.features),
+        "features": msgspec.json.encode(sample.features).decode(),
         "text": sample.text,
     }
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from core.data.sources.raw import RawPiece, RawTable
 from core.errors import InvalidInput
@@ -32,7 +33,7 @@ def _read_pieces(path: Path, n: int) -> Iterator[RawPiece]:
             rows = range(done + 1, done + batch.num_rows + 1)
             done += batch.num_rows
             columns = {
-                name: column.to_pylist()
+                name: _plain(column).to_pylist()
                 for name, column in zip(batch.schema.names, batch.columns, strict=True)
             }
             yield RawPiece(rows, columns, (), done / n_rows)
@@ -40,7 +41,16 @@ def _read_pieces(path: Path, n: int) -> Iterator[RawPiece]:
         raise _unreadable(path, error) from None
 
 
-def _open(path: Path):  # type: ignore[no-untyped-def]  # pyarrow has no types
+def _plain(column: Any) -> Any:
+    """A column whose times fit Python's: to the microsecond."""
+    import pyarrow  # not at the top: see above
+
+    if pyarrow.types.is_timestamp(column.type):
+        return column.cast(pyarrow.timestamp("us", column.type.tz), safe=False)
+    return column
+
+
+def _open(path: Path) -> Any:
     import pyarrow  # not at the top: see above
     import pyarrow.parquet
 

@@ -105,7 +105,7 @@ def _read_records(path: Path, lines: _Lines, separator: str) -> Iterator[list[st
                 ) from None
             yield f"line {reader.line_num} is not valid CSV ({error}): check its quotes"
             continue
-        if any("\0" in value for value in record):
+        if "\0" in "".join(record):
             yield f"line {reader.line_num} contains a zero byte"
         elif any(record):
             yield record
@@ -126,9 +126,7 @@ def _wrong_count(number: int, record: list[str], n_names: int, separator: str) -
 
 
 def _read_header(path: Path, encoding: str, separator: str) -> list[str]:
-    header = next(_read_records(path, _Lines(path, encoding), separator), None)
-    if header is None:
-        raise InvalidInput(f"'{path.name}' holds blank lines only: there is nothing to import.")
+    header = next(_read_records(path, _Lines(path, encoding), separator))
     if isinstance(header, str):
         raise InvalidInput(f"The header of '{path.name}' cannot be read: {header}.")
     return [name.strip() for name in header]
@@ -156,7 +154,10 @@ def _find_separator(path: Path, encoding: str) -> str:
     best = max(scores, key=lambda s: scores[s])
     share, n_columns = scores[best]
     if n_columns < 2:
-        first = next(read_lines(path, encoding))[0].strip()
+        lines = (line.strip() for line, _ in read_lines(path, encoding))
+        first = next(filter(None, lines), None)
+        if first is None:
+            raise InvalidInput(f"'{path.name}' holds blank lines only: there is nothing to import.")
         raise InvalidInput(
             f"'{path.name}' does not look like a table: its first line {show(first)} names one "
             "column only. A sample needs a target and at least one feature, separated by commas, "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.data.columns import ColumnKind, ColumnScan
 from core.data.guess import ColumnFacts, guess_mapping
-from core.data.rows import RowPlan, build_samples, check_names, choose_plan
+from core.data.rows import RowPlan, build_samples, check_names, choose_plan, used_columns
 from core.data.sources.columnar import read_columnar
 from core.data.sources.delimited import read_delimited
 from core.data.sources.documents import METADATA, read_documents
@@ -158,12 +158,16 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
     table = _open_table(path)
     scans: dict[str, ColumnScan] = {}
     n_rows, n_readable = 0, 0
+    known = used_columns(mapping) - {mapping.target}  # what these hold decides nothing
     for piece in table.read_pieces(ROWS_PER_PIECE):
         for name, values in piece.columns.items():
             if name not in scans:
                 scans[name] = ColumnScan()
                 scans[name].skip(n_readable)
-            scans[name].add(values)
+            if name in known:
+                scans[name].skip(len(values))
+            else:
+                scans[name].add(values)
         for name in scans.keys() - piece.columns.keys():
             scans[name].skip(len(piece.rows))
         n_rows += piece.n_received
@@ -294,10 +298,10 @@ def _find_problems(
                 f"Column '{name}' has numbers with a comma ({scan.decimal_comma}): write them with "
                 "a decimal point and no thousands separator, as in 3.5."
             )
-        elif scan.words_among_numbers:
+        elif scan.odd_value:
             yield (
-                f"Column '{name}' has words among its numbers ({scan.words_among_numbers}), so all "
-                "of it counts as words: correct them or leave them empty."
+                f"Column '{name}' holds numbers and {scan.odd_value}: rows with a value that is no "
+                "number will be rejected."
             )
     for name, reason in why.items():
         if not name.startswith(METADATA):
