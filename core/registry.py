@@ -139,7 +139,7 @@ class Registry:
         import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
 
         try:
-            content = skops.io.dumps(pipeline)
+            content = skops.io.dumps(pipeline, compression=zipfile.ZIP_DEFLATED)
             _parse(content, card).verify_golden()
         except (TypeError, ValueError, AttributeError) as error:
             raise Refused(

@@ -115,6 +115,8 @@ def measure_improvement(
     *,
     block: NDArray[np.int64],
     run: int = 1,
+    confidence: float = 0.95,
+    n_resamples: int = 5_000,
     seed: int = 0,
 ) -> tuple[Interval | None, Interval | None]:
     """The old model's MAE, and how much smaller the new one's is, pair by pair on the same rows.
@@ -127,7 +129,13 @@ def measure_improvement(
         [np.abs(old_error), np.abs(old_error) - np.abs(new_error), np.ones(len(old_error))]
     )
     old, improvement = bootstrap_blocks(
-        columns, block, lambda sums: sums[:, :2] / sums[:, 2:], run=run, seed=seed
+        columns,
+        block,
+        lambda sums: sums[:, :2] / sums[:, 2:],
+        run=run,
+        confidence=confidence,
+        n_resamples=n_resamples,
+        seed=seed,
     )
     return old, improvement
 

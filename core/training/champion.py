@@ -74,7 +74,7 @@ def compare_champion(
             problem=f"only {n_new} of {len(new)} holdout rows are new to it, and a comparison "
             f"needs {MIN_COMPARED}",
         )
-    before, improvement = compare_scores(
+    before, improvement, lowest = compare_scores(
         actual[new],
         artifact.score(holdout[new]),
         scores[new],
@@ -82,7 +82,13 @@ def compare_champion(
         seed=seed,
     )
     return Comparison(
-        champion.number, before, improvement, n_new, n_left_out=len(new) - n_new, doubt=doubt
+        champion.number,
+        before,
+        improvement,
+        lowest,
+        n_compared=n_new,
+        n_left_out=len(new) - n_new,
+        doubt=doubt,
     )
 
 

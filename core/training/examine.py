@@ -69,7 +69,13 @@ def examine_candidate(
 
 
 def gather_evidence(
-    found: Examination, holdout: Rows, comparison: Comparison | None, *, synthetic: bool
+    found: Examination,
+    holdout: Rows,
+    comparison: Comparison | None,
+    *,
+    synthetic: bool,
+    leaks: tuple[str, ...],
+    overrides: tuple[str, ...],
 ) -> Evidence:
     """What the gate and the summary decide from."""
     return Evidence(
@@ -84,4 +90,6 @@ def gather_evidence(
         related=found.related,
         comparison=comparison,
         synthetic=synthetic,
+        leaks=leaks,
+        overrides=overrides,
     )

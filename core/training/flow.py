@@ -3,6 +3,7 @@ gate, artifact, row, run. It never deploys."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def train_version(
     the gate says. The model that serves is the one that was evaluated: it has learned from the
     training rows only, so that the figures are its own.
 
-    `overrides` are the reasons with which a person trains in spite of blocking data issues;
+    `overrides` are the reasons with which a person trains in spite of blocking data issues, and
+    lets the gate pass columns that give the target away;
     `leave_out` are columns not to use. The version row is written last: what is cancelled or fails
     before leaves no version, at most an artifact that nothing names. Where MLflow does not answer,
     the version is registered without a run, and `sync_runs` records it later.
@@ -67,7 +69,7 @@ def train_version(
     progress(0.05, f"checking {snapshot.n_rows:,} rows")
     frame = read_snapshot(snapshots, snapshot)
     used = frame.drop(columns=list(leave_out), errors="ignore")
-    overridden = _check_data(check_rows(used, scale=scale, now=now()), overrides, by)
+    checked = _check_data(check_rows(used, scale=scale, now=now()), overrides, by)
     rows = arrange_rows(frame, identify_content(used), leave_out)
     split = split_frame(used)
     progress(0.08, split.reason)
@@ -107,10 +109,16 @@ def train_version(
         split,
         fitted,
         found,
-        gather_evidence(found, holdout, comparison, synthetic=synthetic),
+        gather_evidence(
+            found,
+            holdout,
+            comparison,
+            synthetic=synthetic,
+            leaks=checked.leaks,
+            overrides=checked.overridden,
+        ),
         seed=seed,
         at_random=at_random,
-        overridden=overridden,
         leave_out=leave_out,
         by=by,
         seconds=time.monotonic() - started,
@@ -143,17 +151,33 @@ def sync_runs(db: Database, registry: Registry, now: datetime) -> int:
     return len(waiting)
 
 
-def _check_data(issues: list[Issue], overrides: tuple[str, ...] | None, by: str) -> tuple[str, ...]:
-    """What a person overrode; raises `Refused` with every blocking issue where nobody did."""
-    blocking = [issue for issue in issues if issue.severity is Severity.BLOCKING]
-    if blocking and not overrides:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    leaks: tuple[str, ...]
+    overridden: tuple[str, ...]
+
+
+def _check_data(issues: list[Issue], overrides: tuple[str, ...] | None, by: str) -> _Checked:
+    """What the gate has to know about the rows; raises `Refused` with every blocking issue where
+    no person overrides them. A leaky column does not stop a training, but the gate refuses it."""
+    blocking = [issue.message for issue in issues if issue.severity is Severity.BLOCKING]
+    leaks = [
+        issue.message
+        for issue in issues
+        if issue.code == "leaky_column" and issue.severity is not Severity.BLOCKING
+    ]
+    if overrides:
+        reasons = "; ".join(overrides)
+        return _Checked(
+            (), tuple(f"{found} Overridden by {by}: {reasons}" for found in blocking + leaks)
+        )
+    if blocking:
         raise Refused(
             "Training stopped, because of the data: "
-            + " ".join(issue.message for issue in blocking)
+            + " ".join(blocking)
             + " Leave the columns out or import better rows; or override it with a reason."
         )
-    reasons = "; ".join(overrides or ())
-    return tuple(f"{issue.message} Overridden by {by}: {reasons}" for issue in blocking)
+    return _Checked(tuple(leaks), ())
 
 
 def _pick_sides(rows: Rows, split: Split) -> tuple[Rows, Rows]:

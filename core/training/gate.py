@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from core.domain.report import Estimate, Gate, Metrics, NaiveMetrics
 from core.domain.version import version_name
+from core.training.evaluate import GATE_CONFIDENCE
 
 MIN_HOLDOUT = 30
 _SHOWN = 20
+_SHOWN_LEAKS = 5
 
 PASSED = "Passed: "
 FAILED = "Failed: "
@@ -21,6 +23,7 @@ class Comparison:
     version: int
     mae: Estimate | None = None
     improvement: Estimate | None = None  # its MAE minus the candidate's
+    lowest: float | None = None  # lower limit of that at the stricter level of the gate
     n_compared: int = 0
     n_left_out: int = 0  # holdout rows that it has trained on
     problem: str | None = None  # why there is no comparison
@@ -42,6 +45,8 @@ class Evidence:
     related: Sequence[str]  # those that say something about the target by themselves
     comparison: Comparison | None  # None where no version serves
     synthetic: bool  # trained on generated rows
+    leaks: Sequence[str] = ()  # sentences on columns that give the target away, not overridden
+    overrides: Sequence[str] = ()  # sentences on data issues that a person overrode
 
 
 def decide_gate(evidence: Evidence) -> Gate:
@@ -55,6 +60,7 @@ def decide_gate(evidence: Evidence) -> Gate:
         _check_skill(evidence),
         _check_constant(evidence),
         _check_provenance(evidence),
+        _check_leaks(evidence),
         *([] if evidence.comparison is None else [_check_champion(evidence.comparison)]),
     ):
         (passed if ok else failed).append((PASSED if ok else FAILED) + sentence)
@@ -64,6 +70,11 @@ def decide_gate(evidence: Evidence) -> Gate:
 def has_skill(metrics: Metrics) -> bool:
     """Whether the model is shown to be better than the best naive guess."""
     return metrics.skill is not None and metrics.skill.low > 0
+
+
+def beats_champion(comparison: Comparison) -> bool:
+    """Whether the candidate is shown to be better than the version that serves."""
+    return comparison.lowest is not None and comparison.lowest > 0
 
 
 def best_guess(naive: Mapping[str, NaiveMetrics]) -> str:
@@ -203,26 +214,37 @@ def _check_provenance(evidence: Evidence) -> tuple[bool, str]:
     return True, "no generated row is in the evaluation."
 
 
+def _check_leaks(evidence: Evidence) -> tuple[bool, str]:
+    if not evidence.leaks:
+        return True, "no column was found that gives the target away."
+    more = len(evidence.leaks) - _SHOWN_LEAKS
+    return False, " ".join(evidence.leaks[:_SHOWN_LEAKS]) + (
+        f" And {more} more columns." if more > 0 else ""
+    )
+
+
 def _check_champion(comparison: Comparison) -> tuple[bool, str]:
     name = f"{version_name(comparison.version)}, the champion"
-    improvement = comparison.improvement
-    if comparison.problem is not None or improvement is None or comparison.mae is None:
+    improvement, lowest = comparison.improvement, comparison.lowest
+    if comparison.problem or improvement is None or lowest is None or comparison.mae is None:
         why = comparison.problem or "the rows are too few"
         return False, f"not compared with {name}: {why}."
     figures = (
         f"on {comparison.n_compared:,} rows new to both, the MAE of {name}, is "
         f"{show(comparison.mae.value)}, and this version's is {show(abs(improvement.value))} "
         f"{'smaller' if improvement.value >= 0 else 'larger'} "
-        f"(improvement, {show_limits(improvement)})"
+        f"(improvement, {show_limits(improvement)}; at the {GATE_CONFIDENCE:.1%} that many "
+        f"retrainings need, at least {show(lowest)})"
     )
-    if improvement.low > 0:
+    if beats_champion(comparison):
         return True, figures + "."
-    return False, f"{figures}. The lower limit has to be above 0."
+    return False, f"{figures}. That has to be above 0."
 
 
 def _notes(evidence: Evidence) -> list[str]:
     notes = []
     comparison = evidence.comparison
+    notes += [f"overridden by a person: {override}." for override in evidence.overrides]
     if evidence.synthetic:
         notes.append(
             "trained and evaluated on demo data: the figures describe the generator, not real work."

@@ -3,6 +3,7 @@
 from core.domain.version import version_name
 from core.training.gate import (
     Evidence,
+    beats_champion,
     best_guess,
     has_skill,
     name_guess,
@@ -51,6 +52,6 @@ def _beside_champion(evidence: Evidence) -> str:
     if comparison is None or comparison.improvement is None:
         return ""
     name = f"{version_name(comparison.version)}, the champion"
-    if comparison.improvement.low > 0:
+    if beats_champion(comparison):
         return f", and better than {name}"
     return f", but not shown to be better than {name}"

@@ -1,0 +1,42 @@
+"""A registry without MLflow, and a training with what a test does not care about filled in."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.domain.version import Version
+from core.settings import Scale
+from core.store.database import Database
+from core.training.flow import train_version
+from tests.training.worlds import FakeTracking
+
+
+@pytest.fixture
+def registry(home: Path) -> FakeTracking:
+    return FakeTracking(home)
+
+
+@pytest.fixture
+def train(
+    db: Database, registry: FakeTracking, home: Path, now: Callable[[], datetime]
+) -> Callable[..., Version]:
+    """Train with what a test does not care about filled in."""
+
+    def run(**changes: Any) -> Version:
+        values: dict[str, Any] = {
+            "recipe": "baseline",
+            "seed": 0,
+            "snapshots": home / "snapshots",
+            "scale": Scale(0, 100),
+            "tolerance": 5.0,
+            "overrides": None,
+            "by": "ana",
+            "now": now,
+            "progress": lambda share, message: None,
+        }
+        return train_version(db, registry, **(values | changes))
+
+    return run
