@@ -47,6 +47,7 @@ def run_server(api: FastAPI) -> Iterator[str]:
     """The address of the API, served by uvicorn in a thread of this process."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # so that a caller waits for the start rather than being refused
         config = uvicorn.Config(api, log_level="warning")
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, args=([listener],))

@@ -1,12 +1,13 @@
 """Metrics: counts and durations of one process, or of all workers, as Prometheus reads them."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from core.domain.prediction import Prediction, Source
+from core.domain.prediction import Prediction
 from core.domain.version import version_name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,36 +21,36 @@ class ServiceMetrics:
     all."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._requests = Counter(
+        self._registry = prometheus.CollectorRegistry()
+        self._requests = prometheus.Counter(
             "plumbline_requests",
             "Requests answered.",
             ("route", "status"),
             registry=self._registry,
         )
-        self._predictions = Counter(
+        self._predictions = prometheus.Counter(
             "plumbline_predictions",
             "Predictions attempted and on disk, by who answered and which version was asked.",
             ("source", "version"),
             registry=self._registry,
         )
-        self._latency = Histogram(
+        self._latency = prometheus.Histogram(
             "plumbline_prediction_latency_seconds",
             "From receipt to just before the log; a batch's time is shared out over its rows.",
             ("source",),
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._labels = Counter(
+        self._labels = prometheus.Counter(
             "plumbline_labels", "Labels received.", ("outcome",), registry=self._registry
         )
-        self._waiting = Gauge(
+        self._waiting = prometheus.Gauge(
             "plumbline_log_waiting_rows",
             "Rows that are not on disk yet.",
             registry=self._registry,
             multiprocess_mode="livesum",
         )
-        self._revision = Gauge(
+        self._revision = prometheus.Gauge(
             "plumbline_deployment_revision",
             "The deployment that this process follows.",
             registry=self._registry,
@@ -62,10 +63,12 @@ class ServiceMetrics:
 
     def count_predictions(self, predictions: Sequence[Prediction]) -> None:
         """These were answered."""
+        counts = Counter((prediction.source, prediction.version) for prediction in predictions)
+        for (source, version), n in counts.items():
+            self._predictions.labels(source.value, version_name(version)).inc(n)
+        latency = {source: self._latency.labels(source.value) for source, _ in counts}
         for prediction in predictions:
-            source: Source = prediction.source
-            self._predictions.labels(source.value, version_name(prediction.version)).inc()
-            self._latency.labels(source.value).observe(prediction.latency_ms / 1000)
+            latency[prediction.source].observe(prediction.latency_ms / 1000)
 
     def count_label(self, outcome: str) -> None:
         """A label was kept, or was known already."""
@@ -77,6 +80,6 @@ class ServiceMetrics:
         self._revision.set(revision)
         registry = self._registry
         if _MULTIPROCESS in os.environ:
-            registry = CollectorRegistry()
+            registry = prometheus.CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return prometheus.generate_latest(registry)
