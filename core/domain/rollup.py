@@ -46,7 +46,7 @@ class Rollup:
 class Observation(NamedTuple):
     """What a rollup counts of one prediction; `actual` is the label that counts, where one does."""
 
-    at: datetime
+    minute_at: datetime
     version: int
     source: Source
     latency_ms: float

@@ -1,11 +1,13 @@
 """Counting: predictions and their labels become minutes, minutes become hours and days."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
 import numpy as np
 
+from core.domain.prediction import Source
 from core.domain.rollup import (
     DAY,
     HOUR,
@@ -27,9 +29,9 @@ def build_minutes(
     observations: Iterable[Observation], *, scale: Scale, tolerance: float
 ) -> list[Rollup]:
     """One rollup for each minute, version and source that occurs, oldest first."""
-    groups: dict[tuple[datetime, int, str], list[Observation]] = {}
+    groups: dict[tuple[datetime, int, Source], list[Observation]] = {}
     for observation in observations:
-        key = (floor_time(observation.at, MINUTE), observation.version, observation.source.value)
+        key = (observation.minute_at, observation.version, observation.source)
         groups.setdefault(key, []).append(observation)
     return [
         Rollup(
@@ -38,11 +40,13 @@ def build_minutes(
             version=version,
             source=group[0].source,
             n=len(group),
-            latency=merge({latency_bucket(row.latency_ms): 1} for row in group),
-            scores=merge(
-                {score_bucket(row.score, scale.low, scale.high): 1}
-                for row in group
-                if row.score is not None
+            latency=dict(Counter(latency_bucket(row.latency_ms) for row in group)),
+            scores=dict(
+                Counter(
+                    score_bucket(row.score, scale.low, scale.high)
+                    for row in group
+                    if row.score is not None
+                )
             ),
             outcomes=_outcomes(group, scale, tolerance),
         )
@@ -52,9 +56,9 @@ def build_minutes(
 
 def build_longer(rollups: Iterable[Rollup], seconds: int) -> list[Rollup]:
     """The same counts by longer spans, oldest first."""
-    groups: dict[tuple[datetime, int, str], list[Rollup]] = {}
+    groups: dict[tuple[datetime, int, Source], list[Rollup]] = {}
     for rollup in rollups:
-        key = (floor_time(rollup.start_at, seconds), rollup.version, rollup.source.value)
+        key = (floor_time(rollup.start_at, seconds), rollup.version, rollup.source)
         groups.setdefault(key, []).append(rollup)
     return [
         Rollup(

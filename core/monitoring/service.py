@@ -54,7 +54,8 @@ def measure(
         if not _save(db, done, progress, writes):
             continue  # another process measures; what it left is counted in the next round
         n_minutes += len(changes.minutes)
-        if (progress.prediction_seq, progress.label_id) == (done.prediction_seq, done.label_id):
+        n_predictions = progress.prediction_seq - done.prediction_seq
+        if max(n_predictions, progress.label_id - done.label_id) < piece_rows:
             break
     return n_minutes
 

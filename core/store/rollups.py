@@ -103,7 +103,7 @@ def stream_observations(
     """What the rollups count of the predictions in [from_at, to_at), each with the label that
     counts."""
     query = sa.select(
-        _predictions.c.at,
+        _minute,
         _predictions.c.version,
         _predictions.c.source,
         _predictions.c.latency_ms,
@@ -111,10 +111,13 @@ def stream_observations(
         _effective_label,
     ).where(_predictions.c.at >= from_at, _predictions.c.at < to_at)
     sources = {source.value: source for source in Source}
-    for at, version, source, latency_ms, score, actual in conn.execution_options(
+    minutes: dict[int, datetime] = {}
+    for minute, version, source, latency_ms, score, actual in conn.execution_options(
         yield_per=2_000
     ).execute(query):
-        yield Observation(at, version, sources[source], latency_ms, score, actual)
+        if minute not in minutes:
+            minutes[minute] = from_micros(minute * _MINUTE_MICROS)
+        yield Observation(minutes[minute], version, sources[source], latency_ms, score, actual)
 
 
 def save_rollups(

@@ -98,7 +98,7 @@ def test_an_observation_carries_the_label_received_last(db: Database) -> None:
     add_predictions(
         db,
         [
-            make_prediction("a", at=NOON, score=60.0),
+            make_prediction("a", at=NOON + timedelta(seconds=59), score=60.0),
             make_prediction("b", at=NOON, score=None, source=Source.FAILED),
             make_prediction("outside", at=NOON + timedelta(minutes=1)),
         ],
@@ -106,6 +106,7 @@ def test_an_observation_carries_the_label_received_last(db: Database) -> None:
     add_labels(db, [("a", 10.0), ("a", 0.0)])
     with db.read() as conn:
         found = list(rollups.stream_observations(conn, NOON, NOON + timedelta(minutes=1)))
+    assert {row.minute_at for row in found} == {NOON}
     assert sorted((row.source.value, row.score, row.actual) for row in found) == [
         ("failed", None, None),
         ("model", 60.0, 0.0),
