@@ -9,8 +9,6 @@ from datetime import datetime
 from enum import StrEnum
 from random import randbytes
 
-import sqlalchemy as sa
-
 from core.domain.deployment import Deployment
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant
@@ -152,7 +150,9 @@ class PredictionService:
         serving = self._in_force
         retry = serving.artifact is None and self.timer() >= self._retry_at
         with self._db.read() as conn:
-            self._refresh_labels(conn)
+            if self.timer() >= self._labels_at:
+                self._recent = labels.load_recent_actuals(conn, _N_RECENT_LABELS)
+                self._labels_at = self.timer() + _LABELS_SECONDS
             current = deployments.find_current(conn)
             if current is None or (current.revision == serving.revision and not retry):
                 return
@@ -233,11 +233,6 @@ class PredictionService:
             return self._trouble
         return None
 
-    def _refresh_labels(self, conn: sa.Connection) -> None:
-        if self.timer() >= self._labels_at:
-            self._recent = labels.load_recent_actuals(conn, _N_RECENT_LABELS)
-            self._labels_at = self.timer() + _LABELS_SECONDS
-
     def _load(self, version: Version, revision: int) -> InForce:
         try:
             artifact = self._registry.load_artifact(version.artifact_hash)
@@ -316,13 +311,19 @@ class PredictionService:
 
     def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
         rows = [row for entry in entries if not isinstance(entry, _GivenLabel) for row in entry]
+        outcomes: list[LabelOutcome | None] = []
         try:
             with self._db.write() as conn:
                 predictions.append_predictions(conn, rows)
-                outcomes = [
-                    _add_label(conn, entry) if isinstance(entry, _GivenLabel) else None
-                    for entry in entries
-                ]
+                for entry in entries:
+                    if not isinstance(entry, _GivenLabel):
+                        outcomes.append(None)
+                        continue
+                    is_new = labels.append_label(
+                        conn, entry.label, observed_at_given=entry.observed_at_given
+                    )
+                    is_known = predictions.has_prediction(conn, entry.label.prediction_id)
+                    outcomes.append(_judge_label(is_new, is_known))
         except OpsError as error:
             self._trouble, self._trouble_at = str(error), self.timer()
             log.warning("log_not_written", n_entries=len(entries), error=str(error))
@@ -331,9 +332,8 @@ class PredictionService:
         return outcomes
 
 
-def _add_label(conn: sa.Connection, given: _GivenLabel) -> LabelOutcome:
-    is_new = labels.append_label(conn, given.label, observed_at_given=given.observed_at_given)
-    if not predictions.has_prediction(conn, given.label.prediction_id):
+def _judge_label(is_new: bool, is_known: bool) -> LabelOutcome:
+    if not is_known:
         return LabelOutcome.UNKNOWN
     return LabelOutcome.NEW if is_new else LabelOutcome.SAME
 
