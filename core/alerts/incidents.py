@@ -3,15 +3,13 @@ people."""
 
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from core.alerts.rules import REOPEN_AFTER, RULE, decide_steps, read_findings
 from core.domain.health import HealthReport
 from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
 from core.errors import Conflict, InvalidInput
 from core.log import get_logger
 from core.store import incidents
-from core.store.database import Database
+from core.store.database import Connection, Database
 
 MAX_SNOOZE = timedelta(days=30)
 _NO_REASON = "no reason given"
@@ -80,7 +78,7 @@ def resolve(db: Database, incident_id: int, *, by: str, reason: str, now: dateti
         return _append(conn, incident, EventKind.RESOLVED, by, reason, now)
 
 
-def _get_unresolved(conn: sa.Connection, incident_id: int) -> Incident:
+def _get_unresolved(conn: Connection, incident_id: int) -> Incident:
     incident = incidents.get_incident(conn, incident_id)
     if incident.status is IncidentStatus.RESOLVED:
         raise Conflict(
@@ -91,7 +89,7 @@ def _get_unresolved(conn: sa.Connection, incident_id: int) -> Incident:
 
 
 def _append(
-    conn: sa.Connection,
+    conn: Connection,
     incident: Incident,
     kind: EventKind,
     by: str,

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from core.domain.health import HealthReport
 from core.domain.prediction import Source
 from core.domain.rollup import floor_time
@@ -27,7 +25,7 @@ from core.monitoring.traffic import choose_step, count, summarize_traffic
 from core.settings import Scale
 from core.stats.histogram import merge
 from core.store import deployments, health, incidents, leases, rollups, versions
-from core.store.database import Database
+from core.store.database import Connection, Database
 
 ENOUGH_REQUESTS = 100
 RECENT_WINDOWS = (
@@ -119,7 +117,7 @@ def describe_health(
 
 
 def load_facts(
-    conn: sa.Connection,
+    conn: Connection,
     thresholds: Thresholds,
     scale: Scale,
     tolerance: float,
@@ -148,7 +146,7 @@ def load_facts(
 
 
 def _load_expected(
-    conn: sa.Connection, last_at: datetime | None, thresholds: Thresholds, now: datetime
+    conn: Connection, last_at: datetime | None, thresholds: Thresholds, now: datetime
 ) -> float:
     first_at = rollups.find_first_prediction_at(conn)
     if last_at is None or first_at is None or now - last_at <= thresholds.stale_after:
@@ -158,7 +156,7 @@ def _load_expected(
     return expect_requests(spans, counts, now - last_at)
 
 
-def _load_recent(conn: sa.Connection, now: datetime) -> Recent:
+def _load_recent(conn: Connection, now: datetime) -> Recent:
     for window in RECENT_WINDOWS:
         found = load_window(conn, now - window, now)
         recent = Recent(count(found), merge(rollup.latency for rollup in found), window)
@@ -168,7 +166,7 @@ def _load_recent(conn: sa.Connection, now: datetime) -> Recent:
 
 
 def _load_labelled(
-    conn: sa.Connection,
+    conn: Connection,
     champion: int | None,
     thresholds: Thresholds,
     scale: Scale,
@@ -192,7 +190,7 @@ def _load_labelled(
     return Labelled(figures, window)
 
 
-def _load_worker(conn: sa.Connection, lease_name: str, now: datetime) -> Worker:
+def _load_worker(conn: Connection, lease_name: str, now: datetime) -> Worker:
     lease = leases.find_lease(conn, lease_name)
     progress = rollups.find_progress(conn)
     return Worker(
@@ -203,6 +201,6 @@ def _load_worker(conn: sa.Connection, lease_name: str, now: datetime) -> Worker:
     )
 
 
-def _is_synthetic(conn: sa.Connection, number: int) -> bool:
+def _is_synthetic(conn: Connection, number: int) -> bool:
     version = versions.find_version(conn, number)
     return version is not None and version.report.synthetic

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
-import sqlalchemy as sa
-
 from core.domain.rollup import DAY, HOUR, MINUTE, Rollup, RollupProgress, floor_time
 from core.log import get_logger
 from core.monitoring.rollups import (
@@ -18,7 +16,7 @@ from core.monitoring.rollups import (
 from core.monitoring.traffic import Traffic, choose_step, summarize_traffic
 from core.settings import Scale
 from core.store import rollups
-from core.store.database import Database
+from core.store.database import Connection, Database
 
 _PIECE_ROWS = 50_000
 _MAX_PIECES = 20
@@ -72,7 +70,7 @@ def load_traffic(
 
 
 def load_window(
-    conn: sa.Connection, from_at: datetime, to_at: datetime, step: timedelta | None = None
+    conn: Connection, from_at: datetime, to_at: datetime, step: timedelta | None = None
 ) -> list[Rollup]:
     """The rollups that cover a window, its ends widened to whole minutes; none is longer than a
     step of the series."""
@@ -104,7 +102,7 @@ def _find_progress(db: Database, basis: str, now: datetime) -> RollupProgress:
 
 
 def _count(
-    conn: sa.Connection, minutes: Sequence[datetime], scale: Scale, tolerance: float
+    conn: Connection, minutes: Sequence[datetime], scale: Scale, tolerance: float
 ) -> list[_Write]:
     """What has to be written so that these minutes, their hours and days are right again."""
     writes: list[_Write] = []
@@ -132,7 +130,7 @@ def _count(
 
 
 def _kept(
-    conn: sa.Connection, seconds: int, start_at: datetime, longer: int, changed: list[datetime]
+    conn: Connection, seconds: int, start_at: datetime, longer: int, changed: list[datetime]
 ) -> list[Rollup]:
     """The rollups of a longer span that have not changed."""
     end_at = start_at + timedelta(seconds=longer)

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from core.alerts.rules import RULE
 from core.domain.health import HealthReport
 from core.domain.job import FINAL, Job
@@ -12,7 +10,7 @@ from core.errors import Conflict
 from core.log import get_logger
 from core.retraining.policy import Facts, Policy, decide_retraining
 from core.store import deployments, jobs, retraining, versions
-from core.store.database import Database
+from core.store.database import Connection, Database
 
 _TRAIN = "train"
 
@@ -71,7 +69,7 @@ def start_retraining(
     return decision
 
 
-def load_facts(conn: sa.Connection, report: HealthReport | None) -> Facts:
+def load_facts(conn: Connection, report: HealthReport | None) -> Facts:
     """What the decision rests on."""
     current = deployments.find_current(conn)
     newest = next(iter(versions.load_versions(conn, 1)), None)
@@ -97,19 +95,19 @@ def load_facts(conn: sa.Connection, report: HealthReport | None) -> Facts:
 
 
 def _decide(
-    conn: sa.Connection, policy: Policy, report: HealthReport | None, now: datetime, by: str
+    conn: Connection, policy: Policy, report: HealthReport | None, now: datetime, by: str
 ) -> RetrainingDecision:
     verdict = decide_retraining(load_facts(conn, report), policy, now)
     return RetrainingDecision(now, verdict.retrain, verdict.reasons, verdict.signals, None, by)
 
 
-def _find_open_job(conn: sa.Connection) -> int | None:
+def _find_open_job(conn: Connection) -> int | None:
     recent = jobs.load_jobs(conn, 100, [_TRAIN])
     return next((job.id for job in recent if job.status not in FINAL), None)
 
 
 def _append_job(
-    conn: sa.Connection, policy: Policy, seed: int, by: str, reason: str, now: datetime
+    conn: Connection, policy: Policy, seed: int, by: str, reason: str, now: datetime
 ) -> Job:
     args = {"recipe": policy.recipe, "seed": seed, "overrides": None}
     return jobs.append_job(conn, _TRAIN, args, by=by, reason=reason, now=now)
