@@ -237,7 +237,7 @@ class Registry:
             )
             if known:
                 return str(known[0].info.run_id)
-            return _log_run(
+            run_id = _log_run(
                 client,
                 experiment_id,
                 self.experiment,
@@ -245,6 +245,8 @@ class Registry:
                 snapshot,
                 self.artifact_folder(version.artifact_hash),
             )
+        self._count_rows()
+        return run_id
 
     def mirror_alias(self, version_number: int) -> None:
         """Point the registered model's alias `champion` at a version, or at none where the
@@ -296,6 +298,15 @@ class Registry:
             )
         return RunPage([_summary(run) for run in page], page.token or None)
 
+    def _count_rows(self) -> None:
+        """Tell SQLite how its tables have grown: without, sorting 10,000 runs by a figure takes
+        13 s instead of 0.1 s."""
+        if self.tracking_uri.startswith("sqlite:///"):
+            with _open_sqlite(Path(self.tracking_uri.removeprefix("sqlite:///"))) as connection:
+                connection.execute("PRAGMA analysis_limit = 400")
+                for table in ("runs", "latest_metrics", "params", "tags"):
+                    connection.execute(f"ANALYZE {table}")
+
     def _client(self) -> tuple[Any, str]:
         """MLflow's client and the experiment's id, opened once."""
         with self._lock:
@@ -311,7 +322,8 @@ class Registry:
         local = self.tracking_uri.removeprefix("sqlite:///")
         location = None
         if local != self.tracking_uri:
-            _set_wal(Path(local))
+            with _open_sqlite(Path(local)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")  # readers pass the writer
             location = (Path(local).resolve().parent / "mlflow").as_uri()
         import mlflow.store.db.utils  # 5 s and 86 libraries: only where runs are read or written
         from mlflow import MlflowClient
@@ -370,14 +382,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _set_wal(path: Path) -> None:
-    """Let readers and a writer of MLflow's own SQLite file pass each other; also finds out in
-    milliseconds whether the file can be used, which MLflow would try for 100 s."""
+@contextmanager
+def _open_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
+    """MLflow's own SQLite file. Where it cannot be used this says so in milliseconds, and MLflow
+    would try for 100 s."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with sqlite3.connect(path, timeout=20) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-        connection.close()
+        connection = sqlite3.connect(path, timeout=20)
+        try:
+            with connection:
+                yield connection
+        finally:
+            connection.close()
     except (OSError, sqlite3.Error) as error:
         raise _unavailable(str(path), error) from error
 
@@ -412,6 +428,7 @@ def _log_run(
     snapshot: Snapshot,
     artifact: Path,
 ) -> str:
+    # Not at the top: MLflow takes 5 s to import, which only tracking should cost.
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode

@@ -246,7 +246,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "body_limit_kb",
-        "4096",
+        "8192",
         "Largest request body at the API, in kilobytes.",
         _integer(1, 1_000_000, "kilobytes, a whole number from 1"),
     ),

@@ -12,7 +12,7 @@ from core.domain.prediction import Prediction, Source, Variant
 from core.domain.report import Estimate, Gate, Metrics, TrainingReport
 from core.domain.sample import FeatureValue
 from core.domain.version import Version
-from core.errors import NotFound, Refused, Unavailable
+from core.errors import NotFound, Refused
 from core.store import snapshots, versions
 from core.store.database import Database
 
@@ -59,8 +59,6 @@ class FakeRegistry:
     artifacts: dict[str, FakeArtifact] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
     loaded: list[str] = field(default_factory=list)
-    aliases: list[int] = field(default_factory=list)
-    tracking_is_down: bool = False
 
     def load_artifact(self, artifact_hash: str) -> FakeArtifact:
         self.loaded.append(artifact_hash)
@@ -69,11 +67,6 @@ class FakeRegistry:
         if artifact_hash in self.altered:
             raise Refused(f"The artifact {artifact_hash} was altered after it was saved.")
         return self.artifacts[artifact_hash]
-
-    def mirror_alias(self, version_number: int) -> None:
-        if self.tracking_is_down:
-            raise Unavailable("MLflow does not answer.")
-        self.aliases.append(version_number)
 
 
 def make_report(passed: bool = True, reasons: tuple[str, ...] = ()) -> TrainingReport:

@@ -33,16 +33,9 @@ PATIENCE_SECONDS = 60.0
 ROW = {"features": {"codeQuality": 80, "testCoverage": 60}}
 
 
-class LocalRegistry(Registry):
-    """The real artifacts, without a tracking server to mirror to."""
-
-    def mirror_alias(self, version_number: int) -> None:
-        pass
-
-
 @pytest.fixture
-def registry(home: Path) -> LocalRegistry:
-    return LocalRegistry(home / "artifacts", f"sqlite:///{home / 'mlflow.db'}")
+def registry(home: Path) -> Registry:
+    return Registry(home / "artifacts", f"sqlite:///{home / 'mlflow.db'}")
 
 
 def _add_linear_version(db: Database, registry: Registry, offset: float) -> int:
@@ -141,7 +134,7 @@ def _check_kept(db: Database, callers: Callers) -> None:
 
 
 def test_a_deployment_and_a_rollback_are_followed_without_a_restart(
-    db: Database, registry: LocalRegistry, home: Path
+    db: Database, registry: Registry, home: Path
 ) -> None:
     first = _add_linear_version(db, registry, 0.0)
     second = _add_linear_version(db, registry, 10.0)
@@ -161,7 +154,7 @@ def test_a_deployment_and_a_rollback_are_followed_without_a_restart(
 
 
 def test_nothing_acknowledged_is_lost_when_the_api_is_killed(
-    db: Database, registry: LocalRegistry, home: Path
+    db: Database, registry: Registry, home: Path
 ) -> None:
     _release(db, registry, _add_linear_version(db, registry, 0.0))
     with _run_api(home) as (url, process):
@@ -176,7 +169,7 @@ def test_nothing_acknowledged_is_lost_when_the_api_is_killed(
 
 
 def test_a_stopped_api_finishes_what_it_was_asked(
-    db: Database, registry: LocalRegistry, home: Path
+    db: Database, registry: Registry, home: Path
 ) -> None:
     _release(db, registry, _add_linear_version(db, registry, 0.0))
     with _run_api(home) as (url, process):
@@ -188,7 +181,7 @@ def test_a_stopped_api_finishes_what_it_was_asked(
     _check_kept(db, callers)
 
 
-def test_two_workers_write_to_one_store(db: Database, registry: LocalRegistry, home: Path) -> None:
+def test_two_workers_write_to_one_store(db: Database, registry: Registry, home: Path) -> None:
     _release(db, registry, _add_linear_version(db, registry, 0.0))
     with _run_api(home, n_workers=2) as (url, _):
         callers = Callers(url, 8)

@@ -44,7 +44,7 @@ def test_taking_a_change_back_returns_to_the_environments_value(app: App) -> Non
     ("name", "value", "reason", "message"),
     [
         ("accuracy_warning", "1.2", "why not", "PLUMBLINE_ACCURACY_WARNING: '1.2' is not a share"),
-        ("accuracy_warning", "0.5", "why not", "the wrong way round"),
+        ("accuracy_warning", "0.5", "why not", "a warning has to come before critical"),
         ("accuracy_warning", "0.85", "  ", "A change needs a reason"),
         ("home", "/elsewhere", "why not", "'home' cannot be changed while everything runs"),
         ("nonsense", "1", "why not", "'nonsense' cannot be changed"),

@@ -64,7 +64,7 @@ def deploy(
             evidence=build_evidence(version),
             now=now,
         )
-    _announce(registry, deployment)
+    _announce(deployment)
     return deployment
 
 
@@ -101,7 +101,7 @@ def rollback(
             evidence=build_evidence(version),
             now=now,
         )
-    _announce(registry, deployment)
+    _announce(deployment)
     return deployment
 
 
@@ -135,20 +135,13 @@ def _verify(registry: Registry, version: Version | None) -> None:
         ) from error
 
 
-def _announce(registry: Registry, deployment: Deployment) -> None:
-    """Log the release and mirror it to MLflow, which may fail without consequence."""
-    champion = deployment.plan.champion
+def _announce(deployment: Deployment) -> None:
+    """The alias in MLflow follows by the schedule: a release never waits for tracking."""
     log.info(
         "released",
         action=deployment.action.value,
-        version=version_name(champion),
+        version=version_name(deployment.plan.champion),
         revision=deployment.revision,
         by=deployment.by,
         reason=deployment.reason,
     )
-    if champion == HEURISTIC:
-        return
-    try:
-        registry.mirror_alias(champion)
-    except OpsError as error:
-        log.warning("alias_not_mirrored", version=version_name(champion), error=str(error))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from core.bootstrap import App
 from core.data.overview import describe_data, refresh_quality
-from core.domain.version import HEURISTIC
 from core.store import deployments
 from core.watching import check_app_retraining, watch_app
 
@@ -51,7 +50,7 @@ def _record_in_mlflow(app: App) -> str:
     n_recorded = sync_runs(app.db, app.registry, app.now())
     with app.db.read() as conn:
         current = deployments.find_current(conn)
-    if current is not None and current.plan.champion != HEURISTIC:
+    if current is not None:
         app.registry.mirror_alias(current.plan.champion)
     return f"{n_recorded} versions recorded"
 

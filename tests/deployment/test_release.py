@@ -112,7 +112,6 @@ def test_running_without_a_model_can_be_deployed_and_rolled_back(
     release(add_version(db, registry).number)
     assert release(0, reason="the model is off").plan.champion == 0
     assert back().plan.champion == 1
-    assert registry.aliases == [1, 1]
 
 
 def test_a_version_that_does_not_exist_is_not_found(release: Callable[..., Deployment]) -> None:
@@ -252,20 +251,6 @@ def test_of_two_operators_at_once_one_wins_and_the_other_is_told(
         assert isinstance(loser, Conflict)
         assert f"{winner.by} deployed v{winner.plan.champion}" in str(loser)
     assert _n_rows(db) == 2
-
-
-def test_the_alias_is_mirrored_after_the_change(
-    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
-) -> None:
-    release(add_version(db, registry).number)
-    assert registry.aliases == [1]
-
-
-def test_a_release_stands_when_mlflow_is_down(
-    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
-) -> None:
-    registry.tracking_is_down = True
-    assert release(add_version(db, registry).number).plan.champion == 1
 
 
 def test_what_served_at_a_moment_is_found(
