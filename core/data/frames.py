@@ -108,7 +108,7 @@ def _feature_column(values: list[FeatureValue]) -> pa.Array:
     if kinds == {str}:
         return pa.array(values, _WORDS)
     if str in kinds:
-        return pa.array([as_text(value) for value in values], _WORDS)
+        return pa.array([v if isinstance(v, str) else as_text(v) for v in values], _WORDS)
     return pa.array(values, pa.float64())
 
 

@@ -109,7 +109,7 @@ def make_frame(n: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(
         {
             KEY: [f"{number:064x}" for number in range(n)],
-            AT: pd.date_range("2026-01-20", NOON, periods=n, tz="UTC").as_unit("us"),
+            AT: pd.date_range(end=NOON, periods=n, freq="150min").as_unit("us"),
             TARGET: np.clip(target, 0, 100),
             TEXT: pd.Series([None] * n, dtype="str"),
             GROUP: pd.Series([None] * n, dtype="str"),

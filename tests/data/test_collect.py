@@ -1,0 +1,321 @@
+"""Collecting: all of a file or nothing, each row once, and every row accounted for."""
+
+import json
+import tracemalloc
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.data.collect import add_demo, add_rows, import_file
+from core.data.overview import describe_data
+from core.data.sources.files import read_file
+from core.domain.mapping import ColumnMapping
+from core.domain.sample import Provenance
+from core.errors import Cancelled, InvalidInput, OpsError
+from core.settings import Scale
+from core.store import samples as sample_rows
+from core.store.database import Database
+from tests.data.conftest import NOON, Importer, rows_as_csv
+
+PERCENT = Scale(0, 100)
+
+
+def _rows(n: int, start: int = 0) -> list[dict[str, object]]:
+    return [{"a": i, "model": "xy"[i % 2], "score": i % 101} for i in range(start, start + n)]
+
+
+def _refusal(importer: Importer, path: Path, **named: object) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        importer(path, **named)  # type: ignore[arg-type]
+    assert importer.samples() == []
+    return str(caught.value)
+
+
+def test_a_file_is_imported_with_who_when_and_how(write, importer: Importer) -> None:
+    collection = importer(write("work.csv", rows_as_csv(_rows(50))))
+    assert (collection.source, collection.started_by) == ("file:work.csv", "ada")
+    assert (collection.started_at, collection.finished_at) == (NOON, NOON)
+    assert (collection.n_received, collection.n_new) == (50, 50)
+    assert (collection.n_duplicate, collection.n_rejected, collection.error) == (0, 0, None)
+    assert collection.mapping["target"] == "score"
+    assert {sample.provenance for sample in importer.samples()} == {Provenance.REAL}
+
+
+def test_importing_a_file_twice_adds_nothing(write, importer: Importer) -> None:
+    path = write("work.csv", rows_as_csv(_rows(50)))
+    importer(path)
+    again = importer(path)
+    assert (again.n_received, again.n_new, again.n_duplicate) == (50, 0, 50)
+    assert len(importer.samples()) == 50
+
+
+def test_equal_rows_count_once_whatever_file_and_format_they_come_in(
+    write, importer: Importer
+) -> None:
+    importer(write("work.csv", rows_as_csv(_rows(30))))
+    again = importer(write("other.json", json.dumps(_rows(40))), target="score")
+    assert (again.n_new, again.n_duplicate) == (10, 30)
+
+
+def test_rows_that_stand_twice_in_a_file_count_once(write, importer: Importer) -> None:
+    rows = _rows(2500)
+    collection = importer(write("work.csv", rows_as_csv([*rows, *rows[:700]])))
+    assert (collection.n_received, collection.n_new, collection.n_duplicate) == (3200, 2500, 700)
+
+
+def test_every_row_is_new_a_duplicate_or_rejected(write, importer: Importer) -> None:
+    text = rows_as_csv([*_rows(40), *_rows(5)]) + "1,x\n1,x,bad\n1,x,\n1,x,101\n"
+    collection = importer(write("work.csv", text))
+    assert (collection.n_received, collection.n_new, collection.n_duplicate) == (49, 40, 5)
+    assert collection.n_rejected == 4
+    assert [(r.row, r.code) for r in collection.rejected] == [
+        (46, "wrong_value_count"),
+        (47, "target_not_a_number"),
+        (48, "target_missing"),
+        (49, "target_out_of_scale"),
+    ]
+
+
+def test_only_the_first_thousand_rejections_are_kept_and_all_are_counted(
+    write, importer: Importer
+) -> None:
+    text = rows_as_csv(_rows(3000)) + "1,x,\n" * 2500
+    collection = importer(write("work.csv", text))
+    assert (collection.n_rejected, len(collection.rejected)) == (2500, 1000)
+
+
+def test_a_target_that_is_text_fails_the_import_with_the_reason(write, importer) -> None:
+    path = write("work.csv", "a,score\n" + "1,good\n2,bad\n" * 30)
+    assert _refusal(importer, path, target="score") == (
+        "None of the 60 rows of 'work.csv' could be taken. Row 1: target 'score': 'good' is not a "
+        "number; the same goes for 59 more."
+    )
+
+
+def test_a_target_on_another_scale_fails_the_import_with_the_setting_to_change(
+    write, importer
+) -> None:
+    path = write("hire.csv", "a,count\n" + "".join(f"{i},{900 + i}\n" for i in range(40)))
+    assert _refusal(importer, path, target="count") == (
+        "None of the 40 rows of 'hire.csv' could be taken. Row 1: target 'count' is 900, outside "
+        "the scale 0 to 100: set PLUMBLINE_SCALE to the scale of the target; the same goes for 39 "
+        "more."
+    )
+    assert importer(path, scale=Scale(0, 1000), target="count").n_new == 40
+
+
+def test_times_in_doubt_fail_the_import_with_a_hint(write, importer) -> None:
+    path = write("work.csv", "date,a,score\n" + "01/02/2026,1,5\n" * 10)
+    assert "'01/02/2026' may be day/month or month/day: write times as 2026-02-01" in (
+        _refusal(importer, path)
+    )
+
+
+def test_the_most_common_reason_is_the_one_given(write, importer) -> None:
+    path = write("work.csv", "a,score\n1,\n" + "1,bad\n" * 5)
+    message = _refusal(importer, path, target="score")
+    assert "Row 2: target 'score': 'bad' is not a number; the same goes for 4 more." in message
+    assert message.endswith("The other 1 have other reasons.")
+
+
+def test_a_failed_import_says_why_and_leaves_nothing_visible(write, importer: Importer) -> None:
+    rows = rows_as_csv(_rows(4000))
+    path = write("work.csv", rows.encode() + "caf\xe9,1,2\n".encode("latin-1"))
+    with pytest.raises(InvalidInput, match=r"Line 4002 of 'work\.csv' is not UTF-8"):
+        importer(path)
+    assert importer.samples() == []
+    assert describe_data(importer.db).n_rows == 0
+
+
+def test_a_cancelled_import_is_kept_as_failed_and_can_be_repeated(
+    write, importer: Importer
+) -> None:
+    path = write("work.csv", rows_as_csv(_rows(6000)))
+    mapping = ColumnMapping("score")
+
+    def cancel_late(share: float, message: str) -> None:
+        if share > 0.5:
+            raise Cancelled("Cancelled by ada.")
+
+    with pytest.raises(Cancelled):
+        import_file(
+            importer.db,
+            path,
+            mapping,
+            name="work.csv",
+            scale=PERCENT,
+            by="ada",
+            now=lambda: NOON,
+            progress=cancel_late,
+        )
+    assert importer.samples() == []
+    (failed,) = describe_data(importer.db).collections
+    assert (failed.error, failed.finished_at) == ("Cancelled by ada.", None)
+    assert importer(path).n_new == 6000
+
+
+def test_a_corrected_row_takes_over_from_the_one_with_its_id(write, importer: Importer) -> None:
+    importer(write("work.csv", "id,a,score\nr1,1,50\nr2,2,60\n"))
+    importer(write("work.csv", "id,a,score\nr1,1,55\nr3,3,70\n"))
+    samples = {sample.external_id: sample.target for sample in importer.samples()}
+    assert samples == {"r1": 55.0, "r2": 60.0, "r3": 70.0}
+
+
+def test_a_column_whose_values_repeat_cannot_be_the_id(write, importer: Importer) -> None:
+    rows = [{"question": i % 8, "a": i, "score": i} for i in range(80)]
+    path = write("work.csv", rows_as_csv(rows))
+    assert _refusal(importer, path, id="question", target="score") == (
+        "Column 'question' of 'work.csv' cannot be the id: 72 of 80 rows repeat one, and would "
+        "count as corrections of each other. Choose it as the group, or name no id."
+    )
+
+
+def test_columns_of_lists_are_left_out_and_that_is_kept(write, importer: Importer) -> None:
+    rows = [{"a": i, "tags": ["x"], "score": i} for i in range(5)]
+    collection = importer(write("work.json", json.dumps(rows)), ColumnMapping("score"))
+    assert collection.n_new == 5
+    assert "holds lists or objects" in str(collection.mapping["left_out"])
+    assert importer.samples()[0].features.keys() == {"a"}
+
+
+def test_a_thousand_columns_are_imported(write, importer: Importer) -> None:
+    frame = pd.DataFrame(np.arange(60_000).reshape(60, 1000)).add_prefix("c")
+    frame["score"] = range(60)
+    collection = importer(write("wide.csv", frame.to_csv(index=False)))
+    assert collection.n_new == 60
+    assert len(importer.samples()[0].features) == 1000
+
+
+def test_messages_name_the_file_as_its_owner_does(write, importer: Importer) -> None:
+    path = write("6f1c.csv", "a,score\n1,x\n")
+    with pytest.raises(InvalidInput, match=r"rows of 'ratings\.csv' could be taken"):
+        importer(path, ColumnMapping("score"), name="ratings.csv")
+    with pytest.raises(InvalidInput, match=r"'ratings\.csv' has no column 'nope'"):
+        importer(path, ColumnMapping("nope"), name="ratings.csv")
+
+
+def test_a_file_above_the_limit_is_refused(write, importer: Importer) -> None:
+    path = write("work.csv", rows_as_csv(_rows(50)))
+    with pytest.raises(InvalidInput, match="the limit is 0 MB"):
+        importer(path, ColumnMapping("score"), limit_bytes=100)
+
+
+def test_progress_goes_up_in_steps_and_says_what_was_found(write, importer: Importer) -> None:
+    importer(write("work.csv", rows_as_csv(_rows(20_000))))
+    shares = [share for share, _ in importer.progress]
+    assert shares == sorted(shares)
+    assert len(shares) <= 100
+    assert importer.progress[0][1] == "Learning what the columns hold"
+    assert importer.progress[-1] == (
+        0.9,
+        "20,000 rows read: 20,000 new, 0 there already, 0 rejected; checking all rows",
+    )
+
+
+def test_each_write_is_short(write, importer: Importer, monkeypatch) -> None:
+    sizes: list[int] = []
+    append = sample_rows.append_samples
+
+    def count(conn, collection_id, samples):  # type: ignore[no-untyped-def]
+        sizes.append(len(samples))
+        return append(conn, collection_id, samples)
+
+    monkeypatch.setattr(sample_rows, "append_samples", count)
+    importer(write("work.csv", rows_as_csv(_rows(5000))))
+    assert sizes == [2000, 2000, 1000]
+
+
+def test_an_import_is_followed_by_checks(write, importer: Importer) -> None:
+    importer(write("work.csv", rows_as_csv(_rows(20))))
+    summary = describe_data(importer.db)
+    assert summary.quality is not None
+    assert "too_few_rows" in [issue.code for issue in summary.issues]
+
+
+def test_reading_a_large_file_needs_no_more_memory_than_a_small_one(write) -> None:
+    def peak(n: int) -> int:
+        path = write(f"{n}.csv", rows_as_csv(_rows(n)))
+        tracemalloc.start()
+        for _ in read_file(path, ColumnMapping("score"), "file", Provenance.REAL, PERCENT):
+            pass
+        top = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return top
+
+    assert peak(40_000) < 1.5 * peak(8_000)
+
+
+def test_demo_rows_are_marked_and_the_best_mae_is_told(db: Database) -> None:
+    collection, best_mae = add_demo(
+        db, 2500, 3, scale=PERCENT, by="ada", now=lambda: NOON, progress=lambda *_: None
+    )
+    assert (collection.source, collection.n_new) == ("demo", 2500)
+    assert collection.mapping == {"n_rows": 2500, "seed": 3, "best_mae": best_mae}
+    summary = describe_data(db)
+    assert (summary.n_rows, summary.n_synthetic) == (2500, 2500)
+
+
+def test_demo_rows_of_one_seed_replace_those_of_before(db: Database) -> None:
+    for days in (0, 1):
+        add_demo(
+            db,
+            300,
+            3,
+            scale=PERCENT,
+            by="ada",
+            now=lambda days=days: NOON + timedelta(days=days),  # type: ignore[misc]
+            progress=lambda *_: None,
+        )
+    assert describe_data(db).n_rows == 300
+
+
+def _add(db: Database, rows: list[dict[str, object]]):  # type: ignore[no-untyped-def]
+    return add_rows(db, rows, source="api", by="key:ci", now=NOON, scale=PERCENT)
+
+
+def test_rows_of_the_api_are_added_and_accounted_for(db: Database) -> None:
+    good = [{"features": {"a": i}, "target": i} for i in range(3)]
+    collection = _add(db, [*good, good[0], {"features": {"a": 1}, "target": 500}])
+    assert (collection.n_received, collection.n_new, collection.n_duplicate) == (5, 3, 1)
+    assert [(r.row, r.code) for r in collection.rejected] == [(5, "target_out_of_scale")]
+    assert describe_data(db).by_source == {"api": 3}
+
+
+def test_rows_of_the_api_that_are_all_wrong_are_an_answer_and_no_error(db: Database) -> None:
+    collection = _add(db, [{"target": 1}])
+    assert (collection.n_new, collection.n_rejected, collection.error) == (0, 1, None)
+    assert _add(db, []).n_received == 0
+
+
+def test_many_rows_of_the_api_are_written_in_pieces(db: Database) -> None:
+    rows = [{"features": {"a": i}, "target": i % 100} for i in range(4500)]
+    assert _add(db, [*rows, {"target": 1}]).n_new == 4500
+    assert _add(db, rows).n_duplicate == 4500
+
+
+@pytest.mark.slow
+def test_a_file_of_200_mb_is_imported(write, importer: Importer, tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    line = ",".join(["0.123456789"] * 60)
+    with path.open("w") as file:
+        file.write(",".join(f"c{i}" for i in range(60)) + ",n,score\n")
+        file.writelines(f"{line},{i},{i % 100}\n" for i in range(280_000))
+    assert path.stat().st_size > 200_000_000
+    assert importer(path, ColumnMapping("score")).n_new == 280_000
+
+
+def test_every_refusal_is_one_sentence_for_an_operator(write, importer: Importer) -> None:
+    for name, content in {
+        "a.csv": "",
+        "b.csv": "a,a\n1,2\n",
+        "c.json": "{",
+        "d.parquet": "x",
+        "e.csv": "a,__key__,score\n1,2,3\n",
+    }.items():
+        with pytest.raises(OpsError) as caught:
+            importer(write(name, content))
+        assert str(caught.value).endswith(".")
+        assert name in str(caught.value)

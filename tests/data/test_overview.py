@@ -1,0 +1,85 @@
+"""The overview: counts without reading a feature, and the checks kept from the last collection."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.data.collect import add_demo, add_rows
+from core.data.overview import describe_data, refresh_quality
+from core.domain.issue import Severity
+from core.settings import Scale
+from core.store import samples as sample_rows
+from core.store.database import Database
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+PERCENT = Scale(0, 100)
+
+
+def _add(db: Database, n: int) -> None:
+    rows = [
+        {
+            "at": (NOON - timedelta(days=i)).isoformat(),
+            "features": {"a": (i * 37) % 101, "b": (i * 53) % 97, "none": None},
+            "target": (i * 61) % 89,
+        }
+        for i in range(n)
+    ]
+    add_rows(db, rows, source="api", by="ada", now=NOON, scale=PERCENT)
+
+
+def _demo(db: Database) -> None:
+    add_demo(db, 200, 0, scale=PERCENT, by="a", now=lambda: NOON, progress=lambda *_: None)
+
+
+def test_an_empty_store_is_described_as_empty(db: Database) -> None:
+    summary = describe_data(db)
+    assert (summary.n_rows, summary.n_labelled, summary.n_synthetic) == (0, 0, 0)
+    assert (summary.first_at, summary.last_at, summary.quality) == (None, None, None)
+    assert summary.by_source == {}
+    assert summary.issues == ()
+    assert summary.collections == ()
+
+
+def test_rows_are_counted_by_source_and_provenance(db: Database) -> None:
+    _add(db, 60)
+    _demo(db)
+    summary = describe_data(db)
+    assert (summary.n_rows, summary.n_labelled, summary.n_synthetic) == (260, 260, 200)
+    assert summary.by_source == {"api": 60, "demo": 200}
+    assert summary.last_at == NOON
+    assert [c.source for c in summary.collections] == ["demo", "api"]
+
+
+def test_describing_never_reads_the_rows(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    _add(db, 60)
+    refresh_quality(db, PERCENT, NOON)
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise AssertionError("the rows were read")
+
+    monkeypatch.setattr(sample_rows, "stream_pieces", refuse)
+    assert describe_data(db).quality is not None
+
+
+def test_the_newest_report_is_kept_and_names_the_columns(db: Database) -> None:
+    _add(db, 60)
+    report = refresh_quality(db, PERCENT, NOON)
+    assert describe_data(db).quality == report
+    assert (report.at, report.n_rows) == (NOON, 60)
+    assert [column.name for column in report.columns] == ["target", "a", "b", "none"]
+    assert "missing_values" in {issue.code for issue in report.issues}
+
+
+def test_generated_rows_beside_observed_ones_are_said_and_not_checked(db: Database) -> None:
+    _demo(db)
+    _add(db, 200)
+    report = refresh_quality(db, PERCENT, NOON)
+    assert report.n_rows == 200
+    assert "mixed_provenance" in {issue.code for issue in report.issues}
+    assert {column.name for column in report.columns} == {"target", "a", "b", "none"}
+
+
+def test_checking_an_empty_store_says_that_rows_are_missing(db: Database) -> None:
+    report = refresh_quality(db, PERCENT, NOON)
+    (issue,) = report.issues
+    assert (issue.code, issue.severity, issue.n_rows) == ("too_few_rows", Severity.BLOCKING, 0)
