@@ -15,12 +15,14 @@ with app.db.read() as conn:
     taken = snapshots.load_snapshots(conn, 20)
 data = describe_data(app.db)
 
-uploads.offer_import(app)
+chosen = uploads.offer_import(app)
 uploads.offer_demo(app)
 if recent:
     jobs.show_job(app, recent[0].id)
 
 if not data.n_rows:
+    if chosen or recent:
+        st.stop()
     st.info(
         "No rows yet. Choose a file above: each row is one piece of work with its measurements and "
         "a score that somebody gave it.",

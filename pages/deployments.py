@@ -27,7 +27,7 @@ if not trained:
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    chosen = releases.pick_version(trained, summary)
+    chosen = releases.pick_version(trained)
     releases.offer_deploy(app, chosen, summary, trained)
     releases.offer_rollback(app, plan.choose_rollback(history), summary, trained)
 releases.show_choice(chosen, trained)
@@ -38,7 +38,7 @@ releases.show_history(history)
 st.subheader("What served at a moment?")
 moment = st.datetime_input("Moment (UTC)", value=now.replace(tzinfo=None), key="at", width=260)
 if moment is not None:
-    served = release.what_served(app.db, moment.replace(tzinfo=UTC))
+    served = release.what_served(app.db, moment.replace(tzinfo=UTC, second=59, microsecond=999_999))
     if served is None:
         st.write("Nothing was deployed yet: callers got the heuristic.")
     else:

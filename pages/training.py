@@ -29,7 +29,8 @@ if recent:
     jobs.show_job(app, recent[0].id)
 
 if trained:
-    reports.show(trainings.pick_version(trained))
+    chosen = reports.pick(trained, "Report of")
+    reports.show(next((version for version in trained if version.number == chosen), trained[0]))
 elif data.n_rows:
     st.caption(
         "No version yet: its verdict, its metrics with their intervals and what it rests on "

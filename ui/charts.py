@@ -7,6 +7,7 @@ from datetime import datetime
 import plotly.graph_objects as go
 
 from core.domain.report import Estimate
+from ui import words
 
 PALETTE = ("#1b8296", "#c8602a", "#9a63b5", "#b07a10", "#2f7fc1", "#75808e")
 """At least 3.5 to 1 against both backgrounds; the theme's chart colours, as a test holds."""
@@ -165,7 +166,7 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.F
         y=[name for name, _ in shown],
         orientation="h",
         marker={"color": [PALETTE[0]] * min(len(ranked), limit) + [_GREY] * bool(rest)},
-        text=[f"{share:.1%}".replace("%", " %") for _, share in shown],
+        text=[words.percent(share) for _, share in shown],
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: %{x:.1f} %<extra></extra>",

@@ -31,8 +31,8 @@ def show_metrics(report: TrainingReport) -> None:
     with row(across=5):
         show(
             "MAE",
-            f"{words.number(metrics.mae.value, 2)} points",
-            f"{words.interval(metrics.mae, 2)}, {rows}",
+            words.point(metrics.mae),
+            f"{words.interval(metrics.mae)}, {rows}",
             f"Mean absolute error, in points of the scale {scale}; less is better.",
         )
         show(
@@ -50,8 +50,8 @@ def show_metrics(report: TrainingReport) -> None:
         )
         show(
             "RMSE",
-            f"{words.number(metrics.rmse.value, 2)} points",
-            words.interval(metrics.rmse, 2),
+            words.point(metrics.rmse),
+            words.interval(metrics.rmse),
             "Root mean squared error: large misses weigh more than in the MAE.",
         )
         show(
@@ -65,8 +65,8 @@ def show_metrics(report: TrainingReport) -> None:
             champion = version_name(report.champion or 0)
             show(
                 f"Against {champion}",
-                f"{words.number(report.improvement.value, 2)} points",
-                f"{words.interval(report.improvement, 2)}, "
+                words.point(report.improvement),
+                f"{words.interval(report.improvement)}, "
                 f"{words.count(report.n_compared, 'common row')}",
                 f"MAE of {champion} minus this one's, on the same rows; above 0 is better.",
             )

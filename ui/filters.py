@@ -50,6 +50,9 @@ def get_id(name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def set_id(name: str, value: int) -> None:
-    """Put a number into the address, so that a reload and a link show the same."""
-    st.query_params[name] = str(value)
+def set_id(name: str, value: int | None) -> None:
+    """Put a number into the address, so that a reload and a link show the same; None removes it."""
+    if value is None:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != str(value):
+        st.query_params[name] = str(value)

@@ -28,9 +28,11 @@ def show_counts(data: DataSummary, now: datetime) -> None:
             words.percent(data.n_synthetic / data.n_rows) + " of the rows",
             "Generated rows. They are never evaluated beside real ones.",
         )
-        newest = words.NOTHING if data.last_at is None else words.ago(data.last_at, now)
-        figures.show("Newest row", newest, words.moment(data.last_at))
-        figures.show("Oldest row", words.moment(data.first_at).partition(",")[0])
+        if data.first_at is not None and data.last_at is not None:
+            figures.show("Newest row", words.ago(data.last_at, now), words.moment(data.last_at))
+            figures.show("Oldest row", words.ago(data.first_at, now), words.moment(data.first_at))
+        else:
+            figures.show("Times", "none", "the rows do not say when the work was made")
     tables.show(
         [
             {

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.domain.issue import Issue, Severity
-from ui import words
 
 _LOOKS = {
     Severity.BLOCKING: ("Blocking", ":material/block:", "red"),
@@ -20,9 +19,8 @@ def blocking(issues: Sequence[Issue]) -> list[Issue]:
 
 
 def show(issues: Sequence[Issue]) -> None:
-    """Every issue as a line: how bad, which column, how many rows, and what to do."""
+    """Every issue as a line: how bad it is, what was found, and what to do."""
     order = list(_LOOKS)
     for issue in sorted(issues, key=lambda issue: order.index(issue.severity)):
         word, icon, color = _LOOKS[issue.severity]
-        rows = f" :gray[({words.count(issue.n_rows, 'row')})]" if issue.n_rows else ""
-        st.markdown(f":{color}-badge[{icon} {word}] {issue.message}{rows}")
+        st.markdown(f":{color}-badge[{icon} {word}] {issue.message}")

@@ -101,8 +101,8 @@ def _draw(app: App, job: Job) -> None:
             st.progress(
                 min(max(job.progress, 0.0), 1.0), text=f"{job.progress:.0%} · {job.message}"
             )
-        elif job.error:
-            st.markdown(job.error)
+        elif job.error or job.result:
+            st.markdown(job.error or _describe_result(job))
         if job.status is JobStatus.QUEUED and (lease is None or lease.expires_at < now):
             st.warning(
                 "No worker is running, so this waits: start one with `make run` or "
@@ -125,6 +125,19 @@ def _draw(app: App, job: Job) -> None:
                 key=f"cancel_{job.id}",
                 icon=":material/stop:",
             )
+
+
+def _describe_result(job: Job) -> str:
+    found = job.result or {}
+    if "summary" in found:
+        return f"**{found['version']}**: {found['summary']}"
+    if "n_new" in found:
+        parts = [f"**{found['n_new']:,} new rows** of {found['n_received']:,}"]
+        parts += [f"{found[f'n_{name}']:,} {name}" for name in ("duplicate", "rejected")]
+        best = found.get("best_mae")
+        known = f". No model can do better than a MAE of {best:.2f} points on them" if best else ""
+        return ", ".join(parts) + known + "."
+    return ""
 
 
 def _cancel(app: App, job_id: int) -> str:

@@ -41,30 +41,20 @@ def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetim
             st.markdown(f"{reports.badges(version.report)} {version.report.summary}")
 
 
-def pick_version(trained: Sequence[Version], summary: PlanSummary) -> int:
-    """The version to deploy: the newest, unless the person or the address says another."""
-    names = {version.number: reports.label(version) for version in trained}
-    names[HEURISTIC] = "heuristic · no model, the weighted mean answers"
-    return st.selectbox(
-        "Version to deploy",
-        list(names),
-        format_func=lambda number: names[number],
-        key="version",
-        bind="query-params",
-        width=460,
-    )
+def pick_version(trained: Sequence[Version]) -> int:
+    """The version to deploy, or 0 for the heuristic."""
+    heuristic = {HEURISTIC: "heuristic · no model, the weighted mean answers"}
+    return reports.pick(trained, "Version to deploy", extra=heuristic)
 
 
 def show_choice(number: int, trained: Sequence[Version]) -> None:
-    """What the gate said of the version that is about to be deployed."""
+    """What is said of the version that is about to be deployed."""
     version = _find(number, trained)
     if version is None:
         st.caption("The heuristic needs no model and learns nothing: it is the last resort.")
         return
-    with st.expander(f"What the gate says of {version.name}", key="gate"):
-        st.markdown(f"{reports.badges(version.report)} {version.report.summary}")
-        for reason in version.report.gate.reasons:
-            st.markdown(f"- {reason}")
+    st.markdown(f"**{version.name}** {reports.badges(version.report)} {version.report.summary}")
+    reports.show_gate(version)
 
 
 def offer_deploy(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:

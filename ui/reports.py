@@ -6,14 +6,13 @@ import streamlit as st
 
 from core.domain.report import TrainingReport
 from core.domain.version import Version, version_name
-from ui import charts, figures, tables, words
+from ui import charts, figures, filters, tables, words
 
 _NAIVE = {
     "mean": "always the mean",
     "median": "always the median",
     "recent_mean": "the recent mean",
 }
-_SPLITS = {"time": "by time", "group": "by group", "random": "at random"}
 
 
 def badges(report: TrainingReport) -> str:
@@ -34,10 +33,8 @@ def label(version: Version) -> str:
     report = version.report
     gate = "gate passed" if report.gate.passed else "gate refused"
     demo = ", synthetic" if report.synthetic else ""
-    return (
-        f"{version.name} · {report.recipe} · MAE {words.number(report.metrics.mae.value, 2)} · "
-        f"{gate}{demo}"
-    )
+    mae = words.point(report.metrics.mae).removesuffix(" points")
+    return f"{version.name} · {report.recipe} · MAE {mae} · {gate}{demo}"
 
 
 def show(version: Version) -> None:
@@ -46,8 +43,7 @@ def show(version: Version) -> None:
     st.subheader(f"{version.name} · {report.recipe}")
     with st.container(border=True):
         st.markdown(f"{badges(report)}  \n**{report.summary}**")
-        for reason in report.gate.reasons:
-            st.markdown(f"- {reason}")
+        show_gate(version)
         for override in report.overrides:
             st.markdown(f"- :orange[Overridden:] {override}")
     figures.show_metrics(report)
@@ -88,19 +84,49 @@ def show(version: Version) -> None:
         )
 
 
+def show_gate(version: Version) -> None:
+    """What the gate checked: at once where it refused, folded where it passed."""
+    gate = version.report.gate
+    listed = "\n".join(f"- {reason}" for reason in gate.reasons)
+    if gate.passed:
+        with st.expander("What the gate checked", key=f"gate_{version.number}"):
+            st.markdown(listed)
+    else:
+        st.markdown(listed)
+
+
+def pick(
+    trained: Sequence[Version], label_of: str, *, extra: Mapping[int, str] | None = None
+) -> int:
+    """One version by its number: the newest, until the person or the address says another; then
+    the address keeps it. `extra` are choices beside the versions."""
+    names = {version.number: label(version) for version in trained} | dict(extra or {})
+    numbers = list(names)
+    asked = filters.get_id("version")
+    chosen = st.selectbox(
+        label_of,
+        numbers,
+        index=numbers.index(asked) if asked in names else 0,
+        format_func=lambda number: names[number],
+        key=f"version_of_{numbers[0]}",
+        width=460,
+    )
+    filters.set_id("version", None if chosen == numbers[0] else chosen)
+    return chosen
+
+
 def _describe_basis(report: TrainingReport) -> str:
     independent = f", and treat {report.basis} as independent" if report.basis else ""
     random = (
         ""
         if report.random_split_mae is None
         else " A split at random would have claimed a MAE of "
-        f"{words.number(report.random_split_mae, 2)} points."
+        f"{words.number(report.random_split_mae, words.digits_of(report.random_split_mae))} points."
     )
     return (
         f"Trained on {words.count(report.n_train, 'row')}, evaluated on "
-        f"{words.count(report.n_holdout, 'row')} that it never saw, split "
-        f"{_SPLITS.get(report.split, report.split)}: {report.split_reason} Intervals are "
-        f"95 %{independent}.{random}"
+        f"{words.count(report.n_holdout, 'row')} that it never saw. The split: "
+        f"{report.split_reason.rstrip('.')}. Intervals are 95 %{independent}.{random}"
     )
 
 

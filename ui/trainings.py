@@ -7,10 +7,9 @@ import streamlit as st
 from core.bootstrap import App
 from core.domain.issue import Issue
 from core.domain.retraining import RetrainingDecision
-from core.domain.version import Version
 from core.system import request_job
 from core.training.recipe import Recipe
-from ui import actions, context, issues, jobs, reports
+from ui import actions, context, issues, jobs
 
 _RECIPE, _SEED, _REASON, _OVERRIDE = "recipe", "seed", "train_reason", "train_override"
 
@@ -57,20 +56,6 @@ def show_due(decision: RetrainingDecision) -> None:
         st.info(f"Training again is due. {reasons}", icon=":material/event_repeat:")
     else:
         st.caption(f":material/event_available: Training again is not due. {reasons}")
-
-
-def pick_version(trained: Sequence[Version]) -> Version:
-    """The version whose report is shown: the newest unless the person or the address says else."""
-    by_number = {version.number: version for version in trained}
-    number = st.selectbox(
-        "Report of",
-        list(by_number),
-        format_func=lambda number: reports.label(by_number[number]),
-        key="version",
-        bind="query-params",
-        width=460,
-    )
-    return by_number[number]
 
 
 def _request(app: App, blocked: bool) -> str:

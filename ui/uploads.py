@@ -26,8 +26,9 @@ _ROLES = {
 }
 
 
-def offer_import(app: App) -> None:
-    """Choose a file, see what is in it, say which column is what, and import it."""
+def offer_import(app: App) -> bool:
+    """Choose a file, see what is in it, say which column is what, and import it; whether a file
+    was chosen."""
     uploaded = st.file_uploader(
         "File with labelled rows: CSV, JSON, JSONL or Parquet",
         type=[ending.lstrip(".") for ending in SUFFIXES],
@@ -35,13 +36,13 @@ def offer_import(app: App) -> None:
         key=f"upload_{st.session_state.get(_GENERATION, 0)}",
     )
     if uploaded is None:
-        return
+        return False
     try:
         path = _keep(app.settings.uploads, uploaded)
         preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000)
     except OpsError as error:
         st.error(str(error), icon=":material/block:")
-        return
+        return True
     _show_preview(preview)
     mapping = _pick_mapping(preview, uploaded.file_id)
     actions.button(
@@ -52,6 +53,7 @@ def offer_import(app: App) -> None:
         icon=":material/upload:",
         disabled=mapping is None,
     )
+    return True
 
 
 def offer_demo(app: App) -> None:
@@ -74,8 +76,10 @@ def offer_demo(app: App) -> None:
 
 
 def _show_preview(preview: FilePreview) -> None:
-    for problem in preview.problems:
-        st.warning(problem, icon=":material/warning:")
+    if preview.problems:
+        st.warning(
+            "\n".join(f"- {problem}" for problem in preview.problems), icon=":material/warning:"
+        )
     looked = words.count(preview.n_rows, "row")
     rows = looked if preview.complete else f"the first {looked}"
     st.caption(
@@ -146,8 +150,8 @@ def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
             icon=":material/block:",
         )
         return None
-    n_features = words.count(len(names) - len(named) - len(ignored), "column")
-    st.caption(f"{n_features} of {len(names)} become features.")
+    n_features = len(names) - len(named) - len(ignored)
+    st.caption(f"{n_features} of {words.count(len(names), 'column')} become features.")
     return ColumnMapping(target=target, ignored=tuple(ignored), **chosen)
 
 

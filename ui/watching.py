@@ -218,8 +218,8 @@ def _show_estimates(model: Figures, settings: Settings, basis: str) -> None:
     )
     figures.show(
         "MAE",
-        f"{words.number(mae.value, 2)} points" if mae else words.NOTHING,
-        f"{words.interval(mae, 2)}, {basis}" if mae else basis,
+        words.point(mae) if mae else words.NOTHING,
+        f"{words.interval(mae)}, {basis}" if mae else basis,
         "Mean absolute error in points of the scale, with its 95 % interval; less is better.",
     )
     figures.show(

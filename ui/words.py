@@ -33,6 +33,16 @@ def number(value: float | None, digits: int = 0) -> str:
     return text.replace("-", "−") if text.strip("-0.,") else text.lstrip("-")
 
 
+def digits_of(value: float) -> int:
+    """Decimals with which an error in points has three figures that say something.
+
+    >>> [number(value, digits_of(value)) for value in (123.4, 13.61, 6.214, 0.625, 0.0083)]
+    ['123', '13.6', '6.21', '0.625', '0.0083']
+    """
+    size_of = abs(value)
+    return next((n for n, least in enumerate((100, 10, 1, 0.1)) if size_of >= least), 4)
+
+
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """How many there are of something.
 
@@ -83,7 +93,10 @@ def points(estimate: Ranged | None) -> str:
     """
     if estimate is None:
         return NOTHING
-    return f"{number(estimate.value, 2)} points ({_range(estimate.low, estimate.high, 2)})"
+    digits = digits_of(estimate.value)
+    return (
+        f"{number(estimate.value, digits)} points ({_range(estimate.low, estimate.high, digits)})"
+    )
 
 
 def plain(estimate: Ranged | None) -> str:
@@ -98,13 +111,24 @@ def plain(estimate: Ranged | None) -> str:
     return f"{number(estimate.value, 2)} ({_range(estimate.low, estimate.high, 2)})"
 
 
-def interval(estimate: Ranged, digits: int, factor: float = 1.0) -> str:
-    """The 95 % interval of a figure, alone.
+def point(estimate: Ranged) -> str:
+    """The value of an error in points, alone.
 
     >>> from core.domain.report import Estimate
-    >>> interval(Estimate(0.84, 0.81, 0.87), 1, 100), interval(Estimate(6.2, 5.9, 6.55), 2)
+    >>> point(Estimate(6.214, 5.9, 6.55))
+    '6.21 points'
+    """
+    return f"{number(estimate.value, digits_of(estimate.value))} points"
+
+
+def interval(estimate: Ranged, digits: int | None = None, factor: float = 1.0) -> str:
+    """The 95 % interval of a figure, alone; with the decimals of an error unless given.
+
+    >>> from core.domain.report import Estimate
+    >>> interval(Estimate(0.84, 0.81, 0.87), 1, 100), interval(Estimate(6.2, 5.9, 6.55))
     ('81.0–87.0', '5.90–6.55')
     """
+    digits = digits_of(estimate.value) if digits is None else digits
     return _range(estimate.low * factor, estimate.high * factor, digits)
 
 

@@ -68,7 +68,7 @@ def test_a_refused_version_needs_the_override_ticked(full: App, open_page: OpenP
 
 def test_the_serving_version_cannot_be_deployed_again(full: App, open_page: OpenPage) -> None:
     page = open_page("deployments")
-    page.selectbox(key="version").set_value(1).run()
+    page.selectbox(key="version_of_3").set_value(1).run()
     assert page.get_by_key("deploy_popover_0").proto.popover.disabled
 
 

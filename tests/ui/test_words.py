@@ -63,6 +63,12 @@ def test_a_figure_never_stands_without_its_interval() -> None:
     assert words.plain(Estimate(0.31, 0.2, 0.4)) == "0.31 (0.20–0.40)"
 
 
+def test_an_error_has_as_many_decimals_as_its_size_asks_for() -> None:
+    assert words.points(Estimate(0.0083, 0.0071, 0.0102)) == "0.0083 points (0.0071–0.0102)"
+    assert words.points(Estimate(13.61, 12.9, 14.2)) == "13.6 points (12.9–14.2)"
+    assert words.point(Estimate(0.0, 0.0, 0.0)) == "0.0000 points"
+
+
 def test_an_interval_below_zero_is_written_out() -> None:
     assert words.plain(Estimate(-0.1, -0.25, 0.04)) == "−0.10 (−0.25 to 0.04)"
     assert words.percent_range(Estimate(0.01, -0.02, 0.04)) == "1.0 % (−2.0 to 4.0)"
