@@ -225,7 +225,7 @@ def _check_columns(summaries: Sequence[ColumnSummary], n: int) -> Iterator[Issue
                 column.name,
                 n,
                 f"'{column.name}' is {column.top} in every row: it says nothing about the target. "
-                "Ignore it at the next import, or find out why it never changes.",
+                "Leave it out when you train, or find out why it never changes.",
             )
         elif (
             column.n_distinct > 1
@@ -246,9 +246,9 @@ def _check_columns(summaries: Sequence[ColumnSummary], n: int) -> Iterator[Issue
 def _say_missing(column: ColumnSummary, share: float) -> str:
     start = f"'{column.name}' is missing in {column.n_missing:,} rows ({share:.0%})"
     if share == 1.0:
-        return f"{start}: it says nothing. Ignore it at the next import, or fill it at its source."
+        return f"{start}: it says nothing. Leave it out when you train, or fill it at its source."
     if share >= _MISSING_WARNING:
-        return f"{start}: they are filled in by a guess. Fill it at its source, or ignore it."
+        return f"{start}: they are filled in by a guess. Fill it at its source, or leave it out."
     return f"{start}: they are filled in by a guess, which is fine for so few."
 
 
@@ -281,7 +281,7 @@ def _check_leaks(features: pd.DataFrame, target: pd.Series) -> Iterator[Issue]:
             leak.column,
             len(target),
             f"{subject} gives the target away ({leak.how}): where it is known only together with "
-            "the target, every figure will be too good to be true. Ignore it at the next import.",
+            "the target, every figure will be too good to be true. Leave it out when you train.",
         )
 
 

@@ -23,6 +23,7 @@ from core.store.database import Database
 log = get_logger(__name__)
 
 _CHECKING = 0.9  # the share of an import at which its rows are in and the checks begin
+_EARLIER = 1000
 _STEP = 0.01  # progress is told in steps: each is a row in the job's log
 
 
@@ -38,7 +39,8 @@ def import_file(
     progress: Progress,
     limit_bytes: int | None = None,
 ) -> Collection:
-    """Import a file as the source `file:NAME`, and check what the store holds then.
+    """Import a file as the source `file:NAME`, and check what the store holds then. Rows that came
+    earlier from a file of this name with other columns chosen are replaced.
 
     Raises `InvalidInput` where the file cannot be used or none of its rows can be taken, and what
     `progress` raises; nothing of the file is visible then."""
@@ -48,6 +50,7 @@ def import_file(
         record = {**asdict(mapping), "left_out": dict(plan.left_out)}
         pieces = read_file(path, mapping, f"file:{name}", Provenance.REAL, scale, plan)
         with _collecting(db, f"file:{name}", record, by, now) as collecting:
+            collecting.replace_other_choices(mapping)
             said = LEARNING
             for piece in pieces:
                 collecting.add(piece)
@@ -137,10 +140,12 @@ class _Collecting:
 
     def __init__(self, db: Database, collection_id: int, now: Callable[[], datetime]) -> None:
         self._db, self._id, self._now = db, collection_id, now
-        self.n_received = self.n_new = self.n_rejected = self.n_repeated_ids = 0
+        self.n_received = self.n_new = self.n_rejected = self.n_replaced = 0
         self._kept: list[Rejection] = []
         self._reasons: Counter[str] = Counter()
         self._examples: dict[str, Rejection] = {}
+        self._replaced_ids: tuple[int, ...] = ()
+        self._kept_ids: set[int] = set()
 
     @property
     def n_duplicate(self) -> int:
@@ -150,6 +155,10 @@ class _Collecting:
         """One short transaction."""
         if piece.samples:
             with self._db.write() as conn:
+                if self._replaced_ids:
+                    self._kept_ids.update(
+                        sample_rows.find_standing(conn, self._replaced_ids, piece.samples)
+                    )
                 self.n_new += sample_rows.append_samples(conn, self._id, piece.samples)
         self.n_received += piece.n_received
         self.n_rejected += len(piece.rejections)
@@ -157,6 +166,18 @@ class _Collecting:
         for rejection in piece.rejections:
             self._reasons[rejection.code] += 1
             self._examples.setdefault(rejection.code, rejection)
+
+    def replace_other_choices(self, mapping: ColumnMapping) -> None:
+        """Take over from earlier collections of the source whose columns were chosen otherwise:
+        the same rows would stand there twice, once as they are wanted and once as they are not."""
+        with self._db.read() as conn:
+            source = sample_rows.get_collection(conn, self._id).source
+            earlier = sample_rows.load_collections(conn, _EARLIER, source)
+        self._replaced_ids = tuple(
+            collection.id
+            for collection in earlier
+            if collection.finished_at is not None and not _same_choice(collection.mapping, mapping)
+        )
 
     def refuse_empty(self, name: str) -> None:
         """Raise `InvalidInput` with the most common reason where no row at all could be taken."""
@@ -187,7 +208,7 @@ class _Collecting:
     def finish(self) -> Collection:
         """Make the rows visible."""
         with self._db.write() as conn:
-            sample_rows.finish_collection(
+            self.n_replaced = sample_rows.finish_collection(
                 conn,
                 self._id,
                 n_received=self.n_received,
@@ -196,6 +217,7 @@ class _Collecting:
                 rejected=self._kept,
                 n_rejected=self.n_rejected,
                 now=self._now(),
+                replaced=sample_rows.Replaced(self._replaced_ids, sorted(self._kept_ids)),
             )
             collection = sample_rows.get_collection(conn, self._id)
         log.info(
@@ -206,14 +228,20 @@ class _Collecting:
             n_new=self.n_new,
             n_duplicate=self.n_duplicate,
             n_rejected=self.n_rejected,
+            n_replaced=self.n_replaced,
         )
         return collection
 
     def describe(self) -> str:
         """How far it is, for whoever waits."""
+        replaced = (
+            f"; {self.n_replaced:,} earlier rows, read with other columns, replaced"
+            if self.n_replaced
+            else ""
+        )
         return (
             f"{self.n_received:,} rows read: {self.n_new:,} new, {self.n_duplicate:,} there "
-            f"already, {self.n_rejected:,} rejected"
+            f"already, {self.n_rejected:,} rejected{replaced}"
         )
 
 
@@ -235,6 +263,15 @@ def _collecting(
             sample_rows.fail_collection(conn, collection_id, str(error))
         log.warning("collection_failed", collection=collection_id, source=source, error=str(error))
         raise
+
+
+def _same_choice(recorded: Mapping[str, object], mapping: ColumnMapping) -> bool:
+    chosen = asdict(mapping)
+    ignored = chosen.pop("ignored")
+    was_ignored = recorded.get("ignored")
+    return all(recorded.get(role) == column for role, column in chosen.items()) and (
+        isinstance(was_ignored, list) and set(was_ignored) == set(ignored)
+    )
 
 
 def _plan(path: Path, mapping: ColumnMapping, progress: Progress) -> RowPlan:

@@ -157,9 +157,10 @@ def choose_columns(
     text: str | None = None,
     id: str | None = None,
     group: str | None = None,
+    ignored: Sequence[str] = (),
 ) -> ColumnMapping:
     """A guess with the columns that a person named instead; a column that was named leaves the
-    role that it was guessed for, and is not ignored.
+    role that it was guessed for, and is ignored only where that is what it was named for.
 
     >>> guess = ColumnMapping(target="csat", group="task", ignored=("note",))
     >>> choose_columns(guess, target="score", text="note")
@@ -170,9 +171,13 @@ def choose_columns(
     roles: dict[str, str | None] = {}
     for role, column in named.items():
         guessed = getattr(guess, role)
-        roles[role] = column or (None if guessed in chosen else guessed)
-    ignored = tuple(column for column in guess.ignored if column not in chosen)
-    return ColumnMapping(target=target or guess.target, ignored=ignored, **roles)
+        roles[role] = column or (None if guessed in (*chosen, *ignored) else guessed)
+    still_ignored = (column for column in guess.ignored if column not in chosen)
+    return ColumnMapping(
+        target=target or guess.target,
+        ignored=tuple(dict.fromkeys((*still_ignored, *ignored))),
+        **roles,
+    )
 
 
 _ByName = Mapping[str, ColumnFacts]

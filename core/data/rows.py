@@ -91,16 +91,20 @@ def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> 
         "id": mapping.id,
         "group": mapping.group,
     }
+    named = [(role, column) for role, column in roles.items() if column is not None]
     taken: dict[str, str] = {}
-    for role, column in roles.items():
-        if column is None:
-            continue
+    for role, column in (*named, *(("ignored", column) for column in mapping.ignored)):
         if column not in columns:
             shown = ", ".join(f"'{c}'" for c in columns[:20]) + (" …" if len(columns) > 20 else "")
+            what = "to ignore" if role == "ignored" else f"for the {role}"
             raise InvalidInput(
-                f"'{name}' has no column '{column}' for the {role}; its columns are {shown}."
+                f"'{name}' has no column '{column}' {what}; its columns are {shown}."
             )
         if column in taken:
+            if role == "ignored":
+                raise InvalidInput(
+                    f"Column '{column}' cannot be both the {taken[column]} and ignored: choose one."
+                )
             raise InvalidInput(
                 f"Column '{column}' cannot be both the {taken[column]} and the {role}: choose one."
             )

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,14 @@ _visible = sa.and_(
         sa.select(_collections.c.id).where(_collections.c.finished_at.is_not(None))
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Collections whose rows a new one takes over from, but for those that it brought again."""
+
+    collection_ids: Sequence[int]
+    kept_ids: Sequence[int]
 
 
 def sample_key(sample: Sample) -> str:
@@ -98,10 +107,12 @@ def finish_collection(
     rejected: Sequence[Rejection],
     n_rejected: int,
     now: datetime,
-) -> None:
-    """Make the rows of a collection visible; where one carries the id of an older row of the same
-    source, it takes over from it. Raises `Conflict` where another collection has taken over some
-    of its rows meanwhile, since they would vanish with that one."""
+    replaced: Replaced | None = None,
+) -> int:
+    """Make the rows of a collection visible; how many older rows it replaces. Where a row carries
+    the id of an older one of the same source, it takes over from that, and the collection from all
+    of what it replaces. Raises `Conflict` where another collection has taken over some of its rows
+    meanwhile, since they would vanish with that one."""
     n_here = conn.execute(
         sa.select(sa.func.count()).where(_samples.c.collection_id == collection_id)
     ).scalar_one()
@@ -110,6 +121,7 @@ def finish_collection(
             f"Another import brought {n_new - n_here:,} of the same rows at the same time: this "
             "one was not finished. Import again when the other has ended."
         )
+    n_replaced = 0 if replaced is None else _supersede(conn, replaced, now)
     newest = (
         sa.select(_samples.c.source, _samples.c.external_id, sa.func.max(_samples.c.id).label("id"))
         .where(_samples.c.collection_id == collection_id, _samples.c.external_id.is_not(None))
@@ -143,6 +155,20 @@ def finish_collection(
             ],
         )
     )
+    return n_replaced
+
+
+def find_standing(
+    conn: sa.Connection, collection_ids: Sequence[int], samples: Sequence[Sample]
+) -> list[int]:
+    """The ids of the rows that say the same as one of the samples, visible in a collection of
+    these."""
+    query = sa.select(_samples.c.id, _samples.c.collection_id).where(
+        _samples.c.key.in_([sample_key(sample) for sample in samples]),
+        _samples.c.superseded_at.is_(None),
+    )
+    wanted = set(collection_ids)
+    return [row.id for row in conn.execute(query) if row.collection_id in wanted]
 
 
 def count_repeated_ids(conn: sa.Connection, collection_id: int) -> int:
@@ -172,10 +198,14 @@ def get_collection(conn: sa.Connection, collection_id: int) -> Collection:
     return _collection(row)
 
 
-def load_collections(conn: sa.Connection, limit: int) -> list[Collection]:
-    """The newest collections, newest first."""
-    rows = conn.execute(sa.select(_collections).order_by(_collections.c.id.desc()).limit(limit))
-    return [_collection(row) for row in rows]
+def load_collections(
+    conn: sa.Connection, limit: int, source: str | None = None
+) -> list[Collection]:
+    """The newest collections, newest first; of all sources unless one is named."""
+    query = sa.select(_collections).order_by(_collections.c.id.desc()).limit(limit)
+    if source is not None:
+        query = query.where(_collections.c.source == source)
+    return [_collection(row) for row in conn.execute(query)]
 
 
 def count_samples(conn: sa.Connection) -> list[SampleCounts]:
@@ -247,6 +277,16 @@ def stream_samples(
     for piece in stream_pieces(conn, sources, provenances):
         for _, sample in piece:
             yield sample
+
+
+def _supersede(conn: sa.Connection, replaced: Replaced, now: datetime) -> int:
+    in_force = _samples.c.superseded_at.is_(None)
+    theirs = _samples.c.collection_id.in_(replaced.collection_ids)
+    ended = conn.execute(_samples.update().where(theirs, in_force).values(superseded_at=now))
+    for start in range(0, len(replaced.kept_ids), _PIECE):
+        kept = _samples.c.id.in_(replaced.kept_ids[start : start + _PIECE])
+        conn.execute(_samples.update().where(kept).values(superseded_at=None))
+    return int(ended.rowcount) - len(replaced.kept_ids)
 
 
 def _find_known(conn: sa.Connection, collection_id: int, keys: Sequence[str]) -> set[str]:

@@ -65,8 +65,8 @@ def test_a_constant_column(clean_frame: pd.DataFrame) -> None:
     issue = _find(clean_frame.assign(host="ci"), "constant_column")
     assert (issue.column, issue.n_rows, issue.severity) == ("host", 400, Severity.WARNING)
     assert issue.message == (
-        "'host' is ci in every row: it says nothing about the target. Ignore it at the next "
-        "import, or find out why it never changes."
+        "'host' is ci in every row: it says nothing about the target. Leave it out when "
+        "you train, or find out why it never changes."
     )
 
 
@@ -88,7 +88,7 @@ def test_a_nearly_constant_column(clean_frame: pd.DataFrame) -> None:
             Severity.WARNING,
             "is missing in 100 rows (25%): they are filled in by a guess. Fill",
         ),
-        (400, Severity.WARNING, "is missing in 400 rows (100%): it says nothing. Ignore it"),
+        (400, Severity.WARNING, "is missing in 400 rows (100%): it says nothing. Leave it out"),
     ],
 )
 def test_missing_values(
@@ -144,8 +144,8 @@ def test_a_leaky_column(clean_frame: pd.DataFrame) -> None:
     assert (issue.column, issue.severity) == ("echo", Severity.WARNING)
     assert issue.message == (
         "'echo' gives the target away (its correlation with the target is 1.0000): where it is "
-        "known only together with the target, every figure will be too good to be true. Ignore it "
-        "at the next import."
+        "known only together with the target, every figure will be too good to be true. Leave it "
+        "out when you train."
     )
 
 

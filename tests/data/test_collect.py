@@ -164,6 +164,47 @@ def test_a_corrected_row_takes_over_from_the_one_with_its_id(write, importer: Im
     assert samples == {"r1": 55.0, "r2": 60.0, "r3": 70.0}
 
 
+def test_choosing_other_columns_of_a_file_replaces_what_it_gave_before(
+    write, importer: Importer
+) -> None:
+    rows = [
+        {"a": i, "leak": i % 7, "gap": 1 if i % 3 == 0 else None, "score": i} for i in range(60)
+    ]
+    path = write("work.csv", rows_as_csv(rows))
+    importer(path, ColumnMapping("leak"))
+    again = importer(path, ColumnMapping("score", ignored=("leak",)))
+    assert (again.n_received, again.n_new) == (60, 60)
+    assert "60 earlier rows, read with other columns, replaced" in importer.progress[-1][1]
+    assert sorted(sample.target for sample in importer.samples()) == list(range(60))
+    once_more = importer(path, ColumnMapping("score", ignored=("leak", "gap")))
+    assert (once_more.n_new, once_more.n_duplicate) == (20, 40)  # 40 rows have no gap to ignore
+    assert [sample.features.keys() - {"a", "gap"} for sample in importer.samples()] == [set()] * 60
+    assert {sample.features.get("gap") for sample in importer.samples()} == {None}
+    back = importer(path, ColumnMapping("leak"))
+    assert (back.n_new, len(importer.samples())) == (60, 60)
+
+
+def test_a_failed_import_with_other_columns_replaces_nothing(write, importer: Importer) -> None:
+    path = write("work.csv", rows_as_csv(_rows(60)))
+    importer(path, ColumnMapping("score"))
+    with pytest.raises(InvalidInput):
+        importer(path, ColumnMapping("model"))
+    assert len(importer.samples()) == 60
+    assert {sample.target for sample in importer.samples()} == set(map(float, range(60)))
+
+
+def test_more_rows_of_a_file_with_the_same_columns_are_added(write, importer: Importer) -> None:
+    importer(write("work.csv", rows_as_csv(_rows(20))), ColumnMapping("score"))
+    importer(write("work.csv", rows_as_csv(_rows(20, 20))), ColumnMapping("score"))
+    assert len(importer.samples()) == 40
+
+
+def test_another_file_is_never_replaced(write, importer: Importer) -> None:
+    importer(write("work.csv", rows_as_csv(_rows(20))), ColumnMapping("score"))
+    importer(write("more.csv", rows_as_csv(_rows(20, 20))), ColumnMapping("a"))
+    assert len(importer.samples()) == 40
+
+
 def test_a_column_whose_values_repeat_cannot_be_the_id(write, importer: Importer) -> None:
     rows = [{"question": i % 8, "a": i, "score": i} for i in range(80)]
     path = write("work.csv", rows_as_csv(rows))

@@ -136,3 +136,9 @@ def test_a_person_overrides_the_guess_and_nothing_stays_twice() -> None:
 def test_choosing_nothing_keeps_the_guess() -> None:
     guess = ColumnMapping("score", timestamp="at", id="k", ignored=("raw",))
     assert choose_columns(guess) == guess
+
+
+def test_ignoring_a_column_takes_its_role_away() -> None:
+    guess = ColumnMapping("score", timestamp="at", ignored=("raw",))
+    chosen = choose_columns(guess, ignored=["at", "raw"])
+    assert chosen == ColumnMapping("score", ignored=("raw", "at"))

@@ -218,6 +218,13 @@ def test_a_column_cannot_be_two_things() -> None:
         check_mapping("a.csv", ColumnMapping("y", id="y"), ["y", "a"])
 
 
+def test_what_is_ignored_has_to_exist_and_to_be_nothing_else() -> None:
+    with pytest.raises(InvalidInput, match="'a' has no column 'z' to ignore; its columns are 'y'"):
+        check_mapping("a", ColumnMapping("y", ignored=("z",)), ["y"])
+    with pytest.raises(InvalidInput, match="'y' cannot be both the target and ignored"):
+        check_mapping("a", ColumnMapping("y", ignored=("y",)), ["y"])
+
+
 def test_rows_of_the_api_are_typed_as_they_stand() -> None:
     given = [
         {"features": {"a": 1, "b": "1", "c": None, "d": True}, "target": 0},

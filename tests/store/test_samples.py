@@ -12,10 +12,12 @@ from core.domain.sample import Collection, Provenance, Rejection, Sample, Sample
 from core.errors import Conflict, NotFound
 from core.store.database import Database
 from core.store.samples import (
+    Replaced,
     append_samples,
     count_repeated_ids,
     count_samples,
     fail_collection,
+    find_standing,
     finish_collection,
     get_collection,
     load_collections,
@@ -48,7 +50,7 @@ def _append(db: Database, collection_id: int, samples: Sequence[Sample]) -> int:
         return append_samples(conn, collection_id, samples)
 
 
-def _finish(db: Database, collection_id: int, n_new: int, **known: object) -> None:
+def _finish(db: Database, collection_id: int, n_new: int, **known: object) -> int:
     given: dict[str, object] = {
         "n_received": n_new,
         "n_duplicate": 0,
@@ -57,7 +59,7 @@ def _finish(db: Database, collection_id: int, n_new: int, **known: object) -> No
         "now": NOON,
     }
     with db.write() as conn:
-        finish_collection(conn, collection_id, n_new=n_new, **{**given, **known})  # type: ignore[arg-type]
+        return finish_collection(conn, collection_id, n_new=n_new, **{**given, **known})  # type: ignore[arg-type]
 
 
 def _collect(db: Database, *samples: Sample) -> int:
@@ -153,6 +155,22 @@ def test_a_correction_can_be_taken_back(db: Database) -> None:
     for sample in (old, new, old):
         assert _collect(db, sample) == 1
     assert _visible(db) == [old]
+
+
+def test_a_collection_takes_over_from_what_it_replaces_but_for_what_it_brought_again(
+    db: Database,
+) -> None:
+    old, other, new = _start(db), _start(db, "file:b"), _start(db)
+    for collection_id, numbers in ((old, (1.0, 2.0)), (other, (3.0,))):
+        _append(db, collection_id, [_sample(number) for number in numbers])
+        _finish(db, collection_id, len(numbers))
+    brought = [_sample(2.0), _sample(4.0)]
+    with db.write() as conn:
+        kept = find_standing(conn, [old], [*brought, _sample(3.0)])
+        assert len(kept) == 1
+        assert append_samples(conn, new, brought) == 1
+    assert _finish(db, new, 1, replaced=Replaced([old], kept)) == 1
+    assert sorted(sample.features["a"] for sample in _visible(db)) == [2.0, 3.0, 4.0]  # type: ignore[type-var]
 
 
 def test_repeated_ids_are_counted(db: Database) -> None:
