@@ -386,6 +386,17 @@ def test_preparing_sets_wal_so_that_readers_pass_the_writer(tracking: Registry, 
     connection.close()
 
 
+@pytest.mark.slow
+def test_recording_a_run_tells_sqlite_how_its_tables_have_grown(
+    tracking: Registry, home: Path, saved: str, now: Callable[[], datetime]
+) -> None:
+    tracking.log_run(version(1, saved, now()), snapshot(now()))
+    with sqlite3.connect(home / "mlflow.db") as connection:
+        tables = {row[0] for row in connection.execute("SELECT tbl FROM sqlite_stat1")}
+    connection.close()
+    assert {"runs", "latest_metrics", "params", "tags"} <= tables
+
+
 def test_a_file_that_is_no_store_is_unavailable_at_once(registry: Registry, home: Path) -> None:
     (home / "mlflow.db").write_text("this is no database, " * 100)
     with pytest.raises(Unavailable, match="PLUMBLINE_MLFLOW_URI"):

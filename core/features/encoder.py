@@ -100,17 +100,11 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """The names of the matrix's columns: `size`, `size is missing`, `lang=py`."""
-        check_is_fitted(self)
-        names = []
-        for name, kind in self.kinds_.items():
-            if kind == "category":
-                names += [
-                    f"{name} is missing" if level is None else f"{name}={level}"
-                    for level in self.levels_[name]
-                ]
-            else:
-                names += [name, f"{name} is missing"] if name in self.flagged_ else [name]
-        return np.array(names, dtype=object)
+        return np.array([name for name, _ in self._name_columns()], dtype=object)
+
+    def get_source_names(self) -> list[str]:
+        """The raw column that each of the matrix's columns comes from."""
+        return [source for _, source in self._name_columns()]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -120,6 +114,21 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
         tags.input_tags.allow_nan = True
         tags.no_validation = True
         return tags
+
+    def _name_columns(self) -> list[tuple[str, str]]:
+        check_is_fitted(self)
+        names = []
+        for name, kind in self.kinds_.items():
+            if kind == "category":
+                levels = self.levels_[name]
+                names += [
+                    (f"{name}={v}" if v is not None else _missing(name), name) for v in levels
+                ]
+            else:
+                names.append((name, name))
+                if name in self.flagged_:
+                    names.append((_missing(name), name))
+        return names
 
     def _fit_column(self, rows: Any, name: str) -> None:
         levels: list[str | None] = []
@@ -159,6 +168,10 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
         kept = frequent[: self.max_levels]
         self.kinds_[name] = "category"
         self.levels_[name] = sorted(kept, key=lambda level: (level is None, level or ""))
+
+
+def _missing(name: str) -> str:
+    return f"{name} is missing"
 
 
 def _one_hot(levels: Sequence[str | None], known: Sequence[str | None]) -> NDArray[np.float64]:

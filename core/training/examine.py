@@ -23,7 +23,8 @@ class Examination:
     blocks: Blocks
     evaluation: Evaluation
     related: tuple[str, ...]  # columns that say something about the target by themselves
-    importance: dict[str, float]  # empty where the model has no skill to attribute
+    importance: dict[str, float]
+    """Empty where the model has no skill to attribute, or does not begin with the encoder."""
 
 
 def examine_candidate(
@@ -53,18 +54,13 @@ def examine_candidate(
         blocks=blocks,
         seed=seed,
     )
-    importance: dict[str, float] = {}
-    if has_skill(evaluation.metrics):
-        importance = measure_importance(
-            artifact.score, holdout.features, holdout.target, tuple(fitted.kinds), seed=seed
-        )
     return Examination(
         scores=scores,
         n_not_finite=int(np.isnan(raw).sum()),
         blocks=blocks,
         evaluation=evaluation,
         related=find_related(train.features, train.target, fitted.kinds, seed=seed),
-        importance=importance,
+        importance=_measure_importance(artifact, holdout, evaluation, seed),
     )
 
 
@@ -92,4 +88,19 @@ def gather_evidence(
         synthetic=synthetic,
         leaks=leaks,
         overrides=overrides,
+    )
+
+
+def _measure_importance(
+    artifact: Artifact, holdout: Rows, evaluation: Evaluation, seed: int
+) -> dict[str, float]:
+    pipeline, card = artifact.pipeline, artifact.card
+    if not has_skill(evaluation.metrics) or not hasattr(pipeline[0], "get_source_names"):
+        return {}
+    return measure_importance(
+        lambda matrix: np.clip(pipeline[1:].predict(matrix), card.scale_low, card.scale_high),
+        pipeline[0].transform(holdout.features),
+        holdout.target,
+        pipeline[0].get_source_names(),
+        seed=seed,
     )

@@ -44,7 +44,10 @@ def search_nothing(rows: TrainingRows, seed: int, progress: Progress) -> Search:
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`build(seed, parameters)` returns an unfitted scikit-learn Pipeline that takes raw rows (a
-    frame or a sequence of mappings) and holds everything between them and the score;
+    frame or a sequence of mappings) and holds everything between them and the score. Where it
+    begins with the `RowEncoder`, the report names the columns that it drops and what the others
+    contribute.
+
     `search(rows, seed, progress)` chooses the parameters, and calls `progress(share, message)`
     now and then, which is where a cancelled training stops."""
 

@@ -37,6 +37,7 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
         subsample: float = 0.8,
         colsample: float = 0.8,
         reg_lambda: float = 1.0,
+        max_bin: int = 64,
         seed: int = 0,
     ) -> None:
         self.n_trees = n_trees
@@ -47,6 +48,7 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
         self.subsample = subsample
         self.colsample = colsample
         self.reg_lambda = reg_lambda
+        self.max_bin = max_bin
         self.seed = seed
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -54,7 +56,7 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
         X, y = validate_data(
             self, X, y, ensure_all_finite="allow-nan", y_numeric=True, dtype=np.float64
         )
-        data = xgboost.QuantileDMatrix(X, y, nthread=choose_threads(X.size))
+        data = xgboost.QuantileDMatrix(X, y, max_bin=self.max_bin, nthread=choose_threads(X.size))
         self.booster_ = xgboost.train(self._parameters(X.size), data, self.n_trees)
         self.booster_.set_param({"nthread": 1})
         return self
@@ -78,8 +80,10 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
         """The MAE on the rows to judge after 1, 2, ... trees, until `patience` trees have brought
         nothing. `watch` gets the number of trees every 50 trees and may raise to stop."""
         n_threads = choose_threads(X.size)
-        data = xgboost.QuantileDMatrix(X, y, nthread=n_threads)
-        judge = xgboost.QuantileDMatrix(X_judge, y_judge, ref=data, nthread=n_threads)
+        data = xgboost.QuantileDMatrix(X, y, max_bin=self.max_bin, nthread=n_threads)
+        judge = xgboost.QuantileDMatrix(
+            X_judge, y_judge, ref=data, max_bin=self.max_bin, nthread=n_threads
+        )
         found: dict[str, dict[str, list[float]]] = {}
         xgboost.train(
             self._parameters(X.size) | {"eval_metric": "mae"},
@@ -120,6 +124,7 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
             "colsample_bytree": self.colsample,
             "reg_lambda": self.reg_lambda,
             "tree_method": "hist",
+            "max_bin": self.max_bin,
             "seed": self.seed,
             "nthread": choose_threads(n_cells),
         }

@@ -75,6 +75,20 @@ def test_kinds_are_decided_and_useless_columns_are_named() -> None:
     ]
 
 
+def test_every_column_of_the_matrix_knows_its_raw_column() -> None:
+    encoder = RowEncoder().fit(FRAME)
+    assert encoder.get_source_names() == [
+        "size",
+        "holes",
+        "holes",
+        "text_number",
+        "flag",
+        "lang",
+        "lang",
+        "lang",
+    ]
+
+
 def test_missing_numbers_become_the_median_beside_a_column_that_says_so() -> None:
     encoder = RowEncoder().fit(FRAME)
     matrix = encoder.transform([{"holes": None}, {"holes": 3.0}])
