@@ -1,5 +1,7 @@
 """A recipe is on the menu when its file lies in the folder."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +64,10 @@ def test_a_file_without_its_recipe_is_named(folder: Path, text: str) -> None:
 def test_an_unknown_recipe_is_answered_with_the_menu() -> None:
     with pytest.raises(InvalidInput, match="'magic' is not a recipe: choose baseline, advanced"):
         get_recipe("magic")
+
+
+def test_reading_the_menu_imports_no_heavy_library() -> None:
+    heavy = {"sklearn", "xgboost", "pandas", "scipy", "mlflow"}
+    code = f"import sys, core.training.menu; print(sorted(set(sys.modules) & {heavy}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
