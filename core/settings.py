@@ -343,6 +343,7 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
             raise InvalidInput(f"{setting.variable}: {shown} is not {error}.") from None
     settings = Settings(**parsed)  # type: ignore[arg-type]  # a test holds that the names agree
     _check_order(settings)
+    _check_tolerance(settings)
     return settings
 
 
@@ -364,6 +365,17 @@ def _check_order(settings: Settings) -> None:
                 f"{PREFIX}{low.upper()} ({at_low:g}) is above {PREFIX}{high.upper()} "
                 f"({at_high:g}): a warning has to come before critical."
             )
+
+
+def _check_tolerance(settings: Settings) -> None:
+    """With a tolerance of half the scale, the constant in the middle is always accurate."""
+    scale, tolerance = settings.scale, settings.tolerance
+    if 2 * tolerance >= scale.high - scale.low:
+        raise InvalidInput(
+            f"PLUMBLINE_TOLERANCE ({tolerance:g}) is half of PLUMBLINE_SCALE ({scale.low:g}:"
+            f"{scale.high:g}) or more, so that every score could count as accurate: set it to a "
+            f"small part of the scale, such as {(scale.high - scale.low) / 20:g}."
+        )
 
 
 def _check_names(source: Mapping[str, str]) -> None:

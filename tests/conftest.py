@@ -5,8 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from core.store.database import Database, open_database
+
+# The same examples at every run, however busy the machine is; a failure is then the change's.
+settings.register_profile("plumbline", deadline=None, derandomize=True, database=None)
+settings.load_profile("plumbline")
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

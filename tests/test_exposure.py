@@ -20,13 +20,13 @@ def test_loopback_needs_nothing(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.1.2.3", "::", "plumbline.example.org"])
 def test_any_other_address_needs_login_and_a_key(host: str) -> None:
-    with pytest.raises(Refused, match="set up a login .* and an API key .* first"):
+    with pytest.raises(Refused, match=r"set up a login .* and an API key .* first"):
         check_exposure(parse_settings({"PLUMBLINE_HOST": host}), login=False, keys=[])
 
 
 def test_a_login_that_anyone_may_use_is_not_enough() -> None:
     settings = parse_settings({"PLUMBLINE_HOST": "0.0.0.0"})
-    with pytest.raises(Refused, match="set up a login .* first"):
+    with pytest.raises(Refused, match=r"set up a login .* first"):
         check_exposure(settings, login=True, keys=[LIVE])
 
 

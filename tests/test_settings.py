@@ -121,8 +121,8 @@ def test_no_secret_may_change_while_everything_runs() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("scale", "-1:1", Scale(-1.0, 1.0)),
-        ("scale", " 0 : 0.5 ", Scale(0.0, 0.5)),
+        ("scale", "-50:50", Scale(-50.0, 50.0)),
+        ("scale", " 0 : 20.5 ", Scale(0.0, 20.5)),
         ("tolerance", "0.25", 0.25),
         ("host", "::1", "::1"),
         ("host", " example.org ", "example.org"),
@@ -349,3 +349,13 @@ def test_a_table_in_the_place_of_a_value_is_a_sentence(folder: Path) -> None:
     with pytest.raises(InvalidInput, match=f"{KEY} in .* is a table") as caught:
         read_environment({}, folder)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scale", "tolerance", "hint"), [("1:5", "5", "0.2"), ("1:5", "2", "0.2"), ("0:1", "1", "0.05")]
+)
+def test_a_tolerance_that_lets_every_score_be_accurate_is_refused(
+    scale: str, tolerance: str, hint: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f"every score could count as accurate.* such as {hint}"):
+        parse_settings({"PLUMBLINE_SCALE": scale, "PLUMBLINE_TOLERANCE": tolerance})
