@@ -76,6 +76,8 @@ def view_data(summary: DataSummary) -> dict[str, Any]:
     """What is there, as `data` prints it."""
     built: dict[str, Any] = msgspec.to_builtins(summary)
     quality = built.pop("quality") or {}
+    for collection in built["collections"]:
+        del collection["rejected"]  # row by row in the answer of the import itself
     return {
         **built,
         "issues": quality.get("issues", []),

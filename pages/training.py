@@ -20,7 +20,7 @@ with app.db.read() as conn:
 if trained:
     trainings.show_due(describe_app_retraining(app, context.get_user()))
 if data.n_rows:
-    trainings.offer(app, RECIPES, data.issues)
+    trainings.offer(app, RECIPES, data)
 else:
     st.info("There are no rows to learn from yet: import a file first.", icon=":material/upload:")
     pages.link("data", "Import labelled rows")

@@ -1,41 +1,59 @@
 """Starting a training by clicking, with what the data checks say of the rows it will learn from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
 from core.bootstrap import App
-from core.domain.issue import Issue
+from core.data.overview import DataSummary
 from core.domain.retraining import RetrainingDecision
 from core.system import request_job
 from core.training.recipe import Recipe
 from ui import actions, context, issues, jobs
 
 _RECIPE, _SEED, _REASON, _OVERRIDE = "recipe", "seed", "train_reason", "train_override"
+_LEAVE_OUT = "leave_out"
 
 
-def offer(app: App, recipes: Mapping[str, Recipe], found: Sequence[Issue]) -> None:
-    """Choose a recipe and train; blocking issues have to be overridden with a reason."""
-    blocking = issues.blocking(found)
+def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
+    """Choose a recipe and train, without the columns that give the target away unless somebody
+    puts them back; blocking issues have to be overridden with a reason."""
+    blocking = issues.blocking(data.issues)
     if blocking:
         st.markdown("**The data has issues that stop a training:**")
         issues.show(blocking)
     with st.form("train", border=True):
-        recipe, seed, why = st.columns([3, 1, 4], vertical_alignment="bottom")
-        recipe.selectbox(
+        inputs = st.container(horizontal=True, vertical_alignment="bottom")
+        inputs.selectbox(
             "Recipe",
             list(recipes),
             index=len(recipes) - 1,
             format_func=lambda name: f"{name}: {recipes[name].description}",
             key=_RECIPE,
+            width=380,
         )
-        seed.number_input(
-            "Seed", min_value=0, value=0, key=_SEED, help="Every random choice follows from it."
+        inputs.number_input(
+            "Seed",
+            min_value=0,
+            value=0,
+            key=_SEED,
+            help="Every random choice follows from it.",
+            width=130,
         )
-        why.text_input(
+        inputs.text_input(
             "Why",
             key=_REASON,
             placeholder="Needed to override" if blocking else "Kept with the job; may stay empty",
+            width=360,
+        )
+        st.multiselect(
+            "Columns to leave out",
+            _columns(data),
+            default=_leaks(data),
+            key=_LEAVE_OUT,
+            placeholder="None: learn from every column",
+            help="Those that give the target away are proposed; the gate refuses a version that "
+            "used one.",
         )
         if blocking:
             st.checkbox("Train all the same, for the reason above", key=_OVERRIDE)
@@ -69,6 +87,7 @@ def _request(app: App, blocked: bool) -> str:
         "recipe": st.session_state[_RECIPE],
         "seed": int(st.session_state[_SEED]),
         "overrides": overrides,
+        "leave_out": list(st.session_state[_LEAVE_OUT]),
     }
     job = request_job(
         app,
@@ -78,3 +97,14 @@ def _request(app: App, blocked: bool) -> str:
         reason=reason or f"train {st.session_state[_RECIPE]}",
     )
     return f"{jobs.describe(job)} was requested; its progress is below and survives a reload."
+
+
+def _columns(data: DataSummary) -> list[str]:
+    """The features that the newest checks saw."""
+    seen = () if data.quality is None else data.quality.columns
+    return [column.name for column in seen if column.name not in ("target", "timestamp")]
+
+
+def _leaks(data: DataSummary) -> list[str]:
+    named = {issue.column for issue in data.issues if issue.code == "leaky_column"}
+    return [name for name in _columns(data) if name in named]

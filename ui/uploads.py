@@ -39,7 +39,7 @@ def offer_import(app: App) -> bool:
         return False
     try:
         path = _keep(app.settings.uploads, uploaded)
-        preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000)
+        preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000, uploaded.name)
     except OpsError as error:
         st.error(str(error), icon=":material/block:")
         return True

@@ -1,6 +1,5 @@
 """The verbs about data: import a file, fill with demo rows, say what is there."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -44,10 +43,15 @@ def collect_file(
     """Import a CSV, JSON, JSONL or Parquet file; columns that are not named are guessed."""
     app = build_app()
     preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000)
-    named = choose_columns(
-        preview.mapping, target=target, timestamp=timestamp, text=text, id=id, group=group
+    mapping = choose_columns(
+        preview.mapping,
+        target=target,
+        timestamp=timestamp,
+        text=text,
+        id=id,
+        group=group,
+        ignored=tuple(ignore or ()),
     )
-    mapping = replace(named, ignored=(*named.ignored, *(ignore or ())))
     job = do_job(
         app,
         "import",

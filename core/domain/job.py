@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-
 Progress = Callable[[float, str], None]
 """Called by long work with the share done (0..1) and what it is doing now; raises `Cancelled`
 where somebody asked for it to stop."""

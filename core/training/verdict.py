@@ -29,6 +29,8 @@ def summarize_training(evidence: Evidence) -> str:
             f"Better than {guess}: {against} points on {evidence.n_holdout:,} held-out rows, skill "
             f"{show(skill.value)} ({show_limits(skill)}){_beside_champion(evidence)}."
         )
+    if evidence.leaks:
+        sentence = f"Too good to be true, because it reads what gives the target away: {sentence}"
     return ("Demo data: " if evidence.synthetic else "") + sentence
 
 

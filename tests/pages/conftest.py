@@ -204,7 +204,10 @@ def _fill_rows(app: App, now: datetime) -> None:
                         "missing_values", Severity.WARNING, "language", 9, "language is missing."
                     ),
                 ),
-                (ColumnSummary("code_quality", "number", 0, 90, 0.0, 44.5, 89.0, "1", 0.01),),
+                (
+                    ColumnSummary("code_quality", "number", 0, 90, 0.0, 44.5, 89.0, "1", 0.01),
+                    ColumnSummary("grade", "number", 0, 90, 0.0, 89.0, 178.0, "2", 0.01),
+                ),
             ),
         )
 

@@ -88,7 +88,12 @@ def test_training_by_clicking_makes_a_job_with_who_and_why(full: App, open_page:
     with full.db.read() as conn:
         job = jobs.load_jobs(conn, 1)[0]
     assert (job.kind, job.requested_by, job.reason) == ("train", "ada", "grade is known early")
-    assert job.args == {"recipe": "baseline", "seed": 0, "overrides": ["grade is known early"]}
+    assert job.args == {
+        "recipe": "baseline",
+        "seed": 0,
+        "overrides": ["grade is known early"],
+        "leave_out": ["grade"],  # gives the target away, so that leaving it out is proposed
+    }
 
 
 def test_blocking_issues_stop_a_training_that_nobody_overrides(

@@ -193,6 +193,7 @@ def test_a_model_that_uses_a_leaky_column_is_refused_however_good_its_figures(
     assert not report.gate.passed
     assert report.metrics.skill is not None
     assert report.metrics.skill.low > 0.9
+    assert report.summary.startswith("Too good to be true, because it reads what gives the target ")
     assert any(
         reason.startswith("Failed: 'grade' gives the target away") for reason in report.gate.reasons
     )
