@@ -30,7 +30,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     chosen = releases.pick_version(trained)
     releases.offer_deploy(app, chosen, summary, trained)
     releases.offer_rollback(app, plan.choose_rollback(history), summary, trained)
-releases.show_choice(chosen, trained)
+releases.show_choice(chosen, summary, trained)
 
 st.subheader("History")
 releases.show_history(history)

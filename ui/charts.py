@@ -147,7 +147,7 @@ def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
             hovertemplate=f"%{{x:,.4~g}} {unit}<extra>{mark.name}</extra>",
         )
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title_text=unit)
+    figure.update_xaxes(title_text=unit, showgrid=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
     return figure
 
@@ -173,7 +173,7 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.F
     )
     figure.update_layout(showlegend=False, bargap=0.35)
     headroom = max(share for _, share in shown) * 100 * 1.2  # the labels stand beyond the bars
-    figure.update_xaxes(title_text=x, range=[0, headroom])
+    figure.update_xaxes(title_text=x, range=[0, headroom], showgrid=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
     return figure
 

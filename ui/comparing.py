@@ -7,21 +7,22 @@ import streamlit as st
 from core.bootstrap import App
 from core.domain.version import Version, version_name
 from core.errors import OpsError
-from ui import charts, reports, tables, words
+from ui import charts, filters, reports, tables, words
 
 
 def pick(trained: Sequence[Version]) -> list[Version]:
     """The versions to compare: the newest two unless the person or the address says others."""
     by_number = {version.number: version for version in trained}
+    asked = [number for number in filters.get_ids("compare") if number in by_number]
     numbers = st.multiselect(
         "Versions",
         list(by_number),
-        default=list(by_number)[:2],
+        default=asked or list(by_number)[:2],
         format_func=lambda number: reports.label(by_number[number]),
         key="compare",
-        bind="query-params",
         placeholder="Choose two or more",
     )
+    filters.set_ids("compare", numbers)
     return [by_number[number] for number in numbers]
 
 

@@ -7,11 +7,11 @@ from core.domain.report import TrainingReport
 from core.domain.version import version_name
 from ui import words
 
-_NARROWEST = {4: 190, 5: 165}
+_NARROWEST = {3: 280, 4: 190, 5: 165}
 
 
 def row(across: int = 4) -> DeltaGenerator:
-    """A row of boxes, at most about `across` (4 or 5) beside each other, fewer where the window is
+    """A row of boxes, at most about `across` (3 to 5) beside each other, fewer where the window is
     narrow; use it with `with`."""
     return st.grid("auto", min_column_width=_NARROWEST[across], gap="small")
 
@@ -28,7 +28,7 @@ def show_metrics(report: TrainingReport) -> None:
     """The metrics of a training on its holdout, each with its interval."""
     metrics, rows = report.metrics, words.count(report.n_holdout, "held-out row")
     scale = f"{report.scale_low:g} to {report.scale_high:g}"
-    with row(across=5):
+    with row(across=5 if report.improvement is None else 3):
         show(
             "MAE",
             words.point(metrics.mae),

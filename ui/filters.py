@@ -1,5 +1,6 @@
 """Choices that narrow what a page shows; they travel in the address, so that links keep them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,9 +38,8 @@ def pick_window() -> Window:
         list(_BY_CODE),
         default=DAY.code,
         required=True,
-        format_func=lambda code: _BY_CODE[code].words.capitalize(),
         key="window",
-        bind="query-params",
+        bind="query-params",  # which writes the options as they are shown
     )
     return _BY_CODE[code or DAY.code]
 
@@ -56,3 +56,16 @@ def set_id(name: str, value: int | None) -> None:
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != str(value):
         st.query_params[name] = str(value)
+
+
+def get_ids(name: str) -> list[int]:
+    """Whole numbers from the address, such as the versions in `?compare=3,1`."""
+    parts = st.query_params.get(name, "").split(",")
+    return [int(part) for part in parts if part.isascii() and part.isdigit()]
+
+
+def set_ids(name: str, values: Sequence[int]) -> None:
+    """Put numbers into the address."""
+    text = ",".join(map(str, values))
+    if st.query_params.get(name) != text:
+        st.query_params[name] = text

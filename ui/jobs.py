@@ -99,7 +99,7 @@ def _draw(app: App, job: Job) -> None:
         )
         if job.status is JobStatus.RUNNING:
             st.progress(
-                min(max(job.progress, 0.0), 1.0), text=f"{job.progress:.0%} · {job.message}"
+                min(max(job.progress, 0.0), 1.0), text=f"{job.progress * 100:.0f} % · {job.message}"
             )
         elif job.error or job.result:
             st.markdown(job.error or _describe_result(job))

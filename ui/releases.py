@@ -47,8 +47,10 @@ def pick_version(trained: Sequence[Version]) -> int:
     return reports.pick(trained, "Version to deploy", extra=heuristic)
 
 
-def show_choice(number: int, trained: Sequence[Version]) -> None:
-    """What is said of the version that is about to be deployed."""
+def show_choice(number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
+    """What is said of the version that is about to be deployed, where it is not the one above."""
+    if summary.champion is not None and summary.champion.version == number:
+        return
     version = _find(number, trained)
     if version is None:
         st.caption("The heuristic needs no model and learns nothing: it is the last resort.")

@@ -136,16 +136,32 @@ def test_the_training_page_shows_a_running_job_after_a_reload(
 ) -> None:
     page = open_page("training")
     assert page.progress[0].value == 45
-    assert page.progress[0].text == "45% · fitting advanced"
+    assert page.progress[0].text == "45 % · fitting advanced"
     assert "by grace: new rows" in read(page)
     assert "fitting advanced" in page.code[0].value
 
 
 def test_the_experiments_page_shows_what_differs(full: App, open_page: OpenPage) -> None:
-    page = open_page("experiments", compare="1")
+    page = open_page("experiments")
     page.multiselect(key="compare").set_value([2, 1]).run()
+    assert page.query_params["compare"] == "2,1"
     table = next(table.value for table in page.dataframe if "parameter" in table.value)
     assert table.values.tolist() == [["recipe", "advanced", "baseline"]]
+
+
+def test_an_address_shows_the_same_to_everybody(full: App, open_page: OpenPage, read: Read) -> None:
+    assert "25 % less error." in read(open_page("training", version="1"))
+    assert open_page("experiments", compare="3,1").multiselect(key="compare").value == [3, 1]
+    assert open_page("deployments", version="1").selectbox(key="version_of_3").value == 1
+
+
+@pytest.mark.parametrize("wrong", ["99", "x", "1;DROP", ""])
+def test_an_address_that_names_nothing_shows_the_newest(
+    full: App, open_page: OpenPage, wrong: str
+) -> None:
+    page = open_page("training", version=wrong)
+    assert not page.exception
+    assert page.selectbox(key="version_of_3").value == 3
 
 
 def test_the_experiments_page_warns_of_nothing_where_the_rows_are_the_same(
