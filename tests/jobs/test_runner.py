@@ -85,8 +85,8 @@ def test_a_wish_to_cancel_is_heard_at_the_next_step(
     def work(app: App, job: Job, progress: Progress) -> dict[str, int]:
         with app.db.write() as conn:
             jobs.request_cancel(conn, job.id, "grace", app.now())
-        for step in range(400):
-            progress(step / 400, "working")
+        for step in range(20_000):  # seconds of work; the heartbeat hears of it after one
+            progress(step / 20_000, "working")
         raise AssertionError("never told to stop")
 
     monkeypatch.setattr(runner, "HEARTBEAT_SECONDS", 0.01)
