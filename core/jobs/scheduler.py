@@ -115,7 +115,7 @@ class Scheduler:
             scheduler.add_job(
                 self._run_task,
                 "interval",
-                args=(scheduler, task),
+                args=(task,),
                 id=task.name,
                 seconds=task.every_seconds,
                 next_run_time=self._app.now(),
@@ -123,22 +123,22 @@ class Scheduler:
         scheduler.start()
         return scheduler
 
-    def _run_task(self, scheduler: BackgroundScheduler, task: Task) -> None:
+    def _run_task(self, task: Task) -> None:
+        """In a thread of APScheduler's, which must not be asked for anything here: its shutdown
+        waits for this with its lock held."""
+        started_at = self._app.now()
         with self._app.db.write() as conn:
-            schedule.save_started(conn, task.name, task.every_seconds, self._app.now())
+            schedule.save_started(conn, task.name, task.every_seconds, started_at)
         try:
             outcome, error = task.run(self._app), None
         except OpsError as failure:
             outcome, error = None, str(failure)
             log.error("task_failed", task=task.name, error=error)
-        job = scheduler.get_job(task.name)
+        now = self._app.now()
+        next_run_at = started_at + timedelta(seconds=task.every_seconds)
         with self._app.db.write() as conn:
-            schedule.save_finished(
-                conn, task.name, task.every_seconds, outcome, error, self._app.now()
-            )
-            schedule.save_next_run(
-                conn, task.name, task.every_seconds, None if job is None else job.next_run_time
-            )
+            schedule.save_finished(conn, task.name, task.every_seconds, outcome, error, now)
+            schedule.save_next_run(conn, task.name, task.every_seconds, max(next_run_at, now))
 
     def _record_error(self, event: JobExecutionEvent) -> None:
         """A task raised something that is a bug: say so where the operator looks."""

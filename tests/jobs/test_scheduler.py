@@ -1,0 +1,152 @@
+"""The scheduler thread: one of all works, the next takes over, and it ends when told to."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from core.bootstrap import App, build_app
+from core.domain.lease import SCHEDULER, Lease
+from core.domain.schedule import ScheduledTask
+from core.errors import Refused
+from core.jobs import scheduler as module
+from core.jobs.schedule import Task
+from core.jobs.scheduler import Scheduler
+from core.store import leases, schedule
+
+PATIENCE_SECONDS = 30.0
+
+
+@pytest.fixture
+def app(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    monkeypatch.setattr(module, "_STEP_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_RENEW_SECONDS", 0.05)
+    built = build_app({"PLUMBLINE_HOME": str(home)})
+    yield built
+    built.close()
+
+
+def make(app: App, work: Callable[[App], str], role: str = "worker") -> Scheduler:
+    return Scheduler(app, role, tasks=(Task("sample", 0.05, work),))
+
+
+def find_lease(app: App) -> Lease | None:
+    with app.db.read() as conn:
+        return leases.find_lease(conn, SCHEDULER)
+
+
+def load_task(app: App) -> ScheduledTask:
+    with app.db.read() as conn:
+        return schedule.load_tasks(conn)[0]
+
+
+def test_a_task_runs_again_and_again_and_its_outcome_is_kept(app: App) -> None:
+    ran, done = [], threading.Event()
+
+    def work(_: App) -> str:
+        ran.append(1)
+        if len(ran) == 3:
+            done.set()
+        return f"run {len(ran)}"
+
+    scheduler = make(app, work)
+    scheduler.start()
+    assert done.wait(PATIENCE_SECONDS)
+    scheduler.stop()
+    task = load_task(app)
+    assert task.last_outcome == f"run {len(ran)}"
+    assert task.last_error is None
+    assert task.next_run_at is not None
+    assert task.last_started_at is not None
+    assert task.next_run_at >= task.last_started_at
+
+
+def test_it_ends_while_a_task_is_under_way(app: App) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def work(_: App) -> str:
+        started.set()
+        go_on.wait(PATIENCE_SECONDS)
+        return "done"
+
+    scheduler = make(app, work)
+    scheduler.start()
+    assert started.wait(PATIENCE_SECONDS)
+    stopping = threading.Thread(target=scheduler.stop, daemon=True)
+    stopping.start()
+    go_on.set()
+    stopping.join(PATIENCE_SECONDS)
+    assert not stopping.is_alive()
+    assert find_lease(app) is None
+    assert load_task(app).last_outcome == "done"
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (Refused("The disk is full."), "The disk is full."),
+        (KeyError("x"), "A bug: KeyError: 'x'. The log has more."),
+    ],
+)
+def test_a_task_that_fails_says_so_and_runs_again(app: App, error: Exception, shown: str) -> None:
+    twice, ran = threading.Event(), []
+
+    def work(_: App) -> str:
+        ran.append(1)
+        if len(ran) == 2:
+            twice.set()
+        raise error
+
+    scheduler = make(app, work)
+    scheduler.start()
+    assert twice.wait(PATIENCE_SECONDS)
+    scheduler.stop()
+    assert load_task(app).last_error == shown
+
+
+def test_only_the_holder_of_the_lease_works_until_it_stops(app: App) -> None:
+    first_ran, second_ran = threading.Event(), threading.Event()
+    first = make(app, _noting(first_ran))
+    second = make(app, _noting(second_ran), role="dashboard")
+    first.start()
+    assert first_ran.wait(PATIENCE_SECONDS)
+    second.start()
+    assert not second_ran.wait(0.5)
+    first.stop()
+    assert second_ran.wait(PATIENCE_SECONDS)
+    lease = find_lease(app)
+    assert lease is not None
+    assert lease.holder == second.holder
+    second.stop()
+
+
+def test_who_is_patient_leaves_the_lease_to_others(app: App) -> None:
+    patient = Scheduler(app, "dashboard", patience_seconds=PATIENCE_SECONDS, tasks=())
+    patient.start()
+    assert find_lease(app) is None
+    patient.stop()
+    assert find_lease(app) is None
+
+
+def test_a_lease_that_was_taken_over_ends_the_work(app: App) -> None:
+    ran = threading.Event()
+    scheduler = make(app, _noting(ran))
+    scheduler.start()
+    assert ran.wait(PATIENCE_SECONDS)
+    with app.db.write() as conn:
+        later = app.now() + timedelta(hours=1)
+        assert leases.claim_lease(conn, SCHEDULER, "other", timedelta(hours=1), later)
+    scheduler.stop()
+    lease = find_lease(app)
+    assert lease is not None
+    assert lease.holder == "other"
+
+
+def _noting(ran: threading.Event) -> Callable[[App], str]:
+    def work(_: App) -> str:
+        ran.set()
+        return "ran"
+
+    return work
