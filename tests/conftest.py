@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from core.store.database import Database, open_database
+from tests.supastack.stack import Stack, run_stack
 
 # The same examples at every run, however busy the machine is; a failure is then the change's.
 settings.register_profile("plumbline", deadline=None, derandomize=True, database=None)
@@ -36,3 +37,17 @@ def db(home: Path) -> Iterator[Database]:
     database = open_database("", home, "process", NOON)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def running_stack() -> Iterator[Stack]:
+    """A Supabase project for the whole run; a test that needs it is slow."""
+    with run_stack() as project:
+        yield project
+
+
+@pytest.fixture
+def stack(running_stack: Stack) -> Stack:
+    """A Supabase project with nothing in it."""
+    running_stack.reset()
+    return running_stack

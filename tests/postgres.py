@@ -44,16 +44,16 @@ class Server:
         self.n_databases += 1
         name = f"test_{self.n_databases}"
         self._execute(f"CREATE DATABASE {name}")
-        yield self._url(name)
+        yield self.url(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _url(self, name: str) -> str:
+    def url(self, name: str) -> str:
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
     def _execute(self, statement: str) -> None:
         import psycopg  # not above, since the server's own process starts in this file
 
-        with psycopg.connect(self._url("postgres"), autocommit=True) as conn:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
             conn.execute(statement)
 
 
@@ -64,9 +64,11 @@ def run_postgres() -> Iterator[Server]:
     try:
         binaries = _reachable(_wheel_binaries(), folder)
         _give_away(folder)
-        _start(folder, binaries / "initdb", "-D", "data", *_CLUSTER_OPTIONS).wait()
+        start_tied(folder, binaries / "initdb", "-D", "data", *_CLUSTER_OPTIONS).wait()
         options = [f"--{name}={value}" for name, value in _SERVER_OPTIONS.items()]
-        process = _start(folder, binaries / "postgres", "-D", "data", "-k", str(folder), *options)
+        process = start_tied(
+            folder, binaries / "postgres", "-D", "data", "-k", str(folder), *options
+        )
         try:
             _wait_until_ready(folder, process)
             yield Server(folder)
@@ -112,7 +114,7 @@ def _give_away(folder: Path) -> None:
         os.chown(folder, user.pw_uid, user.pw_gid)
 
 
-def _start(folder: Path, program: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def start_tied(folder: Path, program: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start a program through this very file, which ties its life to ours before it becomes it."""
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
