@@ -1,6 +1,7 @@
 """The settings: one table of name, default, help and meaning that everything else reads."""
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -71,6 +72,17 @@ def _name(value: str) -> str:
 
 def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _json_list(value: str) -> str:
+    if value.strip():
+        try:
+            items = json.loads(value)
+        except ValueError:
+            items = None
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise ValueError('a JSON list of mappings, such as [{"table": "t", "target": "y"}]')
+    return value.strip()
 
 
 def _number(low: float, high: float, meaning: str) -> Callable[[str], float]:
@@ -155,6 +167,19 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("supabase_url", "", "Address of the Supabase project to collect from.", _web_address),
     Setting("supabase_key", "", "Key of the Supabase project.", _text, secret=True),
+    Setting(
+        "supabase_tables",
+        "",
+        "How tables other than the origin's are read: a JSON list of mappings; the data page "
+        "writes them too.",
+        _json_list,
+    ),
+    Setting(
+        "supabase_timeout_seconds",
+        "10",
+        "Seconds after which a request to Supabase is tried again, three times in all.",
+        _number(0.1, 600.0, "seconds between 0.1 and 600"),
+    ),
     Setting("notify", "", "Where alerts go: Apprise URLs, comma-separated.", _list, secret=True),
     Setting(
         "allowed_emails",
@@ -239,6 +264,20 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _name, runtime=True),
     Setting(
+        "collect_every_minutes",
+        "60",
+        "Minutes between two collections of all configured sources.",
+        _positive,
+        runtime=True,
+    ),
+    Setting(
+        "collect_overlap_hours",
+        "24",
+        "How late a row may become visible at its source and still be collected.",
+        _number(0.0, 100_000.0, "hours, a number from 0"),
+        runtime=True,
+    ),
+    Setting(
         "upload_limit_mb",
         "200",
         "Largest file to import, in megabytes.",
@@ -278,6 +317,8 @@ class Settings:
     durability: str
     supabase_url: str
     supabase_key: str = field(repr=False)
+    supabase_tables: str
+    supabase_timeout_seconds: float
     notify: tuple[str, ...] = field(repr=False)
     allowed_emails: tuple[str, ...]
     user: str
@@ -296,6 +337,8 @@ class Settings:
     retrain_new_rows: int
     retrain: str
     retrain_recipe: str
+    collect_every_minutes: float
+    collect_overlap_hours: float
     upload_limit_mb: int
     body_limit_kb: int
 

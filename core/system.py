@@ -8,8 +8,9 @@ from core.bootstrap import App
 from core.domain.job import Job, JobStatus
 from core.domain.lease import SCHEDULER, Lease
 from core.domain.schedule import ScheduledTask
+from core.domain.source import SourceStatus, summarize_source
 from core.domain.version import version_name
-from core.store import deployments, jobs, leases, migrations, schedule, versions
+from core.store import deployments, jobs, leases, migrations, schedule, sources, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class SystemStatus:
     worker: Lease | None  # who runs the scheduled tasks and jobs, expired or not
     worker_alive: bool
     tasks: list[ScheduledTask]
+    sources: list[SourceStatus]
     n_jobs_waiting: int
     n_jobs_running: int
 
@@ -57,6 +59,7 @@ def describe_system(app: App) -> SystemStatus:
             worker=lease,
             worker_alive=lease is not None and lease.expires_at > now,
             tasks=schedule.load_tasks(conn),
+            sources=[summarize_source(source) for source in sources.load_sources(conn)],
             n_jobs_waiting=counts.get(JobStatus.QUEUED, 0),
             n_jobs_running=counts.get(JobStatus.RUNNING, 0),
         )

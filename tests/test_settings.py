@@ -50,6 +50,10 @@ WRONG = {
     "retrain_new_rows": (["", "0", "1e2", "-100"], "a whole number from 1"),
     "retrain": (["", "yes", "AUTO"], "one of off, propose, auto"),
     "retrain_recipe": (["", " "], "a name"),
+    "supabase_tables": (["x", "{}", "[1]", '"t"', "[{]"], "a JSON list of mappings, such as"),
+    "supabase_timeout_seconds": (["", "0", "601", "fast"], "seconds between 0.1 and 600"),
+    "collect_every_minutes": (["", "0", "hourly"], "a number above 0"),
+    "collect_overlap_hours": (["", "-1", "day"], "hours, a number from 0"),
     "upload_limit_mb": (["", "0", "1.5", "200MB"], "megabytes, a whole number from 1"),
     "body_limit_kb": (["", "0", "4k"], "kilobytes, a whole number from 1"),
 }

@@ -14,7 +14,7 @@ from core.data.overview import describe_data
 from core.data.sources.files import preview_file
 from core.views import view_data
 
-collect_cli = typer.Typer(no_args_is_help=True, help="Import labelled rows.")
+collect_cli = typer.Typer(invoke_without_command=True, help="Bring labelled rows.")
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -25,8 +25,22 @@ def add_verbs(cli: typer.Typer) -> None:
 
 
 @collect_cli.callback()
-def collect() -> None:
-    """Import labelled rows."""
+def collect(context: typer.Context, as_json: AsJson = False) -> None:
+    """Bring labelled rows: what is new in all configured sources, or from one of these."""
+    if context.invoked_subcommand is None:
+        _collect_configured({}, "collection of all sources", as_json)
+
+
+@collect_cli.command(name="supabase")
+def collect_supabase(
+    days: Annotated[
+        float | None, typer.Option(min=0, help="The rows of so many days, old or new.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many rows a table at most.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring what is new in the configured tables of the Supabase project."""
+    _collect_configured({"days": days, "limit": limit}, "collection from Supabase", as_json)
 
 
 @collect_cli.command(name="file")
@@ -60,6 +74,12 @@ def collect_file(
     )
     result = {**(job.result or {}), "mapping": msgspec.to_builtins(mapping)}
     emit(result, lambda: texts.of_import(result), as_json)
+
+
+def _collect_configured(args: dict[str, object], reason: str, as_json: bool) -> None:
+    given = {name: value for name, value in args.items() if value is not None}
+    result = dict(do_job(build_app(), "collect", given, reason).result or {})
+    emit(result, lambda: texts.of_collection(result), as_json)
 
 
 def demo(

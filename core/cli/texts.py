@@ -38,6 +38,12 @@ def of_import(result: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "Next: `python -m core data`, then `python -m core train advanced`."])
 
 
+def of_collection(result: Mapping[str, Any]) -> str:
+    """What came of each source."""
+    lines = [f"{source['name']}: {source['message']}" for source in result["sources"]]
+    return "\n".join([*lines, "Next: `python -m core data` says what the rows are worth."])
+
+
 def of_demo(result: Mapping[str, Any]) -> str:
     """What the generator made, and how well the best model could do."""
     return (
@@ -57,6 +63,11 @@ def of_data(summary: DataSummary) -> str:
     lines = [f"{summary.n_rows} labelled rows, {summary.n_synthetic} synthetic; {first} to {last}."]
     lines += [
         f"  {count.n_rows:>9} {count.provenance:9} {count.source}" for count in summary.counts
+    ]
+    lines += [
+        f"Source {source.name}, last collected {source.started_at.strftime(_TIME)}: "
+        f"{source.message or 'not finished'}"
+        for source in summary.sources
     ]
     lines += [f"{issue.severity.upper()}: {issue.message}" for issue in summary.issues]
     return "\n".join(lines)
@@ -144,6 +155,11 @@ def of_system(state: SystemStatus) -> str:
         f"Worker    {worker}",
         f"Jobs      {state.n_jobs_running} running, {state.n_jobs_waiting} waiting",
     ]
+    for source in state.sources:
+        lines.append(
+            f"Source    {source.name}, last collected {source.started_at.strftime(_TIME)}: "
+            f"{source.message or 'not finished'}"
+        )
     for task in state.tasks:
         ended = "never" if task.last_finished_at is None else task.last_finished_at.strftime(_TIME)
         lines.append(f"  {task.name:20} {ended}  {task.last_error or task.last_outcome or ''}")

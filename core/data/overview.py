@@ -6,9 +6,11 @@ from datetime import datetime
 
 from core.domain.issue import Issue, QualityReport
 from core.domain.sample import OBSERVED, Collection, Provenance, SampleCounts
+from core.domain.source import Source, SourceStatus, summarize_source
 from core.settings import Scale
 from core.store import quality
 from core.store import samples as sample_rows
+from core.store import sources as source_rows
 from core.store.database import Database
 
 _COLLECTIONS = 20
@@ -27,6 +29,7 @@ class DataSummary:
     last_at: datetime | None
     quality: QualityReport | None
     collections: tuple[Collection, ...]  # the newest 20, newest first
+    sources: tuple[SourceStatus, ...] = ()  # those that are collected again and again
 
     @property
     def issues(self) -> tuple[Issue, ...]:
@@ -38,6 +41,7 @@ def summarize_data(
     counts: Sequence[SampleCounts],
     report: QualityReport | None,
     collections: Sequence[Collection],
+    sources: Sequence[Source] = (),
 ) -> DataSummary:
     """The summary of what was read.
 
@@ -60,6 +64,7 @@ def summarize_data(
         last_at=max((c.last_at for c in counts if c.last_at is not None), default=None),
         quality=report,
         collections=tuple(collections),
+        sources=tuple(summarize_source(source) for source in sources),
     )
 
 
@@ -70,6 +75,7 @@ def describe_data(db: Database) -> DataSummary:
             sample_rows.count_samples(conn),
             quality.find_last_report(conn),
             sample_rows.load_collections(conn, _COLLECTIONS),
+            source_rows.load_sources(conn),
         )
 
 

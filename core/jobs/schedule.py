@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
-from core.bootstrap import App
+from core.bootstrap import App, load_current_settings
 from core.data.overview import describe_data, refresh_quality
-from core.store import deployments
+from core.domain.job import FINAL
+from core.store import deployments, jobs
 from core.watching import check_app_retraining, watch_app
 
 
@@ -40,6 +42,24 @@ def _check_data(app: App) -> str:
     return f"{report.n_rows} rows checked, {len(report.issues)} issues"
 
 
+def _collect(app: App) -> str:
+    """A job does the work, so that it can be watched and cancelled, and dies alone."""
+    settings = load_current_settings(app)
+    if not settings.supabase_url:
+        return "no source is configured"
+    with app.db.write() as conn:
+        newest = next(iter(jobs.load_jobs(conn, 1, ["collect"])), None)
+        if newest is not None and newest.status not in FINAL:
+            return f"job {newest.id} is still at it"
+        every = timedelta(minutes=settings.collect_every_minutes)
+        if newest is not None and app.now() < newest.requested_at + every:
+            return f"job {newest.id} did it at {newest.requested_at:%H:%M} UTC"
+        job = jobs.append_job(
+            conn, "collect", {}, by="schedule", reason="scheduled collection", now=app.now()
+        )
+    return f"job {job.id} collects"
+
+
 def _record_in_mlflow(app: App) -> str:
     """The store of runs is made at the first start, which takes ten seconds; runs that could not
     be recorded at their time are, and the alias follows what serves."""
@@ -58,6 +78,7 @@ def _record_in_mlflow(app: App) -> str:
 TASKS: tuple[Task, ...] = (
     Task("watch", 15.0, _watch),
     Task("retraining check", 300.0, _check_retraining),
+    Task("collection", 60.0, _collect),
     Task("data check", 60.0, _check_data),
     Task("MLflow", 60.0, _record_in_mlflow),
 )

@@ -1,6 +1,8 @@
 """What each kind of job does: a function of the app, its arguments and its progress."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import msgspec
 
 from core.bootstrap import App, load_current_settings
 from core.data.collect import add_demo, import_file
+from core.data.readings import Request
 from core.domain.job import Job, Progress
 from core.domain.mapping import ColumnMapping
+from core.domain.source import summarize_source
 from core.errors import InvalidInput
 
 Result = dict[str, Any]
@@ -57,6 +61,38 @@ def _demo(app: App, job: Job, progress: Progress) -> Result:
     return {**result, "best_mae": best_mae}
 
 
+def _collect(app: App, job: Job, progress: Progress) -> Result:
+    # Not at the top: the Supabase client takes a second that every other verb would wait for.
+    from core.data import configured
+
+    settings = load_current_settings(app)
+    days, limit = job.args.get("days"), job.args.get("limit")
+    with closing(
+        configured.open_project(
+            settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
+        )
+    ) as project:
+        found = configured.collect_tables(
+            app.db,
+            project,
+            configured.parse_mappings(settings.supabase_tables),
+            Request(
+                None if days is None else msgspec.convert(days, float),
+                None if limit is None else msgspec.convert(limit, int),
+            ),
+            scale=settings.scale,
+            overlap=timedelta(hours=settings.collect_overlap_hours),
+            by=job.requested_by,
+            now=app.now,
+            progress=progress,
+        )
+    return {
+        "n_received": sum(source.n_received for source in found),
+        "n_new": sum(source.n_new for source in found),
+        "sources": msgspec.to_builtins([summarize_source(source) for source in found]),
+    }
+
+
 def _train(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
     from core.training.flow import train_version
@@ -88,4 +124,9 @@ def _whole(args: Mapping[str, object], name: str) -> int:
     return msgspec.convert(args[name], int)
 
 
-TASKS: dict[str, Task] = {"import": _import, "demo": _demo, "train": _train}
+TASKS: dict[str, Task] = {
+    "import": _import,
+    "demo": _demo,
+    "collect": _collect,
+    "train": _train,
+}

@@ -102,9 +102,23 @@ CREATE TABLE api_keys (
     revoked_by TEXT);
 """
 
+_SOURCES = """
+CREATE TABLE sources (
+    name TEXT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, attempt BIGINT NOT NULL,
+    started_at BIGINT NOT NULL, finished_at BIGINT, watermark TEXT, reading TEXT, outcome TEXT,
+    message TEXT, n_received BIGINT NOT NULL, n_new BIGINT NOT NULL);
+CREATE TABLE table_mappings (
+    id {id}, table_name TEXT NOT NULL, mapping TEXT, at BIGINT NOT NULL, "by" TEXT NOT NULL,
+    reason TEXT NOT NULL);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
+
+
+def _create_sources(conn: sa.Connection) -> None:
+    _execute(conn, _SOURCES)
 
 
 def _execute(conn: sa.Connection, script: str) -> None:
@@ -114,7 +128,7 @@ def _execute(conn: sa.Connection, script: str) -> None:
             conn.exec_driver_sql(statement.replace("{id}", key))
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_create_first_tables,)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_create_first_tables, _create_sources)
 """Append here; never change one that was released."""
 
 

@@ -288,3 +288,30 @@ api_keys = sa.Table(
     sa.Column("revoked_at", UtcTime),
     sa.Column("revoked_by", sa.Text),
 )
+
+sources = sa.Table(  # up to where a source was read, and how the last attempt at it went
+    "sources",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("mapping", Json, nullable=False),
+    sa.Column("attempt", sa.BigInteger, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("watermark", Json),
+    sa.Column("reading", Json),
+    sa.Column("outcome", sa.Text),
+    sa.Column("message", sa.Text),
+    sa.Column("n_received", sa.BigInteger, nullable=False),
+    sa.Column("n_new", sa.BigInteger, nullable=False),
+)
+
+table_mappings = sa.Table(
+    "table_mappings",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("mapping", Json),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)

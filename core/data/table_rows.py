@@ -1,0 +1,281 @@
+"""The rows of a table as samples and rejections, by its mapping; pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.data.values import BadValue, ValueKind, as_text, parse_number, parse_time, show
+from core.domain.sample import FeatureValue, Provenance, Rejection, Sample
+from core.domain.snapshot import RESERVED
+from core.domain.table_mapping import TableMapping
+from core.errors import InvalidInput
+from core.settings import Scale
+
+_NAN, _INFINITE = "NaN", frozenset({"Infinity", "-Infinity"})  # as the database writes them in JSON
+_TARGETS = frozenset(
+    {"target", "quality_score", "quality", "score", "rating", "stars", "user_rating", "grade"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePath:
+    """Where a feature stands in a row: a column, or a value inside a JSON column."""
+
+    name: str
+    column: str
+    inside: tuple[str, ...] = ()  # the names it may have there, the first that is there counts
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """A mapping held against the columns that a table really has."""
+
+    mapping: TableMapping
+    columns: tuple[str, ...]  # to ask for
+    features: tuple[FeaturePath, ...]
+
+
+def plan_table(mapping: TableMapping, columns: Sequence[str]) -> TablePlan:
+    """How to read a table with these columns; raises `InvalidInput` where the mapping names one
+    that is not there, one twice, or nothing that a score could be told from."""
+    _check_scale(mapping)
+    roles = {
+        "key": mapping.key,
+        "target": mapping.target,
+        "time": mapping.timestamp,
+        "time of change": mapping.changed,
+        "text": mapping.text,
+        "group": mapping.group,
+    }
+    needed = {role: column for role, column in roles.items() if column is not None}
+    for role, column in needed.items():
+        _check_column(mapping, role, column, columns)
+    features = [_find_path(name) for name in mapping.features]
+    for path in features:
+        _check_column(mapping, "feature", path.column, columns)
+    features += [
+        path
+        for path in (_find_path(name) for name in mapping.optional_features)
+        if path.column in columns
+    ]
+    _check_features(mapping, features)
+    asked = [*needed.values(), *(path.column for path in features)]
+    return TablePlan(mapping, tuple(dict.fromkeys(asked)), tuple(features))
+
+
+def guess_table(table: str, rows: Sequence[Mapping[str, Any]]) -> TableMapping:
+    """A guess at the mapping of a table from its first rows, by names and values; a person may
+    change it. Raises `InvalidInput` where no column holds numbers.
+
+    >>> rows = [{"id": 1, "made": "2026-02-01", "stars": 4, "length": 10, "tags": ["a"]}]
+    >>> guess = guess_table("ratings", rows)
+    >>> guess.key, guess.timestamp, guess.target, guess.features
+    ('id', 'made', 'stars', ('length',))
+    """
+    kinds = {name: _guess_kind([row[name] for row in rows]) for name in rows[0]}
+    key = next((name for name in kinds if name.lower() in ("id", "uuid", "key")), next(iter(kinds)))
+    times = [name for name, kind in kinds.items() if kind is ValueKind.TIME]
+    numbers = [name for name, kind in kinds.items() if kind is ValueKind.NUMBER and name != key]
+    if not numbers:
+        raise InvalidInput(f"No column of '{table}' holds numbers: there is nothing to predict.")
+    target = next((name for name in numbers if name.lower() in _TARGETS), numbers[0])
+    features = [
+        name
+        for name, kind in kinds.items()
+        if name not in (key, target) and kind in (ValueKind.NUMBER, ValueKind.WORD)
+    ]
+    timestamp = "created_at" if "created_at" in times else next(iter(times), None)
+    return TableMapping(table, target, key=key, timestamp=timestamp, features=tuple(features))
+
+
+def fit_mapping(mapping: TableMapping, columns: Sequence[str]) -> TableMapping:
+    """A mapping that nobody chose for this very table, without the text and the group where the
+    table has none.
+
+    >>> mapping = fit_mapping(TableMapping("t", "y", text="said", group="who"), ["id", "who"])
+    >>> mapping.text, mapping.group
+    (None, 'who')
+    """
+    return replace(
+        mapping,
+        text=mapping.text if mapping.text in columns else None,
+        group=mapping.group if mapping.group in columns else None,
+    )
+
+
+def build_table_samples(
+    rows: Sequence[Mapping[str, Any]], plan: TablePlan, *, first_row: int, scale: Scale
+) -> tuple[list[Sample], list[Rejection]]:
+    """The samples of some rows, and why each other one was not taken; `first_row` is the number
+    of the first. A value that is absent stays missing.
+
+    >>> plan = plan_table(TableMapping("t", "y", features=("a",)), ["id", "created_at", "y", "a"])
+    >>> row = {"id": 1, "created_at": None, "y": 0.5, "a": None}
+    >>> samples, _ = build_table_samples([row], plan, first_row=1, scale=Scale(0, 1))
+    >>> samples[0].target, dict(samples[0].features), samples[0].external_id
+    (0.5, {'a': None}, '1')
+    """
+    samples: list[Sample] = []
+    rejections: list[Rejection] = []
+    for number, row in enumerate(rows, start=first_row):
+        try:
+            samples.append(_build_sample(row, plan, scale))
+        except BadValue as error:
+            message = f"{plan.mapping.key} {show(row.get(plan.mapping.key))}: {error.message}"
+            rejections.append(Rejection(number, message, error.code))
+    return samples, rejections
+
+
+def _guess_kind(values: Sequence[object]) -> ValueKind | None:
+    """What the values of a column are, None where they are missing or lists and objects."""
+    present = [value for value in values if value is not None]
+    if not present or any(isinstance(value, list | dict) for value in present):
+        return None
+    if all(isinstance(value, int | float) for value in present):
+        return ValueKind.NUMBER
+    return ValueKind.TIME if all(_is_time(value) for value in present) else ValueKind.WORD
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and not value.isdigit() and parse_time(value) is not None
+    except BadValue:
+        return False
+
+
+def _build_sample(row: Mapping[str, Any], plan: TablePlan, scale: Scale) -> Sample:
+    mapping = plan.mapping
+    features: dict[str, FeatureValue] = {}
+    for path in plan.features:
+        value = row[path.column]
+        if path.inside:
+            name = _find_name(value, path.inside)
+            if name is None:
+                continue
+            value = value[name]
+        features[path.name] = _read_feature(path, value)
+    return Sample(
+        source=mapping.source,
+        provenance=Provenance.REAL,
+        features=features,
+        target=_read_target(row[mapping.target], mapping, scale),
+        at=None if mapping.timestamp is None else _read_time(row[mapping.timestamp], mapping),
+        text=None if mapping.text is None else _read_text(row[mapping.text], mapping.text),
+        group=None if mapping.group is None else _read_text(row[mapping.group], mapping.group),
+        external_id=as_text(row[mapping.key]),
+    )
+
+
+def _read_target(value: object, mapping: TableMapping, scale: Scale) -> float:
+    try:
+        target = parse_number(value)
+    except BadValue as error:
+        raise BadValue(
+            f"target_{error.code}", f"target '{mapping.target}': {error.message}"
+        ) from None
+    if target is None:
+        raise BadValue(
+            "target_missing",
+            f"target '{mapping.target}' is missing: a row without one cannot be learned",
+        )
+    low, high = mapping.target_low, mapping.target_high
+    if low is None or high is None:
+        low, high = scale.low, scale.high
+    if not low <= target <= high:
+        raise BadValue(
+            "target_out_of_scale",
+            f"target '{mapping.target}' is {target:g}, outside {low:g} to {high:g}: correct the "
+            "target's scale in the mapping",
+        )
+    if mapping.target_low is None:
+        return target + 0.0  # no negative zero
+    return scale.low + (target - low) / (high - low) * (scale.high - scale.low)
+
+
+def _read_time(value: object, mapping: TableMapping) -> Any:
+    try:
+        return parse_time(value)
+    except BadValue as error:
+        raise BadValue(error.code, f"time '{mapping.timestamp}': {error.message}") from None
+
+
+def _read_text(value: object, column: str) -> str | None:
+    if isinstance(value, list | dict):
+        raise BadValue("nested", f"'{column}' is a list or an object")
+    text = as_text(value)
+    if text is not None and "\0" in text:
+        raise BadValue("zero_byte", f"'{column}' contains a zero byte")
+    return text
+
+
+def _read_feature(path: FeaturePath, value: object) -> FeatureValue:
+    if value is None or value == _NAN:
+        return None
+    if isinstance(value, int | float):
+        number = float(value)
+        if math.isfinite(number):
+            return number
+    elif isinstance(value, str) and value not in _INFINITE:
+        return _read_text(value, path.name)
+    raise BadValue("bad_feature", f"feature '{path.name}': {show(value)} is no number and no word")
+
+
+def _find_name(value: object, names: Sequence[str]) -> str | None:
+    if not isinstance(value, Mapping):
+        return None
+    return next((name for name in names if name in value), None)
+
+
+def _find_path(feature: str) -> FeaturePath:
+    """Where a feature of a mapping is; inside JSON also by its snake_case name.
+
+    >>> _find_path("metadata.codeQuality")
+    FeaturePath(name='codeQuality', column='metadata', inside=('codeQuality', 'code_quality'))
+    """
+    column, dot, name = feature.partition(".")
+    if not dot:
+        return FeaturePath(column, column)
+    snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+    return FeaturePath(name, column, tuple(dict.fromkeys((name, snake))))
+
+
+def _check_scale(mapping: TableMapping) -> None:
+    low, high = mapping.target_low, mapping.target_high
+    if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
+        raise InvalidInput(
+            f"The target's scale of '{mapping.table}' needs a lowest value below a highest one, or "
+            "neither."
+        )
+
+
+def _check_column(mapping: TableMapping, role: str, column: str, columns: Sequence[str]) -> None:
+    if column not in columns:
+        shown = ", ".join(f"'{name}'" for name in columns[:20])
+        raise InvalidInput(
+            f"Table '{mapping.table}' has no column '{column}' for the {role}; its columns are "
+            f"{shown}{' …' if len(columns) > 20 else ''}. Correct the mapping."
+        )
+
+
+def _check_features(mapping: TableMapping, features: Sequence[FeaturePath]) -> None:
+    names = [path.name for path in features]
+    if not names and mapping.text is None:
+        raise InvalidInput(
+            f"The mapping of '{mapping.table}' names no feature and no text that the table has: "
+            "nothing could tell a score from it."
+        )
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InvalidInput(f"The mapping of '{mapping.table}' names '{repeated[0]}' twice.")
+    if mapping.target in {path.column for path in features}:
+        raise InvalidInput(
+            f"Column '{mapping.target}' of '{mapping.table}' cannot be both the target and a "
+            "feature."
+        )
+    reserved = sorted(set(names) & set(RESERVED))
+    if reserved:
+        raise InvalidInput(
+            f"'{reserved[0]}' is a name that Plumbline keeps for itself: leave it out of the "
+            f"features of '{mapping.table}'."
+        )

@@ -1,0 +1,133 @@
+"""A source that is collected again and again: up to where it was read, and how that went."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.domain.sample import Rejection
+
+Key = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row's place in the order of reading: its time as the source writes it, and its key."""
+
+    at: str | None  # None among the rows without a time
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Every row up to here was read. A row that commits late may still turn up before it, so
+    reading starts a while earlier; with `after`, exactly behind that row, since a limit cut the
+    reading there."""
+
+    at: datetime
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A reading that has begun: what the next attempt needs to go on where this one ended."""
+
+    begun_at: datetime
+    days: float | None  # what was asked for; another request starts another reading
+    limit: int | None
+    advances: bool  # whether the watermark moves when it is finished
+    from_at: str | None
+    from_after: Place | None
+    collection_id: int = 0
+    upto_at: str | None = None  # None where no row has a time
+    n_counted: int = 0  # what the source said when the reading began, at most the limit
+    n_received: int = 0
+    n_new: int = 0
+    rejected: tuple[Rejection, ...] = ()  # the first 1,000
+    n_rejected: int = 0
+    n_spans_done: int = 0  # first the rows that have a time, then those that have none
+    after: Place | None = None  # in the span that is being read
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which rows of a table to read. With `order` those that have a time, from one to another,
+    both included, and behind a place where `after` names one; `undated` those that have none;
+    without `order` all."""
+
+    table: str
+    key: str
+    order: str | None
+    from_at: str | None = None
+    upto_at: str | None = None
+    after: Place | None = None
+    undated: bool = False
+
+
+class Outcome(StrEnum):
+    """How the last reading of a source ended."""
+
+    COLLECTED = "collected"
+    MISSING = "missing"  # a table that was only looked for is not there
+    EMPTY = "empty"  # a table that was only looked for shows no row to this key
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`attempt` counts the readings that were begun: a process that finds it changed stops, since
+    another has gone on in its place. `message` says what came of the last one, as a sentence."""
+
+    name: str
+    mapping: Mapping[str, object]
+    attempt: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    watermark: Watermark | None = None
+    reading: Reading | None = None
+    outcome: Outcome | None = None
+    message: str | None = None
+    n_received: int = 0  # of the last reading
+    n_new: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """A source at a glance; `n_waiting` rows of a reading that was cut off are stored and not yet
+    visible."""
+
+    name: str
+    outcome: Outcome | None
+    message: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    watermark_at: datetime | None
+    n_received: int
+    n_new: int
+    n_waiting: int
+
+
+def summarize_source(source: Source) -> SourceStatus:
+    """What of a source is worth showing."""
+    return SourceStatus(
+        name=source.name,
+        outcome=source.outcome,
+        message=source.message,
+        started_at=source.started_at,
+        finished_at=source.finished_at,
+        watermark_at=None if source.watermark is None else source.watermark.at,
+        n_received=source.n_received,
+        n_new=source.n_new,
+        n_waiting=0 if source.reading is None else source.reading.n_new,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MappingChange:
+    """An operator's choice of how a table is read; None takes it back. The newest counts."""
+
+    table: str
+    mapping: Mapping[str, object] | None
+    at: datetime
+    by: str
+    reason: str

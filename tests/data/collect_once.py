@@ -1,0 +1,32 @@
+"""Collects the table of the tests once, as a process of its own that a test may kill."""
+
+import sys
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+from core.data.readings import Request
+from core.data.sources.supabase import Project
+from core.data.tables import WantedTable, collect_table
+from core.settings import Scale
+from core.store.database import open_database
+from tests.data.test_tables import MAPPING, NOON
+
+if __name__ == "__main__":
+    url, key, home = sys.argv[1:]
+    with (
+        closing(open_database("", Path(home), "process", NOON)) as db,
+        closing(Project(url, key)) as project,
+    ):
+        source = collect_table(
+            db,
+            project,
+            WantedTable(MAPPING),
+            Request(),
+            scale=Scale(0.0, 100.0),
+            overlap=timedelta(hours=24),
+            by="ada",
+            now=lambda: NOON,
+            progress=lambda share, text: None,
+        )
+    print(source.message)

@@ -1,0 +1,204 @@
+"""All configured tables: which they are, one that fails keeps no other, and nothing is not done."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import stamina
+
+from core.data import configured
+from core.data.overview import describe_data
+from core.data.readings import Request
+from core.data.sources.supabase import Project
+from core.domain.source import MappingChange, Outcome, Source
+from core.domain.table_mapping import TableMapping
+from core.errors import InvalidInput, NotFound, Refused, Unavailable
+from core.settings import Scale
+from core.store import samples
+from core.store.database import Database
+from tests.supastack.stack import Stack
+
+Clock = Callable[[], datetime]
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SCALE = Scale(0.0, 100.0)
+MAPPING = TableMapping("ratings", target="stars", features=("length",))
+RATINGS = (
+    "CREATE TABLE ratings (id INT PRIMARY KEY, created_at TIMESTAMPTZ, stars FLOAT, length INT)",
+    "INSERT INTO ratings SELECT g, '2026-02-01', g, g FROM generate_series(1, 30) g",
+)
+BROKEN = TableMapping("broken", target="stars", features=("length",))
+
+
+def make_source(name: str, outcome: Outcome, message: str = "", n_new: int = 0) -> Source:
+    return Source(
+        name, {}, 1, NOON, finished_at=NOON, outcome=outcome, message=message, n_new=n_new
+    )
+
+
+def make_change(table: str, mapping: dict[str, object] | None) -> MappingChange:
+    return MappingChange(table, mapping, NOON, "ada", "why")
+
+
+# --- Which they are -------------------------------------------------------------------------
+
+
+def test_the_origins_tables_are_looked_for_and_the_others_asked_for() -> None:
+    found = configured.choose_tables([MAPPING], [])
+    assert [(wanted.mapping.table, wanted.looked_for) for wanted in found] == [
+        ("ai_gm_explanations", True),
+        ("ai_gm_quality_feedback", True),
+        ("ai_gm_ab_testing", True),
+        ("ratings", False),
+    ]
+
+
+def test_an_operators_choice_comes_before_the_settings() -> None:
+    changes = [
+        make_change("ratings", {"table": "ratings", "target": "grade", "features": ["length"]}),
+        make_change("ai_gm_ab_testing", None),
+    ]
+    found = configured.choose_tables([MAPPING], changes)
+    assert [wanted.mapping.target for wanted in found] == [
+        "quality_score",
+        "quality_rating",
+        "grade",
+    ]
+
+
+def test_mappings_are_read_from_the_settings() -> None:
+    text = '[{"table": "ratings", "target": "stars", "features": ["length"]}]'
+    assert configured.parse_mappings(text) == [MAPPING]
+    assert configured.parse_mappings("") == []
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"table": "ratings"}, "missing required field `target`"),
+        ({"table": "ratings", "target": 3}, r"Expected `str`, got `int` - at `\$.target`"),
+        ({"table": "t", "target": "y", "colour": 1}, "has no field 'colour': its fields are table"),
+    ],
+)
+def test_a_mapping_that_is_not_one_is_a_sentence(record: object, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        configured.build_mapping(record)
+
+
+def test_a_choice_needs_a_reason(db: Database, now: Clock) -> None:
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        configured.save_mapping(db, MAPPING, by="ada", reason=" ", now=now())
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        configured.remove_mapping(db, "ratings", by="ada", reason="", now=now())
+
+
+@pytest.mark.parametrize(("url", "key"), [("", "k"), ("https://x.supabase.co", "")])
+def test_without_a_project_it_says_what_to_set(url: str, key: str) -> None:
+    with pytest.raises(InvalidInput, match="set PLUMBLINE_SUPABASE_URL and PLUMBLINE_SUPABASE_KEY"):
+        configured.open_project(url, key, 10.0)
+
+
+# --- What came of it ------------------------------------------------------------------------
+
+
+def test_each_reason_for_a_failure_is_said_once() -> None:
+    found = [
+        make_source("a", Outcome.FAILED, "It does not answer."),
+        make_source("b", Outcome.FAILED, "It does not answer."),
+        make_source("c", Outcome.COLLECTED, n_new=12),
+    ]
+    with pytest.raises(Unavailable) as caught:
+        configured.refuse_failures(found)
+    assert str(caught.value) == (
+        "2 of 3 sources failed; the others brought 12 new rows. It does not answer."
+    )
+
+
+def test_no_table_at_all_is_a_failure() -> None:
+    with pytest.raises(NotFound, match=r"none of the tables that are looked for \(a, b\)"):
+        configured.refuse_failures(
+            [make_source(f"supabase:{name}", Outcome.MISSING) for name in "ab"]
+        )
+
+
+def test_no_visible_row_at_all_is_a_failure() -> None:
+    found = [make_source("a", Outcome.MISSING), make_source("b", Outcome.EMPTY, "No rows of 'b'.")]
+    with pytest.raises(Refused, match="No rows of 'b'"):
+        configured.refuse_failures(found)
+
+
+def test_a_missing_table_beside_one_that_is_there_is_no_failure() -> None:
+    configured.refuse_failures(
+        [make_source("a", Outcome.MISSING), make_source("b", Outcome.COLLECTED)]
+    )
+
+
+# --- With the real project ------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(stack: Stack) -> Iterator[Project]:
+    project = Project(stack.url, stack.service_key)
+    with stamina.set_testing(True, attempts=3):
+        yield project
+    project.close()
+
+
+def collect(db: Database, project: Project, *mappings: TableMapping) -> list[Source]:
+    return configured.collect_tables(
+        db,
+        project,
+        mappings,
+        Request(),
+        scale=SCALE,
+        overlap=timedelta(hours=24),
+        by="ada",
+        now=lambda: NOON,
+        progress=lambda share, text: None,
+    )
+
+
+@pytest.mark.slow
+def test_a_table_that_fails_keeps_no_other_from_being_collected(
+    stack: Stack, project: Project, db: Database
+) -> None:
+    stack.execute(*RATINGS)
+    with pytest.raises(Unavailable, match=r"1 of 5 sources failed; .*30 new rows\. .*'broken'"):
+        collect(db, project, BROKEN, MAPPING)
+    with db.read() as conn:
+        assert [counts.n_rows for counts in samples.count_samples(conn)] == [30]
+
+
+@pytest.mark.slow
+def test_the_rows_are_checked_where_there_are_new_ones(
+    stack: Stack, project: Project, db: Database
+) -> None:
+    stack.execute(*RATINGS)
+    found = collect(db, project, MAPPING)
+    assert [source.outcome for source in found] == [
+        Outcome.MISSING,
+        Outcome.MISSING,
+        Outcome.MISSING,
+        Outcome.COLLECTED,
+    ]
+    summary = describe_data(db)
+    assert summary.quality is not None
+    assert summary.quality.n_rows == 30
+    assert [source.name for source in summary.sources][-1] == "supabase:ratings"
+
+
+@pytest.mark.slow
+def test_a_mapping_shows_the_first_rows_as_they_would_be_imported(
+    stack: Stack, project: Project
+) -> None:
+    stack.execute(*RATINGS, "UPDATE ratings SET stars = NULL WHERE id = 30")
+    trial = configured.try_mapping(project, MAPPING, SCALE)
+    assert trial.columns == ("id", "created_at", "stars", "length")
+    assert len(trial.samples) + len(trial.rejections) == 20
+    assert trial.samples[0].features == {"length": trial.samples[0].target}
+
+
+@pytest.mark.slow
+def test_a_mapping_of_a_table_without_visible_rows_says_so(stack: Stack, project: Project) -> None:
+    stack.execute(RATINGS[0])
+    with pytest.raises(Refused, match="No rows of 'ratings' are visible to this key"):
+        configured.try_mapping(project, MAPPING, SCALE)

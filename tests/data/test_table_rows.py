@@ -1,0 +1,149 @@
+"""Rows of a table as samples: what is absent stays missing, and what is wrong says its row."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from core.data.table_rows import build_table_samples, plan_table
+from core.domain.sample import Rejection, Sample
+from core.domain.table_mapping import ORIGIN_TABLES, TableMapping
+from core.errors import InvalidInput
+from core.settings import Scale
+
+SCALE = Scale(0.0, 100.0)
+COLUMNS = ["id", "created_at", "stars", "length", "language", "said", "session", "metadata"]
+MAPPING = TableMapping(
+    "ratings",
+    target="stars",
+    target_low=1.0,
+    target_high=5.0,
+    text="said",
+    group="session",
+    features=("length", "language", "metadata.codeQuality"),
+)
+ROW: dict[str, Any] = {
+    "id": 7,
+    "created_at": "2026-02-01T10:00:00.5+02:00",
+    "stars": 3,
+    "length": 120,
+    "language": "python",
+    "said": " fine ",
+    "session": "s1",
+    "metadata": {"code_quality": 80},
+}
+
+
+def build(**changes: object) -> Sample:
+    (sample,), rejections = build_table_samples(
+        [{**ROW, **changes}], plan_table(MAPPING, COLUMNS), first_row=1, scale=SCALE
+    )
+    assert rejections == []
+    return sample
+
+
+def reject(**changes: object) -> Rejection:
+    samples, (rejection,) = build_table_samples(
+        [{**ROW, **changes}], plan_table(MAPPING, COLUMNS), first_row=41, scale=SCALE
+    )
+    assert samples == []
+    return rejection
+
+
+def test_a_row_becomes_a_sample() -> None:
+    sample = build()
+    assert sample == Sample(
+        source="supabase:ratings",
+        provenance=sample.provenance,
+        features={"length": 120.0, "language": "python", "codeQuality": 80.0},
+        target=50.0,
+        at=datetime(2026, 2, 1, 8, 0, 0, 500_000, tzinfo=UTC),
+        text="fine",
+        group="s1",
+        external_id="7",
+    )
+
+
+def test_the_columns_that_are_needed_are_asked_for_once() -> None:
+    plan = plan_table(replace(MAPPING, features=("metadata.a", "metadata.b")), COLUMNS)
+    assert plan.columns == ("id", "stars", "created_at", "said", "session", "metadata")
+
+
+@pytest.mark.parametrize(("stars", "target"), [(1, 0.0), (5, 100.0), ("2", 25.0), (-0.0 + 1, 0.0)])
+def test_the_target_is_stretched_to_the_scale(stars: object, target: float) -> None:
+    assert build(stars=stars).target == target
+
+
+def test_a_target_without_a_scale_of_its_own_is_taken_as_it_is() -> None:
+    plan = plan_table(replace(MAPPING, target_low=None, target_high=None), COLUMNS)
+    (sample,), _ = build_table_samples([{**ROW, "stars": 73.5}], plan, first_row=1, scale=SCALE)
+    assert sample.target == 73.5
+
+
+@pytest.mark.parametrize("metadata", [None, {}, "words", [1], {"other": 1}])
+def test_a_value_that_json_lacks_is_not_there(metadata: object) -> None:
+    assert set(build(metadata=metadata).features) == {"length", "language"}
+
+
+def test_a_value_that_is_null_is_missing_and_zero_is_zero() -> None:
+    features = build(length=0, language=None, metadata={"codeQuality": None}).features
+    assert dict(features) == {"length": 0.0, "language": None, "codeQuality": None}
+
+
+def test_a_number_that_is_none_is_missing() -> None:
+    assert build(length="NaN").features["length"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stars": None}, "id 7: target 'stars' is missing: a row without one cannot be learned"),
+        ({"stars": "many"}, "id 7: target 'stars': 'many' is not a number"),
+        ({"stars": 5.5}, "id 7: target 'stars' is 5.5, outside 1 to 5: correct the target's scale"),
+        ({"created_at": "soon"}, "id 7: time 'created_at': 'soon' is not a time"),
+        ({"length": [1]}, "id 7: feature 'length': [1] is no number and no word"),
+        ({"said": {"a": 1}}, "id 7: 'said' is a list or an object"),
+        ({"session": "a\0b"}, "id 7: 'session' contains a zero byte"),
+        ({"length": "Infinity"}, "id 7: feature 'length': 'Infinity' is no number and no word"),
+        ({"stars": "Infinity"}, "id 7: target 'stars': is infinite"),
+        ({"stars": "NaN"}, "id 7: target 'stars' is missing"),
+    ],
+)
+def test_a_row_that_cannot_be_taken_says_why(changes: dict[str, object], message: str) -> None:
+    rejection = reject(**changes)
+    assert rejection.row == 41
+    assert rejection.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        (replace(MAPPING, target="grade"), "no column 'grade' for the target; its columns are"),
+        (replace(MAPPING, key="uid"), "no column 'uid' for the key"),
+        (replace(MAPPING, timestamp="at"), "no column 'at' for the time"),
+        (replace(MAPPING, features=("length", "width")), "no column 'width' for the feature"),
+        (replace(MAPPING, features=("length", "length")), "names 'length' twice"),
+        (replace(MAPPING, features=("stars",)), "both the target and a feature"),
+        (replace(MAPPING, features=("metadata.__target__",)), "a name that Plumbline keeps"),
+        (replace(MAPPING, features=(), text=None), "names no feature and no text"),
+        (replace(MAPPING, target_high=None), "needs a lowest value below a highest one"),
+        (replace(MAPPING, target_low=5.0), "needs a lowest value below a highest one"),
+    ],
+)
+def test_a_mapping_that_cannot_work_is_refused(mapping: TableMapping, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        plan_table(mapping, COLUMNS)
+
+
+def test_what_is_optional_is_taken_where_it_is() -> None:
+    plan = plan_table(
+        ORIGIN_TABLES[0], ["id", "created_at", "quality_score", "scenario_id", "model"]
+    )
+    assert [path.name for path in plan.features] == ["model"]
+
+
+def test_a_rating_is_never_a_feature_of_its_own_row() -> None:
+    for mapping in ORIGIN_TABLES:
+        assert mapping.target not in (*mapping.features, *mapping.optional_features)
+        assert "csat" not in (*mapping.features, *mapping.optional_features)
