@@ -5,20 +5,25 @@ import streamlit as st
 from core.data.overview import describe_data
 from core.store import jobs as job_rows
 from core.store import snapshots
-from ui import actions, context, holdings, jobs, uploads
+from ui import actions, context, holdings, jobs, sources, uploads
 
 app = context.get_app()
 actions.head("Data", "Labelled rows to learn from: import a file, and see what its rows are worth.")
 
 with app.db.read() as conn:
-    recent = job_rows.load_jobs(conn, 1, ["import", "demo"])
+    recent = job_rows.load_jobs(conn, 1, ["import", "demo", "collect"])
     taken = snapshots.load_snapshots(conn, 20)
 data = describe_data(app.db)
 
 chosen = uploads.offer_import(app)
 uploads.offer_demo(app)
+sources.offer_collection(app)
 if recent:
     jobs.show_job(app, recent[0].id)
+
+if data.sources:
+    st.subheader("Sources")
+    sources.show(data.sources)
 
 if not data.n_rows:
     if chosen or recent:

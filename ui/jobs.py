@@ -20,7 +20,13 @@ _LOOKS = {
     JobStatus.CANCELLED: ("Cancelled", ":material/block:", "gray"),
     JobStatus.LOST: ("Lost", ":material/heart_broken:", "red"),
 }
-_KINDS = {"import": "Import", "demo": "Demo data", "train": "Training", "predict": "Prediction"}
+_KINDS = {
+    "import": "Import",
+    "demo": "Demo data",
+    "collect": "Collection",
+    "train": "Training",
+    "predict": "Prediction",
+}
 _TAIL = 30
 
 

@@ -1,0 +1,223 @@
+"""Sources on the screen: how the last collection of each went, collecting now, mapping a table."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+
+import streamlit as st
+
+from core.bootstrap import App
+from core.domain.sample import Sample
+from core.domain.source import Outcome, SourceStatus
+from core.domain.table_mapping import TableMapping
+from core.errors import OpsError
+from core.system import request_job
+from ui import actions, context, jobs, tables, words
+
+_TABLE, _LOOKED_AT = "map_table_name", "map_table_looked_at"
+_OUTCOMES = {
+    Outcome.COLLECTED: "collected",
+    Outcome.MISSING: "not there",
+    Outcome.EMPTY: "no visible row",
+    Outcome.FAILED: "failed",
+    None: "not finished",
+}
+
+
+def offer_collection(app: App) -> None:
+    """Collect from Supabase now, or say how one of its tables is read."""
+    settings = app.settings
+    if not settings.supabase_url or not settings.supabase_key:
+        st.caption(
+            "To collect from Supabase on schedule, set PLUMBLINE_SUPABASE_URL and "
+            "PLUMBLINE_SUPABASE_KEY and start again."
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        actions.button(
+            "Collect from Supabase",
+            lambda: _request(app),
+            key="collect_now",
+            icon=":material/cloud_download:",
+        )
+    with st.expander("Map a table of Supabase", icon=":material/table:", key="map_table"):
+        _map_table(app)
+
+
+def show(found: Sequence[SourceStatus]) -> None:
+    """When each source was last collected, up to where, with how many rows, and what went wrong."""
+    for source in found:
+        if source.outcome is Outcome.FAILED:
+            st.error(f"**{source.name}**: {source.message}", icon=":material/cloud_off:")
+    tables.show(
+        [
+            {
+                "source": source.name,
+                "outcome": _OUTCOMES[source.outcome],
+                "last run (UTC)": source.started_at,
+                "rows read": source.n_received,
+                "new": source.n_new,
+                "waiting": source.n_waiting,
+                "read up to (UTC)": source.watermark_at,
+                "what came of it": source.message or words.NOTHING,
+            }
+            for source in found
+        ],
+        key="sources",
+        alt="Sources with their last run, rows, watermark and failures",
+        columns={
+            "last run (UTC)": tables.time(),
+            "read up to (UTC)": tables.time(),
+            "what came of it": tables.wide(),
+            **{name: tables.whole() for name in ("rows read", "new", "waiting")},
+        },
+    )
+
+
+def _request(app: App) -> str:
+    job = request_job(app, "collect", {}, by=context.get_user(), reason="collection by hand")
+    return f"{jobs.describe(job)} was requested; its progress is below."
+
+
+def _map_table(app: App) -> None:
+    """Name a table, see its first rows as they would be imported, and keep the mapping."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Table", key=_TABLE, placeholder="Its name, without the schema", width=300)
+        actions.button(
+            "Test the connection", lambda: _look(app), key="map_table_look", icon=":material/cable:"
+        )
+    looked_at = st.session_state.get(_LOOKED_AT)
+    if looked_at is None:
+        return
+    columns, guess = looked_at
+    mapping = _pick_mapping(columns, guess)
+    _show_trial(app, mapping)
+    actions.ask_reason(
+        "Collect this table",
+        f"From the next collection on, `{mapping.table}` is read like this. Where it was read "
+        "otherwise before, all of its rows are read again.",
+        lambda reason: _save(app, mapping, reason),
+        key="map_table_save",
+        icon=":material/save:",
+        primary=True,
+    )
+
+
+def _look(app: App) -> str:
+    # Not at the top: the Supabase client takes a second that the first paint would wait for.
+    from core.data import configured
+
+    table = str(st.session_state.get(_TABLE, "")).strip()
+    if not table:
+        raise actions.NotDone("name the table first.")
+    settings = app.settings
+    with closing(
+        configured.open_project(
+            settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
+        )
+    ) as project:
+        columns, guess = configured.look_at_table(project, table)
+    st.session_state[_LOOKED_AT] = (columns, guess)
+    return f"Supabase answers: {words.count(len(columns), 'column')} in '{table}'."
+
+
+def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
+    """Which column is what: guessed, and the person's to change."""
+    names = list(columns)
+
+    def pick(role: str, title: str, guessed: str | None, *, needed: bool = False) -> str | None:
+        chosen = st.selectbox(
+            title,
+            names,
+            index=None if guessed is None else names.index(guessed),
+            key=f"map_table_{role}_{guess.table}",
+            placeholder="choose" if needed else "none",
+            width=180,
+        )
+        return guessed if chosen is None and needed else chosen
+
+    with st.container(horizontal=True):
+        target = pick("target", "Target", guess.target, needed=True) or guess.target
+        key = pick("key", "Key, different in every row", guess.key, needed=True) or guess.key
+        timestamp = pick("timestamp", "Time of the work", guess.timestamp)
+        changed = pick("changed", "Time of the last change", None)
+        text = pick("text", "Text", None)
+        group = pick("group", "Group", None)
+    with st.container(horizontal=True):
+        low = st.number_input(
+            "Lowest target", value=None, key=f"map_table_low_{guess.table}", width=180
+        )
+        high = st.number_input(
+            "Highest target", value=None, key=f"map_table_high_{guess.table}", width=180
+        )
+    features = st.multiselect(
+        "Features",
+        names,
+        default=list(guess.features),
+        key=f"map_table_features_{guess.table}",
+    )
+    taken = {target, key, timestamp, changed, text, group}
+    return replace(
+        guess,
+        target=target,
+        key=key,
+        timestamp=timestamp,
+        changed=changed,
+        text=text,
+        group=group,
+        target_low=low,
+        target_high=high,
+        features=tuple(name for name in features if name not in taken),
+    )
+
+
+def _show_trial(app: App, mapping: TableMapping) -> None:
+    # Not at the top: the Supabase client takes a second that the first paint would wait for.
+    from core.data import configured
+
+    settings = app.settings
+    try:
+        with closing(
+            configured.open_project(
+                settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
+            )
+        ) as project:
+            trial = configured.try_mapping(project, mapping, settings.scale)
+    except OpsError as error:
+        st.error(str(error), icon=":material/block:")
+        return
+    for rejection in trial.rejections[:5]:
+        st.warning(
+            f"Row {rejection.row} would be rejected: {rejection.message}.",
+            icon=":material/warning:",
+        )
+    st.caption(
+        f"The first {words.count(len(trial.samples), 'row')} as they would be imported; nothing is "
+        "stored yet."
+    )
+    tables.show(
+        [_describe(sample) for sample in trial.samples],
+        key="map_table_rows",
+        alt="The first rows of the table as they would be imported",
+        limit=6,
+    )
+
+
+def _describe(sample: Sample) -> dict[str, object]:
+    return {
+        "id": sample.external_id,
+        "time (UTC)": sample.at,
+        "target": sample.target,
+        "group": sample.group,
+        "text": sample.text,
+        **sample.features,
+    }
+
+
+def _save(app: App, mapping: TableMapping, reason: str) -> str:
+    # Not at the top: the Supabase client takes a second that the first paint would wait for.
+    from core.data import configured
+
+    configured.save_mapping(app.db, mapping, by=context.get_user(), reason=reason, now=app.now())
+    st.session_state.pop(_LOOKED_AT, None)
+    return f"'{mapping.table}' is collected from now on; 'Collect from Supabase' does it at once."
