@@ -1,0 +1,123 @@
+"""Rows a second from the real PostgREST into the store, beside a bare loop of the same client.
+
+Run as `python -m bench.collect [ROWS]`; both read the same columns of the same table, in turn, and
+the bare loop keeps nothing: the share is what typing, hashing and storing every row leave of the
+client's own speed."""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+from supabase import create_client
+from supabase.lib.client_options import SyncClientOptions
+
+from core.data.readings import Request
+from core.data.sources.supabase import PAGE_ROWS, Project
+from core.data.tables import WantedTable, collect_table
+from core.domain.table_mapping import TableMapping
+from core.settings import Scale
+from core.store.database import open_database
+
+ROUNDS = 3
+FEATURES = ("provider", "model", "length", "quality", "coverage", "complexity")
+MAPPING = TableMapping("scores", target="score", features=FEATURES)
+COLUMNS = ("id", "created_at", "score", *FEATURES)
+TABLE = """
+CREATE TABLE scores (
+    id BIGINT PRIMARY KEY, created_at TIMESTAMPTZ NOT NULL, score FLOAT, provider TEXT, model TEXT,
+    length INT, quality FLOAT, coverage FLOAT, complexity FLOAT);
+CREATE INDEX ON scores (created_at, id);
+INSERT INTO scores
+SELECT g, TIMESTAMPTZ '2026-01-01' + g * INTERVAL '1 second', g % 101, 'openai', 'm' || g % 7,
+       g % 9000, (g * 37 % 1000) / 10.0, (g * 91 % 1000) / 10.0, (g * 53 % 1000) / 10.0
+FROM generate_series(1, {n}) g;
+ANALYZE scores;
+"""
+
+
+def read_bare(url: str, key: str) -> int:
+    """Every row by the same client, paged by the table's own key, and thrown away."""
+    http = httpx.Client(timeout=httpx.Timeout(10.0))
+    with closing(http):
+        client = create_client(url, key, SyncClientOptions(httpx_client=http))
+        n_rows, last = 0, 0
+        while True:
+            query = client.table("scores").select(*COLUMNS).gt("id", last).order("id")
+            rows = query.limit(PAGE_ROWS).execute().data
+            if not rows:
+                return n_rows
+            n_rows, last = n_rows + len(rows), rows[-1]["id"]
+
+
+def collect(url: str, key: str) -> int:
+    """Every row into a fresh store, counted, reconciled and visible."""
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        closing(open_database("", Path(home), "process", now)) as db,
+        closing(Project(url, key)) as project,
+    ):
+        source = collect_table(
+            db,
+            project,
+            WantedTable(MAPPING),
+            Request(),
+            scale=Scale(0.0, 100.0),
+            overlap=timedelta(hours=24),
+            by="bench",
+            now=lambda: now,
+            progress=lambda share, text: None,
+        )
+    return source.n_new
+
+
+def measure(read: Callable[[str, str], int], url: str, key: str, n_rows: int) -> float:
+    """Rows a second, of all of them."""
+    started = time.perf_counter()
+    n_read = read(url, key)
+    seconds = time.perf_counter() - started
+    if n_read != n_rows:
+        raise SystemExit(f"{read.__name__} brought {n_read:,} of {n_rows:,} rows")
+    return n_rows / seconds
+
+
+def main(n_rows: int) -> None:
+    """Measure both in turn, and print the medians as one JSON object."""
+    command = [sys.executable, "-m", "tests.supastack"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            stack = json.loads(process.stdout.readline())
+            with psycopg.connect(stack["database"], autocommit=True) as conn:
+                conn.execute(TABLE.format(n=n_rows))
+            rates: dict[str, list[float]] = {"bare": [], "collected": []}
+            for _ in range(ROUNDS):
+                for name, read in (("bare", read_bare), ("collected", collect)):
+                    rates[name].append(measure(read, stack["url"], stack["service_key"], n_rows))
+        finally:
+            process.terminate()
+    bare, collected = (statistics.median(rates[name]) for name in ("bare", "collected"))
+    print(
+        json.dumps(
+            {
+                "n_rows": n_rows,
+                "bare_rows_per_second": round(bare),
+                "collected_rows_per_second": round(collected),
+                "share": round(collected / bare, 3),
+                "rounds": {name: [round(rate) for rate in each] for name, each in rates.items()},
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
