@@ -29,21 +29,21 @@ def choose_reading(
     watermark, for the rows that came late. It moves the watermark unless it leaves a gap.
 
     >>> now = datetime(2026, 3, 2, tzinfo=UTC)
-    >>> choose_reading(Watermark(now), Request(), timedelta(days=1), now).from_at
+    >>> choose_reading(Watermark(now), Request(), timedelta(days=1), now).from_written
     '2026-03-01T00:00:00+00:00'
     >>> choose_reading(None, Request(days=7), timedelta(days=1), now).advances
     False
     """
-    from_at, from_after, advances = None, None, True
+    from_written, from_after, advances = None, None, True
     if request.days is not None:
         start = now - timedelta(days=request.days)
         whole = watermark is not None and watermark.after is None and start <= watermark.at
-        from_at, advances = start.isoformat(), whole
+        from_written, advances = start.isoformat(), whole
     elif watermark is not None and watermark.after is not None:
         from_after = watermark.after
     elif watermark is not None:
-        from_at = (watermark.at - overlap).isoformat()
-    return Reading(now, request.days, request.limit, advances, from_at, from_after)
+        from_written = (watermark.at - overlap).isoformat()
+    return Reading(now, request.days, request.limit, advances, from_written, from_after)
 
 
 def plan_spans(mapping: TableMapping, reading: Reading) -> tuple[Span, ...]:
@@ -59,7 +59,10 @@ def plan_spans(mapping: TableMapping, reading: Reading) -> tuple[Span, ...]:
     if mapping.order is None:
         return (span,)
     dated = replace(
-        span, from_at=reading.from_at, upto_at=reading.upto_at, after=reading.from_after
+        span,
+        from_written=reading.from_written,
+        upto_written=reading.upto_written,
+        after=reading.from_after,
     )
     undated = replace(span, undated=True)
     return (dated,) if reading.days is not None else (dated, undated)
@@ -91,7 +94,7 @@ def next_watermark(before: Watermark | None, reading: Reading) -> Watermark | No
     if not reading.advances:
         return before
     after = reading.after if reading.n_spans_done == 0 else None  # where a limit cut it
-    written = reading.upto_at if after is None else after.at
+    written = reading.upto_written if after is None else after.written
     if written is None:
         return None if before is None else replace(before, after=None)
     at = min(_read_time(written) or reading.begun_at, reading.begun_at)

@@ -177,7 +177,7 @@ class _Attempt:
         extents = self._measure(chosen)
         reading = replace(
             chosen,
-            upto_at=extents[0].last_at,
+            upto_written=extents[0].last_at,
             n_counted=cut(sum(extent.n_rows for extent in extents), self._request.limit),
         )
         if reading.n_counted == 0:

@@ -12,9 +12,9 @@ Key = int | str
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row's place in the order of reading: its time as the source writes it, and its key."""
+    """A row's place in the order of reading: its time as the source wrote it, and its key."""
 
-    at: str | None  # None among the rows without a time
+    written: str | None  # None among the rows without a time
     key: Key
 
 
@@ -36,10 +36,10 @@ class Reading:
     days: float | None  # what was asked for; another request starts another reading
     limit: int | None
     advances: bool  # whether the watermark moves when it is finished
-    from_at: str | None
+    from_written: str | None
     from_after: Place | None
     collection_id: int = 0
-    upto_at: str | None = None  # None where no row has a time
+    upto_written: str | None = None  # None where no row has a time
     n_counted: int = 0  # what the source said when the reading began, at most the limit
     n_received: int = 0
     n_new: int = 0
@@ -58,8 +58,8 @@ class Span:
     table: str
     key: str
     order: str | None
-    from_at: str | None = None
-    upto_at: str | None = None
+    from_written: str | None = None
+    upto_written: str | None = None
     after: Place | None = None
     undated: bool = False
 

@@ -25,17 +25,17 @@ PLACE = Place("2026-02-01T00:00:00.123456+00:00", 7)
 
 def test_a_first_reading_begins_at_the_beginning() -> None:
     reading = choose_reading(None, EVERYTHING, DAY, NOON)
-    assert (reading.from_at, reading.from_after, reading.advances) == (None, None, True)
+    assert (reading.from_written, reading.from_after, reading.advances) == (None, None, True)
 
 
 def test_the_next_reading_begins_an_overlap_before_the_watermark() -> None:
     reading = choose_reading(Watermark(NOON), EVERYTHING, DAY, NOON + DAY)
-    assert reading.from_at == "2026-03-01T12:00:00+00:00"
+    assert reading.from_written == "2026-03-01T12:00:00+00:00"
 
 
 def test_a_reading_that_a_limit_cut_goes_on_behind_its_last_row() -> None:
     reading = choose_reading(Watermark(NOON, PLACE), EVERYTHING, DAY, NOON)
-    assert (reading.from_at, reading.from_after) == (None, PLACE)
+    assert (reading.from_written, reading.from_after) == (None, PLACE)
 
 
 @pytest.mark.parametrize(
@@ -52,34 +52,40 @@ def test_some_days_move_the_watermark_only_where_they_leave_no_gap(
 ) -> None:
     reading = choose_reading(watermark, Request(days=days), DAY, NOON)
     assert reading.advances is advances
-    assert reading.from_at == (NOON - timedelta(days=days)).isoformat()
+    assert reading.from_written == (NOON - timedelta(days=days)).isoformat()
     if not advances:
-        done = replace(reading, upto_at=NOON.isoformat(), n_spans_done=1)
+        done = replace(reading, upto_written=NOON.isoformat(), n_spans_done=1)
         assert next_watermark(watermark, done) == watermark
 
 
 def test_the_watermark_is_the_newest_row() -> None:
-    reading = replace(choose_reading(None, EVERYTHING, DAY, NOON), upto_at=PLACE.at, n_spans_done=2)
+    reading = replace(
+        choose_reading(None, EVERYTHING, DAY, NOON), upto_written=PLACE.written, n_spans_done=2
+    )
     assert next_watermark(None, reading) == Watermark(
         datetime(2026, 2, 1, 0, 0, 0, 123456, tzinfo=UTC)
     )
 
 
-@pytest.mark.parametrize("upto_at", ["2031-01-01T00:00:00+00:00", "infinity"])
-def test_a_row_from_the_future_moves_the_watermark_to_the_moment_of_reading(upto_at: str) -> None:
-    reading = replace(choose_reading(None, EVERYTHING, DAY, NOON), upto_at=upto_at, n_spans_done=2)
+@pytest.mark.parametrize("upto_written", ["2031-01-01T00:00:00+00:00", "infinity"])
+def test_a_row_from_the_future_moves_the_watermark_to_the_moment_of_reading(
+    upto_written: str,
+) -> None:
+    reading = replace(
+        choose_reading(None, EVERYTHING, DAY, NOON), upto_written=upto_written, n_spans_done=2
+    )
     assert next_watermark(None, reading) == Watermark(NOON)
 
 
 def test_the_watermark_does_not_go_back() -> None:
     reading = choose_reading(Watermark(NOON), EVERYTHING, DAY, NOON + DAY)
-    reading = replace(reading, upto_at="2026-03-02T01:00:00+00:00", n_spans_done=2)
+    reading = replace(reading, upto_written="2026-03-02T01:00:00+00:00", n_spans_done=2)
     assert next_watermark(Watermark(NOON), reading) == Watermark(NOON)
 
 
 def test_a_limit_leaves_the_place_where_it_cut() -> None:
     reading = choose_reading(None, Request(limit=5), DAY, NOON)
-    reading = replace(reading, upto_at="2026-03-01T00:00:00+00:00", after=PLACE, n_received=5)
+    reading = replace(reading, upto_written="2026-03-01T00:00:00+00:00", after=PLACE, n_received=5)
     watermark = next_watermark(None, reading)
     assert watermark is not None
     assert watermark.after == PLACE
@@ -106,7 +112,7 @@ def test_some_days_have_no_rows_without_a_time() -> None:
 def test_a_table_without_times_is_one_span() -> None:
     reading = choose_reading(Watermark(NOON), EVERYTHING, DAY, NOON)
     (span,) = plan_spans(TableMapping("t", "y", timestamp=None), reading)
-    assert (span.order, span.from_at) == (None, None)
+    assert (span.order, span.from_written) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def make_reading(now: Clock) -> Reading:
         days=None,
         limit=5,
         advances=True,
-        from_at="2026-02-01T00:00:00.123456+00:00",
+        from_written="2026-02-01T00:00:00.123456+00:00",
         from_after=Place(None, "b"),
         collection_id=3,
         n_counted=5,

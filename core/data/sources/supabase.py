@@ -90,7 +90,7 @@ class Project:
         return self._ask(query, table)[0]
 
     def measure(self, span: Span) -> Extent:
-        """What a span holds now; `upto_at` is not needed yet."""
+        """What a span holds now; `upto_written` is not needed yet."""
         column = span.key if span.order is None or span.undated else span.order
         query = self._select(span, [column], CountMethod.exact)
         rows, count = self._ask(query.order(_quote(column), desc=True).limit(1), span.table)
@@ -139,10 +139,10 @@ class Project:
             query = query if span.order is None else query.is_(span.order, None)
             return query if span.after is None else query.gt(span.key, span.after.key)
         query = query.not_.is_(span.order, None)
-        if span.from_at is not None:
-            query = query.gte(span.order, span.from_at)
-        if span.upto_at is not None:
-            query = query.lte(span.order, span.upto_at)
+        if span.from_written is not None:
+            query = query.gte(span.order, span.from_written)
+        if span.upto_written is not None:
+            query = query.lte(span.order, span.upto_written)
         return query if span.after is None else _behind(query, span.order, span.key, span.after)
 
     def _ask(self, query: Any, table: str) -> tuple[list[Row], int | None]:
@@ -235,9 +235,11 @@ class Project:
 def _behind(query: Any, order: str, key: str, place: Place) -> Any:
     """Only the rows behind a place: the plain bound lets the database use an index, and the pair
     is for rows of the same time."""
-    at, last = _quote(place.at, always=True), _quote(place.key, always=True)
+    at, last = _quote(place.written, always=True), _quote(place.key, always=True)
     name, id_name = _quote(order), _quote(key)
-    return query.gte(order, place.at).or_(f"{name}.gt.{at},and({name}.eq.{at},{id_name}.gt.{last})")
+    return query.gte(order, place.written).or_(
+        f"{name}.gt.{at},and({name}.eq.{at},{id_name}.gt.{last})"
+    )
 
 
 def _find_place(row: Row, span: Span) -> Place:
