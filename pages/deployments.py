@@ -5,9 +5,10 @@ from datetime import UTC
 import streamlit as st
 
 from core.deployment import plan, release
+from core.deployment.trials import describe_trial
 from core.domain.version import version_name
 from core.store import deployments, versions
-from ui import actions, context, pages, releases, words
+from ui import actions, context, pages, releases, trials, words
 
 app = context.get_app()
 actions.head(
@@ -18,9 +19,13 @@ now = app.now()
 with app.db.read() as conn:
     history = deployments.load_history(conn)
     trained = versions.load_versions(conn)
-summary = plan.summarize_plan(history)
+standing = describe_trial(app.db, now)
+summary = plan.summarize_plan(history, None if standing is None else standing.challenger)
 
 releases.show_champion(summary, trained, now)
+if standing is not None:
+    trials.show(standing, now)
+    trials.offer_end(app, standing, summary.revision)
 if not trained:
     st.info("There is no version to deploy yet: train one first.", icon=":material/arrow_forward:")
     pages.link("training", "Train a version")
@@ -31,6 +36,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     releases.offer_deploy(app, chosen, summary, trained)
     releases.offer_rollback(app, plan.choose_rollback(history), summary, trained)
 releases.show_choice(chosen, summary, trained)
+trials.offer_start(app, chosen, summary, trained)
 
 st.subheader("History")
 releases.show_history(history)

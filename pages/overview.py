@@ -16,7 +16,7 @@ def show_now() -> None:
     """Everything that changes by itself, live."""
     settings, day = watching.load(app, filters.DAY)
     month = watching.load_outcomes(app, filters.MONTH, settings)
-    plan, data = describe_plan(app.db), describe_data(app.db)
+    plan, data = describe_plan(app.db, app.now()), describe_data(app.db)
     with app.db.read() as conn:
         trained = versions.load_versions(conn, 50)
     steps = start.build_steps(

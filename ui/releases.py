@@ -125,10 +125,13 @@ def offer_rollback(
             f"(revision {done.revision})."
         )
 
+    before = f"{serving} serves now."
+    if summary.challenger is not None:
+        before = f"{version_name(summary.challenger.version)} is on trial and this ends it."
     actions.ask_reason(
         f"Roll back to {name}",
-        f"{serving} serves now. From the next request on, **{name}**{trained_at}, which served "
-        f"before, answers again. {_FOLLOWS}",
+        f"{before} From the next request on, **{name}**{trained_at}, which served before, "
+        f"answers again. {_FOLLOWS}",
         work,
         key="rollback",
         confirm=f"Roll back to {name} now",
@@ -148,6 +151,7 @@ def show_history(history: Sequence[Deployment]) -> None:
                 "when (UTC)": row.at,
                 "what": _ACTIONS[row.action],
                 "serves": version_name(row.plan.champion),
+                "on trial": _describe_challenger(row),
                 "by": row.by,
                 "reason": row.reason,
                 "gate": "overridden" if row.override else "",
@@ -162,6 +166,12 @@ def show_history(history: Sequence[Deployment]) -> None:
             "reason": tables.wide(),
         },
     )
+
+
+def _describe_challenger(row: Deployment) -> str:
+    if row.plan.challenger is None:
+        return ""
+    return f"{version_name(row.plan.challenger)}, {words.percent(row.plan.traffic)}"
 
 
 def _find(number: int, trained: Sequence[Version]) -> Version | None:

@@ -1,22 +1,25 @@
-"""The verbs about what serves: deploy, roll back, look back."""
+"""The verbs about what serves: deploy, try, promote, roll back, look back."""
 
+import secrets
 from typing import Annotated
 
 import typer
 
-from core.bootstrap import build_app, local_user
+from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, emit, parse_time
-from core.deployment import release
-from core.domain.version import parse_version
+from core.deployment import release, trials
+from core.deployment.ramp import parse_percent
+from core.deployment.trial import build_settings
+from core.domain.version import parse_version, version_name
 from core.errors import InvalidInput
 from core.store import deployments
 from core.views import view_deployment, view_plan
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add deploy, rollback and history."""
-    for verb in (deploy, rollback, history):
+    """Add deploy, promote, stop, rollback and history."""
+    for verb in (deploy, promote, stop, rollback, history):
         cli.command()(verb)
 
 
@@ -26,27 +29,89 @@ def deploy(
     override: Annotated[
         bool, typer.Option("--override", help="Although its gate refused.")
     ] = False,
-    traffic: Annotated[float, typer.Option(help="Percent of the answers.")] = 100,
+    traffic: Annotated[
+        str | None, typer.Option(help="Percent of the answers: 10, 20, 50 or 100; a trial.")
+    ] = None,
+    ab_test: Annotated[str | None, typer.Option(help="Name of the trial.")] = None,
+    auto_ramp: Annotated[bool, typer.Option(help="Widen the trial by itself.")] = True,
+    auto_promote: Annotated[bool, typer.Option(help="Promote what is found better.")] = True,
+    auto_stop: Annotated[bool, typer.Option(help="Stop what is found worse, or harms.")] = True,
     status: Annotated[bool, typer.Option("--status", help="Show what serves instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a version serve, or show what serves."""
+    """Let a version serve, put it on trial for a part of the answers, or show what serves."""
     app = build_app()
     if status:
-        plan = release.describe_plan(app.db)
+        plan = release.describe_plan(app.db, app.now())
         emit(view_plan(plan), lambda: texts.of_plan(plan), as_json)
         return
     if version is None:
         raise InvalidInput("Name the version to deploy, such as v3, or ask for --status.")
-    made = release.deploy(
+    number, by = parse_version(version), local_user(app.settings)
+    share = parse_percent("10" if traffic is None else traffic)
+    if ab_test is None and (traffic is None or share == 1.0):
+        made = release.deploy(
+            app.db,
+            app.registry,
+            number,
+            reason=reason,
+            by=by,
+            override=override,
+            now=app.now(),
+        )
+    else:
+        made = trials.start_trial(
+            app.db,
+            app.registry,
+            number,
+            traffic=share,
+            name=f"try-{version_name(number)}" if ab_test is None else ab_test,
+            settings=build_settings(
+                load_current_settings(app),
+                auto_ramp=auto_ramp,
+                auto_promote=auto_promote,
+                auto_stop=auto_stop,
+            ),
+            salt=secrets.token_hex(8),
+            reason=reason,
+            by=by,
+            override=override,
+            now=app.now(),
+        )
+    emit(view_deployment(made), lambda: texts.of_deployment(made), as_json)
+
+
+def promote(
+    name: Annotated[str, typer.Argument(help="Name of the trial.")],
+    reason: Reason = "",
+    override: Annotated[
+        bool, typer.Option("--override", help="Although the trial has not found it better.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the challenger of a trial the champion."""
+    app = build_app()
+    made = trials.promote(
         app.db,
         app.registry,
-        parse_version(version),
+        name,
         reason=reason,
         by=local_user(app.settings),
         override=override,
         now=app.now(),
-        traffic=traffic / 100,
+    )
+    emit(view_deployment(made), lambda: texts.of_deployment(made), as_json)
+
+
+def stop(
+    name: Annotated[str, typer.Argument(help="Name of the trial.")],
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Stop a trial: the champion answers everything again."""
+    app = build_app()
+    made = trials.stop_trial(
+        app.db, name, reason=reason, by=local_user(app.settings), now=app.now()
     )
     emit(view_deployment(made), lambda: texts.of_deployment(made), as_json)
 

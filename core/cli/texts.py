@@ -124,19 +124,43 @@ def of_plan(plan: PlanSummary) -> str:
         return (
             "Nothing is deployed: requests are answered by the heuristic. Next: `deploy VERSION`."
         )
-    champion = plan.champion
-    return (
+    champion, challenger = plan.champion, plan.challenger
+    serves = (
         f"{version_name(champion.version)} serves since {champion.since.strftime(_TIME)}, "
         f"deployed by {champion.by}: {champion.reason} (revision {plan.revision})"
+    )
+    if challenger is None:
+        return serves
+    found = challenger.estimate
+    return "\n".join(
+        [
+            serves,
+            f"{version_name(challenger.version)} is on trial as '{challenger.ab_test}' with "
+            f"{challenger.traffic:.0%} of the answers: {challenger.verdict.replace('_', ' ')} "
+            f"after {challenger.n_pairs} labelled pairs"
+            + (
+                "."
+                if found is None
+                else f"; its MAE is smaller by {found.value:.2f} points "
+                f"({found.low:.2f} to {found.high:.2f})."
+            ),
+            f"Next: `promote {challenger.ab_test}` or `stop {challenger.ab_test}`.",
+        ]
     )
 
 
 def of_deployment(row: Deployment) -> str:
     """A row of the history in one line."""
     override = ", overriding the gate" if row.override else ""
+    plan = row.plan
+    beside = (
+        ""
+        if plan.challenger is None
+        else f", {version_name(plan.challenger)} on trial with {plan.traffic:.0%}"
+    )
     return (
         f"{row.revision:>4}  {row.at.strftime(_TIME)}  {row.action}  "
-        f"{version_name(row.plan.champion)} serves, by {row.by}{override}: {row.reason}"
+        f"{version_name(plan.champion)} serves{beside}, by {row.by}{override}: {row.reason}"
     )
 
 

@@ -9,7 +9,14 @@ from core.domain.report import Estimate, Gate
 from core.domain.version import Version, version_name
 from core.errors import Conflict, InvalidInput, Refused
 
-_PUSHES = {Action.DEPLOY, Action.PROMOTE}
+_DID = {
+    Action.DEPLOY: "deployed {champion}",
+    Action.ROLLBACK: "rolled back to {champion}",
+    Action.START_TRIAL: "put {challenger} on trial",
+    Action.RAMP: "gave {challenger} {traffic:.0%} of the answers",
+    Action.PROMOTE: "promoted {champion}",
+    Action.STOP_TRIAL: "stopped the trial beside {champion}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +63,6 @@ def check_reason(reason: str) -> str:
     return reason.strip()
 
 
-def check_traffic(traffic: float) -> None:
-    """Raise `Refused` for a share of the traffic other than all of it.
-
-    >>> check_traffic(1.0)
-    """
-    if traffic != 1.0:
-        raise Refused(
-            f"Deploying to {traffic:.0%} of the traffic is not possible yet: deploy to all of it, "
-            "and roll back if it does worse."
-        )
-
-
 def check_revision(current: Deployment | None, expected: int) -> None:
     """Raise `Conflict` where the plan is no longer the one that the person looked at.
 
@@ -80,11 +75,20 @@ def check_revision(current: Deployment | None, expected: int) -> None:
         raise Conflict(
             f"Revision {expected} is not in this store: look again and repeat; nothing was changed."
         )
-    did = "rolled back to" if current.action is Action.ROLLBACK else "deployed"
     raise Conflict(
-        f"{current.by} {did} {version_name(current.plan.champion)} at {current.at:%H:%M} UTC "
+        f"{current.by} {describe_action(current)} at {current.at:%H:%M} UTC "
         f"(reason: {current.reason}) while you were looking; nothing was changed. Look again, and "
         "repeat it if it is still right."
+    )
+
+
+def describe_action(row: Deployment) -> str:
+    """What a row of the history did: "deployed v3", "put v4 on trial"."""
+    plan = row.plan
+    return _DID[row.action].format(
+        champion=version_name(plan.champion),
+        challenger="" if plan.challenger is None else version_name(plan.challenger),
+        traffic=plan.traffic,
     )
 
 
@@ -93,15 +97,20 @@ def check_deploy(
 ) -> bool:
     """Whether the deployment overrides the gate; `gate` is None for the heuristic.
 
-    Raises `Refused` where the version serves already, or where its gate refused it and nobody
-    overrides that.
+    Raises `Refused` where the version serves or is on trial already, or where its gate refused it
+    and nobody overrides that. Another version ends a trial that runs.
 
     >>> check_deploy(3, Gate(True, ()), None, override=True)
     False
     """
     name = version_name(number)
-    if current is not None and current.plan.champion == number and not current.plan.challenger:
-        raise Refused(f"{name} serves already (revision {current.revision}).")
+    if current is not None and current.plan.champion == number:
+        stop = "" if current.plan.challenger is None else " Stop the trial beside it instead."
+        raise Refused(f"{name} serves already (revision {current.revision}).{stop}")
+    if current is not None and current.plan.challenger == number:
+        raise Refused(
+            f"{name} is on trial as '{current.plan.ab_test}': promote it, or stop the trial first."
+        )
     if gate is None or gate.passed:
         return False
     if not override:
@@ -114,20 +123,29 @@ def check_deploy(
 
 def serving_stack(history: Sequence[Deployment]) -> tuple[int, ...]:
     """The versions that a rollback goes back through, the one in force last. `history` is every
-    row, oldest first: a deployment or promotion pushes its champion, a rollback pops.
+    row, oldest first: a deployment pushes its champion, a rollback pops. A challenger is on top
+    while its trial runs, so that a rollback ends the trial, and stays there when it is promoted.
 
     >>> serving_stack([])
     ()
     """
     stack: list[int] = []
+    on_trial = False
     for row in history:
-        champion = row.plan.champion
-        if row.action in _PUSHES:
+        champion, challenger = row.plan.champion, row.plan.challenger
+        if on_trial and row.action in (Action.DEPLOY, Action.STOP_TRIAL):
+            stack.pop()
+        if row.action is Action.DEPLOY:
+            stack.append(champion)
+        elif row.action is Action.START_TRIAL and challenger is not None:
+            stack.append(challenger)
+        elif row.action is Action.PROMOTE and stack[-1:] != [champion]:
             stack.append(champion)
         elif row.action is Action.ROLLBACK:
             stack = stack[:-1]
             while stack and stack[-1] != champion:
                 stack.pop()
+        on_trial = challenger is not None
     return tuple(stack)
 
 
@@ -165,17 +183,23 @@ def check_rollback(history: Sequence[Deployment], number: int | None) -> int:
     return number
 
 
-def build_evidence(version: Version | None) -> Mapping[str, object]:
-    """What a deployment rested on, kept with its row; nothing for the heuristic.
+def build_evidence(
+    version: Version | None, current: Deployment | None = None
+) -> Mapping[str, object]:
+    """What a deployment rested on, kept with its row, and the trial that it ended; nothing for
+    the heuristic.
 
     >>> build_evidence(None)
     {}
     """
+    ended = current.plan.ab_test if current is not None else None
+    evidence: dict[str, object] = {} if ended is None else {"ended_trial": ended}
     if version is None:
-        return {}
+        return evidence
     report = version.report
     mae = report.metrics.mae
     return {
+        **evidence,
         "artifact_hash": version.artifact_hash,
         "run_id": version.run_id,
         "gate_passed": report.gate.passed,
@@ -187,9 +211,11 @@ def build_evidence(version: Version | None) -> Mapping[str, object]:
     }
 
 
-def summarize_plan(history: Sequence[Deployment]) -> PlanSummary:
+def summarize_plan(
+    history: Sequence[Deployment], challenger: Challenger | None = None
+) -> PlanSummary:
     """The plan in force by every row, oldest first; the champion's row is the one since which it
-    has served without a break.
+    has served without a break. `challenger` is what the trial that runs says.
 
     >>> summarize_plan([])
     PlanSummary(revision=0, champion=None, challenger=None)
@@ -202,7 +228,7 @@ def summarize_plan(history: Sequence[Deployment]) -> PlanSummary:
             break
         row = earlier
     champion = Champion(row.plan.champion, row.at, row.by, row.reason)
-    return PlanSummary(current.revision, champion, None)
+    return PlanSummary(current.revision, champion, challenger)
 
 
 def _sentence(reasons: Sequence[str]) -> str:

@@ -9,9 +9,10 @@ from core.deployment.plan import (
     check_reason,
     check_revision,
     check_rollback,
-    check_traffic,
     summarize_plan,
 )
+from core.deployment.standing import load_standing
+from core.deployment.trial import find_trial
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import OpsError, Refused
@@ -33,24 +34,23 @@ def deploy(
     override: bool,
     now: datetime,
     expected_revision: int | None = None,
-    traffic: float = 1.0,
 ) -> Deployment:
-    """Let a version (or 0, the heuristic) answer from now on; the row that says so.
+    """Let a version (or 0, the heuristic) answer from now on; the row that says so. It ends a
+    trial that runs.
 
     The artifact's hash and golden rows are checked before anything is locked. `expected_revision`
     is the plan that the person looked at; where not given, the one at the start of this call.
     Raises `NotFound` for a version that does not exist, `Refused` for one that may not serve,
     `Conflict` where somebody else changed the plan first, `InvalidInput` without a reason."""
     reason = check_reason(reason)
-    check_traffic(traffic)
     with db.read() as conn:
         version = None if number == HEURISTIC else versions.get_version(conn, number)
         current = deployments.find_current(conn)
-    expected = _choose_expected(current, expected_revision)
+    expected = choose_expected(current, expected_revision)
     gate = None if version is None else version.report.gate
     check_revision(current, expected)
     check_deploy(number, gate, current, override=override)
-    _verify(registry, version)
+    verify_version(registry, version)
     with db.write() as conn:
         current = deployments.find_current(conn)
         check_revision(current, expected)
@@ -61,10 +61,10 @@ def deploy(
             reason=reason,
             by=by,
             override=check_deploy(number, gate, current, override=override),
-            evidence=build_evidence(version),
+            evidence=build_evidence(version, current),
             now=now,
         )
-    _announce(deployment)
+    announce(deployment)
     return deployment
 
 
@@ -84,11 +84,11 @@ def rollback(
     with db.read() as conn:
         history = deployments.load_history(conn)
         current = history[-1] if history else None
-        expected = _choose_expected(current, expected_revision)
+        expected = choose_expected(current, expected_revision)
         check_revision(current, expected)
         target = check_rollback(history, number)
         version = None if target == HEURISTIC else versions.get_version(conn, target)
-    _verify(registry, version)
+    verify_version(registry, version)
     with db.write() as conn:
         check_revision(deployments.find_current(conn), expected)
         deployment = deployments.append_deployment(
@@ -98,17 +98,21 @@ def rollback(
             reason=reason,
             by=by,
             override=False,
-            evidence=build_evidence(version),
+            evidence=build_evidence(version, current),
             now=now,
         )
-    _announce(deployment)
+    announce(deployment)
     return deployment
 
 
-def describe_plan(db: Database) -> PlanSummary:
-    """What serves now, since when, by whom and why."""
+def describe_plan(db: Database, now: datetime) -> PlanSummary:
+    """What serves now, since when, by whom and why, and what the trial that runs says."""
     with db.read() as conn:
-        return summarize_plan(deployments.load_history(conn))
+        history = deployments.load_history(conn)
+        trial = find_trial(history)
+        if trial is None:
+            return summarize_plan(history)
+        return summarize_plan(history, load_standing(conn, trial, now).challenger)
 
 
 def what_served(db: Database, at: datetime) -> Deployment | None:
@@ -117,13 +121,14 @@ def what_served(db: Database, at: datetime) -> Deployment | None:
         return deployments.find_current_at(conn, at)
 
 
-def _choose_expected(current: Deployment | None, expected_revision: int | None) -> int:
+def choose_expected(current: Deployment | None, expected_revision: int | None) -> int:
+    """The revision that the person looked at, or the one in force where nobody said."""
     if expected_revision is not None:
         return expected_revision
     return 0 if current is None else current.revision
 
 
-def _verify(registry: Registry, version: Version | None) -> None:
+def verify_version(registry: Registry, version: Version | None) -> None:
     """Load a version the way serving will, and let it score its golden rows."""
     if version is None:
         return
@@ -135,12 +140,15 @@ def _verify(registry: Registry, version: Version | None) -> None:
         ) from error
 
 
-def _announce(deployment: Deployment) -> None:
-    """The alias in MLflow follows by the schedule: a release never waits for tracking."""
+def announce(deployment: Deployment) -> None:
+    """Log a release. The alias in MLflow follows by the schedule: a release never waits for
+    tracking."""
+    champion, challenger = deployment.plan.champion, deployment.plan.challenger
     log.info(
         "released",
         action=deployment.action.value,
-        version=version_name(deployment.plan.champion),
+        version=version_name(champion),
+        challenger=None if challenger is None else version_name(challenger),
         revision=deployment.revision,
         by=deployment.by,
         reason=deployment.reason,

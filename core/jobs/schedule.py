@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from core.bootstrap import App, load_current_settings
 from core.data.overview import describe_data, refresh_quality
+from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
 from core.store import deployments, jobs
 from core.watching import check_app_retraining, watch_app
@@ -30,6 +31,13 @@ def _check_retraining(app: App) -> str:
     decision = check_app_retraining(app)
     due = "due" if decision.retrain else "not due"
     return f"retraining is {due}: {' '.join(decision.reasons)}"
+
+
+def _watch_trial(app: App) -> str:
+    following = watch_trial(app.db, app.registry, app.now())
+    if following is None:
+        return "no trial runs"
+    return f"{following.kind} at {following.traffic:.0%}: {' '.join(following.reasons)}"
 
 
 def _check_data(app: App) -> str:
@@ -77,6 +85,7 @@ def _record_in_mlflow(app: App) -> str:
 
 TASKS: tuple[Task, ...] = (
     Task("watch", 15.0, _watch),
+    Task("trial", 60.0, _watch_trial),
     Task("retraining check", 300.0, _check_retraining),
     Task("collection", 60.0, _collect),
     Task("data check", 60.0, _check_data),

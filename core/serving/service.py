@@ -13,6 +13,7 @@ from core.domain.deployment import Deployment
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant
 from core.domain.sample import Features
+from core.domain.trial import ShadowScore
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import OpsError, Refused
 from core.log import get_logger
@@ -25,12 +26,15 @@ from core.serving.answer import (
     build_model_prediction,
     check_scores,
     choose_refusal,
+    clip,
 )
+from core.serving.assignment import choose_variant
 from core.serving.follower import Follower
 from core.serving.heuristic import choose_guess
 from core.serving.journal import Journal, Receipt
+from core.serving.shadow import Shadow, ShadowAsk
 from core.settings import Scale
-from core.store import deployments, labels, predictions, versions
+from core.store import deployments, labels, predictions, trials, versions
 from core.store.database import Database
 
 MODEL_ERRORS = (
@@ -65,13 +69,28 @@ class LabelOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
-    """What answers: the plan's version with its artifact, or why there is none."""
+class Side:
+    """A version of the plan with its artifact, or why there is none."""
 
-    revision: int
     version: int
     artifact: Artifact | None
     why: str  # empty where a model answers
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What answers: the champion and, while a trial runs, the challenger with its share."""
+
+    revision: int
+    champion: Side
+    challenger: Side | None = None
+    traffic: float = 0.0
+    salt: str = ""
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The versions that score."""
+        return (self.champion,) if self.challenger is None else (self.champion, self.challenger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,8 @@ class ServiceStatus:
     version: int
     source: str  # "model" or "heuristic"
     reason: str | None  # why no model answers
+    challenger: int | None  # the version on trial
+    challenger_reason: str | None  # why it does not score
     n_waiting: int  # rows that are not on disk yet
     problem: str | None  # why it cannot serve at all
 
@@ -92,8 +113,13 @@ class _GivenLabel:
     observed_at_given: bool
 
 
-_Entry = Sequence[Prediction] | _GivenLabel
-_NOTHING = InForce(0, HEURISTIC, None, "No version is deployed")
+@dataclass(frozen=True, slots=True)
+class _Shadowed:
+    scores: Sequence[ShadowScore]
+
+
+_Entry = Sequence[Prediction] | _GivenLabel | _Shadowed
+_NOTHING = InForce(0, Side(HEURISTIC, None, "No version is deployed"))
 
 
 class PredictionService:
@@ -112,6 +138,8 @@ class PredictionService:
         random: Callable[[int], bytes] = randbytes,
         timer: Callable[[], float] = time.perf_counter,
         max_waiting_rows: int = 20_000,
+        shadow_limit_seconds: float = 5.0,
+        max_shadow_rows: int = 20_000,
         libraries: Sequence[str] = (),
     ) -> None:
         """`random` makes ids differ and need not be a secret. `libraries` are modules that versions
@@ -133,6 +161,13 @@ class PredictionService:
         self._journal: Journal[_Entry, LabelOutcome | None] = Journal(
             self._write, max_batch_rows=_MAX_ENTRY_ROWS, max_waiting_rows=max_waiting_rows
         )
+        self._shadow = Shadow(
+            self._score_shadow,
+            self._keep_shadow,
+            timer=timer,
+            limit_seconds=shadow_limit_seconds,
+            max_waiting_rows=max_shadow_rows,
+        )
 
     def start(self) -> None:
         """Load what serves, then follow it; raises `Unavailable` where the store is away."""
@@ -143,12 +178,15 @@ class PredictionService:
     def stop(self) -> None:
         """Stop following, and write what waits to be written."""
         self._follower.stop()
+        self._shadow.close()
         self._journal.close()
 
     def refresh(self) -> None:
         """Look at the newest deployment once, and swap to it when it is loaded and warm."""
         serving = self._in_force
-        retry = serving.artifact is None and self.timer() >= self._retry_at
+        retry = self.timer() >= self._retry_at and any(
+            side.artifact is None for side in serving.sides
+        )
         with self._db.read() as conn:
             if self.timer() >= self._labels_at:
                 self._recent = labels.load_recent_actuals(conn, _N_RECENT_LABELS)
@@ -156,14 +194,18 @@ class PredictionService:
             current = deployments.find_current(conn)
             if current is None or (current.revision == serving.revision and not retry):
                 return
-            champion = current.plan.champion
-            version = None if champion == HEURISTIC else versions.get_version(conn, champion)
-        if version is None:
-            self._swap(InForce(current.revision, HEURISTIC, None, _why_off(current)))
-        elif serving.artifact is not None and serving.version == version.number:
-            self._swap(InForce(current.revision, version.number, serving.artifact, ""))
-        else:
-            self._swap(self._load(version, current.revision))
+            plan = current.plan
+            numbers = [number for number in (plan.champion, plan.challenger) if number is not None]
+            found = [
+                None if number == HEURISTIC else versions.get_version(conn, number)
+                for number in numbers
+            ]
+        champion, *challengers = [
+            Side(HEURISTIC, None, _why_off(current)) if version is None else self._open(version)
+            for version in found
+        ]
+        challenger = challengers[0] if challengers else None
+        self._swap(InForce(current.revision, champion, challenger, plan.traffic, plan.salt or ""))
 
     def predict(self, asks: Sequence[Ask]) -> list[Prediction]:
         """Answer rows and wait until they are on disk; raises `Unavailable` where they are not."""
@@ -177,20 +219,34 @@ class PredictionService:
         service's timer, to just before
         the log; the rows of a batch share it out evenly."""
         serving = self._in_force
-        scores = self._score(serving, asks)
+        variants = self._choose_variants(serving, asks)
+        scores = self._score_sides(serving, asks, variants)
         latency_ms = (self.timer() - started) * 1000 / max(len(asks), 1)
         return [
-            self._build(serving, ask, score, at, latency_ms)
-            for ask, score in zip(asks, scores, strict=True)
+            self._build(serving, variant, ask, score, at, latency_ms)
+            for variant, ask, score in zip(variants, asks, scores, strict=True)
         ]
 
     def log(self, answers: Sequence[Prediction]) -> list[Receipt[LabelOutcome | None]]:
-        """Queue attempts for the disk; raises `Unavailable` where too many wait."""
-        return [
+        """Queue attempts for the disk; raises `Unavailable` where too many wait. While a trial
+        runs, the version that did not answer scores them as well, later and beside serving."""
+        receipts = [
             self._journal.append(answers[start : start + _MAX_ENTRY_ROWS], n_rows)
             for start in range(0, len(answers), _MAX_ENTRY_ROWS)
             for n_rows in [min(_MAX_ENTRY_ROWS, len(answers) - start)]
         ]
+        if self._in_force.challenger is not None:
+            numbers = [side.version for side in self._in_force.sides]
+            self._shadow.offer(
+                [
+                    ShadowAsk(answer, number)
+                    for answer in answers
+                    if answer.version in numbers
+                    for number in numbers
+                    if number != answer.version
+                ]
+            )
+        return receipts
 
     def add_label(self, label: Label, *, observed_at_given: bool) -> Receipt[LabelOutcome | None]:
         """Queue a label for the disk; raises `Unavailable` where too many wait."""
@@ -199,11 +255,14 @@ class PredictionService:
     def describe(self) -> ServiceStatus:
         """What this process answers with right now."""
         serving = self._in_force
+        champion, challenger = serving.champion, serving.challenger
         return ServiceStatus(
             revision=serving.revision,
-            version=serving.version,
-            source="heuristic" if serving.artifact is None else "model",
-            reason=serving.why or None,
+            version=champion.version,
+            source="heuristic" if champion.artifact is None else "model",
+            reason=champion.why or None,
+            challenger=None if challenger is None else challenger.version,
+            challenger_reason=None if challenger is None else challenger.why or None,
             n_waiting=self._journal.n_waiting,
             problem=self._find_problem(),
         )
@@ -233,17 +292,19 @@ class PredictionService:
             return self._trouble
         return None
 
-    def _load(self, version: Version, revision: int) -> InForce:
+    def _open(self, version: Version) -> Side:
+        """The version as it is loaded already, or loaded now."""
+        for side in self._in_force.sides:
+            if side.version == version.number and side.artifact is not None:
+                return side
         try:
             artifact = self._registry.load_artifact(version.artifact_hash)
             artifact.verify_golden()
             self._check_scale(artifact)
         except MODEL_ERRORS as error:
             self._retry_at = self.timer() + _RETRY_SECONDS
-            return InForce(
-                revision, version.number, None, f"{version.name} does not load: {_clean(error)}"
-            )
-        return InForce(revision, version.number, artifact, "")
+            return Side(version.number, None, f"{version.name} does not load: {_clean(error)}")
+        return Side(version.number, artifact, "")
 
     def _check_scale(self, artifact: Artifact) -> None:
         card = artifact.card
@@ -257,35 +318,91 @@ class PredictionService:
         previous, self._in_force = self._in_force, following
         if following == previous:
             return
-        if following.artifact is None and following.version != HEURISTIC:
-            log.warning("version_not_served", version=following.version, reason=following.why)
-        else:
-            log.info("serves", version=version_name(following.version), revision=following.revision)
+        for side in following.sides:
+            if side.artifact is None and side.version != HEURISTIC:
+                log.warning("version_not_served", version=side.version, reason=side.why)
+        champion, challenger = following.champion, following.challenger
+        if champion.artifact is not None or champion.version == HEURISTIC:
+            log.info(
+                "serves",
+                version=version_name(champion.version),
+                challenger=None if challenger is None else version_name(challenger.version),
+                traffic=following.traffic,
+                revision=following.revision,
+            )
+
+    def _choose_variants(self, serving: InForce, asks: Sequence[Ask]) -> list[Variant]:
+        if serving.challenger is None:
+            return [Variant.CHAMPION] * len(asks)
+        return [
+            choose_variant(ask.unit_id, serving.salt, serving.traffic, self._random(8))
+            for ask in asks
+        ]
 
     def _build(
-        self, serving: InForce, ask: Ask, score: float | str, at: datetime, latency_ms: float
+        self,
+        serving: InForce,
+        variant: Variant,
+        ask: Ask,
+        score: float | str,
+        at: datetime,
+        latency_ms: float,
     ) -> Prediction:
+        side = _side(serving, variant)
         attempt = Attempt(
             id=build_id(at, self._random(10)),
             at=at,
             revision=serving.revision,
-            version=serving.version,
-            variant=Variant.CHAMPION,
+            version=side.version,
+            variant=variant,
             latency_ms=latency_ms,
         )
-        if serving.artifact is None or isinstance(score, str):
+        if side.artifact is None or isinstance(score, str):
             guess = choose_guess(ask.features, self._recent, self._scale)
             return build_guessed_prediction(ask, attempt, str(score), guess)
-        return build_model_prediction(ask, attempt, score, serving.artifact.card, self._scale)
+        return build_model_prediction(ask, attempt, score, side.artifact.card, self._scale)
 
-    def _score(self, serving: InForce, asks: Sequence[Ask]) -> list[float | str]:
+    def _score_sides(
+        self, serving: InForce, asks: Sequence[Ask], variants: Sequence[Variant]
+    ) -> list[float | str]:
+        """A score for each row by the side that answers it, or why it has none."""
+        scores: dict[int, float | str] = {}
+        for variant in set(variants):
+            places = [place for place, chosen in enumerate(variants) if chosen is variant]
+            rows = [asks[place].features for place in places]
+            scores |= zip(places, self._score(_side(serving, variant), rows), strict=True)
+        return [scores[place] for place in range(len(asks))]
+
+    def _score_shadow(self, asks: Sequence[ShadowAsk]) -> list[float | str]:
+        """A score for each row, or why there is none; asked from the shadow's thread."""
+        sides = {side.version: side for side in self._in_force.sides}
+        scores: dict[int, float | str] = {}
+        for version in {ask.version for ask in asks}:
+            places = [place for place, ask in enumerate(asks) if ask.version == version]
+            side = sides.get(version, Side(version, None, "The trial has ended"))
+            rows = [asks[place].answered.features for place in places]
+            scores |= zip(places, self._score(side, rows), strict=True)
+        return [
+            score if isinstance(score, str) else clip(score, self._scale)
+            for score in (scores[place] for place in range(len(asks)))
+        ]
+
+    def _keep_shadow(self, scores: list[ShadowScore]) -> None:
+        try:
+            for start in range(0, len(scores), _MAX_ENTRY_ROWS):
+                part = scores[start : start + _MAX_ENTRY_ROWS]
+                self._journal.append(_Shadowed(part), len(part))
+        except OpsError as error:
+            log.warning("shadow_not_kept", n_scores=len(scores), error=str(error))
+
+    def _score(self, side: Side, rows: Sequence[Features]) -> list[float | str]:
         """A score for each row, or why the model has none."""
-        artifact = serving.artifact
+        artifact = side.artifact
         if artifact is None:
-            return [serving.why] * len(asks)
-        refusals = [choose_refusal(ask.features, artifact.card, serving.version) for ask in asks]
-        rows = [ask.features for ask, refusal in zip(asks, refusals, strict=True) if not refusal]
-        scores = iter(self._score_rows(serving.version, artifact, rows))
+            return [side.why] * len(rows)
+        refusals = [choose_refusal(row, artifact.card, side.version) for row in rows]
+        asked = [row for row, refusal in zip(rows, refusals, strict=True) if not refusal]
+        scores = iter(self._score_rows(side.version, artifact, asked))
         return [refusal or next(scores) for refusal in refusals]
 
     def _score_rows(
@@ -310,11 +427,13 @@ class PredictionService:
             log.warning("model_failed", reason=why, exc_info=True)
 
     def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
-        rows = [row for entry in entries if not isinstance(entry, _GivenLabel) for row in entry]
+        rows = [row for entry in entries if isinstance(entry, Sequence) for row in entry]
+        beside = [row for entry in entries if isinstance(entry, _Shadowed) for row in entry.scores]
         outcomes: list[LabelOutcome | None] = []
         try:
             with self._db.write() as conn:
                 predictions.append_predictions(conn, rows)
+                trials.append_shadow_scores(conn, beside)
                 for entry in entries:
                     if not isinstance(entry, _GivenLabel):
                         outcomes.append(None)
@@ -330,6 +449,11 @@ class PredictionService:
             raise
         self._trouble = ""
         return outcomes
+
+
+def _side(serving: InForce, variant: Variant) -> Side:
+    challenger = serving.challenger
+    return serving.champion if variant is Variant.CHAMPION or challenger is None else challenger
 
 
 def _judge_label(is_new: bool, is_known: bool) -> LabelOutcome:

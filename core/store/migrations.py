@@ -113,8 +113,23 @@ CREATE TABLE table_mappings (
 """
 
 
+_TRIAL_TABLES = """
+CREATE TABLE shadow_scores (
+    prediction_id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, outcome TEXT NOT NULL,
+    score DOUBLE PRECISION, latency_ms DOUBLE PRECISION NOT NULL, error TEXT);
+CREATE TABLE trial_verdicts (
+    revision BIGINT NOT NULL PRIMARY KEY REFERENCES deployments (revision), at BIGINT NOT NULL,
+    verdict TEXT NOT NULL, n_differences BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL,
+    low DOUBLE PRECISION NOT NULL, high DOUBLE PRECISION NOT NULL);
+"""
+
+
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
+
+
+def _create_trial_tables(conn: sa.Connection) -> None:
+    _execute(conn, _TRIAL_TABLES)
 
 
 def _create_sources(conn: sa.Connection) -> None:
@@ -128,7 +143,11 @@ def _execute(conn: sa.Connection, script: str) -> None:
             conn.exec_driver_sql(statement.replace("{id}", key))
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_create_first_tables, _create_sources)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    _create_first_tables,
+    _create_sources,
+    _create_trial_tables,
+)
 """Append here; never change one that was released."""
 
 

@@ -132,6 +132,29 @@ predictions = sa.Table(
     sa.Column("event_at", UtcTime),
 )
 
+shadow_scores = sa.Table(  # what the version that did not answer would have said
+    "shadow_scores",
+    metadata,
+    sa.Column("prediction_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("score", sa.Double),
+    sa.Column("latency_ms", sa.Double, nullable=False),
+    sa.Column("error", sa.Text),
+)
+
+trial_verdicts = sa.Table(  # appended at a trial's first crossing
+    "trial_verdicts",
+    metadata,
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("n_differences", sa.BigInteger, nullable=False),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("low", sa.Double, nullable=False),
+    sa.Column("high", sa.Double, nullable=False),
+)
+
 labels = sa.Table(
     "labels",
     metadata,

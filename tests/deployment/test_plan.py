@@ -12,7 +12,6 @@ from core.deployment.plan import (
     check_reason,
     check_revision,
     check_rollback,
-    check_traffic,
     choose_rollback,
     serving_stack,
     summarize_plan,
@@ -82,10 +81,22 @@ def test_a_version_deployed_twice_is_on_the_stack_twice() -> None:
     assert choose_rollback([*history, _row(4, 2, Action.ROLLBACK)]) == 1
 
 
-def test_steps_of_a_trial_do_not_change_what_a_rollback_leads_to() -> None:
+def test_a_rollback_during_a_trial_leads_to_its_champion() -> None:
     history = [*_history(1, 2), _row(3, 2, Action.START_TRIAL, challenger=3, traffic=0.1)]
-    assert choose_rollback(history) == 1
-    assert choose_rollback([*history, _row(4, 3, Action.PROMOTE)]) == 2
+    history.append(_row(4, 2, Action.RAMP, challenger=3, traffic=0.2))
+    assert choose_rollback(history) == 2
+    assert choose_rollback([*history, _row(5, 2, Action.ROLLBACK)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "champion", "target"),
+    [(Action.PROMOTE, 3, 2), (Action.STOP_TRIAL, 2, 1), (Action.DEPLOY, 4, 2)],
+)
+def test_after_a_trial_a_rollback_leads_to_what_served_before(
+    action: Action, champion: int, target: int
+) -> None:
+    history = [*_history(1, 2), _row(3, 2, Action.START_TRIAL, challenger=3, traffic=0.1)]
+    assert choose_rollback([*history, _row(4, champion, action)]) == target
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=12), st.integers(0, 20))
@@ -139,9 +150,17 @@ def test_deploying_what_serves_is_refused() -> None:
         check_deploy(2, PASSED, _row(1, 2), override=False)
 
 
-def test_deploying_the_champion_during_a_trial_ends_the_trial() -> None:
+def test_deploying_a_side_of_a_trial_is_refused_with_what_to_do() -> None:
     current = _row(1, 2, Action.START_TRIAL, challenger=3, traffic=0.1)
-    assert check_deploy(2, PASSED, current, override=False) is False
+    with pytest.raises(Refused, match="Stop the trial beside it instead"):
+        check_deploy(2, PASSED, current, override=False)
+    with pytest.raises(Refused, match=r"v3 is on trial as .*: promote it, or stop"):
+        check_deploy(3, PASSED, current, override=True)
+
+
+def test_deploying_another_version_during_a_trial_is_possible() -> None:
+    current = _row(1, 2, Action.START_TRIAL, challenger=3, traffic=0.1)
+    assert check_deploy(4, PASSED, current, override=False) is False
 
 
 def test_a_version_that_the_gate_refused_is_refused_with_the_reasons() -> None:
@@ -176,6 +195,20 @@ def test_a_plan_that_moved_names_who_did_what_when_and_why() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("action", "did"),
+    [
+        (Action.START_TRIAL, "put v3 on trial"),
+        (Action.RAMP, "gave v3 20% of the answers"),
+        (Action.PROMOTE, "promoted v2"),
+        (Action.STOP_TRIAL, "stopped the trial beside v2"),
+    ],
+)
+def test_a_trial_that_moved_meanwhile_says_what_was_done(action: Action, did: str) -> None:
+    with pytest.raises(Conflict, match=did):
+        check_revision(_row(10, 2, action, challenger=3, traffic=0.2), 9)
+
+
 def test_a_plan_that_was_rolled_back_meanwhile_says_so() -> None:
     with pytest.raises(Conflict, match="ada rolled back to v1 at"):
         check_revision(_row(10, 1, Action.ROLLBACK), 9)
@@ -190,12 +223,6 @@ def test_a_revision_of_another_store_is_a_conflict() -> None:
 def test_a_change_without_a_reason_is_invalid(reason: str) -> None:
     with pytest.raises(InvalidInput, match="needs a reason"):
         check_reason(reason)
-
-
-@pytest.mark.parametrize("traffic", [0.1, 0.0, 1.5])
-def test_a_share_of_the_traffic_is_refused_with_what_to_do(traffic: float) -> None:
-    with pytest.raises(Refused, match="deploy to all of it"):
-        check_traffic(traffic)
 
 
 def test_the_champion_serves_since_the_row_that_put_it_there() -> None:

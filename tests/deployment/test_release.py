@@ -13,6 +13,7 @@ from core.domain.deployment import Action, Deployment
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
 from core.store import deployments
 from core.store.database import Database
+from tests.conftest import NOON
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 
 
@@ -53,7 +54,7 @@ def _n_rows(db: Database) -> int:
 
 
 def test_before_the_first_deployment_nothing_serves(db: Database) -> None:
-    summary = describe_plan(db)
+    summary = describe_plan(db, NOON)
     assert summary.revision == 0
     assert summary.champion is None
 
@@ -69,7 +70,7 @@ def test_a_deployed_version_serves_with_who_when_and_why(
     assert deployment.action is Action.DEPLOY
     assert deployment.reason == "it is better"
     assert deployment.evidence["artifact_hash"] == "hash-1"
-    champion = describe_plan(db).champion
+    champion = describe_plan(db, NOON).champion
     assert champion is not None
     assert (champion.version, champion.since, champion.by) == (1, now(), "ada")
 
@@ -147,15 +148,6 @@ def test_a_version_that_the_gate_refused_needs_an_override(
     assert deployment.evidence["gate_passed"] is False
 
 
-def test_a_share_of_the_traffic_is_refused(
-    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
-) -> None:
-    add_version(db, registry)
-    with pytest.raises(Refused, match="10%"):
-        release(1, traffic=0.1)
-    assert _n_rows(db) == 0
-
-
 def test_an_artifact_that_was_altered_is_refused_before_anything_switches(
     db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
 ) -> None:
@@ -166,7 +158,7 @@ def test_an_artifact_that_was_altered_is_refused_before_anything_switches(
         Refused, match=r"v2 was not deployed and what serves was not changed.*alter"
     ):
         release(2)
-    champion = describe_plan(db).champion
+    champion = describe_plan(db, NOON).champion
     assert champion is not None
     assert champion.version == 1
 
@@ -201,7 +193,7 @@ def test_a_rollback_to_an_altered_artifact_is_refused(
     registry.altered.add("hash-1")
     with pytest.raises(Refused, match="altered"):
         back()
-    champion = describe_plan(db).champion
+    champion = describe_plan(db, NOON).champion
     assert champion is not None
     assert champion.version == 2
 

@@ -81,6 +81,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
         ("job_lines", "job_id", "jobs"),
         ("runs", "version", "versions"),
         ("samples", "collection_id", "collections"),
+        ("trial_verdicts", "revision", "deployments"),
         ("versions", "snapshot_id", "snapshots"),
     }
     assert unique == {

@@ -1,0 +1,153 @@
+"""The ramp of a trial: which share of the answers the challenger has next, from values alone."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.deployment.verdict import TrialReport
+from core.domain.trial import Conduct, Step, Trial, TrialSettings, Verdict
+from core.domain.version import version_name
+from core.errors import InvalidInput
+from core.stats.intervals import wilson
+
+RAMP = (0.1, 0.2, 0.5, 1.0)
+"""The shares of the answers that a challenger may have, in the order of a ramp."""
+
+_GUARD_CONFIDENCE = 0.999  # guardrails are looked at often
+_MIN_GUARDED = 20  # requests
+_MIN_COLLAPSE = 50
+
+
+class StepKind(StrEnum):
+    """What a trial does next."""
+
+    HOLD = "hold"
+    WIDEN = "widen"
+    PROMOTE = "promote"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The decision about a ramp, with its reasons; `traffic` is the share it leads to."""
+
+    kind: StepKind
+    traffic: float
+    reasons: tuple[str, ...]
+
+
+def check_share(traffic: float) -> float:
+    """The share that a challenger may be given; raises `InvalidInput` for any but 10, 20, 50 or
+    100 %.
+
+    >>> check_share(0.2)
+    0.2
+    """
+    for share in RAMP:
+        if abs(traffic - share) < 1e-9:
+            return share
+    raise InvalidInput(
+        f"{traffic * 100:g} is not a share of the traffic that a trial may have: give 10, 20, 50 "
+        "or 100 percent."
+    )
+
+
+def parse_percent(text: str) -> float:
+    """The share of a percentage that a person wrote; raises `InvalidInput`.
+
+    >>> parse_percent("20"), parse_percent("50 %")
+    (0.2, 0.5)
+    """
+    try:
+        return check_share(float(text.strip().removesuffix("%")) / 100)
+    except ValueError:
+        raise InvalidInput(
+            f"'{text}' is not a share of the traffic: give 10, 20, 50 or 100 percent."
+        ) from None
+
+
+def choose_next(trial: Trial, report: TrialReport, conduct: Conduct, now: datetime) -> NextStep:
+    """What the trial does next: a violated guardrail or a "worse" stops it, a "better" promotes a
+    challenger that has answered enough to be guarded, each where the settings let it; else it
+    widens when the step's minimum time, requests and labels are met. Without data it holds."""
+    step, settings = trial.steps[-1], trial.settings
+
+    def decide(kind: StepKind, traffic: float, *reasons: str) -> NextStep:
+        return NextStep(kind, traffic, reasons)
+
+    violated = check_guardrails(trial, conduct)
+    if violated:
+        kind = StepKind.STOP if settings.auto_stop else StepKind.HOLD
+        return decide(kind, 0.0 if settings.auto_stop else step.traffic, *violated)
+    if report.verdict is Verdict.INVALID:
+        return decide(StepKind.HOLD, step.traffic, *report.reasons)
+    if report.verdict is Verdict.WORSE and settings.auto_stop:
+        return decide(StepKind.STOP, 0.0, *report.reasons)
+    guarded = conduct.n_requests >= settings.min_step_requests
+    if report.verdict is Verdict.BETTER and settings.auto_promote and guarded:
+        return decide(StepKind.PROMOTE, 1.0, *report.reasons)
+    if report.verdict in (Verdict.WORSE, Verdict.EQUIVALENT):
+        return decide(StepKind.HOLD, step.traffic, *report.reasons)
+    if step.traffic >= RAMP[-1]:
+        return decide(StepKind.HOLD, step.traffic, "The challenger answers everything already.")
+    missing = _find_missing(step, settings, conduct, now)
+    following = next(share for share in RAMP if share > step.traffic + 1e-9)
+    if missing:
+        return decide(StepKind.HOLD, step.traffic, *missing)
+    if not settings.auto_ramp:
+        why = f"Ready for {following:.0%} of the answers; a person has to approve it."
+        return decide(StepKind.HOLD, step.traffic, why)
+    why = (
+        f"{conduct.n_requests} answers and {conduct.n_labels} labels at {step.traffic:.0%} without "
+        "a violated guardrail."
+    )
+    return decide(StepKind.WIDEN, following, why)
+
+
+def check_guardrails(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
+    """The guardrails that the challenger violated beyond chance, each in a sentence."""
+    settings, name = trial.settings, version_name(trial.challenger)
+    rates = (
+        (conduct.n_slow, conduct.n_requests, 0.05, f"slower than {settings.max_latency_ms:g} ms"),
+        (conduct.n_failed, conduct.n_requests, settings.max_error_rate, "failed"),
+        (
+            conduct.n_fallback + conduct.n_challenger_shadow_failed,
+            conduct.n_requests + conduct.n_challenger_shadow,
+            settings.max_fallback_share,
+            "left to the heuristic",
+        ),
+    )
+    violated = [
+        f"{n_hits} of {n} requests were {what} with {name}: more than {limit:.0%}."
+        for n_hits, n, limit, what in rates
+        if n >= _MIN_GUARDED and wilson(n_hits, n, _GUARD_CONFIDENCE).low > limit
+    ]
+    if (
+        conduct.n_scores >= _MIN_COLLAPSE
+        and conduct.n_distinct == 1
+        and conduct.n_champion_distinct > 1
+    ):
+        violated.append(
+            f"{name} gave the same score to {conduct.n_scores} requests that "
+            f"{version_name(trial.champion)} tells apart."
+        )
+    return tuple(violated)
+
+
+def _find_missing(
+    step: Step, settings: TrialSettings, conduct: Conduct, now: datetime
+) -> tuple[str, ...]:
+    waited = (now - step.at).total_seconds()
+    if waited < 0:
+        return ("The clock stands before the start of this step: nothing is decided by it.",)
+    missing = []
+    if waited < settings.min_step_seconds:
+        hours = (settings.min_step_seconds - waited) / 3600
+        missing.append(f"This step lasts {hours:.1f} hours more.")
+    for n, minimum, what in (
+        (conduct.n_requests, settings.min_step_requests, "answers of the challenger"),
+        (conduct.n_labels, settings.min_step_labels, "labelled pairs"),
+    ):
+        if n < minimum:
+            missing.append(f"This step has {n} of {minimum} {what}.")
+    return tuple(missing)

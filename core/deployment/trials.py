@@ -1,0 +1,254 @@
+"""Trials: started, widened, stopped and promoted, each by one appended row."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+
+from core.deployment.plan import build_evidence, check_reason, check_revision
+from core.deployment.ramp import NextStep, StepKind, check_share
+from core.deployment.release import announce, choose_expected, verify_version
+from core.deployment.standing import load_standing
+from core.deployment.trial import (
+    Standing,
+    build_trial_evidence,
+    check_name,
+    check_promotion,
+    check_running,
+    check_start,
+    check_widening,
+    find_trial,
+    freeze_verdict,
+)
+from core.domain.deployment import Action, Deployment, Plan
+from core.domain.trial import Trial, TrialSettings
+from core.domain.version import HEURISTIC, Version
+from core.errors import Conflict
+from core.log import get_logger
+from core.registry import Registry
+from core.store import deployments, trials, versions
+from core.store.database import Database
+
+AUTOMATION = "plumbline"
+"""Who did what a trial does by its own settings."""
+
+log = get_logger(__name__)
+
+
+def start_trial(
+    db: Database,
+    registry: Registry,
+    number: int,
+    *,
+    traffic: float,
+    name: str,
+    settings: TrialSettings,
+    salt: str,
+    reason: str,
+    by: str,
+    override: bool,
+    now: datetime,
+    expected_revision: int | None = None,
+) -> Deployment:
+    """Let a challenger score every request beside the champion and answer a share of them; the row
+    that says so, with the settings that the trial is judged by. `salt` mixes the units anew. Where
+    the challenger is on this trial already, it gets the share and all else stays.
+
+    Raises `NotFound` for a version that does not exist, `Refused` for one that may not be tried or
+    while another trial runs, `InvalidInput` for a share that is none or without a name or reason,
+    `Conflict` where somebody else changed the plan first."""
+    reason, name, traffic = check_reason(reason), check_name(name), check_share(traffic)
+    with db.read() as conn:
+        history = deployments.load_history(conn)
+        current = history[-1] if history else None
+        expected = choose_expected(current, expected_revision)
+        check_revision(current, expected)
+        champion = HEURISTIC if current is None else current.plan.champion
+        version = None if number == HEURISTIC else versions.get_version(conn, number)
+        serving = None if champion == HEURISTIC else versions.get_version(conn, champion)
+    trial = find_trial(history)
+    if trial is not None and (trial.name, trial.challenger) == (name, number):
+        return widen_trial(
+            db,
+            name,
+            traffic=traffic,
+            reason=reason,
+            by=by,
+            now=now,
+            expected_revision=expected,
+        )
+    overridden = check_start(version, serving, trial, override=override)
+    verify_version(registry, version)
+    with db.write() as conn:
+        check_revision(deployments.find_current(conn), expected)
+        deployment = deployments.append_deployment(
+            conn,
+            action=Action.START_TRIAL,
+            plan=Plan(champion, number, traffic, name, salt),
+            reason=reason,
+            by=by,
+            override=overridden,
+            evidence={**build_evidence(version), "trial": asdict(settings)},
+            now=now,
+        )
+    announce(deployment)
+    return deployment
+
+
+def widen_trial(
+    db: Database,
+    name: str,
+    *,
+    traffic: float,
+    reason: str,
+    by: str,
+    now: datetime,
+    expected_revision: int | None = None,
+) -> Deployment:
+    """Give the challenger another share of the answers, smaller or larger; the row that says so.
+    Errors are those of `start_trial`."""
+    reason, traffic = check_reason(reason), check_share(traffic)
+    current, standing = _load(db, name, now, expected_revision)
+    check_widening(standing.trial, traffic)
+    plan = replace(current.plan, traffic=traffic)
+    return _append(db, current, Action.RAMP, plan, standing, reason, by, now)
+
+
+def stop_trial(
+    db: Database,
+    name: str,
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+    expected_revision: int | None = None,
+) -> Deployment:
+    """Let the champion answer everything again; the row that says so, with what the trial said.
+    Errors are those of `start_trial`."""
+    reason = check_reason(reason)
+    current, standing = _load(db, name, now, expected_revision)
+    plan = Plan(champion=current.plan.champion)
+    return _append(db, current, Action.STOP_TRIAL, plan, standing, reason, by, now)
+
+
+def promote(
+    db: Database,
+    registry: Registry,
+    name: str,
+    *,
+    reason: str,
+    by: str,
+    override: bool,
+    now: datetime,
+    expected_revision: int | None = None,
+) -> Deployment:
+    """Make the challenger of a trial the champion; the row that says so, with what the trial said.
+
+    Raises `Refused` where the trial has not found it better, unless overridden, or where it does
+    not load; otherwise as `start_trial`."""
+    reason = check_reason(reason)
+    current, standing = _load(db, name, now, expected_revision)
+    overridden = check_promotion(standing.trial, standing.report, override=override)
+    with db.read() as conn:
+        version = versions.get_version(conn, standing.trial.challenger)
+    verify_version(registry, version)
+    plan = Plan(champion=version.number)
+    return _append(
+        db, current, Action.PROMOTE, plan, standing, reason, by, now, version, overridden
+    )
+
+
+def describe_trial(db: Database, now: datetime) -> Standing | None:
+    """The trial that runs, what it says and what happens next; None where there is none."""
+    with db.read() as conn:
+        trial = find_trial(deployments.load_history(conn))
+        return None if trial is None else load_standing(conn, trial, now)
+
+
+def watch_trial(db: Database, registry: Registry, now: datetime) -> NextStep | None:
+    """Keep the verdict of the trial that runs at its first crossing, and do what its settings let
+    it do by itself; the decision, or None where no trial runs.
+
+    Where a person changed the plan in the meantime nothing is done: the next look decides anew."""
+    with db.read() as conn:
+        history = deployments.load_history(conn)
+        trial = find_trial(history)
+        if trial is None:
+            return None
+        standing = load_standing(conn, trial, now)
+    frozen = freeze_verdict(trial, standing.report, now)
+    if frozen is not None:
+        with db.write() as conn:
+            if trials.append_verdict(conn, frozen):
+                log.info("trial_decided", ab_test=trial.name, verdict=frozen.verdict.value)
+    try:
+        _do(db, registry, trial, standing.following, history[-1].revision, now)
+    except Conflict as error:
+        log.info("trial_left_alone", ab_test=trial.name, error=str(error))
+    return standing.following
+
+
+def _do(
+    db: Database,
+    registry: Registry,
+    trial: Trial,
+    following: NextStep,
+    expected_revision: int,
+    now: datetime,
+) -> None:
+    who = {
+        "reason": " ".join(following.reasons),
+        "by": AUTOMATION,
+        "now": now,
+        "expected_revision": expected_revision,
+    }
+    match following.kind:
+        case StepKind.WIDEN:
+            widen_trial(db, trial.name, traffic=following.traffic, **who)  # type: ignore[arg-type]
+        case StepKind.STOP:
+            stop_trial(db, trial.name, **who)  # type: ignore[arg-type]
+        case StepKind.PROMOTE:
+            promote(db, registry, trial.name, override=False, **who)  # type: ignore[arg-type]
+
+
+def _load(
+    db: Database, name: str, now: datetime, expected_revision: int | None
+) -> tuple[Deployment, Standing]:
+    """The row in force and the trial of this name, which it belongs to."""
+    with db.read() as conn:
+        history = deployments.load_history(conn)
+        current = history[-1] if history else None
+        check_revision(current, choose_expected(current, expected_revision))
+        trial = check_running(find_trial(history), name)
+        return history[-1], load_standing(conn, trial, now)
+
+
+def _append(
+    db: Database,
+    current: Deployment,
+    action: Action,
+    plan: Plan,
+    standing: Standing,
+    reason: str,
+    by: str,
+    now: datetime,
+    version: Version | None = None,
+    override: bool = False,
+) -> Deployment:
+    evidence: Mapping[str, object] = {
+        **build_evidence(version),
+        "trial_result": build_trial_evidence(standing.trial, standing.report, standing.conduct),
+    }
+    with db.write() as conn:
+        check_revision(deployments.find_current(conn), current.revision)
+        deployment = deployments.append_deployment(
+            conn,
+            action=action,
+            plan=plan,
+            reason=reason,
+            by=by,
+            override=override,
+            evidence=evidence,
+            now=now,
+        )
+    announce(deployment)
+    return deployment

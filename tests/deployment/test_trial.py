@@ -1,0 +1,344 @@
+"""What a trial says, and what it does next."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from core.deployment.ramp import (
+    StepKind,
+    check_guardrails,
+    check_share,
+    choose_next,
+    parse_percent,
+)
+from core.deployment.trial import check_name, find_trial, read_settings
+from core.deployment.verdict import judge_trial
+from core.domain.deployment import Action, Deployment, Plan
+from core.domain.trial import (
+    Conduct,
+    FrozenVerdict,
+    Pair,
+    Split,
+    Step,
+    Trial,
+    TrialSettings,
+    Verdict,
+)
+from core.errors import InvalidInput
+from core.stats.sequential import find_crossing, follow_mean
+
+START = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LATER = START + timedelta(days=30)
+GOOD = Conduct(n_requests=500, n_scores=500, n_distinct=400, n_champion_distinct=400, n_labels=80)
+
+
+def make_trial(traffic: float = 0.1, **settings: object) -> Trial:
+    kept = TrialSettings(**settings)  # type: ignore[arg-type]
+    step = Step(2, START, traffic)
+    return Trial(2, "shorter", 1, 2, START, "ada", "to see", kept, (step,))
+
+
+def make_pairs(differences: Sequence[float], unit_id: str | None = None) -> list[Pair]:
+    """A pair a minute whose challenger's error is smaller by each difference."""
+    return [
+        Pair(START + timedelta(minutes=i), unit_id, 50.0 + 10.0, 50.0 + 10.0 - d, 50.0)
+        for i, d in enumerate(differences)
+    ]
+
+
+def draw(mean: float, n: int, deviation: float = 1.0, seed: int = 4) -> list[float]:
+    return np.random.default_rng(seed).normal(mean, deviation, n).tolist()
+
+
+@pytest.mark.parametrize("traffic", [0.0, 1.01, math.nan, math.inf, -0.1, 0.15])
+def test_only_the_shares_of_a_ramp_are_taken(traffic: float) -> None:
+    with pytest.raises(InvalidInput, match="10, 20, 50 or 100 percent"):
+        check_share(traffic)
+
+
+@pytest.mark.parametrize("text", ["0", "101", "abc", "NaN", "", "10 20", "-10", "1e999"])
+def test_a_share_that_is_none_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(InvalidInput, match="10, 20, 50 or 100 percent"):
+        parse_percent(text)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 81, "a\nb"])
+def test_a_trial_needs_a_name(name: str) -> None:
+    with pytest.raises(InvalidInput, match="name"):
+        check_name(name)
+
+
+def test_no_pair_says_nothing() -> None:
+    report = judge_trial(make_trial(), [], (), (), LATER)
+    assert report.verdict is Verdict.NOT_YET
+    assert (report.n_pairs, report.estimate, report.n_pairs_needed) == (0, None, None)
+    assert report.reasons == ("No request that both versions scored has a label yet.",)
+
+
+@pytest.mark.parametrize(
+    ("mean", "verdict"),
+    [(1.0, Verdict.BETTER), (-1.0, Verdict.WORSE), (0.0, Verdict.EQUIVALENT)],
+)
+def test_verdict_is_that_of_the_differences(mean: float, verdict: Verdict) -> None:
+    report = judge_trial(make_trial(t_star=500), make_pairs(draw(mean, 600)), (), (), LATER)
+    assert report.verdict is verdict
+    assert report.decided is not None
+    assert "v2" in report.reasons[0]
+    assert "v1" in report.reasons[0]
+
+
+def test_verdict_is_that_of_the_confidence_sequence() -> None:
+    """The same numbers as the pure arithmetic gives."""
+    d = draw(0.4, 900, 3.0)
+    report = judge_trial(make_trial(t_star=500), make_pairs(d), (), (), LATER)
+    path = follow_mean(np.array(d), t_star=500)
+    crossing = find_crossing(path, 0.3)
+    assert report.decided is not None
+    assert crossing is not None
+    assert report.decided.n == crossing.n
+    assert report.estimate is not None
+    assert report.estimate.low == pytest.approx(path.low[-1])
+
+
+def test_undecided_says_how_much_is_missing() -> None:
+    trial, pairs = make_trial(), make_pairs(draw(0.5, 200, 8.0))
+    report = judge_trial(trial, pairs, (), (), START + timedelta(days=2))
+    assert report.verdict is Verdict.NOT_YET
+    assert report.n_pairs_needed is not None
+    assert report.days_needed is not None
+    assert report.days_needed == pytest.approx(report.n_pairs_needed / 100)  # 200 in two days
+    assert f"{report.n_pairs_needed:,} more" in report.reasons[0]
+
+
+def test_looking_again_does_not_change_a_verdict() -> None:
+    """However bad it gets after the first crossing."""
+    trial, good = make_trial(t_star=500), draw(2.0, 300)
+    first = judge_trial(trial, make_pairs(good), (), (), LATER)
+    again = judge_trial(trial, make_pairs(good + draw(-9.0, 5)), (), (), LATER)
+    assert (first.verdict, first.decided) == (again.verdict, again.decided)
+
+
+def test_a_frozen_verdict_outlives_a_corrected_label() -> None:
+    frozen = FrozenVerdict(2, START, Verdict.BETTER, 60, 1.0, 0.5, 1.5)
+    pairs = make_pairs(draw(0.0, 40))
+    report = judge_trial(make_trial(), pairs, (), (), LATER, frozen)
+    assert report.verdict is Verdict.BETTER
+    assert report.decided is not None
+    assert (report.decided.low, report.decided.n) == (0.5, 60)
+
+
+def test_rows_of_a_units_day_count_once_and_when_it_is_over() -> None:
+    trial, pairs = make_trial(), make_pairs(draw(1.0, 100), unit_id="repo-1")
+    before = judge_trial(trial, pairs, (), (), START + timedelta(hours=11))
+    after = judge_trial(trial, pairs, (), (), START + timedelta(hours=12))
+    assert (before.n_pairs, before.n_waiting, before.n_differences) == (100, 100, 0)
+    assert (after.n_pairs, after.n_waiting, after.n_differences) == (100, 0, 1)
+
+
+def test_units_make_echoing_rows_valid() -> None:
+    """The same differences, in stretches of 5: invalid as rows, a verdict as units."""
+    rng = np.random.default_rng(1)
+    level = np.repeat(rng.normal(0.8, 1.0, 400), 5)
+    d = (level + rng.normal(0.0, 0.5, len(level))).tolist()
+    rows = make_pairs(d)
+    units = [replace(pair, unit_id=f"repo-{i // 5}") for i, pair in enumerate(rows)]
+    trial = make_trial(t_star=400)
+    as_rows = judge_trial(trial, rows, (), (), LATER)
+    as_units = judge_trial(trial, units, (), (), LATER)
+    assert as_rows.verdict is Verdict.INVALID
+    assert "unit_id" in as_rows.reasons[0]
+    assert as_units.verdict is Verdict.BETTER
+    assert as_units.n_differences >= 400
+
+
+@pytest.mark.slow
+def test_most_false_verdicts_on_echoing_rows_are_called_invalid() -> None:
+    """Errors that are each AR(1) of 0.5, not averaged: 12 % of trials would end with a false
+    verdict, and 2 % do. Rows that do not echo are called invalid in less than 1 %."""
+    rng = np.random.default_rng(1)
+    common, own = rng.standard_normal((2, 200, 2_500))
+    for i in range(1, 2_500):
+        for series in (common, own):
+            series[:, i] = 0.5 * series[:, i - 1] + math.sqrt(0.75) * series[:, i]
+    calm = rng.standard_normal((2, 200, 2_500))
+    trial = make_trial(margin=0.0)
+
+    def share(verdicts: set[Verdict], a: np.ndarray, b: np.ndarray) -> float:
+        rows = np.abs(a) - np.abs(0.9 * a + math.sqrt(0.19) * b)
+        reports = (judge_trial(trial, make_pairs(row.tolist()), (), (), LATER) for row in rows)
+        return sum(report.verdict in verdicts for report in reports) / len(rows)
+
+    assert share({Verdict.BETTER, Verdict.WORSE}, common, own) <= 0.04
+    assert share({Verdict.INVALID}, *calm) <= 0.01
+
+
+def test_a_split_unlike_the_plan_makes_it_invalid() -> None:
+    pairs = make_pairs(draw(1.0, 600))
+    report = judge_trial(make_trial(), pairs, [Split(0.1, 7_000, 1_000)], (), LATER)
+    assert report.verdict is Verdict.INVALID
+    assert "has 1,000 of 8,000 and 800 were planned" in report.reasons[0]
+
+
+def test_labels_that_prefer_a_version_make_it_invalid() -> None:
+    pairs = make_pairs(draw(1.0, 600))
+    report = judge_trial(
+        make_trial(), pairs, [Split(0.1, 7_200, 800)], [Split(0.1, 300, 300)], LATER
+    )
+    assert report.verdict is Verdict.INVALID
+    assert "labelled" in report.reasons[0]
+
+
+def test_evidence_of_a_wrong_split_adds_up_over_the_steps() -> None:
+    steps = [Split(0.1, 1_750, 250), Split(0.2, 1_540, 460)]
+    pairs = make_pairs(draw(1.0, 600))
+    for step in steps:
+        assert judge_trial(make_trial(), pairs, [step], (), LATER).verdict is Verdict.BETTER
+    assert judge_trial(make_trial(), pairs, steps, (), LATER).verdict is Verdict.INVALID
+
+
+def test_a_challenger_that_answers_everything_has_no_split_to_check() -> None:
+    pairs = make_pairs(draw(1.0, 600))
+    report = judge_trial(make_trial(1.0), pairs, [Split(1.0, 0, 900)], (), LATER)
+    assert report.verdict is Verdict.BETTER
+
+
+def test_within_tolerance_is_a_verdict_of_its_own() -> None:
+    """Much smaller errors, but never within the tolerance: the error decides, the share cannot."""
+    pairs = [replace(pair, champion=80.0, challenger=70.0) for pair in make_pairs([0.0] * 60)]
+    hits = [replace(pair, challenger=52.0) for pair in pairs]
+    assert judge_trial(make_trial(), pairs, (), (), LATER).within is Verdict.NOT_YET
+    assert judge_trial(make_trial(), hits, (), (), LATER).within is Verdict.BETTER
+
+
+def test_the_series_is_short_and_ends_at_the_estimate() -> None:
+    report = judge_trial(make_trial(), make_pairs(draw(0.2, 3_000, 9.0)), (), (), LATER)
+    assert len(report.series) <= 200
+    assert report.estimate is not None
+    assert (report.series[0].n, report.series[-1].n) == (50, 3_000)
+    assert report.series[-1].low == report.estimate.low
+
+
+def report_of(verdict: Verdict) -> object:
+    empty = judge_trial(make_trial(), [], (), (), LATER)
+    return replace(empty, verdict=verdict, reasons=("because",))
+
+
+@pytest.mark.parametrize(("at", "following"), [(0.1, 0.2), (0.2, 0.5), (0.5, 1.0)])
+def test_a_step_whose_minimums_are_met_goes_on(at: float, following: float) -> None:
+    step = choose_next(make_trial(at), report_of(Verdict.NOT_YET), GOOD, LATER)  # type: ignore[arg-type]
+    assert (step.kind, step.traffic) == (StepKind.WIDEN, following)
+
+
+@pytest.mark.parametrize(
+    ("conduct", "now"),
+    [
+        (Conduct(), LATER),
+        (replace(GOOD, n_requests=99), LATER),
+        (replace(GOOD, n_labels=29), LATER),
+        (GOOD, START + timedelta(hours=23)),
+        (GOOD, START - timedelta(hours=1)),
+    ],
+    ids=["no data", "few requests", "few labels", "too early", "a clock that jumped back"],
+)
+def test_a_step_holds_and_says_what_is_missing(conduct: Conduct, now: datetime) -> None:
+    step = choose_next(make_trial(), report_of(Verdict.NOT_YET), conduct, now)  # type: ignore[arg-type]
+    assert (step.kind, step.traffic) == (StepKind.HOLD, 0.1)
+    assert step.reasons
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"n_slow": 100}, "slower than 200 ms"),
+        ({"n_failed": 100}, "failed"),
+        ({"n_fallback": 400}, "heuristic"),
+        ({"n_challenger_shadow": 900, "n_challenger_shadow_failed": 890}, "heuristic"),
+        ({"n_distinct": 1}, "same score"),
+    ],
+)
+def test_a_violated_guardrail_stops_the_trial_and_says_which(
+    change: dict[str, int], said: str
+) -> None:
+    """Even where the challenger is more accurate."""
+    conduct = replace(GOOD, **change)  # type: ignore[arg-type]
+    step = choose_next(make_trial(), report_of(Verdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
+    assert (step.kind, step.traffic) == (StepKind.STOP, 0.0)
+    assert said in step.reasons[0]
+
+
+def test_one_bad_request_violates_nothing() -> None:
+    conduct = Conduct(n_requests=1, n_failed=1, n_slow=1, n_fallback=1)
+    assert check_guardrails(make_trial(), conduct) == ()
+
+
+def test_scores_that_should_be_equal_are_no_collapse() -> None:
+    assert check_guardrails(make_trial(), replace(GOOD, n_distinct=1, n_champion_distinct=1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind"),
+    [
+        (Verdict.BETTER, StepKind.PROMOTE),
+        (Verdict.WORSE, StepKind.STOP),
+        (Verdict.EQUIVALENT, StepKind.HOLD),
+        (Verdict.INVALID, StepKind.HOLD),
+    ],
+)
+def test_a_verdict_decides_where_the_settings_let_it(verdict: Verdict, kind: StepKind) -> None:
+    trial = make_trial(auto_promote=True)
+    assert choose_next(trial, report_of(verdict), GOOD, LATER).kind is kind  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.WORSE, Verdict.NOT_YET])
+def test_what_is_switched_off_waits_for_a_person(verdict: Verdict) -> None:
+    trial = make_trial(auto_stop=False, auto_ramp=False)
+    step = choose_next(trial, report_of(verdict), GOOD, LATER)  # type: ignore[arg-type]
+    assert (step.kind, step.traffic) == (StepKind.HOLD, 0.1)
+
+
+def test_a_better_challenger_widens_until_a_person_promotes_it() -> None:
+    trial = make_trial(auto_promote=False)
+    step = choose_next(trial, report_of(Verdict.BETTER), GOOD, LATER)  # type: ignore[arg-type]
+    assert step.kind is StepKind.WIDEN
+
+
+def test_a_better_challenger_that_hardly_answered_is_not_promoted_yet() -> None:
+    conduct = replace(GOOD, n_requests=99)
+    step = choose_next(make_trial(), report_of(Verdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
+    assert step.kind is StepKind.HOLD
+
+
+def row(revision: int, action: Action, plan: Plan, **evidence: object) -> Deployment:
+    at = START + timedelta(hours=revision)
+    return Deployment(revision, at, "ada", action, "to see", plan, False, evidence)
+
+
+def test_a_trial_is_found_with_its_steps_and_the_settings_of_its_start() -> None:
+    start = Plan(1, 2, 0.1, "shorter", "salt")
+    history = [
+        row(1, Action.DEPLOY, Plan(1)),
+        row(2, Action.START_TRIAL, start, trial={"margin": 0.7, "of_a_later_program": 1}),
+        row(3, Action.RAMP, replace(start, traffic=0.2), trial={"margin": 9.0}),
+    ]
+    trial = find_trial(history)
+    assert trial is not None
+    assert (trial.revision, trial.name, trial.champion, trial.challenger) == (2, "shorter", 1, 2)
+    assert [step.traffic for step in trial.steps] == [0.1, 0.2]
+    assert trial.settings == TrialSettings(margin=0.7)
+
+
+@pytest.mark.parametrize("action", [Action.STOP_TRIAL, Action.PROMOTE, Action.ROLLBACK])
+def test_a_trial_that_ended_is_not_found(action: Action) -> None:
+    history = [
+        row(1, Action.START_TRIAL, Plan(1, 2, 0.1, "shorter", "salt")),
+        row(2, action, Plan(2)),
+    ]
+    assert find_trial(history) is None
+
+
+def test_settings_without_a_trial_are_the_usual_ones() -> None:
+    assert read_settings({}) == TrialSettings()

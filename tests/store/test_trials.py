@@ -1,0 +1,204 @@
+"""What the store says of a trial: pairs, splits and conduct, each counted once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from core.domain.deployment import Action, Plan
+from core.domain.label import Label
+from core.domain.prediction import Prediction, Source, Variant
+from core.domain.trial import (
+    FrozenVerdict,
+    Pair,
+    ShadowOutcome,
+    ShadowScore,
+    Split,
+    Step,
+    Trial,
+    TrialSettings,
+    Verdict,
+)
+from core.store import deployments, labels, predictions, trials
+from core.store.database import Database
+from tests.fakes import make_prediction
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+TRIAL = Trial(
+    2,
+    "shorter",
+    1,
+    2,
+    NOON,
+    "ada",
+    "to see",
+    TrialSettings(),
+    (Step(2, NOON, 0.1), Step(3, NOON + timedelta(hours=6), 0.2)),
+)
+
+
+def answer(prediction_id: str, **changes: object) -> Prediction:
+    """The champion's, in the trial's first step, unless changed."""
+    values = {"version": 1, "revision": 2, "at": NOON, **changes}
+    if values["version"] == 2:
+        values["variant"] = Variant.CHALLENGER
+    return make_prediction(prediction_id, **values)
+
+
+def shadow(
+    prediction_id: str,
+    version: int = 2,
+    score: float | None = 60.0,
+    outcome: ShadowOutcome = ShadowOutcome.SCORED,
+) -> ShadowScore:
+    return ShadowScore(prediction_id, version, outcome, score, 1.5, None if score else "why")
+
+
+def keep(db: Database, *rows: Prediction | ShadowScore | Label) -> None:
+    with db.write() as conn:
+        predictions.append_predictions(conn, [r for r in rows if isinstance(r, Prediction)])
+        trials.append_shadow_scores(conn, [r for r in rows if isinstance(r, ShadowScore)])
+        for row in rows:
+            if isinstance(row, Label):
+                labels.append_label(conn, row)
+
+
+def label(prediction_id: str, actual: float, hours: float = 1) -> Label:
+    at = NOON + timedelta(hours=hours)
+    return Label(prediction_id, actual, at, "ada", at)
+
+
+def test_a_shadow_score_is_found_by_its_prediction(db: Database) -> None:
+    keep(db, shadow("a"), shadow("b", score=None, outcome=ShadowOutcome.LATE))
+    with db.read() as conn:
+        assert trials.find_shadow_score(conn, "a") == shadow("a")
+        assert trials.find_shadow_score(conn, "b") == shadow("b", 2, None, ShadowOutcome.LATE)
+        assert trials.find_shadow_score(conn, "c") is None
+
+
+def test_a_pair_knows_whose_score_is_whose(db: Database) -> None:
+    keep(db, answer("a", score=50.0, unit_id="u"), shadow("a", 2, 60.0), label("a", 55.0))
+    keep(db, answer("b", version=2, score=70.0), shadow("b", 1, 80.0), label("b", 75.0, 2))
+    with db.read() as conn:
+        assert trials.load_pairs(conn, TRIAL) == [
+            Pair(NOON + timedelta(hours=1), "u", 50.0, 60.0, 55.0),
+            Pair(NOON + timedelta(hours=2), None, 80.0, 70.0, 75.0),
+        ]
+
+
+def test_a_corrected_label_keeps_its_place_and_counts_with_its_last_value(db: Database) -> None:
+    keep(db, answer("a"), shadow("a"), label("a", 55.0), label("a", 0.0, 9))
+    with db.read() as conn:
+        [pair] = trials.load_pairs(conn, TRIAL)
+    assert (pair.labelled_at, pair.actual) == (NOON + timedelta(hours=1), 0.0)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (answer("a"), shadow("a")),
+        (answer("a"), label("a", 55.0)),
+        (answer("a"), shadow("a", 2, None, ShadowOutcome.DROPPED), label("a", 55.0)),
+        (answer("a", source=Source.HEURISTIC), shadow("a"), label("a", 55.0)),
+        (answer("a", revision=1), shadow("a"), label("a", 55.0)),
+        (answer("a", version=9), shadow("a"), label("a", 55.0)),
+    ],
+    ids=["no label", "no shadow", "dropped", "heuristic", "before the trial", "another version"],
+)
+def test_what_lacks_a_side_is_no_pair(
+    db: Database, rows: tuple[Prediction | ShadowScore | Label, ...]
+) -> None:
+    keep(db, *rows)
+    with db.read() as conn:
+        assert trials.load_pairs(conn, TRIAL) == []
+
+
+def test_a_unit_counts_once_where_it_first_came(db: Database) -> None:
+    keep(
+        db,
+        answer("a", unit_id="u"),
+        answer("b", unit_id="u"),
+        answer("c", unit_id="u", revision=3, version=2),
+        answer("d", unit_id="w", revision=3, version=2),
+        answer("e", revision=3),
+        answer("f", revision=3),
+        label("a", 1.0),
+        label("f", 1.0),
+    )
+    with db.read() as conn:
+        everything = trials.load_splits(conn, TRIAL, labelled=False)
+        labelled = trials.load_splits(conn, TRIAL, labelled=True)
+    assert everything == [Split(0.1, 1, 0), Split(0.2, 2, 1)]
+    assert labelled == [Split(0.1, 1, 0), Split(0.2, 1, 0)]
+
+
+def test_conduct_is_that_of_the_challenger_in_the_step_in_force(db: Database) -> None:
+    keep(
+        db,
+        answer("0", version=2, latency_ms=900.0),  # the step before
+        answer("1", revision=3, score=50.0),
+        shadow("1", 2, 60.0),
+        answer("2", revision=3, score=51.0),
+        shadow("2", 2, 60.0),
+        answer("3", revision=3),
+        shadow("3", 2, None, ShadowOutcome.FAILED),
+        answer("4", revision=3, version=2, latency_ms=900.0, score=60.0),
+        shadow("4", 1, 52.0),
+        answer("5", revision=3, version=2, source=Source.HEURISTIC),
+        shadow("5", 1, None, ShadowOutcome.DROPPED),
+        answer("6", revision=3, version=2, source=Source.FAILED, score=None),
+        shadow("6", 1, None, ShadowOutcome.LATE),
+        label("1", 55.0),
+        label("1", 56.0),
+        label("3", 55.0),
+    )
+    with db.read() as conn:
+        conduct = trials.load_conduct(conn, TRIAL)
+    assert (conduct.n_requests, conduct.n_failed, conduct.n_fallback, conduct.n_slow) == (
+        3,
+        1,
+        1,
+        1,
+    )
+    assert (conduct.n_scores, conduct.n_distinct, conduct.n_champion_distinct) == (3, 1, 3)
+    assert conduct.n_labels == 1
+    assert conduct.n_shadow == 6
+    assert (conduct.n_shadow_failed, conduct.n_shadow_late, conduct.n_shadow_dropped) == (1, 1, 1)
+    assert (conduct.n_challenger_shadow, conduct.n_challenger_shadow_failed) == (3, 1)
+
+
+def test_without_a_request_all_is_zero(db: Database) -> None:
+    with db.read() as conn:
+        conduct = trials.load_conduct(conn, TRIAL)
+        assert trials.load_splits(conn, TRIAL, labelled=False) == [
+            Split(0.1, 0, 0),
+            Split(0.2, 0, 0),
+        ]
+    assert conduct.n_requests == conduct.n_scores == conduct.n_shadow == 0
+
+
+def test_the_first_verdict_stays(db: Database) -> None:
+    first = FrozenVerdict(1, NOON, Verdict.BETTER, 60, 1.0, 0.5, 1.5)
+    with db.write() as conn:
+        deployments.append_deployment(
+            conn,
+            action=Action.START_TRIAL,
+            plan=Plan(1, 2, 0.1, "shorter", "salt"),
+            reason="to see",
+            by="ada",
+            override=False,
+            evidence={},
+            now=NOON,
+        )
+        assert trials.find_verdict(conn, 1) is None
+        assert trials.append_verdict(conn, first)
+        assert not trials.append_verdict(
+            conn, FrozenVerdict(1, NOON, Verdict.WORSE, 90, -1.0, -1.5, -0.5)
+        )
+        assert trials.find_verdict(conn, 1) == first
+
+
+def test_a_prediction_has_one_score_beside_it(db: Database) -> None:
+    keep(db, shadow("a"))
+    with pytest.raises(sa.exc.IntegrityError):
+        keep(db, shadow("a"))
