@@ -48,7 +48,7 @@ test-slow: setup-dev  ## the slow ones: simulations, real servers, killed proces
 	@$(BIN)/python -m pytest -n 2 -m "slow and not browser"
 
 e2e: setup-dev  ## the story in a real browser (Chromium must be installed)
-	@$(BIN)/python -m pytest -m browser tests/e2e
+	@$(BIN)/python -m pytest -m browser
 
 bench: setup-dev  ## rows a second from a real PostgREST, beside the bare client
 	@$(BIN)/python -m bench.collect

@@ -47,7 +47,7 @@ class Answer:
     high: float | None = None
     reason: str | None = None
     prediction_id: str | None = None
-    version: int | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def test_a_prediction_is_answered_and_is_in_the_store(server: Server) -> None:
         "low": 66.0,
         "high": 74.0,
         "source": "model",
-        "version": 1,
+        "version": "v1",
         "variant": "champion",
     }
     assert (logged.unit_id, logged.text) == ("repo 1", "x")
@@ -105,7 +105,7 @@ def test_a_prediction_is_answered_and_is_in_the_store(server: Server) -> None:
 
 def test_a_row_that_the_model_cannot_score_is_answered_by_the_heuristic(server: Server) -> None:
     answer = server.client.post("/v1/predict", json={"features": {"security": 90}}).json()
-    assert (answer["source"], answer["score"], answer["version"]) == ("heuristic", 90.0, 1)
+    assert (answer["source"], answer["score"], answer["version"]) == ("heuristic", 90.0, "v1")
     assert "v1 reads" in answer["reason"]
 
 
@@ -402,7 +402,7 @@ def test_alive_and_ready_say_so(server: Server) -> None:
     assert server.client.get("/healthz").json() == {"status": "alive"}
     assert server.client.get("/readyz").json() == {
         "status": "ready",
-        "version": 1,
+        "version": "v1",
         "source": "model",
     }
 
@@ -412,7 +412,7 @@ def test_status_shows_the_system_and_what_this_process_answers_with(server: Serv
         "champion": "v1",
         "serving": {
             "revision": 1,
-            "version": 1,
+            "version": "v1",
             "source": "model",
             "reason": None,
             "challenger": None,

@@ -140,17 +140,17 @@ def test_a_deployment_and_a_rollback_are_followed_without_a_restart(
     second = _add_linear_version(db, registry, 10.0)
     with _run_api(home) as (url, _), httpx.Client(base_url=url, timeout=30) as client:
 
-        def ask() -> tuple[str, int, float]:
+        def ask() -> tuple[str, str, float]:
             answer = client.post("/v1/predict", json=ROW).json()
             return answer["source"], answer["version"], round(answer["score"], 6)
 
-        assert ask()[:2] == ("heuristic", 0)
+        assert ask()[:2] == ("heuristic", "heuristic")
         _release(db, registry, first)
-        _wait_until(lambda: ask() == ("model", first, 70.0))
+        _wait_until(lambda: ask() == ("model", f"v{first}", 70.0))
         _release(db, registry, second)
-        _wait_until(lambda: ask() == ("model", second, 80.0))
+        _wait_until(lambda: ask() == ("model", f"v{second}", 80.0))
         rollback(db, registry, None, reason="worse", by="bob", now=datetime.now(UTC))
-        _wait_until(lambda: ask() == ("model", first, 70.0))
+        _wait_until(lambda: ask() == ("model", f"v{first}", 70.0))
 
 
 def test_nothing_acknowledged_is_lost_when_the_api_is_killed(

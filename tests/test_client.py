@@ -25,7 +25,7 @@ ANSWER = {
     "low": 66.0,
     "high": 77.0,
     "source": "model",
-    "version": 3,
+    "version": "v3",
     "variant": "champion",
     "latency_ms": 1.2,
 }
@@ -83,7 +83,7 @@ def test_a_prediction_is_read_with_all_it_says(client: PlumblineClient, service:
         {**ROW, "language": "py", "security": None}, unit_id="u", text="t", at=NOON
     )
     assert (answer.score, answer.low, answer.high) == (71.5, 66.0, 77.0)
-    assert (answer.source, answer.prediction_id, answer.version) == ("model", "a", 3)
+    assert (answer.source, answer.prediction_id, answer.version) == ("model", "a", "v3")
     [request] = service.requests
     assert request.headers["authorization"] == "Bearer plk_key"
     assert service.bodies == [

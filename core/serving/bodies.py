@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from core.domain.prediction import Prediction
+from core.domain.version import version_name
 from core.errors import InvalidInput
 from core.serving.answer import Ask
 
@@ -110,7 +111,9 @@ class PredictAnswer(msgspec.Struct, frozen=True):
         str,
         msgspec.Meta(description="model, heuristic, or failed (only in a batch, score null)."),
     ]
-    version: Annotated[int, msgspec.Meta(description="The version that was asked; 0 for none.")]
+    version: Annotated[
+        str, msgspec.Meta(description="The version that was asked, such as v3; heuristic for none.")
+    ]
     variant: str
     latency_ms: float
     reason: str | msgspec.UnsetType = msgspec.UNSET
@@ -206,7 +209,7 @@ def build_answer(prediction: Prediction) -> PredictAnswer:
         low=prediction.low,
         high=prediction.high,
         source=prediction.source.value,
-        version=prediction.version,
+        version=version_name(prediction.version),
         variant=prediction.variant.value,
         latency_ms=round(prediction.latency_ms, 3),
         reason=msgspec.UNSET if prediction.reason is None else prediction.reason,

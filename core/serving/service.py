@@ -98,10 +98,10 @@ class ServiceStatus:
     """What a process answers with, for `status` and the system page."""
 
     revision: int
-    version: int
+    version: str  # as it is written, such as "v3"
     source: str  # "model" or "heuristic"
     reason: str | None  # why no model answers
-    challenger: int | None  # the version on trial
+    challenger: str | None  # the version on trial
     challenger_reason: str | None  # why it does not score
     n_waiting: int  # rows that are not on disk yet
     problem: str | None  # why it cannot serve at all
@@ -258,10 +258,10 @@ class PredictionService:
         champion, challenger = serving.champion, serving.challenger
         return ServiceStatus(
             revision=serving.revision,
-            version=champion.version,
+            version=version_name(champion.version),
             source="heuristic" if champion.artifact is None else "model",
             reason=champion.why or None,
-            challenger=None if challenger is None else challenger.version,
+            challenger=None if challenger is None else version_name(challenger.version),
             challenger_reason=None if challenger is None else challenger.why or None,
             n_waiting=self._journal.n_waiting,
             problem=self._find_problem(),

@@ -69,12 +69,13 @@ def train(page: Page, product: Product, recipe: str, version: str) -> None:
     page.locator(".st-key-recipe input").first.click()
     page.get_by_role("option", name=re.compile(f"^{recipe}:")).click()
     page.locator(".st-key-train_now button").click()
-    report = page.locator(".st-key-version input")
-    expect(report).to_have_value(re.compile(f"^{version}\\b"))
+    expect(page.get_by_role("combobox", name="Report of")).to_have_value(
+        re.compile(f"^{version}\\b")
+    )
 
 
 def deploy(page: Page, product: Product, version: str, reason: str) -> None:
-    page.goto(f"{product.dashboard}/deployments")
+    page.goto(f"{product.dashboard}/deployments?version={version.removeprefix('v')}")
     page.get_by_role("button", name=f"Deploy {version}", exact=False).first.click()
     page.get_by_label("Reason").locator("visible=true").fill(reason)
     page.get_by_role("button", name=f"Deploy {version} now").click()

@@ -181,7 +181,7 @@ def test_an_answer_has_a_reason_only_where_there_is_one() -> None:
         "low": 66.0,
         "high": 77.0,
         "source": "model",
-        "version": 3,
+        "version": "v3",
         "variant": "champion",
         "latency_ms": 1.25,
     }

@@ -195,7 +195,7 @@ def test_a_challenger_that_does_not_load_leaves_the_champion_alone(
     answers = [row for row in ask_units(other, 30) if row.version == 1]
     other.stop()
     assert {row.source for row in answers} == {Source.MODEL}
-    assert (status.source, status.challenger) == ("model", 2)
+    assert (status.source, status.challenger) == ("model", "v2")
     assert "v2 does not load" in str(status.challenger_reason)
 
 
