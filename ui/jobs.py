@@ -77,11 +77,7 @@ def open_jobs(found: Sequence[Job]) -> list[Job]:
 
 
 def describe(job: Job) -> str:
-    """A job's kind and number as people say it.
-
-    >>> describe.__name__
-    'describe'
-    """
+    """A job's kind and number as people say it."""
     return f"{_KINDS.get(job.kind, job.kind)} (job {job.id})"
 
 
