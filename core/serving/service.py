@@ -24,31 +24,17 @@ from core.serving.answer import (
     build_guessed_prediction,
     build_id,
     build_model_prediction,
-    check_scores,
-    choose_refusal,
     clip,
 )
 from core.serving.assignment import choose_variant
 from core.serving.follower import Follower
 from core.serving.heuristic import choose_guess
 from core.serving.journal import Journal, Receipt
+from core.serving.scoring import MODEL_ERRORS, clean_error, score_rows
 from core.serving.shadow import Shadow, ShadowAsk
 from core.settings import Scale
 from core.store import deployments, labels, predictions, trials, versions
 from core.store.database import Database
-
-MODEL_ERRORS = (
-    OpsError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What a fitted pipeline may raise on a row it does not like; the heuristic answers instead."""
 
 _LOOK_SECONDS = 0.25
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
@@ -303,7 +289,7 @@ class PredictionService:
             self._check_scale(artifact)
         except MODEL_ERRORS as error:
             self._retry_at = self.timer() + _RETRY_SECONDS
-            return Side(version.number, None, f"{version.name} does not load: {_clean(error)}")
+            return Side(version.number, None, f"{version.name} does not load: {clean_error(error)}")
         return Side(version.number, artifact, "")
 
     def _check_scale(self, artifact: Artifact) -> None:
@@ -397,29 +383,9 @@ class PredictionService:
 
     def _score(self, side: Side, rows: Sequence[Features]) -> list[float | str]:
         """A score for each row, or why the model has none."""
-        artifact = side.artifact
-        if artifact is None:
+        if side.artifact is None:
             return [side.why] * len(rows)
-        refusals = [choose_refusal(row, artifact.card, side.version) for row in rows]
-        asked = [row for row, refusal in zip(rows, refusals, strict=True) if not refusal]
-        scores = iter(self._score_rows(side.version, artifact, asked))
-        return [refusal or next(scores) for refusal in refusals]
-
-    def _score_rows(
-        self, version: int, artifact: Artifact, rows: Sequence[Features]
-    ) -> list[float | str]:
-        if not rows:
-            return []
-        try:
-            scores: list[float] = artifact.score(rows).tolist()
-            check_scores(scores, len(rows))
-        except MODEL_ERRORS as error:
-            if len(rows) > 1:  # one bad row does not take the others' model away
-                return [self._score_rows(version, artifact, [row])[0] for row in rows]
-            why = f"{version_name(version)} cannot score this row: {_clean(error)}"
-            self._report_failure(why)
-            return [why]
-        return list(scores)
+        return score_rows(side.artifact, side.version, rows, self._report_failure)
 
     def _report_failure(self, why: str) -> None:
         if why != self._failure:  # once, not at every request
@@ -465,8 +431,3 @@ def _judge_label(is_new: bool, is_known: bool) -> LabelOutcome:
 def _why_off(current: Deployment) -> str:
     reason = current.reason.rstrip(".")
     return f"{current.by} deployed the heuristic in place of a model ({reason})"
-
-
-def _clean(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")
