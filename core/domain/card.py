@@ -15,6 +15,14 @@ class GoldenRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """How far from a score of this band the truth may lie: in 90 of 100 rows not further."""
+
+    highest: float  # the band's highest score; the one before ends below
+    half_width: float
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """Everything that serving needs to know without the pipeline."""
 
@@ -26,3 +34,26 @@ class Card:
     interval_half_width: float | None  # split conformal, 90 %; None where there were too few rows
     golden: tuple[GoldenRow, ...]  # rescored before the version may serve
     synthetic: bool  # trained on generated rows
+    bands: tuple[Band, ...] = ()  # by score, lowest first; empty where one width serves all
+
+
+def find_limits(card: Card, score: float, factor: float = 1.0) -> tuple[float, float] | None:
+    """The 90 % interval around a score, clipped to the card's scale; its width is that of the
+    score's band times `factor`. None where the card knows no width.
+
+    >>> card = Card("r", (), 0.0, 100.0, 5.0, 6.0, (), False, (Band(50.0, 2.0), Band(90.0, 8.0)))
+    >>> find_limits(card, 50.0), find_limits(card, 95.0)
+    ((48.0, 52.0), (87.0, 100.0))
+    """
+    half_width = find_half_width(card, score)
+    if half_width is None:
+        return None
+    reach = half_width * factor
+    return max(score - reach, card.scale_low), min(score + reach, card.scale_high)
+
+
+def find_half_width(card: Card, score: float) -> float | None:
+    """How far from a score the 90 % interval reaches before it is clipped; None where unknown."""
+    if not card.bands:
+        return card.interval_half_width
+    return next((b.half_width for b in card.bands if score <= b.highest), card.bands[-1].half_width)

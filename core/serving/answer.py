@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.domain.card import Card
+from core.domain.card import Card, find_limits
 from core.domain.prediction import Prediction, Source, Variant
 from core.domain.sample import Features
 from core.domain.version import version_name
@@ -57,17 +57,9 @@ def build_model_prediction(
 ) -> Prediction:
     """The prediction that a model answered: its score and interval clipped to the scale. Without
     a known interval, no limits."""
-    half_width = card.interval_half_width
     clipped = clip(score, scale)
-    return _build(
-        ask,
-        attempt,
-        Source.MODEL,
-        None,
-        clipped,
-        None if half_width is None else clip(clipped - half_width, scale),
-        None if half_width is None else clip(clipped + half_width, scale),
-    )
+    low, high = find_limits(card, clipped) or (None, None)
+    return _build(ask, attempt, Source.MODEL, None, clipped, low, high)
 
 
 def build_guessed_prediction(ask: Ask, attempt: Attempt, why: str, guess: Guess) -> Prediction:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.card import Card, GoldenRow
+from core.domain.card import Band, Card, GoldenRow
 from core.domain.sample import Features
 from core.registry import Artifact
 from core.settings import Scale
@@ -35,6 +35,7 @@ def build_card(
         interval_half_width=fitted.half_width,
         golden=(),
         synthetic=synthetic,
+        bands=tuple(Band(highest, width) for highest, width in fitted.bands),
     )
     artifact = Artifact(fitted.pipeline, card)
     rows = [*list_rows(train.features, _spread(artifact.score(train.features))), {}]

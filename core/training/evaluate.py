@@ -11,7 +11,6 @@ from core.errors import Refused
 from core.stats.intervals import Interval, choose_run, mean_interval
 from core.stats.metrics import (
     accuracy,
-    is_accurate,
     mae,
     measure_errors,
     measure_improvement,
@@ -88,18 +87,18 @@ def evaluate_scores(
     actual: NDArray[np.float64],
     scores: NDArray[np.float64],
     guesses: Mapping[str, float],
-    half_width: float | None,
+    half_widths: NDArray[np.float64] | None,
     *,
     tolerance: float,
     blocks: Blocks,
     seed: int,
 ) -> Evaluation:
     """The figures of finite scores with their 95 % limits, beside the naive guesses on the same
-    rows; raises `Refused` for one block only."""
+    rows; raises `Refused` for one block only. `half_widths` are those of each row's interval."""
     return Evaluation(
         metrics=_measure(actual, scores, guesses, tolerance, blocks, seed),
         naive=evaluate_guesses(actual, guesses, tolerance),
-        coverage=_measure_coverage(actual, scores, half_width, blocks, seed),
+        coverage=_measure_coverage(actual, scores, half_widths, blocks, seed),
     )
 
 
@@ -176,13 +175,13 @@ def _measure(
 def _measure_coverage(
     actual: NDArray[np.float64],
     scores: NDArray[np.float64],
-    half_width: float | None,
+    half_widths: NDArray[np.float64] | None,
     blocks: Blocks,
     seed: int,
 ) -> Estimate | None:
-    if half_width is None:
+    if half_widths is None:
         return None
-    inside = is_accurate(actual, scores, half_width).astype(np.float64)
+    inside = (np.abs(actual - scores) <= half_widths).astype(np.float64)
     found = mean_interval(inside, blocks.index, run=blocks.run, seed=seed)
     return None if found is None else _estimate(found)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.card import Card, find_half_width
 from core.registry import Artifact
 from core.stats.naive import naive_guesses
 from core.training.columns import find_related, measure_importance
@@ -49,7 +50,7 @@ def examine_candidate(
         holdout.target,
         scores,
         naive_guesses(train.target, train.at_seconds if by_time else None),
-        card.interval_half_width,
+        _find_half_widths(card, scores),
         tolerance=tolerance,
         blocks=blocks,
         seed=seed,
@@ -89,6 +90,11 @@ def gather_evidence(
         leaks=leaks,
         overrides=overrides,
     )
+
+
+def _find_half_widths(card: Card, scores: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    found = [find_half_width(card, score) for score in scores.tolist()]
+    return None if None in found else np.array(found, dtype=np.float64)
 
 
 def _measure_importance(

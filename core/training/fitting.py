@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.domain.job import Progress
 from core.errors import Refused
 from core.settings import Scale
-from core.stats.conformal import half_width
+from core.stats.conformal import band_widths, half_width
 from core.stats.metrics import mae
 from core.training.folds import split_folds
 from core.training.recipe import Fold, Recipe, Search, TrainingRows
@@ -22,8 +22,8 @@ _HOLDOUT_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """`half_width` is the 90 % interval's, from the training rows' own folds; the holdout has no
-    part in any of this."""
+    """`half_width` is the 90 % interval's, and `bands` its widths by the score as (highest score,
+    half-width), from the training rows' own folds; the holdout has no part in any of this."""
 
     pipeline: Any
     search: Search
@@ -31,6 +31,15 @@ class Fitted:
     dropped: Mapping[str, str]  # the others -> why not
     cv: Mapping[str, Mapping[str, float]]
     half_width: float | None
+    bands: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Rows of a fold that it did not fit on."""
+
+    scores: NDArray[np.float64]
+    residuals: NDArray[np.float64]  # truth minus score
 
 
 def fit_recipe(
@@ -46,9 +55,7 @@ def fit_recipe(
         search = recipe.search(
             TrainingRows(train.features, train.target, folds), seed, _part(progress, 0.1, 0.45)
         )
-        residuals = _judge_folds(
-            recipe, search, train, folds, scale, seed, _part(progress, 0.45, 0.7)
-        )
+        judged = _judge_folds(recipe, search, train, folds, scale, seed, _part(progress, 0.45, 0.7))
         progress(0.7, f"fitting {recipe.name} on {len(train.target):,} rows")
         pipeline = recipe.build(seed, search.parameters).fit(train.features, train.target)
     except ValueError as error:
@@ -62,8 +69,8 @@ def fit_recipe(
         search=search,
         kinds=dict(getattr(first, "kinds_", everything)),
         dropped=dict(getattr(first, "dropped_", {})),
-        cv=_summarize_folds(residuals),
-        half_width=_half_width(residuals[-_RECENT_FOLDS:] if by_time else residuals),
+        cv=_summarize_folds(judged),
+        **_find_widths(judged[-_RECENT_FOLDS:] if by_time else judged),
     )
 
 
@@ -86,13 +93,13 @@ def _judge_folds(
     scale: Scale,
     seed: int,
     progress: Progress,
-) -> list[NDArray[np.float64]]:
-    residuals = []
+) -> list[_Judged]:
+    judged = []
     for i, fold in enumerate(folds):
         progress(i / len(folds), f"cross-validation, fold {i + 1} of {len(folds)}")
         scores = _score_fold(recipe, search, train, fold, scale, seed)
-        residuals.append(train.target[fold[1]] - scores)
-    return residuals
+        judged.append(_Judged(scores, train.target[fold[1]] - scores))
+    return judged
 
 
 def _score_fold(
@@ -105,15 +112,22 @@ def _score_fold(
     return np.clip(scores, scale.low, scale.high)
 
 
-def _summarize_folds(residuals: list[NDArray[np.float64]]) -> dict[str, dict[str, float]]:
-    if not residuals:
+def _summarize_folds(judged: list[_Judged]) -> dict[str, dict[str, float]]:
+    if not judged:
         return {}
-    maes = [float(np.mean(np.abs(part))) for part in residuals]
+    maes = [float(np.mean(np.abs(fold.residuals))) for fold in judged]
     return {"mae": {"mean": float(np.mean(maes)), "std": float(np.std(maes, ddof=1))}}
 
 
-def _half_width(residuals: list[NDArray[np.float64]]) -> float | None:
-    return half_width(np.concatenate(residuals)) if residuals else None
+def _find_widths(judged: list[_Judged]) -> dict[str, Any]:
+    if not judged:
+        return {"half_width": None}
+    scores = np.concatenate([fold.scores for fold in judged])
+    residuals = np.concatenate([fold.residuals for fold in judged])
+    return {
+        "half_width": half_width(residuals),
+        "bands": tuple(band_widths(scores, residuals)),
+    }
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:

@@ -53,7 +53,9 @@ def test_blocks_of_some_rows_are_numbered_anew() -> None:
 
 
 def test_a_perfect_model_has_no_error_and_full_skill() -> None:
-    found = evaluate_scores(ACTUAL, ACTUAL, {"mean": 50.0}, 1.0, tolerance=5, blocks=ROWS, seed=0)
+    found = evaluate_scores(
+        ACTUAL, ACTUAL, {"mean": 50.0}, np.full(len(ACTUAL), 1.0), tolerance=5, blocks=ROWS, seed=0
+    )
     assert found.metrics.mae.value == 0.0
     assert found.metrics.accuracy.value == 1.0
     assert found.metrics.skill is not None
@@ -64,7 +66,9 @@ def test_a_perfect_model_has_no_error_and_full_skill() -> None:
 
 def test_coverage_is_the_share_of_rows_inside_the_interval() -> None:
     scores = ACTUAL + np.where(np.arange(100) < 30, 3.0, 1.0)
-    found = evaluate_scores(ACTUAL, scores, {"mean": 50.0}, 2.0, tolerance=5, blocks=ROWS, seed=0)
+    found = evaluate_scores(
+        ACTUAL, scores, {"mean": 50.0}, np.full(len(ACTUAL), 2.0), tolerance=5, blocks=ROWS, seed=0
+    )
     assert found.coverage is not None
     assert found.coverage.value == 0.7
     none = evaluate_scores(ACTUAL, scores, {"mean": 50.0}, None, tolerance=5, blocks=ROWS, seed=0)
