@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("core.settings", "core.log"),
     ("core.domain", "core.stats"),
     ("core.store",),
+    ("core.artifacts",),
     ("core.registry",),
     ("core.data",),
     ("core.features",),
@@ -64,7 +65,14 @@ PURE: dict[str, frozenset[str]] = {
 # Seconds of import time each: not before a page's first paint, nor before the API answers.
 SLOW = ("mlflow", "sklearn", "skops", "xgboost", "shap", "plotly.express")
 SLOW_AT_THE_API = (*SLOW, "pandas", "streamlit", "matplotlib")
-AT_THE_API = ("core.api", "core.serving", "core.deployment", "core.registry", "core.client")
+AT_THE_API = (
+    "core.api",
+    "core.serving",
+    "core.deployment",
+    "core.artifacts",
+    "core.registry",
+    "core.client",
+)
 ON_A_PAGE = ("app", "pages", "ui")
 
 CATCH_ALLS = ("core.jobs", "core.api")

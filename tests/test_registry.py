@@ -20,12 +20,14 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from core.artifacts.artifact import Artifact
+from core.artifacts.folder import CARD_FILE, PIPELINE_FILE
 from core.domain.card import Card, GoldenRow
 from core.domain.report import Estimate, Gate, Metrics, NaiveMetrics, TrainingReport
 from core.domain.snapshot import Snapshot
 from core.domain.version import Version
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
-from core.registry import CARD_FILE, PIPELINE_FILE, Artifact, Registry
+from core.registry import Registry
 from core.training.menu import RECIPES
 
 # mlflow 3.17 uses a loading strategy that SQLAlchemy 2.1 announces the end of
@@ -152,7 +154,7 @@ def test_a_foreign_function_is_not_loaded_even_with_the_right_hash(
     registry: Registry, saved: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strange = FunctionTransformer(os.getcwd)
-    monkeypatch.setattr("core.registry._is_trusted", lambda name: True)
+    monkeypatch.setattr("core.artifacts.folder._is_trusted", lambda name: True)
     artifact_hash = registry.save_artifact(strange, card())
     monkeypatch.undo()
     with pytest.raises(Refused, match="may not be loaded"):
@@ -209,7 +211,7 @@ def test_a_full_disk_leaves_no_half_artifact(
         raise OSError(28, "No space left on device")
 
     pipeline = fit()
-    monkeypatch.setattr("core.registry.os.fsync", full)
+    monkeypatch.setattr("core.artifacts.folder.os.fsync", full)
     with pytest.raises(Unavailable, match="No space left"):
         registry.save_artifact(pipeline, card(pipeline))
     assert list(registry.artifacts.iterdir()) == []

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from core.artifacts.artifact import Artifact
 from core.domain.sample import Features
 from core.domain.version import version_name
 from core.errors import OpsError
-from core.registry import Artifact
 from core.serving.answer import check_scores, choose_refusal
 
 MODEL_ERRORS = (

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from random import randbytes
 
+from core.artifacts.artifact import Artifact
 from core.domain.deployment import Deployment
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant
@@ -17,7 +18,7 @@ from core.domain.trial import ShadowScore
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import OpsError, Refused
 from core.log import get_logger
-from core.registry import Artifact, Registry
+from core.registry import Registry
 from core.serving.answer import (
     Ask,
     Attempt,

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from core.artifacts.artifact import Artifact
 from core.domain.card import Band, Card, GoldenRow
 from core.domain.sample import Features
-from core.registry import Artifact
 from core.settings import Scale
 from core.training.fitting import Fitted
 from core.training.rows import Rows, list_rows

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.artifacts.artifact import Artifact
 from core.domain.card import Card, find_half_width
-from core.registry import Artifact
 from core.stats.naive import naive_guesses
 from core.training.columns import find_related, measure_importance
 from core.training.evaluate import Blocks, Evaluation, choose_blocks, evaluate_scores

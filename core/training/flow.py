@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from core.artifacts.artifact import Artifact
 from core.data.checks import check_rows
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.splits import Split, identify_content
@@ -16,7 +17,7 @@ from core.domain.snapshot import Snapshot
 from core.domain.version import Version
 from core.errors import Refused, Unavailable
 from core.log import get_logger
-from core.registry import Artifact, Registry
+from core.registry import Registry
 from core.settings import Scale
 from core.store import snapshots as snapshot_rows
 from core.store import versions as version_rows

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.artifacts.artifact import Artifact
 from core.domain.card import Card, GoldenRow
-from core.registry import Artifact, Registry
+from core.registry import Registry
 
 FOLDER = Path(__file__).parent
 SCORES = FOLDER / "scores.json"

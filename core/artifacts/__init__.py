@@ -1,0 +1,1 @@
+"""Fitted pipelines as files that cannot change unnoticed, and as functions that score a row."""

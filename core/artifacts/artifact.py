@@ -1,0 +1,49 @@
+"""An artifact: a fitted pipeline with its card, ready to score."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.card import Card
+from core.domain.sample import Features
+from core.errors import Refused
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_GOLDEN_TOLERANCE = 1e-6
+
+
+class Artifact:
+    """A fitted pipeline with its card, ready to score."""
+
+    def __init__(self, pipeline: Any, card: Card) -> None:
+        self.pipeline = pipeline
+        self.card = card
+
+    def score(self, rows: "Sequence[Features] | pd.DataFrame") -> NDArray[np.float64]:
+        """The score of each row, shape (n_rows,), clipped to the card's scale.
+
+        A row is a mapping of raw feature names to values, or a line of a frame with these names as
+        columns: the same code reads both, and a list of mappings never becomes a frame. Names that
+        the pipeline does not read are ignored, names that a row lacks are missing values. A score
+        that is no number stays nan."""
+        if len(rows) == 0:
+            return np.empty(0)
+        scores = np.asarray(self.pipeline.predict(rows), dtype=np.float64).reshape(-1)
+        return np.clip(scores, self.card.scale_low, self.card.scale_high)
+
+    def verify_golden(self) -> None:
+        """Score the card's golden rows again; raises `Refused` where one differs from what it was
+        when the pipeline was saved."""
+        golden = self.card.golden
+        scores = self.score([row.features for row in golden])
+        for i, row in enumerate(golden):
+            if not abs(float(scores[i]) - row.score) <= _GOLDEN_TOLERANCE:
+                raise Refused(
+                    f"The pipeline scores its golden row {i + 1} with {scores[i]:.6g} instead of "
+                    f"{row.score:.6g}: the libraries have changed since it was saved. Train it "
+                    "again, or install the versions of the lock."
+                )
