@@ -4,21 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.domain.feature import WEIGHTS, spell
 from core.domain.sample import Features
 from core.settings import Scale
 
-WEIGHTS = {
-    "codeQuality": 0.25,
-    "testCoverage": 0.20,
-    "security": 0.20,
-    "performance": 0.15,
-    "maintainability": 0.15,
-    "complexity": 0.05,
-}
-"""The base metrics, 0..100, and what each counts; a judgement of what matters in a piece of work,
-not fitted to anything. Higher is better in all but `complexity`, of which 100 - value counts."""
-
-_SNAKE_CASE = {"codeQuality": "code_quality", "testCoverage": "test_coverage"}
 _LOWEST, _HIGHEST = 0.0, 100.0
 
 
@@ -69,9 +58,8 @@ def choose_metrics(features: Features) -> dict[str, float]:
     """
     found = {}
     for name in WEIGHTS:
-        value = features.get(name)
-        if value is None:
-            value = features.get(_SNAKE_CASE.get(name, name))
+        spelled = (features.get(spelling) for spelling in spell(name))
+        value = next((value for value in spelled if value is not None), None)
         if isinstance(value, int | float) and _LOWEST <= value <= _HIGHEST:
             found[name] = float(value)
     return found
