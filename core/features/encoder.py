@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from core.features.values import column_names, levels_of, numbers_of
+from core.domain.feature import CARRIED
+from core.features.values import check_rows, column_names, levels_of, numbers_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,8 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
     and one never seen before, is all zeros; missing is a level of its own where it is frequent.
     A missing number stays nan, or with `impute` becomes the median, beside a 0/1 column that says
     so where any was missing in `fit`. Columns that cannot say anything (constant, without a value,
-    a category without a frequent level) are dropped and named in `dropped_`.
+    a category without a frequent level) are dropped and named in `dropped_`. What a row carries
+    beside its features (`core.domain.feature.CARRIED`) is not looked at.
 
     Attributes: `kinds_` (kept column -> "numeric" or "category"), `dropped_` (column -> why),
     `levels_`, `medians_`, `flagged_` (numeric columns with a column that says missing).
@@ -58,10 +60,10 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
     def fit(self, X: "Sequence[Mapping[str, object]] | pd.DataFrame", y: object = None) -> Self:
         """Decide kinds, levels and medians from these rows; raises `ValueError` where there are
         none or no column can be used."""
-        _check_rows(X)
+        check_rows(X)
         if len(X) == 0:
             raise ValueError("There are no rows to learn the columns from.")
-        names = column_names(X)
+        names = [name for name in column_names(X) if name not in CARRIED]
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         self.kinds_: dict[str, str] = {}
@@ -83,7 +85,7 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
         """The matrix of shape (n_rows, n_columns_out). Columns that `fit` did not see are ignored,
         columns that are absent are missing."""
         check_is_fitted(self)
-        _check_rows(X)
+        check_rows(X)
         parts: list[NDArray[np.float64]] = []
         for name, kind in self.kinds_.items():
             if kind == "category":
@@ -181,16 +183,3 @@ def _one_hot(levels: Sequence[str | None], known: Sequence[str | None]) -> NDArr
     rows = np.flatnonzero(columns >= 0)
     matrix[rows, columns[rows]] = 1.0
     return matrix
-
-
-def _check_rows(rows: object) -> None:
-    if hasattr(rows, "columns"):
-        return
-    if (
-        isinstance(rows, str | bytes | Mapping)
-        or not isinstance(rows, Sequence)
-        or not all(isinstance(row, Mapping) for row in rows)
-    ):
-        raise TypeError(
-            f"Rows are a frame or a sequence of mappings, and this is {type(rows).__name__}."
-        )

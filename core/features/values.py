@@ -85,6 +85,23 @@ def levels_of(rows: "Sequence[Mapping[str, object]] | pd.DataFrame", name: str) 
     return [to_level(value) for value in _column(rows, name)]
 
 
+def check_rows(rows: object) -> None:
+    """Raise `TypeError` for what is neither a frame nor a sequence of mappings.
+
+    >>> check_rows([{"a": 1}])
+    """
+    if hasattr(rows, "columns"):
+        return
+    if (
+        isinstance(rows, str | bytes | Mapping)
+        or not isinstance(rows, Sequence)
+        or not all(isinstance(row, Mapping) for row in rows)
+    ):
+        raise TypeError(
+            f"Rows are a frame or a sequence of mappings, and this is {type(rows).__name__}."
+        )
+
+
 def _column(rows: Any, name: str) -> Any:
     """A frame's column, or a list; all missing where there is no such name."""
     if not _is_frame(rows):
