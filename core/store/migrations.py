@@ -123,6 +123,11 @@ CREATE TABLE trial_verdicts (
     low DOUBLE PRECISION NOT NULL, high DOUBLE PRECISION NOT NULL);
 """
 
+_FEEDBACK_PROGRESS = """
+CREATE TABLE feedback_progress (
+    label_id BIGINT NOT NULL PRIMARY KEY, prediction_seq BIGINT NOT NULL);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
@@ -130,6 +135,10 @@ def _create_first_tables(conn: sa.Connection) -> None:
 
 def _create_trial_tables(conn: sa.Connection) -> None:
     _execute(conn, _TRIAL_TABLES)
+
+
+def _create_feedback_progress(conn: sa.Connection) -> None:
+    _execute(conn, _FEEDBACK_PROGRESS)
 
 
 def _create_sources(conn: sa.Connection) -> None:
@@ -147,6 +156,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_first_tables,
     _create_sources,
     _create_trial_tables,
+    _create_feedback_progress,
 )
 """Append here; never change one that was released."""
 

@@ -188,6 +188,13 @@ rollup_progress = sa.Table(  # up to which row the rollups count, in what unit; 
     sa.Column("measured_at", UtcTime, nullable=False),
 )
 
+feedback_progress = sa.Table(  # up to where labelled predictions became samples; one row at most
+    "feedback_progress",
+    metadata,
+    sa.Column("label_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("prediction_seq", sa.BigInteger, nullable=False),
+)
+
 unmatched_labels = sa.Table(  # labels of predictions that are not in the log (yet)
     "unmatched_labels",
     metadata,
