@@ -128,6 +128,13 @@ CREATE TABLE feedback_progress (
     label_id BIGINT NOT NULL PRIMARY KEY, prediction_seq BIGINT NOT NULL);
 """
 
+_REPLAYS = """
+CREATE TABLE replays (
+    id {id}, at BIGINT NOT NULL, "by" TEXT NOT NULL, version BIGINT NOT NULL,
+    days DOUBLE PRECISION NOT NULL, report TEXT NOT NULL);
+CREATE INDEX replays_version ON replays (version, id);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
@@ -145,6 +152,10 @@ def _create_sources(conn: sa.Connection) -> None:
     _execute(conn, _SOURCES)
 
 
+def _create_replays(conn: sa.Connection) -> None:
+    _execute(conn, _REPLAYS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -157,6 +168,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_sources,
     _create_trial_tables,
     _create_feedback_progress,
+    _create_replays,
 )
 """Append here; never change one that was released."""
 

@@ -155,6 +155,17 @@ trial_verdicts = sa.Table(  # appended at a trial's first crossing
     sa.Column("high", sa.Double, nullable=False),
 )
 
+replays = sa.Table(
+    "replays",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("days", sa.Double, nullable=False),
+    sa.Column("report", Json, nullable=False),
+)
+
 labels = sa.Table(
     "labels",
     metadata,
