@@ -131,6 +131,12 @@ def _scale(value: str) -> Scale:
     return scale
 
 
+def _days_or_measured(value: str) -> float | None:
+    if value.strip() == "measured":
+        return None
+    return _number(0.0, 3650.0, "days, a number from 0, or `measured`")(value)
+
+
 _share = _number(0.0, 1.0, "a share between 0 and 1")
 _positive = _number(1e-9, 1e12, "a number above 0")
 _milliseconds = _number(0.001, 1e9, "milliseconds, a number above 0")
@@ -262,6 +268,14 @@ SETTINGS: tuple[Setting, ...] = (
         _choice("off", "propose", "auto"),
         runtime=True,
     ),
+    Setting(
+        "label_delay_days",
+        "measured",
+        "Days until a label is known; rows younger than that at the split are not trained on. "
+        "`measured`: as the newest labels took.",
+        _days_or_measured,
+        runtime=True,
+    ),
     Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _name, runtime=True),
     Setting(
         "collect_every_minutes",
@@ -336,6 +350,7 @@ class Settings:
     retrain_every_days: float
     retrain_new_rows: int
     retrain: str
+    label_delay_days: float | None
     retrain_recipe: str
     collect_every_minutes: float
     collect_overlap_hours: float

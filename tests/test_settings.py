@@ -49,6 +49,7 @@ WRONG = {
     "retrain_every_days": (["", "0", "-7", "weekly"], "a number above 0"),
     "retrain_new_rows": (["", "0", "1e2", "-100"], "a whole number from 1"),
     "retrain": (["", "yes", "AUTO"], "one of off, propose, auto"),
+    "label_delay_days": (["", "-1", "week", "inf"], "days, a number from 0, or `measured`"),
     "retrain_recipe": (["", " "], "a name"),
     "supabase_tables": (["x", "{}", "[1]", '"t"', "[{]"], "a JSON list of mappings, such as"),
     "supabase_timeout_seconds": (["", "0", "601", "fast"], "seconds between 0.1 and 600"),
