@@ -1,5 +1,6 @@
 """What each kind of job does: a function of the app, its arguments and its progress."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -14,7 +15,9 @@ from core.data.readings import Request
 from core.domain.job import Job, Progress
 from core.domain.mapping import ColumnMapping
 from core.domain.source import summarize_source
+from core.domain.version import parse_version, version_name
 from core.errors import InvalidInput
+from core.serving.replay import replay_version
 from core.store import labels
 
 _N_DELAYS = 1_000
@@ -123,6 +126,31 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     return {"version": version.name, "summary": version.report.summary}
 
 
+def _replay(app: App, job: Job, progress: Progress) -> Result:
+    settings = load_current_settings(app)
+    replay = replay_version(
+        app.db,
+        app.registry,
+        parse_version(_text(job.args, "version")),
+        days=msgspec.convert(job.args["days"], float),
+        scale=settings.scale,
+        tolerance=settings.tolerance,
+        snapshots_folder=settings.snapshots,
+        by=job.requested_by,
+        now=app.now,
+        timer=time.perf_counter,
+        progress=progress,
+    )
+    found: Result = msgspec.to_builtins(replay.report)
+    return {
+        **found,
+        "replay": replay.id,
+        "version": version_name(replay.version),
+        "days": replay.days,
+        "fallback_share": replay.report.fallback_share,
+    }
+
+
 def _text(args: Mapping[str, object], name: str) -> str:
     return msgspec.convert(args[name], str)
 
@@ -136,4 +164,5 @@ TASKS: dict[str, Task] = {
     "demo": _demo,
     "collect": _collect,
     "train": _train,
+    "replay": _replay,
 }

@@ -1,5 +1,5 @@
-"""Training from the store to a registered version: snapshot, checks, split, search, evaluation,
-gate, artifact, row, run. It never deploys."""
+"""Training from the store to a registered version: feedback, snapshot, checks, split, search,
+evaluation, gate, artifact, row, run. It never deploys."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.data.checks import check_rows
+from core.data.feedback import collect_feedback
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.domain.issue import Issue, Severity
 from core.domain.job import Progress
@@ -59,9 +60,11 @@ def train_version(
     Raises `Refused` where the data may not be trained on, `InvalidInput` for an unknown recipe or
     column, `Unavailable` where a folder or the store cannot be written, and what `progress`
     raises."""
-    started = time.monotonic()
     order = Order(recipe, seed, scale, tolerance, leave_out, label_delay_seconds)
     get_recipe(recipe)  # a name that is not on the menu stops before anything is written
+    progress(0.0, "taking in the labels that came back")
+    collect_feedback(db, scale=scale, by=by, now=now, progress=lambda _, text: progress(0.0, text))
+    started = time.monotonic()
     progress(0.0, "taking a snapshot of the rows")
     snapshot = take_snapshot(db, snapshots, by=by, now=now())
     progress(0.05, f"checking {snapshot.n_rows:,} rows")
