@@ -63,7 +63,7 @@ PURE: dict[str, frozenset[str]] = {
 }
 
 # Seconds of import time each: not before a page's first paint, nor before the API answers.
-SLOW = ("mlflow", "sklearn", "skops", "xgboost", "shap", "plotly.express")
+SLOW = ("mlflow", "sklearn", "skops", "xgboost", "shap", "plotly.express", "onnx", "onnxruntime")
 SLOW_AT_THE_API = (*SLOW, "pandas", "streamlit", "matplotlib")
 AT_THE_API = (
     "core.api",

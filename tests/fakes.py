@@ -39,6 +39,13 @@ class FakeArtifact:
             raise self.error
         return np.array([self._score(row) for row in rows], dtype=np.float64)
 
+    def score_row(self, row: Mapping[str, FeatureValue]) -> float:
+        return float(self.score([row])[0])
+
+    def score_rows(self, rows: Sequence[Mapping[str, FeatureValue]]) -> list[float]:
+        scores: list[float] = self.score(rows).tolist()
+        return scores
+
     def verify_golden(self) -> None:
         for row in self.card.golden:
             if abs(self.score([row.features])[0] - self.bias - row.score) > 1e-6:

@@ -1,11 +1,14 @@
 """An artifact: a fitted pipeline with its card, ready to score."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.artifacts.check import build_edge_rows, check_scorer, clip_score
+from core.artifacts.scorer import PipelineScorer, Scorer, compile_pipeline
 from core.domain.card import Card
 from core.domain.sample import Features
 from core.errors import Refused
@@ -34,6 +37,27 @@ class Artifact:
             return np.empty(0)
         scores = np.asarray(self.pipeline.predict(rows), dtype=np.float64).reshape(-1)
         return np.clip(scores, self.card.scale_low, self.card.scale_high)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """What serves: the pipeline compiled to a function of one row where that gives the same
+        scores on the golden rows and on edge cases, else the pipeline."""
+        scorer = compile_pipeline(self.pipeline)
+        golden = [row.features for row in self.card.golden]
+        rows = [*golden, *build_edge_rows(golden, self.card.features)]
+        check = self.card.scorer
+        if check is None or not check.why:
+            check = check_scorer(self.pipeline, scorer, self.card, rows)
+        return PipelineScorer(self.pipeline, check.why) if check.why else scorer
+
+    def score_row(self, row: Features) -> float:
+        """The score of one row as it is served, clipped to the card's scale. Raises what the
+        pipeline raises, and `ValueError` where the score is no number."""
+        return clip_score(self.scorer.score_row(row), self.card)
+
+    def score_rows(self, rows: Sequence[Features]) -> list[float]:
+        """The scores of rows as they are served; see `score_row`."""
+        return [clip_score(score, self.card) for score in self.scorer.score_rows(rows).tolist()]
 
     def verify_golden(self) -> None:
         """Score the card's golden rows again; raises `Refused` where one differs from what it was

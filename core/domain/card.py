@@ -23,6 +23,15 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class ScorerCheck:
+    """How the row scorer that was compiled from a pipeline compares with the pipeline."""
+
+    n_rows: int  # held-out rows and edge cases that both scored
+    largest_difference: float | None  # points; None where there is no row scorer
+    why: str  # why the version serves from the pipeline itself; empty where it does not
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """Everything that serving needs to know without the pipeline."""
 
@@ -35,6 +44,7 @@ class Card:
     golden: tuple[GoldenRow, ...]  # rescored before the version may serve
     synthetic: bool  # trained on generated rows
     bands: tuple[Band, ...] = ()  # by score, lowest first; empty where one width serves all
+    scorer: ScorerCheck | None = None  # None in cards from before there were row scorers
 
 
 def find_limits(card: Card, score: float, factor: float = 1.0) -> tuple[float, float] | None:

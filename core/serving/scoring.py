@@ -52,7 +52,7 @@ def _score(
     if not rows:
         return []
     try:
-        scores: list[float] = artifact.score(rows).tolist()
+        scores = artifact.score_rows(rows)
         check_scores(scores, len(rows))
     except MODEL_ERRORS as error:
         if len(rows) > 1:  # one bad row does not take the others' model away

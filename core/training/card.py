@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.artifacts.artifact import Artifact
+from core.artifacts.check import build_edge_rows, check_scorer
+from core.artifacts.scorer import compile_pipeline
 from core.domain.card import Band, Card, GoldenRow
 from core.domain.sample import Features
 from core.settings import Scale
@@ -13,19 +15,22 @@ from core.training.fitting import Fitted
 from core.training.rows import Rows, list_rows
 
 N_GOLDEN = 10
+N_CHECKED = 2_000
 
 
 def build_card(
     recipe: str,
     fitted: Fitted,
     train: Rows,
+    holdout: Rows,
     *,
     scale: Scale,
     tolerance: float,
     synthetic: bool,
 ) -> Card:
     """The card of a fitted pipeline. Its golden rows are ten training rows from the lowest score to
-    the highest, and one in which everything is missing."""
+    the highest, and one in which everything is missing; its row scorer is checked on these, on the
+    newest held-out rows and on edge cases."""
     card = Card(
         recipe=recipe,
         features=tuple(fitted.kinds),
@@ -40,7 +45,10 @@ def build_card(
     artifact = Artifact(fitted.pipeline, card)
     rows = [*list_rows(train.features, _spread(artifact.score(train.features))), {}]
     golden = _score_rows(artifact, rows)
-    return replace(card, golden=golden)
+    newest = list_rows(holdout.features, np.arange(len(holdout.target))[-N_CHECKED:])
+    checked = [*rows, *newest, *build_edge_rows(rows, card.features)]
+    check = check_scorer(fitted.pipeline, compile_pipeline(fitted.pipeline), card, checked)
+    return replace(card, golden=golden, scorer=check)
 
 
 def _score_rows(artifact: Artifact, rows: list[Features]) -> tuple[GoldenRow, ...]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from core.artifacts.trees import RowModel, compile_forest, read_booster
+
 _CELLS_FOR_THREADS = 5_000_000
 
 
@@ -66,6 +68,11 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
         check_is_fitted(self)
         X = validate_data(self, X, ensure_all_finite="allow-nan", dtype=np.float64, reset=False)
         return np.asarray(self.booster_.inplace_predict(X), dtype=np.float64)
+
+    def compile_row(self) -> RowModel:
+        """`predict` of a single row as a plain function. Raises `ValueError` where the objective
+        does more than add up leaves."""
+        return compile_forest(read_booster(bytes(self.booster_.save_raw("json"))))
 
     def trace(
         self,

@@ -1,0 +1,91 @@
+"""The row scorer: a saved pipeline as a plain function of one row."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.artifacts.steps import RowStep, compile_model, compile_step
+from core.artifacts.trees import RowModel
+from core.domain.sample import Features
+
+_MATRIX_ROWS = 60  # from so many rows on the fitted model is quicker than its function row by row
+
+
+class Scorer(Protocol):
+    """What scores rows of one version, unclipped. A row that it cannot score raises, or its score
+    is not finite."""
+
+    @property
+    def why(self) -> str:
+        """Why it is not the compiled one; empty where it is."""
+
+    def score_row(self, row: Features) -> float:
+        """The score of one row."""
+
+    def score_rows(self, rows: Sequence[Features]) -> NDArray[np.float64]:
+        """The score of each row, shape (n_rows,)."""
+
+
+class PipelineScorer:
+    """The pipeline itself, with why it is not compiled."""
+
+    def __init__(self, pipeline: Any, why: str) -> None:
+        self._pipeline = pipeline
+        self.why = why
+
+    def score_row(self, row: Features) -> float:
+        """The score of one row."""
+        return float(self.score_rows([row])[0])
+
+    def score_rows(self, rows: Sequence[Features]) -> NDArray[np.float64]:
+        """The score of each row, shape (n_rows,)."""
+        return np.asarray(self._pipeline.predict(rows), dtype=np.float64).reshape(-1)
+
+
+class CompiledScorer:
+    """The pipeline's steps as functions of one row, and its model as another."""
+
+    why = ""
+
+    def __init__(self, steps: Sequence[RowStep], model: RowModel, fitted: Any) -> None:
+        self._first, *self._rest = steps
+        self._model = model
+        self._fitted = fitted  # the model itself, which is quicker for many rows
+
+    def score_row(self, row: Features) -> float:
+        """The score of one row."""
+        return self._model(self._prepare(row))
+
+    def score_rows(self, rows: Sequence[Features]) -> NDArray[np.float64]:
+        """The score of each row, shape (n_rows,)."""
+        prepared = [self._prepare(row) for row in rows]
+        if len(rows) < _MATRIX_ROWS:
+            return np.array([self._model(values) for values in prepared], dtype=np.float64)
+        return np.asarray(self._fitted.predict(np.array(prepared)), dtype=np.float64)
+
+    def _prepare(self, row: Features) -> Any:
+        values = self._first(row)
+        for step in self._rest:
+            values = step(values)
+        return values
+
+
+def compile_pipeline(pipeline: Any) -> Scorer:
+    """The pipeline as a function of one row where every step of it can be one, else the pipeline
+    with the reason."""
+    *steps, (_, model) = pipeline.steps
+    compiled: list[RowStep] = []
+    for name, step in steps:
+        function = compile_step(step)
+        if function is None:
+            return PipelineScorer(pipeline, f"its step '{name}' has no row scorer")
+        compiled.append(function)
+    try:
+        row_model = compile_model(model)
+    except ValueError as error:
+        return PipelineScorer(pipeline, f"its model has {error}")
+    if row_model is None or not compiled:
+        return PipelineScorer(pipeline, f"its model {type(model).__name__} has no row scorer")
+    return CompiledScorer(compiled, row_model, model)
