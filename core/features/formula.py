@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-NAN = float("nan")
+from core.domain.value import NAN
 
 Number = TypeVar("Number", float, NDArray[np.float64])
 """The value of one row, or those of all; nan is missing."""

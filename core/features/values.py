@@ -1,51 +1,34 @@
 """What a raw feature value means, wherever it comes from: a number, a level, or nothing."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.value import NAN, read_level, read_number
+
 if TYPE_CHECKING:
     import pandas as pd
 
-NAN = float("nan")
-
 
 def to_number(value: object) -> float:
-    """The number that a value is or writes; nan where it is missing, infinite or no number.
+    """The number that a value is or writes, nan where there is none: `core.domain.value`, and
+    numpy's scalars beside Python's.
 
-    True is 1 and False 0; a text counts where Python reads it as a finite number.
-
-    >>> to_number(3), to_number(" 2.5 "), to_number(True), to_number("1e3")
-    (3.0, 2.5, 1.0, 1000.0)
-    >>> [to_number(value) for value in (None, "", "high", "nan", float("inf"), [1])]
-    [nan, nan, nan, nan, nan, nan]
+    >>> to_number(np.int64(3)), to_number(" 2.5 "), to_number(np.bool_(True)), to_number(None)
+    (3.0, 2.5, 1.0, nan)
     """
-    if isinstance(value, float | int | str | np.number | np.bool_):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            return NAN
-        return number if math.isfinite(number) else NAN
-    return NAN
+    return read_number(value.item() if isinstance(value, np.generic) else value)
 
 
 def to_level(value: object) -> str | None:
-    """The category that a value names, or None where it is missing.
+    """The category that a value names, or None where it is missing, in the same way.
 
-    Numbers, and texts that write one, name the same level however they are written.
-
-    >>> to_level(" red "), to_level(1), to_level("1.0"), to_level(True), to_level(0.5)
-    ('red', '1', '1', '1', '0.5')
-    >>> to_level(None), to_level(" "), to_level(float("nan")), to_level([1])
-    (None, None, None, None)
+    >>> to_level(" red "), to_level(np.float64(1)), to_level("1.0"), to_level(np.nan)
+    ('red', '1', '1', None)
     """
-    number = to_number(value)
-    if not math.isnan(number):
-        return f"{number:.15g}"
-    return value.strip() or None if isinstance(value, str) else None
+    return read_level(value.item() if isinstance(value, np.generic) else value)
 
 
 def column_names(rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -> list[str]:
