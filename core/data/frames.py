@@ -15,6 +15,7 @@ from core.domain.snapshot import (
     EXTERNAL_ID,
     GROUP,
     KEY,
+    LABELLED_AT,
     PROVENANCE,
     RESERVED,
     SOURCE,
@@ -32,6 +33,7 @@ _TYPES = {
     EXTERNAL_ID: _WORDS,
     SOURCE: _WORDS,
     PROVENANCE: _WORDS,
+    LABELLED_AT: pa.timestamp("us", tz="UTC"),
 }
 
 
@@ -74,7 +76,8 @@ def hash_rows(table: pa.Table) -> str:
     from whatever source. Whether a row is synthetic counts; where it came from does not."""
     ordered = table.sort_by([(AT, "ascending"), (KEY, "ascending")])
     digest = hashlib.sha256(f"rows {ordered.num_rows}".encode())
-    for name in (KEY, AT, TARGET, TEXT, GROUP, EXTERNAL_ID, *sorted(list_features(table))):
+    late = [LABELLED_AT] if _has_label_times(ordered) else []  # snapshots of before have none
+    for name in (KEY, AT, TARGET, TEXT, GROUP, EXTERNAL_ID, *late, *sorted(list_features(table))):
         column = ordered.column(name)
         digest.update(
             f"\0{name}\0{'words' if pa.types.is_large_string(column.type) else 'n'}\0".encode()
@@ -84,6 +87,11 @@ def hash_rows(table: pa.Table) -> str:
     synthetic = pc.equal(ordered.column(PROVENANCE), Provenance.SYNTHETIC.value)
     digest.update(synthetic.to_numpy(zero_copy_only=False).astype("u1").tobytes())
     return digest.hexdigest()
+
+
+def _has_label_times(table: pa.Table) -> bool:
+    names = table.column_names
+    return LABELLED_AT in names and table.column(LABELLED_AT).null_count < table.num_rows
 
 
 def _fixed_columns(
@@ -98,6 +106,7 @@ def _fixed_columns(
         EXTERNAL_ID: [sample.external_id for sample in samples],
         SOURCE: [sample.source for sample in samples],
         PROVENANCE: [sample.provenance.value for sample in samples],
+        LABELLED_AT: [sample.labelled_at for sample in samples],
     }
 
 

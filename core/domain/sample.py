@@ -33,6 +33,7 @@ class Sample:
     text: str | None = None
     group: str | None = None
     external_id: str | None = None
+    labelled_at: datetime | None = None  # when the target was known, where later than `at`
 
 
 @dataclass(frozen=True, slots=True)

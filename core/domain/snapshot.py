@@ -12,7 +12,8 @@ GROUP = "__group__"
 EXTERNAL_ID = "__id__"
 SOURCE = "__source__"
 PROVENANCE = "__provenance__"
-RESERVED = (KEY, AT, TARGET, TEXT, GROUP, EXTERNAL_ID, SOURCE, PROVENANCE)
+LABELLED_AT = "__labelled_at__"
+RESERVED = (KEY, AT, TARGET, TEXT, GROUP, EXTERNAL_ID, SOURCE, PROVENANCE, LABELLED_AT)
 """The columns of a snapshot's frame that are no feature; all others are features."""
 
 

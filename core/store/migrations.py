@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from core.errors import Unavailable
 from core.store import schema
+from core.store.history import add_history
 
 _PRIMARY_KEY = {
     "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
@@ -123,6 +124,17 @@ CREATE TABLE trial_verdicts (
     low DOUBLE PRECISION NOT NULL, high DOUBLE PRECISION NOT NULL);
 """
 
+_HISTORY = """
+ALTER TABLE samples ADD COLUMN labelled_at BIGINT;
+CREATE TABLE history (
+    sample_id BIGINT NOT NULL PRIMARY KEY, synthetic INTEGER NOT NULL, provider TEXT NOT NULL,
+    model TEXT NOT NULL, at BIGINT NOT NULL, known_at BIGINT NOT NULL,
+    quality DOUBLE PRECISION NOT NULL, csat DOUBLE PRECISION, origin DOUBLE PRECISION, n BIGINT,
+    total DOUBLE PRECISION, squares DOUBLE PRECISION, n_csat BIGINT,
+    csat_total DOUBLE PRECISION, seen_at BIGINT);
+CREATE INDEX history_known ON history (synthetic, provider, model, known_at, sample_id);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
@@ -136,6 +148,14 @@ def _create_sources(conn: sa.Connection) -> None:
     _execute(conn, _SOURCES)
 
 
+def _create_history(conn: sa.Connection) -> None:
+    _execute(conn, _HISTORY)
+    finished = sa.select(schema.collections.c.id).where(
+        schema.collections.c.finished_at.is_not(None)
+    )
+    add_history(conn, schema.samples.c.collection_id.in_(finished))
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -147,6 +167,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_first_tables,
     _create_sources,
     _create_trial_tables,
+    _create_history,
 )
 """Append here; never change one that was released."""
 

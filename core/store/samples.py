@@ -19,6 +19,7 @@ from core.domain.sample import (
 )
 from core.errors import Conflict, NotFound
 from core.store import schema
+from core.store.history import add_history, remove_history
 from core.store.types import to_micros
 
 MAX_KEPT_REJECTIONS = 1000
@@ -139,7 +140,9 @@ def finish_collection(
         )
         .where(_samples.c.id != newest.c.id, _samples.c.superseded_at.is_(None))
     )
+    remove_history(conn, older)
     conn.execute(_samples.update().where(_samples.c.id.in_(older)).values(superseded_at=now))
+    add_history(conn, _samples.c.collection_id == collection_id)
     conn.execute(
         _collections.update()
         .where(_collections.c.id == collection_id)
@@ -252,6 +255,7 @@ def stream_pieces(
             _samples.c.text,
             _samples.c.group_key,
             _samples.c.external_id,
+            _samples.c.labelled_at,
         )
         .where(_visible)
         .order_by(_samples.c.at, _samples.c.key)
@@ -282,10 +286,12 @@ def stream_samples(
 def _supersede(conn: sa.Connection, replaced: Replaced, now: datetime) -> int:
     in_force = _samples.c.superseded_at.is_(None)
     theirs = _samples.c.collection_id.in_(replaced.collection_ids)
+    remove_history(conn, sa.select(_samples.c.id).where(theirs, in_force))
     ended = conn.execute(_samples.update().where(theirs, in_force).values(superseded_at=now))
     for start in range(0, len(replaced.kept_ids), _PIECE):
         kept = _samples.c.id.in_(replaced.kept_ids[start : start + _PIECE])
         conn.execute(_samples.update().where(kept).values(superseded_at=None))
+        add_history(conn, kept)
     return int(ended.rowcount) - len(replaced.kept_ids)
 
 
@@ -324,6 +330,7 @@ def _take_over(conn: sa.Connection) -> Any:
             "source": insert.excluded.source,
             "provenance": insert.excluded.provenance,
             "superseded_at": sa.null(),
+            "labelled_at": insert.excluded.labelled_at,
         },
     )
 
@@ -350,6 +357,7 @@ def _sample_values(key: str, collection_id: int, sample: Sample) -> dict[str, An
         "target": sample.target,
         "features": msgspec.json.encode(sample.features).decode(),
         "text": sample.text,
+        "labelled_at": None if sample.labelled_at is None else to_micros(sample.labelled_at),
     }
 
 

@@ -47,6 +47,27 @@ samples = sa.Table(
     sa.Column("features", Json, nullable=False),
     sa.Column("text", sa.Text),
     sa.Column("superseded_at", UtcTime),  # a corrected row of the same external id took over
+    sa.Column("labelled_at", UtcTime),  # when the target was known, where that was later than `at`
+)
+
+history = sa.Table(  # running sums over what was known of a provider and model; see store.history
+    "history",
+    metadata,
+    sa.Column("sample_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("synthetic", Flag, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("known_at", UtcTime, nullable=False),
+    sa.Column("quality", sa.Double, nullable=False),
+    sa.Column("csat", sa.Double),
+    sa.Column("origin", sa.Double),
+    sa.Column("n", sa.BigInteger),
+    sa.Column("total", sa.Double),
+    sa.Column("squares", sa.Double),
+    sa.Column("n_csat", sa.BigInteger),
+    sa.Column("csat_total", sa.Double),
+    sa.Column("seen_at", UtcTime),
 )
 
 quality_reports = sa.Table(  # what the data checks found, kept so that no page scans the rows

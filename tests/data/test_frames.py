@@ -1,5 +1,6 @@
 """Rows as a table, and the hash over what they say."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -36,6 +37,7 @@ def test_a_frame_has_the_reserved_columns_and_the_features_by_name() -> None:
         "__id__": "str",
         "__source__": "str",
         "__provenance__": "str",
+        "__labelled_at__": "datetime64[us, UTC]",
         "a": "float64",
         "b": "str",
     }
@@ -166,3 +168,12 @@ def test_the_hash_does_not_change_from_release_to_release() -> None:
     assert hash_rows(build_table([list(zip("kl", rows, strict=True))])) == (
         "93336ff8cb79e3976ca0c2460607205015a144d3406c7903a23ef07ace8f482b"
     )
+
+
+def test_when_labels_were_known_belongs_to_what_a_snapshot_says() -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    plain = Sample("file:a", Provenance.REAL, {"a": 1.0}, 50.0, at=at)
+    late = replace(plain, labelled_at=at)
+    assert hash_rows(_table(plain)) != hash_rows(_table(late))
+    without = _table(plain).drop_columns(["__labelled_at__"])  # as written before
+    assert hash_rows(without) == hash_rows(_table(plain))

@@ -1,0 +1,189 @@
+"""Histories: running sums over the labelled rows of each provider and model, in the order in which
+their labels were known, so that what was known at any moment is one look into an index.
+
+`core.features.history` defines what is summed. A row here is a visible sample with a provider, a
+model and a time; its sums include it and all known before. One that comes or goes late in that
+order has those after it summed anew, none of the others."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from core.domain.history import MODEL, PROVIDER, Maker, Totals, find_known_at, find_maker
+from core.domain.sample import Provenance
+from core.domain.value import read_number
+from core.store import schema
+from core.store.types import to_micros
+
+_PIECE = 5_000
+
+_history = schema.history
+_samples = schema.samples
+
+_SUM_ANEW = sa.text("""
+UPDATE history SET origin = sums.origin, n = sums.n, total = sums.total, squares = sums.squares,
+    n_csat = sums.n_csat, csat_total = sums.csat_total, seen_at = sums.seen_at
+FROM (
+    SELECT sample_id,
+        CAST(:origin AS DOUBLE PRECISION) AS origin,
+        CAST(:n AS BIGINT) + COUNT(*) OVER known AS n,
+        CAST(:total AS DOUBLE PRECISION)
+            + SUM(quality - CAST(:origin AS DOUBLE PRECISION)) OVER known AS total,
+        CAST(:squares AS DOUBLE PRECISION)
+            + SUM(CASE WHEN ABS(quality - CAST(:origin AS DOUBLE PRECISION)) < 1e-100 THEN 0.0
+                ELSE (quality - CAST(:origin AS DOUBLE PRECISION))
+                    * (quality - CAST(:origin AS DOUBLE PRECISION)) END) OVER known AS squares,
+        CAST(:n_csat AS BIGINT) + COUNT(csat) OVER known AS n_csat,
+        CAST(:csat_total AS DOUBLE PRECISION) + COALESCE(SUM(csat) OVER known, 0.0) AS csat_total,
+        CASE WHEN MAX(at) OVER known > CAST(:seen_at AS BIGINT) THEN MAX(at) OVER known
+            ELSE CAST(:seen_at AS BIGINT) END AS seen_at
+    FROM history
+    WHERE synthetic = :synthetic AND provider = :provider AND model = :model
+        AND known_at >= :since
+    WINDOW known AS (ORDER BY known_at, sample_id ROWS UNBOUNDED PRECEDING)
+) AS sums
+WHERE history.sample_id = sums.sample_id
+""")
+"""PostgreSQL refuses the square of what is too small to have one."""
+
+_LONG_AGO = -(2**62)
+
+
+class _Named(msgspec.Struct):
+    provider: Any = None
+    model: Any = None
+    csat: Any = None
+
+
+def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
+    """Take in the samples of a condition, which are visible from now on."""
+    query = sa.select(
+        _samples.c.id,
+        _samples.c.provenance,
+        _samples.c.features.cast(sa.Text).label("features"),
+        _samples.c.target,
+        _samples.c.at,
+        _samples.c.labelled_at,
+    ).where(samples, _samples.c.at.is_not(None), _samples.c.superseded_at.is_(None))
+    since: dict[Maker, int] = {}
+    rows = conn.execute(query.execution_options(yield_per=_PIECE))
+    for part in rows.partitions(_PIECE):
+        entries = [entry for row in part for entry in _build(row)]
+        _note(since, entries)
+        if entries:
+            _insert(conn, entries)
+    _sum_anew(conn, since)
+
+
+def remove_history(conn: sa.Connection, sample_ids: sa.Select[Any]) -> None:
+    """Leave out samples that are no longer visible."""
+    columns = (_history.c.synthetic, _history.c.provider, _history.c.model, _history.c.known_at)
+    gone = conn.execute(
+        _history.delete().where(_history.c.sample_id.in_(sample_ids)).returning(*columns)
+    )
+    since: dict[Maker, int] = {}
+    _note(since, [row._asdict() | {"known_at": to_micros(row.known_at)} for row in gone])
+    _sum_anew(conn, since)
+
+
+def find_totals(conn: sa.Connection, maker: Maker, at: datetime) -> Totals | None:
+    """The sums over what was known of a maker before a moment; None where nothing was."""
+    query = _query(maker).where(_history.c.known_at < at)
+    row = conn.execute(query).one_or_none()
+    return None if row is None else Totals(*row)
+
+
+def _query(maker: Maker) -> sa.Select[Any]:
+    return (
+        sa.select(
+            _history.c.n,
+            _history.c.origin,
+            _history.c.total,
+            _history.c.squares,
+            _history.c.n_csat,
+            _history.c.csat_total,
+            _history.c.seen_at,
+        )
+        .where(
+            _history.c.synthetic == maker.synthetic,
+            _history.c.provider == maker.provider,
+            _history.c.model == maker.model,
+        )
+        .order_by(_history.c.known_at.desc(), _history.c.sample_id.desc())
+        .limit(1)
+    )
+
+
+def _build(row: Any) -> Iterable[dict[str, Any]]:
+    named = msgspec.json.decode(row.features, type=_Named)
+    synthetic = row.provenance == Provenance.SYNTHETIC.value
+    maker = find_maker({PROVIDER: named.provider, MODEL: named.model}, synthetic=synthetic)
+    if maker is None:
+        return
+    csat = read_number(named.csat)
+    yield {
+        "sample_id": row.id,
+        "synthetic": int(synthetic),
+        "provider": maker.provider,
+        "model": maker.model,
+        "at": to_micros(row.at),
+        "known_at": to_micros(find_known_at(row.at, row.labelled_at)),
+        "quality": row.target,
+        "csat": csat if csat == csat else None,
+    }
+
+
+def _note(since: dict[Maker, int], entries: Iterable[Mapping[str, Any]]) -> None:
+    """From when on each maker's sums are no longer right."""
+    for entry in entries:
+        maker = Maker(bool(entry["synthetic"]), entry["provider"], entry["model"])
+        since[maker] = min(since.get(maker, entry["known_at"]), entry["known_at"])
+
+
+def _insert(conn: sa.Connection, entries: list[dict[str, Any]]) -> None:
+    """As the driver takes it: `core.store.samples` says why."""
+    placeholder = "?" if conn.dialect.name == "sqlite" else "%s"
+    values = ", ".join([placeholder] * len(entries[0]))
+    conn.exec_driver_sql(
+        f"INSERT INTO history ({', '.join(entries[0])}) VALUES ({values})"
+        " ON CONFLICT (sample_id) DO NOTHING",
+        [tuple(entry.values()) for entry in entries],
+    )
+
+
+def _sum_anew(conn: sa.Connection, since: Mapping[Maker, int]) -> None:
+    for maker, micros in since.items():
+        key = {
+            "synthetic": int(maker.synthetic),
+            "provider": maker.provider,
+            "model": maker.model,
+            "since": micros,
+        }
+        start = _find_start(conn, maker, micros)
+        if start is not None:
+            conn.execute(_SUM_ANEW, key | start)
+
+
+def _find_start(conn: sa.Connection, maker: Maker, micros: int) -> dict[str, Any] | None:
+    """The sums before a moment; None where no row of the maker is left from then on."""
+    known_at = sa.type_coerce(_history.c.known_at, sa.BigInteger)
+    row = conn.execute(_query(maker).where(known_at < micros)).one_or_none()
+    if row is not None:
+        return {**row._asdict(), "seen_at": to_micros(row.seen_at)}
+    first = _query(maker).with_only_columns(_history.c.quality).order_by(None)
+    first = first.order_by(_history.c.known_at, _history.c.sample_id)
+    origin = conn.execute(first).scalar()
+    if origin is None:
+        return None
+    return {
+        "n": 0,
+        "origin": origin,
+        "total": 0.0,
+        "squares": 0.0,
+        "n_csat": 0,
+        "csat_total": 0.0,
+        "seen_at": _LONG_AGO,
+    }
