@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from core.domain.feature import CARRIED
+from core.domain.value import NAN
 from core.features.values import (
-    NAN,
     check_rows,
     column_names,
     levels_of,
