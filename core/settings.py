@@ -131,7 +131,14 @@ def _scale(value: str) -> Scale:
     return scale
 
 
+def _days_or_measured(value: str) -> float | None:
+    if value.strip() == "measured":
+        return None
+    return _number(0.0, 3650.0, "days, a number from 0, or `measured`")(value)
+
+
 _share = _number(0.0, 1.0, "a share between 0 and 1")
+_growth = _number(1.0, 1e6, "a multiple, a number from 1")
 _positive = _number(1e-9, 1e12, "a number above 0")
 _milliseconds = _number(0.001, 1e9, "milliseconds, a number above 0")
 _port = _integer(1, 65535, "a port, 1 to 65535")
@@ -194,6 +201,23 @@ SETTINGS: tuple[Setting, ...] = (
         "0.75",
         "Accuracy below this is critical (share).",
         _share,
+        runtime=True,
+    ),
+    Setting(
+        "error_growth_warning",
+        "1.2",
+        "Live error, in multiples of what training promised, that warns and opens an incident.",
+        _growth,
+        runtime=True,
+    ),
+    Setting(
+        "error_growth_critical", "1.5", "The multiple that is critical.", _growth, runtime=True
+    ),
+    Setting(
+        "accuracy_days",
+        "7",
+        "Days of labelled predictions whose error is compared with what training promised.",
+        _number(0.01, 10_000.0, "days, a number from 0.01"),
         runtime=True,
     ),
     Setting(
@@ -262,6 +286,14 @@ SETTINGS: tuple[Setting, ...] = (
         _choice("off", "propose", "auto"),
         runtime=True,
     ),
+    Setting(
+        "label_delay_days",
+        "measured",
+        "Days until a label is known; rows younger than that at the split are not trained on. "
+        "`measured`: as the newest labels took.",
+        _days_or_measured,
+        runtime=True,
+    ),
     Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _name, runtime=True),
     Setting(
         "collect_every_minutes",
@@ -295,6 +327,7 @@ _VARIABLES = tuple(setting.variable for setting in SETTINGS)
 _FILE = "_FILE"
 _ORDERED = (  # the first may not be above the second
     ("accuracy_critical", "accuracy_warning"),
+    ("error_growth_warning", "error_growth_critical"),
     ("latency_warning_ms", "latency_critical_ms"),
     ("error_rate_warning", "error_rate_critical"),
     ("fallback_warning", "fallback_critical"),
@@ -324,6 +357,9 @@ class Settings:
     user: str
     accuracy_warning: float
     accuracy_critical: float
+    error_growth_warning: float
+    error_growth_critical: float
+    accuracy_days: float
     latency_warning_ms: float
     latency_critical_ms: float
     error_rate_warning: float
@@ -336,6 +372,7 @@ class Settings:
     retrain_every_days: float
     retrain_new_rows: int
     retrain: str
+    label_delay_days: float | None
     retrain_recipe: str
     collect_every_minutes: float
     collect_overlap_hours: float

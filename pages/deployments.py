@@ -8,7 +8,7 @@ from core.deployment import plan, release
 from core.deployment.trials import describe_trial
 from core.domain.version import version_name
 from core.store import deployments, versions
-from ui import actions, context, pages, releases, trials, words
+from ui import actions, context, pages, releases, replays, trials, words
 
 app = context.get_app()
 actions.head(
@@ -33,10 +33,15 @@ if not trained:
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     chosen = releases.pick_version(trained)
-    releases.offer_deploy(app, chosen, summary, trained)
+    replay = replays.find(app, chosen)
+    releases.offer_deploy(app, chosen, summary, trained, replay)
     releases.offer_rollback(app, plan.choose_rollback(history), summary, trained)
 releases.show_choice(chosen, summary, trained)
 trials.offer_start(app, chosen, summary, trained)
+with st.expander(f"Replay recorded requests with {version_name(chosen)}", key="replay"):
+    replays.offer(app, chosen)
+    if replay is not None:
+        replays.show(replay, now)
 
 st.subheader("History")
 releases.show_history(history)

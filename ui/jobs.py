@@ -25,7 +25,7 @@ _KINDS = {
     "demo": "Demo data",
     "collect": "Collection",
     "train": "Training",
-    "predict": "Prediction",
+    "replay": "Replay",
 }
 _TAIL = 30
 
@@ -131,6 +131,8 @@ def _draw(app: App, job: Job) -> None:
 
 def _describe_result(job: Job) -> str:
     found = job.result or {}
+    if "replay" in found:
+        return str(found["summary"])
     if "summary" in found:
         return f"**{found['version']}**: {found['summary']}"
     if "n_new" in found:

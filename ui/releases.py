@@ -9,8 +9,9 @@ from core.bootstrap import App
 from core.deployment import release
 from core.deployment.plan import PlanSummary
 from core.domain.deployment import Action, Deployment
+from core.domain.replay import Replay
 from core.domain.version import HEURISTIC, Version, version_name
-from ui import actions, context, reports, tables, words
+from ui import actions, context, replays, reports, tables, words
 
 _ACTIONS = {
     Action.DEPLOY: "deployed",
@@ -59,8 +60,15 @@ def show_choice(number: int, summary: PlanSummary, trained: Sequence[Version]) -
     reports.show_gate(version)
 
 
-def offer_deploy(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
-    """Two clicks that deploy a version; a refused one has to be overridden as well."""
+def offer_deploy(
+    app: App,
+    number: int,
+    summary: PlanSummary,
+    trained: Sequence[Version],
+    replay: Replay | None,
+) -> None:
+    """Two clicks that deploy a version, beside what its replay said; a refused one has to be
+    overridden as well."""
     name, version = version_name(number), _find(number, trained)
     serving = None if summary.champion is None else summary.champion.version
     before = "Nothing serves now" if serving is None else f"{version_name(serving)} serves now"
@@ -81,7 +89,8 @@ def offer_deploy(app: App, number: int, summary: PlanSummary, trained: Sequence[
 
     actions.ask_reason(
         f"Deploy {name}",
-        f"{before}. From the next request on, **{name}** answers. {_FOLLOWS}",
+        f"{before}. From the next request on, **{name}** answers. {_FOLLOWS}\n\n"
+        f"{replays.describe(replay, app.now())}",
         work,
         key="deploy",
         confirm=f"Deploy {name} now",

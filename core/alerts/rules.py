@@ -87,7 +87,9 @@ def decide_steps(
 
 
 def _read_severity(reason: Reason) -> Health | None:
-    if reason.health is Health.HEALTHY or reason.health is Health.CRITICAL:
+    if reason.health is Health.HEALTHY:
+        return reason.health if reason.confirmed else None
+    if reason.health is Health.CRITICAL:
         return reason.health
     if not reason.confirmed or reason.health is Health.UNKNOWN:
         return None

@@ -1,4 +1,4 @@
-"""The verbs about what serves: deploy, try, promote, roll back, look back."""
+"""The verbs about what serves: replay, deploy, try, promote, roll back, look back."""
 
 import secrets
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
-from core.cli.output import AsJson, Reason, emit, parse_time
+from core.cli.output import AsJson, Reason, do_job, emit, parse_time
 from core.deployment import release, trials
 from core.deployment.ramp import parse_percent
 from core.deployment.trial import build_settings
@@ -18,9 +18,21 @@ from core.views import view_deployment, view_plan
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add deploy, promote, stop, rollback and history."""
-    for verb in (deploy, promote, stop, rollback, history):
+    """Add replay, deploy, promote, stop, rollback and history."""
+    for verb in (replay, deploy, promote, stop, rollback, history):
         cli.command()(verb)
+
+
+def replay(
+    version: Annotated[str, typer.Argument(help="v3, 3, or heuristic.")],
+    days: Annotated[float, typer.Option(help="How far back.")] = 7.0,
+    as_json: AsJson = False,
+) -> None:
+    """Score the recorded requests of the last days with a version, before it serves."""
+    name = version_name(parse_version(version))
+    job = do_job(build_app(), "replay", {"version": name, "days": days}, f"replay of {name}")
+    result = job.result or {}
+    emit(result, lambda: texts.of_replay(result), as_json)
 
 
 def deploy(

@@ -73,6 +73,33 @@ def of_data(summary: DataSummary) -> str:
     return "\n".join(lines)
 
 
+def of_replay(result: Mapping[str, Any]) -> str:
+    """What a version would have answered, and where it differs most."""
+    lines = [result["summary"]]
+    if result["doubt"]:
+        lines.append(result["doubt"])
+    gain, latency = result["improvement"], result["latency_ms"]
+    if gain is not None:
+        lines.append(
+            f"  error as served less its own: {gain['value']:+.2f} ({gain['low']:+.2f} to "
+            f"{gain['high']:+.2f}) points on {result['n_labelled']} labelled rows of "
+            f"{result['basis']}"
+        )
+    if latency:
+        lines.append(
+            f"  latency p50 {latency['p50']:.2f} ms, p95 {latency['p95']:.2f} ms "
+            f"({result['n_timed']} rows alone); fallback share {result['fallback_share']:.1%}; "
+            f"{result['n_at_limit']} scores at an end of the scale"
+        )
+    lines += [f"  {n} times: {why}" for why, n in result["failures"].items()]
+    lines += [
+        f"  {change['prediction_id']}: {change['served']:.1f} served, {change['replayed']:.1f} now"
+        + ("" if change["actual"] is None else f", {change['actual']:.1f} true")
+        for change in result["changes"][:5]
+    ]
+    return "\n".join(lines)
+
+
 def of_training(version: Version) -> str:
     """The verdict, why, and the figures it rests on."""
     report = version.report

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.data.provenances import choose_provenances
 from core.domain.issue import Issue, QualityReport
 from core.domain.sample import OBSERVED, Collection, Provenance, SampleCounts
 from core.domain.source import Source, SourceStatus, summarize_source
@@ -89,11 +90,11 @@ def refresh_quality(db: Database, scale: Scale, now: datetime) -> QualityReport:
         collections = sample_rows.load_collections(conn, _COLLECTIONS)
         n_synthetic = sum(c.n_rows for c in counts if c.provenance is Provenance.SYNTHETIC)
         n_observed = sum(c.n_rows for c in counts) - n_synthetic
-        chosen = OBSERVED if n_observed else (Provenance.SYNTHETIC,)
+        chosen = choose_provenances(counts) if counts else OBSERVED
         pieces = sample_rows.stream_pieces(conn, provenances=chosen)
         frame = frames.build_table(pieces, keep_empty=True).to_pandas()
     issues = checks.check_rows(frame, scale=scale, now=now)
-    if n_observed:
+    if chosen == OBSERVED:
         issues += checks.check_provenance(n_observed, n_synthetic)
     report = QualityReport(
         at=now,

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.data.frames import build_table, hash_rows, list_features
-from core.domain.sample import OBSERVED, Provenance, SampleCounts
+from core.data.provenances import choose_provenances
+from core.domain.sample import OBSERVED, Provenance
 from core.domain.snapshot import AT, Snapshot
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.log import get_logger
@@ -21,24 +22,6 @@ from core.store import snapshots as snapshot_rows
 from core.store.database import Database
 
 log = get_logger(__name__)
-
-
-def choose_provenances(counts: Sequence[SampleCounts]) -> tuple[Provenance, ...]:
-    """What a training may use: the rows observed in the world where there are any, else the
-    generated ones; never both. Raises `Refused` where there are none.
-
-    >>> choose_provenances([SampleCounts("demo", Provenance.SYNTHETIC, 9, None, None)])
-    (<Provenance.SYNTHETIC: 'synthetic'>,)
-    """
-    there = {count.provenance for count in counts if count.n_rows}
-    if there & set(OBSERVED):
-        return OBSERVED
-    if there:
-        return (Provenance.SYNTHETIC,)
-    raise Refused(
-        "There are no rows to learn from: import a file with `collect file PATH`, or fill the "
-        "store with generated rows with `demo`."
-    )
 
 
 def take_snapshot(

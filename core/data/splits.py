@@ -1,7 +1,8 @@
 """Which rows a version learns from and which judge it: the newest, and never the same content or
 group on both sides; pure."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Literal
 
@@ -17,6 +18,7 @@ from core.errors import Refused
 MIN_SHARE_WITH_TIME = 0.95
 """With fewer rows that carry a time, time does not order the split."""
 
+_MIN_DELAYS = 50
 _MIN_KEPT = 0.5  # of the planned holdout; below, another kind of split is tried
 _COARSE_ROWS, _COARSE_REPEATS = 200, 10
 
@@ -33,6 +35,51 @@ class Split:
     kind: Literal["time", "group", "random"]
     reason: str
     n_left_out: int = 0
+    n_unknown_yet: int = 0  # rows on neither side because their label came after the split
+
+
+def leave_gap(split: Split, at_seconds: NDArray[np.float64], delay_seconds: float) -> Split:
+    """The split without the training rows whose label was not known yet when the holdout begins:
+    those younger than the time that labels take. A model that serves from then on could not have
+    learned from them. Only where rows are split by time; a row without a time is kept.
+
+    >>> days = pd.date_range("2026-01-01", periods=10, tz="UTC")
+    >>> split = leave_gap(split_rows(days, None, range(10), seed=0), np.arange(10.0), 2.0)
+    >>> split.train.tolist(), split.n_unknown_yet
+    ([0, 1, 2, 3, 4, 5, 6], 1)
+    """
+    if split.kind != "time" or delay_seconds <= 0:
+        return split
+    begins = float(np.nanmin(at_seconds[split.holdout]))
+    unknown = at_seconds[split.train] + delay_seconds > begins
+    if not unknown.any():
+        return split
+    n = int(unknown.sum())
+    days = delay_seconds / 86_400
+    took = f"{days:.1f} days" if days >= 1 else f"{delay_seconds / 3600:.1f} hours"
+    return replace(
+        split,
+        train=split.train[~unknown],
+        reason=f"{split.reason} {n:,} rows before it are left out, since labels take {took} and "
+        "theirs were not known yet.",
+        n_unknown_yet=n,
+    )
+
+
+def choose_label_delay(measured_seconds: Sequence[float], days: float | None) -> float:
+    """How long labels take, in seconds: as somebody set it in `days`, else the time within which
+    nine of ten of the newest labels came, else, with fewer than 50 of them, none.
+
+    >>> choose_label_delay([], 2.0), choose_label_delay([60.0] * 100, None)
+    (172800.0, 60.0)
+    >>> choose_label_delay([60.0] * 10, None)
+    0.0
+    """
+    if days is not None:
+        return days * 86_400
+    if len(measured_seconds) < _MIN_DELAYS:
+        return 0.0
+    return max(0.0, float(np.quantile(measured_seconds, 0.9)))
 
 
 def identify_content(frame: pd.DataFrame) -> _Indices:
@@ -228,4 +275,4 @@ def _codes(group: ArrayLike | pd.Series | None, n: int) -> _Indices:
 
 
 def _with_reason(split: Split, reason: str) -> Split:
-    return Split(split.train, split.holdout, split.kind, reason, split.n_left_out)
+    return replace(split, reason=reason)

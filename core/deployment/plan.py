@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.deployment import Action, Deployment
+from core.domain.replay import Replay
 from core.domain.report import Estimate, Gate
 from core.domain.version import Version, version_name
 from core.errors import Conflict, InvalidInput, Refused
@@ -184,16 +185,18 @@ def check_rollback(history: Sequence[Deployment], number: int | None) -> int:
 
 
 def build_evidence(
-    version: Version | None, current: Deployment | None = None
+    version: Version | None, current: Deployment | None = None, replay: Replay | None = None
 ) -> Mapping[str, object]:
-    """What a deployment rested on, kept with its row, and the trial that it ended; nothing for
-    the heuristic.
+    """What a deployment rested on, kept with its row: its training (the heuristic has none), its
+    newest replay, and the trial that it ended.
 
     >>> build_evidence(None)
     {}
     """
     ended = current.plan.ab_test if current is not None else None
     evidence: dict[str, object] = {} if ended is None else {"ended_trial": ended}
+    if replay is not None:
+        evidence["replay"] = {"id": replay.id, "summary": replay.report.summary}
     if version is None:
         return evidence
     report = version.report

@@ -18,7 +18,7 @@ from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import OpsError, Refused
 from core.log import get_logger
 from core.registry import Registry
-from core.store import deployments, versions
+from core.store import deployments, replays, versions
 from core.store.database import Database
 
 log = get_logger(__name__)
@@ -46,6 +46,7 @@ def deploy(
     with db.read() as conn:
         version = None if number == HEURISTIC else versions.get_version(conn, number)
         current = deployments.find_current(conn)
+        replay = replays.find_newest_replay(conn, number)
     expected = choose_expected(current, expected_revision)
     gate = None if version is None else version.report.gate
     check_revision(current, expected)
@@ -61,7 +62,7 @@ def deploy(
             reason=reason,
             by=by,
             override=check_deploy(number, gate, current, override=override),
-            evidence=build_evidence(version, current),
+            evidence=build_evidence(version, current, replay),
             now=now,
         )
     announce(deployment)

@@ -25,7 +25,7 @@ from core.domain.version import HEURISTIC, Version
 from core.errors import Conflict
 from core.log import get_logger
 from core.registry import Registry
-from core.store import deployments, trials, versions
+from core.store import deployments, replays, trials, versions
 from core.store.database import Database
 
 AUTOMATION = "plumbline"
@@ -65,6 +65,7 @@ def start_trial(
         champion = HEURISTIC if current is None else current.plan.champion
         version = None if number == HEURISTIC else versions.get_version(conn, number)
         serving = None if champion == HEURISTIC else versions.get_version(conn, champion)
+        replay = replays.find_newest_replay(conn, number)
     trial = find_trial(history)
     if trial is not None and (trial.name, trial.challenger) == (name, number):
         return widen_trial(
@@ -87,7 +88,7 @@ def start_trial(
             reason=reason,
             by=by,
             override=overridden,
-            evidence={**build_evidence(version), "trial": asdict(settings)},
+            evidence={**build_evidence(version, replay=replay), "trial": asdict(settings)},
             now=now,
         )
     announce(deployment)

@@ -29,7 +29,7 @@ class Job:
     """`progress` is a share 0..1; `error` is a sentence for an operator."""
 
     id: int
-    kind: str  # "import", "train", "demo", "predict"
+    kind: str  # "import", "train", "demo", "replay"
     args: Mapping[str, object]
     status: JobStatus
     requested_at: datetime

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from core.domain.card import ScorerCheck
 
@@ -29,12 +30,55 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class NaiveMetrics:
-    """How a guess that looks at no feature does on the same holdout rows."""
+    """How a guess does on the same holdout rows that looks at no feature, or at one column `of`
+    the rows, or at the base metrics with fixed weights."""
 
-    guess: float
+    guess: float | None  # None where it differs from row to row
     mae: float
     rmse: float
     accuracy: float
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """The same recipe fitted on a part of the training rows, judged on the same holdout."""
+
+    n_rows: int
+    mae: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The holdout rows of one level of a category."""
+
+    column: str
+    level: str
+    n_rows: int
+    mae: Estimate
+    bias: float  # mean of score - actual
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBand:
+    """The holdout rows whose scores lie between two scores: what such a score turned out to be."""
+
+    low: float
+    high: float
+    n_rows: int
+    score: float  # mean
+    actual: Estimate  # mean
+    mae: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorstRow:
+    """A holdout row that the score missed by far; `key` finds the sample with its raw values."""
+
+    key: str
+    at: datetime | None
+    score: float
+    actual: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +105,7 @@ class TrainingReport:
     search: Mapping[str, object]  # n_combinations, n_folds, best
     metrics: Metrics
     champion_mae: Estimate | None  # the champion on the same holdout rows, where there was one
-    naive: Mapping[str, NaiveMetrics]  # mean, median, recent_mean
+    naive: Mapping[str, NaiveMetrics]  # mean, median, recent_mean, category_mean, heuristic
     cv: Mapping[str, Mapping[str, float]]  # mae -> mean, std; empty where no folds were run
     gate: Gate
     tolerance: float
@@ -78,4 +122,14 @@ class TrainingReport:
     n_compared: int = 0  # holdout rows that the champion has not trained on
     random_split_mae: float | None = None  # what a plain random split would have claimed
     interval_coverage: Estimate | None = None  # share of holdout rows inside the 90 % interval
+    n_unknown_yet: int = 0  # rows left out because their label came after the split
+    label_delay_seconds: float = 0.0
+    learning_curve: tuple[CurvePoint, ...] = ()  # fewest rows first
+    doubling: Estimate | None = None  # MAE of half the training rows minus that of all
+    segments: tuple[Segment, ...] = ()  # most rows first
+    score_bands: tuple[ScoreBand, ...] = ()  # lowest scores first
+    worst: tuple[WorstRow, ...] = ()  # worst first
+    environment: Mapping[str, str] = field(default_factory=dict)  # library -> version, and python
+    commit: str = ""  # the code that trained: git's commit, or the package's version
+    importance_method: str = ""  # how the importance was found, in words
     scorer: ScorerCheck | None = None  # the row scorer beside the pipeline

@@ -1,5 +1,6 @@
 """What each kind of job does: a function of the app, its arguments and its progress."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -14,7 +15,12 @@ from core.data.readings import Request
 from core.domain.job import Job, Progress
 from core.domain.mapping import ColumnMapping
 from core.domain.source import summarize_source
+from core.domain.version import parse_version, version_name
 from core.errors import InvalidInput
+from core.serving.replay import replay_version
+from core.store import labels
+
+_N_DELAYS = 1_000
 
 Result = dict[str, Any]
 Task = Callable[[App, Job, Progress], Result]
@@ -95,9 +101,12 @@ def _collect(app: App, job: Job, progress: Progress) -> Result:
 
 def _train(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
+    from core.data.splits import choose_label_delay
     from core.training.flow import train_version
 
     settings = load_current_settings(app)
+    with app.db.read() as conn:
+        delays = labels.load_delays(conn, _N_DELAYS)
     overrides = job.args.get("overrides")
     version = train_version(
         app.db,
@@ -112,8 +121,34 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
         now=app.now,
         progress=progress,
         leave_out=msgspec.convert(job.args.get("leave_out", ()), tuple[str, ...]),
+        label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
     )
     return {"version": version.name, "summary": version.report.summary}
+
+
+def _replay(app: App, job: Job, progress: Progress) -> Result:
+    settings = load_current_settings(app)
+    replay = replay_version(
+        app.db,
+        app.registry,
+        parse_version(_text(job.args, "version")),
+        days=msgspec.convert(job.args["days"], float),
+        scale=settings.scale,
+        tolerance=settings.tolerance,
+        snapshots_folder=settings.snapshots,
+        by=job.requested_by,
+        now=app.now,
+        timer=time.perf_counter,
+        progress=progress,
+    )
+    found: Result = msgspec.to_builtins(replay.report)
+    return {
+        **found,
+        "replay": replay.id,
+        "version": version_name(replay.version),
+        "days": replay.days,
+        "fallback_share": replay.report.fallback_share,
+    }
 
 
 def _text(args: Mapping[str, object], name: str) -> str:
@@ -129,4 +164,5 @@ TASKS: dict[str, Task] = {
     "demo": _demo,
     "collect": _collect,
     "train": _train,
+    "replay": _replay,
 }

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from core.domain.health import HealthReport
 from core.domain.prediction import Source
-from core.domain.rollup import floor_time
+from core.domain.rollup import DAY, MINUTE, Outcomes, floor_time
 from core.domain.version import HEURISTIC
 from core.log import get_logger
 from core.monitoring.expectation import choose_spans, expect_requests
@@ -18,6 +18,8 @@ from core.monitoring.health import (
     judge_health,
 )
 from core.monitoring.outcomes import summarize_outcomes, summarize_performance
+from core.monitoring.promise import MIN_LABELS, WIDER_SPANS, Delivered, measure_delivery
+from core.monitoring.rollups import merge_outcomes
 from core.monitoring.service import load_window, measure
 from core.monitoring.spread import summarize_spread
 from core.monitoring.summary import MonitorSummary
@@ -142,6 +144,7 @@ def load_facts(
         tolerance=tolerance,
         spread=summarize_spread(scores, scale),
         worker=None if worker_lease is None else _load_worker(conn, worker_lease, now),
+        delivered=_load_delivered(conn, champion, thresholds.accuracy_span),
     )
 
 
@@ -188,6 +191,33 @@ def _load_labelled(
         if figures.accuracy is not None:
             break
     return Labelled(figures, window)
+
+
+def _load_delivered(conn: Connection, champion: int | None, span: timedelta) -> Delivered | None:
+    """The champion's newest labelled predictions, by the time of the prediction: labels may come
+    weeks later, and then the newest that have one are those to judge by."""
+    version = None if champion in (None, HEURISTIC) else versions.find_version(conn, champion)
+    last_at = None if version is None else rollups.find_last_labelled_at(conn, version.number)
+    if version is None or last_at is None:
+        return None
+    to_at = last_at + timedelta(seconds=MINUTE)
+    for looked_back in (n * span for n in WIDER_SPANS):
+        days = _load_days(conn, version.number, to_at - looked_back, to_at)
+        if sum(day.n for day in days) >= MIN_LABELS:
+            return measure_delivery(version.number, version.report.metrics, days, looked_back)
+    return None
+
+
+def _load_days(
+    conn: Connection, version: int, from_at: datetime, to_at: datetime
+) -> list[Outcomes]:
+    """The outcomes of a version's own answers, by days."""
+    days: dict[int, list[Outcomes]] = {}
+    for rollup in load_window(conn, from_at, to_at):
+        if rollup.version == version and rollup.source is Source.MODEL and rollup.outcomes.n:
+            day = round(floor_time(rollup.start_at, DAY).timestamp()) // DAY
+            days.setdefault(day, []).append(rollup.outcomes)
+    return [merge_outcomes(parts) for _, parts in sorted(days.items())]
 
 
 def _load_worker(conn: Connection, lease_name: str, now: datetime) -> Worker:

@@ -1,11 +1,12 @@
 """Health: the rules by which measured facts become a status with reasons."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.domain.health import Health, HealthReport, Reason
 from core.domain.version import version_name
 from core.monitoring.outcomes import Figures
+from core.monitoring.promise import Delivered, check_promise
 from core.monitoring.spread import Spread
 from core.monitoring.traffic import Counts
 from core.settings import Settings
@@ -57,6 +58,9 @@ class Thresholds:
 
     accuracy_warning: float = 0.80
     accuracy_critical: float = 0.75
+    error_growth_warning: float = 1.2
+    error_growth_critical: float = 1.5
+    accuracy_span: timedelta = timedelta(days=7)
     latency_warning_ms: float = 100.0
     latency_critical_ms: float = 200.0
     error_rate_warning: float = 0.01
@@ -106,6 +110,7 @@ class Facts:
     tolerance: float
     spread: Spread | None = None
     worker: Worker | None = None  # None where nobody asked
+    delivered: Delivered | None = None  # None without a promise or labels enough
 
 
 def build_thresholds(settings: Settings) -> Thresholds:
@@ -113,6 +118,9 @@ def build_thresholds(settings: Settings) -> Thresholds:
     return Thresholds(
         accuracy_warning=settings.accuracy_warning,
         accuracy_critical=settings.accuracy_critical,
+        error_growth_warning=settings.error_growth_warning,
+        error_growth_critical=settings.error_growth_critical,
+        accuracy_span=timedelta(days=settings.accuracy_days),
         latency_warning_ms=settings.latency_warning_ms,
         latency_critical_ms=settings.latency_critical_ms,
         error_rate_warning=settings.error_rate_warning,
@@ -138,7 +146,7 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
     traffic = _check_traffic(facts, thresholds, now)
     stale = traffic.health is Health.STALE
     checks = [
-        _check_accuracy(facts, thresholds),
+        *_check_errors(facts, thresholds),
         *_check_skill(facts),
         *_check_requests(facts.recent, thresholds, stale=stale),
         *_check_spread(facts, stale=stale),
@@ -238,6 +246,29 @@ def _check_traffic(facts: Facts, thresholds: Thresholds, now: datetime) -> Reaso
         "Check that the prediction API runs and that its callers reach it.",
         confirmed,
     )
+
+
+def _check_errors(facts: Facts, thresholds: Thresholds) -> list[Reason]:
+    """Against the version's own promise where it made one; the thresholds of the accuracy stand
+    beside it, and say nothing of a version that was below them when it was released."""
+    level = _check_accuracy(facts, thresholds)
+    delivered = facts.delivered
+    if delivered is None:
+        return [level]
+    kept = check_promise(
+        delivered, thresholds.error_growth_warning, thresholds.error_growth_critical
+    )
+    if level.health is Health.UNKNOWN:
+        return [kept]
+    released = delivered.promised.accuracy
+    if level.health is not Health.HEALTHY and released.low < thresholds.accuracy_warning:
+        message = (
+            f"{level.message.partition(';')[0]}; at its release it was "
+            f"{_percent(released.value)} on the held-out rows, so that the threshold of "
+            f"{_percent(thresholds.accuracy_warning)} says nothing of a change."
+        )
+        level = Reason("accuracy", Health.HEALTHY, message, "")
+    return [kept, replace(level, code="accuracy_level")]
 
 
 def _check_accuracy(facts: Facts, thresholds: Thresholds) -> Reason:

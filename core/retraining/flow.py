@@ -3,13 +3,16 @@
 from datetime import datetime, timedelta
 
 from core.alerts.rules import RULE
+from core.data.provenances import choose_provenances
 from core.domain.health import HealthReport
 from core.domain.job import FINAL, Job
 from core.domain.retraining import RetrainingDecision
+from core.domain.sample import Provenance, SampleCounts
+from core.domain.version import Version
 from core.errors import Conflict
 from core.log import get_logger
 from core.retraining.policy import Facts, Policy, decide_retraining
-from core.store import deployments, jobs, retraining, versions
+from core.store import deployments, feedback, jobs, retraining, samples, snapshots, versions
 from core.store.database import Connection, Database
 
 _TRAIN = "train"
@@ -80,18 +83,37 @@ def load_facts(conn: Connection, report: HealthReport | None) -> Facts:
     last = [job.finished_at or job.requested_at for job in attempts]
     if newest is not None:
         last.append(newest.created_at)
+    n_collected, n_labelled = (
+        (0, 0) if newest is None or trained_at is None else _count_new(conn, newest, trained_at)
+    )
     return Facts(
         champion=None if current is None else current.plan.champion,
         newest=None if newest is None else newest.number,
         trained_at=trained_at,
-        n_new_samples=0
-        if newest is None or trained_at is None
-        else retraining.count_new_samples(conn, trained_at, synthetic=newest.report.synthetic),
-        n_new_labels=0 if trained_at is None else retraining.count_new_labels(conn, trained_at),
+        n_new_samples=n_collected,
+        n_new_labels=n_labelled,
         last_attempt_at=max(last, default=None),
         open_job_id=_find_open_job(conn),
         report=report,
     )
+
+
+def _count_new(conn: Connection, newest: Version, trained_at: datetime) -> tuple[int, int]:
+    """The rows that a training would learn from and the newest version did not, each once: those
+    collected, and the labelled predictions, whether they have become samples yet or not."""
+    n_waiting = feedback.count_waiting(conn)
+    counts = samples.count_samples(conn)
+    if n_waiting:
+        counts.append(SampleCounts("feedback", Provenance.FEEDBACK, n_waiting, None, None))
+    chosen = set(choose_provenances(counts)) if counts else set()
+    if not newest.report.synthetic:
+        chosen.discard(Provenance.SYNTHETIC)
+    taken_at = snapshots.get_snapshot(conn, newest.snapshot_id).created_at
+    n_new = retraining.count_new_samples(conn, max(taken_at, trained_at), sorted(chosen))
+    if Provenance.FEEDBACK not in chosen:
+        return sum(n_new.values()), 0
+    n_feedback = n_new.pop(Provenance.FEEDBACK)
+    return sum(n_new.values()), n_feedback + n_waiting
 
 
 def _decide(

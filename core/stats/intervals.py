@@ -122,6 +122,48 @@ def mean_interval(
     )[0]
 
 
+@dataclass(frozen=True, slots=True)
+class BlockMean:
+    """A mean whose rows depend on each other within blocks, with what a verdict on it needs."""
+
+    value: float
+    error: float  # standard error
+    freedom: float  # degrees of freedom of Student's t
+
+    def find_limits(self, confidence: float = 0.95) -> Interval:
+        """Student's limits."""
+        reach = float(special.stdtrit(self.freedom, 0.5 + confidence / 2)) * self.error
+        return Interval(self.value, self.value - reach, self.value + reach)
+
+    def find_p_value(self) -> float:
+        """Of the hypothesis that the mean is 0 or less, one-sided."""
+        if self.error == 0:
+            return 0.0 if self.value > 0 else 1.0
+        return float(special.stdtr(self.freedom, -self.value / self.error))
+
+
+def mean_of_blocks(
+    values: NDArray[np.float64], block: NDArray[np.int64], *, run: int = 1
+) -> BlockMean | None:
+    """The mean of `values` with the standard error of a ratio of block totals (Cochran 1977,
+    section 11.8; the "cluster-robust" error), blocks of a `run` taken together. Exact sums, no
+    resampling, so that it may be asked for many parts of the rows; the bootstrap is better where
+    blocks are few. None for fewer than two blocks.
+
+    >>> mean = mean_of_blocks(np.array([1.0, 3.0, 5.0, 7.0]), np.array([0, 1, 2, 3]))
+    >>> round(mean.find_limits().low, 3), round(mean.find_p_value(), 4)
+    (-0.109, 0.0267)
+    """
+    _, index = np.unique(block // run, return_inverse=True)
+    total, n = np.bincount(index, values), np.bincount(index)
+    if len(n) < 2:
+        return None
+    value = float(total.sum() / n.sum())
+    beside = total - value * n
+    variance = float(np.sum(beside**2)) * len(n) / (len(n) - 1) / float(n.sum()) ** 2
+    return BlockMean(value, math.sqrt(variance), len(n) - 1.0)
+
+
 def choose_run(n_blocks: int) -> int:
     """How many neighbouring blocks to draw at once where time orders them: the cube root of their
     number, the rate at which the error of a block bootstrap falls fastest (Hall, Horowitz and Jing

@@ -66,7 +66,7 @@ def accuracy(
 def measure_errors(
     actual: NDArray[np.float64],
     predicted: NDArray[np.float64],
-    naive: Mapping[str, float],
+    naive: Mapping[str, float | NDArray[np.float64]],
     *,
     tolerance: float,
     block: NDArray[np.int64],
@@ -76,10 +76,10 @@ def measure_errors(
 ) -> ErrorFigures:
     """All figures of one model on the same rows, with 95 % limits by the bootstrap of blocks.
 
-    Skill is 1 - MAE / MAE of the best of the `naive` guesses, the best being chosen anew in every
-    resample, so that the choice is part of the uncertainty. The limits of the accuracy are never
-    closer than Wilson's for independent rows. `block` and `run` are those of
-    `bootstrap_blocks`.
+    Skill is 1 - MAE / MAE of the best of the `naive` guesses (one number, or one a row), the best
+    being chosen anew in every resample, so that the choice is part of the uncertainty. The limits
+    of the accuracy are never closer than Wilson's for independent rows. `block` and `run` are those
+    of `bootstrap_blocks`.
 
     >>> actual, block = np.array([1.0, 2.0, 3.0, 4.0]), np.arange(4)
     >>> figures = measure_errors(actual, actual + 0.5, {"mean": 2.5}, tolerance=1.0, block=block)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from core.domain.label import Label
 from core.store import schema
 
-_labels = schema.labels
+_labels, _predictions = schema.labels, schema.predictions
 
 effective_ids = sa.select(sa.func.max(_labels.c.id)).group_by(_labels.c.prediction_id)
 """The ids of the labels that count."""
@@ -56,6 +56,19 @@ def load_recent_actuals(conn: sa.Connection, limit: int) -> list[float]:
         sa.select(_labels.c.actual).where(_labels.c.id.in_(counted)).order_by(_labels.c.id.desc())
     )
     return list(conn.execute(query).scalars())
+
+
+def load_delays(conn: sa.Connection, limit: int) -> list[float]:
+    """How long the newest `limit` labels took, in seconds from the prediction to the moment at
+    which it was known how it turned out; a label without its prediction is left out."""
+    newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
+    made_at = sa.func.coalesce(_predictions.c.event_at, _predictions.c.at)
+    rows = conn.execute(
+        sa.select(newest.c.observed_at, made_at.label("made_at")).join(
+            _predictions, _predictions.c.id == newest.c.prediction_id
+        )
+    )
+    return [(row.observed_at - row.made_at).total_seconds() for row in rows]
 
 
 def _label(row: Any) -> Label:

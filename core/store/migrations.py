@@ -124,6 +124,18 @@ CREATE TABLE trial_verdicts (
     low DOUBLE PRECISION NOT NULL, high DOUBLE PRECISION NOT NULL);
 """
 
+_FEEDBACK_PROGRESS = """
+CREATE TABLE feedback_progress (
+    label_id BIGINT NOT NULL PRIMARY KEY, prediction_seq BIGINT NOT NULL);
+"""
+
+_REPLAYS = """
+CREATE TABLE replays (
+    id {id}, at BIGINT NOT NULL, "by" TEXT NOT NULL, version BIGINT NOT NULL,
+    days DOUBLE PRECISION NOT NULL, report TEXT NOT NULL);
+CREATE INDEX replays_version ON replays (version, id);
+"""
+
 _HISTORY = """
 ALTER TABLE samples ADD COLUMN labelled_at BIGINT;
 CREATE TABLE history (
@@ -144,8 +156,16 @@ def _create_trial_tables(conn: sa.Connection) -> None:
     _execute(conn, _TRIAL_TABLES)
 
 
+def _create_feedback_progress(conn: sa.Connection) -> None:
+    _execute(conn, _FEEDBACK_PROGRESS)
+
+
 def _create_sources(conn: sa.Connection) -> None:
     _execute(conn, _SOURCES)
+
+
+def _create_replays(conn: sa.Connection) -> None:
+    _execute(conn, _REPLAYS)
 
 
 def _create_history(conn: sa.Connection) -> None:
@@ -167,6 +187,8 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_first_tables,
     _create_sources,
     _create_trial_tables,
+    _create_feedback_progress,
+    _create_replays,
     _create_history,
 )
 """Append here; never change one that was released."""

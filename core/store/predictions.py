@@ -49,7 +49,7 @@ def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | Non
     """One prediction, or None."""
     query = sa.select(_predictions).where(_predictions.c.id == prediction_id)
     row = conn.execute(query).one_or_none()
-    return None if row is None else _prediction(row)
+    return None if row is None else read_prediction(row)
 
 
 def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
@@ -69,7 +69,28 @@ def has_prediction(conn: sa.Connection, prediction_id: str) -> bool:
 def load_recent_predictions(conn: sa.Connection, limit: int) -> list[Prediction]:
     """The newest predictions, newest first."""
     rows = conn.execute(sa.select(_predictions).order_by(_predictions.c.seq.desc()).limit(limit))
-    return [_prediction(row) for row in rows]
+    return [read_prediction(row) for row in rows]
+
+
+def read_prediction(row: Any) -> Prediction:
+    """A row of the log as the prediction that it is."""
+    return Prediction(
+        id=row.id,
+        at=row.at,
+        version=row.version,
+        variant=Variant(row.variant),
+        source=Source(row.source),
+        reason=row.reason,
+        score=row.score,
+        low=row.low,
+        high=row.high,
+        features=row.features,
+        text=row.text,
+        unit_id=row.unit_id,
+        latency_ms=row.latency_ms,
+        revision=row.revision,
+        event_at=row.event_at,
+    )
 
 
 def _values(prediction: Prediction) -> tuple[Any, ...]:
@@ -90,24 +111,4 @@ def _values(prediction: Prediction) -> tuple[Any, ...]:
         prediction.latency_ms,
         prediction.revision,
         None if event_at is None else to_micros(event_at),
-    )
-
-
-def _prediction(row: Any) -> Prediction:
-    return Prediction(
-        id=row.id,
-        at=row.at,
-        version=row.version,
-        variant=Variant(row.variant),
-        source=Source(row.source),
-        reason=row.reason,
-        score=row.score,
-        low=row.low,
-        high=row.high,
-        features=row.features,
-        text=row.text,
-        unit_id=row.unit_id,
-        latency_ms=row.latency_ms,
-        revision=row.revision,
-        event_at=row.event_at,
     )

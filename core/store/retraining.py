@@ -1,5 +1,6 @@
 """Retraining decisions: appended with their reasons, whichever way they went."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,6 @@ from core.store import schema
 _decisions = schema.retraining_decisions
 _samples = schema.samples
 _collections = schema.collections
-_labels = schema.labels
-_predictions = schema.predictions
-_MOST_LABELS = 100_000
 
 
 def append_decision(conn: sa.Connection, decision: RetrainingDecision) -> None:
@@ -37,29 +35,23 @@ def load_decisions(conn: sa.Connection, limit: int) -> list[RetrainingDecision]:
     return [_decision(row) for row in rows]
 
 
-def count_new_samples(conn: sa.Connection, since_at: datetime, *, synthetic: bool) -> int:
-    """The visible rows of collections that were finished after a moment, generated ones only where
-    asked for. Rows that were predictions are not among them: `count_new_labels` counts those."""
+def count_new_samples(
+    conn: sa.Connection, since_at: datetime, provenances: Sequence[Provenance]
+) -> dict[Provenance, int]:
+    """The visible rows of collections that were finished after a moment, by each of these
+    provenances."""
     finished = sa.select(_collections.c.id).where(_collections.c.finished_at > since_at)
-    provenances = [Provenance.REAL, *([Provenance.SYNTHETIC] if synthetic else [])]
-    query = sa.select(sa.func.count()).where(
-        _samples.c.collection_id.in_(finished),
-        _samples.c.superseded_at.is_(None),
-        _samples.c.provenance.in_([provenance.value for provenance in provenances]),
+    query = (
+        sa.select(_samples.c.provenance, sa.func.count())
+        .where(
+            _samples.c.collection_id.in_(finished),
+            _samples.c.superseded_at.is_(None),
+            _samples.c.provenance.in_([provenance.value for provenance in provenances]),
+        )
+        .group_by(_samples.c.provenance)
     )
-    return conn.execute(query).scalar_one()
-
-
-def count_new_labels(conn: sa.Connection, since_at: datetime) -> int:
-    """The predictions in the log whose label arrived after a moment, at most 100,000."""
-    found = (
-        sa.select(_labels.c.prediction_id)
-        .distinct()
-        .join(_predictions, _predictions.c.id == _labels.c.prediction_id)
-        .where(_labels.c.received_at > since_at)
-        .limit(_MOST_LABELS)
-    )
-    return conn.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
+    found = {Provenance(name): n for name, n in conn.execute(query)}
+    return {provenance: found.get(provenance, 0) for provenance in provenances}
 
 
 def _decision(row: Any) -> RetrainingDecision:

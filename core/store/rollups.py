@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from core.domain.prediction import Source
-from core.domain.rollup import MINUTE, Observation, Outcomes, Rollup, RollupProgress
+from core.domain.rollup import DAY, HOUR, MINUTE, Observation, Outcomes, Rollup, RollupProgress
 from core.store import schema
 from core.store.types import from_micros
 
@@ -186,6 +186,28 @@ def find_last_prediction_at(conn: sa.Connection) -> datetime | None:
 def find_first_prediction_at(conn: sa.Connection) -> datetime | None:
     """When the oldest request was received, or None before the first."""
     return conn.execute(sa.select(sa.func.min(_predictions.c.at))).scalar()
+
+
+def find_last_labelled_at(conn: sa.Connection, version: int) -> datetime | None:
+    """The minute of the newest prediction by a version's model that the rollups know a label of,
+    or None."""
+    start_at: datetime | None = None
+    for seconds, longer in ((DAY, None), (HOUR, DAY), (MINUTE, HOUR)):
+        query = sa.select(sa.func.max(_rollups.c.start_at)).where(
+            _rollups.c.seconds == seconds,
+            _rollups.c.version == version,
+            _rollups.c.source == Source.MODEL.value,
+            sa.type_coerce(_rollups.c.outcomes, sa.Text) != "{}",
+        )
+        if longer is not None and start_at is not None:
+            query = query.where(
+                _rollups.c.start_at >= start_at,
+                _rollups.c.start_at < start_at + timedelta(seconds=longer),
+            )
+        start_at = conn.execute(query).scalar()
+        if start_at is None:
+            return None
+    return start_at
 
 
 def count_predictions(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:

@@ -176,6 +176,17 @@ trial_verdicts = sa.Table(  # appended at a trial's first crossing
     sa.Column("high", sa.Double, nullable=False),
 )
 
+replays = sa.Table(
+    "replays",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("days", sa.Double, nullable=False),
+    sa.Column("report", Json, nullable=False),
+)
+
 labels = sa.Table(
     "labels",
     metadata,
@@ -207,6 +218,13 @@ rollup_progress = sa.Table(  # up to which row the rollups count, in what unit; 
     sa.Column("prediction_seq", sa.BigInteger, nullable=False),
     sa.Column("label_id", sa.BigInteger, nullable=False),
     sa.Column("measured_at", UtcTime, nullable=False),
+)
+
+feedback_progress = sa.Table(  # up to where labelled predictions became samples; one row at most
+    "feedback_progress",
+    metadata,
+    sa.Column("label_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("prediction_seq", sa.BigInteger, nullable=False),
 )
 
 unmatched_labels = sa.Table(  # labels of predictions that are not in the log (yet)

@@ -17,6 +17,11 @@ from core.stats.metrics import (
     rmse,
 )
 
+Guess = float | NDArray[np.float64]
+"""What a naive guess says of every row, or of each."""
+
+CATEGORY_MEAN, HEURISTIC = "category_mean", "heuristic"
+
 MIN_BLOCKS = 10
 GATE_CONFIDENCE = 1 - 2 * 0.1 / 26
 """Of the comparison with a champion: 26 retrainings in a row of an equal model then promote one in
@@ -86,33 +91,42 @@ def select_blocks(blocks: Blocks, rows: NDArray[np.bool_]) -> Blocks:
 def evaluate_scores(
     actual: NDArray[np.float64],
     scores: NDArray[np.float64],
-    guesses: Mapping[str, float],
+    guesses: Mapping[str, Guess],
     half_widths: NDArray[np.float64] | None,
     *,
     tolerance: float,
     blocks: Blocks,
     seed: int,
+    category: str | None = None,
 ) -> Evaluation:
     """The figures of finite scores with their 95 % limits, beside the naive guesses on the same
-    rows; raises `Refused` for one block only. `half_widths` are those of each row's interval."""
+    rows; raises `Refused` for one block only. `half_widths` are those of each row's interval;
+    `category` is the column that the guess by category looks at."""
     return Evaluation(
         metrics=_measure(actual, scores, guesses, tolerance, blocks, seed),
-        naive=evaluate_guesses(actual, guesses, tolerance),
+        naive=evaluate_guesses(actual, guesses, tolerance, category),
         coverage=_measure_coverage(actual, scores, half_widths, blocks, seed),
     )
 
 
 def evaluate_guesses(
-    actual: NDArray[np.float64], naive: Mapping[str, float], tolerance: float
+    actual: NDArray[np.float64],
+    naive: Mapping[str, Guess],
+    tolerance: float,
+    category: str | None = None,
 ) -> dict[str, NaiveMetrics]:
     """How each naive guess does on the same rows.
 
-    >>> evaluate_guesses(np.array([40.0, 60.0]), {"mean": 50.0}, tolerance=5.0)
-    {'mean': NaiveMetrics(guess=50.0, mae=10.0, rmse=10.0, accuracy=0.0)}
+    >>> evaluate_guesses(np.array([40.0, 60.0]), {"mean": 50.0}, tolerance=5.0)["mean"].mae
+    10.0
     """
     return {
         name: NaiveMetrics(
-            guess, mae(actual, guess), rmse(actual, guess), accuracy(actual, guess, tolerance)
+            guess if isinstance(guess, float) else None,
+            mae(actual, guess),
+            rmse(actual, guess),
+            accuracy(actual, guess, tolerance),
+            category if name == CATEGORY_MEAN else None,
         )
         for name, guess in naive.items()
     }
@@ -145,7 +159,7 @@ def compare_scores(
 def _measure(
     actual: NDArray[np.float64],
     scores: NDArray[np.float64],
-    guesses: Mapping[str, float],
+    guesses: Mapping[str, Guess],
     tolerance: float,
     blocks: Blocks,
     seed: int,

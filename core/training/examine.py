@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 
 from core.artifacts.artifact import Artifact
 from core.domain.card import Card, find_half_width
-from core.stats.naive import naive_guesses
+from core.domain.report import ScoreBand, Segment
+from core.settings import Scale
 from core.training.columns import find_related, measure_importance
+from core.training.diagnose import find_segments, measure_bands, measure_segments
 from core.training.evaluate import Blocks, Evaluation, choose_blocks, evaluate_scores
 from core.training.fitting import Fitted
 from core.training.gate import Comparison, Evidence, has_skill
+from core.training.guesses import make_guesses
 from core.training.rows import Rows
 
 
@@ -26,6 +29,9 @@ class Examination:
     related: tuple[str, ...]  # columns that say something about the target by themselves
     importance: dict[str, float]
     """Empty where the model has no skill to attribute, or does not begin with the encoder."""
+    importance_method: str
+    segments: tuple[Segment, ...]
+    score_bands: tuple[ScoreBand, ...]
 
 
 def examine_candidate(
@@ -46,14 +52,17 @@ def examine_candidate(
     blocks = choose_blocks(
         holdout.at_seconds if by_time else None, holdout.group, len(holdout.target)
     )
+    scale = Scale(card.scale_low, card.scale_high)
+    guesses, category = make_guesses(train, holdout, fitted.kinds, by_time=by_time, scale=scale)
     evaluation = evaluate_scores(
         holdout.target,
         scores,
-        naive_guesses(train.target, train.at_seconds if by_time else None),
+        guesses,
         _find_half_widths(card, scores),
         tolerance=tolerance,
         blocks=blocks,
         seed=seed,
+        category=category,
     )
     return Examination(
         scores=scores,
@@ -62,6 +71,11 @@ def examine_candidate(
         evaluation=evaluation,
         related=find_related(train.features, train.target, fitted.kinds, seed=seed),
         importance=_measure_importance(artifact, holdout, evaluation, seed),
+        importance_method="growth of the error when a column's values are shuffled",
+        segments=measure_segments(
+            find_segments(holdout.features, fitted.kinds), holdout.target, scores, blocks
+        ),
+        score_bands=measure_bands(holdout.target, scores, blocks),
     )
 
 

@@ -82,7 +82,18 @@ def claim_at_random(
     order = np.random.default_rng(seed).permutation(len(rows.target))
     n_holdout = max(1, round(len(order) * _HOLDOUT_SHARE))
     judge, fit = np.sort(order[:n_holdout]), np.sort(order[n_holdout:])
-    return mae(rows.target[judge], _score_fold(recipe, search, rows, (fit, judge), scale, seed))
+    return mae(rows.target[judge], score_fold(recipe, search, rows, (fit, judge), scale, seed))
+
+
+def score_fold(
+    recipe: Recipe, search: Search, rows: Rows, fold: Fold, scale: Scale, seed: int
+) -> NDArray[np.float64]:
+    """The scores of the rows to judge by a pipeline that was fitted on the others."""
+    fit, judge = fold
+    pipeline = recipe.build(seed, search.parameters)
+    pipeline.fit(rows.features.iloc[fit], rows.target[fit])
+    scores = np.asarray(pipeline.predict(rows.features.iloc[judge]), dtype=np.float64)
+    return np.clip(scores, scale.low, scale.high)
 
 
 def _judge_folds(
@@ -97,19 +108,9 @@ def _judge_folds(
     judged = []
     for i, fold in enumerate(folds):
         progress(i / len(folds), f"cross-validation, fold {i + 1} of {len(folds)}")
-        scores = _score_fold(recipe, search, train, fold, scale, seed)
+        scores = score_fold(recipe, search, train, fold, scale, seed)
         judged.append(_Judged(scores, train.target[fold[1]] - scores))
     return judged
-
-
-def _score_fold(
-    recipe: Recipe, search: Search, rows: Rows, fold: Fold, scale: Scale, seed: int
-) -> NDArray[np.float64]:
-    fit, judge = fold
-    pipeline = recipe.build(seed, search.parameters)
-    pipeline.fit(rows.features.iloc[fit], rows.target[fit])
-    scores = np.asarray(pipeline.predict(rows.features.iloc[judge]), dtype=np.float64)
-    return np.clip(scores, scale.low, scale.high)
 
 
 def _summarize_folds(judged: list[_Judged]) -> dict[str, dict[str, float]]:

@@ -1,5 +1,5 @@
-"""Training from the store to a registered version: snapshot, checks, split, search, evaluation,
-gate, artifact, row, run. It never deploys."""
+"""Training from the store to a registered version: feedback, snapshot, checks, split, search,
+evaluation, gate, artifact, row, run. It never deploys."""
 
 import time
 from collections.abc import Callable
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from core.artifacts.artifact import Artifact
 from core.data.checks import check_rows
+from core.data.feedback import collect_feedback
 from core.data.snapshots import read_snapshot, take_snapshot
-from core.data.splits import Split, identify_content
 from core.domain.issue import Issue, Severity
 from core.domain.job import Progress
-from core.domain.snapshot import Snapshot
+from core.domain.snapshot import KEY, Snapshot
 from core.domain.version import Version
 from core.errors import Refused, Unavailable
 from core.log import get_logger
@@ -22,17 +21,13 @@ from core.settings import Scale
 from core.store import snapshots as snapshot_rows
 from core.store import versions as version_rows
 from core.store.database import Database
-from core.training.card import build_card
-from core.training.champion import compare_champion, find_champion, split_frame
-from core.training.examine import examine_candidate, gather_evidence
-from core.training.fitting import claim_at_random, fit_recipe
+from core.training.champion import compare_champion, find_champion
+from core.training.examine import gather_evidence
+from core.training.learn import Order, learn
 from core.training.menu import get_recipe
 from core.training.report import build_report
-from core.training.rows import Rows, arrange_rows
 
 log = get_logger(__name__)
-
-MIN_TRAIN, MIN_HOLDOUT = 10, 2
 
 
 def train_version(
@@ -49,47 +44,35 @@ def train_version(
     now: Callable[[], datetime],
     progress: Progress,
     leave_out: tuple[str, ...] = (),
+    label_delay_seconds: float = 0.0,
 ) -> Version:
     """Train a recipe on what the store holds, and register the version with its verdict, whatever
     the gate says. The model that serves is the one that was evaluated: it has learned from the
     training rows only, so that the figures are its own.
 
     `overrides` are the reasons with which a person trains in spite of blocking data issues, and
-    lets the gate pass columns that give the target away;
-    `leave_out` are columns not to use. The version row is written last: what is cancelled or fails
-    before leaves no version, at most an artifact that nothing names. Where MLflow does not answer,
-    the version is registered without a run, and `sync_runs` records it later.
+    lets the gate pass columns that give the target away; `leave_out` are columns not to use;
+    `label_delay_seconds` is how long labels take. The version row is written last: what is
+    cancelled or fails before leaves no version, at most an artifact that nothing names. Where
+    MLflow does not answer, the version is registered without a run, and `sync_runs` records it
+    later.
 
     Raises `Refused` where the data may not be trained on, `InvalidInput` for an unknown recipe or
     column, `Unavailable` where a folder or the store cannot be written, and what `progress`
     raises."""
+    order = Order(recipe, seed, scale, tolerance, leave_out, label_delay_seconds)
+    get_recipe(recipe)  # a name that is not on the menu stops before anything is written
+    progress(0.0, "taking in the labels that came back")
+    collect_feedback(db, scale=scale, by=by, now=now, progress=lambda _, text: progress(0.0, text))
     started = time.monotonic()
-    chosen = get_recipe(recipe)
     progress(0.0, "taking a snapshot of the rows")
     snapshot = take_snapshot(db, snapshots, by=by, now=now())
     progress(0.05, f"checking {snapshot.n_rows:,} rows")
     frame = read_snapshot(snapshots, snapshot)
     used = frame.drop(columns=list(leave_out), errors="ignore")
     checked = _check_data(check_rows(used, scale=scale, now=now()), overrides, by)
-    rows = arrange_rows(frame, identify_content(used), leave_out)
-    split = split_frame(used)
-    progress(0.08, split.reason)
-    train, holdout = _pick_sides(rows, split)
-    by_time = split.kind == "time"
-    fitted = fit_recipe(chosen, train, by_time=by_time, scale=scale, seed=seed, progress=progress)
-    at_random = None
-    if split.kind != "random":
-        progress(0.75, "asking what a random split would have claimed")
-        at_random = claim_at_random(chosen, fitted.search, rows, scale=scale, seed=seed)
-    progress(0.8, f"evaluating on {len(holdout.target):,} held-out rows")
-    synthetic = bool(rows.synthetic.all())
-    card = build_card(
-        recipe, fitted, train, holdout, scale=scale, tolerance=tolerance, synthetic=synthetic
-    )
-    artifact = Artifact(fitted.pipeline, card)
-    found = examine_candidate(
-        artifact, fitted, train, holdout, by_time=by_time, tolerance=tolerance, seed=seed
-    )
+    learned = learn(frame, order, progress)
+    found = learned.found
     comparison = None
     champion = find_champion(db)
     if champion is not None:
@@ -99,30 +82,26 @@ def train_version(
             registry,
             champion,
             folder=snapshots,
-            holdout=frame.iloc[split.holdout],
-            actual=holdout.target,
+            holdout=frame.iloc[learned.split.holdout],
+            actual=learned.holdout.target,
             scores=found.scores,
             blocks=found.blocks,
             seed=seed,
         )
     progress(0.94, "saving the pipeline")
-    artifact_hash = registry.save_artifact(fitted.pipeline, card)
+    artifact_hash = registry.save_artifact(learned.artifact.pipeline, learned.artifact.card)
     report = build_report(
-        card,
-        split,
-        fitted,
-        found,
+        learned,
         gather_evidence(
             found,
-            holdout,
+            learned.holdout,
             comparison,
-            synthetic=synthetic,
+            synthetic=learned.synthetic,
             leaks=checked.leaks,
             overrides=checked.overridden,
         ),
-        seed=seed,
-        at_random=at_random,
-        leave_out=leave_out,
+        order,
+        keys=frame[KEY].iloc[learned.split.holdout],
         by=by,
         seconds=time.monotonic() - started,
     )
@@ -181,15 +160,6 @@ def _check_data(issues: list[Issue], overrides: tuple[str, ...] | None, by: str)
             + " Leave the columns out or import better rows; or override it with a reason."
         )
     return _Checked(tuple(leaks), ())
-
-
-def _pick_sides(rows: Rows, split: Split) -> tuple[Rows, Rows]:
-    if len(split.train) < MIN_TRAIN or len(split.holdout) < MIN_HOLDOUT:
-        raise Refused(
-            f"{len(split.train)} rows to learn from and {len(split.holdout)} to judge by are too "
-            "few: collect more rows."
-        )
-    return rows.pick(split.train), rows.pick(split.holdout)
 
 
 def _record_run(

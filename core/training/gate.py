@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.domain.report import Estimate, Gate, Metrics, NaiveMetrics
 from core.domain.version import version_name
-from core.training.evaluate import GATE_CONFIDENCE
+from core.training.evaluate import CATEGORY_MEAN, GATE_CONFIDENCE, HEURISTIC
 
 MIN_HOLDOUT = 30
 _SHOWN = 20
@@ -127,13 +127,15 @@ def show_names(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def name_guess(name: str) -> str:
+def name_guess(name: str, of: str | None = None) -> str:
     """A naive guess in a sentence.
 
-    >>> name_guess("recent_mean")
-    'recent mean'
+    >>> name_guess("recent_mean"), name_guess("category_mean", "lang"), name_guess("heuristic")
+    ('always guessing the recent mean', "guessing the mean of each 'lang'", 'the heuristic')
     """
-    return name.replace("_", " ")
+    if name == CATEGORY_MEAN:
+        return f"guessing the mean of each '{of}'"
+    return "the heuristic" if name == HEURISTIC else f"always guessing the {name.replace('_', ' ')}"
 
 
 def _check_rows(evidence: Evidence) -> tuple[bool, str]:
@@ -162,15 +164,13 @@ def _check_scores(evidence: Evidence) -> tuple[bool, str]:
 def _check_skill(evidence: Evidence) -> tuple[bool, str]:
     skill, mae = evidence.metrics.skill, evidence.metrics.mae
     name = best_guess(evidence.naive)
+    guess = name_guess(name, evidence.naive[name].of)
     if skill is None:
-        return False, (
-            f"always guessing the {name_guess(name)} makes no error on the holdout, so that no "
-            "model can be better."
-        )
+        return False, (f"{guess} makes no error on the holdout, so that no model can be better.")
     ours, theirs = show_both(mae.value, evidence.naive[name].mae)
     figures = (
         f"skill is {show(skill.value)} ({show_limits(skill)}): MAE {ours} against {theirs} for "
-        f"always guessing the {name_guess(name)}"
+        f"{guess}"
     )
     if skill.low > 0:
         return True, figures + "."

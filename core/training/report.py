@@ -1,34 +1,37 @@
 """The report that is stored with a version, put together from what the training found."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from core.data.splits import Split
-from core.domain.card import Card
-from core.domain.report import TrainingReport
-from core.training.examine import Examination
-from core.training.fitting import Fitted
+import numpy as np
+
+from core.domain.report import TrainingReport, WorstRow
+from core.training.diagnose import find_worst
+from core.training.environment import describe_commit, describe_environment
 from core.training.gate import Evidence, decide_gate
+from core.training.learn import Learned, Order
 from core.training.verdict import summarize_training
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def build_report(
-    card: Card,
-    split: Split,
-    fitted: Fitted,
-    found: Examination,
+    learned: Learned,
     evidence: Evidence,
+    order: Order,
     *,
-    seed: int,
-    at_random: float | None,
-    leave_out: Collection[str],
+    keys: "pd.Series[str]",
     by: str,
     seconds: float,
 ) -> TrainingReport:
-    """The report with the gate's decision and the summary."""
-    comparison = evidence.comparison
+    """The report with the gate's decision and the summary; `keys` name the holdout's rows."""
+    comparison, found, fitted = evidence.comparison, learned.found, learned.fitted
+    split, card = learned.split, learned.artifact.card
     return TrainingReport(
         recipe=card.recipe,
-        seed=seed,
+        seed=order.seed,
         n_train=len(split.train),
         n_holdout=len(split.holdout),
         split=split.kind,
@@ -54,11 +57,33 @@ def build_report(
         summary=summarize_training(evidence),
         seconds=seconds,
         basis=evidence.basis,
-        left_out={**dict.fromkeys(leave_out, f"left out by {by}"), **fitted.dropped},
+        left_out={**dict.fromkeys(order.leave_out, f"left out by {by}"), **fitted.dropped},
         champion=None if comparison is None else comparison.version,
         improvement=None if comparison is None else comparison.improvement,
         n_compared=0 if comparison is None else comparison.n_compared,
-        random_split_mae=at_random,
+        random_split_mae=learned.at_random,
         interval_coverage=found.evaluation.coverage,
+        n_unknown_yet=split.n_unknown_yet,
+        label_delay_seconds=order.label_delay_seconds,
+        learning_curve=learned.curve,
+        doubling=learned.doubling,
+        segments=found.segments,
+        score_bands=found.score_bands,
+        worst=_list_worst(learned, keys.tolist()),
+        environment=describe_environment(),
+        commit=describe_commit(),
+        importance_method=found.importance_method,
         scorer=card.scorer,
     )
+
+
+def _list_worst(learned: Learned, keys: Sequence[str]) -> tuple[WorstRow, ...]:
+    rows, scores = learned.holdout, learned.found.scores
+    return tuple(
+        WorstRow(keys[i], _moment(rows.at_seconds[i]), float(scores[i]), float(rows.target[i]))
+        for i in find_worst(rows.target, scores)
+    )
+
+
+def _moment(at_seconds: float) -> datetime | None:
+    return None if np.isnan(at_seconds) else datetime.fromtimestamp(at_seconds, tz=UTC)

@@ -17,7 +17,7 @@ def summarize_training(evidence: Evidence) -> str:
     """One sentence: against what the model is better or not, by how much, on how many rows."""
     mae, skill = evidence.metrics.mae, evidence.metrics.skill
     name = best_guess(evidence.naive)
-    guess = f"always guessing the {name_guess(name)}"
+    guess = name_guess(name, evidence.naive[name].of)
     ours, theirs = show_both(mae.value, evidence.naive[name].mae)
     against = f"MAE {ours} against {theirs}"
     if skill is None:

@@ -12,9 +12,9 @@ from core.bootstrap import App, build_app
 from core.cli import releases
 from core.cli.main import cli
 from core.errors import InvalidInput, OpsError, Refused
-from core.store import deployments
+from core.store import deployments, predictions
 from tests.conftest import NOON
-from tests.fakes import FakeRegistry, add_version
+from tests.fakes import FakeRegistry, add_version, make_prediction
 
 Run = Callable[..., dict[str, Any]]
 
@@ -136,3 +136,21 @@ def test_status_says_in_words_how_the_trial_stands(app: App, run: Run) -> None:
     assert "v2 is on trial as 'shorter' with 10% of the answers: not yet after 0" in said
     assert "`promote shorter` or `stop shorter`" in said
     assert "v1 serves, v2 on trial with 10%" in CliRunner().invoke(cli, ["history"]).stdout
+
+
+def test_a_replay_is_a_job_whose_result_is_kept_and_stands_beside_the_deployment(
+    app: App, run: Run
+) -> None:
+    with app.db.write() as conn:
+        predictions.append_predictions(conn, [make_prediction("a"), make_prediction("b")])
+    result = run("replay", "v2", "--days", "3")
+    assert (result["version"], result["n_requests"], result["days"]) == ("v2", 2, 3.0)
+    deployed = run("deploy", "v2", "--reason", "it replayed well")
+    assert deployed["evidence"]["replay"]["summary"] == result["summary"]
+    said = CliRunner().invoke(cli, ["replay", "v2"]).stdout
+    assert said.startswith("v2 replayed on 2 requests of 7 days: no label")
+
+
+def test_a_replay_without_a_request_is_refused(run: Run) -> None:
+    with pytest.raises(Refused, match="nothing to replay"):
+        run("replay", "v2")

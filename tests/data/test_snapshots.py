@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.data.collect import add_demo, add_rows
-from core.data.snapshots import choose_provenances, read_snapshot, take_snapshot
-from core.domain.sample import Provenance, SampleCounts
+from core.data.snapshots import read_snapshot, take_snapshot
+from core.domain.sample import Provenance
 from core.domain.snapshot import AT, PROVENANCE, TARGET, Snapshot
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.settings import Scale
@@ -103,14 +103,6 @@ def test_generated_rows_can_be_asked_for(db: Database, home: Path) -> None:
     _demo(db)
     _fill(db, ROWS)
     assert _take(db, home, provenances=[Provenance.SYNTHETIC]).n_synthetic == 60
-
-
-def test_feedback_counts_as_observed() -> None:
-    counts = [
-        SampleCounts("demo", Provenance.SYNTHETIC, 5, None, None),
-        SampleCounts("api", Provenance.FEEDBACK, 1, None, None),
-    ]
-    assert choose_provenances(counts) == (Provenance.REAL, Provenance.FEEDBACK)
 
 
 def test_without_rows_there_is_no_snapshot(db: Database, home: Path) -> None:

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.splits import Split, identify_content, split_rows
+from core.data.splits import (
+    Split,
+    choose_label_delay,
+    identify_content,
+    leave_gap,
+    split_rows,
+)
 from core.domain.snapshot import EXTERNAL_ID, TARGET, TEXT
 from core.errors import Refused
 
@@ -217,3 +223,33 @@ def test_rows_with_equal_features_and_text_are_equal_content() -> None:
 
 def test_rows_without_features_are_all_different() -> None:
     assert identify_content(pd.DataFrame({TARGET: [1.0, 1.0]})).tolist() == [0, 1]
+
+
+def test_rows_whose_label_was_not_known_at_the_split_are_not_learned_from() -> None:
+    days = pd.date_range("2026-01-01", periods=100, tz="UTC")
+    at_seconds = days.as_unit("s").astype("int64").to_numpy().astype(float)
+    split = split_rows(days, None, range(100), seed=0)
+    gap = leave_gap(split, at_seconds, 7 * 86_400.0)
+    assert gap.holdout.tolist() == split.holdout.tolist()
+    assert gap.train.tolist() == list(range(74))  # day 73's label is known just at the split
+    assert gap.n_unknown_yet == 6
+    assert gap.reason.endswith(
+        "6 rows before it are left out, since labels take 7.0 days and theirs were not known yet."
+    )
+
+
+def test_without_a_delay_or_an_order_in_time_no_row_is_left_out() -> None:
+    days = pd.date_range("2026-01-01", periods=100, tz="UTC")
+    at_seconds = days.as_unit("s").astype("int64").to_numpy().astype(float)
+    by_time = split_rows(days, None, range(100), seed=0)
+    assert leave_gap(by_time, at_seconds, 0.0) is by_time
+    assert leave_gap(by_time, at_seconds, 0.5 * 86_400.0) is by_time
+    at_random = split_rows([pd.NaT] * 100, None, range(100), seed=0)
+    assert leave_gap(at_random, np.full(100, np.nan), 7 * 86_400.0) is at_random
+
+
+def test_the_delay_is_what_somebody_set_or_what_labels_took() -> None:
+    assert choose_label_delay([3600.0] * 46 + [86_400.0] * 4, None) == 3600.0
+    assert choose_label_delay([3600.0] * 49, None) == 0.0
+    assert choose_label_delay([3600.0] * 100, 0.0) == 0.0
+    assert choose_label_delay([-5.0] * 100, None) == 0.0

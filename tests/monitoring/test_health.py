@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.health import Health, HealthReport, Reason
+from core.domain.report import Estimate, Metrics
 from core.monitoring.health import (
     Facts,
     Labelled,
@@ -21,6 +22,7 @@ from core.monitoring.health import (
     judge_level,
 )
 from core.monitoring.outcomes import Figures, Naive
+from core.monitoring.promise import Delivered
 from core.monitoring.spread import Spread
 from core.monitoring.traffic import Counts
 from core.settings import parse_settings
@@ -316,3 +318,36 @@ def test_thresholds_are_those_of_the_settings() -> None:
 )
 def test_durations_in_words(seconds: int, words: str) -> None:
     assert format_duration(timedelta(seconds=seconds)) == words
+
+
+def delivered(released_accuracy: float, ratio: float = 1.0) -> Delivered:
+    estimate = Estimate(4.0, 3.5, 4.5)
+    accuracy = Estimate(released_accuracy, released_accuracy - 0.02, released_accuracy + 0.02)
+    promised = Metrics(estimate, estimate, None, accuracy, None)
+    around = Interval(ratio, 0.9 * ratio, 1.1 * ratio)
+    return Delivered(3, promised, 300, timedelta(days=7), 4.0 * ratio, around)
+
+
+def test_a_kept_promise_is_healthy_below_the_thresholds_that_the_release_was_below() -> None:
+    facts = replace(GOOD, labelled=labels(90, 300), delivered=delivered(0.31))
+    assert judge(facts).health is Health.HEALTHY
+    level = find(facts, "accuracy_level")
+    assert "at its release it was 31 % on the held-out rows" in level.message
+
+
+def test_a_fall_below_the_thresholds_is_told_although_the_promise_is_kept() -> None:
+    facts = replace(GOOD, labelled=labels(90, 300), delivered=delivered(0.95))
+    assert find(facts, "accuracy").health is Health.HEALTHY
+    assert find(facts, "accuracy_level").health is Health.CRITICAL
+
+
+def test_a_broken_promise_is_critical_whatever_the_accuracy() -> None:
+    facts = replace(GOOD, delivered=delivered(0.9, ratio=1.6))
+    assert judge(facts).health is Health.CRITICAL
+    assert find(facts, "accuracy").confirmed
+
+
+def test_without_labels_enough_for_the_accuracy_the_promise_alone_is_judged() -> None:
+    report = judge(replace(GOOD, labelled=labels(5, 12), delivered=delivered(0.9)))
+    assert report.health is Health.HEALTHY
+    assert report.find_reason("accuracy_level") is None

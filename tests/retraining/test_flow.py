@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core.data.feedback import collect_feedback
 from core.domain.health import Health, HealthReport
 from core.domain.job import Job, JobStatus
 from core.domain.prediction import Source
@@ -17,7 +18,7 @@ from core.retraining.policy import Policy
 from core.store import jobs, retraining, samples, versions
 from core.store.database import Database
 from tests.fakes import AN_HOUR_BEFORE, FakeRegistry, add_version, make_prediction, make_report
-from tests.streams import DAY, HOUR, NOON, add_labels, add_predictions, deploy
+from tests.streams import DAY, HOUR, NOON, SCALE, add_labels, add_predictions, deploy
 
 POLICY = Policy(mode="auto", every=timedelta(days=7), new_rows=100, recipe="advanced")
 HEALTHY = HealthReport(Health.HEALTHY, (), NOON)
@@ -199,4 +200,21 @@ def test_generated_rows_do_not_count_beside_a_model_of_real_ones(serving: Databa
     add_samples(serving, 500, provenance=Provenance.SYNTHETIC)
     assert describe_retraining(serving, POLICY, HEALTHY, now=LATER).signals == ("no_new_rows",)
     with serving.read() as conn:
-        assert retraining.count_new_samples(conn, AN_HOUR_BEFORE, synthetic=True) == 500
+        n_new = retraining.count_new_samples(conn, AN_HOUR_BEFORE, list(Provenance))
+    assert n_new == {Provenance.REAL: 0, Provenance.FEEDBACK: 0, Provenance.SYNTHETIC: 500}
+
+
+def test_a_labelled_prediction_that_became_a_sample_counts_once(serving: Database) -> None:
+    add_predictions(serving, [make_prediction(name) for name in "abc"])
+    add_labels(serving, [("a", 1.0), ("b", 2.0)])
+    collect(serving, NOON + HOUR)
+    add_labels(serving, [("b", 3.0), ("c", 0.0)], NOON + 2 * HOUR)
+    reasons = describe_retraining(serving, POLICY, HEALTHY, now=LATER).reasons
+    assert any("(0 collected, 4 labelled predictions)" in reason for reason in reasons)
+    collect(serving, NOON + 3 * HOUR)
+    reasons = describe_retraining(serving, POLICY, HEALTHY, now=LATER).reasons
+    assert any("(0 collected, 3 labelled predictions)" in reason for reason in reasons)
+
+
+def collect(db: Database, now: datetime) -> None:
+    collect_feedback(db, scale=SCALE, by="ada", now=lambda: now, progress=lambda *_: None)

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.domain.label import Label
-from core.store import labels
+from core.store import labels, predictions
 from core.store.database import Database
+from tests.fakes import make_prediction
 
 
 @pytest.fixture
@@ -81,3 +82,23 @@ def test_recent_actuals_are_the_newest_and_count_a_correction_once(
         assert labels.load_recent_actuals(conn, 10) == [4.0, 3.0, 1.0]
         assert labels.load_recent_actuals(conn, 3) == [4.0, 3.0]
         assert labels.load_recent_actuals(conn, 1) == [4.0]
+
+
+def test_how_long_labels_took_counts_from_when_the_work_was_made(
+    db: Database, send: Callable[..., bool], now: Callable[[], datetime]
+) -> None:
+    made_at = now() - timedelta(days=2)
+    with db.write() as conn:
+        predictions.append_predictions(
+            conn,
+            [
+                make_prediction("a", at=now() - timedelta(hours=1)),
+                make_prediction("b", at=now() - timedelta(hours=1), event_at=made_at),
+            ],
+        )
+    send(70.0)
+    send(60.0, prediction_id="b")
+    send(50.0, prediction_id="nobody's")
+    with db.read() as conn:
+        assert sorted(labels.load_delays(conn, 10)) == [3600.0, 2 * 86_400.0]
+        assert labels.load_delays(conn, 1) == []

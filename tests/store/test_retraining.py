@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from core.domain.retraining import RetrainingDecision
+from core.domain.sample import Provenance
 from core.store import retraining
 from core.store.database import Database
-from tests.fakes import make_prediction
-from tests.streams import NOON, add_labels, add_predictions
+from tests.streams import NOON
 
 NO = RetrainingDecision(NOON, False, ("Two days old.", "No rows."), ("off",), None, "plumbline")
 YES = RetrainingDecision(NOON + timedelta(days=5), True, ("Due.",), ("age",), 7, "ada")
@@ -20,16 +20,6 @@ def test_decisions_come_back_as_they_were_kept_newest_first(db: Database) -> Non
         assert retraining.load_decisions(conn, 1) == [YES]
 
 
-def test_new_labels_are_those_of_known_predictions_received_later(db: Database) -> None:
-    add_predictions(db, [make_prediction("a"), make_prediction("b"), make_prediction("c")])
-    add_labels(db, [("a", 1.0)], NOON - timedelta(hours=1))
-    add_labels(db, [("b", 1.0), ("b", 2.0), ("nobody", 3.0)], NOON)
-    with db.read() as conn:
-        assert retraining.count_new_labels(conn, NOON - timedelta(hours=2)) == 2
-        assert retraining.count_new_labels(conn, NOON - timedelta(hours=1)) == 1
-        assert retraining.count_new_labels(conn, NOON) == 0
-
-
 def test_without_collections_no_sample_is_new(db: Database) -> None:
     with db.read() as conn:
-        assert retraining.count_new_samples(conn, NOON, synthetic=True) == 0
+        assert retraining.count_new_samples(conn, NOON, [Provenance.REAL]) == {Provenance.REAL: 0}

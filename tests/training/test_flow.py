@@ -53,14 +53,23 @@ def test_a_useful_model_is_registered_with_everything_that_was_found(
     assert report.gate.passed
     assert report.metrics.skill is not None
     assert report.metrics.skill.low > 0.3
-    assert report.summary.startswith("Better than always guessing the ")
+    assert report.summary.startswith("Better than guessing the mean of each 'lang': ")
     assert next(iter(report.importance)) == "size"
-    assert set(report.naive) == {"mean", "median", "recent_mean"}
+    assert set(report.naive) == {"mean", "median", "recent_mean", "category_mean"}
+    assert report.naive["category_mean"].of == "lang"
     assert report.basis == "25 days, in runs of 3"
     assert report.interval_coverage is not None
     assert report.random_split_mae is not None
     assert report.cv["mae"]["mean"] > 0
     assert not report.synthetic
+    assert [point.n_rows for point in report.learning_curve][-2:] == [200, 400]
+    assert report.learning_curve[-1].mae.value == pytest.approx(report.metrics.mae.value)
+    assert report.doubling is not None
+    assert {segment.column for segment in report.segments} == {"lang"}
+    assert sum(band.n_rows for band in report.score_bands) == 100
+    assert report.worst[0].at is not None
+    assert {"python", "numpy", "xgboost"} <= set(report.environment)
+    assert report.commit
     with db.read() as conn:
         assert versions.get_version(conn, 1) == version
     artifact = registry.load_artifact(version.artifact_hash)
@@ -175,6 +184,17 @@ def test_real_rows_are_never_evaluated_beside_synthetic_ones(
     report = train().report
     assert report.n_train + report.n_holdout == 200
     assert not report.synthetic
+
+
+def test_rows_whose_label_came_after_the_split_are_left_out_and_counted(
+    db: Database, train: Train, now: Now
+) -> None:
+    fill(db, make_samples(500), now)  # four a day
+    report = train(label_delay_seconds=10 * 86_400.0).report
+    assert (report.n_train, report.n_unknown_yet, report.n_holdout) == (361, 39, 100)
+    assert "39 rows before it are left out, since labels take 10.0 days" in report.split_reason
+    with pytest.raises(Refused, match=r"0 rows to learn from \(400 more wait"):
+        train(label_delay_seconds=500 * 86_400.0)
 
 
 # --- data that stops a training ------------------------------------------------------------------

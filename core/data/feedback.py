@@ -1,0 +1,149 @@
+"""Feedback as samples: predictions whose label came become rows to learn from, each exactly once.
+
+A piece is one transaction with the place it ends at, so that a process may die anywhere."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from core.data.sources.raw import ROWS_PER_PIECE
+from core.data.values import as_text
+from core.domain.job import Progress
+from core.domain.label import FeedbackProgress, LabelledPrediction
+from core.domain.sample import Provenance, Rejection, Sample
+from core.domain.source import Outcome, Source, Watermark
+from core.log import get_logger
+from core.settings import Scale
+from core.store import feedback, sources
+from core.store import samples as sample_rows
+from core.store.database import Connection, Database
+
+SOURCE = "feedback"
+
+log = get_logger(__name__)
+
+
+def collect_feedback(
+    db: Database, *, scale: Scale, by: str, now: Callable[[], datetime], progress: Progress
+) -> Source | None:
+    """Make samples of the labelled predictions that are none yet; how that went, None where no
+    label was ever given. A corrected label takes over from the one before. Raises what `progress`
+    raises; what is in by then stays in."""
+    with db.read() as conn:
+        reached, end = feedback.find_progress(conn), feedback.find_end(conn)
+        known = sources.find_source(conn, SOURCE)
+    if known is None and reached.reaches(end):
+        return None
+    with db.write() as conn:
+        source = sources.begin_attempt(conn, SOURCE, {}, now())
+    n_received = n_new = n_rejected = 0
+    while not reached.reaches(end):  # what comes meanwhile is for the next time
+        reached, received, new, rejected = _take_piece(db, scale, by, now)
+        n_received, n_new, n_rejected = n_received + received, n_new + new, n_rejected + rejected
+        progress(0.5, f"feedback: {n_received:,} labelled predictions")
+    source = replace(
+        source,
+        finished_at=now(),
+        watermark=Watermark(source.started_at),
+        outcome=Outcome.COLLECTED,
+        message=_describe(n_received, n_new, n_rejected),
+        n_received=n_received,
+        n_new=n_new,
+    )
+    _save(db, source)
+    log.info("feedback_collected", n_received=n_received, n_new=n_new, n_rejected=n_rejected)
+    return source
+
+
+def build_feedback_samples(
+    rows: Sequence[LabelledPrediction], scale: Scale
+) -> tuple[list[Sample], list[Rejection]]:
+    """The samples of labelled predictions, and why each of the others is none: what was asked as
+    it was served, whoever answered, with the true score, and the unit as the group.
+
+    >>> at = datetime.fromisoformat("2026-03-02T12:00:00+00:00")
+    >>> row = LabelledPrediction("p1", at, {"a": 1.0}, None, "repo-7", 74.0)
+    >>> samples, _ = build_feedback_samples([row], Scale(0, 100))
+    >>> samples[0].target, samples[0].external_id, samples[0].group
+    (74.0, 'p1', 'repo-7')
+    """
+    samples: list[Sample] = []
+    rejections: list[Rejection] = []
+    for number, row in enumerate(rows, start=1):
+        if not scale.low <= row.actual <= scale.high:
+            message = (
+                f"prediction {row.prediction_id}: its label {as_text(row.actual)} is outside the "
+                f"scale {scale.low:g} to {scale.high:g}"
+            )
+            rejections.append(Rejection(number, message, "target_out_of_scale"))
+        elif not row.features and not row.text:
+            message = f"prediction {row.prediction_id}: it has no feature and no text"
+            rejections.append(Rejection(number, message, "no_features"))
+        else:
+            samples.append(_build_sample(row))
+    return samples, rejections
+
+
+def _build_sample(row: LabelledPrediction) -> Sample:
+    return Sample(
+        source=SOURCE,
+        provenance=Provenance.FEEDBACK,
+        features=row.features,
+        target=row.actual + 0.0,  # no negative zero
+        at=row.made_at,
+        text=row.text,
+        group=row.unit_id,
+        external_id=row.prediction_id,
+    )
+
+
+def _take_piece(
+    db: Database, scale: Scale, by: str, now: Callable[[], datetime]
+) -> tuple[FeedbackProgress, int, int, int]:
+    """How far it has come with the next piece, and of that the rows received, new and rejected.
+    Where it had come to is read under the lock of the write, so that of two processes none takes
+    a row again."""
+    with db.write() as conn:
+        waiting = feedback.load_waiting(conn, feedback.find_progress(conn), ROWS_PER_PIECE)
+        samples, rejections = build_feedback_samples(waiting.rows, scale)
+        n_new = _add(conn, samples, rejections, by, now()) if waiting.rows else 0
+        feedback.save_progress(conn, waiting.upto)
+    return waiting.upto, len(waiting.rows), n_new, len(rejections)
+
+
+def _add(
+    conn: Connection,
+    samples: Sequence[Sample],
+    rejections: Sequence[Rejection],
+    by: str,
+    now: datetime,
+) -> int:
+    collection_id = sample_rows.start_collection(conn, SOURCE, {}, by, now)
+    n_new = sample_rows.append_samples(conn, collection_id, samples)
+    sample_rows.finish_collection(
+        conn,
+        collection_id,
+        n_received=len(samples) + len(rejections),
+        n_new=n_new,
+        n_duplicate=len(samples) - n_new,
+        rejected=rejections,
+        n_rejected=len(rejections),
+        now=now,
+    )
+    return n_new
+
+
+def _save(db: Database, source: Source) -> None:
+    with db.write() as conn:
+        current = sources.find_source(conn, SOURCE)
+        if current is not None and current.attempt == source.attempt:
+            sources.save_source(conn, source)  # else a later attempt says how it went
+
+
+def _describe(n_received: int, n_new: int, n_rejected: int) -> str:
+    if not n_received:
+        return "Nothing new."
+    return (
+        f"{n_received:,} labelled predictions read: {n_new:,} became rows to learn from, "
+        f"{n_received - n_new - n_rejected:,} were there already, {n_rejected:,} rejected."
+    )

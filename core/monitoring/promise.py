@@ -1,0 +1,138 @@
+"""Promise: whether the error of the version that serves is still the one of its training."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from scipy import special
+
+from core.domain.health import Health, Reason
+from core.domain.report import Metrics
+from core.domain.rollup import Outcomes
+from core.domain.version import version_name
+from core.monitoring.rollups import merge_outcomes
+from core.stats.intervals import Interval
+
+MIN_LABELS = 4
+"""Labels below which nothing is said about the error."""
+
+KEPT = 1.1
+"""Up to this many times the promised error, the promise is kept for sure."""
+
+WIDER_SPANS = (1, 4, 13)
+"""How many times the usual span may be looked back where it holds too few labels."""
+
+_CONFIDENCE = 0.95
+_NEXT_STEP = "Compare the versions on the monitoring page; roll back, or train on newer rows."
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The newest labelled predictions of a version beside what its training promised: the error on
+    rows that were held out, later in time than those it learned from. `ratio` is live MAE over
+    promised MAE with its 90 % interval."""
+
+    version: int
+    promised: Metrics
+    n_labelled: int
+    span: timedelta
+    mae: float
+    ratio: Interval
+
+
+def measure_delivery(
+    version: int, promised: Metrics, days: Sequence[Outcomes], span: timedelta
+) -> Delivered | None:
+    """What the outcomes of the days of a span say; None for too few labels, and where the promise
+    was to make no error at all: nothing is a multiple of that."""
+    total = merge_outcomes(days)
+    if total.n < MIN_LABELS or promised.mae.value <= 0:
+        return None
+    ratio = find_ratio(days, promised.mae.value)
+    mae = total.sum_abs / total.n
+    return Delivered(version, promised, total.n, span, mae, ratio)
+
+
+def find_ratio(days: Sequence[Outcomes], promised: float) -> Interval:
+    """The mean absolute error over `promised`, with 90 % limits from Student's t on the logarithm
+    (delta method; an error is a scale, and its mean is skewed). The standard error is the larger of
+    that of independent rows and that of independent days, since the rows of a day are alike.
+
+    >>> day = Outcomes(n=2, sum_abs=4.0, sum_squared=10.0)
+    >>> ratio = find_ratio([day] * 4, promised=2.0)
+    >>> ratio.value, round(ratio.low, 2), round(ratio.high, 2)
+    (1.0, 0.7, 1.43)
+    """
+    n, total, squared = np.array(
+        [(day.n, day.sum_abs, day.sum_squared) for day in days if day.n], dtype=np.float64
+    ).T
+    mean = float(total.sum() / n.sum())
+    if mean == 0.0:
+        return Interval(0.0, 0.0, 0.0)
+    n_rows, n_days = float(n.sum()), len(n)
+    variance = max(0.0, float(squared.sum()) / n_rows - mean**2) / (n_rows - 1)
+    half = _quantile(n_rows - 1) * math.sqrt(variance)
+    if n_days > 1:
+        spread = float(np.sum((total - mean * n) ** 2)) * n_days / (n_days - 1)
+        half = max(half, _quantile(n_days - 1) * math.sqrt(spread) / n_rows)
+    factor = math.exp(min(half / mean, 50.0))
+    return Interval(mean / promised, mean / promised / factor, mean / promised * factor)
+
+
+def judge_ratio(ratio: Interval, warning: float, critical: float) -> tuple[Health, bool]:
+    """How the error stands to the promise, and whether chance is no explanation.
+
+    Above `warning` times the promise it warns, confirmed where the whole interval is above the
+    promise itself; above `critical` with the interval above `warning` it is critical. Between 1.1
+    and `warning` times neither is sure: what was found before stands.
+
+    >>> judge_ratio(Interval(1.4, 1.2, 1.6), 1.2, 1.5)
+    (<Health.WARNING: 'warning'>, True)
+    >>> judge_ratio(Interval(1.4, 0.9, 2.2), 1.2, 1.5)
+    (<Health.WARNING: 'warning'>, False)
+    >>> judge_ratio(Interval(1.15, 1.1, 1.2), 1.2, 1.5)
+    (<Health.HEALTHY: 'healthy'>, False)
+    >>> judge_ratio(Interval(1.05, 1.0, 1.1), 1.2, 1.5)
+    (<Health.HEALTHY: 'healthy'>, True)
+    """
+    if ratio.value <= warning:
+        return Health.HEALTHY, ratio.value <= min(KEPT, warning)
+    if ratio.low > warning and ratio.value > critical:
+        return Health.CRITICAL, True
+    return Health.WARNING, ratio.low > 1.0
+
+
+def check_promise(delivered: Delivered, warning: float, critical: float) -> Reason:
+    """Whether the live error is what the training promised: the check that opens the incident
+    "accuracy", and the one that ends it."""
+    health, confirmed = judge_ratio(delivered.ratio, warning, critical)
+    ratio, promised = delivered.ratio, delivered.promised.mae
+    limits = _limits(health, warning, critical, confirmed=confirmed)
+    message = (
+        f"The error of {version_name(delivered.version)} is {ratio.value:.2f} times what its "
+        f"training promised (90 % interval {ratio.low:.2f} to {ratio.high:.2f}): MAE "
+        f"{delivered.mae:.3g} over {delivered.n_labelled:,} labels of {_days(delivered.span)}, "
+        f"{promised.value:.3g} on its held-out rows; {limits}"
+    )
+    return Reason(
+        "accuracy", health, message, "" if health is Health.HEALTHY else _NEXT_STEP, confirmed
+    )
+
+
+def _limits(health: Health, warning: float, critical: float, *, confirmed: bool) -> str:
+    if health is Health.CRITICAL:
+        return f"above {critical:g} times is critical."
+    if health is Health.WARNING and not confirmed:
+        return f"above {warning:g} times warns, but so few rows may say so by chance."
+    return f"above {warning:g} times warns."
+
+
+def _days(span: timedelta) -> str:
+    days = span / timedelta(days=1)
+    return "a day" if days == 1 else f"{days:g} days"
+
+
+def _quantile(freedom: float) -> float:
+    return float(special.stdtrit(freedom, _CONFIDENCE))

@@ -1,0 +1,96 @@
+"""The learning curve: the same recipe on fewer rows, to see whether more would help."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.splits import Split
+from core.domain.job import Progress
+from core.domain.report import CurvePoint, Estimate
+from core.errors import Refused
+from core.settings import Scale
+from core.stats.intervals import mean_of_blocks
+from core.training.diagnose import estimate
+from core.training.evaluate import Blocks, compare_scores
+from core.training.fitting import score_fold
+from core.training.recipe import Recipe, Search
+from core.training.rows import Rows
+
+PARTS = (1 / 8, 1 / 4, 1 / 2)
+MIN_ROWS = 30
+
+
+def measure_curve(
+    recipe: Recipe,
+    search: Search,
+    rows: Rows,
+    split: Split,
+    scores: NDArray[np.float64],
+    *,
+    blocks: Blocks,
+    scale: Scale,
+    seed: int,
+    progress: Progress,
+) -> tuple[tuple[CurvePoint, ...], Estimate | None]:
+    """The MAE on the holdout after learning from an eighth, a quarter, half and all of the training
+    rows, drawn so that each part holds the one before and no group is torn; and how much smaller it
+    became by the last doubling, None where half of the rows were too few. `scores` are those of the
+    model that learned from all."""
+    actual = rows.target[split.holdout]
+    points, doubling = [], None
+    draw = _draw(rows.together[split.train], seed)
+    for part in PARTS:
+        fit = split.train[draw < part]
+        if len(fit) < MIN_ROWS:
+            continue
+        progress(part, f"learning from {len(fit):,} rows only, to see whether more would help")
+        try:
+            fewer = score_fold(recipe, search, rows, (fit, split.holdout), scale, seed)
+        except (Refused, ValueError):  # what all rows taught, few may not
+            continue
+        points.append(_build_point(len(fit), actual, fewer, blocks))
+        if part == PARTS[-1]:
+            _, doubling, _ = compare_scores(actual, fewer, scores, blocks=blocks, seed=seed)
+    points.append(_build_point(len(split.train), actual, scores, blocks))
+    return tuple(point for point in points if point is not None), doubling
+
+
+def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None) -> str:
+    """Whether more rows would help, in words.
+
+    >>> points = [CurvePoint(n, Estimate(9.0, 8.0, 10.0)) for n in (50, 100)]
+    >>> describe_curve(points, Estimate(0.5, 0.2, 0.8))  # doctest: +ELLIPSIS
+    'More rows would probably help: from 50 to 100 the MAE fell by 0.50 (95 % interval 0.20 to...'
+    >>> describe_curve(points, Estimate(0.1, -0.2, 0.4))[:40]
+    'More rows of this kind would hardly help'
+    """
+    if doubling is None or len(points) < 2:
+        return "Too few rows to see whether more would help."
+    fewer, all_rows = points[-2].n_rows, points[-1].n_rows
+    limits = f"95 % interval {doubling.low:.2f} to {doubling.high:.2f}"
+    if doubling.low > 0:
+        return (
+            f"More rows would probably help: from {fewer:,} to {all_rows:,} the MAE fell by "
+            f"{doubling.value:.2f} ({limits})."
+        )
+    return (
+        f"More rows of this kind would hardly help: from {fewer:,} to {all_rows:,} the MAE changed "
+        f"by {-doubling.value:+.2f}, which cannot be told from nothing (fall, {limits}). Look for "
+        "columns that say more."
+    )
+
+
+def _draw(together: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+    """A number in 0..1 for each row that rows which stay together share."""
+    names, index = np.unique(together, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    drawn: NDArray[np.float64] = (order[index] + 0.5) / len(names)
+    return drawn
+
+
+def _build_point(
+    n_rows: int, actual: NDArray[np.float64], scores: NDArray[np.float64], blocks: Blocks
+) -> CurvePoint | None:
+    mae = mean_of_blocks(np.abs(actual - scores), blocks.index, run=blocks.run)
+    return None if mae is None else CurvePoint(n_rows, estimate(mae, lowest=0.0))

@@ -1,0 +1,155 @@
+"""The live error is judged by what training promised on held-out time, and by nothing else."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from core.alerts.rules import read_findings
+from core.domain.health import Health, HealthReport
+from core.domain.prediction import Source
+from core.domain.report import Estimate, Metrics
+from core.domain.rollup import Outcomes
+from core.monitoring.flow import watch
+from core.monitoring.health import Thresholds
+from core.monitoring.promise import (
+    Delivered,
+    check_promise,
+    find_ratio,
+    judge_ratio,
+    measure_delivery,
+)
+from core.stats.intervals import Interval
+from core.store.database import Database
+from tests.fakes import FakeRegistry, add_version, make_prediction
+from tests.streams import (
+    DAY,
+    HOUR,
+    NOON,
+    SCALE,
+    TOLERANCE,
+    add_labels,
+    add_predictions,
+    deploy,
+    spread_times,
+)
+
+WEEK = timedelta(days=7)
+
+
+def promise(mae: float = 4.0, accuracy: float = 0.9) -> Metrics:
+    share = Estimate(accuracy, accuracy - 0.02, accuracy + 0.02)
+    return Metrics(Estimate(mae, mae, mae), Estimate(mae, mae, mae), None, share, None)
+
+
+def days(errors: np.ndarray, n_days: int = 7) -> list[Outcomes]:
+    return [
+        Outcomes(n=len(part), sum_abs=float(np.abs(part).sum()), sum_squared=float((part**2).sum()))
+        for part in np.array_split(errors, n_days)
+    ]
+
+
+def delivered(ratio: Interval, accuracy: float = 0.9) -> Delivered:
+    return Delivered(3, promise(accuracy=accuracy), 168, WEEK, 4.0 * ratio.value, ratio)
+
+
+def test_the_interval_is_that_of_the_days_where_rows_of_a_day_are_alike() -> None:
+    rng = np.random.default_rng(0)
+    alone = find_ratio(days(rng.standard_normal(168)), 0.8)
+    alike = find_ratio(days(np.repeat(rng.standard_normal(7), 24)), 0.8)
+    assert alone.low > 0.7 * alone.value
+    assert alike.low < 0.7 * alike.value
+
+
+def test_a_model_that_makes_no_error_keeps_every_promise() -> None:
+    assert find_ratio([Outcomes(n=5)] * 2, 4.0) == Interval(0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("n", "mae"), [(3, 4.0), (40, 0.0)])
+def test_too_few_labels_and_a_promise_of_no_error_say_nothing(n: int, mae: float) -> None:
+    assert measure_delivery(3, promise(mae), days(np.ones(n), 3), WEEK) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [7, 14, 50, 168, 1_000])
+def test_a_kept_promise_opens_in_at_most_one_week_in_twenty(n: int) -> None:
+    """What opens an incident is "warning" and sure; 2,000 weeks of independent normal errors whose
+    mean is the promised one."""
+    rng = np.random.default_rng(n)
+    found = [
+        judge_ratio(find_ratio(days(rng.standard_normal(n)), np.sqrt(2 / np.pi)), 1.2, 1.5)
+        for _ in range(2_000)
+    ]
+    assert np.mean([health is not Health.HEALTHY and sure for health, sure in found]) <= 0.05
+
+
+def test_the_message_carries_the_figures_and_the_next_step() -> None:
+    reason = check_promise(delivered(Interval(1.42, 1.2, 1.68)), 1.2, 1.5)
+    assert (reason.code, reason.health, reason.confirmed) == ("accuracy", Health.WARNING, True)
+    assert reason.message == (
+        "The error of v3 is 1.42 times what its training promised (90 % interval 1.20 to 1.68): "
+        "MAE 5.68 over 168 labels of 7 days, 4 on its held-out rows; above 1.2 times warns."
+    )
+    assert reason.next_step.startswith("Compare the versions")
+
+
+def test_between_kept_and_broken_an_incident_is_neither_opened_nor_ended() -> None:
+    between = check_promise(delivered(Interval(1.15, 1.1, 1.2)), 1.2, 1.5)
+    assert between.health is Health.HEALTHY
+    assert read_findings(HealthReport(Health.HEALTHY, (between,), NOON)) == []
+    kept = replace(between, confirmed=True)
+    assert [f.severity for f in read_findings(HealthReport(Health.HEALTHY, (kept,), NOON))] == [
+        Health.HEALTHY
+    ]
+
+
+def look(db: Database, error: float, *, at_days: float = 0.0) -> HealthReport:
+    """A week of 168 predictions whose labels are all `error` away; v1 promised an MAE of 4."""
+    version = add_version(db, FakeRegistry())
+    deploy(db, version.number)
+    end = NOON - at_days * DAY
+    times = spread_times(end - WEEK, end, 168)
+    add_predictions(
+        db,
+        [make_prediction(f"p{i}", version=version.number, at=at) for i, at in enumerate(times)],
+    )
+    add_labels(db, [(f"p{i}", 71.5 + error) for i in range(168)])
+    return watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
+
+
+def test_an_error_as_promised_is_healthy_whatever_the_accuracy(db: Database) -> None:
+    report = look(db, 4.3)
+    reason = report.find_reason("accuracy")
+    assert reason is not None
+    assert reason.health is Health.HEALTHY
+    assert "1.07 times" in reason.message
+
+
+def test_an_error_beyond_the_promise_is_critical(db: Database) -> None:
+    report = look(db, 8.0)
+    reason = report.find_reason("accuracy")
+    assert reason is not None
+    assert (reason.health, reason.confirmed) == (Health.CRITICAL, True)
+
+
+def test_late_labels_are_judged_by_the_time_of_their_predictions(db: Database) -> None:
+    """The newest labelled prediction is three weeks old: the week before it is the newest known."""
+    reason = look(db, 8.0, at_days=21).find_reason("accuracy")
+    assert reason is not None
+    assert "168 labels of 7 days" in reason.message
+
+
+def test_the_heuristic_makes_no_promise(db: Database) -> None:
+    deploy(db, 0)
+    add_predictions(
+        db,
+        [
+            make_prediction(f"p{i}", version=0, source=Source.HEURISTIC, at=NOON - HOUR)
+            for i in range(40)
+        ],
+    )
+    report = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
+    reason = report.find_reason("accuracy")
+    assert reason is not None
+    assert reason.health is Health.UNKNOWN

@@ -1,0 +1,20 @@
+"""A report says on what it was made."""
+
+import platform
+
+import numpy as np
+
+from core.training import environment
+
+
+def test_the_environment_names_python_and_the_libraries_that_figures_depend_on() -> None:
+    found = environment.describe_environment()
+    assert found["python"] == platform.python_version()
+    assert found["numpy"] == np.__version__
+    assert set(found) == {"python", *environment.LIBRARIES}
+
+
+def test_the_commit_is_git_s_or_the_package_s_version(monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "7.1"\n')
+    monkeypatch.setattr(environment, "_ROOT", tmp_path)
+    assert environment.describe_commit() == "version 7.1"
