@@ -133,3 +133,4 @@ class TrainingReport:
     commit: str = ""  # the code that trained: git's commit, or the package's version
     importance_method: str = ""  # how the importance was found, in words
     scorer: ScorerCheck | None = None  # the row scorer beside the pipeline
+    gate_alpha: float | None = None  # what the comparison spent of the year's chance of a mistake

@@ -147,6 +147,12 @@ CREATE TABLE history (
 CREATE INDEX history_known ON history (synthetic, provider, model, known_at, sample_id);
 """
 
+_ALPHA_SPENDINGS = """
+CREATE TABLE alpha_spendings (
+    version BIGINT NOT NULL PRIMARY KEY, champion BIGINT NOT NULL,
+    alpha DOUBLE PRECISION NOT NULL, at BIGINT NOT NULL);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
@@ -176,6 +182,10 @@ def _create_history(conn: sa.Connection) -> None:
     add_history(conn, schema.samples.c.collection_id.in_(finished))
 
 
+def _create_alpha_spendings(conn: sa.Connection) -> None:
+    _execute(conn, _ALPHA_SPENDINGS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -190,6 +200,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_feedback_progress,
     _create_replays,
     _create_history,
+    _create_alpha_spendings,
 )
 """Append here; never change one that was released."""
 

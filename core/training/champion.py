@@ -1,5 +1,7 @@
 """The champion on the candidate's holdout, on the rows that it has not trained on itself."""
 
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +14,21 @@ from core.domain.snapshot import AT, GROUP, KEY
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import NotFound, Refused, Unavailable
 from core.registry import Registry
+from core.stats.association import holm
+from core.stats.intervals import mean_of_blocks
 from core.store import deployments, snapshots, versions
 from core.store.database import Database
+from core.training.alpha import choose_alpha
+from core.training.diagnose import MIN_SEGMENT_ROWS, find_segments
 from core.training.evaluate import Blocks, compare_scores, select_blocks
-from core.training.gate import Comparison
+from core.training.gate import Comparison, show
 from core.training.rows import SPLIT_SEED
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MIN_COMPARED = 30
+_SEGMENT_SHARE = 0.05
 
 
 def find_champion(db: Database) -> Version | None:
@@ -48,11 +55,18 @@ def compare_champion(
     actual: NDArray[np.float64],
     scores: NDArray[np.float64],
     blocks: Blocks,
+    kinds: Mapping[str, str],
+    spent: float,
     seed: int,
 ) -> Comparison:
     """Score the champion's own artifact on `holdout` (a snapshot's frame) and compare pair by
-    pair. What stands in the way is said in the comparison, never raised."""
+    pair, over all rows and by the segments of the categories among `kinds`; `spent` is what gates
+    have spent in the last year. What stands in the way is said in the comparison, never raised."""
     doubt = None
+    try:
+        alpha = choose_alpha(spent)
+    except Refused as error:
+        return Comparison(champion.number, problem=str(error))
     new = np.ones(len(holdout), dtype=bool)
     try:
         artifact = registry.load_artifact(champion.artifact_hash)
@@ -74,22 +88,59 @@ def compare_champion(
             problem=f"only {n_new} of {len(new)} holdout rows are new to it, and a comparison "
             f"needs {MIN_COMPARED}",
         )
+    old_scores, blocks = artifact.score(holdout[new]), select_blocks(blocks, new)
+    actual, scores = actual[new], scores[new]
     before, improvement, lowest = compare_scores(
-        actual[new],
-        artifact.score(holdout[new]),
-        scores[new],
-        blocks=select_blocks(blocks, new),
-        seed=seed,
+        actual, old_scores, scores, blocks=blocks, alpha=alpha, seed=seed
+    )
+    segments = find_segments(holdout[new], kinds, min_rows=_min_segment_rows(n_new))
+    worse = find_worse_segments(
+        segments, np.abs(actual - scores) - np.abs(actual - old_scores), blocks
     )
     return Comparison(
         champion.number,
         before,
         improvement,
         lowest,
+        alpha=alpha,
+        worse=worse,
+        n_segments=len(segments),
         n_compared=n_new,
         n_left_out=len(new) - n_new,
         doubt=doubt,
     )
+
+
+def find_worse_segments(
+    segments: Sequence[tuple[str, str, NDArray[np.int64]]],
+    growth: NDArray[np.float64],
+    blocks: Blocks,
+) -> tuple[str, ...]:
+    """The segments in which the error is shown to have grown, in words: at the 5 % level over all
+    of them together (Holm). `growth` is the new absolute error of each row minus the old one.
+
+    >>> from core.training.evaluate import choose_blocks
+    >>> growth = np.where(np.arange(80) < 40, 1.0, -1.0) + np.resize([0.1, -0.1], 80)
+    >>> segments = [("lang", "py", np.arange(40)), ("lang", "go", np.arange(40, 80))]
+    >>> find_worse_segments(segments, growth, choose_blocks(None, None, 80))
+    ("where 'lang' is py: the MAE is 1.00 larger on 40 rows",)
+    """
+    said, p_values = {}, {}
+    for column, level, rows in segments:
+        mean = mean_of_blocks(growth[rows], blocks.index[rows], run=blocks.run)
+        if mean is None:
+            continue
+        name = f"{column}={level}"
+        p_values[name] = mean.find_p_value()
+        said[name] = (
+            f"where '{column}' is {level}: the MAE is {show(mean.value)} larger on "
+            f"{len(rows):,} rows"
+        )
+    return tuple(said[name] for name in holm(p_values, alpha=0.05))
+
+
+def _min_segment_rows(n_rows: int) -> int:
+    return max(MIN_SEGMENT_ROWS, math.ceil(_SEGMENT_SHARE * n_rows))
 
 
 def _trained_keys(db: Database, folder: Path, champion: Version) -> set[str]:

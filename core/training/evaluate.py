@@ -23,9 +23,6 @@ Guess = float | NDArray[np.float64]
 CATEGORY_MEAN, HEURISTIC = "category_mean", "heuristic"
 
 MIN_BLOCKS = 10
-GATE_CONFIDENCE = 1 - 2 * 0.1 / 26
-"""Of the comparison with a champion: 26 retrainings in a row of an equal model then promote one in
-at most a tenth of the cases; at 95 % it would be two thirds."""
 
 _DAY_SECONDS = 86_400.0
 
@@ -139,15 +136,17 @@ def compare_scores(
     *,
     blocks: Blocks,
     seed: int,
+    alpha: float = 0.025,
 ) -> tuple[Estimate | None, Estimate | None, float | None]:
     """The old scores' MAE, how much smaller the new ones' is on the same rows, both with 95 %
-    limits, and the lower limit of the latter at the level of `GATE_CONFIDENCE`."""
+    limits, and the lower limit of the latter that an equal model exceeds with the probability
+    `alpha`."""
     errors = actual - old, actual - new
     before, improvement = measure_improvement(
         *errors, block=blocks.index, run=blocks.run, seed=seed
     )
     _, strict = measure_improvement(
-        *errors, block=blocks.index, run=blocks.run, confidence=GATE_CONFIDENCE, seed=seed
+        *errors, block=blocks.index, run=blocks.run, confidence=1 - 2 * alpha, seed=seed
     )
     return (
         None if before is None else _estimate(before),

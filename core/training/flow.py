@@ -10,6 +10,7 @@ from pathlib import Path
 from core.data.checks import check_rows
 from core.data.feedback import collect_feedback
 from core.data.snapshots import read_snapshot, take_snapshot
+from core.domain.alpha_spending import AlphaSpending
 from core.domain.issue import Issue, Severity
 from core.domain.job import Progress
 from core.domain.snapshot import KEY, Snapshot
@@ -18,9 +19,11 @@ from core.errors import Refused, Unavailable
 from core.log import get_logger
 from core.registry import Registry
 from core.settings import Scale
+from core.store import alpha_spendings
 from core.store import snapshots as snapshot_rows
 from core.store import versions as version_rows
 from core.store.database import Database
+from core.training.alpha import YEAR
 from core.training.champion import compare_champion, find_champion
 from core.training.examine import gather_evidence
 from core.training.learn import Order, learn
@@ -86,6 +89,8 @@ def train_version(
             actual=learned.holdout.target,
             scores=found.scores,
             blocks=found.blocks,
+            kinds=learned.fitted.kinds,
+            spent=_load_spent(db, now()),
             seed=seed,
         )
     progress(0.94, "saving the pipeline")
@@ -115,6 +120,11 @@ def train_version(
             by=by,
             now=now(),
         )
+        if comparison is not None and comparison.alpha is not None:
+            spending = AlphaSpending(
+                version.number, comparison.version, comparison.alpha, version.created_at
+            )
+            alpha_spendings.append_spending(conn, spending)
     log.info("version_registered", version=version.number, passed=report.gate.passed)
     return _record_run(db, registry, version, snapshot, now)
 
@@ -131,6 +141,11 @@ def sync_runs(db: Database, registry: Registry, now: datetime) -> int:
         with db.write() as conn:
             version_rows.append_run(conn, version.number, run_id, now)
     return len(waiting)
+
+
+def _load_spent(db: Database, now: datetime) -> float:
+    with db.read() as conn:
+        return sum(spending.alpha for spending in alpha_spendings.load_spendings(conn, now - YEAR))
 
 
 @dataclass(frozen=True, slots=True)

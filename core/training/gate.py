@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.domain.report import Estimate, Gate, Metrics, NaiveMetrics
 from core.domain.version import version_name
-from core.training.evaluate import CATEGORY_MEAN, GATE_CONFIDENCE, HEURISTIC
+from core.training.evaluate import CATEGORY_MEAN, HEURISTIC
 
 MIN_HOLDOUT = 30
 _SHOWN = 20
@@ -23,7 +23,10 @@ class Comparison:
     version: int
     mae: Estimate | None = None
     improvement: Estimate | None = None  # its MAE minus the candidate's
-    lowest: float | None = None  # lower limit of that at the stricter level of the gate
+    lowest: float | None = None  # lower limit of that at the level `alpha`
+    alpha: float | None = None  # what the gate spends of the year's chance of a false promotion
+    worse: tuple[str, ...] = ()  # segments in which the candidate is shown to be worse, in words
+    n_segments: int = 0  # of at least 5 % of the rows
     n_compared: int = 0
     n_left_out: int = 0  # holdout rows that it has trained on
     problem: str | None = None  # why there is no comparison
@@ -61,7 +64,7 @@ def decide_gate(evidence: Evidence) -> Gate:
         _check_constant(evidence),
         _check_provenance(evidence),
         _check_leaks(evidence),
-        *([] if evidence.comparison is None else [_check_champion(evidence.comparison)]),
+        *([] if evidence.comparison is None else _check_comparison(evidence.comparison)),
     ):
         (passed if ok else failed).append((PASSED if ok else FAILED) + sentence)
     return Gate(not failed, (*failed, *passed, *(NOTE + note for note in _notes(evidence))))
@@ -223,6 +226,23 @@ def _check_leaks(evidence: Evidence) -> tuple[bool, str]:
     )
 
 
+def _check_comparison(comparison: Comparison) -> list[tuple[bool, str]]:
+    checks = [_check_champion(comparison)]
+    if comparison.n_segments:
+        checks.append(_check_segments(comparison))
+    return checks
+
+
+def _check_segments(comparison: Comparison) -> tuple[bool, str]:
+    name = version_name(comparison.version)
+    if not comparison.worse:
+        return True, (
+            f"in none of {comparison.n_segments} segments of at least 5 % of the rows is it shown "
+            f"to be worse than {name} (Holm, 5 %)."
+        )
+    return False, f"worse than {name} {'; '.join(comparison.worse)} (Holm, 5 %)."
+
+
 def _check_champion(comparison: Comparison) -> tuple[bool, str]:
     name = f"{version_name(comparison.version)}, the champion"
     improvement, lowest = comparison.improvement, comparison.lowest
@@ -233,8 +253,8 @@ def _check_champion(comparison: Comparison) -> tuple[bool, str]:
         f"on {comparison.n_compared:,} rows new to both, the MAE of {name}, is "
         f"{show(comparison.mae.value)}, and this version's is {show(abs(improvement.value))} "
         f"{'smaller' if improvement.value >= 0 else 'larger'} "
-        f"(improvement, {show_limits(improvement)}; at the {GATE_CONFIDENCE:.1%} that many "
-        f"retrainings need, at least {show(lowest)})"
+        f"(improvement, {show_limits(improvement)}; at least {show(lowest)} but for the chance of "
+        f"{comparison.alpha or 0:.2%} that this gate spends)"
     )
     if beats_champion(comparison):
         return True, figures + "."

@@ -60,6 +60,7 @@ def build_report(
         left_out={**dict.fromkeys(order.leave_out, f"left out by {by}"), **fitted.dropped},
         champion=None if comparison is None else comparison.version,
         improvement=None if comparison is None else comparison.improvement,
+        gate_alpha=None if comparison is None else comparison.alpha,
         n_compared=0 if comparison is None else comparison.n_compared,
         random_split_mae=learned.at_random,
         interval_coverage=found.evaluation.coverage,

@@ -16,8 +16,9 @@ from core.domain.sample import Provenance
 from core.domain.version import Version
 from core.errors import Cancelled, InvalidInput, Refused
 from core.settings import Scale
-from core.store import deployments, snapshots, versions
+from core.store import alpha_spendings, deployments, snapshots, versions
 from core.store.database import Database
+from core.training.alpha import GATE_ALPHA
 from core.training.champion import split_frame
 from core.training.flow import sync_runs
 from core.training.rows import arrange_rows, list_rows
@@ -283,6 +284,25 @@ def test_an_equal_model_does_not_beat_the_champion(db: Database, train: Train, n
     assert report.improvement.value == pytest.approx(0.0, abs=1e-9)
     assert not report.gate.passed
     assert report.summary.endswith("but not shown to be better than v1, the champion.")
+
+
+def test_each_gate_against_a_champion_spends_alpha_until_the_year_s_is_spent(
+    db: Database, train: Train, now: Now
+) -> None:
+    fill(db, make_samples(400), now)
+    first = train()
+    assert first.report.gate_alpha is None
+    deploy(db, first.number, now)
+    report = train().report
+    assert report.gate_alpha == GATE_ALPHA
+    with db.read() as conn:
+        (spending,) = alpha_spendings.load_spendings(conn, now() - timedelta(days=1))
+    assert (spending.version, spending.champion, spending.alpha) == (2, 1, GATE_ALPHA)
+    with db.write() as conn:
+        alpha_spendings.append_spending(conn, replace(spending, version=90, alpha=0.194))
+    report = train().report
+    assert report.gate_alpha is None
+    assert any("have spent 19.8% of the 20%" in reason for reason in report.gate.reasons)
 
 
 def test_a_better_model_beats_the_champion_on_rows_new_to_both(

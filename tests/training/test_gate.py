@@ -42,7 +42,7 @@ GOOD = Evidence(
     synthetic=False,
 )
 NO_SKILL = replace(GOOD, metrics=replace(GOOD.metrics, skill=Estimate(0.02, -0.05, 0.09)))
-BETTER = Comparison(3, Estimate(5.0, 4.5, 5.5), Estimate(1.0, 0.5, 1.5), 0.3, n_compared=180)
+BETTER = Comparison(3, Estimate(5.0, 4.5, 5.5), Estimate(1.0, 0.5, 1.5), 0.3, 0.004, n_compared=180)
 
 
 def failures(evidence: Evidence) -> list[str]:
@@ -139,11 +139,25 @@ def test_a_champion_has_to_be_beaten() -> None:
     equal = replace(BETTER, improvement=Estimate(0.1, -0.2, 0.4), lowest=-0.3)
     (reason,) = failures(replace(GOOD, comparison=equal))
     assert "on 180 rows new to both, the MAE of v3, the champion, is 5.00" in reason
-    assert "improvement, 95 % interval -0.200 to 0.400; at the 99.2% that" in reason
+    assert (
+        "improvement, 95 % interval -0.200 to 0.400; at least -0.300 but for the chance" in reason
+    )
     nearly = replace(BETTER, improvement=Estimate(1.0, 0.1, 1.9), lowest=-0.1)
     assert len(failures(replace(GOOD, comparison=nearly))) == 1
     worse = replace(BETTER, improvement=Estimate(-2.0, -3.0, -1.0), lowest=-3.5)
     assert "2.00 larger" in failures(replace(GOOD, comparison=worse))[0]
+
+
+def test_a_segment_that_became_worse_fails_and_is_named() -> None:
+    worse = replace(BETTER, n_segments=3, worse=("where 'lang' is go: the MAE is 2.00 larger",))
+    (reason,) = failures(replace(GOOD, comparison=worse))
+    assert reason.startswith("Failed: worse than v3 where 'lang' is go")
+    none = replace(BETTER, n_segments=3)
+    assert failures(replace(GOOD, comparison=none)) == []
+    assert any(
+        "in none of 3 segments" in reason
+        for reason in decide_gate(replace(GOOD, comparison=none)).reasons
+    )
 
 
 def test_a_champion_that_cannot_be_compared_fails_with_the_reason() -> None:
