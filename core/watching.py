@@ -4,11 +4,13 @@ from datetime import timedelta
 
 from core.alerts.incidents import detect
 from core.bootstrap import App, load_current_settings
+from core.domain.drift import DriftReport
 from core.domain.incident import IncidentEvent
 from core.domain.lease import SCHEDULER
 from core.domain.retraining import RetrainingDecision
 from core.monitoring.flow import describe_health, watch
 from core.monitoring.health import build_thresholds
+from core.monitoring.inputs import measure_drift
 from core.monitoring.summary import MonitorSummary
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import build_policy
@@ -31,6 +33,19 @@ def watch_app(app: App) -> list[IncidentEvent]:
         worker_lease=SCHEDULER,
     )
     return detect(app.db, report, app.now())
+
+
+def measure_app_drift(app: App) -> DriftReport | None:
+    """Compare the newest requests with what the version that serves was judged on, and keep the
+    report; None where no trained version serves."""
+    settings = load_current_settings(app)
+    return measure_drift(
+        app.db,
+        app.registry,
+        snapshots=settings.snapshots,
+        threshold=settings.drift_threshold,
+        now=app.now(),
+    )
 
 
 def describe_app_health(app: App, window: timedelta = DAY) -> MonitorSummary:

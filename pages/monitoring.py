@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.store import incidents as incident_rows
-from ui import actions, context, filters, incidents, status, watching
+from ui import actions, context, drift, filters, incidents, status, watching
 
 app = context.get_app()
 actions.head("Monitoring", "Whether the predictor can be trusted now, and how that has moved.")
@@ -23,6 +23,12 @@ def show_window(window: filters.Window) -> None:
     watching.show_charts(summary, settings, window)
 
 
+@st.fragment(run_every="60s")
+def show_drift() -> None:
+    """What has moved against the rows that the champion was judged on."""
+    drift.show_drift(watching.load_drift(app))
+
+
 show_health()
 
 with app.db.read() as conn:
@@ -34,6 +40,9 @@ if lasting:
 
 st.subheader("Figures")
 show_window(filters.pick_window())
+
+st.subheader("Drift")
+show_drift()
 
 st.subheader("Past incidents")
 incidents.show_past([incident for incident in found if not incidents.lasts(incident)])

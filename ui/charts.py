@@ -116,6 +116,31 @@ def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str)
     return figure
 
 
+def draw_change(
+    bins: Sequence[str], before: Sequence[float], now: Sequence[float], *, x: str
+) -> go.Figure:
+    """Shares of rows by bin, the reference's beside the window's; bins that are empty in both are
+    left out."""
+    figure = _figure(y="rows, %", height=260)
+    kept = [i for i in range(len(bins)) if before[i] or now[i]]
+    if not kept:
+        return _empty(figure, "No values to compare")
+    for name, shares, color, pattern in (
+        ("held-out rows", before, _GREY, "/"),
+        ("now", now, PALETTE[1], ""),
+    ):
+        figure.add_bar(
+            name=name,
+            x=[bins[i] for i in kept],
+            y=[shares[i] * 100 for i in kept],
+            marker={"color": color, "pattern": {"shape": pattern}, "line": {"width": 0}},
+            hovertemplate=f"%{{x}}: %{{y:.1f}} % of the rows<extra>{name}</extra>",
+        )
+    figure.update_layout(barmode="group", bargap=0.2)
+    figure.update_xaxes(title_text=x, type="category")
+    return figure
+
+
 def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
     """Values side by side with their 95 % intervals, first on top; quiet ones are hollow."""
     figure = _figure(y="", height=90 + 34 * max(len(marks), 1))

@@ -3,11 +3,13 @@
 import streamlit as st
 
 from core.bootstrap import App, load_current_settings
+from core.domain.drift import DriftReport
 from core.monitoring.outcomes import Figures, Performance, PerformancePoint
 from core.monitoring.performance import load_performance
 from core.monitoring.summary import MonitorSummary
 from core.monitoring.traffic import Traffic
 from core.settings import Settings
+from core.store import deployments, drift
 from core.watching import describe_app_health
 from ui import charts, figures, filters, words
 from ui.filters import Window
@@ -16,6 +18,13 @@ from ui.filters import Window
 def load(app: App, window: Window) -> tuple[Settings, MonitorSummary]:
     """The settings in force, and the health of now with the figures of a window."""
     return load_current_settings(app), describe_app_health(app, window.length)
+
+
+def load_drift(app: App) -> DriftReport | None:
+    """The newest window of the champion against its holdout."""
+    with app.db.read() as conn:
+        current = deployments.find_current(conn)
+        return None if current is None else drift.find_last_report(conn, current.plan.champion)
 
 
 def load_outcomes(app: App, window: Window, settings: Settings) -> Performance:

@@ -7,12 +7,14 @@ from core.data.overview import DataSummary
 from core.deployment.plan import PlanSummary
 from core.domain.api_key import ApiKey
 from core.domain.deployment import Deployment
+from core.domain.drift import DriftReport
 from core.domain.incident import Incident
 from core.domain.job import Job
 from core.domain.report import Estimate
 from core.domain.retraining import RetrainingDecision
 from core.domain.version import Version, version_name
-from core.monitoring.summary import MonitorSummary
+from core.monitoring.drift import describe_check
+from core.monitoring.summary import NOT_MEASURED, MonitorSummary
 from core.registry import RunSummary
 from core.settings import Setting
 from core.system import SystemStatus
@@ -231,8 +233,21 @@ def of_health(summary: MonitorSummary) -> str:
         f"{counts.n_heuristic} by the heuristic + {counts.n_failed} failed; "
         f"{counts.n_labelled} labelled."
     )
+    lines.append(_drift(summary.drift))
     lines += [of_incident(incident) for incident in summary.incidents]
     return "\n".join(lines)
+
+
+def _drift(report: DriftReport | None) -> str:
+    if report is None:
+        return NOT_MEASURED
+    if report.note:
+        return report.note
+    found = "; ".join(describe_check(check) for check in report.confirmed) or "none beyond chance"
+    return (
+        f"Drift of {report.n_columns} columns, {report.n_rows} of {report.n_requests} requests "
+        f"since {report.from_at.strftime(_TIME)}: {found}."
+    )
 
 
 def of_incident(incident: Incident) -> str:

@@ -9,7 +9,7 @@ from core.data.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
 from core.store import deployments, jobs
-from core.watching import check_app_retraining, watch_app
+from core.watching import check_app_retraining, measure_app_drift, watch_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,16 @@ def _watch(app: App) -> str:
     events = watch_app(app)
     changes = ", ".join(f"incident {event.incident_id} {event.kind}" for event in events)
     return changes or "measured; no incident changed"
+
+
+def _measure_drift(app: App) -> str:
+    report = measure_app_drift(app)
+    if report is None:
+        return "no trained version serves"
+    if report.note:
+        return report.note
+    drifted = ", ".join(report.drifted) or "nothing"
+    return f"{drifted} drifted, of {report.n_columns} columns over {report.n_rows} requests"
 
 
 def _check_retraining(app: App) -> str:
@@ -85,6 +95,7 @@ def _record_in_mlflow(app: App) -> str:
 
 TASKS: tuple[Task, ...] = (
     Task("watch", 15.0, _watch),
+    Task("drift", 3_600.0, _measure_drift),
     Task("trial", 60.0, _watch_trial),
     Task("retraining check", 300.0, _check_retraining),
     Task("collection", 60.0, _collect),

@@ -102,6 +102,7 @@ def _collect(app: App, job: Job, progress: Progress) -> Result:
 def _train(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
     from core.data.splits import choose_label_delay
+    from core.monitoring.pinning import pin_reference
     from core.training.flow import train_version
 
     settings = load_current_settings(app)
@@ -123,6 +124,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
         leave_out=msgspec.convert(job.args.get("leave_out", ()), tuple[str, ...]),
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
     )
+    pin_reference(app.db, app.registry, version, folder=settings.snapshots, now=version.created_at)
     return {"version": version.name, "summary": version.report.summary}
 
 

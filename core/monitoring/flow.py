@@ -26,7 +26,7 @@ from core.monitoring.summary import MonitorSummary
 from core.monitoring.traffic import choose_step, count, summarize_traffic
 from core.settings import Scale
 from core.stats.histogram import merge
-from core.store import deployments, health, incidents, leases, rollups, versions
+from core.store import deployments, drift, health, incidents, leases, rollups, versions
 from core.store.database import Connection, Database
 
 ENOUGH_REQUESTS = 100
@@ -101,6 +101,7 @@ def describe_health(
             champion=facts.champion,
             synthetic=facts.champion in synthetic,
             synthetic_versions=synthetic,
+            drift=facts.drift,
             traffic=summarize_traffic(counted, from_at, now, scale=scale, step=step),
             performance=summarize_performance(
                 counted,
@@ -145,6 +146,7 @@ def load_facts(
         spread=summarize_spread(scores, scale),
         worker=None if worker_lease is None else _load_worker(conn, worker_lease, now),
         delivered=_load_delivered(conn, champion, thresholds.accuracy_span),
+        drift=None if champion is None else drift.find_last_report(conn, champion),
     )
 
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from core.domain.drift import DriftReport
 from core.domain.health import Health, HealthReport, Reason
 from core.domain.version import version_name
+from core.monitoring.drift import describe_check, list_mattering
 from core.monitoring.outcomes import Figures
 from core.monitoring.promise import Delivered, check_promise
 from core.monitoring.spread import Spread
@@ -25,6 +27,9 @@ COLLAPSED_SHARE = 0.95
 MIN_EXPECTED = 10.0
 """Requests that should have come before their absence is no chance: P(none) = e^-10."""
 
+MAX_DRIFT_AGE = timedelta(hours=6)
+"""How old a measurement of drift may be and still say something of now."""
+
 _MANY_UNMEASURED = 1_000
 
 _NEXT_STEPS = {
@@ -33,6 +38,8 @@ _NEXT_STEPS = {
     "fallback": "Look at the reasons of the newest predictions; deploy a version that loads.",
     "latency": "Look at the machine's load and at what was deployed last; roll back if it began "
     "there.",
+    "drift": "Ask the callers what has changed in these columns; train again once rows like these "
+    "have labels.",
     "collapsed": "Roll back, and look at what the callers send: a constant or missing feature?",
 }
 
@@ -111,6 +118,7 @@ class Facts:
     spread: Spread | None = None
     worker: Worker | None = None  # None where nobody asked
     delivered: Delivered | None = None  # None without a promise or labels enough
+    drift: DriftReport | None = None  # the newest window of the champion
 
 
 def build_thresholds(settings: Settings) -> Thresholds:
@@ -150,6 +158,7 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
         *_check_skill(facts),
         *_check_requests(facts.recent, thresholds, stale=stale),
         *_check_spread(facts, stale=stale),
+        *_check_drift(facts, now),
     ]
     worker = _check_worker(facts.worker)
     if worker is not None:
@@ -396,6 +405,36 @@ def _check_spread(facts: Facts, *, stale: bool) -> list[Reason]:
     )
     check = Reason("collapsed", health, message, _next_step("collapsed", health))
     return [_age(check) if stale else check]
+
+
+def _check_drift(facts: Facts, now: datetime) -> list[Reason]:
+    """A warning where drift is estimated to cost accuracy, and a person is called for it only
+    while labels of the same days do not decide: they know better."""
+    report = facts.drift
+    if report is None or report.note or now - report.at > MAX_DRIFT_AGE:
+        return []
+    if not report.drifted:
+        message = (
+            f"None of {report.n_columns} columns has drifted beyond chance ({report.n_rows:,} "
+            f"requests over {format_duration(report.window)}; noise from {report.basis})."
+        )
+        return [Reason("drift", Health.HEALTHY, message, "")]
+    costly = list_mattering(report)
+    named = "; ".join(describe_check(check) for check in (costly or report.confirmed)[:3])
+    over = f"{report.n_rows:,} requests over {format_duration(report.window)}"
+    if not costly:
+        message = f"Drift that is not expected to cost accuracy: {named} ({over})."
+        return [Reason("drift", Health.HEALTHY, message, "")]
+    labelled = facts.labelled
+    decided = (
+        labelled is not None
+        and labelled.figures.accuracy is not None
+        and labelled.window <= report.window
+    )
+    message = f"Inputs have drifted in a way that may cost accuracy: {named} ({over})."
+    if decided:
+        message += " The labels of these days decide: see the accuracy."
+    return [Reason("drift", Health.WARNING, message, _NEXT_STEPS["drift"], not decided)]
 
 
 def _check_worker(worker: Worker | None) -> Reason | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.domain.drift import DriftCheck, DriftReport
 from core.domain.health import HealthReport
 from core.domain.incident import Incident
 from core.domain.version import version_name
@@ -10,7 +11,7 @@ from core.monitoring.outcomes import Figures, Performance
 from core.monitoring.traffic import Traffic
 from core.stats.intervals import Interval
 
-DRIFT_NOTE = "Drift is not measured yet."
+NOT_MEASURED = "Drift was not measured yet: the worker does it every hour."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class MonitorSummary:
     champion: int | None
     synthetic: bool  # the champion was trained on generated rows
     synthetic_versions: tuple[int, ...]  # of those that were asked in the window
+    drift: DriftReport | None  # the champion's newest window
     traffic: Traffic
     performance: Performance
     incidents: tuple[Incident, ...]  # that last, oldest first
@@ -78,8 +80,8 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
             }
             for number, version in summary.performance.versions.items()
         ],
-        "drift": None,
-        "drift_note": DRIFT_NOTE,
+        "drift": None if summary.drift is None else _build_drift(summary.drift),
+        "drift_note": NOT_MEASURED if summary.drift is None else summary.drift.note or None,
         "incidents": [
             {
                 "id": incident.id,
@@ -91,6 +93,35 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
             }
             for incident in summary.incidents
         ],
+    }
+
+
+def _build_drift(report: DriftReport) -> dict[str, object]:
+    return {
+        "at": report.at.isoformat(),
+        "version": version_name(report.version),
+        "window": {"from_at": report.from_at.isoformat(), "to_at": report.to_at.isoformat()},
+        "n_requests": report.n_requests,
+        "n_rows": report.n_rows,
+        "n_columns": report.n_columns,
+        "drifted": list(report.drifted),
+        "basis": report.basis,
+        "columns": [_build_check(check) for check in report.checks],
+    }
+
+
+def _build_check(check: DriftCheck) -> dict[str, object]:
+    return {
+        "column": check.column,
+        "is_feature": check.is_feature,
+        "subject": check.subject.value,
+        "effect": check.effect,
+        "noise": check.noise,
+        "minimum": check.minimum,
+        "passed": check.passed,
+        "confirmed": check.confirmed,
+        "importance": check.importance,
+        "effect_on_mae": check.effect_on_mae,
     }
 
 

@@ -153,6 +153,18 @@ CREATE TABLE alpha_spendings (
     alpha DOUBLE PRECISION NOT NULL, at BIGINT NOT NULL);
 """
 
+_DRIFT_TABLES = """
+CREATE TABLE drift_references (
+    version BIGINT NOT NULL PRIMARY KEY, at BIGINT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE drift_reports (
+    id {id}, version BIGINT NOT NULL, at BIGINT NOT NULL, to_at BIGINT NOT NULL,
+    body TEXT NOT NULL);
+CREATE INDEX drift_reports_window ON drift_reports (version, to_at);
+CREATE TABLE segment_reports (
+    id {id}, version BIGINT NOT NULL, at BIGINT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX segment_reports_version ON segment_reports (version, id);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
@@ -186,6 +198,10 @@ def _create_alpha_spendings(conn: sa.Connection) -> None:
     _execute(conn, _ALPHA_SPENDINGS)
 
 
+def _create_drift_tables(conn: sa.Connection) -> None:
+    _execute(conn, _DRIFT_TABLES)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -201,6 +217,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_replays,
     _create_history,
     _create_alpha_spendings,
+    _create_drift_tables,
 )
 """Append here; never change one that was released."""
 

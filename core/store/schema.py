@@ -386,3 +386,30 @@ table_mappings = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
 )
+
+drift_references = sa.Table(  # a version's inputs and scores on its holdout, as counts
+    "drift_references",
+    metadata,
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("body", Json, nullable=False),
+)
+
+drift_reports = sa.Table(  # what the requests of a window were against it
+    "drift_reports",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("to_at", UtcTime, nullable=False),
+    sa.Column("body", Json, nullable=False),
+)
+
+segment_reports = sa.Table(  # where in the traffic the error is, going by the labels of a window
+    "segment_reports",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("body", Json, nullable=False),
+)
