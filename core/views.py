@@ -7,6 +7,7 @@ import msgspec
 
 from core.data.overview import DataSummary
 from core.deployment.plan import PlanSummary
+from core.deployment.release import Rehearsal
 from core.domain.deployment import Deployment
 from core.domain.version import Version, version_name
 from core.settings import SETTINGS
@@ -81,6 +82,16 @@ def view_plan(plan: PlanSummary) -> dict[str, Any]:
         if summary is not None:
             built[side]["version"] = version_name(summary.version)
     return built
+
+
+def view_rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
+    """A rollback that was rehearsed, with the time of each step."""
+    built: dict[str, Any] = msgspec.to_builtins(rehearsal)
+    return {
+        **built,
+        "target": version_name(rehearsal.target),
+        "milliseconds": rehearsal.milliseconds,
+    }
 
 
 def view_data(summary: DataSummary) -> dict[str, Any]:

@@ -36,6 +36,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     replay = replays.find(app, chosen)
     releases.offer_deploy(app, chosen, summary, trained, replay)
     releases.offer_rollback(app, plan.choose_rollback(history), summary, trained)
+    releases.offer_rehearsal(app, plan.choose_rollback(history))
 releases.show_choice(chosen, summary, trained)
 trials.offer_start(app, chosen, summary, trained)
 with st.expander(f"Replay recorded requests with {version_name(chosen)}", key="replay"):

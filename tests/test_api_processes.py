@@ -18,8 +18,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
-from core.deployment.release import deploy, rollback
+from core.deployment.release import deploy, rehearse_rollback, rollback
 from core.domain.card import Card, GoldenRow
+from core.errors import Unavailable
 from core.features.encoder import RowEncoder
 from core.registry import Registry
 from core.store import labels, predictions
@@ -188,3 +189,96 @@ def test_two_workers_write_to_one_store(db: Database, registry: Registry, home: 
         _wait_until(lambda: len(callers.labelled) >= 300)
         callers.join()
     _check_kept(db, callers)
+
+
+class Watchers:
+    """Threads that predict without a pause and remember, of each answer, when it was asked for,
+    what it said and whether it failed."""
+
+    def __init__(self, url: str, n_threads: int) -> None:
+        self.seen: list[tuple[float, str]] = []
+        self.failed: list[str] = []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._call, args=(url,)) for _ in range(n_threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def join(self) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _call(self, url: str) -> None:
+        """A new connection for every few requests, so that each worker gets some."""
+        while not self.stopping.is_set():
+            with httpx.Client(base_url=url, timeout=30) as client:
+                for _ in range(5):
+                    asked_at = time.monotonic()
+                    try:
+                        answer = client.post("/v1/predict", json=ROW)
+                    except httpx.HTTPError as error:
+                        self.failed.append(repr(error))
+                        continue
+                    said = answer.json()
+                    if answer.status_code != 200 or said["source"] != "model":
+                        self.failed.append(answer.text)
+                    else:
+                        self.seen.append((asked_at, said["version"]))
+
+
+def _read_threads_cpu(pid: int) -> int:
+    """The processor time that a process has used, in ticks."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _find_workers(pid: int) -> list[int]:
+    """The processes that answer: the children of the one that was started, but for its tracker."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    found = [int(child) for child in children]
+    return [
+        child
+        for child in found
+        if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def test_a_rollback_is_effective_in_all_of_four_workers_within_a_second_under_load(
+    db: Database, registry: Registry, home: Path
+) -> None:
+    """No request fails, and what is asked a second after it is answered by the version before."""
+    first = _add_linear_version(db, registry, 0.0)
+    second = _add_linear_version(db, registry, 10.0)
+    _release(db, registry, first)
+    _release(db, registry, second)
+    with _run_api(home, n_workers=4) as (url, process):
+        workers = _find_workers(process.pid)
+        assert len(workers) == 4
+        watchers = Watchers(url, 8)
+        _wait_until(lambda: len(watchers.seen) >= 2_000)
+        before = {pid: _read_threads_cpu(pid) for pid in workers}
+        assert {version for _, version in watchers.seen[-200:]} == {f"v{second}"}
+        rollback(db, registry, None, reason="worse", by="bob", now=datetime.now(UTC))
+        switched_at = time.monotonic()
+        _wait_until(lambda: sum(asked > switched_at + 1 for asked, _ in watchers.seen) >= 1_000)
+        watchers.join()
+        assert all(_read_threads_cpu(pid) > before[pid] for pid in workers)
+    assert watchers.failed == []
+    late = [asked - switched_at for asked, version in watchers.seen if version == f"v{second}"]
+    assert max(late) <= 1.0, max(late)
+    after = {version for asked, version in watchers.seen if asked > switched_at + 1}
+    assert after == {f"v{first}"}
+
+
+def test_a_rollback_works_while_mlflow_is_down(db: Database, registry: Registry) -> None:
+    """Artifacts lie in the home folder, whatever the tracking server does."""
+    first = _add_linear_version(db, registry, 0.0)
+    second = _add_linear_version(db, registry, 10.0)
+    away = Registry(registry.artifacts, "http://127.0.0.1:9")
+    _release(db, away, first)
+    _release(db, away, second)
+    assert rehearse_rollback(db, away, None, timer=time.perf_counter).target == first
+    done = rollback(db, away, None, reason="worse", by="bob", now=datetime.now(UTC))
+    assert done.plan.champion == first
+    with pytest.raises(Unavailable):
+        away.mirror_alias(first)

@@ -1,5 +1,6 @@
 """What serves and how to change it: the clicking side of deploying and rolling back."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -145,6 +146,30 @@ def offer_rollback(
         key="rollback",
         confirm=f"Roll back to {name} now",
         icon=":material/undo:",
+    )
+
+
+def offer_rehearsal(app: App, target: int | None) -> None:
+    """One click that does all of a rollback but the switch, and says how long it takes."""
+    if target is None:
+        return
+
+    def work() -> str:
+        done = release.rehearse_rollback(app.db, app.registry, target, timer=time.perf_counter)
+        steps = "; ".join(
+            f"{step.name}: {words.milliseconds(step.milliseconds)}" for step in done.steps
+        )
+        return (
+            f"A rollback to {version_name(done.target)} works and takes "
+            f"{words.milliseconds(done.milliseconds)} ({steps}). Nothing was changed."
+        )
+
+    actions.button(
+        "Rehearse",
+        work,
+        key="rehearse",
+        icon=":material/fact_check:",
+        help=f"Does everything of a rollback to {version_name(target)} but the switch.",
     )
 
 

@@ -1,6 +1,7 @@
 """The verbs about what serves: replay, deploy, try, promote, roll back, look back."""
 
 import secrets
+import time
 from typing import Annotated
 
 import typer
@@ -13,8 +14,9 @@ from core.deployment.ramp import parse_percent
 from core.deployment.trial import build_settings
 from core.domain.version import parse_version, version_name
 from core.errors import InvalidInput
+from core.serving.replay import check_days
 from core.store import deployments
-from core.views import view_deployment, view_plan
+from core.views import view_deployment, view_plan, view_rehearsal
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -30,7 +32,9 @@ def replay(
 ) -> None:
     """Score the recorded requests of the last days with a version, before it serves."""
     name = version_name(parse_version(version))
-    job = do_job(build_app(), "replay", {"version": name, "days": days}, f"replay of {name}")
+    job = do_job(
+        build_app(), "replay", {"version": name, "days": check_days(days)}, f"replay of {name}"
+    )
     result = job.result or {}
     emit(result, lambda: texts.of_replay(result), as_json)
 
@@ -131,10 +135,18 @@ def stop(
 def rollback(
     version: Annotated[str | None, typer.Argument(help="The one before, unless named.")] = None,
     reason: Reason = "",
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Do all but the switch, and time each step.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let the version before, or an earlier one, serve again."""
     app = build_app()
+    if rehearse:
+        number = None if version is None else parse_version(version)
+        done = release.rehearse_rollback(app.db, app.registry, number, timer=time.perf_counter)
+        emit(view_rehearsal(done), lambda: texts.of_rehearsal(done), as_json)
+        return
     made = release.rollback(
         app.db,
         app.registry,

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.data.overview import DataSummary
 from core.deployment.plan import PlanSummary
+from core.deployment.release import Rehearsal
 from core.domain.api_key import ApiKey
 from core.domain.deployment import Deployment
 from core.domain.drift import DriftReport
@@ -100,6 +101,18 @@ def of_replay(result: Mapping[str, Any]) -> str:
         for change in result["changes"][:5]
     ]
     return "\n".join(lines)
+
+
+def of_rehearsal(rehearsal: Rehearsal) -> str:
+    """What a rollback would lead to, and how long it takes."""
+    return "\n".join(
+        [
+            f"A rollback would lead to {version_name(rehearsal.target)} and takes "
+            f"{rehearsal.milliseconds:.0f} ms; nothing was changed.",
+            *(f"  {step.milliseconds:8.1f} ms  {step.name}" for step in rehearsal.steps),
+            f"Next, if you mean it: `rollback {version_name(rehearsal.target)} --reason ...`.",
+        ]
+    )
 
 
 def of_training(version: Version) -> str:

@@ -1,6 +1,11 @@
 """Releases: the only place where what serves is changed, one appended row at a time."""
 
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from core.deployment.plan import (
     PlanSummary,
@@ -22,6 +27,8 @@ from core.store import deployments, replays, versions
 from core.store.database import Database
 
 log = get_logger(__name__)
+
+Result = TypeVar("Result")
 
 
 def deploy(
@@ -82,16 +89,10 @@ def rollback(
     """Let the version that served before answer again, or an earlier one by its number; the row
     that says so. Checks and errors are those of `deploy`."""
     reason = check_reason(reason)
-    with db.read() as conn:
-        history = deployments.load_history(conn)
-        current = history[-1] if history else None
-        expected = choose_expected(current, expected_revision)
-        check_revision(current, expected)
-        target = check_rollback(history, number)
-        version = None if target == HEURISTIC else versions.get_version(conn, target)
+    current, target, version = _choose_target(db, number, expected_revision)
     verify_version(registry, version)
     with db.write() as conn:
-        check_revision(deployments.find_current(conn), expected)
+        check_revision(deployments.find_current(conn), current.revision)
         deployment = deployments.append_deployment(
             conn,
             action=Action.ROLLBACK,
@@ -104,6 +105,54 @@ def rollback(
         )
     announce(deployment)
     return deployment
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalStep:
+    """One step of a rollback, done without the switch."""
+
+    name: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a rollback would lead to, and how long each of its steps took."""
+
+    target: int
+    steps: tuple[RehearsalStep, ...]
+
+    @property
+    def milliseconds(self) -> float:
+        """All steps together; the API's workers follow a quarter of a second later at most."""
+        return math.fsum(step.milliseconds for step in self.steps)
+
+
+def rehearse_rollback(
+    db: Database, registry: Registry, number: int | None, *, timer: Callable[[], float]
+) -> Rehearsal:
+    """Everything that `rollback` does but the switch: nothing is changed. `timer` counts seconds.
+    Raises what the rollback would raise."""
+    steps: list[RehearsalStep] = []
+
+    def do(name: str, work: Callable[[], Result]) -> Result:
+        started = timer()
+        result = work()
+        steps.append(RehearsalStep(name, (timer() - started) * 1000))
+        return result
+
+    current, target, version = do(
+        "read the history and choose the version", lambda: _choose_target(db, number, None)
+    )
+    if version is not None:
+        with _as_refusal(version):
+            artifact = do(
+                "load the artifact and check its hash",
+                lambda: registry.load_artifact(version.artifact_hash),
+            )
+            do("score its golden rows", artifact.verify_golden)
+    do("take the lock and check the plan", lambda: _take_lock(db, current))
+    return Rehearsal(target, tuple(steps))
 
 
 def describe_plan(db: Database, now: datetime) -> PlanSummary:
@@ -133,12 +182,8 @@ def verify_version(registry: Registry, version: Version | None) -> None:
     """Load a version the way serving will, and let it score its golden rows."""
     if version is None:
         return
-    try:
+    with _as_refusal(version):
         registry.load_artifact(version.artifact_hash).verify_golden()
-    except OpsError as error:
-        raise Refused(
-            f"{version.name} was not deployed and what serves was not changed: {error}"
-        ) from error
 
 
 def announce(deployment: Deployment) -> None:
@@ -154,3 +199,31 @@ def announce(deployment: Deployment) -> None:
         by=deployment.by,
         reason=deployment.reason,
     )
+
+
+def _choose_target(
+    db: Database, number: int | None, expected_revision: int | None
+) -> tuple[Deployment, int, Version | None]:
+    """The row in force, the version to roll back to, and its registration (None: the heuristic)."""
+    with db.read() as conn:
+        history = deployments.load_history(conn)
+        current = history[-1] if history else None
+        check_revision(current, choose_expected(current, expected_revision))
+        target = check_rollback(history, number)
+        version = None if target == HEURISTIC else versions.get_version(conn, target)
+    return history[-1], target, version
+
+
+def _take_lock(db: Database, current: Deployment) -> None:
+    with db.write() as conn:
+        check_revision(deployments.find_current(conn), current.revision)
+
+
+@contextmanager
+def _as_refusal(version: Version) -> Iterator[None]:
+    try:
+        yield
+    except OpsError as error:
+        raise Refused(
+            f"{version.name} was not deployed and what serves was not changed: {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""Assignment: which side of a trial answers a request."""
+"""Assignment: which side of a trial answers a request, and which requests are scored twice."""
 
 import hashlib
 
@@ -6,6 +6,8 @@ from core.domain.prediction import Variant
 
 _BYTES = 8
 _FULL = float(2 ** (8 * _BYTES))
+_SAMPLED_DIGITS = 8
+_SAMPLED = float(16**_SAMPLED_DIGITS)
 
 
 def choose_variant(unit_id: str | None, salt: str, traffic: float, random: bytes) -> Variant:
@@ -21,3 +23,14 @@ def choose_variant(unit_id: str | None, salt: str, traffic: float, random: bytes
     drawn = random if unit_id is None else hashlib.sha256(f"{salt}:{unit_id}".encode()).digest()
     place = int.from_bytes(drawn[:_BYTES], "big") / _FULL
     return Variant.CHALLENGER if place < traffic else Variant.CHAMPION
+
+
+def is_sampled(prediction_id: str, share: float) -> bool:
+    """Whether a prediction is one of this share, by the random digits at the end of its id.
+
+    >>> is_sampled("019cae6b660070008000000000000000", 0.1)
+    True
+    >>> is_sampled("019cae6b66007000800000ffffffffff", 0.1)
+    False
+    """
+    return int(prediction_id[-_SAMPLED_DIGITS:], 16) < share * _SAMPLED

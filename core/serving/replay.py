@@ -47,9 +47,7 @@ def replay_version(
 
     Raises `InvalidInput` for days that are none, `NotFound` for a version that does not exist,
     `Refused` where it does not load or nothing was recorded, and what `progress` raises."""
-    if not 0 < days <= _MAX_DAYS:
-        raise InvalidInput(f"{days:g} days cannot be replayed: give more than 0 and at most 3650.")
-    since_at = now() - timedelta(days=days)
+    since_at = now() - timedelta(days=check_days(days))
     with db.read() as conn:
         version = None if number == HEURISTIC else versions.get_version(conn, number)
         n_recorded = replays.count_recorded(conn, since_at)
@@ -71,6 +69,17 @@ def replay_version(
         return replays.append_replay(
             conn, version=number, days=days, report=report, by=by, now=now()
         )
+
+
+def check_days(days: float) -> float:
+    """How many days to replay; raises `InvalidInput` for none, too many, or what is no number.
+
+    >>> check_days(7.0)
+    7.0
+    """
+    if not 0 < days <= _MAX_DAYS:
+        raise InvalidInput(f"{days:g} days cannot be replayed: give more than 0 and at most 3650.")
+    return days
 
 
 def _load(registry: Registry, version: Version) -> Artifact:

@@ -4,7 +4,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from random import randbytes
@@ -13,6 +13,7 @@ from core.artifacts.artifact import Artifact
 from core.domain.deployment import Deployment
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant
+from core.domain.retired import EVIDENCE_SHARE, find_retired
 from core.domain.sample import Features
 from core.domain.trial import ShadowScore
 from core.domain.version import HEURISTIC, Version, version_name
@@ -27,7 +28,7 @@ from core.serving.answer import (
     build_model_prediction,
     clip,
 )
-from core.serving.assignment import choose_variant
+from core.serving.assignment import choose_variant, is_sampled
 from core.serving.follower import Follower
 from core.serving.heuristic import choose_guess
 from core.serving.journal import Journal, Receipt
@@ -66,18 +67,27 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What answers: the champion and, while a trial runs, the challenger with its share."""
+    """What answers: the champion and, while a trial runs, the challenger with its share. Without a
+    trial, `retired` is the model before, which scores some requests beside the answers for a
+    while."""
 
     revision: int
     champion: Side
     challenger: Side | None = None
     traffic: float = 0.0
     salt: str = ""
+    retired: Side | None = None
+    retired_until: datetime | None = None
 
     @property
     def sides(self) -> tuple[Side, ...]:
         """The versions that score."""
         return (self.champion,) if self.challenger is None else (self.champion, self.challenger)
+
+    @property
+    def loaded(self) -> tuple[Side, ...]:
+        """The versions that may score, answers or beside them."""
+        return self.sides if self.retired is None else (*self.sides, self.retired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +192,8 @@ class PredictionService:
             if current is None or (current.revision == serving.revision and not retry):
                 return
             plan = current.plan
+            retired = find_retired(deployments.load_history(conn), self.now())
+            before = None if retired is None else versions.get_version(conn, retired.version)
             numbers = [number for number in (plan.champion, plan.challenger) if number is not None]
             found = [
                 None if number == HEURISTIC else versions.get_version(conn, number)
@@ -192,7 +204,13 @@ class PredictionService:
             for version in found
         ]
         challenger = challengers[0] if challengers else None
-        self._swap(InForce(current.revision, champion, challenger, plan.traffic, plan.salt or ""))
+        kept = None if before is None else self._find_loaded(before.number)
+        following = InForce(current.revision, champion, challenger, plan.traffic, plan.salt or "")
+        self._swap(following)
+        if before is not None and retired is not None:
+            side = kept or self._open(before)  # loaded after the swap, which it must not delay
+            if side.artifact is not None:
+                self._in_force = replace(following, retired=side, retired_until=retired.until_at)
 
     def predict(self, asks: Sequence[Ask]) -> list[Prediction]:
         """Answer rows and wait until they are on disk; raises `Unavailable` where they are not."""
@@ -222,17 +240,7 @@ class PredictionService:
             for start in range(0, len(answers), _MAX_ENTRY_ROWS)
             for n_rows in [min(_MAX_ENTRY_ROWS, len(answers) - start)]
         ]
-        if self._in_force.challenger is not None:
-            numbers = [side.version for side in self._in_force.sides]
-            self._shadow.offer(
-                [
-                    ShadowAsk(answer, number)
-                    for answer in answers
-                    if answer.version in numbers
-                    for number in numbers
-                    if number != answer.version
-                ]
-            )
+        self._shadow.offer(choose_shadows(self._in_force, answers))
         return receipts
 
     def add_label(self, label: Label, *, observed_at_given: bool) -> Receipt[LabelOutcome | None]:
@@ -281,9 +289,9 @@ class PredictionService:
 
     def _open(self, version: Version) -> Side:
         """The version as it is loaded already, or loaded now."""
-        for side in self._in_force.sides:
-            if side.version == version.number and side.artifact is not None:
-                return side
+        kept = self._find_loaded(version.number)
+        if kept is not None:
+            return kept
         try:
             artifact = self._registry.load_artifact(version.artifact_hash)
             artifact.verify_golden()
@@ -292,6 +300,12 @@ class PredictionService:
             self._retry_at = self.timer() + _RETRY_SECONDS
             return Side(version.number, None, f"{version.name} does not load: {clean_error(error)}")
         return Side(version.number, artifact, "")
+
+    def _find_loaded(self, number: int) -> Side | None:
+        for side in self._in_force.loaded:
+            if side.version == number and side.artifact is not None:
+                return side
+        return None
 
     def _check_scale(self, artifact: Artifact) -> None:
         card = artifact.card
@@ -362,11 +376,11 @@ class PredictionService:
 
     def _score_shadow(self, asks: Sequence[ShadowAsk]) -> list[float | str]:
         """A score for each row, or why there is none; asked from the shadow's thread."""
-        sides = {side.version: side for side in self._in_force.sides}
+        sides = {side.version: side for side in self._in_force.loaded}
         scores: dict[int, float | str] = {}
         for version in {ask.version for ask in asks}:
             places = [place for place, ask in enumerate(asks) if ask.version == version]
-            side = sides.get(version, Side(version, None, "The trial has ended"))
+            side = sides.get(version, Side(version, None, "It does not score any more"))
             rows = [asks[place].answered.features for place in places]
             scores |= zip(places, self._score(side, rows), strict=True)
         return [
@@ -416,6 +430,30 @@ class PredictionService:
             raise
         self._trouble = ""
         return outcomes
+
+
+def choose_shadows(serving: InForce, answers: Sequence[Prediction]) -> list[ShadowAsk]:
+    """Which versions shall score answered requests as well: on a trial the other side of each, else
+    the version before for one in ten, until its time is over."""
+    if serving.challenger is None:
+        retired, until_at = serving.retired, serving.retired_until
+        if retired is None or until_at is None:
+            return []
+        return [
+            ShadowAsk(answer, retired.version)
+            for answer in answers
+            if answer.version == serving.champion.version
+            and answer.at < until_at
+            and is_sampled(answer.id, EVIDENCE_SHARE)
+        ]
+    numbers = [side.version for side in serving.sides]
+    return [
+        ShadowAsk(answer, number)
+        for answer in answers
+        if answer.version in numbers
+        for number in numbers
+        if number != answer.version
+    ]
 
 
 def _side(serving: InForce, variant: Variant) -> Side:

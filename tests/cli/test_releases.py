@@ -1,6 +1,7 @@
 """The verbs about what serves, typed as a person types them."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,44 @@ def test_a_replay_is_a_job_whose_result_is_kept_and_stands_beside_the_deployment
 def test_a_replay_without_a_request_is_refused(run: Run) -> None:
     with pytest.raises(Refused, match="nothing to replay"):
         run("replay", "v2")
+
+
+def test_a_rollback_can_be_rehearsed(app: App, run: Run) -> None:
+    run("deploy", "v1", "--reason", "first")
+    run("deploy", "v2", "--reason", "second")
+    done = run("rollback", "--rehearse")
+    assert done["target"] == "v1"
+    assert len(done["steps"]) == 4
+    assert n_rows(app) == 2
+    said = CliRunner().invoke(cli, ["rollback", "--rehearse"]).stdout
+    assert "A rollback would lead to v1" in said
+    assert "nothing was changed" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("deploy", "v9", "--reason", "r"), "There is no version v9: `versions` lists those"),
+        (("deploy", "v2x", "--reason", "r"), "'v2x' is not a version: write v3, 3 or heuristic"),
+        (("rollback", "--reason", "r"), "Nothing served before v1: deploy another version"),
+        (("rollback", "v3", "--reason", "r"), "Nothing served before v1"),
+        (("promote", "x", "--reason", "r"), "No trial runs, so there is no 'x'"),
+        (("deploy", "v2", "--reason", " "), "A change of what serves needs a reason"),
+        (("replay", "v9"), "There is no version v9"),
+        (("replay", "v1", "--days", "NaN"), "days cannot be replayed: give more than 0"),
+    ],
+)
+def test_bad_input_is_refused_with_a_sentence_and_changes_nothing(
+    app: App, run: Run, words: tuple[str, ...], said: str
+) -> None:
+    run("deploy", "v1", "--reason", "first")
+    with pytest.raises(OpsError, match=re.escape(said)):
+        run(*words)
+    assert n_rows(app) == 1
+
+
+def test_running_without_a_model_is_deployed_and_undone_like_a_version(run: Run) -> None:
+    run("deploy", "v1", "--reason", "first")
+    assert run("deploy", "heuristic", "--reason", "off")["plan"]["champion"] == "heuristic"
+    assert run("deploy", "--status")["champion"]["version"] == "heuristic"
+    assert run("rollback", "--reason", "on again")["plan"]["champion"] == "v1"

@@ -1,5 +1,6 @@
 """Releases against a real store and a registry that behaves."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +9,13 @@ from functools import partial
 
 import pytest
 
-from core.deployment.release import deploy, describe_plan, rollback, what_served
+from core.deployment.release import (
+    deploy,
+    describe_plan,
+    rehearse_rollback,
+    rollback,
+    what_served,
+)
 from core.domain.deployment import Action, Deployment
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
 from core.store import deployments
@@ -261,3 +268,65 @@ def test_what_served_at_a_moment_is_found(
     assert [row.plan.champion if row else None for row in served] == [None, 1, 1, 2, 2, 1]
     assert served[-1] is not None
     assert served[-1].reason == "it got worse"
+
+
+def test_a_rehearsal_does_all_but_the_switch_and_times_each_step(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    for _ in range(3):
+        release(add_version(db, registry).number)
+    ticks = itertools.count()
+    done = rehearse_rollback(db, registry, 1, timer=lambda: next(ticks) / 1000)  # type: ignore[arg-type]
+    assert done.target == 1
+    assert [step.name for step in done.steps] == [
+        "read the history and choose the version",
+        "load the artifact and check its hash",
+        "score its golden rows",
+        "take the lock and check the plan",
+    ]
+    assert done.milliseconds == pytest.approx(4.0)
+    assert _n_rows(db) == 3
+
+
+@pytest.mark.parametrize("harm", ["altered", "gone", "golden"])
+def test_a_rehearsal_finds_what_would_keep_a_rollback_from_working(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment], harm: str
+) -> None:
+    for _ in range(2):
+        release(add_version(db, registry).number)
+    if harm == "altered":
+        registry.altered.add("hash-1")
+    elif harm == "gone":
+        del registry.artifacts["hash-1"]
+    else:
+        card = make_card()
+        wrong = replace(card, golden=(replace(card.golden[0], score=12.0),))
+        registry.artifacts["hash-1"] = FakeArtifact(wrong)
+    with pytest.raises(Refused, match="v1 was not deployed and what serves was not changed"):
+        rehearse_rollback(db, registry, None, timer=lambda: 0.0)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="v1 was not deployed"):
+        rollback(db, registry, None, reason="r", by="ada", now=NOON)  # type: ignore[arg-type]
+    assert _n_rows(db) == 2
+
+
+def test_with_one_version_in_history_there_is_nothing_to_rehearse(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    release(add_version(db, registry).number)
+    with pytest.raises(Refused, match="Nothing served before v1"):
+        rehearse_rollback(db, registry, None, timer=lambda: 0.0)  # type: ignore[arg-type]
+
+
+def test_a_clock_that_jumps_back_keeps_the_order_of_the_history(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    """The revision says what is in force, not the time."""
+    for number, hours in ((1, 0), (2, -5)):
+        add_version(db, registry)
+        release(number, now=NOON + timedelta(hours=hours))
+    champion = describe_plan(db, NOON).champion
+    assert champion is not None
+    assert champion.version == 2
+    served = what_served(db, NOON + timedelta(hours=1))
+    assert served is not None
+    assert served.plan.champion == 2

@@ -253,3 +253,51 @@ def test_labels_join_both_scores_into_pairs(
     assert standing.report.n_pairs == 80
     assert standing.report.estimate is not None
     assert standing.report.estimate.value == pytest.approx(3.0)
+
+
+def test_the_version_that_was_replaced_scores_one_request_in_ten_beside_the_answers(
+    db: Database,
+    registry: FakeRegistry,
+    service: PredictionService,
+    now: Callable[[], datetime],
+) -> None:
+    service.refresh()
+    n_loaded = len(registry.loaded)
+    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    service.refresh()
+    answers = service.predict([ROW] * 400)
+    service.stop()
+    kept = beside(db, answers)
+    assert {row.version for row in answers} == {2}
+    assert {(row.version, row.score) for row in kept} == {(1, 70.0)}
+    assert 20 <= len(kept) <= 60
+    assert registry.loaded[n_loaded:] == ["hash-2", "hash-2"]  # v1 stays in memory
+
+
+def test_a_rollback_has_the_version_before_in_memory_already(
+    db: Database,
+    registry: FakeRegistry,
+    service: PredictionService,
+    now: Callable[[], datetime],
+) -> None:
+    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    service.refresh()
+    rollback(db, registry, None, reason="worse", by="bob", now=now())  # type: ignore[arg-type]
+    registry.loaded.clear()
+    service.refresh()
+    assert registry.loaded == []
+    answers = service.predict([ROW] * 100)
+    service.stop()
+    assert {row.version for row in answers} == {1}
+    assert beside(db, answers) == []  # what was left for a reason is not asked again
+
+
+def test_the_evidence_ends_after_fourteen_days(
+    db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
+) -> None:
+    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    service.refresh()
+    service.now = lambda: now() + timedelta(days=14)
+    answers = service.predict([ROW] * 100)
+    service.stop()
+    assert beside(db, answers) == []
