@@ -8,6 +8,7 @@ import msgspec
 from core.data.overview import DataSummary
 from core.deployment.plan import PlanSummary
 from core.deployment.release import Rehearsal
+from core.deployment.story import Story
 from core.domain.deployment import Deployment
 from core.domain.version import Version, version_name
 from core.settings import SETTINGS
@@ -82,6 +83,18 @@ def view_plan(plan: PlanSummary) -> dict[str, Any]:
         if summary is not None:
             built[side]["version"] = version_name(summary.version)
     return built
+
+
+def view_story(story: Story) -> dict[str, Any]:
+    """Everything that made a prediction."""
+    built: dict[str, Any] = msgspec.to_builtins(story)
+    deployment, version = story.deployment, story.version
+    return {
+        **built,
+        "deployment": None if deployment is None else view_deployment(deployment),
+        "version": None if version is None else view_training(version),
+        "error": story.error,
+    }
 
 
 def view_rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:

@@ -1,14 +1,12 @@
 """Deployments: what serves, and changing it with a reason."""
 
-from datetime import UTC
-
 import streamlit as st
 
-from core.deployment import plan, release
+from core.deployment import plan
 from core.deployment.trials import describe_trial
 from core.domain.version import version_name
 from core.store import deployments, versions
-from ui import actions, context, pages, releases, replays, trials, words
+from ui import actions, context, pages, past, releases, replays, trials
 
 app = context.get_app()
 actions.head(
@@ -45,16 +43,12 @@ with st.expander(f"Replay recorded requests with {version_name(chosen)}", key="r
         replays.show(replay, now)
 
 st.subheader("History")
+past.show_timeline(app, now)
 releases.show_history(history)
-
-st.subheader("What served at a moment?")
-moment = st.datetime_input("Moment (UTC)", value=now.replace(tzinfo=None), key="at", width=260)
-if moment is not None:
-    served = release.what_served(app.db, moment.replace(tzinfo=UTC, second=59, microsecond=999_999))
-    if served is None:
-        st.write("Nothing was deployed yet: callers got the heuristic.")
-    else:
-        st.write(
-            f"**{version_name(served.plan.champion)}**, since {words.moment(served.at)}, by "
-            f"{served.by} (revision {served.revision}): {served.reason}"
-        )
+with st.grid(2, min_column_width=400, gap="medium"):
+    with st.container(gap="xsmall"):
+        st.subheader("What served at a moment?")
+        past.show_moment(app, now)
+    with st.container(gap="xsmall"):
+        st.subheader("What made a prediction?")
+        past.show_prediction(app)

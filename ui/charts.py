@@ -6,6 +6,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
+from core.deployment.timeline import Lane, Timeline
 from core.domain.report import Estimate
 from ui import words
 
@@ -16,6 +17,11 @@ _GREY = "#75808e"
 _LABEL = {"size": 12, "color": _GREY}
 _GRID = "rgba(117, 128, 142, 0.22)"
 _DASHES = ("solid", "dash", "dot", "dashdot")
+_LANE_SYMBOLS = {
+    Lane.RELEASES: "triangle-up",
+    Lane.TRAININGS: "diamond",
+    Lane.DATA: "square",
+}
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
@@ -203,6 +209,46 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.F
     return figure
 
 
+def draw_timeline(timeline: Timeline) -> go.Figure:
+    """What lasted as bars and what happened as marks, a line for each kind, on one axis."""
+    figure = _figure(y="", height=340)
+    if not timeline.spans and not timeline.moments:
+        return _empty(figure, "Nothing happened in this window")
+    for span in timeline.spans:
+        figure.add_scatter(
+            name=span.name,
+            x=[span.from_at, span.to_at],
+            y=[span.lane.value] * 2,
+            mode="lines+text",
+            text=[span.name, ""],
+            textposition="top right",
+            textfont=_LABEL,
+            cliponaxis=False,
+            line={"color": _color_of(span.name), "width": 12},
+            hovertemplate=f"{span.detail}<br>%{{x}}<extra>{span.name}</extra>",
+        )
+    for lane in Lane:
+        found = [moment for moment in timeline.moments if moment.lane is lane]
+        figure.add_scatter(
+            name=lane.value,
+            x=[moment.at for moment in found],
+            y=[lane.value] * len(found),
+            mode="markers",
+            marker={"size": 11, "color": _GREY, "symbol": _LANE_SYMBOLS.get(lane, "circle")},
+            customdata=[[moment.name, moment.detail] for moment in found],
+            hovertemplate="%{customdata[0]}: %{customdata[1]}<br>%{x}<extra></extra>",
+        )
+    figure.update_layout(showlegend=False, hovermode="closest")
+    figure.update_xaxes(
+        title_text="time (UTC)", type="date", range=[timeline.from_at, timeline.to_at]
+    )
+    lanes = [lane.value for lane in Lane]
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=lanes[::-1], range=[-0.6, len(lanes) - 0.3]
+    )
+    return figure
+
+
 def build_mark(name: str, estimate: Estimate, factor: float = 1.0) -> Mark:
     """The row of an estimate.
 
@@ -233,6 +279,12 @@ def _add_band(figure: go.Figure, line: Line, color: str, factor: float) -> None:
                 showlegend=False,
             )
             run = []
+
+
+def _color_of(name: str) -> str:
+    """The same for the same name in every picture."""
+    digits = "".join(filter(str.isdigit, name))
+    return PALETTE[int(digits) % (len(PALETTE) - 1)] if digits else _GREY
 
 
 def _figure(*, y: str, height: int) -> go.Figure:

@@ -10,13 +10,15 @@ from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, do_job, emit, parse_time
 from core.deployment import release, trials
+from core.deployment.past import load_story
 from core.deployment.ramp import parse_percent
+from core.deployment.story import describe_story
 from core.deployment.trial import build_settings
 from core.domain.version import parse_version, version_name
 from core.errors import InvalidInput
 from core.serving.replay import check_days
 from core.store import deployments
-from core.views import view_deployment, view_plan, view_rehearsal
+from core.views import view_deployment, view_plan, view_rehearsal, view_story
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -160,10 +162,21 @@ def rollback(
 
 def history(
     at: Annotated[str | None, typer.Option(help="A time; ISO 8601, UTC unless it says.")] = None,
+    prediction: Annotated[str | None, typer.Option(help="The id of an answer.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The deployment history; with --at, what served at that moment, by whom and why."""
+    """The deployment history; with --at, what served at that moment, by whom and why; with
+    --prediction, all that made an answer."""
     app = build_app()
+    if prediction is not None:
+        story = load_story(app.db, prediction)
+        lines = describe_story(story)
+        emit(
+            view_story(story),
+            lambda: "\n".join(f"{what + ':':24} {value}" for what, value in lines.items()),
+            as_json,
+        )
+        return
     if at is not None:
         served = release.what_served(app.db, parse_time(at))
         emit(

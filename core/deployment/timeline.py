@@ -1,0 +1,160 @@
+"""The timeline: versions, trials, incidents, trainings and data on one axis, from values alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby, zip_longest
+
+from core.deployment.plan import describe_action
+from core.domain.deployment import Action, Deployment
+from core.domain.incident import Incident
+from core.domain.retraining import RetrainingDecision
+from core.domain.sample import Collection
+from core.domain.version import Version, version_name
+
+
+class Lane(StrEnum):
+    """What is told on one line of the timeline."""
+
+    SERVES = "serves"
+    TRIAL = "on trial"
+    RELEASES = "releases"
+    INCIDENTS = "incidents"
+    TRAININGS = "trainings"
+    DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Something that lasted, cut off at the ends of the window."""
+
+    lane: Lane
+    name: str
+    from_at: datetime
+    to_at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened."""
+
+    lane: Lane
+    name: str
+    at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What happened between two moments, each lane in the order of time."""
+
+    from_at: datetime
+    to_at: datetime
+    spans: tuple[Span, ...]
+    moments: tuple[Moment, ...]
+
+
+def build_timeline(
+    from_at: datetime,
+    to_at: datetime,
+    *,
+    history: Sequence[Deployment],
+    versions: Sequence[Version],
+    incidents: Sequence[Incident],
+    decisions: Sequence[RetrainingDecision],
+    collections: Sequence[Collection],
+) -> Timeline:
+    """What happened in a window. `history` is every row, oldest first: what served when the window
+    began is in it.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    >>> none = {"history": [], "versions": [], "incidents": [], "decisions": [], "collections": []}
+    >>> build_timeline(noon, noon, **none).spans
+    ()
+    """
+    spans = [*_list_plans(history, to_at), *_list_incidents(incidents, to_at)]
+    moments = [
+        *_list_releases(history),
+        *_list_trainings(versions, decisions),
+        *_list_collections(collections),
+    ]
+    return Timeline(
+        from_at,
+        to_at,
+        tuple(
+            Span(
+                span.lane,
+                span.name,
+                max(span.from_at, from_at),
+                min(span.to_at, to_at),
+                span.detail,
+            )
+            for span in spans
+            if span.to_at >= from_at and span.from_at <= to_at
+        ),
+        tuple(
+            sorted(
+                (moment for moment in moments if from_at <= moment.at <= to_at),
+                key=lambda moment: moment.at,
+            )
+        ),
+    )
+
+
+def _list_plans(history: Sequence[Deployment], to_at: datetime) -> Iterator[Span]:
+    """How long each champion served without a break, and each challenger was on trial."""
+    yield from _list_stretches(Lane.SERVES, history, to_at, lambda row: row.plan.champion)
+    yield from _list_stretches(Lane.TRIAL, history, to_at, lambda row: row.plan.challenger)
+
+
+def _list_stretches(
+    lane: Lane,
+    history: Sequence[Deployment],
+    to_at: datetime,
+    number_of: Callable[[Deployment], int | None],
+) -> Iterator[Span]:
+    firsts = [(number, next(rows)) for number, rows in groupby(history, number_of)]
+    for (number, first), following in zip_longest(firsts, firsts[1:]):
+        if number is not None:
+            until_at = to_at if following is None else max(following[1].at, first.at)
+            yield Span(lane, version_name(number), first.at, until_at, _explain(first))
+
+
+def _list_releases(history: Sequence[Deployment]) -> Iterator[Moment]:
+    for row in history:
+        name = "rolled back" if row.action is Action.ROLLBACK else describe_action(row)
+        yield Moment(Lane.RELEASES, name, row.at, _explain(row))
+
+
+def _explain(row: Deployment) -> str:
+    return f"{row.by} {describe_action(row)} (revision {row.revision}): {row.reason}"
+
+
+def _list_incidents(incidents: Sequence[Incident], to_at: datetime) -> Iterator[Span]:
+    for incident in incidents:
+        name = f"{incident.cause.replace('_', ' ')}, {incident.worst}"
+        until_at = incident.resolved_at or to_at
+        yield Span(Lane.INCIDENTS, name, incident.opened_at, until_at, incident.message)
+
+
+def _list_trainings(
+    versions: Sequence[Version], decisions: Sequence[RetrainingDecision]
+) -> Iterator[Moment]:
+    for version in versions:
+        yield Moment(
+            Lane.TRAININGS, f"{version.name} trained", version.created_at, version.report.summary
+        )
+    for decision in decisions:
+        if decision.retrain:
+            yield Moment(Lane.TRAININGS, "training due", decision.at, " ".join(decision.reasons))
+
+
+def _list_collections(collections: Sequence[Collection]) -> Iterator[Moment]:
+    for collection in collections:
+        if collection.finished_at is not None and collection.n_new:
+            name = f"{collection.n_new:,} rows"
+            detail = f"{collection.source}, by {collection.started_by}"
+            yield Moment(Lane.DATA, name, collection.finished_at, detail)

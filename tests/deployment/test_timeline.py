@@ -1,0 +1,144 @@
+"""The time machine: what happened in a window, and everything that made one prediction."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.alerts.incidents import detect
+from core.deployment.past import load_story, load_timeline
+from core.deployment.release import deploy
+from core.deployment.story import describe_story
+from core.deployment.timeline import Lane, Span
+from core.deployment.trials import promote, start_trial
+from core.domain.health import Health, HealthReport, Reason
+from core.domain.label import Label
+from core.domain.prediction import Source, Variant
+from core.domain.retraining import RetrainingDecision
+from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
+from core.errors import NotFound
+from core.store import labels, predictions, retraining, samples, trials
+from core.store.database import Database
+from tests.conftest import NOON
+from tests.fakes import FakeRegistry, add_version, make_prediction
+
+
+def hours(n: float) -> datetime:
+    return NOON + timedelta(hours=n)
+
+
+@pytest.fixture
+def lived(db: Database) -> Database:
+    """v1 at noon, v2 on trial at 2, promoted at 4; an incident, a decision, rows."""
+    registry = FakeRegistry()
+    for _ in range(2):
+        add_version(db, registry)
+    who = {"reason": "because", "by": "ada"}
+    deploy(db, registry, 1, override=False, now=NOON, **who)  # type: ignore[arg-type]
+    start_trial(
+        db,
+        registry,  # type: ignore[arg-type]
+        2,
+        traffic=0.2,
+        name="shorter",
+        settings=TrialSettings(),
+        salt="salt",
+        override=False,
+        now=hours(2),
+        **who,  # type: ignore[arg-type]
+    )
+    promote(db, registry, "shorter", override=True, now=hours(4), **who)  # type: ignore[arg-type]
+    slow = Reason("latency", Health.WARNING, "p95 latency is 143 ms.", "Look.")
+    detect(db, HealthReport(Health.WARNING, (slow,), hours(1)), hours(1))
+    with db.write() as conn:
+        decision = RetrainingDecision(hours(3), True, ("It is old.",), ("age",), None, "plumbline")
+        retraining.append_decision(conn, decision)
+        collection = samples.start_collection(conn, "file:x.csv", {}, "ada", hours(1))
+        samples.finish_collection(
+            conn,
+            collection,
+            n_received=0,
+            n_new=0,
+            n_duplicate=0,
+            rejected=[],
+            n_rejected=0,
+            now=hours(1),
+        )
+    return db
+
+
+def test_versions_trials_and_incidents_are_spans_cut_at_the_window(lived: Database) -> None:
+    found = load_timeline(lived, hours(1), hours(6))
+    spans = [(span.lane, span.name, span.from_at, span.to_at) for span in found.spans]
+    assert spans == [
+        (Lane.SERVES, "v1", hours(1), hours(4)),
+        (Lane.SERVES, "v2", hours(4), hours(6)),
+        (Lane.TRIAL, "v2", hours(2), hours(4)),
+        (Lane.INCIDENTS, "latency, warning", hours(1), hours(6)),
+    ]
+    assert isinstance(found.spans[0], Span)
+    assert found.spans[0].detail == "ada deployed v1 (revision 1): because"
+
+
+def test_releases_and_decisions_are_moments_in_the_order_of_time(lived: Database) -> None:
+    found = load_timeline(lived, hours(1), hours(6))
+    assert [(moment.lane, moment.name) for moment in found.moments] == [
+        (Lane.RELEASES, "put v2 on trial"),
+        (Lane.TRAININGS, "training due"),
+        (Lane.RELEASES, "promoted v2"),
+    ]
+    whole = load_timeline(lived, hours(-2), hours(6))
+    assert {moment.name for moment in whole.moments[:2]} == {"v1 trained", "v2 trained"}
+
+
+def test_what_ended_before_the_window_is_not_in_it(lived: Database) -> None:
+    found = load_timeline(lived, hours(5), hours(6))
+    assert [span.name for span in found.spans] == ["v2", "latency, warning"]
+    assert found.moments == ()
+
+
+def test_nothing_happened_in_an_empty_store(db: Database) -> None:
+    found = load_timeline(db, NOON, hours(1))
+    assert (found.spans, found.moments) == ((), ())
+
+
+def test_a_prediction_is_told_with_everything_that_made_it(lived: Database) -> None:
+    kept = make_prediction(
+        "abc", version=2, variant=Variant.CHALLENGER, revision=2, unit_id="repo", at=hours(3)
+    )
+    with lived.write() as conn:
+        predictions.append_predictions(conn, [kept])
+        trials.append_shadow_scores(
+            conn, [ShadowScore("abc", 1, ShadowOutcome.SCORED, 70.0, 1.0, None)]
+        )
+        labels.append_label(conn, Label("abc", 75.0, hours(5), "bob", hours(5)))
+    said = describe_story(load_story(lived, " abc "))
+    assert said["answer"] == "71.50 (66.0 to 77.0)"
+    assert said["answered by"] == "model, as the challenger"
+    assert (said["version"], said["artifact"]) == ("v2", "hash-2")
+    assert said["snapshot"] == "100 rows, rows"
+    assert (said["deployed by"], said["reason"], said["action"]) == (
+        "ada",
+        "because",
+        "start_trial",
+    )
+    assert said["trial"] == "'shorter': v2 beside v1, 20% of the answers"
+    assert said["score of v1 beside it"] == "70.00"
+    assert said["label"].startswith("75, by bob")
+    assert said["error"] == "3.50 points"
+
+
+def test_a_prediction_of_the_heuristic_says_why_no_model_answered(db: Database) -> None:
+    kept = make_prediction(
+        "abc", version=0, revision=0, source=Source.HEURISTIC, reason="No version is deployed"
+    )
+    with db.write() as conn:
+        predictions.append_predictions(conn, [kept])
+    said = describe_story(load_story(db, "abc"))
+    assert (said["version"], said["why no model"]) == ("heuristic", "No version is deployed")
+    assert said["deployed"] == "nothing was deployed yet"
+    assert said["label"] == "none yet"
+
+
+def test_a_prediction_that_does_not_exist_is_not_found(db: Database) -> None:
+    with pytest.raises(NotFound, match="no prediction abc"):
+        load_story(db, "abc")
