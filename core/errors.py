@@ -1,5 +1,7 @@
 """Errors an operator can act on. Anything that is not an `OpsError` is a bug and may crash."""
 
+from typing import Any
+
 
 class OpsError(Exception):
     """What happened, to what, and what to do about it, as one sentence."""
@@ -27,3 +29,12 @@ class Unavailable(OpsError):
 
 class Cancelled(OpsError):
     """A person asked for the work to stop; what was done so far is kept or undone, as it says."""
+
+
+class Incomplete(OpsError):
+    """Some parts of it failed and the others were done; `result` says what came of each, as JSON
+    has it."""
+
+    def __init__(self, message: str, result: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.result = result or {}

@@ -52,6 +52,10 @@ def _path(value: str) -> Path:
     raise ValueError("a folder's path")
 
 
+def _optional_path(value: str) -> Path | None:
+    return _path(value) if value.strip() else None
+
+
 def _address(value: str) -> str:
     if not re.fullmatch(r"[\w.:%-]+", value.strip()):
         raise ValueError("an address to listen on, such as 127.0.0.1")
@@ -310,6 +314,13 @@ SETTINGS: tuple[Setting, ...] = (
         runtime=True,
     ),
     Setting(
+        "watch_folder",
+        "",
+        "Folder whose files are imported, each once, by the scheduled collection; empty for none.",
+        _optional_path,
+        runtime=True,
+    ),
+    Setting(
         "upload_limit_mb",
         "200",
         "Largest file to import, in megabytes.",
@@ -376,6 +387,7 @@ class Settings:
     retrain_recipe: str
     collect_every_minutes: float
     collect_overlap_hours: float
+    watch_folder: Path | None
     upload_limit_mb: int
     body_limit_kb: int
 

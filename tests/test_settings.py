@@ -24,6 +24,7 @@ SECRET = "geheim-4711"
 # For each setting that can be wrong: values that are, and what the sentence says is right.
 WRONG = {
     "home": (["", "  ", "~nobody-of-this-name/var"], "a folder's path"),
+    "watch_folder": (["~nobody-of-this-name/in"], "a folder's path"),
     "scale": (
         ["", "100", "0:", ":100", "100:0", "5:5", "a:b", "nan:1", "0:inf", "-inf:0", "0:50:100"],
         "LOW:HIGH",

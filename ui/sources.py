@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.bootstrap import App
+from core.bootstrap import App, load_current_settings
 from core.domain.sample import Sample
 from core.domain.source import Outcome, SourceStatus
 from core.domain.table_mapping import TableMapping
 from core.errors import OpsError
+from core.store import feedback
+from core.store import sources as source_rows
 from core.system import request_job
 from ui import actions, context, jobs, tables, words
 
+_TABLES = "supabase:"
 _TABLE, _LOOKED_AT = "map_table_name", "map_table_looked_at"
 _OUTCOMES = {
     Outcome.COLLECTED: "collected",
@@ -25,23 +28,28 @@ _OUTCOMES = {
 
 
 def offer_collection(app: App) -> None:
-    """Collect from Supabase now, or say how one of its tables is read."""
+    """Collect now, or say how a table of Supabase is read."""
     settings = app.settings
-    if not settings.supabase_url or not settings.supabase_key:
-        st.caption(
-            "To collect from Supabase on schedule, set PLUMBLINE_SUPABASE_URL and "
-            "PLUMBLINE_SUPABASE_KEY and start again."
-        )
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    has_project = bool(settings.supabase_url and settings.supabase_key)
+    with app.db.read() as conn:
+        has_feedback = feedback.count_waiting(conn) > 0
+    if has_project or settings.watch_folder is not None or has_feedback:
         actions.button(
-            "Collect from Supabase",
+            "Collect now",
             lambda: _request(app),
             key="collect_now",
             icon=":material/cloud_download:",
         )
+    if not has_project:
+        st.caption(
+            "To collect from Supabase on schedule, set PLUMBLINE_SUPABASE_URL and "
+            "PLUMBLINE_SUPABASE_KEY and start again; for files that arrive in a folder, "
+            "PLUMBLINE_WATCH_FOLDER."
+        )
+        return
     with st.expander("Map a table of Supabase", icon=":material/table:", key="map_table"):
         _map_table(app)
+    _offer_stop(app)
 
 
 def show(found: Sequence[SourceStatus]) -> None:
@@ -72,6 +80,40 @@ def show(found: Sequence[SourceStatus]) -> None:
             **{name: tables.whole() for name in ("rows read", "new", "waiting")},
         },
     )
+
+
+def _offer_stop(app: App) -> None:
+    """Stop collecting one of the tables."""
+    with app.db.read() as conn:
+        names = [source.name for source in source_rows.load_sources(conn)]
+    collected = [name.removeprefix(_TABLES) for name in names if name.startswith(_TABLES)]
+    if not collected:
+        return
+    with st.expander("Stop collecting a table", icon=":material/cloud_off:", key="stop_table"):
+        table = st.selectbox("Table", collected, key="stop_table_name", width=300)
+        actions.ask_reason(
+            "Stop collecting",
+            f"`{table}` is not read any more from the next collection on. The rows that came from "
+            "it stay.",
+            lambda reason: _stop(app, table, reason),
+            key="stop_table_now",
+            icon=":material/cloud_off:",
+        )
+
+
+def _stop(app: App, table: str, reason: str) -> str:
+    # Not at the top: the Supabase client takes a second that the first paint would wait for.
+    from core.data import configured
+
+    configured.remove_mapping(
+        app.db,
+        table,
+        configured.parse_mappings(load_current_settings(app).supabase_tables),
+        by=context.get_user(),
+        reason=reason,
+        now=app.now(),
+    )
+    return f"'{table}' is not collected any more; its rows stay."
 
 
 def _request(app: App) -> str:
@@ -220,4 +262,4 @@ def _save(app: App, mapping: TableMapping, reason: str) -> str:
 
     configured.save_mapping(app.db, mapping, by=context.get_user(), reason=reason, now=app.now())
     st.session_state.pop(_LOOKED_AT, None)
-    return f"'{mapping.table}' is collected from now on; 'Collect from Supabase' does it at once."
+    return f"'{mapping.table}' is collected from now on; 'Collect now' does it at once."

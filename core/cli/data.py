@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from core.bootstrap import build_app
+from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
-from core.cli.output import AsJson, do_job, emit
+from core.cli.output import AsJson, Reason, do_job, emit
 from core.data.guess import choose_columns
 from core.data.overview import describe_data
 from core.data.sources.files import preview_file
@@ -26,7 +26,8 @@ def add_verbs(cli: typer.Typer) -> None:
 
 @collect_cli.callback()
 def collect(context: typer.Context, as_json: AsJson = False) -> None:
-    """Bring labelled rows: what is new in all configured sources, or from one of these."""
+    """Bring labelled rows: feedback, the watched folder and all configured tables, or from one of
+    these."""
     if context.invoked_subcommand is None:
         _collect_configured({}, "collection of all sources", as_json)
 
@@ -40,7 +41,31 @@ def collect_supabase(
     as_json: AsJson = False,
 ) -> None:
     """Bring what is new in the configured tables of the Supabase project."""
-    _collect_configured({"days": days, "limit": limit}, "collection from Supabase", as_json)
+    _collect_configured(
+        {"only": "supabase", "days": days, "limit": limit}, "collection from Supabase", as_json
+    )
+
+
+@collect_cli.command(name="stop")
+def collect_stop(table: str, reason: Reason, as_json: AsJson = False) -> None:
+    """Stop collecting a table of the Supabase project; its rows stay."""
+    # Not at the top: the Supabase client takes a second that every other verb would wait for.
+    from core.data import configured
+
+    app = build_app()
+    configured.remove_mapping(
+        app.db,
+        table,
+        configured.parse_mappings(load_current_settings(app).supabase_tables),
+        by=local_user(app.settings),
+        reason=reason,
+        now=app.now(),
+    )
+    emit(
+        {"table": table, "collected": False},
+        lambda: f"'{table}' is not collected any more; its rows stay.",
+        as_json,
+    )
 
 
 @collect_cli.command(name="file")

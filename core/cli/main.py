@@ -7,7 +7,7 @@ import typer
 
 from core import log as logs
 from core.cli import admin, data, processes, releases, training, watching
-from core.errors import OpsError
+from core.errors import Incomplete, OpsError
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,7 @@ def main() -> None:
         cli()
     except OpsError as error:
         if "--json" in sys.argv:
-            typer.echo(json.dumps({"error": str(error)}))
+            done = error.result if isinstance(error, Incomplete) else {}
+            typer.echo(json.dumps({"error": str(error), **done}))
         typer.echo(str(error), err=True)
         raise SystemExit(1) from None

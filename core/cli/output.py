@@ -9,7 +9,7 @@ import typer
 
 from core.bootstrap import App, local_user
 from core.domain.job import Job, JobStatus
-from core.errors import InvalidInput, Refused
+from core.errors import Incomplete, InvalidInput, Refused
 from core.jobs.runner import run_job
 from core.store import jobs
 
@@ -39,11 +39,15 @@ def do_job(app: App, kind: str, args: dict[str, object], reason: str) -> Job:
 
 
 def finish_job(app: App, job: Job) -> Job:
-    """Do a claimed job, saying how far it is; raises `Refused` where it did not end well."""
+    """Do a claimed job, saying how far it is; raises `Refused` where it did not end well, and
+    `Incomplete` where some of it did."""
     ended = run_job(app, job, lambda share, message: say(f"{share:4.0%}  {message}"))
-    if ended.status is not JobStatus.DONE:
-        raise Refused(ended.error or f"Job {ended.id} ended as {ended.status}.")
-    return ended
+    if ended.status is JobStatus.DONE:
+        return ended
+    sentence = ended.error or f"Job {ended.id} ended as {ended.status}."
+    if ended.result is not None:
+        raise Incomplete(sentence, dict(ended.result))
+    raise Refused(sentence)
 
 
 def parse_time(text: str) -> datetime:

@@ -39,8 +39,37 @@ def import_file(
     progress: Progress,
     limit_bytes: int | None = None,
 ) -> Collection:
-    """Import a file as the source `file:NAME`, and check what the store holds then. Rows that came
-    earlier from a file of this name with other columns chosen are replaced.
+    """Import a file as `take_file` does, and check what the store holds then."""
+    collection = take_file(
+        db,
+        path,
+        mapping,
+        name=name,
+        scale=scale,
+        by=by,
+        now=now,
+        progress=lambda share, text: progress(_CHECKING * share, text),
+        limit_bytes=limit_bytes,
+    )
+    progress(_CHECKING, "Checking all rows")
+    refresh_quality(db, scale, now())
+    return collection
+
+
+def take_file(
+    db: Database,
+    path: Path,
+    mapping: ColumnMapping,
+    *,
+    name: str,
+    scale: Scale,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+    limit_bytes: int | None = None,
+) -> Collection:
+    """Bring the rows of a file into the store as the source `file:NAME`. Rows that came earlier
+    from a file of this name with other columns chosen are replaced.
 
     Raises `InvalidInput` where the file cannot be used or none of its rows can be taken, and what
     `progress` raises; nothing of the file is visible then."""
@@ -56,12 +85,11 @@ def import_file(
                 collecting.add(piece)
                 if piece.share_read - said >= _STEP:
                     said = piece.share_read
-                    progress(_CHECKING * said, collecting.describe())
+                    progress(said, collecting.describe())
             collecting.refuse_empty(name)
             collecting.refuse_repeated_ids(name, mapping.id)
             collection = collecting.finish()
-    progress(_CHECKING, f"{collecting.describe()}; checking all rows")
-    refresh_quality(db, scale, now())
+    progress(1.0, collecting.describe())
     return collection
 
 
@@ -281,5 +309,5 @@ def _plan(path: Path, mapping: ColumnMapping, progress: Progress) -> RowPlan:
             return item
         if item - said >= _STEP:
             said = item
-            progress(_CHECKING * LEARNING * item, "Learning what the columns hold")
+            progress(LEARNING * item, "Learning what the columns hold")
     raise AssertionError("plan_file ends with a plan")

@@ -7,22 +7,22 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from core.data.overview import refresh_quality
 from core.data.readings import Request
 from core.data.sources.supabase import Project, Row
 from core.data.table_rows import build_table_samples, guess_table, plan_table
 from core.data.tables import WantedTable, collect_table
 from core.domain.job import Progress
 from core.domain.sample import Rejection, Sample
-from core.domain.source import MappingChange, Outcome, Source
+from core.domain.source import MappingChange, Source
 from core.domain.table_mapping import ORIGIN_TABLES, TableMapping
-from core.errors import InvalidInput, NotFound, Refused, Unavailable
+from core.errors import InvalidInput, NotFound, Refused
 from core.settings import Scale
+from core.store import samples as sample_rows
 from core.store import sources
 from core.store.database import Database
 
-_CHECKING = 0.95  # the share of a collection at which its rows are in and the checks begin
 _TRIED_ROWS = 20
+_STOPPED = "The table is not collected any more; what was read of it is not kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,15 @@ def collect_tables(
     now: Callable[[], datetime],
     progress: Progress,
 ) -> list[Source]:
-    """Collect every configured table, one after the other, and check the rows where there are new
-    ones. A table that fails keeps no other from being collected; raises `Unavailable` with the
-    sentences of those that failed when all were tried, and `NotFound` where there was no table."""
+    """Collect every configured table, one after the other; what came of each. A table that fails
+    keeps no other from being collected."""
     with db.read() as conn:
         tables = choose_tables(configured, sources.load_mappings(conn))
     found: list[Source] = []
     for place, wanted in enumerate(tables):
 
         def report(share: float, text: str, place: int = place) -> None:
-            progress(_CHECKING * (place + share) / len(tables), text)
+            progress((place + share) / len(tables), text)
 
         found.append(
             collect_table(
@@ -127,33 +126,7 @@ def collect_tables(
                 progress=report,
             )
         )
-    if any(source.n_new for source in found):
-        progress(_CHECKING, "Checking the rows")
-        refresh_quality(db, scale, now())
-    refuse_failures(found)
     return found
-
-
-def refuse_failures(found: Sequence[Source]) -> None:
-    """Raise with a sentence for each reason where a source failed, or none was there at all."""
-    failed = [source for source in found if source.outcome is Outcome.FAILED]
-    if failed:
-        reasons = dict.fromkeys(source.message or "" for source in failed)
-        n_new = sum(source.n_new for source in found if source not in failed)
-        raise Unavailable(
-            f"{len(failed)} of {len(found)} sources failed; the others brought {n_new:,} new rows. "
-            + " ".join(reasons)
-        )
-    if all(source.outcome is not Outcome.COLLECTED for source in found):
-        empty = [source for source in found if source.outcome is Outcome.EMPTY]
-        if empty:
-            raise Refused(empty[0].message or "")
-        names = ", ".join(source.name.removeprefix("supabase:") for source in found)
-        raise NotFound(
-            f"The Supabase project has none of the tables that are looked for ({names or 'none'}): "
-            "map the table that holds your ratings on the data page, or in "
-            "PLUMBLINE_SUPABASE_TABLES."
-        )
 
 
 def try_mapping(project: Project, mapping: TableMapping, scale: Scale) -> TrialRows:
@@ -180,9 +153,30 @@ def save_mapping(
     _append(db, mapping.table, msgspec.to_builtins(mapping), by, reason, now)
 
 
-def remove_mapping(db: Database, table: str, *, by: str, reason: str, now: datetime) -> None:
-    """Stop collecting a table; its rows stay. Raises `InvalidInput` without a reason."""
+def remove_mapping(
+    db: Database,
+    table: str,
+    configured: Sequence[TableMapping],
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Stop collecting a table; its rows stay, and a reading that was cut off is given up. Raises
+    `InvalidInput` without a reason, `NotFound` where the table is not collected."""
+    with db.read() as conn:
+        wanted = choose_tables(configured, sources.load_mappings(conn))
+    tables = {each.mapping.table: each.mapping for each in wanted}
+    if table not in tables:
+        raise NotFound(
+            f"'{table}' is not collected: the tables that are, are {', '.join(tables) or 'none'}."
+        )
     _append(db, table, None, by, reason, now)
+    with db.write() as conn:
+        source = sources.find_source(conn, tables[table].source)
+        if source is not None and source.reading is not None:
+            sample_rows.fail_collection(conn, source.reading.collection_id, _STOPPED)
+        sources.delete_source(conn, tables[table].source)
 
 
 def _load_rows(project: Project, table: str) -> list[Row]:

@@ -62,7 +62,7 @@ def build_feedback_samples(
     it was served, whoever answered, with the true score, and the unit as the group.
 
     >>> at = datetime.fromisoformat("2026-03-02T12:00:00+00:00")
-    >>> row = LabelledPrediction("p1", at, {"a": 1.0}, None, "repo-7", 74.0)
+    >>> row = LabelledPrediction("p1", at, {"a": 1.0}, None, "repo-7", 74.0, at)
     >>> samples, _ = build_feedback_samples([row], Scale(0, 100))
     >>> samples[0].target, samples[0].external_id, samples[0].group
     (74.0, 'p1', 'repo-7')
@@ -94,6 +94,7 @@ def _build_sample(row: LabelledPrediction) -> Sample:
         text=row.text,
         group=row.unit_id,
         external_id=row.prediction_id,
+        labelled_at=row.labelled_at,
     )
 
 

@@ -148,7 +148,8 @@ def build_given_samples(
     rows: Sequence[Mapping[str, object]], *, source: str, scale: Scale
 ) -> tuple[list[Sample], list[Rejection]]:
     """Rows as the API takes them, `{id?, at?, group?, features, target, text?, source?}`, typed as
-    they stand: a number is a number, a word a word.
+    they stand: a number is a number, a word a word, and a truth value is refused as in a request
+    for a score.
 
     >>> given = [{"features": {"a": 1}, "target": 0}, {"features": {"a": [1]}, "target": 5}]
     >>> samples, rejections = build_given_samples(given, source="api", scale=Scale(0, 100))
@@ -177,7 +178,7 @@ def _read_given(row: Mapping[str, object], source: str, scale: Scale) -> Sample:
         source=source if said is None else f"{source}:{said}",
         provenance=Provenance.SYNTHETIC if is_synthetic else Provenance.REAL,
         features={name: _read_given_feature(name, value) for name, value in features.items()},
-        target=_read_target(row.get("target"), "target", scale),
+        target=_read_given_target(row.get("target"), scale),
         at=_read_given_time(row.get("at")),
         text=_read_given_text("text", row.get("text")),
         group=_read_given_text("group", row.get("group")),
@@ -194,11 +195,27 @@ def _read_given_feature(name: str, value: object) -> float | str | None:
     if value is None or isinstance(value, str):
         return as_text(value)
     try:
+        _refuse_truth(value)
         if value != value:
             raise BadValue("not_a_number", "is NaN: leave it out or write null")
         return parse_number(value)
     except BadValue as error:
         raise BadValue("bad_feature", f"feature '{name}': {error.message}") from None
+
+
+def _refuse_truth(value: object) -> None:
+    """A prediction takes no truth value: a row that will be one must not either, or the two would
+    mean different things. In a file, where nothing else can be meant, it is 1 or 0."""
+    if isinstance(value, bool):
+        raise BadValue("truth_value", f"{str(value).lower()} is no number: write 1 or 0")
+
+
+def _read_given_target(value: object, scale: Scale) -> float:
+    try:
+        _refuse_truth(value)
+    except BadValue as error:
+        raise BadValue("target_truth_value", f"target: {error.message}") from None
+    return _read_target(value, "target", scale)
 
 
 def _read_given_time(value: object) -> datetime | None:

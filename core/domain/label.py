@@ -19,8 +19,8 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPrediction:
-    """What was asked, as it was served, with the label that counts; `made_at` is when the work was
-    made where the caller said so, else when it was scored."""
+    """What was asked, as it was served, with the label that counts. `made_at` is when the work was
+    made where the caller said so, else when it was scored; `labelled_at` when the label came."""
 
     prediction_id: str
     made_at: datetime
@@ -28,6 +28,7 @@ class LabelledPrediction:
     text: str | None
     unit_id: str | None
     actual: float
+    labelled_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

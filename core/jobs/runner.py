@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from core.bootstrap import App
 from core.domain.job import Job, JobStatus, Progress
-from core.errors import Cancelled, OpsError
+from core.errors import Cancelled, Incomplete, OpsError
 from core.jobs.tasks import run_task
 from core.log import get_logger
 from core.store import jobs
@@ -40,6 +40,8 @@ def _attempt(
     except (Cancelled, KeyboardInterrupt):
         who = heartbeat.cancelled_by or job.requested_by
         return JobStatus.CANCELLED, None, f"Cancelled by {who}; nothing half done was kept."
+    except Incomplete as error:
+        return JobStatus.FAILED, error.result, str(error)
     except OpsError as error:
         return JobStatus.FAILED, None, str(error)
     except MemoryError:

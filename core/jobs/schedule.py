@@ -8,7 +8,7 @@ from core.bootstrap import App, load_current_settings
 from core.data.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
-from core.store import deployments, jobs
+from core.store import deployments, feedback, jobs
 from core.watching import check_app_retraining, measure_app_drift, watch_app
 
 
@@ -63,7 +63,9 @@ def _check_data(app: App) -> str:
 def _collect(app: App) -> str:
     """A job does the work, so that it can be watched and cancelled, and dies alone."""
     settings = load_current_settings(app)
-    if not settings.supabase_url:
+    with app.db.read() as conn:
+        has_feedback = feedback.count_waiting(conn) > 0
+    if not (has_feedback or settings.supabase_url or settings.watch_folder):
         return "no source is configured"
     with app.db.write() as conn:
         newest = next(iter(jobs.load_jobs(conn, 1, ["collect"])), None)

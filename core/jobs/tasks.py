@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +9,13 @@ import msgspec
 
 from core.bootstrap import App, load_current_settings
 from core.data.collect import add_demo, import_file
+from core.data.gather import gather, gather_tables, refuse_failures
 from core.data.readings import Request
 from core.domain.job import Job, Progress
 from core.domain.mapping import ColumnMapping
 from core.domain.source import summarize_source
 from core.domain.version import parse_version, version_name
-from core.errors import InvalidInput
+from core.errors import Incomplete, InvalidInput, OpsError
 from core.serving.replay import replay_version
 from core.store import labels
 
@@ -68,35 +67,24 @@ def _demo(app: App, job: Job, progress: Progress) -> Result:
 
 
 def _collect(app: App, job: Job, progress: Progress) -> Result:
-    # Not at the top: the Supabase client takes a second that every other verb would wait for.
-    from core.data import configured
-
     settings = load_current_settings(app)
     days, limit = job.args.get("days"), job.args.get("limit")
-    with closing(
-        configured.open_project(
-            settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
-        )
-    ) as project:
-        found = configured.collect_tables(
-            app.db,
-            project,
-            configured.parse_mappings(settings.supabase_tables),
-            Request(
-                None if days is None else msgspec.convert(days, float),
-                None if limit is None else msgspec.convert(limit, int),
-            ),
-            scale=settings.scale,
-            overlap=timedelta(hours=settings.collect_overlap_hours),
-            by=job.requested_by,
-            now=app.now,
-            progress=progress,
-        )
-    return {
+    request = Request(
+        None if days is None else msgspec.convert(days, float),
+        None if limit is None else msgspec.convert(limit, int),
+    )
+    collect = gather_tables if job.args.get("only") == "supabase" else gather
+    found = collect(app.db, settings, request, by=job.requested_by, now=app.now, progress=progress)
+    result: Result = {
         "n_received": sum(source.n_received for source in found),
         "n_new": sum(source.n_new for source in found),
         "sources": msgspec.to_builtins([summarize_source(source) for source in found]),
     }
+    try:
+        refuse_failures(found)
+    except OpsError as error:
+        raise Incomplete(str(error), result) from None
+    return result
 
 
 def _train(app: App, job: Job, progress: Progress) -> Result:

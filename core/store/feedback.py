@@ -100,6 +100,7 @@ _labelled = (
         _predictions.c.text,
         _predictions.c.unit_id,
         _labels.c.actual,
+        _labels.c.received_at,
     )
     .select_from(_predictions)
     .join(
@@ -120,4 +121,5 @@ def _build(row: Any) -> LabelledPrediction:
         text=row.text,
         unit_id=row.unit_id,
         actual=row.actual,
+        labelled_at=row.received_at,
     )

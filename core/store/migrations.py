@@ -165,6 +165,15 @@ CREATE TABLE segment_reports (
 CREATE INDEX segment_reports_version ON segment_reports (version, id);
 """
 
+_WATCHED_FILES = """
+CREATE TABLE watched_files (
+    id {id}, name TEXT NOT NULL, n_bytes BIGINT NOT NULL, modified_ns BIGINT NOT NULL,
+    content_hash TEXT NOT NULL, at BIGINT NOT NULL, n_received BIGINT NOT NULL,
+    n_new BIGINT NOT NULL, error TEXT);
+CREATE INDEX watched_files_name ON watched_files (name, id);
+CREATE INDEX watched_files_content ON watched_files (content_hash);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
@@ -176,6 +185,10 @@ def _create_trial_tables(conn: sa.Connection) -> None:
 
 def _create_feedback_progress(conn: sa.Connection) -> None:
     _execute(conn, _FEEDBACK_PROGRESS)
+
+
+def _create_watched_files(conn: sa.Connection) -> None:
+    _execute(conn, _WATCHED_FILES)
 
 
 def _create_sources(conn: sa.Connection) -> None:
@@ -218,6 +231,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_history,
     _create_alpha_spendings,
     _create_drift_tables,
+    _create_watched_files,
 )
 """Append here; never change one that was released."""
 

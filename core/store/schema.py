@@ -413,3 +413,17 @@ segment_reports = sa.Table(  # where in the traffic the error is, going by the l
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("body", Json, nullable=False),
 )
+
+watched_files = sa.Table(  # appended: what came of each file of the watched folder
+    "watched_files",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("n_bytes", sa.BigInteger, nullable=False),
+    sa.Column("modified_ns", sa.BigInteger, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("n_received", sa.BigInteger, nullable=False),
+    sa.Column("n_new", sa.BigInteger, nullable=False),
+    sa.Column("error", sa.Text),
+)

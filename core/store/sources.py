@@ -49,6 +49,11 @@ def load_sources(conn: sa.Connection) -> list[Source]:
     return [_source(row) for row in conn.execute(sa.select(_sources).order_by(_sources.c.name))]
 
 
+def delete_source(conn: sa.Connection, name: str) -> None:
+    """Forget up to where a source was read; an attempt that is under way cannot save any more."""
+    conn.execute(_sources.delete().where(_sources.c.name == name))
+
+
 def append_mapping(conn: sa.Connection, change: MappingChange) -> None:
     """Choose how a table is read, or with a mapping of None that it is not."""
     conn.execute(

@@ -7,6 +7,7 @@ import pytest
 import stamina
 
 from core.data import configured
+from core.data.gather import refuse_failures
 from core.data.overview import describe_data
 from core.data.readings import Request
 from core.data.sources.supabase import Project
@@ -14,7 +15,7 @@ from core.domain.source import MappingChange, Outcome, Source
 from core.domain.table_mapping import TableMapping
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.settings import Scale
-from core.store import samples
+from core.store import samples, sources
 from core.store.database import Database
 from tests.supastack.stack import Stack
 
@@ -27,12 +28,6 @@ RATINGS = (
     "INSERT INTO ratings SELECT g, '2026-02-01', g, g FROM generate_series(1, 30) g",
 )
 BROKEN = TableMapping("broken", target="stars", features=("length",))
-
-
-def make_source(name: str, outcome: Outcome, message: str = "", n_new: int = 0) -> Source:
-    return Source(
-        name, {}, 1, NOON, finished_at=NOON, outcome=outcome, message=message, n_new=n_new
-    )
 
 
 def make_change(table: str, mapping: dict[str, object] | None) -> MappingChange:
@@ -88,48 +83,27 @@ def test_a_choice_needs_a_reason(db: Database, now: Clock) -> None:
     with pytest.raises(InvalidInput, match="needs a reason"):
         configured.save_mapping(db, MAPPING, by="ada", reason=" ", now=now())
     with pytest.raises(InvalidInput, match="needs a reason"):
-        configured.remove_mapping(db, "ratings", by="ada", reason="", now=now())
+        configured.remove_mapping(db, "ratings", [MAPPING], by="ada", reason="", now=now())
+
+
+def test_a_table_that_was_stopped_is_not_collected_and_not_shown(db: Database, now: Clock) -> None:
+    with db.write() as conn:
+        sources.begin_attempt(conn, MAPPING.source, {}, NOON)
+    configured.remove_mapping(db, "ratings", [MAPPING], by="ada", reason="not ours", now=now())
+    with db.read() as conn:
+        changes = sources.load_mappings(conn)
+        assert sources.load_sources(conn) == []
+    assert "ratings" not in {
+        wanted.mapping.table for wanted in configured.choose_tables([MAPPING], changes)
+    }
+    with pytest.raises(NotFound, match="'ratings' is not collected: the tables that are, are ai"):
+        configured.remove_mapping(db, "ratings", [MAPPING], by="ada", reason="again", now=now())
 
 
 @pytest.mark.parametrize(("url", "key"), [("", "k"), ("https://x.supabase.co", "")])
 def test_without_a_project_it_says_what_to_set(url: str, key: str) -> None:
     with pytest.raises(InvalidInput, match="set PLUMBLINE_SUPABASE_URL and PLUMBLINE_SUPABASE_KEY"):
         configured.open_project(url, key, 10.0)
-
-
-# --- What came of it ------------------------------------------------------------------------
-
-
-def test_each_reason_for_a_failure_is_said_once() -> None:
-    found = [
-        make_source("a", Outcome.FAILED, "It does not answer."),
-        make_source("b", Outcome.FAILED, "It does not answer."),
-        make_source("c", Outcome.COLLECTED, n_new=12),
-    ]
-    with pytest.raises(Unavailable) as caught:
-        configured.refuse_failures(found)
-    assert str(caught.value) == (
-        "2 of 3 sources failed; the others brought 12 new rows. It does not answer."
-    )
-
-
-def test_no_table_at_all_is_a_failure() -> None:
-    with pytest.raises(NotFound, match=r"none of the tables that are looked for \(a, b\)"):
-        configured.refuse_failures(
-            [make_source(f"supabase:{name}", Outcome.MISSING) for name in "ab"]
-        )
-
-
-def test_no_visible_row_at_all_is_a_failure() -> None:
-    found = [make_source("a", Outcome.MISSING), make_source("b", Outcome.EMPTY, "No rows of 'b'.")]
-    with pytest.raises(Refused, match="No rows of 'b'"):
-        configured.refuse_failures(found)
-
-
-def test_a_missing_table_beside_one_that_is_there_is_no_failure() -> None:
-    configured.refuse_failures(
-        [make_source("a", Outcome.MISSING), make_source("b", Outcome.COLLECTED)]
-    )
 
 
 # --- With the real project ------------------------------------------------------------------
@@ -144,7 +118,7 @@ def project(stack: Stack) -> Iterator[Project]:
 
 
 def collect(db: Database, project: Project, *mappings: TableMapping) -> list[Source]:
-    return configured.collect_tables(
+    found = configured.collect_tables(
         db,
         project,
         mappings,
@@ -155,6 +129,8 @@ def collect(db: Database, project: Project, *mappings: TableMapping) -> list[Sou
         now=lambda: NOON,
         progress=lambda share, text: None,
     )
+    refuse_failures(found)
+    return found
 
 
 @pytest.mark.slow

@@ -43,6 +43,7 @@ def test_a_prediction_with_its_label_becomes_a_sample(db: Database) -> None:
             text="some text",
             group="repo-7",
             external_id="a",
+            labelled_at=NOON,
         )
     }
 
@@ -109,9 +110,9 @@ def test_a_cancelled_collection_goes_on_where_it_stopped(
 
 def test_labels_off_the_scale_and_predictions_of_nothing_are_rejected_with_a_sentence() -> None:
     rows = [
-        LabelledPrediction("off", NOON, {"a": 1.0}, None, None, 174.0),
-        LabelledPrediction("empty", NOON, {}, None, None, 74.0),
-        LabelledPrediction("text", NOON, {}, "words", None, 74.0),
+        LabelledPrediction("off", NOON, {"a": 1.0}, None, None, 174.0, NOON),
+        LabelledPrediction("empty", NOON, {}, None, None, 74.0, NOON),
+        LabelledPrediction("text", NOON, {}, "words", None, 74.0, NOON),
     ]
     taken, rejected = build_feedback_samples(rows, SCALE)
     assert [sample.external_id for sample in taken] == ["text"]

@@ -227,11 +227,11 @@ def test_what_is_ignored_has_to_exist_and_to_be_nothing_else() -> None:
 
 def test_rows_of_the_api_are_typed_as_they_stand() -> None:
     given = [
-        {"features": {"a": 1, "b": "1", "c": None, "d": True}, "target": 0},
+        {"features": {"a": 1, "b": "1", "c": None}, "target": 0},
         {"id": 7, "at": "2026-01-01", "group": "g", "features": {"a": 2}, "target": 5, "text": "t"},
     ]
     (first, second), rejections = build_given_samples(given, source="api", scale=PERCENT)
-    assert first.features == {"a": 1.0, "b": "1", "c": None, "d": 1.0}
+    assert first.features == {"a": 1.0, "b": "1", "c": None}
     assert (second.external_id, second.group, second.text) == ("7", "g", "t")
     assert rejections == []
 
@@ -247,6 +247,8 @@ def test_a_row_of_the_api_may_name_its_source_and_say_it_is_synthetic() -> None:
     ("row", "message"),
     [
         ({"target": 1}, "features: an object with at least one feature is needed"),
+        ({"features": {"a": True}, "target": 1}, "feature 'a': true is no number: write 1 or 0"),
+        ({"features": {"a": 1}, "target": False}, "target: false is no number: write 1 or 0"),
         ({"features": {}, "target": 1}, "features: an object with at least one feature"),
         ({"features": {"a": 1}}, "target 'target' is missing"),
         ({"features": {"a": 1}, "target": "x"}, "'x' is not a number"),

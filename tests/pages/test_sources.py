@@ -48,7 +48,7 @@ def connected(
 def test_without_a_project_it_says_what_to_set(app: App, open_page: OpenPage, read: Read) -> None:
     said = read(open_page("data"))
     assert "set PLUMBLINE_SUPABASE_URL" in said
-    assert "Collect from Supabase" not in said
+    assert "Collect now" not in said
 
 
 def test_each_source_says_how_its_last_collection_went(

@@ -1,0 +1,158 @@
+"""Gathering: feedback, the watched folder, the configured tables, each whatever the others do."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+
+from core.data.feedback import collect_feedback
+from core.data.folder import collect_folder
+from core.data.overview import refresh_quality
+from core.data.readings import Request
+from core.domain.job import Progress
+from core.domain.source import Outcome, Source
+from core.errors import InvalidInput, NotFound, Refused, Unavailable
+from core.settings import Settings
+from core.store.database import Database
+
+_CHECKING = 0.95  # the share of the work at which the rows are in and the checks begin
+
+
+def gather(
+    db: Database,
+    settings: Settings,
+    request: Request,
+    *,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> list[Source]:
+    """What is new in every source that is configured, and then the checks; what came of each,
+    failures too. Raises `InvalidInput` where there is no source, and what `progress` raises."""
+    found: list[Source] = []
+    feedback = collect_feedback(
+        db, scale=settings.scale, by=by, now=now, progress=_part(progress, 0.0, 0.1)
+    )
+    if feedback is not None:
+        found.append(feedback)
+    if settings.watch_folder is not None:
+        found.append(
+            collect_folder(
+                db,
+                settings.watch_folder,
+                scale=settings.scale,
+                limit_bytes=settings.upload_limit_mb * 1_000_000,
+                by=by,
+                now=now,
+                progress=_part(progress, 0.1, 0.4),
+            )
+        )
+    if settings.supabase_url:
+        try:
+            reported = _part(progress, 0.4, _CHECKING)
+            found += _collect_tables(db, settings, request, by, now, reported)
+        except InvalidInput as error:  # of the settings: the others were collected
+            found.append(_build_failure("supabase", str(error), now()))
+    if not found:
+        raise InvalidInput(
+            "No source is configured: set PLUMBLINE_SUPABASE_URL and PLUMBLINE_SUPABASE_KEY, or "
+            "PLUMBLINE_WATCH_FOLDER."
+        )
+    _check(db, settings, found, now, progress)
+    return found
+
+
+def gather_tables(
+    db: Database,
+    settings: Settings,
+    request: Request,
+    *,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> list[Source]:
+    """As `gather`, from the Supabase project only; raises `InvalidInput` also where it or a
+    mapping is not configured rightly."""
+    found = _collect_tables(db, settings, request, by, now, _part(progress, 0.0, _CHECKING))
+    _check(db, settings, found, now, progress)
+    return found
+
+
+def refuse_failures(found: Sequence[Source]) -> None:
+    """Raise `Unavailable` with each reason once where a source failed; where none was there at
+    all, `Refused` or `NotFound`."""
+    failed = [source for source in found if source.outcome is Outcome.FAILED]
+    if failed:
+        reasons = dict.fromkeys(source.message or "" for source in failed)
+        n_new = sum(source.n_new for source in found if source not in failed)
+        raise Unavailable(
+            f"{len(failed)} of {len(found)} sources failed; the others brought {n_new:,} new rows. "
+            + " ".join(reasons)
+        )
+    if all(source.outcome is not Outcome.COLLECTED for source in found):
+        empty = [source for source in found if source.outcome is Outcome.EMPTY]
+        if empty:
+            raise Refused(empty[0].message or "")
+        names = ", ".join(source.name.removeprefix("supabase:") for source in found)
+        raise NotFound(
+            f"The Supabase project has none of the tables that are looked for ({names or 'none'}): "
+            "map the table that holds your ratings on the data page, or in "
+            "PLUMBLINE_SUPABASE_TABLES."
+        )
+
+
+def _collect_tables(
+    db: Database,
+    settings: Settings,
+    request: Request,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> list[Source]:
+    # Not at the top: the Supabase client takes a second that every other verb would wait for.
+    from core.data import configured
+
+    with closing(
+        configured.open_project(
+            settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
+        )
+    ) as project:
+        return configured.collect_tables(
+            db,
+            project,
+            configured.parse_mappings(settings.supabase_tables),
+            request,
+            scale=settings.scale,
+            overlap=timedelta(hours=settings.collect_overlap_hours),
+            by=by,
+            now=now,
+            progress=progress,
+        )
+
+
+def _check(
+    db: Database,
+    settings: Settings,
+    found: Sequence[Source],
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> None:
+    if any(source.n_new for source in found):
+        progress(_CHECKING, "Checking the rows")
+        refresh_quality(db, settings.scale, now())
+
+
+def _build_failure(name: str, message: str, now: datetime) -> Source:
+    return Source(
+        name,
+        {},
+        attempt=0,
+        started_at=now,
+        finished_at=now,
+        outcome=Outcome.FAILED,
+        message=message,
+    )
+
+
+def _part(progress: Progress, low: float, high: float) -> Progress:
+    """The progress of a part of the work, from one share of it to another."""
+    return lambda share, text: progress(low + share * (high - low), text)

@@ -1,0 +1,150 @@
+"""Files that are put into the watched folder are imported once, when they are finished."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.data.folder import collect_folder, find_finished
+from core.domain.source import Outcome, Source
+from core.errors import Cancelled
+from core.store import samples, watched_files
+from core.store.database import Database
+from tests.data.conftest import NOON, PERCENT, Importer
+
+ROWS = "depth,size,score\n" + "".join(f"{n},{n % 7},{n % 100}\n" for n in range(60))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "in"
+    made.mkdir()
+    return made
+
+
+def collect(db: Database, folder: Path, **changes: object) -> Source:
+    values = {"wait": lambda seconds: None, "progress": lambda share, text: None, **changes}
+    return collect_folder(
+        db,
+        folder,
+        scale=PERCENT,
+        limit_bytes=1_000_000,
+        by="ada",
+        now=lambda: NOON,
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def count(db: Database) -> dict[str, int]:
+    with db.read() as conn:
+        return {each.source: each.n_rows for each in samples.count_samples(conn)}
+
+
+def test_a_file_is_imported_once(db: Database, folder: Path) -> None:
+    (folder / "a.csv").write_text(ROWS)
+    first = collect(db, folder)
+    assert (first.outcome, first.n_new) == (Outcome.COLLECTED, 60)
+    assert first.message == "1 new files, 60 new rows."
+    again = collect(db, folder)
+    assert (again.outcome, again.n_received, again.message) == (
+        Outcome.COLLECTED,
+        0,
+        "No new file.",
+    )
+    assert count(db) == {"file:a.csv": 60}
+
+
+def test_the_same_content_under_another_name_is_not_imported_again(
+    db: Database, folder: Path
+) -> None:
+    (folder / "a.csv").write_text(ROWS)
+    collect(db, folder)
+    (folder / "b.csv").write_text(ROWS)
+    os.utime(folder / "a.csv", ns=(1, 1))  # touched, not changed
+    assert collect(db, folder).n_received == 0
+    assert count(db) == {"file:a.csv": 60}
+
+
+def test_a_file_that_grew_brings_its_new_rows(db: Database, folder: Path) -> None:
+    (folder / "a.csv").write_text(ROWS)
+    collect(db, folder)
+    (folder / "a.csv").write_text(ROWS + "777,1,50\n")
+    source = collect(db, folder)
+    assert (source.n_received, source.n_new) == (61, 1)
+
+
+def test_a_file_that_is_being_written_waits_for_the_next_time(db: Database, folder: Path) -> None:
+    path = folder / "a.csv"
+    path.write_text(ROWS)
+
+    def write_on(seconds: float) -> None:
+        path.write_text(ROWS + "777,1,50\n")
+
+    assert collect(db, folder, wait=write_on).message == "No new file."
+    assert collect(db, folder).n_new == 61
+
+
+@pytest.mark.parametrize("name", ["a.csv.part", "a.csv.tmp", ".a.csv", "~a.csv", "a.crdownload"])
+def test_what_is_not_finished_by_its_name_is_left_alone(folder: Path, name: str) -> None:
+    (folder / name).write_text(ROWS)
+    assert find_finished(folder, {}, lambda seconds: None) == []
+
+
+def test_a_file_that_cannot_be_read_is_named_and_blocks_no_other(
+    db: Database, folder: Path
+) -> None:
+    (folder / "a.csv").write_bytes(b"PK\x03\x04 and so on")
+    (folder / "b.csv").write_text(ROWS)
+    source = collect(db, folder)
+    assert source.outcome is Outcome.FAILED
+    assert source.message == (
+        "1 new files, 60 new rows. 1 cannot be read: 'a.csv' is not text but a zip or Excel file: "
+        "save the sheet as CSV, or unpack it."
+    )
+    still = collect(db, folder)
+    assert still.outcome is Outcome.FAILED
+    assert still.message is not None
+    assert "'a.csv' is not text" in still.message
+    (folder / "a.csv").write_text(ROWS.replace("depth", "width"))
+    assert collect(db, folder).outcome is Outcome.COLLECTED
+
+
+def test_a_bad_file_that_was_taken_away_is_no_failure_any_more(db: Database, folder: Path) -> None:
+    (folder / "a.csv").write_bytes(b"")
+    assert collect(db, folder).outcome is Outcome.FAILED
+    (folder / "a.csv").unlink()
+    assert collect(db, folder).outcome is Outcome.COLLECTED
+
+
+def test_a_folder_that_is_not_there_is_a_sentence(db: Database, folder: Path) -> None:
+    source = collect(db, folder / "gone")
+    assert source.outcome is Outcome.FAILED
+    assert source.message is not None
+    assert "does not exist: make it, or correct PLUMBLINE_WATCH_FOLDER." in source.message
+
+
+def test_columns_that_were_chosen_by_hand_hold_for_the_next_file_of_the_name(
+    db: Database, folder: Path, importer: Importer
+) -> None:
+    path = folder / "a.csv"
+    path.write_text(ROWS)
+    importer(path, target="depth")
+    path.write_text(ROWS + "77,1,50\n")
+    assert collect(db, folder).n_new == 1
+    assert {sample.target for sample in importer.samples()} == {*map(float, range(60)), 77.0}
+
+
+def test_what_a_cancelled_collection_had_imported_stays(db: Database, folder: Path) -> None:
+    for name in "ab":
+        (folder / f"{name}.csv").write_text(ROWS.replace("depth", name))
+
+    def stop(share: float, text: str) -> None:
+        if text.startswith("b.csv"):
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        collect(db, folder, progress=stop)
+    with db.read() as conn:
+        assert set(watched_files.load_files(conn)) == {"a.csv"}
+    assert collect(db, folder).n_new == 60
+    assert count(db) == {"file:a.csv": 60, "file:b.csv": 60}
