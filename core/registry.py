@@ -69,8 +69,8 @@ class Registry(ArtifactFolder):
         self._client()
 
     def log_run(self, version: Version, snapshot: Snapshot) -> str:
-        """Record a version as an MLflow run (parameters, figures with their limits, the snapshot's
-        hash, the artifact) and as a registered model version; the run's id. A version that is
+        """Record a version as an MLflow run (parameters, figures with their limits, the learning
+        curve, the snapshot's hash, libraries and commit, the artifact) and as a registered model version; the run's id. A version that is
         recorded already keeps its run. Raises `Unavailable`."""
         client, experiment_id = self._client()
         with _as_unavailable(self.tracking_uri):
@@ -247,12 +247,17 @@ def _log_run(
         "summary": report.summary,
         "synthetic": str(report.synthetic).lower(),
         "mlflow.user": version.created_by,
+        "commit": report.commit,
     }
     client.log_batch(
         run_id,
         metrics=[
             Metric(name, value, ended_ms, 0)
             for name, value in {"version": version.number, **_metrics(report)}.items()
+        ]
+        + [
+            Metric("learning_curve_mae", point.mae.value, ended_ms, point.n_rows)
+            for point in report.learning_curve
         ],
         params=[Param(name, value[:5000]) for name, value in _params(report, snapshot).items()],
         tags=[RunTag(name, value[:5000]) for name, value in tags.items()],
@@ -316,7 +321,9 @@ def _params(report: TrainingReport, snapshot: Snapshot) -> dict[str, str]:
         "scale": f"{report.scale_low:g}:{report.scale_high:g}",
         "tolerance": f"{report.tolerance:g}",
         "snapshot": snapshot.content_hash,
+        "label_delay_seconds": f"{report.label_delay_seconds:g}",
         **{f"search_{name}": str(value) for name, value in searched.items()},
+        **{f"library_{name}": value for name, value in report.environment.items()},
     }
 
 

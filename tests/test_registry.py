@@ -23,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer
 from core.artifacts.artifact import Artifact
 from core.artifacts.folder import CARD_FILE, PIPELINE_FILE
 from core.domain.card import Card, GoldenRow
-from core.domain.report import Estimate, Gate, Metrics, NaiveMetrics, TrainingReport
+from core.domain.report import CurvePoint, Estimate, Gate, Metrics, NaiveMetrics, TrainingReport
 from core.domain.snapshot import Snapshot
 from core.domain.version import Version
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
@@ -287,6 +287,9 @@ def report(mae: float = 4.0, *, passed: bool = True, recipe: str = "baseline") -
         overrides=(),
         summary="Better than always guessing the mean.",
         seconds=12.5,
+        learning_curve=tuple(CurvePoint(n, Estimate(160 / n, 1.0, 9.0)) for n in (20, 40)),
+        environment={"numpy": "2.4"},
+        commit="abc",
     )
 
 
@@ -316,6 +319,10 @@ def test_a_run_holds_figures_parameters_tags_and_the_artifact(
     assert "r2" not in run.data.metrics
     assert run.data.params["search_n_trees"] == "12"
     assert run.data.params["snapshot"] == "5" * 64
+    assert run.data.params["library_numpy"] == "2.4"
+    assert run.data.tags["commit"] == "abc"
+    curve = client.get_metric_history(run_id, "learning_curve_mae")
+    assert [(point.step, point.value) for point in curve] == [(20, 8.0), (40, 4.0)]
     assert run.data.tags["artifact_hash"] == saved
     assert run.data.tags["gate"] == "passed"
     assert {item.path for item in client.list_artifacts(run_id)} == {"model", "report.json"}

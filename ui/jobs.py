@@ -26,6 +26,7 @@ _KINDS = {
     "collect": "Collection",
     "train": "Training",
     "replay": "Replay",
+    "reproduce": "Reproduction",
 }
 _TAIL = 30
 

@@ -1,4 +1,4 @@
-"""The verbs about training: train a version, list versions and runs."""
+"""The verbs about training: train a version, train it again, list versions and runs."""
 
 from typing import Annotated
 
@@ -8,14 +8,16 @@ import typer
 from core.bootstrap import build_app
 from core.cli import texts
 from core.cli.output import AsJson, do_job, emit
-from core.domain.version import parse_version
+from core.domain.version import parse_version, version_name
+from core.errors import Refused
 from core.store import versions
 from core.views import view_training
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add train, versions and runs."""
+    """Add train, reproduce, versions and runs."""
     cli.command()(train)
+    cli.command()(reproduce)
     cli.command(name="versions")(list_versions)
     cli.command(name="runs")(list_runs)
 
@@ -45,6 +47,16 @@ def train(
     with app.db.read() as conn:
         version = versions.get_version(conn, number)
     emit(view_training(version), lambda: texts.of_training(version), as_json)
+
+
+def reproduce(version: str, as_json: AsJson = False) -> None:
+    """Train a version again from its snapshot, and say whether its figures come out the same."""
+    name = version_name(parse_version(version))
+    job = do_job(build_app(), "reproduce", {"version": name}, f"reproduce {name}")
+    found = dict(job.result or {})
+    if not found["matches"]:
+        raise Refused(found["summary"])
+    emit(found, lambda: str(found["summary"]), as_json)
 
 
 def list_versions(as_json: AsJson = False) -> None:

@@ -38,25 +38,34 @@ class Split:
     n_unknown_yet: int = 0  # rows on neither side because their label came after the split
 
 
-def leave_gap(split: Split, at_seconds: NDArray[np.float64], delay_seconds: float) -> Split:
+def leave_gap(
+    split: Split,
+    at_seconds: NDArray[np.float64],
+    delay_seconds: float,
+    labelled_seconds: NDArray[np.float64] | None = None,
+) -> Split:
     """The split without the training rows whose label was not known yet when the holdout begins:
-    those younger than the time that labels take. A model that serves from then on could not have
-    learned from them. Only where rows are split by time; a row without a time is kept.
+    those labelled later (`labelled_seconds`, nan where not known when), or younger than the time
+    that labels take. A model that serves from then on could not have learned from them. Only where
+    rows are split by time; a row without a time is kept.
 
     >>> days = pd.date_range("2026-01-01", periods=10, tz="UTC")
     >>> split = leave_gap(split_rows(days, None, range(10), seed=0), np.arange(10.0), 2.0)
     >>> split.train.tolist(), split.n_unknown_yet
     ([0, 1, 2, 3, 4, 5, 6], 1)
     """
-    if split.kind != "time" or delay_seconds <= 0:
+    if split.kind != "time":
         return split
     begins = float(np.nanmin(at_seconds[split.holdout]))
-    unknown = at_seconds[split.train] + delay_seconds > begins
+    known_at = at_seconds + delay_seconds
+    if labelled_seconds is not None:
+        known_at = np.where(np.isnan(labelled_seconds), known_at, labelled_seconds)
+    unknown = (known_at > begins)[split.train]
     if not unknown.any():
         return split
     n = int(unknown.sum())
-    days = delay_seconds / 86_400
-    took = f"{days:.1f} days" if days >= 1 else f"{delay_seconds / 3600:.1f} hours"
+    late = float(np.median((known_at - at_seconds)[split.train][unknown]))
+    took = f"{late / 86_400:.1f} days" if late >= 86_400 else f"{late / 3600:.1f} hours"
     return replace(
         split,
         train=split.train[~unknown],

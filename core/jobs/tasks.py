@@ -116,6 +116,20 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     return {"version": version.name, "summary": version.report.summary}
 
 
+def _reproduce(app: App, job: Job, progress: Progress) -> Result:
+    # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
+    from core.training.reproduce import reproduce_version
+
+    found = reproduce_version(
+        app.db,
+        parse_version(_text(job.args, "version")),
+        snapshots=app.settings.snapshots,
+        progress=progress,
+    )
+    result: Result = msgspec.to_builtins(found)
+    return {**result, "version": version_name(found.version)}
+
+
 def _replay(app: App, job: Job, progress: Progress) -> Result:
     settings = load_current_settings(app)
     replay = replay_version(
@@ -155,4 +169,5 @@ TASKS: dict[str, Task] = {
     "collect": _collect,
     "train": _train,
     "replay": _replay,
+    "reproduce": _reproduce,
 }

@@ -7,6 +7,7 @@ from core.artifacts.artifact import Artifact
 from core.data.splits import Split, identify_content, leave_gap
 from core.domain.job import Progress
 from core.domain.report import CurvePoint, Estimate
+from core.domain.snapshot import LABELLED_AT
 from core.errors import Refused
 from core.settings import Scale
 from core.training.card import build_card
@@ -15,7 +16,7 @@ from core.training.curve import measure_curve
 from core.training.examine import Examination, examine_candidate
 from core.training.fitting import Fitted, claim_at_random, fit_recipe
 from core.training.menu import get_recipe
-from core.training.rows import Rows, arrange_rows
+from core.training.rows import Rows, arrange_rows, read_seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,12 @@ def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
     recipe, scale, seed = get_recipe(order.recipe), order.scale, order.seed
     used = frame.drop(columns=list(order.leave_out), errors="ignore")
     rows = arrange_rows(frame, identify_content(used), order.leave_out)
-    split = leave_gap(split_frame(used), rows.at_seconds, order.label_delay_seconds)
+    split = leave_gap(
+        split_frame(used),
+        rows.at_seconds,
+        order.label_delay_seconds,
+        read_seconds(frame, LABELLED_AT),
+    )
     progress(0.08, split.reason)
     train, holdout = _pick_sides(rows, split)
     by_time = split.kind == "time"

@@ -61,7 +61,7 @@ def arrange_rows(
     return Rows(
         features=frame[[name for name in names if name not in set(leave_out)]],
         target=frame[TARGET].to_numpy(dtype=np.float64, copy=True),
-        at_seconds=_seconds(frame),
+        at_seconds=read_seconds(frame, AT),
         group=group,
         together=_together(group, content),
         synthetic=(frame[PROVENANCE] == Provenance.SYNTHETIC.value).to_numpy(dtype=bool),
@@ -83,8 +83,12 @@ def _plain(value: object) -> float | str | None:
     return None
 
 
-def _seconds(frame: "pd.DataFrame") -> NDArray[np.float64]:
-    at = frame[AT].dt.as_unit("us")
+def read_seconds(frame: "pd.DataFrame", name: str) -> NDArray[np.float64]:
+    """A column of times as seconds since 1970, nan where there is none; all nan where a snapshot of
+    former days does not have the column."""
+    if name not in frame.columns:
+        return np.full(len(frame), np.nan)
+    at = frame[name].dt.as_unit("us")
     micros = at.astype("int64").to_numpy(copy=True) / 1e6
     return np.where(at.isna().to_numpy(), np.nan, micros)
 

@@ -238,6 +238,21 @@ def test_rows_whose_label_was_not_known_at_the_split_are_not_learned_from() -> N
     )
 
 
+def test_a_row_is_left_out_by_the_time_of_its_own_label_where_that_is_known() -> None:
+    days = pd.date_range("2026-01-01", periods=100, tz="UTC")
+    at_seconds = days.as_unit("s").astype("int64").to_numpy().astype(float)
+    split = split_rows(days, None, range(100), seed=0)
+    labelled = np.full(100, np.nan)
+    labelled[10] = at_seconds[90]  # it took 80 days
+    labelled[79] = at_seconds[79] + 60
+    gap = leave_gap(split, at_seconds, 2 * 86_400.0, labelled)
+    assert gap.n_unknown_yet == 1
+    assert 10 not in gap.train
+    assert {78, 79} <= set(gap.train)
+    late = leave_gap(split, at_seconds, 3 * 86_400.0, labelled)
+    assert late.n_unknown_yet == 2  # day 78's label comes a day too late; day 79's is known
+
+
 def test_without_a_delay_or_an_order_in_time_no_row_is_left_out() -> None:
     days = pd.date_range("2026-01-01", periods=100, tz="UTC")
     at_seconds = days.as_unit("s").astype("int64").to_numpy().astype(float)
