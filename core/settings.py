@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from pathlib import Path
 
 from core.errors import InvalidInput
@@ -124,6 +125,19 @@ def _choice(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def _hours(value: str) -> tuple[time, time] | None:
+    if not value.strip():
+        return None
+    start, separator, end = value.partition("-")
+    try:
+        hours = time.fromisoformat(start.strip()), time.fromisoformat(end.strip())
+    except ValueError:
+        hours = None
+    if not separator or hours is None or hours[0] == hours[1]:
+        raise ValueError("two different times of day, such as 22:00-07:00")
+    return hours
+
+
 def _scale(value: str) -> Scale:
     low, separator, high = value.partition(":")
     try:
@@ -192,6 +206,43 @@ SETTINGS: tuple[Setting, ...] = (
         _number(0.1, 600.0, "seconds between 0.1 and 600"),
     ),
     Setting("notify", "", "Where alerts go: Apprise URLs, comma-separated.", _list, secret=True),
+    Setting(
+        "public_url",
+        "",
+        "Address of the dashboard as people reach it, for the links in messages; empty for this "
+        "machine's.",
+        _web_address,
+    ),
+    Setting(
+        "quiet_hours",
+        "",
+        "Hours of the day, UTC, in which only critical messages are sent, such as 22:00-07:00.",
+        _hours,
+        runtime=True,
+    ),
+    Setting(
+        "silent_causes",
+        "",
+        "Causes of incidents that run dry, comma-separated: recorded, but nobody is called.",
+        _list,
+        runtime=True,
+    ),
+    Setting(
+        "heartbeat_url",
+        "",
+        "Address that is called every minute while watching works: a dead man's switch.",
+        _web_address,
+        secret=True,
+    ),
+    Setting(
+        "auto_rollback",
+        "on",
+        "`on`: a release that turns critical within its baking time is rolled back by itself, "
+        "once; or `off`.",
+        _choice("on", "off"),
+        runtime=True,
+    ),
+    Setting("baking_hours", "24", "Hours for which a release is fresh.", _positive, runtime=True),
     Setting(
         "allowed_emails",
         "",
@@ -364,6 +415,12 @@ class Settings:
     supabase_tables: str
     supabase_timeout_seconds: float
     notify: tuple[str, ...] = field(repr=False)
+    public_url: str
+    quiet_hours: tuple[time, time] | None
+    silent_causes: tuple[str, ...]
+    heartbeat_url: str = field(repr=False)
+    auto_rollback: str
+    baking_hours: float
     allowed_emails: tuple[str, ...]
     user: str
     accuracy_warning: float

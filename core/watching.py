@@ -2,21 +2,33 @@
 
 from datetime import timedelta
 
+from core.alerts.deliver import Manners, deliver, send_test
+from core.alerts.heartbeat import send_heartbeat
 from core.alerts.incidents import detect
+from core.alerts.mending import mend
+from core.alerts.notices import QuietHours
+from core.alerts.notify import open_channels
 from core.bootstrap import App, load_current_settings
 from core.domain.drift import DriftReport
 from core.domain.incident import IncidentEvent
 from core.domain.lease import SCHEDULER
+from core.domain.notification import Receipt
 from core.domain.retraining import RetrainingDecision
+from core.errors import InvalidInput
 from core.monitoring.flow import describe_health, watch
 from core.monitoring.health import build_thresholds
 from core.monitoring.inputs import measure_drift
 from core.monitoring.summary import MonitorSummary
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import build_policy
-from core.store import health
+from core.store import health, schedule
 
 DAY = timedelta(hours=24)
+WATCH_TASK = "watch"
+"""The scheduled task that measures and judges."""
+
+_WATCH_PATIENCE = timedelta(minutes=2)
+
 SEED = 0
 """The seed of automatic trainings, so that the same rows give the same version."""
 
@@ -32,7 +44,48 @@ def watch_app(app: App) -> list[IncidentEvent]:
         now=app.now(),
         worker_lease=SCHEDULER,
     )
-    return detect(app.db, report, app.now())
+    events = detect(app.db, report, app.now())
+    if settings.auto_rollback == "on":
+        baking = timedelta(hours=settings.baking_hours)
+        mend(app.db, app.registry, baking=baking, now=app.now())
+    return events
+
+
+def deliver_app(app: App) -> list[Receipt]:
+    """Send people what is due, and let a channel that fails be an incident."""
+    settings = load_current_settings(app)
+    quiet = settings.quiet_hours
+    manners = Manners(
+        silent=settings.silent_causes,
+        quiet=None if quiet is None else QuietHours(*quiet),
+        address=settings.public_url.rstrip("/")
+        or f"http://{settings.host}:{settings.dashboard_port}",
+    )
+    return deliver(app.db, open_channels(settings.notify), manners, app.now())
+
+
+def try_app_channels(app: App, by: str) -> list[Receipt]:
+    """Send a test to every channel; raises `InvalidInput` where there is none."""
+    if not app.settings.notify:
+        raise InvalidInput(
+            "There is no channel: set PLUMBLINE_NOTIFY to one or more Apprise URLs, separated by "
+            "commas, such as mailto://user:password@example.com, and start again."
+        )
+    return send_test(app.db, open_channels(app.settings.notify), by=by, now=app.now())
+
+
+def send_app_heartbeat(app: App) -> str:
+    """Say outside that watching works, where it does; what was done, as a sentence. Raises
+    `Unavailable`."""
+    if not app.settings.heartbeat_url:
+        return "no address is set"
+    with app.db.read() as conn:
+        watched = next((t for t in schedule.load_tasks(conn) if t.name == WATCH_TASK), None)
+    finished_at = None if watched is None or watched.last_error else watched.last_finished_at
+    if finished_at is None or app.now() - finished_at > _WATCH_PATIENCE:
+        return "withheld: watching does not work"
+    send_heartbeat(app.settings.heartbeat_url)
+    return "sent"
 
 
 def measure_app_drift(app: App) -> DriftReport | None:

@@ -1,6 +1,7 @@
 """Settings: each has a place, a default that works, and a sentence for every wrong value."""
 
 import dataclasses
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,11 @@ WRONG = {
     "retrain": (["", "yes", "AUTO"], "one of off, propose, auto"),
     "label_delay_days": (["", "-1", "week", "inf"], "days, a number from 0, or `measured`"),
     "retrain_recipe": (["", " "], "a name"),
+    "public_url": (["example.org", "ftp://example.org"], "a web address"),
+    "heartbeat_url": (["example.org"], "a web address"),
+    "quiet_hours": (["22", "22:00", "25:00-07:00", "07:00-07:00", "a-b"], "two different times"),
+    "auto_rollback": (["yes", "ON"], "one of on, off"),
+    "baking_hours": (["0", "-1", "x"], "a number above 0"),
     "supabase_tables": (["x", "{}", "[1]", '"t"', "[{]"], "a JSON list of mappings, such as"),
     "supabase_timeout_seconds": (["", "0", "601", "fast"], "seconds between 0.1 and 600"),
     "collect_every_minutes": (["", "0", "hourly"], "a number above 0"),
@@ -62,7 +68,15 @@ WRONG = {
     "upload_limit_mb": (["", "0", "1.5", "200MB"], "megabytes, a whole number from 1"),
     "body_limit_kb": (["", "0", "4k"], "kilobytes, a whole number from 1"),
 }
-ANY_TEXT = {"database_url", "mlflow_uri", "supabase_key", "notify", "allowed_emails", "user"}
+ANY_TEXT = {
+    "silent_causes",
+    "database_url",
+    "mlflow_uri",
+    "supabase_key",
+    "notify",
+    "allowed_emails",
+    "user",
+}
 WRONG_VALUES = [(name, value) for name, (values, _) in WRONG.items() for value in values]
 
 
@@ -141,6 +155,8 @@ def test_no_secret_may_change_while_everything_runs() -> None:
         ("notify", " mailto://a , ,slack://b,", ("mailto://a", "slack://b")),
         ("allowed_emails", "ada@example.org", ("ada@example.org",)),
         ("retrain", " auto ", "auto"),
+        ("quiet_hours", "22:00 - 07:30", (time(22), time(7, 30))),
+        ("quiet_hours", "", None),
         ("supabase_url", "https://x.supabase.co", "https://x.supabase.co"),
     ],
 )
@@ -166,7 +182,8 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_would_be_right(
     with pytest.raises(InvalidInput) as caught:
         parse_settings({variable: value})
     sentence = str(caught.value)
-    assert sentence.startswith(f"{variable}: '{value}' is not ")
+    shown = "its value" if name == "heartbeat_url" else f"'{value}'"  # a secret is not repeated
+    assert sentence.startswith(f"{variable}: {shown} is not ")
     assert right in sentence
 
 
@@ -193,14 +210,20 @@ def test_a_warning_that_comes_after_critical_is_refused_with_both(low: str, high
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.secret], ids=lambda s: s.name)
 def test_a_secret_is_never_shown(setting: Setting) -> None:
-    settings = parse_settings({setting.variable: SECRET})
+    settings = parse_settings({setting.variable: f"https://example.org/{SECRET}"})
     assert SECRET in str(getattr(settings, setting.name))
     assert SECRET not in repr(settings)
 
 
 def test_what_may_hold_a_password_is_a_secret() -> None:
     secret = {setting.name for setting in SETTINGS if setting.secret}
-    assert secret == {"database_url", "mlflow_uri", "supabase_key", "notify"}
+    assert secret == {
+        "database_url",
+        "mlflow_uri",
+        "supabase_key",
+        "notify",
+        "heartbeat_url",
+    }
 
 
 def test_a_wrong_secret_is_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

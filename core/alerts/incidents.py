@@ -3,9 +3,9 @@ people."""
 
 from datetime import datetime, timedelta
 
-from core.alerts.rules import REOPEN_AFTER, RULE, decide_steps, read_findings
+from core.alerts.rules import REOPEN_AFTER, RULE, Finding, decide_steps, read_findings
 from core.domain.health import HealthReport
-from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.incident import JUDGEMENTS, EventKind, Incident, IncidentEvent, IncidentStatus
 from core.errors import Conflict, InvalidInput
 from core.log import get_logger
 from core.store import incidents
@@ -20,7 +20,11 @@ log = get_logger(__name__)
 def detect(db: Database, report: HealthReport, now: datetime) -> list[IncidentEvent]:
     """Let the incidents say what a report found; the events that were appended. However many
     processes do this at once, each change is appended once."""
-    findings = read_findings(report)
+    return record(db, read_findings(report), now)
+
+
+def record(db: Database, findings: list[Finding], now: datetime) -> list[IncidentEvent]:
+    """Let the incidents say what was found; the events that were appended."""
     appended = []
     with db.write() as conn:
         unresolved = incidents.load_unresolved(conn)
@@ -78,6 +82,24 @@ def resolve(db: Database, incident_id: int, *, by: str, reason: str, now: dateti
         return _append(conn, incident, EventKind.RESOLVED, by, reason, now)
 
 
+def judge(
+    db: Database, incident_id: int, *, real: bool, by: str, reason: str, now: datetime
+) -> Incident:
+    """Say whether the call was worth it, also after the end; the last word counts. Raises
+    `NotFound`."""
+    kind = EventKind.REAL if real else EventKind.NOISE
+    with db.write() as conn:
+        incident = incidents.get_incident(conn, incident_id)
+        return _append(conn, incident, kind, by, reason, now)
+
+
+def note_mended(db: Database, incident_id: int, message: str, now: datetime) -> Incident:
+    """Write into the timeline what was done about it by itself."""
+    with db.write() as conn:
+        incident = incidents.get_incident(conn, incident_id)
+        return _append(conn, incident, EventKind.MENDED, RULE, message, now)
+
+
 def _get_unresolved(conn: Connection, incident_id: int) -> Incident:
     incident = incidents.get_incident(conn, incident_id)
     if incident.status is IncidentStatus.RESOLVED:
@@ -107,5 +129,6 @@ def _append(
 
 
 def _describe_last(incident: Incident) -> str:
-    event = incident.events[-1]
+    said = (event for event in reversed(incident.events) if event.kind not in JUDGEMENTS)
+    event = next(said)
     return f"by {event.by} at {event.at:%Y-%m-%d %H:%M} UTC"

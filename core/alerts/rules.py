@@ -70,7 +70,7 @@ def decide_steps(
     left_alone = {
         incident.cause: incident.worst
         for incident in resolved
-        if incident.events[-1].by != RULE and now - incident.events[-1].at < REOPEN_AFTER
+        if (end := incident.resolution) and end.by != RULE and now - end.at < REOPEN_AFTER
     }
     steps = []
     for finding in findings:

@@ -11,6 +11,7 @@ from core.domain.deployment import Deployment
 from core.domain.drift import DriftReport
 from core.domain.incident import Incident
 from core.domain.job import Job
+from core.domain.notification import Maintenance, Receipt
 from core.domain.report import Estimate
 from core.domain.retraining import RetrainingDecision
 from core.domain.version import Version, version_name
@@ -260,6 +261,24 @@ def _drift(report: DriftReport | None) -> str:
     return (
         f"Drift of {report.n_columns} columns, {report.n_rows} of {report.n_requests} requests "
         f"since {report.from_at.strftime(_TIME)}: {found}."
+    )
+
+
+def of_receipts(receipts: Sequence[Receipt]) -> str:
+    """Which channels took a message, and why the others did not."""
+    return "\n".join(
+        f"{receipt.label}: {'taken' if receipt.error is None else f'not taken: {receipt.error}'}"
+        for receipt in receipts
+    )
+
+
+def of_maintenance(window: Maintenance) -> str:
+    """Until when nobody is called."""
+    if window.until_at <= window.at:
+        return "Maintenance is over: people are called again."
+    return (
+        f"Maintenance until {window.until_at:{_TIME}}: incidents are recorded and nobody is "
+        "called; what is held back is sent then."
     )
 
 

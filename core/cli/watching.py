@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from core.alerts import incidents as alerts
+from core.alerts.maintenance import announce, end_maintenance
 from core.bootstrap import App, build_app, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, emit, finish_job, say
@@ -16,7 +17,12 @@ from core.errors import Conflict
 from core.monitoring.summary import build_json
 from core.store import incidents, jobs
 from core.system import describe_system
-from core.watching import describe_app_health, describe_app_retraining, start_app_retraining
+from core.watching import (
+    describe_app_health,
+    describe_app_retraining,
+    start_app_retraining,
+    try_app_channels,
+)
 
 incidents_cli = typer.Typer(invoke_without_command=True, help="Incidents, and what to do with one.")
 
@@ -77,6 +83,45 @@ def snooze(
 ) -> None:
     """Be quiet about an incident for a while."""
     _act(alerts.snooze, incident_id, reason, as_json, duration=timedelta(hours=hours))
+
+
+@incidents_cli.command()
+def judge(
+    incident_id: int,
+    real: Annotated[bool, typer.Option("--real/--noise", help="Whether it was worth the call.")],
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say whether an incident was worth the call; the last word counts."""
+    _act(alerts.judge, incident_id, reason, as_json, real=real)
+
+
+@incidents_cli.command("test")
+def send_test_messages(as_json: AsJson = False) -> None:
+    """Send a message to every channel, and print the receipts."""
+    app = build_app()
+    receipts = try_app_channels(app, local_user(app.settings))
+    emit({"receipts": receipts}, lambda: texts.of_receipts(receipts), as_json)
+    if any(receipt.error for receipt in receipts):
+        raise typer.Exit(1)
+
+
+@incidents_cli.command()
+def maintenance(
+    hours: Annotated[float, typer.Option(help="For how long from now.")] = 1.0,
+    reason: Reason = "",
+    end: Annotated[bool, typer.Option("--end", help="End what was announced.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Announce work: incidents are recorded, and nobody is called until it ends."""
+    app = build_app()
+    by = local_user(app.settings)
+    if end:
+        window = end_maintenance(app.db, by=by, reason=reason, now=app.now())
+    else:
+        duration = timedelta(hours=hours)
+        window = announce(app.db, duration=duration, by=by, reason=reason, now=app.now())
+    emit(window, lambda: texts.of_maintenance(window), as_json)
 
 
 def retrain(

@@ -26,6 +26,12 @@ class EventKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
     RESOLVED = "resolved"
+    MENDED = "mended"  # something was done about it by itself: a rollback
+    REAL = "real"  # a person's verdict on the call, also after the end
+    NOISE = "noise"
+
+
+JUDGEMENTS = frozenset({EventKind.REAL, EventKind.NOISE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +82,16 @@ class Incident:
     @property
     def resolved_at(self) -> datetime | None:
         """When it ended, or None while it lasts."""
-        return self.events[-1].at if self.status is IncidentStatus.RESOLVED else None
+        return None if self.resolution is None else self.resolution.at
+
+    @property
+    def resolution(self) -> IncidentEvent | None:
+        """The event that ended it, or None while it lasts."""
+        ends = (event for event in reversed(self.events) if event.kind is EventKind.RESOLVED)
+        return next(ends, None)
+
+    @property
+    def judgement(self) -> EventKind | None:
+        """What a person called it last: real or noise; None where nobody said."""
+        said = (event.kind for event in reversed(self.events) if event.kind in JUDGEMENTS)
+        return next(said, None)

@@ -9,7 +9,14 @@ from core.data.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
 from core.store import deployments, feedback, jobs
-from core.watching import check_app_retraining, measure_app_drift, watch_app
+from core.watching import (
+    WATCH_TASK,
+    check_app_retraining,
+    deliver_app,
+    measure_app_drift,
+    send_app_heartbeat,
+    watch_app,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,14 @@ def _measure_drift(app: App) -> str:
         return report.note
     drifted = ", ".join(report.drifted) or "nothing"
     return f"{drifted} drifted, of {report.n_columns} columns over {report.n_rows} requests"
+
+
+def _deliver(app: App) -> str:
+    receipts = deliver_app(app)
+    n_failed = sum(receipt.error is not None for receipt in receipts)
+    if not receipts:
+        return "nothing to send"
+    return f"{len(receipts) - n_failed} channels took their message, {n_failed} did not"
 
 
 def _check_retraining(app: App) -> str:
@@ -96,7 +111,9 @@ def _record_in_mlflow(app: App) -> str:
 
 
 TASKS: tuple[Task, ...] = (
-    Task("watch", 15.0, _watch),
+    Task(WATCH_TASK, 15.0, _watch),
+    Task("messages", 10.0, _deliver),
+    Task("heartbeat", 60.0, send_app_heartbeat),
     Task("drift", 3_600.0, _measure_drift),
     Task("trial", 60.0, _watch_trial),
     Task("retraining check", 300.0, _check_retraining),

@@ -81,6 +81,44 @@ def load_resolved_since(conn: sa.Connection, since_at: datetime) -> list[Inciden
     return _with_events(conn, rows)
 
 
+def load_by_ids(conn: sa.Connection, incident_ids: Sequence[int]) -> list[Incident]:
+    """Some incidents, oldest first."""
+    rows = conn.execute(
+        sa.select(_incidents).where(_incidents.c.id.in_(incident_ids)).order_by(_incidents.c.id)
+    ).all()
+    return _with_events(conn, rows)
+
+
+def count_opened_since(conn: sa.Connection, since_at: datetime) -> dict[str, int]:
+    """How many incidents of each cause were opened at a moment or later."""
+    rows = conn.execute(
+        sa.select(_incidents.c.cause, sa.func.count().label("n"))
+        .where(_incidents.c.opened_at >= since_at)
+        .group_by(_incidents.c.cause)
+    )
+    return {row.cause: row.n for row in rows}
+
+
+def count_judged(conn: sa.Connection) -> dict[str, dict[EventKind, int]]:
+    """By cause, how many incidents people called real and how many noise; of each the last word."""
+    kinds = [EventKind.REAL.value, EventKind.NOISE.value]
+    last = (
+        sa.select(sa.func.max(_events.c.id))
+        .where(_events.c.kind.in_(kinds))
+        .group_by(_events.c.incident_id)
+    )
+    rows = conn.execute(
+        sa.select(_incidents.c.cause, _events.c.kind, sa.func.count().label("n"))
+        .join(_events, _events.c.incident_id == _incidents.c.id)
+        .where(_events.c.id.in_(last))
+        .group_by(_incidents.c.cause, _events.c.kind)
+    )
+    counted: dict[str, dict[EventKind, int]] = {}
+    for row in rows:
+        counted.setdefault(row.cause, {})[EventKind(row.kind)] = row.n
+    return counted
+
+
 def load_incidents(conn: sa.Connection, limit: int) -> list[Incident]:
     """The newest incidents, newest first."""
     rows = conn.execute(sa.select(_incidents).order_by(_incidents.c.id.desc()).limit(limit)).all()
@@ -93,18 +131,21 @@ def _with_events(conn: sa.Connection, rows: Sequence[Any]) -> list[Incident]:
         sa.select(_events).where(_events.c.incident_id.in_(events)).order_by(_events.c.id)
     )
     for row in found:
-        events[row.incident_id].append(
-            IncidentEvent(
-                incident_id=row.incident_id,
-                at=row.at,
-                kind=EventKind(row.kind),
-                severity=Health(row.severity),
-                message=row.message,
-                by=row.by,
-                until_at=row.until_at,
-            )
-        )
+        events[row.incident_id].append(build_event(row))
     return [_incident(row, tuple(events[row.id])) for row in rows]
+
+
+def build_event(row: Any) -> IncidentEvent:
+    """A row of `incident_events` as the value it holds."""
+    return IncidentEvent(
+        incident_id=row.incident_id,
+        at=row.at,
+        kind=EventKind(row.kind),
+        severity=Health(row.severity),
+        message=row.message,
+        by=row.by,
+        until_at=row.until_at,
+    )
 
 
 def _incident(row: Any, events: tuple[IncidentEvent, ...]) -> Incident:

@@ -174,6 +174,19 @@ CREATE INDEX watched_files_name ON watched_files (name, id);
 CREATE INDEX watched_files_content ON watched_files (content_hash);
 """
 
+_NOTIFICATIONS = """
+CREATE TABLE deliveries (
+    id {id}, event_id BIGINT REFERENCES incident_events (id), channel TEXT NOT NULL,
+    label TEXT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL, due_at BIGINT NOT NULL,
+    n_attempts INTEGER NOT NULL, claimed_at BIGINT, finished_at BIGINT, error TEXT,
+    UNIQUE (event_id, channel));
+CREATE INDEX deliveries_state ON deliveries (state, due_at);
+CREATE TABLE delivery_progress (event_id BIGINT NOT NULL PRIMARY KEY);
+CREATE TABLE maintenance_windows (
+    id {id}, at BIGINT NOT NULL, until_at BIGINT NOT NULL, "by" TEXT NOT NULL,
+    reason TEXT NOT NULL);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
@@ -189,6 +202,10 @@ def _create_feedback_progress(conn: sa.Connection) -> None:
 
 def _create_watched_files(conn: sa.Connection) -> None:
     _execute(conn, _WATCHED_FILES)
+
+
+def _create_notifications(conn: sa.Connection) -> None:
+    _execute(conn, _NOTIFICATIONS)
 
 
 def _create_sources(conn: sa.Connection) -> None:
@@ -232,6 +249,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_alpha_spendings,
     _create_drift_tables,
     _create_watched_files,
+    _create_notifications,
 )
 """Append here; never change one that was released."""
 

@@ -263,6 +263,38 @@ incident_events = sa.Table(
     sa.Column("until_at", UtcTime),
 )
 
+deliveries = sa.Table(  # an event on its way to a channel; tests have no event
+    "deliveries",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("event_id", sa.BigInteger),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("due_at", UtcTime, nullable=False),
+    sa.Column("n_attempts", sa.Integer, nullable=False),
+    sa.Column("claimed_at", UtcTime),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("error", sa.Text),
+)
+
+delivery_progress = sa.Table(  # up to which event deliveries were planned; one row at most
+    "delivery_progress",
+    metadata,
+    sa.Column("event_id", sa.BigInteger, primary_key=True, autoincrement=False),
+)
+
+maintenance_windows = sa.Table(  # the newest row is in force; one that ends at once ends it
+    "maintenance_windows",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("until_at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
 jobs = sa.Table(
     "jobs",
     metadata,

@@ -77,6 +77,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
         for constraint in inspector.get_unique_constraints(name)
     }
     assert foreign_keys == {
+        ("deliveries", "event_id", "incident_events"),
         ("incident_events", "incident_id", "incidents"),
         ("job_lines", "job_id", "jobs"),
         ("runs", "version", "versions"),
@@ -86,6 +87,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
     }
     assert unique == {
         ("api_keys", "key_hash"),
+        ("deliveries", "event_id", "channel"),
         ("predictions", "id"),
         ("samples", "key"),
         ("snapshots", "content_hash"),

@@ -1,0 +1,119 @@
+"""What is known around an incident: what was changed before it, and what helps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from core.deployment.plan import choose_rollback, describe_action
+from core.domain.deployment import Action, Deployment
+from core.domain.incident import Incident
+from core.domain.sample import Collection
+from core.domain.version import version_name
+from core.store import deployments, samples
+from core.store.database import Connection
+
+RECENT = timedelta(hours=24)
+"""A change this long before an incident, or shorter, is named as what may have caused it."""
+
+_CHANGES = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK})
+_FIGURES = frozenset({"accuracy", "collapsed", "error_rate", "fallback", "latency"})
+_N_COLLECTIONS = 20
+
+
+class Remedy(StrEnum):
+    """What the button beside an incident does."""
+
+    ROLL_BACK = "roll_back"
+    RUN_HEURISTIC = "run_heuristic"
+    RETRAIN = "retrain"
+    LOOK = "look"  # nothing that a button could do
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Sentences, each for itself, and what to do next."""
+
+    before: tuple[str, ...]  # what was changed shortly before the incident, newest first
+    remedy: Remedy
+    advice: str
+
+    def tell(self) -> tuple[str, ...]:
+        """All of it, in the order in which a person needs it."""
+        return (*self.before, f"Next: {self.advice}")
+
+
+def load_context(conn: Connection, incident: Incident) -> Context:
+    """What is known around an incident; two short reads."""
+    history = deployments.load_history(conn)
+    collections = samples.load_collections(conn, _N_COLLECTIONS)
+    return build_context(incident, history, collections)
+
+
+def build_context(
+    incident: Incident, history: Sequence[Deployment], collections: Sequence[Collection]
+) -> Context:
+    """The last change of what serves and the last rows that came in before the incident opened, and
+    the remedy that fits: a rollback where a release came shortly before."""
+    release = _find_release(history, incident.opened_at)
+    before = []
+    if release is not None:
+        ago = _ago(incident.opened_at - release.at)
+        before.append(
+            f"{ago} before it began, {release.by} {describe_action(release)} ({release.reason})."
+        )
+    arrived = _find_collection(collections, incident.opened_at)
+    if arrived is not None and arrived.finished_at is not None:
+        ago = _ago(incident.opened_at - arrived.finished_at)
+        before.append(f"{ago} before it began, {arrived.n_new:,} rows came from {arrived.source}.")
+    remedy, advice = _choose_remedy(incident.cause, release, history)
+    return Context(tuple(before), remedy, advice)
+
+
+def _choose_remedy(
+    cause: str, release: Deployment | None, history: Sequence[Deployment]
+) -> tuple[Remedy, str]:
+    target = choose_rollback(history)
+    released = release is not None and release.action is not Action.ROLLBACK
+    if cause in _FIGURES and released and target is not None:
+        return Remedy.ROLL_BACK, (
+            f"roll back to {version_name(target)}; it began after the last release."
+        )
+    if cause in ("accuracy", "drift"):
+        return Remedy.RETRAIN, "nothing was released shortly before: train on newer rows."
+    if cause in ("collapsed", "fallback", "error_rate"):
+        return Remedy.RUN_HEURISTIC, (
+            "run the heuristic meanwhile, and look at what the callers send and at the API's log."
+        )
+    return Remedy.LOOK, _LOOK.get(cause, "look at the page.")
+
+
+_LOOK = {
+    "latency": "look at the machine's load and at what else runs on it.",
+    "no_traffic": "ask the callers whether they still send requests, and look at the API's log.",
+    "notifications": "check the channel's address in PLUMBLINE_NOTIFY, then send a test.",
+}
+
+
+def _find_release(history: Sequence[Deployment], at: datetime) -> Deployment | None:
+    """The last change of the champion in the `RECENT` time before a moment."""
+    changes = [
+        row for row in history if row.action in _CHANGES and timedelta(0) <= at - row.at <= RECENT
+    ]
+    return changes[-1] if changes else None
+
+
+def _find_collection(collections: Sequence[Collection], at: datetime) -> Collection | None:
+    """The newest collection that brought rows in the `RECENT` time before a moment."""
+    for collection in collections:
+        done = collection.finished_at
+        if done is not None and collection.n_new and timedelta(0) <= at - done <= RECENT:
+            return collection
+    return None
+
+
+def _ago(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    if minutes < 1:
+        return "Less than a minute"
+    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"

@@ -1,0 +1,45 @@
+"""Maintenance: announced work, during which incidents are recorded and nobody is called."""
+
+from datetime import datetime, timedelta
+
+from core.domain.notification import Maintenance
+from core.errors import Conflict, InvalidInput
+from core.log import get_logger
+from core.store import deliveries, maintenance
+from core.store.database import Database
+
+MAX_MAINTENANCE = timedelta(days=7)
+
+log = get_logger(__name__)
+
+
+def announce(
+    db: Database, *, duration: timedelta, by: str, reason: str, now: datetime
+) -> Maintenance:
+    """Keep messages back from now on, in place of what was announced before. Raises `InvalidInput`
+    without a reason, for nothing, or for more than 7 days."""
+    if not timedelta(0) < duration <= MAX_MAINTENANCE:
+        raise InvalidInput(
+            f"Maintenance lasts up to {MAX_MAINTENANCE.days} days, and more than nothing: give a "
+            "duration in between."
+        )
+    if not reason.strip():
+        raise InvalidInput("Maintenance needs a reason: say what is done, for whoever wonders.")
+    window = Maintenance(now, now + duration, by, reason.strip())
+    with db.write() as conn:
+        maintenance.append_window(conn, window)
+    log.info("maintenance", until_at=window.until_at, by=by)
+    return window
+
+
+def end_maintenance(db: Database, *, by: str, reason: str, now: datetime) -> Maintenance:
+    """Call people again from now on; what was held back is sent. Raises
+    `Conflict` where nothing is announced."""
+    window = Maintenance(now, now, by, reason.strip() or "it is over")
+    with db.write() as conn:
+        if maintenance.find_window(conn, now) is None:
+            raise Conflict("No maintenance is under way; nothing was changed.")
+        maintenance.append_window(conn, window)
+        deliveries.release_held(conn, now)
+    log.info("maintenance_ended", by=by)
+    return window

@@ -1,0 +1,111 @@
+"""Channels: where messages go, through Apprise; a failure is a receipt, never an exception."""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain.notification import Message, Receipt
+
+SEND_SECONDS = 20.0
+"""How long one channel may take before its message counts as not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """`key` is a short hash of the address, `label` the address without its secrets; an address
+    that is none has no plugin, and its label says which one it is."""
+
+    key: str
+    label: str
+    plugin: Any
+
+
+def open_channels(addresses: Sequence[str]) -> list[Channel]:
+    """The channels of `PLUMBLINE_NOTIFY`; nothing is contacted.
+
+    >>> open_channels(["json://127.0.0.1:9/hook", "nonsense"])[1].label
+    'entry 2 of PLUMBLINE_NOTIFY'
+    """
+    if not addresses:
+        return []
+    from apprise import Apprise  # 1.2 s that a page and a start without channels do not pay
+
+    channels = []
+    for i, address in enumerate(addresses, start=1):
+        plugin = Apprise.instantiate(address)
+        label = f"entry {i} of PLUMBLINE_NOTIFY" if plugin is None else _label(plugin)
+        key = hashlib.sha256(address.encode()).hexdigest()[:12]
+        channels.append(Channel(key, label, plugin))
+    return channels
+
+
+def send(channels: Sequence[Channel], messages: Sequence[Message]) -> list[Receipt]:
+    """Hand each channel its message, all at once; a receipt each, in their order. What a channel
+    that hangs does later is not waited for."""
+    found: dict[str, Receipt] = {}
+    threads = [
+        threading.Thread(
+            target=_send_one, args=(channel, message, found), name="notify", daemon=True
+        )
+        for channel, message in zip(channels, messages, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SEND_SECONDS)
+    late = f"no answer within {SEND_SECONDS:g} s"
+    return [
+        found.get(channel.key, Receipt(channel.key, channel.label, late)) for channel in channels
+    ]
+
+
+def _send_one(channel: Channel, message: Message, found: dict[str, Receipt]) -> None:
+    if channel.plugin is None:
+        error: str | None = "it is not an Apprise URL: see https://github.com/caronc/apprise/wiki"
+    else:
+        error = _notify(channel.plugin, message)
+    found[channel.key] = Receipt(channel.key, channel.label, error)
+
+
+def _notify(plugin: Any, message: Message) -> str | None:
+    from apprise import NotifyType  # see `open_channels`
+
+    with _Overheard() as overheard:
+        taken = plugin.notify(
+            title=message.title,
+            body=message.body,
+            notify_type=NotifyType.FAILURE if message.critical else NotifyType.INFO,
+        )
+    return None if taken else overheard.text or "the channel did not take it and did not say why"
+
+
+def _label(plugin: Any) -> str:
+    address = str(plugin.url(privacy=True))
+    return address.partition("?")[0]
+
+
+class _Overheard(logging.Handler):
+    """What Apprise logs in this thread, which is where it says why a channel refused."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._lines: list[str] = []
+        self._thread = threading.get_ident()
+
+    def __enter__(self) -> "_Overheard":
+        logging.getLogger("apprise").addHandler(self)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        logging.getLogger("apprise").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self._lines.append(record.getMessage().strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(self._lines)[:500]

@@ -1,0 +1,81 @@
+"""An incident names what was changed before it, and proposes what fits."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.alerts.context import RECENT, Remedy, build_context
+from core.domain.deployment import Action, Deployment, Plan
+from core.domain.health import Health
+from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.sample import Collection
+from tests.streams import DAY, HOUR, NOON
+
+
+def incident(cause: str) -> Incident:
+    events = (IncidentEvent(1, NOON, EventKind.OPENED, Health.CRITICAL, "m", "plumbline"),)
+    return Incident(1, cause, NOON, IncidentStatus.OPEN, Health.CRITICAL, "m", events)
+
+
+def release(
+    revision: int, version: int, at: datetime, action: Action = Action.DEPLOY
+) -> Deployment:
+    return Deployment(revision, at, "ada", action, "better", Plan(version), False, {})
+
+
+def collection(at: datetime, n_new: int = 1200) -> Collection:
+    return Collection(1, "ratings.csv", at, "ada", at, n_new, n_new, 0, 0, (), {}, None)
+
+
+OLD = release(1, 1, NOON - 9 * DAY)
+
+
+def test_a_release_shortly_before_is_named_and_rolled_back() -> None:
+    history = [OLD, release(2, 2, NOON - 2 * HOUR)]
+    found = build_context(incident("accuracy"), history, [])
+    assert found.remedy is Remedy.ROLL_BACK
+    assert found.tell() == (
+        "2 h before it began, ada deployed v2 (better).",
+        "Next: roll back to v1; it began after the last release.",
+    )
+
+
+def test_rows_that_came_shortly_before_are_named() -> None:
+    found = build_context(
+        incident("accuracy"), [OLD], [collection(NOON - 30 * timedelta(minutes=1))]
+    )
+    assert found.before == ("30 min before it began, 1,200 rows came from ratings.csv.",)
+
+
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        ("accuracy", Remedy.RETRAIN),
+        ("drift", Remedy.RETRAIN),
+        ("collapsed", Remedy.RUN_HEURISTIC),
+        ("fallback", Remedy.RUN_HEURISTIC),
+        ("error_rate", Remedy.RUN_HEURISTIC),
+        ("latency", Remedy.LOOK),
+        ("no_traffic", Remedy.LOOK),
+        ("notifications", Remedy.LOOK),
+    ],
+)
+def test_without_a_release_before_the_remedy_fits_the_cause(cause: str, remedy: Remedy) -> None:
+    assert build_context(incident(cause), [OLD], []).remedy is remedy
+
+
+def test_what_lies_further_back_or_came_later_is_not_blamed() -> None:
+    history = [OLD, release(2, 2, NOON + HOUR)]
+    rows = [collection(NOON + HOUR), collection(NOON - RECENT - HOUR), collection(NOON - HOUR, 0)]
+    found = build_context(incident("accuracy"), history, rows)
+    assert found.before == ()
+    assert found.remedy is Remedy.RETRAIN
+
+
+def test_a_rollback_is_not_rolled_back() -> None:
+    history = [
+        OLD,
+        release(2, 2, NOON - 3 * HOUR),
+        release(3, 1, NOON - 2 * HOUR, Action.ROLLBACK),
+    ]
+    assert build_context(incident("latency"), history, []).remedy is Remedy.LOOK
