@@ -14,10 +14,12 @@ from core.domain.incident import IncidentEvent
 from core.domain.lease import SCHEDULER
 from core.domain.notification import Receipt
 from core.domain.retraining import RetrainingDecision
+from core.domain.segment import SegmentReport
 from core.errors import InvalidInput
 from core.monitoring.flow import describe_health, watch
 from core.monitoring.health import build_thresholds
 from core.monitoring.inputs import measure_drift
+from core.monitoring.labelled import measure_segments
 from core.monitoring.summary import MonitorSummary
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import build_policy
@@ -97,6 +99,19 @@ def measure_app_drift(app: App) -> DriftReport | None:
         app.registry,
         snapshots=settings.snapshots,
         threshold=settings.drift_threshold,
+        now=app.now(),
+    )
+
+
+def measure_app_segments(app: App) -> SegmentReport | None:
+    """Look where the newest labelled predictions err, and keep the report; None where too few have
+    a label."""
+    settings = load_current_settings(app)
+    return measure_segments(
+        app.db,
+        scale=settings.scale,
+        tolerance=settings.tolerance,
+        min_labels=settings.min_labels,
         now=app.now(),
     )
 

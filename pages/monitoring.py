@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.store import incidents as incident_rows
-from ui import actions, context, drift, filters, incidents, status, watching
+from ui import actions, context, drift, filters, incidents, segments, status, watching
 
 app = context.get_app()
 actions.head("Monitoring", "Whether the predictor can be trusted now, and how that has moved.")
@@ -40,6 +40,9 @@ if lasting:
 
 st.subheader("Figures")
 show_window(filters.pick_window())
+
+st.subheader("Where it errs")
+segments.show_segments(watching.load_segments(app))
 
 st.subheader("Drift")
 show_drift()

@@ -4,12 +4,13 @@ import streamlit as st
 
 from core.bootstrap import App, load_current_settings
 from core.domain.drift import DriftReport
+from core.domain.segment import SegmentReport
 from core.monitoring.outcomes import Figures, Performance, PerformancePoint
 from core.monitoring.performance import load_performance
 from core.monitoring.summary import MonitorSummary
 from core.monitoring.traffic import Traffic
 from core.settings import Settings
-from core.store import deployments, drift
+from core.store import deployments, drift, segments
 from core.watching import describe_app_health
 from ui import charts, figures, filters, words
 from ui.filters import Window
@@ -25,6 +26,13 @@ def load_drift(app: App) -> DriftReport | None:
     with app.db.read() as conn:
         current = deployments.find_current(conn)
         return None if current is None else drift.find_last_report(conn, current.plan.champion)
+
+
+def load_segments(app: App) -> SegmentReport | None:
+    """Where the champion's newest labelled predictions err."""
+    with app.db.read() as conn:
+        current = deployments.find_current(conn)
+        return None if current is None else segments.find_last_report(conn, current.plan.champion)
 
 
 def load_outcomes(app: App, window: Window, settings: Settings) -> Performance:

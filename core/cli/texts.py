@@ -16,6 +16,7 @@ from core.domain.report import Estimate
 from core.domain.retraining import RetrainingDecision
 from core.domain.version import Version, version_name
 from core.monitoring.drift import describe_check
+from core.monitoring.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary
 from core.registry import RunSummary
 from core.settings import Setting
@@ -248,6 +249,8 @@ def of_health(summary: MonitorSummary) -> str:
         f"{counts.n_labelled} labelled."
     )
     lines.append(_drift(summary.drift))
+    culprit = name_culprit(summary.segments)
+    lines += [] if culprit is None else [f"{culprit}."]
     lines += [of_incident(incident) for incident in summary.incidents]
     return "\n".join(lines)
 

@@ -8,12 +8,14 @@ from core.bootstrap import App, load_current_settings
 from core.data.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
+from core.monitoring.segments import name_culprit
 from core.store import deployments, feedback, jobs
 from core.watching import (
     WATCH_TASK,
     check_app_retraining,
     deliver_app,
     measure_app_drift,
+    measure_app_segments,
     send_app_heartbeat,
     watch_app,
 )
@@ -50,6 +52,14 @@ def _deliver(app: App) -> str:
     if not receipts:
         return "nothing to send"
     return f"{len(receipts) - n_failed} channels took their message, {n_failed} did not"
+
+
+def _measure_segments(app: App) -> str:
+    report = measure_app_segments(app)
+    if report is None:
+        return "too few labels to look at parts of the traffic"
+    culprit = name_culprit(report) or "no part errs more than the rest"
+    return f"{culprit}; {report.n_looked_at} parts looked at, {report.n_labelled} labels"
 
 
 def _check_retraining(app: App) -> str:
@@ -115,6 +125,7 @@ TASKS: tuple[Task, ...] = (
     Task("messages", 10.0, _deliver),
     Task("heartbeat", 60.0, send_app_heartbeat),
     Task("drift", 3_600.0, _measure_drift),
+    Task("segments", 900.0, _measure_segments),
     Task("trial", 60.0, _watch_trial),
     Task("retraining check", 300.0, _check_retraining),
     Task("collection", 60.0, _collect),

@@ -20,13 +20,23 @@ from core.monitoring.health import (
 from core.monitoring.outcomes import summarize_outcomes, summarize_performance
 from core.monitoring.promise import MIN_LABELS, WIDER_SPANS, Delivered, measure_delivery
 from core.monitoring.rollups import merge_outcomes
+from core.monitoring.segments import name_culprit
 from core.monitoring.service import load_window, measure
 from core.monitoring.spread import summarize_spread
 from core.monitoring.summary import MonitorSummary
 from core.monitoring.traffic import choose_step, count, summarize_traffic
 from core.settings import Scale
 from core.stats.histogram import merge
-from core.store import deployments, drift, health, incidents, leases, rollups, versions
+from core.store import (
+    deployments,
+    drift,
+    health,
+    incidents,
+    leases,
+    rollups,
+    segments,
+    versions,
+)
 from core.store.database import Connection, Database
 
 ENOUGH_REQUESTS = 100
@@ -102,6 +112,9 @@ def describe_health(
             synthetic=facts.champion in synthetic,
             synthetic_versions=synthetic,
             drift=facts.drift,
+            segments=None
+            if facts.champion is None
+            else segments.find_last_report(conn, facts.champion),
             traffic=summarize_traffic(counted, from_at, now, scale=scale, step=step),
             performance=summarize_performance(
                 counted,
@@ -147,6 +160,9 @@ def load_facts(
         worker=None if worker_lease is None else _load_worker(conn, worker_lease, now),
         delivered=_load_delivered(conn, champion, thresholds.accuracy_span),
         drift=None if champion is None else drift.find_last_report(conn, champion),
+        culprit=None
+        if champion is None
+        else name_culprit(segments.find_last_report(conn, champion)),
     )
 
 

@@ -119,6 +119,7 @@ class Facts:
     worker: Worker | None = None  # None where nobody asked
     delivered: Delivered | None = None  # None without a promise or labels enough
     drift: DriftReport | None = None  # the newest window of the champion
+    culprit: str | None = None  # the part of the traffic that carries the error
 
 
 def build_thresholds(settings: Settings) -> Thresholds:
@@ -154,7 +155,7 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
     traffic = _check_traffic(facts, thresholds, now)
     stale = traffic.health is Health.STALE
     checks = [
-        *_check_errors(facts, thresholds),
+        *(_add_culprit(check, facts) for check in _check_errors(facts, thresholds)),
         *_check_skill(facts),
         *_check_requests(facts.recent, thresholds, stale=stale),
         *_check_spread(facts, stale=stale),
@@ -278,6 +279,18 @@ def _check_errors(facts: Facts, thresholds: Thresholds) -> list[Reason]:
         )
         level = Reason("accuracy", Health.HEALTHY, message, "")
     return [kept, replace(level, code="accuracy_level")]
+
+
+def _add_culprit(check: Reason, facts: Facts) -> Reason:
+    """A check of the error that is not well names who carries it, and what has drifted."""
+    if check.health not in (Health.WARNING, Health.CRITICAL):
+        return check
+    said = []
+    if facts.culprit is not None:
+        said.append(f"{facts.culprit[0].upper()}{facts.culprit[1:]}.")
+    if facts.drift is not None and facts.drift.drifted:
+        said.append(f"Drifted: {', '.join(facts.drift.drifted[:3])}.")
+    return replace(check, message=" ".join([check.message, *said]))
 
 
 def _check_accuracy(facts: Facts, thresholds: Thresholds) -> Reason:

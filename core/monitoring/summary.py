@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from core.domain.drift import DriftCheck, DriftReport
 from core.domain.health import HealthReport
 from core.domain.incident import Incident
+from core.domain.segment import SegmentReport
 from core.domain.version import version_name
 from core.monitoring.outcomes import Figures, Performance
+from core.monitoring.segments import describe_segment
 from core.monitoring.traffic import Traffic
 from core.stats.intervals import Interval
 
@@ -24,6 +28,7 @@ class MonitorSummary:
     synthetic: bool  # the champion was trained on generated rows
     synthetic_versions: tuple[int, ...]  # of those that were asked in the window
     drift: DriftReport | None  # the champion's newest window
+    segments: SegmentReport | None  # of the champion's newest labels
     traffic: Traffic
     performance: Performance
     incidents: tuple[Incident, ...]  # that last, oldest first
@@ -82,6 +87,7 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
         ],
         "drift": None if summary.drift is None else _build_drift(summary.drift),
         "drift_note": NOT_MEASURED if summary.drift is None else summary.drift.note or None,
+        "segments": None if summary.segments is None else _build_segments(summary.segments),
         "incidents": [
             {
                 "id": incident.id,
@@ -107,6 +113,22 @@ def _build_drift(report: DriftReport) -> dict[str, object]:
         "drifted": list(report.drifted),
         "basis": report.basis,
         "columns": [_build_check(check) for check in report.checks],
+    }
+
+
+def _build_segments(report: SegmentReport) -> dict[str, object]:
+    return {
+        "at": report.at.isoformat(),
+        "n_labelled": report.n_labelled,
+        "n_looked_at": report.n_looked_at,
+        "worst": [
+            {**msgspec.to_builtins(segment), "message": describe_segment(segment)}
+            for segment in report.segments
+        ],
+        "by_category": msgspec.to_builtins(report.groups),
+        "by_score": msgspec.to_builtins(report.bands),
+        "interval_coverage": msgspec.to_builtins(report.coverage),
+        "interval_width": report.width,
     }
 
 

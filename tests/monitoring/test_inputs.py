@@ -21,8 +21,10 @@ from core.errors import NotFound
 from core.monitoring.flow import watch
 from core.monitoring.health import Thresholds
 from core.monitoring.inputs import measure_drift
+from core.monitoring.labelled import measure_segments
 from core.store import drift, labels, samples, versions
 from core.store.database import Database
+from core.store.predictions import load_recent_predictions
 from tests.fakes import make_card, make_prediction, make_report
 from tests.streams import DAY, HOUR, NOON, SCALE, TOLERANCE, add_predictions, deploy
 
@@ -228,3 +230,30 @@ def test_predictions_of_others_bring_inputs_but_no_scores(db: Database, snapshot
     assert report.n_rows == 360
     scored = [check for check in report.checks if not check.is_feature]
     assert not any(check.passed for check in scored)
+
+
+def test_the_culprit_is_kept_and_named_by_the_check_of_the_accuracy(
+    db: Database, snapshots: Path
+) -> None:
+    add_day(db, NOON, 400)
+    with db.read() as conn:
+        rows = load_recent_predictions(conn, 400)
+    with db.write() as conn:
+        for row in rows:
+            miss = 40.0 if row.features["language"] == "rust" else 2.0
+            actual = min(max((row.score or 0.0) - miss, 0.0), 100.0)
+            labels.append_label(conn, Label(row.id, actual, NOON, "ada", NOON))
+    report = measure_segments(db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=NOON)
+    assert report is not None
+    assert report.segments[0].where == "language = rust"
+    assert report.coverage is not None
+    assert report.width == pytest.approx(11.0)
+    found = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
+    reason = found.find_reason("accuracy")
+    assert reason is not None
+    assert "Language = rust carries" in reason.message
+
+
+def test_without_labels_no_part_of_the_traffic_is_named(db: Database, snapshots: Path) -> None:
+    add_day(db, NOON, 400)
+    assert measure_segments(db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=NOON) is None

@@ -1,0 +1,48 @@
+"""Segments: where in the traffic the error is, going by labelled predictions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.domain.report import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of the traffic whose error is surely larger than the rest's, in points."""
+
+    column: str
+    where: str  # "provider = openai", "length above 1,200"
+    n: int  # labelled predictions in it
+    share: float  # of all labelled predictions
+    mae: float
+    rest_mae: float
+    excess_share: float | None  # of the error beyond what was expected; None where there is none
+    p_value: float  # corrected for the number of parts that were looked at
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """The figures of one category or score band; None below the smallest number of labels."""
+
+    column: str
+    value: str
+    n: int
+    mae: Estimate | None = None
+    accuracy: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReport:
+    """The newest labelled predictions of a version by the parts of the traffic."""
+
+    version: int
+    at: datetime
+    from_at: datetime | None  # of the oldest prediction looked at
+    to_at: datetime | None
+    n_labelled: int
+    n_looked_at: int  # parts
+    segments: tuple[Segment, ...]  # that carry the error, the worst first
+    groups: tuple[GroupFigures, ...]  # by category
+    bands: tuple[GroupFigures, ...]  # by score
+    coverage: Estimate | None = None  # share of the labels inside the 90 % interval
+    width: float | None = None  # of these intervals, mean, points

@@ -1,0 +1,66 @@
+"""Where in the traffic the error is: the culprit in a sentence, then every part in a table."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.domain.segment import GroupFigures, SegmentReport
+from core.monitoring.segments import describe_segment
+from ui import figures, tables, words
+
+
+def show_segments(report: SegmentReport | None) -> None:
+    """The parts that carry the error first; then intervals, categories and score bands."""
+    if report is None:
+        st.info(
+            "Where the version errs is not known yet: 30 labels of the last 7 days are needed.",
+            icon=":material/help:",
+        )
+        return
+    st.markdown(_summarize(report))
+    with figures.row():
+        figures.show(
+            "Interval coverage",
+            words.NOTHING if report.coverage is None else words.percent(report.coverage.value),
+            "" if report.coverage is None else words.interval(report.coverage, 1, 100),
+            "Share of the labels inside the 90 % interval that was answered.",
+        )
+        figures.show(
+            "Interval width",
+            words.NOTHING if report.width is None else f"{report.width:.3g} points",
+            f"mean of {words.count(report.n_labelled, 'label')}",
+            "How wide the 90 % intervals were that were answered.",
+        )
+    with st.expander("By category and score", key="segment_groups"):
+        _show_groups([*report.bands, *report.groups])
+    st.caption(
+        f"{words.count(report.n_labelled, 'label')} of the last 7 days, "
+        f"{report.n_looked_at} parts of the traffic looked at; the chance that any is named where "
+        f"all are alike is 1 %. Measured at {words.moment(report.at)}."
+    )
+
+
+def _summarize(report: SegmentReport) -> str:
+    if not report.segments:
+        return "**No part of the traffic** errs more than the rest beyond chance."
+    return "\n".join(f"- **{describe_segment(segment)}**" for segment in report.segments)
+
+
+def _show_groups(groups: Sequence[GroupFigures]) -> None:
+    tables.show(
+        [
+            {
+                "column": group.column,
+                "value": group.value,
+                "labels": group.n,
+                "MAE, points": "too few labels"
+                if group.mae is None
+                else f"{words.point(group.mae)}, {words.interval(group.mae)}",
+                "accuracy": words.percent_range(group.accuracy),
+            }
+            for group in groups
+        ],
+        key="segment_table",
+        alt="MAE and accuracy by category and by score",
+        columns={"labels": tables.whole()},
+    )
