@@ -70,8 +70,9 @@ class Registry(ArtifactFolder):
 
     def log_run(self, version: Version, snapshot: Snapshot) -> str:
         """Record a version as an MLflow run (parameters, figures with their limits, the learning
-        curve, the snapshot's hash, libraries and commit, the artifact) and as a registered model version; the run's id. A version that is
-        recorded already keeps its run. Raises `Unavailable`."""
+        curve, the snapshot's hash, libraries and commit, the artifact) and as a registered model
+        version; the run's id. A version that is recorded already keeps its run. Raises
+        `Unavailable`."""
         client, experiment_id = self._client()
         with _as_unavailable(self.tracking_uri):
             known = client.search_runs(

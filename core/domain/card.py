@@ -44,6 +44,7 @@ class Card:
     golden: tuple[GoldenRow, ...]  # rescored before the version may serve
     synthetic: bool  # trained on generated rows
     bands: tuple[Band, ...] = ()  # by score, lowest first; empty where one width serves all
+    reads: tuple[str, ...] = ()  # what a row carries beside its features that the pipeline reads
     scorer: ScorerCheck | None = None  # None in cards from before there were row scorers
 
 

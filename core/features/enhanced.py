@@ -8,43 +8,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from core.domain.feature import (
-    BASE,
-    CARRIED,
-    CONSISTENCY,
-    MEAN_CSAT,
-    MEAN_QUALITY,
-    SEEN_AT,
-    spell,
-)
-from core.domain.snapshot import AT
-from core.features import derived, temporal
+from core.domain.feature import BASE, CARRIED, spell
+from core.features.availability import FORMULAS, find_absent
 from core.features.formula import Formula
 from core.features.values import check_rows, column_names, numbers_of, to_number
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_WORDS = {
-    AT: "a time",
-    SEEN_AT: "earlier rows of the same provider and model",
-    MEAN_QUALITY: "earlier rows of the same provider and model",
-    CONSISTENCY: "two earlier rows of the same provider and model",
-    MEAN_CSAT: "earlier rows of the same provider and model with csat",
-}
-
-
-def _as_it_is(value: Any) -> Any:
-    """What was known of the provider and model comes with the row (`core.features.history`)."""
-    return value
-
-
-_HISTORICAL = (
-    Formula("past_mean_quality", "past_mean_quality", (MEAN_QUALITY,), _as_it_is),
-    Formula("past_mean_csat", "past_mean_csat", (MEAN_CSAT,), _as_it_is),
-    Formula("past_consistency", "past_consistency", (CONSISTENCY,), _as_it_is),
-)
-_FORMULAS = {f.column: f for f in (*derived.FORMULAS, *_HISTORICAL, *temporal.FORMULAS)}
 
 
 class EnhancedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
@@ -83,16 +53,8 @@ class EnhancedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
                 self.spellings_[name] = found[0]
         carried = {key for key in CARRIED if key in names and _has_number(X, key)}
         there = carried | set(self.spellings_)
-        self.absent_: dict[str, str] = {
-            name: "no row has it" for name in BASE if name not in self.spellings_
-        }
-        self.added_: list[str] = []
-        for formula in _FORMULAS.values():
-            why = _find_obstacle(formula, there, names)
-            if why:
-                self.absent_[formula.feature] = why
-            else:
-                self.added_.append(formula.column)
+        self.absent_ = find_absent(there, names)
+        self.added_ = [f.column for f in FORMULAS.values() if f.feature not in self.absent_]
         return self
 
     def transform(
@@ -131,7 +93,12 @@ class EnhancedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
 
     def get_inputs(self, column: str) -> tuple[str, ...]:
         """The raw columns, and the keys that a row carries, which an added column is made of."""
-        return tuple(self.spellings_.get(name, name) for name in _FORMULAS[column].inputs)
+        return tuple(self.spellings_.get(name, name) for name in FORMULAS[column].inputs)
+
+    def get_spellings(self, column: str) -> tuple[str, ...]:
+        """The names under which a raw column is read, itself first."""
+        name = next((name for name, kept in self.spellings_.items() if kept == column), column)
+        return (column, *_others(name, column))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -143,7 +110,7 @@ class EnhancedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return tags
 
     def _formulas(self) -> Iterator[Formula]:
-        return (_FORMULAS[column] for column in self.added_)
+        return (FORMULAS[column] for column in self.added_)
 
     def _inputs(self) -> Iterator[tuple[str, str]]:
         """What the formulas read, with the column that it is in."""
@@ -162,14 +129,6 @@ class EnhancedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
                 else:
                     frame = frame.rename(columns={other: kept})
         return frame
-
-
-def _find_obstacle(formula: Formula, there: set[str], names: set[str]) -> str:
-    if formula.column in names:
-        return "a column of the rows has its name"
-    lacking = [name for name in formula.inputs if name not in there]
-    words = list(dict.fromkeys(_WORDS.get(name, name) for name in lacking))
-    return f"needs {' and '.join(words)}, which no row has" if words else ""
 
 
 def _others(name: str, kept: str) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from core.domain.card import Card, find_limits
 from core.domain.prediction import Prediction, Source, Variant
 from core.domain.sample import Features
+from core.domain.snapshot import TEXT
 from core.domain.version import version_name
 from core.serving.heuristic import Guess
 from core.settings import Scale
@@ -73,7 +74,8 @@ def build_guessed_prediction(ask: Ask, attempt: Attempt, why: str, guess: Guess)
 def choose_refusal(features: Features, card: Card, version: int) -> str | None:
     """Why a model should not be asked: the row has none of what it reads, so that its score would
     say nothing about the row. None where there is something to read."""
-    if any(features.get(name) is not None for name in card.features):
+    text = (TEXT,) if TEXT in card.reads else ()
+    if any(features.get(name) is not None for name in (*card.features, *text)):
         return None
     shown = ", ".join(card.features[:_MAX_NAMES])
     more = len(card.features) - _MAX_NAMES

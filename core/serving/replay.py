@@ -8,19 +8,19 @@ from core.artifacts.artifact import Artifact
 from core.domain.card import Card
 from core.domain.job import Progress
 from core.domain.replay import Recorded, Replay
-from core.domain.sample import Features
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import InvalidInput, NotFound, OpsError, Refused
 from core.registry import Registry
 from core.serving.answer import choose_refusal, clip
+from core.serving.carry import Asked, recall_asked
 from core.serving.heuristic import choose_guess
-from core.serving.scoring import score_rows
+from core.serving.scoring import score_asked
 from core.serving.tally import Tally, build_report
 from core.settings import Scale
 from core.store import replays, snapshots, versions
 from core.store.database import Database
 
-Scorer = Callable[[Sequence[Features]], list[float | str]]
+Scorer = Callable[[Sequence[Asked]], list[float | str]]
 """A score for each row, or why there is none."""
 
 _MAX_DAYS = 3_650.0
@@ -57,7 +57,7 @@ def replay_version(
             "send some to /v1/predict, or ask for more days."
         )
     artifact = None if version is None else _load(registry, version)
-    score = _choose_scorer(artifact, number, scale)
+    score = _choose_scorer(db, artifact, number, scale)
     is_known, doubt = _find_known(db, version, artifact, snapshots_folder)
     tally = Tally(scale, tolerance)
     for piece in replays.stream_recorded(db, since_at):
@@ -91,14 +91,14 @@ def _load(registry: Registry, version: Version) -> Artifact:
     return artifact
 
 
-def _choose_scorer(artifact: Artifact | None, number: int, scale: Scale) -> Scorer:
-    def guess(rows: Sequence[Features]) -> list[float | str]:
-        guesses = [choose_guess(row, [], scale) for row in rows]
+def _choose_scorer(db: Database, artifact: Artifact | None, number: int, scale: Scale) -> Scorer:
+    def guess(rows: Sequence[Asked]) -> list[float | str]:
+        guesses = [choose_guess(row.features, [], scale) for row in rows]
         return [guess.how if guess.score is None else guess.score for guess in guesses]
 
-    def score(rows: Sequence[Features]) -> list[float | str]:
+    def score(rows: Sequence[Asked]) -> list[float | str]:
         assert artifact is not None
-        scores = score_rows(artifact, number, rows, lambda _: None)
+        scores = score_asked(db, artifact, number, rows, lambda _: None)
         return [one if isinstance(one, str) else clip(one, scale) for one in scores]
 
     return guess if artifact is None else score
@@ -138,7 +138,7 @@ def _add(
     card: Card | None,
     is_known: Callable[[Recorded], bool],
 ) -> None:
-    scores = score([row.served.features for row in piece])
+    scores = score([recall_asked(row.served) for row in piece])
     for row, found in zip(piece, scores, strict=True):
         is_refused = (
             isinstance(found, str)
@@ -156,5 +156,5 @@ def _time(
         if len(tally.alone_ms) >= _MAX_ALONE:
             return
         started = timer()
-        score([row.served.features])
+        score([recall_asked(row.served)])
         tally.alone_ms.append((timer() - started) * 1000)

@@ -7,6 +7,8 @@ from core.domain.sample import Features
 from core.domain.version import version_name
 from core.errors import OpsError
 from core.serving.answer import check_scores, choose_refusal
+from core.serving.carry import Asked, carry_rows
+from core.store.database import Database
 
 MODEL_ERRORS = (
     OpsError,
@@ -20,6 +22,23 @@ MODEL_ERRORS = (
     ValueError,
 )
 """What a fitted pipeline may raise on a row it does not like; the heuristic answers instead."""
+
+
+def score_asked(
+    db: Database,
+    artifact: Artifact,
+    version: int,
+    rows: Sequence[Asked],
+    report: Callable[[str], None],
+) -> list[float | str]:
+    """`score_rows` of what was asked, with what the pipeline reads beside the features."""
+    try:
+        carried = carry_rows(db, artifact.card, rows)
+    except OpsError as error:
+        why = f"{version_name(version)} has no history to read: {clean_error(error)}"
+        report(why)
+        return [why] * len(rows)
+    return score_rows(artifact, version, carried, report)
 
 
 def score_rows(

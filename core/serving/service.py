@@ -14,7 +14,6 @@ from core.domain.deployment import Deployment
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant
 from core.domain.retired import EVIDENCE_SHARE, find_retired
-from core.domain.sample import Features
 from core.domain.trial import ShadowScore
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import OpsError, Refused
@@ -29,10 +28,11 @@ from core.serving.answer import (
     clip,
 )
 from core.serving.assignment import choose_variant, is_sampled
+from core.serving.carry import Asked, build_asked, recall_asked
 from core.serving.follower import Follower
 from core.serving.heuristic import choose_guess
 from core.serving.journal import Journal, Receipt
-from core.serving.scoring import MODEL_ERRORS, clean_error, score_rows
+from core.serving.scoring import MODEL_ERRORS, clean_error, score_asked
 from core.serving.shadow import Shadow, ShadowAsk
 from core.settings import Scale
 from core.store import deployments, labels, predictions, trials, versions
@@ -225,7 +225,7 @@ class PredictionService:
         the log; the rows of a batch share it out evenly."""
         serving = self._in_force
         variants = self._choose_variants(serving, asks)
-        scores = self._score_sides(serving, asks, variants)
+        scores = self._score_sides(serving, asks, variants, at)
         latency_ms = (self.timer() - started) * 1000 / max(len(asks), 1)
         return [
             self._build(serving, variant, ask, score, at, latency_ms)
@@ -364,13 +364,13 @@ class PredictionService:
         return build_model_prediction(ask, attempt, score, side.artifact.card, self._scale)
 
     def _score_sides(
-        self, serving: InForce, asks: Sequence[Ask], variants: Sequence[Variant]
+        self, serving: InForce, asks: Sequence[Ask], variants: Sequence[Variant], at: datetime
     ) -> list[float | str]:
         """A score for each row by the side that answers it, or why it has none."""
         scores: dict[int, float | str] = {}
         for variant in set(variants):
             places = [place for place, chosen in enumerate(variants) if chosen is variant]
-            rows = [asks[place].features for place in places]
+            rows = [build_asked(asks[place], at) for place in places]
             scores |= zip(places, self._score(_side(serving, variant), rows), strict=True)
         return [scores[place] for place in range(len(asks))]
 
@@ -381,7 +381,7 @@ class PredictionService:
         for version in {ask.version for ask in asks}:
             places = [place for place, ask in enumerate(asks) if ask.version == version]
             side = sides.get(version, Side(version, None, "It does not score any more"))
-            rows = [asks[place].answered.features for place in places]
+            rows = [recall_asked(asks[place].answered) for place in places]
             scores |= zip(places, self._score(side, rows), strict=True)
         return [
             score if isinstance(score, str) else clip(score, self._scale)
@@ -396,11 +396,11 @@ class PredictionService:
         except OpsError as error:
             log.warning("shadow_not_kept", n_scores=len(scores), error=str(error))
 
-    def _score(self, side: Side, rows: Sequence[Features]) -> list[float | str]:
+    def _score(self, side: Side, rows: Sequence[Asked]) -> list[float | str]:
         """A score for each row, or why the model has none."""
         if side.artifact is None:
             return [side.why] * len(rows)
-        return score_rows(side.artifact, side.version, rows, self._report_failure)
+        return score_asked(self._db, side.artifact, side.version, rows, self._report_failure)
 
     def _report_failure(self, why: str) -> None:
         if why != self._failure:  # once, not at every request

@@ -11,6 +11,7 @@ from core.artifacts.scorer import compile_pipeline
 from core.domain.card import Band, Card, GoldenRow
 from core.domain.sample import Features
 from core.settings import Scale
+from core.training.anatomy import trace_inputs
 from core.training.fitting import Fitted
 from core.training.rows import Rows, list_rows
 
@@ -31,9 +32,11 @@ def build_card(
     """The card of a fitted pipeline. Its golden rows are ten training rows from the lowest score to
     the highest, and one in which everything is missing; its row scorer is checked on these, on the
     newest held-out rows and on edge cases."""
+    features, reads = trace_inputs(fitted.pipeline, fitted.kinds)
     card = Card(
         recipe=recipe,
-        features=tuple(fitted.kinds),
+        features=features,
+        reads=reads,
         scale_low=scale.low,
         scale_high=scale.high,
         tolerance=tolerance,
@@ -43,9 +46,10 @@ def build_card(
         bands=tuple(Band(highest, width) for highest, width in fitted.bands),
     )
     artifact = Artifact(fitted.pipeline, card)
-    rows = [*list_rows(train.features, _spread(artifact.score(train.features))), {}]
+    columns = [name for name in train.features.columns if name in {*features, *reads}]
+    rows = [*list_rows(train.features[columns], _spread(artifact.score(train.features))), {}]
     golden = _score_rows(artifact, rows)
-    newest = list_rows(holdout.features, np.arange(len(holdout.target))[-N_CHECKED:])
+    newest = list_rows(holdout.features[columns], np.arange(len(holdout.target))[-N_CHECKED:])
     checked = [*rows, *newest, *build_edge_rows(rows, card.features)]
     check = check_scorer(fitted.pipeline, compile_pipeline(fitted.pipeline), card, checked)
     return replace(card, golden=golden, scorer=check)

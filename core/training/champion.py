@@ -52,6 +52,7 @@ def compare_champion(
     *,
     folder: Path,
     holdout: "pd.DataFrame",
+    features: "pd.DataFrame",
     actual: NDArray[np.float64],
     scores: NDArray[np.float64],
     blocks: Blocks,
@@ -59,9 +60,10 @@ def compare_champion(
     spent: float,
     seed: int,
 ) -> Comparison:
-    """Score the champion's own artifact on `holdout` (a snapshot's frame) and compare pair by
-    pair, over all rows and by the segments of the categories among `kinds`; `spent` is what gates
-    have spent in the last year. What stands in the way is said in the comparison, never raised."""
+    """Score the champion's own artifact on `holdout` (rows of a snapshot, with their `features` as
+    `carry_frame` gives them) and compare pair by pair, over all rows and by the segments of the
+    categories among `kinds`; `spent` is what gates have spent in the last year. What stands in the
+    way is said in the comparison, never raised."""
     doubt = None
     try:
         alpha = choose_alpha(spent)
@@ -88,7 +90,7 @@ def compare_champion(
             problem=f"only {n_new} of {len(new)} holdout rows are new to it, and a comparison "
             f"needs {MIN_COMPARED}",
         )
-    old_scores, blocks = artifact.score(holdout[new]), select_blocks(blocks, new)
+    old_scores, blocks = artifact.score(features[new]), select_blocks(blocks, new)
     actual, scores = actual[new], scores[new]
     before, improvement, lowest = compare_scores(
         actual, old_scores, scores, blocks=blocks, alpha=alpha, seed=seed

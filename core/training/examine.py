@@ -9,13 +9,14 @@ from core.artifacts.artifact import Artifact
 from core.domain.card import Card, find_half_width
 from core.domain.report import ScoreBand, Segment
 from core.settings import Scale
+from core.training.anatomy import find_encoder, prepare_rows
 from core.training.columns import find_related, measure_importance
 from core.training.diagnose import find_segments, measure_bands, measure_segments
 from core.training.evaluate import Blocks, Evaluation, choose_blocks, evaluate_scores
 from core.training.fitting import Fitted
 from core.training.gate import Comparison, Evidence, has_skill
 from core.training.guesses import make_guesses
-from core.training.rows import Rows
+from core.training.rows import Rows, name_features
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Examination:
     evaluation: Evaluation
     related: tuple[str, ...]  # columns that say something about the target by themselves
     importance: dict[str, float]
-    """Empty where the model has no skill to attribute, or does not begin with the encoder."""
+    """Empty where the model has no skill to attribute, or has no encoder."""
     importance_method: str
     segments: tuple[Segment, ...]
     score_bands: tuple[ScoreBand, ...]
@@ -69,7 +70,9 @@ def examine_candidate(
         n_not_finite=int(np.isnan(raw).sum()),
         blocks=blocks,
         evaluation=evaluation,
-        related=find_related(train.features, train.target, fitted.kinds, seed=seed),
+        related=find_related(
+            prepare_rows(artifact.pipeline, train.features), train.target, fitted.kinds, seed=seed
+        ),
         importance=_measure_importance(artifact, holdout, evaluation, seed),
         importance_method="growth of the error when a column's values are shuffled",
         segments=measure_segments(
@@ -97,7 +100,7 @@ def gather_evidence(
         n_not_finite=found.n_not_finite,
         spread=float(np.ptp(found.scores)),
         basis=found.blocks.words,
-        columns=tuple(holdout.features.columns),
+        columns=name_features(holdout.features),
         related=found.related,
         comparison=comparison,
         synthetic=synthetic,
@@ -115,12 +118,14 @@ def _measure_importance(
     artifact: Artifact, holdout: Rows, evaluation: Evaluation, seed: int
 ) -> dict[str, float]:
     pipeline, card = artifact.pipeline, artifact.card
-    if not has_skill(evaluation.metrics) or not hasattr(pipeline[0], "get_source_names"):
+    place = find_encoder(pipeline)
+    if not has_skill(evaluation.metrics) or place is None:
         return {}
+    encoder, rest = pipeline[place], pipeline[place + 1 :]
     return measure_importance(
-        lambda matrix: np.clip(pipeline[1:].predict(matrix), card.scale_low, card.scale_high),
-        pipeline[0].transform(holdout.features),
+        lambda matrix: np.clip(rest.predict(matrix), card.scale_low, card.scale_high),
+        encoder.transform(prepare_rows(pipeline, holdout.features)),
         holdout.target,
-        pipeline[0].get_source_names(),
+        encoder.get_source_names(),
         seed=seed,
     )

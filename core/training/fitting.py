@@ -12,9 +12,10 @@ from core.errors import Refused
 from core.settings import Scale
 from core.stats.conformal import band_widths, half_width
 from core.stats.metrics import mae
+from core.training.anatomy import find_encoder, list_absent
 from core.training.folds import split_folds
 from core.training.recipe import Fold, Recipe, Search, TrainingRows
-from core.training.rows import Rows
+from core.training.rows import Rows, name_features
 
 _RECENT_FOLDS = 2
 _HOLDOUT_SHARE = 0.2
@@ -62,13 +63,14 @@ def fit_recipe(
         raise Refused(
             f"The recipe '{recipe.name}' cannot learn from these rows: {error}"
         ) from error
-    first = pipeline[0]
-    everything = dict.fromkeys(train.features.columns, "numeric")
+    place = find_encoder(pipeline)
+    encoder = None if place is None else pipeline[place]
+    everything = dict.fromkeys(name_features(train.features), "numeric")
     return Fitted(
         pipeline=pipeline,
         search=search,
-        kinds=dict(getattr(first, "kinds_", everything)),
-        dropped=dict(getattr(first, "dropped_", {})),
+        kinds=dict(getattr(encoder, "kinds_", everything)),
+        dropped={**list_absent(pipeline), **getattr(encoder, "dropped_", {})},
         cv=_summarize_folds(judged),
         **_find_widths(judged[-_RECENT_FOLDS:] if by_time else judged),
     )

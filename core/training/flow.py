@@ -29,6 +29,7 @@ from core.training.examine import gather_evidence
 from core.training.learn import Order, learn
 from core.training.menu import get_recipe
 from core.training.report import build_report
+from core.training.rows import carry_frame
 
 log = get_logger(__name__)
 
@@ -86,6 +87,7 @@ def train_version(
             champion,
             folder=snapshots,
             holdout=frame.iloc[learned.split.holdout],
+            features=carry_frame(frame).iloc[learned.split.holdout],
             actual=learned.holdout.target,
             scores=found.scores,
             blocks=found.blocks,

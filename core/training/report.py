@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.domain.report import TrainingReport, WorstRow
+from core.training.anatomy import list_added
 from core.training.diagnose import find_worst
 from core.training.environment import describe_commit, describe_environment
 from core.training.gate import Evidence, decide_gate
@@ -36,7 +37,7 @@ def build_report(
         n_holdout=len(split.holdout),
         split=split.kind,
         split_reason=split.reason,
-        features_available=tuple(evidence.columns),
+        features_available=(*evidence.columns, *list_added(learned.artifact.pipeline)),
         features_selected=tuple(fitted.kinds),
         importance=found.importance,
         search={
@@ -57,7 +58,7 @@ def build_report(
         summary=summarize_training(evidence),
         seconds=seconds,
         basis=evidence.basis,
-        left_out={**dict.fromkeys(order.leave_out, f"left out by {by}"), **fitted.dropped},
+        left_out={**fitted.dropped, **dict.fromkeys(order.leave_out, f"left out by {by}")},
         champion=None if comparison is None else comparison.version,
         improvement=None if comparison is None else comparison.improvement,
         gate_alpha=None if comparison is None else comparison.alpha,

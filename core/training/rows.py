@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.feature import CARRIED
 from core.domain.sample import Features, Provenance
-from core.domain.snapshot import AT, GROUP, PROVENANCE, RESERVED, TARGET
+from core.domain.snapshot import AT, GROUP, LABELLED_AT, PROVENANCE, RESERVED, TARGET, TEXT
 from core.errors import InvalidInput
+from core.features.history import trace_history
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +28,7 @@ class Rows:
     """Arrays are parallel to the frame. `together` numbers what no split may tear apart: a row's
     group, else its content; a row's own number where neither says anything."""
 
-    features: "pd.DataFrame"
+    features: "pd.DataFrame"  # and what each row carries beside them (`core.domain.feature`)
     target: NDArray[np.float64]
     at_seconds: NDArray[np.float64]  # since 1970, nan where a row has no time
     group: NDArray[np.int64] | None  # None where no row has a group
@@ -59,13 +61,33 @@ def arrange_rows(
         )
     group = _group_codes(frame)
     return Rows(
-        features=frame[[name for name in names if name not in set(leave_out)]],
+        features=carry_frame(frame.drop(columns=list(leave_out))),
         target=frame[TARGET].to_numpy(dtype=np.float64, copy=True),
         at_seconds=read_seconds(frame, AT),
         group=group,
         together=_together(group, content),
         synthetic=(frame[PROVENANCE] == Provenance.SYNTHETIC.value).to_numpy(dtype=bool),
     )
+
+
+def carry_frame(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The features of a snapshot's frame, and what a request would carry beside them: the time, the
+    text, and what was known of the row's provider and model at that time. What no row has is left
+    out."""
+    features = frame[[name for name in frame.columns if name not in RESERVED]]
+    at, known = read_seconds(frame, AT), read_seconds(frame, LABELLED_AT)
+    quality = frame[TARGET].to_numpy(dtype=np.float64)
+    numbers = {AT: at} | trace_history(features, quality, at, np.fmax(at, known))
+    features = features.assign(
+        **{key: values for key, values in numbers.items() if not np.isnan(values).all()}
+    )
+    has_text = TEXT in frame.columns and bool(frame[TEXT].notna().any())
+    return features.assign(**{TEXT: frame[TEXT]}) if has_text else features
+
+
+def name_features(frame: "pd.DataFrame") -> tuple[str, ...]:
+    """The columns that are features, of a frame that carries more."""
+    return tuple(str(name) for name in frame.columns if name not in CARRIED)
 
 
 def list_rows(frame: "pd.DataFrame", positions: NDArray[np.int64]) -> list[Features]:

@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_recipe_has_a_name_and_a_line_for_the_menu() -> None:
-    assert list(RECIPES)[:2] == ["baseline", "advanced"]
+    assert list(RECIPES)[:3] == ["baseline", "advanced", "enhanced"]
     for name, recipe in RECIPES.items():
         assert recipe.name == name
         assert recipe.description.endswith(".")
