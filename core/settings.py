@@ -214,35 +214,12 @@ SETTINGS: tuple[Setting, ...] = (
         _web_address,
     ),
     Setting(
-        "quiet_hours",
-        "",
-        "Hours of the day, UTC, in which only critical messages are sent, such as 22:00-07:00.",
-        _hours,
-        runtime=True,
-    ),
-    Setting(
-        "silent_causes",
-        "",
-        "Causes of incidents that run dry, comma-separated: recorded, but nobody is called.",
-        _list,
-        runtime=True,
-    ),
-    Setting(
         "heartbeat_url",
         "",
         "Address that is called every minute while watching works: a dead man's switch.",
         _web_address,
         secret=True,
     ),
-    Setting(
-        "auto_rollback",
-        "on",
-        "`on`: a release that turns critical within its baking time is rolled back by itself, "
-        "once; or `off`.",
-        _choice("on", "off"),
-        runtime=True,
-    ),
-    Setting("baking_hours", "24", "Hours for which a release is fresh.", _positive, runtime=True),
     Setting(
         "allowed_emails",
         "",
@@ -326,6 +303,29 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(2, 1_000_000, "a whole number from 2"),
         runtime=True,
     ),
+    Setting(
+        "quiet_hours",
+        "",
+        "Hours of the day, UTC, in which only critical messages are sent, such as 22:00-07:00.",
+        _hours,
+        runtime=True,
+    ),
+    Setting(
+        "silent_causes",
+        "",
+        "Causes of incidents that run dry, comma-separated: recorded, but nobody is called.",
+        _list,
+        runtime=True,
+    ),
+    Setting(
+        "auto_rollback",
+        "on",
+        "`on`: a release that turns critical within its baking time is rolled back by itself, "
+        "once; or `off`.",
+        _choice("on", "off"),
+        runtime=True,
+    ),
+    Setting("baking_hours", "24", "Hours for which a release is fresh.", _positive, runtime=True),
     Setting("retrain_every_days", "7", "Days after which to train again.", _positive, runtime=True),
     Setting(
         "retrain_new_rows",
@@ -416,11 +416,7 @@ class Settings:
     supabase_timeout_seconds: float
     notify: tuple[str, ...] = field(repr=False)
     public_url: str
-    quiet_hours: tuple[time, time] | None
-    silent_causes: tuple[str, ...]
     heartbeat_url: str = field(repr=False)
-    auto_rollback: str
-    baking_hours: float
     allowed_emails: tuple[str, ...]
     user: str
     accuracy_warning: float
@@ -437,6 +433,10 @@ class Settings:
     drift_threshold: float
     stale_after_minutes: float
     min_labels: int
+    quiet_hours: tuple[time, time] | None
+    silent_causes: tuple[str, ...]
+    auto_rollback: str
+    baking_hours: float
     retrain_every_days: float
     retrain_new_rows: int
     retrain: str

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.store import incidents as incident_rows
-from ui import actions, context, drift, filters, incidents, segments, status, watching
+from ui import actions, context, drift, filters, incidents, messages, segments, status, watching
 
 app = context.get_app()
 actions.head("Monitoring", "Whether the predictor can be trusted now, and how that has moved.")
@@ -48,4 +48,9 @@ st.subheader("Drift")
 show_drift()
 
 st.subheader("Past incidents")
-incidents.show_past([incident for incident in found if not incidents.lasts(incident)])
+past = [incident for incident in found if not incidents.lasts(incident)]
+incidents.show_past(past)
+incidents.show_judging(app, past)
+
+st.subheader("Messages")
+messages.show(app)

@@ -7,8 +7,15 @@ from functools import partial
 import streamlit as st
 
 from core.alerts import incidents as alerts
+from core.alerts.context import Context, Remedy, load_context
 from core.bootstrap import App
-from core.domain.incident import Incident, IncidentStatus
+from core.deployment import release
+from core.domain.incident import EventKind, Incident, IncidentStatus
+from core.domain.notification import DeliveryState
+from core.domain.version import HEURISTIC, version_name
+from core.store import deliveries
+from core.store import incidents as incident_rows
+from core.watching import start_app_retraining
 from ui import actions, context, pages, status, tables, words
 
 _STATUS = {
@@ -41,9 +48,13 @@ def show_open(app: App, found: Sequence[Incident], now: datetime) -> None:
                 f":gray[Incident {incident.id} · {incident.cause.replace('_', ' ')} · opened "
                 f"{words.moment_ago(incident.opened_at, now)}]"
             )
-            _show_timeline(incident)
+            known = _load_context(app, incident)
+            for sentence in known.tell():
+                st.markdown(f"- {sentence}")
+            _show_timeline(app, incident)
             with st.container(horizontal=True):
                 current = incident.status_at(now)
+                _offer_remedy(app, incident, known.remedy)
                 if current is IncidentStatus.OPEN:
                     _offer_acknowledge(app, incident)
                 if current is not IncidentStatus.SNOOZED:
@@ -67,7 +78,8 @@ def show_past(found: Sequence[Incident]) -> None:
                 "worst": status.name(incident.worst),
                 "opened (UTC)": incident.opened_at,
                 "resolved (UTC)": incident.resolved_at,
-                "by": incident.events[-1].by,
+                "by": incident.resolution.by if incident.resolution else None,
+                "judged": incident.judgement.value if incident.judgement else None,
                 "what": incident.message,
             }
             for incident in found
@@ -83,19 +95,125 @@ def show_past(found: Sequence[Incident]) -> None:
     )
 
 
+def _load_context(app: App, incident: Incident) -> Context:
+    with app.db.read() as conn:
+        return load_context(conn, incident)
+
+
 def lasts(incident: Incident) -> bool:
     """Whether it is not over."""
     return incident.status is not IncidentStatus.RESOLVED
 
 
-def _show_timeline(incident: Incident) -> None:
-    with st.expander(words.count(len(incident.events), "event"), key=f"timeline_{incident.id}"):
+def _show_timeline(app: App, incident: Incident) -> None:
+    with app.db.read() as conn:
+        told = deliveries.load_of_incidents(conn, [incident.id])
+    n_told = sum(delivery.state is DeliveryState.SENT for delivery in told)
+    head = f"{words.count(len(incident.events), 'event')}, {words.count(n_told, 'message')} sent"
+    with st.expander(head, key=f"timeline_{incident.id}"):
         for event in incident.events:
             until = f", until {words.moment(event.until_at)}" if event.until_at else ""
             st.markdown(
                 f"- {words.moment(event.at)}: **{event.kind.value}** by {event.by}{until}: "
                 f"{event.message}"
             )
+        for delivery in told:
+            why = f": {delivery.error}" if delivery.error else ""
+            st.markdown(f"- to {delivery.label}: **{delivery.state.value}**{why}")
+
+
+def _offer_remedy(app: App, incident: Incident, remedy: Remedy) -> None:
+    """The button of what helps, where a button can."""
+    reason = f"Incident {incident.id}"
+    if remedy is Remedy.ROLL_BACK:
+        actions.ask_reason(
+            "Roll back",
+            "The version before answers from the next request on.",
+            lambda why: _roll_back(app, f"{reason}: {why}"),
+            key=f"mend_{incident.id}",
+            confirm="Roll back now",
+            icon=":material/undo:",
+            primary=True,
+        )
+    elif remedy is Remedy.RUN_HEURISTIC:
+        actions.ask_reason(
+            "Run the heuristic",
+            "The heuristic answers instead of the model from the next request on.",
+            lambda why: _run_heuristic(app, f"{reason}: {why}"),
+            key=f"mend_{incident.id}",
+            confirm="Run the heuristic now",
+            icon=":material/function:",
+            primary=True,
+        )
+    elif remedy is Remedy.RETRAIN:
+        actions.ask_reason(
+            "Retrain",
+            "Asks for a training on everything that is labelled by now. It does not deploy.",
+            lambda why: _retrain(app, f"{reason}: {why}"),
+            key=f"mend_{incident.id}",
+            confirm="Train now",
+            icon=":material/model_training:",
+            primary=True,
+        )
+
+
+def _roll_back(app: App, reason: str) -> str:
+    by = context.get_user()
+    row = release.rollback(app.db, app.registry, None, reason=reason, by=by, now=app.now())
+    return f"Rolled back to {version_name(row.plan.champion)} (revision {row.revision})."
+
+
+def _run_heuristic(app: App, reason: str) -> str:
+    row = release.deploy(
+        app.db,
+        app.registry,
+        HEURISTIC,
+        reason=reason,
+        by=context.get_user(),
+        override=False,
+        now=app.now(),
+    )
+    return f"The heuristic answers (revision {row.revision})."
+
+
+def _retrain(app: App, reason: str) -> str:
+    decision = start_app_retraining(app, by=context.get_user(), reason=reason)
+    return f"Job {decision.job_id} trains; the training page shows how it goes."
+
+
+def show_judging(app: App, found: Sequence[Incident]) -> None:
+    """How often a call was worth it, by cause, and saying so of one that ended."""
+    with app.db.read() as conn:
+        counted = incident_rows.count_judged(conn)
+    for cause, kinds in sorted(counted.items()):
+        n_real, n_noise = kinds.get(EventKind.REAL, 0), kinds.get(EventKind.NOISE, 0)
+        st.caption(
+            f"{cause.replace('_', ' ')}: {n_real} of {n_real + n_noise} calls that people judged "
+            "were real."
+        )
+    waiting = {incident.id: incident for incident in found if incident.judgement is None}
+    if not waiting:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Was it worth the call?",
+            list(waiting),
+            format_func=lambda number: f"{number}: {waiting[number].message}",
+            key="judged_incident",
+        )
+        for label, real in (("Real", True), ("Noise", False)):
+            actions.button(
+                label,
+                partial(_judge, app, chosen, real=real),
+                key=f"judge_{label.lower()}",
+            )
+
+
+def _judge(app: App, incident_id: int, *, real: bool) -> str:
+    alerts.judge(
+        app.db, incident_id, real=real, by=context.get_user(), reason="judged", now=app.now()
+    )
+    return f"Incident {incident_id} counts as {'real' if real else 'noise'}."
 
 
 def _offer_acknowledge(app: App, incident: Incident) -> None:
@@ -125,7 +243,8 @@ def _offer_snooze(app: App, incident: Incident) -> None:
 def _offer_resolve(app: App, incident: Incident) -> None:
     actions.ask_reason(
         "Resolve",
-        "Ends it by hand. If what caused it lasts, the next check opens a new one.",
+        "Ends it by hand. If what caused it lasts, a new one opens after an hour, or at once if it "
+        "gets worse.",
         _work(app, incident, alerts.resolve, "resolved"),
         key=f"resolve_{incident.id}",
         confirm="Resolve it",

@@ -9,8 +9,9 @@ from core.deployment.plan import choose_rollback, describe_action
 from core.domain.deployment import Action, Deployment
 from core.domain.incident import Incident
 from core.domain.sample import Collection
-from core.domain.version import version_name
-from core.store import deployments, samples
+from core.domain.version import HEURISTIC, version_name
+from core.monitoring.segments import name_culprit
+from core.store import deployments, drift, samples, segments
 from core.store.database import Connection
 
 RECENT = timedelta(hours=24)
@@ -18,7 +19,9 @@ RECENT = timedelta(hours=24)
 
 _CHANGES = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK})
 _FIGURES = frozenset({"accuracy", "collapsed", "error_rate", "fallback", "latency"})
+_OF_THE_ERROR = frozenset({"accuracy", "drift"})
 _N_COLLECTIONS = 20
+_MAX_DRIFTED = 5
 
 
 class Remedy(StrEnum):
@@ -34,24 +37,39 @@ class Remedy(StrEnum):
 class Context:
     """Sentences, each for itself, and what to do next."""
 
-    before: tuple[str, ...]  # what was changed shortly before the incident, newest first
+    where: str | None  # the part of the traffic that carries the error
+    before: tuple[str, ...]  # what was changed shortly before the incident
+    drifted: tuple[str, ...]  # inputs that are not as the champion knows them
     remedy: Remedy
     advice: str
 
     def tell(self) -> tuple[str, ...]:
         """All of it, in the order in which a person needs it."""
-        return (*self.before, f"Next: {self.advice}")
+        drifted = f"Drifted inputs: {', '.join(self.drifted)}." if self.drifted else ""
+        return tuple(filter(None, (self.where, *self.before, drifted, f"Next: {self.advice}")))
 
 
 def load_context(conn: Connection, incident: Incident) -> Context:
-    """What is known around an incident; two short reads."""
+    """What is known around an incident; a few short reads."""
     history = deployments.load_history(conn)
-    collections = samples.load_collections(conn, _N_COLLECTIONS)
-    return build_context(incident, history, collections)
+    champion = history[-1].plan.champion if history else HEURISTIC
+    moved = drift.find_last_report(conn, champion)
+    return build_context(
+        incident,
+        history,
+        samples.load_collections(conn, _N_COLLECTIONS),
+        drifted=() if moved is None else moved.drifted,
+        culprit=name_culprit(segments.find_last_report(conn, champion)),
+    )
 
 
 def build_context(
-    incident: Incident, history: Sequence[Deployment], collections: Sequence[Collection]
+    incident: Incident,
+    history: Sequence[Deployment],
+    collections: Sequence[Collection],
+    *,
+    drifted: Sequence[str] = (),
+    culprit: str | None = None,
 ) -> Context:
     """The last change of what serves and the last rows that came in before the incident opened, and
     the remedy that fits: a rollback where a release came shortly before."""
@@ -67,7 +85,8 @@ def build_context(
         ago = _ago(incident.opened_at - arrived.finished_at)
         before.append(f"{ago} before it began, {arrived.n_new:,} rows came from {arrived.source}.")
     remedy, advice = _choose_remedy(incident.cause, release, history)
-    return Context(tuple(before), remedy, advice)
+    where = culprit if incident.cause in _OF_THE_ERROR else None
+    return Context(where, tuple(before), tuple(drifted)[:_MAX_DRIFTED], remedy, advice)
 
 
 def _choose_remedy(

@@ -79,3 +79,11 @@ def test_a_rollback_is_not_rolled_back() -> None:
         release(3, 1, NOON - 2 * HOUR, Action.ROLLBACK),
     ]
     assert build_context(incident("latency"), history, []).remedy is Remedy.LOOK
+
+
+def test_the_part_that_carries_the_error_and_the_drifted_inputs_are_named() -> None:
+    culprit = "provider = openai carries 71 % of the excess error."
+    known = {"drifted": ["length", "tokens"], "culprit": culprit}
+    told = build_context(incident("accuracy"), [OLD], [], **known).tell()  # type: ignore[arg-type]
+    assert told[:2] == (culprit, "Drifted inputs: length, tokens.")
+    assert culprit not in build_context(incident("latency"), [OLD], [], culprit=culprit).tell()

@@ -5,8 +5,11 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.alerts.incidents import record
+from core.alerts.rules import Finding
 from core.bootstrap import App, load_current_settings
 from core.deployment import release
+from core.domain.health import Health
 from core.domain.incident import IncidentStatus
 from core.domain.job import JobStatus
 from core.store import api_keys, deployments, incidents, jobs
@@ -199,6 +202,33 @@ def test_an_incident_is_looked_after_with_a_reason(
         incident = incidents.get_incident(conn, 1)
     assert incident.status is status
     assert (incident.events[-1].by, incident.events[-1].message) == ("ada", "on it")
+
+
+def test_the_button_beside_an_incident_does_what_helps(full: App, open_page: OpenPage) -> None:
+    record(full.db, [Finding("collapsed", Health.CRITICAL, "One score for all.")], full.now())
+    page = open_page("monitoring")
+    give_reason(page, "mend_2", "it is wrong")
+    assert not page.exception
+    assert page.success[0].value == "The heuristic answers (revision 3)."
+    assert champions(full) == [0, 1, 0]
+
+
+def test_an_incident_that_ended_is_judged_and_counted(full: App, open_page: OpenPage) -> None:
+    page = open_page("monitoring")
+    give_reason(page, "resolve_1", "fixed")
+    page.button(key="judge_real").click().run()
+    assert not page.exception
+    assert any("1 of 1 calls that people judged were real" in c.value for c in page.caption)
+
+
+def test_maintenance_is_announced_and_ended_with_a_reason(full: App, open_page: OpenPage) -> None:
+    page = open_page("monitoring")
+    assert any("Nobody is called" in text.value for text in page.markdown)
+    give_reason(page, "start_maintenance", "new disks")
+    assert any("Maintenance by ada until" in text.value for text in page.info)
+    give_reason(page, "end_maintenance", "done")
+    assert page.success[0].value == "People are called again."
+    assert not any("Maintenance" in text.value for text in page.info)
 
 
 def test_a_threshold_changes_with_a_reason_and_can_go_back(full: App, open_page: OpenPage) -> None:

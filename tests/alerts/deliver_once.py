@@ -1,0 +1,14 @@
+"""One delivery in a process of its own, to be killed: `deliver_once HOME ADDRESS`."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.alerts.deliver import Manners, deliver
+from core.alerts.notify import open_channels
+from core.store.database import open_database
+
+if __name__ == "__main__":
+    now = datetime.now(UTC)
+    db = open_database("", Path(sys.argv[1]), "process", now)
+    deliver(db, open_channels([sys.argv[2]]), Manners((), None, "http://127.0.0.1:8501"), now)
