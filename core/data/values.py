@@ -16,7 +16,8 @@ _DAY_AND_MONTH = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b")
 _SPACED_OFFSET = re.compile(r"\s+([+-]\d\d:?\d\d)$")
 _MAIL_DATE = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ")
 _TIME_FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y")
-_FIRST_YEAR, _LAST_YEAR = 1900, 2199
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""A time outside these years is taken for a mistake."""
 
 
 class BadValue(ValueError):
@@ -247,7 +248,7 @@ def _since_1970(number: float, value: object) -> datetime:
 
 
 def _plausible(at: datetime, value: object) -> datetime:
-    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
         raise BadValue("not_a_time", _no_time(value))
     return at
 

@@ -14,6 +14,8 @@ from core.store.migrations import migrate
 
 _BUSY_TIMEOUT_MS = 30_000
 _CONNECT_TIMEOUT_SECONDS = 10
+_CACHE_KB = 65_536  # the indices of a million rows, which each new row falls into at random
+_CHECKPOINT_PAGES = 8_000  # 32 MB: a page that many rows fall into is copied back once
 _WRITE_LOCK = 7_586_543  # PostgreSQL: one advisory lock for every read-decide-write transaction
 _WRITES = "plumbline_writes"
 _SECRET_PARAMETERS = ("password", "sslpassword", "passfile")
@@ -109,6 +111,8 @@ def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
         _switch_to_wal(connection)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
     @sa.event.listens_for(engine, "begin")
     def _(conn: sa.Connection) -> None:
