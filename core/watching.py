@@ -35,8 +35,9 @@ SEED = 0
 """The seed of automatic trainings, so that the same rows give the same version."""
 
 
-def watch_app(app: App) -> list[IncidentEvent]:
-    """Measure, judge, and let the incidents say what was found; the events that were appended."""
+def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[IncidentEvent]:
+    """Measure, judge, and let the incidents say what was found; the events that were appended.
+    Without a lease's name nobody asks whether the worker runs."""
     settings = load_current_settings(app)
     report = watch(
         app.db,
@@ -44,7 +45,7 @@ def watch_app(app: App) -> list[IncidentEvent]:
         scale=settings.scale,
         tolerance=settings.tolerance,
         now=app.now(),
-        worker_lease=SCHEDULER,
+        worker_lease=worker_lease,
     )
     events = detect(app.db, report, app.now())
     if settings.auto_rollback == "on":

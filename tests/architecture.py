@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("core.bootstrap",),
     ("core.watching",),
     ("core.jobs",),
-    ("core.exposure", "core.system", "core.views"),
+    ("core.exposure", "core.stream", "core.system", "core.views"),
     ("core.api", "core.client", "core.up"),
     ("core.cli",),
     ("core.__main__",),

@@ -8,10 +8,9 @@ import msgspec
 import typer
 
 from core.bootstrap import App, local_user
-from core.domain.job import Job, JobStatus
-from core.errors import Incomplete, InvalidInput, Refused
-from core.jobs.runner import run_job
-from core.store import jobs
+from core.domain.job import Job
+from core.errors import InvalidInput
+from core.jobs import runner
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history.")]
@@ -28,26 +27,21 @@ def say(line: str) -> None:
 
 
 def do_job(app: App, kind: str, args: dict[str, object], reason: str) -> Job:
-    """Do a job here and now, as a row like every other; raises `Refused` with its sentence where
-    it did not end well."""
-    with app.db.write() as conn:
-        waiting = jobs.append_job(
-            conn, kind, args, by=local_user(app.settings), reason=reason, now=app.now()
-        )
-        job = jobs.claim_job(conn, waiting.id, app.now())
-    return finish_job(app, job)
+    """Do a job here and now in this person's name, saying how far it is; raises `Refused` with its
+    sentence where it did not end well."""
+    by = local_user(app.settings)
+    return runner.do_job(app, kind, args, by=by, reason=reason, on_progress=say_progress)
 
 
 def finish_job(app: App, job: Job) -> Job:
-    """Do a claimed job, saying how far it is; raises `Refused` where it did not end well, and
-    `Incomplete` where some of it did."""
-    ended = run_job(app, job, lambda share, message: say(f"{share:4.0%}  {message}"))
-    if ended.status is JobStatus.DONE:
-        return ended
-    sentence = ended.error or f"Job {ended.id} ended as {ended.status}."
-    if ended.result is not None:
-        raise Incomplete(sentence, dict(ended.result))
-    raise Refused(sentence)
+    """Do a claimed job, saying how far it is; raises `Refused` where it did not end well,
+    and `Incomplete` where some of it did."""
+    return runner.finish_job(app, job, say_progress)
+
+
+def say_progress(share: float, message: str) -> None:
+    """Tell the person how far a job is."""
+    say(f"{share:4.0%}  {message}")
 
 
 def parse_time(text: str) -> datetime:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from core.bootstrap import App
 from core.domain.job import Job, JobStatus, Progress
-from core.errors import Cancelled, Incomplete, OpsError
+from core.errors import Cancelled, Incomplete, OpsError, Refused
 from core.jobs.tasks import run_task
 from core.log import get_logger
 from core.store import jobs
@@ -16,6 +16,35 @@ HEARTBEAT_SECONDS = 2.0
 DEAD_AFTER = timedelta(seconds=30)
 
 log = get_logger(__name__)
+
+
+def do_job(
+    app: App,
+    kind: str,
+    args: dict[str, object],
+    *,
+    by: str,
+    reason: str,
+    on_progress: Progress | None = None,
+) -> Job:
+    """Do a job here and now, as a row like every other; raises `Refused` with its sentence where
+    it did not end well."""
+    with app.db.write() as conn:
+        waiting = jobs.append_job(conn, kind, args, by=by, reason=reason, now=app.now())
+        job = jobs.claim_job(conn, waiting.id, app.now())
+    return finish_job(app, job, on_progress)
+
+
+def finish_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:
+    """Do a claimed job; raises `Refused` where it did not end well, and `Incomplete` where some of
+    it did."""
+    ended = run_job(app, job, on_progress)
+    if ended.status is JobStatus.DONE:
+        return ended
+    sentence = ended.error or f"Job {ended.id} ended as {ended.status}."
+    if ended.result is not None:
+        raise Incomplete(sentence, dict(ended.result))
+    raise Refused(sentence)
 
 
 def run_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:

@@ -108,36 +108,33 @@ def _count(
     writes: list[_Write] = []
     for day_at, members in groupby(minutes, key=lambda minute: floor_time(minute, DAY)):
         changed = list(members)
-        observations = (
-            observation
-            for start, end in split_runs(changed, MINUTE)
-            for observation in rollups.stream_observations(conn, start, end)
-        )
-        new_by_hour: dict[datetime, list[Rollup]] = {}
-        for rollup in build_minutes(observations, scale=scale, tolerance=tolerance):
-            new_by_hour.setdefault(floor_time(rollup.start_at, HOUR), []).append(rollup)
-        by_hour: list[Rollup] = []
-        for hour_at, hour_members in groupby(changed, key=lambda minute: floor_time(minute, HOUR)):
-            starts = list(hour_members)
-            new = new_by_hour.get(hour_at, [])
-            writes.append((MINUTE, starts, new))
-            by_hour += build_longer(_kept(conn, MINUTE, hour_at, HOUR, starts) + new, HOUR)
+        observations = rollups.stream_observations(conn, split_runs(changed, MINUTE))
+        new = build_minutes(observations, scale=scale, tolerance=tolerance)
+        writes.append((MINUTE, changed, new))
         hours = sorted({floor_time(minute, HOUR) for minute in changed})
+        end_at = hours[-1] + timedelta(seconds=HOUR)
+        kept = _kept(conn, MINUTE, hours[0], end_at, changed)
+        same_hours = [r for r in kept if floor_time(r.start_at, HOUR) in set(hours)]
+        by_hour = build_longer(same_hours + new, HOUR)
         writes.append((HOUR, hours, by_hour))
-        kept = _kept(conn, HOUR, day_at, DAY, hours)
+        kept = _kept(conn, HOUR, day_at, day_at + timedelta(seconds=DAY), hours)
         writes.append((DAY, [day_at], build_longer(kept + by_hour, DAY)))
     return writes
 
 
 def _kept(
-    conn: Connection, seconds: int, start_at: datetime, longer: int, changed: list[datetime]
+    conn: Connection,
+    seconds: int,
+    start_at: datetime,
+    end_at: datetime,
+    changed: Sequence[datetime],
 ) -> list[Rollup]:
-    """The rollups of a longer span that have not changed."""
-    end_at = start_at + timedelta(seconds=longer)
-    if len(changed) * seconds == longer:
+    """The rollups of a span that have not changed."""
+    if len(changed) * timedelta(seconds=seconds) == end_at - start_at:
         return []
     found = rollups.load_rollups(conn, seconds, start_at, end_at)
-    return [rollup for rollup in found if rollup.start_at not in changed]
+    known = set(changed)
+    return [rollup for rollup in found if rollup.start_at not in known]
 
 
 def _save(

@@ -410,26 +410,25 @@ class PredictionService:
     def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
         rows = [row for entry in entries if isinstance(entry, Sequence) for row in entry]
         beside = [row for entry in entries if isinstance(entry, _Shadowed) for row in entry.scores]
-        outcomes: list[LabelOutcome | None] = []
+        given = [entry for entry in entries if isinstance(entry, _GivenLabel)]
         try:
             with self._db.write() as conn:
                 predictions.append_predictions(conn, rows)
                 trials.append_shadow_scores(conn, beside)
-                for entry in entries:
-                    if not isinstance(entry, _GivenLabel):
-                        outcomes.append(None)
-                        continue
-                    is_new = labels.append_label(
-                        conn, entry.label, observed_at_given=entry.observed_at_given
-                    )
-                    is_known = predictions.has_prediction(conn, entry.label.prediction_id)
-                    outcomes.append(_judge_label(is_new, is_known))
+                are_new = labels.append_labels(
+                    conn, [(entry.label, entry.observed_at_given) for entry in given]
+                )
+                known = predictions.find_known(conn, [entry.label.prediction_id for entry in given])
         except OpsError as error:
             self._trouble, self._trouble_at = str(error), self.timer()
             log.warning("log_not_written", n_entries=len(entries), error=str(error))
             raise
         self._trouble = ""
-        return outcomes
+        judged = (
+            _judge_label(is_new, entry.label.prediction_id in known)
+            for entry, is_new in zip(given, are_new, strict=True)
+        )
+        return [next(judged) if isinstance(entry, _GivenLabel) else None for entry in entries]
 
 
 def choose_shadows(serving: InForce, answers: Sequence[Prediction]) -> list[ShadowAsk]:

@@ -1,5 +1,6 @@
 """Labels: all are kept, and of several for one prediction the last received counts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,32 +9,34 @@ from core.domain.label import Label
 from core.store import schema
 
 _labels, _predictions = schema.labels, schema.predictions
+_IDS_AT_ONCE = 500
 
 effective_ids = sa.select(sa.func.max(_labels.c.id)).group_by(_labels.c.prediction_id)
 """The ids of the labels that count."""
 
 
 def append_label(conn: sa.Connection, label: Label, *, observed_at_given: bool = True) -> bool:
-    """Keep a label; False where the newest of its prediction says the same already. Where the
-    moment was not given but filled in with "now", two that differ only in it say the same."""
-    newest = find_label(conn, label.prediction_id)
-    if (
-        newest is not None
-        and newest.actual == label.actual
-        and newest.given_by == label.given_by
-        and (newest.observed_at == label.observed_at or not observed_at_given)
-    ):
-        return False
-    conn.execute(
-        _labels.insert().values(
-            prediction_id=label.prediction_id,
-            actual=label.actual,
-            observed_at=label.observed_at,
-            given_by=label.given_by,
-            received_at=label.received_at,
-        )
-    )
-    return True
+    """Keep a label; see `append_labels`."""
+    return append_labels(conn, [(label, observed_at_given)])[0]
+
+
+def append_labels(conn: sa.Connection, given: Sequence[tuple[Label, bool]]) -> list[bool]:
+    """Keep labels in their order; False for each whose prediction's newest label says the same
+    already. Where the moment was not given (the second of a pair) but filled in with "now", two
+    that differ only in it say the same. A few statements, however many they are."""
+    newest = _find_newest(conn, {label.prediction_id for label, _ in given})
+    new: list[Label] = []
+    outcomes = []
+    for label, observed_at_given in given:
+        last = newest.get(label.prediction_id)
+        is_new = last is None or not _says_same(last, label, observed_at_given=observed_at_given)
+        if is_new:
+            new.append(label)
+            newest[label.prediction_id] = label
+        outcomes.append(is_new)
+    if new:
+        conn.execute(_labels.insert(), [_values(label) for label in new])
+    return outcomes
 
 
 def find_label(conn: sa.Connection, prediction_id: str) -> Label | None:
@@ -46,6 +49,39 @@ def find_label(conn: sa.Connection, prediction_id: str) -> Label | None:
     )
     row = conn.execute(query).one_or_none()
     return None if row is None else _label(row)
+
+
+def _find_newest(conn: sa.Connection, ids: set[str]) -> dict[str, Label]:
+    wanted = sorted(ids)
+    found: dict[str, Label] = {}
+    for start in range(0, len(wanted), _IDS_AT_ONCE):
+        part = wanted[start : start + _IDS_AT_ONCE]
+        newest = (
+            sa.select(sa.func.max(_labels.c.id))
+            .where(_labels.c.prediction_id.in_(part))
+            .group_by(_labels.c.prediction_id)
+        )
+        rows = conn.execute(sa.select(_labels).where(_labels.c.id.in_(newest)))
+        found.update({row.prediction_id: _label(row) for row in rows})
+    return found
+
+
+def _says_same(last: Label, label: Label, *, observed_at_given: bool) -> bool:
+    return (
+        last.actual == label.actual
+        and last.given_by == label.given_by
+        and (last.observed_at == label.observed_at or not observed_at_given)
+    )
+
+
+def _values(label: Label) -> dict[str, Any]:
+    return {
+        "prediction_id": label.prediction_id,
+        "actual": label.actual,
+        "observed_at": label.observed_at,
+        "given_by": label.given_by,
+        "received_at": label.received_at,
+    }
 
 
 def load_recent_actuals(conn: sa.Connection, limit: int) -> list[float]:

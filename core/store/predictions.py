@@ -30,6 +30,7 @@ _COLUMNS = (
     "event_at",
 )
 _INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
+_IDS_AT_ONCE = 500
 _PLACEHOLDERS = {"sqlite": "?", "postgresql": "%s"}
 
 
@@ -60,10 +61,15 @@ def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
     return prediction
 
 
-def has_prediction(conn: sa.Connection, prediction_id: str) -> bool:
-    """Whether a prediction was logged under this id."""
-    query = sa.select(_predictions.c.seq).where(_predictions.c.id == prediction_id)
-    return conn.execute(query).first() is not None
+def find_known(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Those of the ids under which a prediction was logged."""
+    found: set[str] = set()
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        part = ids[start : start + _IDS_AT_ONCE]
+        found |= set(
+            conn.execute(sa.select(_predictions.c.id).where(_predictions.c.id.in_(part))).scalars()
+        )
+    return found
 
 
 def load_recent_predictions(conn: sa.Connection, limit: int) -> list[Prediction]:

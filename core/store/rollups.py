@@ -19,6 +19,7 @@ _unmatched = schema.unmatched_labels
 _predictions = schema.predictions
 _labels = schema.labels
 
+_SPANS_AT_ONCE = 100
 _MINUTE_MICROS = MINUTE * 1_000_000
 _minute = (sa.type_coerce(_predictions.c.at, sa.BigInteger) // _MINUTE_MICROS).label("minute")
 _effective_label = (
@@ -98,26 +99,31 @@ def load_changes(conn: sa.Connection, after: RollupProgress, limit: int) -> Chan
 
 
 def stream_observations(
-    conn: sa.Connection, from_at: datetime, to_at: datetime
+    conn: sa.Connection, spans: Sequence[tuple[datetime, datetime]]
 ) -> Iterator[Observation]:
-    """What the rollups count of the predictions in [from_at, to_at), each with the label that
+    """What the rollups count of the predictions in these half-open spans, each with the label that
     counts."""
-    query = sa.select(
-        _minute,
-        _predictions.c.version,
-        _predictions.c.source,
-        _predictions.c.latency_ms,
-        _predictions.c.score,
-        _effective_label,
-    ).where(_predictions.c.at >= from_at, _predictions.c.at < to_at)
     sources = {source.value: source for source in Source}
     minutes: dict[int, datetime] = {}
-    for minute, version, source, latency_ms, score, actual in conn.execution_options(
-        yield_per=2_000
-    ).execute(query):
-        if minute not in minutes:
-            minutes[minute] = from_micros(minute * _MINUTE_MICROS)
-        yield Observation(minutes[minute], version, sources[source], latency_ms, score, actual)
+    for start in range(0, len(spans), _SPANS_AT_ONCE):
+        inside = [
+            sa.and_(_predictions.c.at >= from_at, _predictions.c.at < to_at)
+            for from_at, to_at in spans[start : start + _SPANS_AT_ONCE]
+        ]
+        query = sa.select(
+            _minute,
+            _predictions.c.version,
+            _predictions.c.source,
+            _predictions.c.latency_ms,
+            _predictions.c.score,
+            _effective_label,
+        ).where(sa.or_(*inside))
+        for minute, version, source, latency_ms, score, actual in conn.execution_options(
+            yield_per=2_000
+        ).execute(query):
+            if minute not in minutes:
+                minutes[minute] = from_micros(minute * _MINUTE_MICROS)
+            yield Observation(minutes[minute], version, sources[source], latency_ms, score, actual)
 
 
 def save_rollups(

@@ -35,7 +35,7 @@ def test_appending_nothing_is_nothing(db: Database) -> None:
 def test_what_is_not_there_is_not_found(db: Database) -> None:
     with db.read() as conn:
         assert predictions.find_prediction(conn, "a") is None
-        assert not predictions.has_prediction(conn, "a")
+        assert predictions.find_known(conn, ["a"]) == set()
         with pytest.raises(NotFound, match="There is no prediction a"):
             predictions.get_prediction(conn, "a")
 
@@ -45,7 +45,7 @@ def test_the_newest_come_first_and_no_more_than_asked_for(db: Database) -> None:
         predictions.append_predictions(conn, [make_prediction(name) for name in "abc"])
     with db.read() as conn:
         assert [row.id for row in predictions.load_recent_predictions(conn, 2)] == ["c", "b"]
-        assert predictions.has_prediction(conn, "a")
+        assert predictions.find_known(conn, ["a", "zz"]) == {"a"}
 
 
 def test_two_thousand_rows_go_in_at_once(db: Database) -> None:

@@ -105,7 +105,7 @@ def test_an_observation_carries_the_label_received_last(db: Database) -> None:
     )
     add_labels(db, [("a", 10.0), ("a", 0.0)])
     with db.read() as conn:
-        found = list(rollups.stream_observations(conn, NOON, NOON + timedelta(minutes=1)))
+        found = list(rollups.stream_observations(conn, [(NOON, NOON + timedelta(minutes=1))]))
     assert {row.minute_at for row in found} == {NOON}
     assert sorted((row.source.value, row.score, row.actual) for row in found) == [
         ("failed", None, None),

@@ -102,7 +102,7 @@ def preview_file(
 
 def _preview_file(path: Path, limit_bytes: int | None, name: str) -> FilePreview:
     n_bytes = check_size(path, limit_bytes)
-    table = _open_table(path)
+    table = open_table(path)
     piece = next(table.read_pieces(_PREVIEW_ROWS), None)
     if piece is None:
         raise _no_rows(path)
@@ -155,7 +155,7 @@ def _preview_file(path: Path, limit_bytes: int | None, name: str) -> FilePreview
 def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
     """Read a file once to learn its columns: shares done (0..1), and the plan as the last item.
     Raises `InvalidInput` where the mapping does not fit or nothing can be imported."""
-    table = _open_table(path)
+    table = open_table(path)
     scans: dict[str, ColumnScan] = {}
     n_rows, n_readable = 0, 0
     known = used_columns(mapping) - {mapping.target}  # what these hold decides nothing
@@ -202,7 +202,7 @@ def read_file(
                 yield Piece((), (), 0, LEARNING * item)
     assert plan is not None  # plan_file ends with it
     n_received = 0
-    for raw in _open_table(path).read_pieces(ROWS_PER_PIECE):
+    for raw in open_table(path).read_pieces(ROWS_PER_PIECE):
         samples, rejections = build_samples(
             raw, plan, source=source, provenance=provenance, scale=scale
         )
@@ -220,7 +220,9 @@ def read_file(
         )
 
 
-def _open_table(path: Path) -> RawTable:
+def open_table(path: Path) -> RawTable:
+    """The raw rows of a file; raises `InvalidInput` where it is missing, empty, or has an ending
+    that nothing here reads."""
     check_size(path, None)
     read = SUFFIXES.get(path.suffix.lower())
     if read is None:

@@ -1,0 +1,75 @@
+"""The verb that replays a real file as live traffic."""
+
+import logging
+import os
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core import log as logs
+from core.cli.output import AsJson, emit, parse_time, say_progress
+from core.errors import InvalidInput
+from core.settings import read_environment
+
+
+class WindowName(StrEnum):
+    """How long a window of the answer is."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class RetrainMode(StrEnum):
+    """Whether the retraining policy runs."""
+
+    OFF = "off"
+    AUTO = "auto"
+
+
+def add_verbs(cli: typer.Typer) -> None:
+    """Add stream."""
+    cli.command()(stream)
+
+
+def stream(
+    path: Path,
+    timestamp: Annotated[str, typer.Option(help="The column with the time.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    train_until: Annotated[str, typer.Option(help="Learn from what was known then.")],
+    recipe: Annotated[str | None, typer.Option(help="The retraining's, unless given.")] = None,
+    label_delay: Annotated[str, typer.Option(help="7d, 12h, 30m, 2w or 0.")] = "0",
+    retrain: Annotated[RetrainMode, typer.Option(help="Let the policy retrain.")] = RetrainMode.OFF,
+    window: Annotated[WindowName, typer.Option(help="Of the answer.")] = WindowName.WEEK,
+    ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="An empty folder for its store.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay a real file as live traffic with late labels, in a store of its own: what would have
+    happened."""
+    # Not at the top: pyarrow, scipy and the service take a second that other verbs would wait for.
+    from core.stream.flow import StreamRequest, run_stream
+    from core.stream.plan import WindowKind, parse_delay
+    from core.stream.report import build_json, build_text
+
+    request = StreamRequest(
+        path=path,
+        timestamp=timestamp,
+        target=target,
+        train_until=parse_time(train_until),
+        recipe=recipe,
+        label_delay=parse_delay(label_delay),
+        retrain=retrain.value,
+        window=WindowKind(window.value),
+        ignored=tuple(ignore or ()),
+    )
+    if keep is not None and keep.exists() and any(keep.iterdir()):
+        raise InvalidInput(f"'{keep}' is not empty: --keep needs a new folder for the store.")
+    logs.configure(level=logging.ERROR)  # years of events in a minute are no news
+    with tempfile.TemporaryDirectory(prefix="plumbline-stream-") as folder:
+        values = read_environment(os.environ, Path.cwd())
+        report = run_stream(request, values, keep or Path(folder), say_progress)
+    emit(build_json(report), lambda: build_text(report), as_json)
