@@ -21,6 +21,7 @@ from core.monitoring.summary import NOT_MEASURED, MonitorSummary
 from core.registry import RunSummary
 from core.settings import Setting
 from core.system import SystemStatus
+from core.training.verdict import describe_calibration, describe_curve
 
 _TIME = "%Y-%m-%d %H:%M UTC"
 
@@ -117,6 +118,20 @@ def of_rehearsal(rehearsal: Rehearsal) -> str:
     )
 
 
+def of_why(why: Mapping[str, Any]) -> str:
+    """A score as a sum of what each column added."""
+    explanation = why["explanation"]
+    return "\n".join(
+        [
+            f"{why['served']:.2f} was served; {explanation['method']}.",
+            *([why["doubt"]] if why["doubt"] else []),
+            f"  {explanation['base']:+8.2f}  an average row",
+            *(f"  {points:+8.2f}  {name}" for name, points in explanation["contributions"].items()),
+            f"  {explanation['score']:8.2f}  before it is clipped to the scale",
+        ]
+    )
+
+
 def of_training(version: Version) -> str:
     """The verdict, why, and the figures it rests on."""
     report = version.report
@@ -135,6 +150,8 @@ def of_training(version: Version) -> str:
         "Gate:",
         *(f"  {reason}" for reason in report.gate.reasons),
     ]
+    lines.append(describe_curve(report.learning_curve, report.doubling))
+    lines.append(describe_calibration(report.score_bands))
     if version.run_id is None:
         lines.append("MLflow could not be reached: the run is recorded there later.")
     if report.gate.passed:

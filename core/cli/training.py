@@ -1,6 +1,6 @@
-"""The verbs about training: train a version, train it again, list versions and runs."""
+"""The verbs about training: train, train again, explain a score, list versions and runs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -15,9 +15,10 @@ from core.views import view_training
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add train, reproduce, versions and runs."""
+    """Add train, reproduce, explain, versions and runs."""
     cli.command()(train)
     cli.command()(reproduce)
+    cli.command()(explain)
     cli.command(name="versions")(list_versions)
     cli.command(name="runs")(list_runs)
 
@@ -57,6 +58,17 @@ def reproduce(version: str, as_json: AsJson = False) -> None:
     if not found["matches"]:
         raise Refused(found["summary"])
     emit(found, lambda: str(found["summary"]), as_json)
+
+
+def explain(prediction_id: str, as_json: AsJson = False) -> None:
+    """What each column added to the score of a logged prediction, in points."""
+    # Not at the top: scikit-learn takes seconds that every other verb would wait for.
+    from core.training.why import explain_prediction
+
+    app = build_app()
+    why = explain_prediction(app.db, app.registry, prediction_id)
+    found: dict[str, Any] = msgspec.to_builtins(why)
+    emit({**found, "version": version_name(why.version)}, lambda: texts.of_why(found), as_json)
 
 
 def list_versions(as_json: AsJson = False) -> None:

@@ -1,7 +1,5 @@
 """The learning curve: the same recipe on fewer rows, to see whether more would help."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,31 +52,6 @@ def measure_curve(
             _, doubling, _ = compare_scores(actual, fewer, scores, blocks=blocks, seed=seed)
     points.append(_build_point(len(split.train), actual, scores, blocks))
     return tuple(point for point in points if point is not None), doubling
-
-
-def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None) -> str:
-    """Whether more rows would help, in words.
-
-    >>> points = [CurvePoint(n, Estimate(9.0, 8.0, 10.0)) for n in (50, 100)]
-    >>> describe_curve(points, Estimate(0.5, 0.2, 0.8))  # doctest: +ELLIPSIS
-    'More rows would probably help: from 50 to 100 the MAE fell by 0.50 (95 % interval 0.20 to...'
-    >>> describe_curve(points, Estimate(0.1, -0.2, 0.4))[:40]
-    'More rows of this kind would hardly help'
-    """
-    if doubling is None or len(points) < 2:
-        return "Too few rows to see whether more would help."
-    fewer, all_rows = points[-2].n_rows, points[-1].n_rows
-    limits = f"95 % interval {doubling.low:.2f} to {doubling.high:.2f}"
-    if doubling.low > 0:
-        return (
-            f"More rows would probably help: from {fewer:,} to {all_rows:,} the MAE fell by "
-            f"{doubling.value:.2f} ({limits})."
-        )
-    return (
-        f"More rows of this kind would hardly help: from {fewer:,} to {all_rows:,} the MAE changed "
-        f"by {-doubling.value:+.2f}, which cannot be told from nothing (fall, {limits}). Look for "
-        "columns that say more."
-    )
 
 
 def _draw(together: NDArray[np.int64], seed: int) -> NDArray[np.float64]:

@@ -106,28 +106,6 @@ def find_worst(actual: NDArray[np.float64], scores: NDArray[np.float64]) -> list
     return [int(i) for i in order[:N_WORST]]
 
 
-def describe_calibration(bands: Sequence[ScoreBand]) -> str:
-    """Whether scores mean what they say, in one sentence.
-
-    >>> band = ScoreBand(60.0, 70.0, 40, 65.0, Estimate(58.0, 55.0, 61.0), 8.0)
-    >>> describe_calibration([band])
-    'In 1 of 1 bands the truth lies elsewhere than the score on average: too high by 7.0 at 65.'
-    """
-    if not bands:
-        return "Too few rows to say what a score turns out to be."
-    off = [band for band in bands if not band.actual.low <= band.score <= band.actual.high]
-    if not off:
-        return (
-            f"On average the truth is what the score says, in each of {len(bands)} bands of scores."
-        )
-    worst = max(off, key=lambda band: abs(band.score - band.actual.value))
-    distance = worst.score - worst.actual.value
-    return (
-        f"In {len(off)} of {len(bands)} bands the truth lies elsewhere than the score on average: "
-        f"too {'high' if distance > 0 else 'low'} by {abs(distance):.1f} at {worst.score:.0f}."
-    )
-
-
 def estimate(mean: BlockMean, *, lowest: float = -np.inf) -> Estimate:
     """A mean with its 95 % limits."""
     limits = mean.find_limits()

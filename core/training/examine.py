@@ -9,14 +9,23 @@ from core.artifacts.artifact import Artifact
 from core.domain.card import Card, find_half_width
 from core.domain.report import ScoreBand, Segment
 from core.settings import Scale
-from core.training.anatomy import find_encoder, prepare_rows
+from core.training.anatomy import prepare_rows
 from core.training.columns import find_related, measure_importance
 from core.training.diagnose import find_segments, measure_bands, measure_segments
 from core.training.evaluate import Blocks, Evaluation, choose_blocks, evaluate_scores
+from core.training.explain import (
+    EXACT,
+    SHUFFLED,
+    contribute,
+    share_contributions,
+    trace_columns,
+)
 from core.training.fitting import Fitted
 from core.training.gate import Comparison, Evidence, has_skill
 from core.training.guesses import make_guesses
 from core.training.rows import Rows, name_features
+
+_MAX_EXPLAINED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,7 @@ class Examination:
     evaluation: Evaluation
     related: tuple[str, ...]  # columns that say something about the target by themselves
     importance: dict[str, float]
-    """Empty where the model has no skill to attribute, or has no encoder."""
+    """Empty where the model has no skill to attribute, or a step mixes the columns."""
     importance_method: str
     segments: tuple[Segment, ...]
     score_bands: tuple[ScoreBand, ...]
@@ -65,6 +74,7 @@ def examine_candidate(
         seed=seed,
         category=category,
     )
+    importance, method = _measure_importance(artifact, holdout, evaluation, seed)
     return Examination(
         scores=scores,
         n_not_finite=int(np.isnan(raw).sum()),
@@ -73,8 +83,8 @@ def examine_candidate(
         related=find_related(
             prepare_rows(artifact.pipeline, train.features), train.target, fitted.kinds, seed=seed
         ),
-        importance=_measure_importance(artifact, holdout, evaluation, seed),
-        importance_method="growth of the error when a column's values are shuffled",
+        importance=importance,
+        importance_method=method,
         segments=measure_segments(
             find_segments(holdout.features, fitted.kinds), holdout.target, scores, blocks
         ),
@@ -116,16 +126,23 @@ def _find_half_widths(card: Card, scores: NDArray[np.float64]) -> NDArray[np.flo
 
 def _measure_importance(
     artifact: Artifact, holdout: Rows, evaluation: Evaluation, seed: int
-) -> dict[str, float]:
+) -> tuple[dict[str, float], str]:
+    """Each column's share of what moves the scores of the holdout, and how that was found."""
     pipeline, card = artifact.pipeline, artifact.card
-    place = find_encoder(pipeline)
-    if not has_skill(evaluation.metrics) or place is None:
-        return {}
-    encoder, rest = pipeline[place], pipeline[place + 1 :]
-    return measure_importance(
-        lambda matrix: np.clip(rest.predict(matrix), card.scale_low, card.scale_high),
-        encoder.transform(prepare_rows(pipeline, holdout.features)),
+    if not has_skill(evaluation.metrics) or not hasattr(pipeline, "steps"):
+        return {}, ""
+    some = holdout.features.iloc[:: max(1, -(-len(holdout.target) // _MAX_EXPLAINED))]
+    found = contribute(pipeline, some, card.scale_high - card.scale_low)
+    if found is not None:
+        return share_contributions(found), EXACT
+    traced = trace_columns(pipeline, holdout.features)
+    if traced is None:
+        return {}, ""
+    shares = measure_importance(
+        lambda matrix: np.clip(pipeline[-1].predict(matrix), card.scale_low, card.scale_high),
+        traced[0],
         holdout.target,
-        encoder.get_source_names(),
+        traced[1],
         seed=seed,
     )
+    return shares, SHUFFLED

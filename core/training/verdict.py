@@ -1,5 +1,8 @@
-"""The verdict on a training in one sentence, for a page's first line."""
+"""What a training found, in sentences: the verdict, what a score means, whether more rows help."""
 
+from collections.abc import Sequence
+
+from core.domain.report import CurvePoint, Estimate, ScoreBand
 from core.domain.version import version_name
 from core.training.gate import (
     Evidence,
@@ -32,6 +35,53 @@ def summarize_training(evidence: Evidence) -> str:
     if evidence.leaks:
         sentence = f"Too good to be true, because it reads what gives the target away: {sentence}"
     return ("Demo data: " if evidence.synthetic else "") + sentence
+
+
+def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None) -> str:
+    """Whether more rows would help, in words.
+
+    >>> points = [CurvePoint(n, Estimate(9.0, 8.0, 10.0)) for n in (50, 100)]
+    >>> describe_curve(points, Estimate(0.5, 0.2, 0.8))  # doctest: +ELLIPSIS
+    'More rows would probably help: from 50 to 100 the MAE fell by 0.50 (95 % interval 0.20 to...'
+    >>> describe_curve(points, Estimate(0.1, -0.2, 0.4))[:40]
+    'More rows of this kind would hardly help'
+    """
+    if doubling is None or len(points) < 2:
+        return "Too few rows to see whether more would help."
+    fewer, all_rows = points[-2].n_rows, points[-1].n_rows
+    limits = f"95 % interval {doubling.low:.2f} to {doubling.high:.2f}"
+    if doubling.low > 0:
+        return (
+            f"More rows would probably help: from {fewer:,} to {all_rows:,} the MAE fell by "
+            f"{doubling.value:.2f} ({limits})."
+        )
+    return (
+        f"More rows of this kind would hardly help: from {fewer:,} to {all_rows:,} the MAE changed "
+        f"by {-doubling.value:+.2f}, which cannot be told from nothing (fall, {limits}). Look for "
+        "columns that say more."
+    )
+
+
+def describe_calibration(bands: Sequence[ScoreBand]) -> str:
+    """Whether scores mean what they say, in one sentence.
+
+    >>> band = ScoreBand(60.0, 70.0, 40, 65.0, Estimate(58.0, 55.0, 61.0), 8.0)
+    >>> describe_calibration([band])
+    'In 1 of 1 bands the truth lies elsewhere than the score on average: too high by 7.0 at 65.'
+    """
+    if not bands:
+        return "Too few rows to say what a score turns out to be."
+    off = [band for band in bands if not band.actual.low <= band.score <= band.actual.high]
+    if not off:
+        return (
+            f"On average the truth is what the score says, in each of {len(bands)} bands of scores."
+        )
+    worst = max(off, key=lambda band: abs(band.score - band.actual.value))
+    distance = worst.score - worst.actual.value
+    return (
+        f"In {len(off)} of {len(bands)} bands the truth lies elsewhere than the score on average: "
+        f"too {'high' if distance > 0 else 'low'} by {abs(distance):.1f} at {worst.score:.0f}."
+    )
 
 
 def _no_skill(evidence: Evidence, guess: str, against: str) -> str:

@@ -6,12 +6,13 @@ import pytest
 from core.data.splits import Split
 from core.domain.report import CurvePoint, Estimate
 from core.settings import Scale
-from core.training.curve import describe_curve, measure_curve
+from core.training.curve import measure_curve
 from core.training.evaluate import choose_blocks
 from core.training.fitting import score_fold
 from core.training.menu import RECIPES
 from core.training.recipe import Search
 from core.training.rows import Rows
+from core.training.verdict import describe_curve
 from tests.training.worlds import make_rows
 
 SCALE = Scale(0, 100)

@@ -4,13 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.training.diagnose import (
-    describe_calibration,
-    find_segments,
-    measure_bands,
-    measure_segments,
-)
+from core.training.diagnose import find_segments, measure_bands, measure_segments
 from core.training.evaluate import choose_blocks
+from core.training.verdict import describe_calibration
 
 
 def test_a_segment_with_larger_errors_stands_out() -> None:
