@@ -50,8 +50,9 @@ test-slow: setup-dev  ## the slow ones: simulations, real servers, killed proces
 e2e: setup-dev  ## the story in a real browser (Chromium must be installed)
 	@$(BIN)/python -m pytest -m browser
 
-bench: setup-dev  ## rows a second from a real PostgREST, beside the bare client
+bench: setup-dev  ## what is fast, beside its peers: collecting, drift
 	@$(BIN)/python -m bench.collect
+	@$(BIN)/python -m bench.monitoring
 
 screenshots: setup-dev  ## the README's pictures, taken from the running product
 	@$(BIN)/python -m tests.e2e.screenshots

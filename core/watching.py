@@ -1,5 +1,6 @@
 """Watching with all it needs taken from the app: for the schedule, the commands and the pages."""
 
+import shutil
 from datetime import timedelta
 
 from core.alerts.deliver import Manners, deliver, send_test
@@ -20,9 +21,11 @@ from core.monitoring.flow import describe_health, watch
 from core.monitoring.health import build_thresholds
 from core.monitoring.inputs import measure_drift
 from core.monitoring.labelled import measure_segments
+from core.monitoring.machine import Disk
 from core.monitoring.summary import MonitorSummary
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import build_policy
+from core.settings import Settings
 from core.store import health, schedule
 
 DAY = timedelta(hours=24)
@@ -46,6 +49,7 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
         tolerance=settings.tolerance,
         now=app.now(),
         worker_lease=worker_lease,
+        disk=_read_disk(settings),
     )
     events = detect(app.db, report, app.now())
     if settings.auto_rollback == "on":
@@ -128,6 +132,7 @@ def describe_app_health(app: App, window: timedelta = DAY) -> MonitorSummary:
         now=app.now(),
         window=window,
         worker_lease=SCHEDULER,
+        disk=_read_disk(settings),
     )
 
 
@@ -151,3 +156,8 @@ def start_app_retraining(app: App, *, by: str, reason: str) -> RetrainingDecisio
     """Ask for a training now; raises `Conflict` where one waits or runs."""
     policy = build_policy(load_current_settings(app))
     return start_retraining(app.db, policy, seed=SEED, by=by, reason=reason, now=app.now())
+
+
+def _read_disk(settings: Settings) -> Disk:
+    usage = shutil.disk_usage(settings.home)
+    return Disk(usage.free, usage.total)

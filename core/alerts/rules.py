@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 from core.domain.health import Health, HealthReport, Reason
 from core.domain.incident import EventKind, Incident
 
-CAUSES = ("accuracy", "collapsed", "drift", "error_rate", "fallback", "latency", "no_traffic")
+CAUSES = (
+    "accuracy",
+    "collapsed",
+    "disk",
+    "drift",
+    "error_rate",
+    "fallback",
+    "labels",
+    "latency",
+    "no_traffic",
+)
 """The checks that open incidents; a cause has at most one that is not resolved."""
 
 RULE = "plumbline"

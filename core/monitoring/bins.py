@@ -91,11 +91,7 @@ def build_bins(
 def count_values(bins: Bins, values: Values) -> Counted:
     """A window's values in these bins; what is no number in a column of numbers is missing."""
     if isinstance(values, list):
-        index = _place_levels(values, bins.levels)
-        n_unseen = sum(level is not None and level not in bins.known for level in values)
-        return Counted(
-            np.bincount(index, minlength=len(bins.counts)), 0.0, n_unseen if bins.known else 0
-        )
+        return _count_levels(bins, values)
     edges = np.array(bins.edges)
     known = values[np.isfinite(values)]
     counts = np.append(count_bins(known, edges), len(values) - len(known))
@@ -153,6 +149,15 @@ def _build_levels(
         spread=0.0,
         unseen_share=new / len(held) if learned else 0.0,
     )
+
+
+def _count_levels(bins: Bins, levels: Sequence[str | None]) -> Counted:
+    found = Counter(levels)
+    names = list(found)
+    index = _place_levels(names, bins.levels)
+    counts = np.bincount(index, weights=list(found.values()), minlength=len(bins.counts))
+    n_unseen = sum(n for name, n in found.items() if name is not None and name not in bins.known)
+    return Counted(counts.astype(np.int64), 0.0, n_unseen if bins.known else 0)
 
 
 def _index_numbers(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:

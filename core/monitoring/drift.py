@@ -82,11 +82,14 @@ def matters(check: DriftCheck, reference_mae: float | None) -> bool:
     the error on the holdout, or cannot be estimated and is of some weight to the model."""
     if not check.confirmed or not check.is_feature:
         return False
-    unknown = check.effect_on_mae is None or check.outside >= OUTSIDE_SHARE
-    if unknown or check.subject is not Subject.VALUES:
+    if check.effect_on_mae is None or is_strange(check):
         return check.importance is None or check.importance >= MATTERS_IMPORTANCE
-    assert check.effect_on_mae is not None
     return reference_mae is not None and check.effect_on_mae >= MATTERS_SHARE * reference_mae
+
+
+def is_strange(check: DriftCheck) -> bool:
+    """Whether the values are unlike anything seen: missing, of a new category, or out of range."""
+    return check.subject is not Subject.VALUES or check.outside >= OUTSIDE_SHARE
 
 
 def describe_check(check: DriftCheck) -> str:

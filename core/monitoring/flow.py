@@ -17,6 +17,7 @@ from core.monitoring.health import (
     has_changed,
     judge_health,
 )
+from core.monitoring.machine import MIN_SILENCE, Disk, LabelSilence
 from core.monitoring.outcomes import summarize_outcomes, summarize_performance
 from core.monitoring.promise import MIN_LABELS, WIDER_SPANS, Delivered, measure_delivery
 from core.monitoring.rollups import merge_outcomes
@@ -32,6 +33,7 @@ from core.store import (
     drift,
     health,
     incidents,
+    labels,
     leases,
     rollups,
     segments,
@@ -66,11 +68,12 @@ def watch(
     tolerance: float,
     now: datetime,
     worker_lease: str | None = None,
+    disk: Disk | None = None,
 ) -> HealthReport:
     """Measure what came in, judge it, and append the report where it says something new."""
     measure(db, now, scale=scale, tolerance=tolerance)
     with db.read() as conn:
-        facts = load_facts(conn, thresholds, scale, tolerance, now, worker_lease)
+        facts = load_facts(conn, thresholds, scale, tolerance, now, worker_lease, disk)
         last = health.find_last_change(conn)
     report = judge_health(facts, thresholds, now)
     if has_changed(last, report):
@@ -90,6 +93,7 @@ def describe_health(
     now: datetime,
     window: timedelta = timedelta(hours=24),
     worker_lease: str | None = None,
+    disk: Disk | None = None,
 ) -> MonitorSummary:
     """The health of now and the figures of the window that ends now and starts with a whole step of
     its series; writes nothing. With `worker_lease`, the name of the lease that the worker holds, a
@@ -97,7 +101,7 @@ def describe_health(
     step = choose_step(now - window, now)
     from_at = floor_time(now - window, round(step.total_seconds()))
     with db.read() as conn:
-        facts = load_facts(conn, thresholds, scale, tolerance, now, worker_lease)
+        facts = load_facts(conn, thresholds, scale, tolerance, now, worker_lease, disk)
         counted = load_window(conn, from_at, now, step)
         progress = rollups.find_progress(conn)
         asked = {rollup.version for rollup in counted} - {HEURISTIC}
@@ -139,6 +143,7 @@ def load_facts(
     tolerance: float,
     now: datetime,
     worker_lease: str | None,
+    disk: Disk | None = None,
 ) -> Facts:
     """What health is judged by, from the rollups and a few hundred of the newest predictions."""
     current = deployments.find_current(conn)
@@ -160,6 +165,8 @@ def load_facts(
         worker=None if worker_lease is None else _load_worker(conn, worker_lease, now),
         delivered=_load_delivered(conn, champion, thresholds.accuracy_span),
         drift=None if champion is None else drift.find_last_report(conn, champion),
+        label_silence=_load_label_silence(conn, now),
+        disk=disk,
         culprit=None
         if champion is None
         else name_culprit(segments.find_last_report(conn, champion)),
@@ -175,6 +182,18 @@ def _load_expected(
     spans = choose_spans(first_at, last_at, now)
     counts = [rollups.count_predictions(conn, start, start + length) for start, length in spans]
     return expect_requests(spans, counts, now - last_at)
+
+
+def _load_label_silence(conn: Connection, now: datetime) -> LabelSilence | None:
+    span = labels.find_span(conn)
+    if span is None:
+        return None
+    first_at, last_at = span
+    if now - last_at < MIN_SILENCE:
+        return LabelSilence(last_at, 0.0)
+    spans = choose_spans(first_at, last_at, now)
+    counts = [labels.count_received(conn, start, start + length) for start, length in spans]
+    return LabelSilence(last_at, expect_requests(spans, counts, now - last_at))
 
 
 def _load_recent(conn: Connection, now: datetime) -> Recent:

@@ -1,12 +1,14 @@
 """Health: the rules by which measured facts become a status with reasons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.domain.drift import DriftReport
 from core.domain.health import Health, HealthReport, Reason
 from core.domain.version import version_name
-from core.monitoring.drift import describe_check, list_mattering
+from core.monitoring.drift import describe_check, is_strange, list_mattering
+from core.monitoring.machine import Disk, LabelSilence, check_disk, check_labels
 from core.monitoring.outcomes import Figures
 from core.monitoring.promise import Delivered, check_promise
 from core.monitoring.spread import Spread
@@ -119,6 +121,8 @@ class Facts:
     worker: Worker | None = None  # None where nobody asked
     delivered: Delivered | None = None  # None without a promise or labels enough
     drift: DriftReport | None = None  # the newest window of the champion
+    label_silence: LabelSilence | None = None  # None where none ever came
+    disk: Disk | None = None  # None where nobody asked
     culprit: str | None = None  # the part of the traffic that carries the error
 
 
@@ -151,15 +155,19 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
     no_base = _check_base(facts)
     if no_base is not None:
         worker = _check_worker(facts.worker)
-        return HealthReport(Health.UNKNOWN, (no_base, *([worker] if worker else [])), now)
+        machine = [*([worker] if worker else []), *check_disk(facts.disk)]
+        return HealthReport(Health.UNKNOWN, (no_base, *machine), now)
     traffic = _check_traffic(facts, thresholds, now)
     stale = traffic.health is Health.STALE
+    errors = [_add_culprit(check, facts) for check in _check_errors(facts, thresholds)]
     checks = [
-        *(_add_culprit(check, facts) for check in _check_errors(facts, thresholds)),
+        *errors,
         *_check_skill(facts),
         *_check_requests(facts.recent, thresholds, stale=stale),
         *_check_spread(facts, stale=stale),
-        *_check_drift(facts, now),
+        *_check_drift(facts, errors, now),
+        *check_labels(facts.label_silence, now),
+        *check_disk(facts.disk),
     ]
     worker = _check_worker(facts.worker)
     if worker is not None:
@@ -420,9 +428,10 @@ def _check_spread(facts: Facts, *, stale: bool) -> list[Reason]:
     return [_age(check) if stale else check]
 
 
-def _check_drift(facts: Facts, now: datetime) -> list[Reason]:
-    """A warning where drift is estimated to cost accuracy, and a person is called for it only
-    while labels of the same days do not decide: they know better."""
+def _check_drift(facts: Facts, errors: Sequence[Reason], now: datetime) -> list[Reason]:
+    """A warning where drift may cost accuracy. Nobody is called for it where the error is known to
+    be worse already, which is then the incident, nor for an estimate while the labels of the same
+    days are well: they know better. Values that were never seen before call in any case."""
     report = facts.drift
     if report is None or report.note or now - report.at > MAX_DRIFT_AGE:
         return []
@@ -444,10 +453,13 @@ def _check_drift(facts: Facts, now: datetime) -> list[Reason]:
         and labelled.figures.accuracy is not None
         and labelled.window <= report.window
     )
+    worse = any(check.health in (Health.WARNING, Health.CRITICAL) for check in errors)
+    strange = any(is_strange(check) for check in costly)
     message = f"Inputs have drifted in a way that may cost accuracy: {named} ({over})."
     if decided:
-        message += " The labels of these days decide: see the accuracy."
-    return [Reason("drift", Health.WARNING, message, _NEXT_STEPS["drift"], not decided)]
+        message += " The labels of these days say what it costs: see the accuracy."
+    calls = not worse and (strange or not decided)
+    return [Reason("drift", Health.WARNING, message, _NEXT_STEPS["drift"], calls)]
 
 
 def _check_worker(worker: Worker | None) -> Reason | None:

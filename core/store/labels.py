@@ -1,6 +1,7 @@
 """Labels: all are kept, and of several for one prediction the last received counts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -92,6 +93,21 @@ def load_recent_actuals(conn: sa.Connection, limit: int) -> list[float]:
         sa.select(_labels.c.actual).where(_labels.c.id.in_(counted)).order_by(_labels.c.id.desc())
     )
     return list(conn.execute(query).scalars())
+
+
+def find_span(conn: sa.Connection) -> tuple[datetime, datetime] | None:
+    """When the first and the last label were received, or None before the first."""
+    query = sa.select(sa.func.min(_labels.c.received_at), sa.func.max(_labels.c.received_at))
+    first_at, last_at = conn.execute(query).one()
+    return None if first_at is None else (first_at, last_at)
+
+
+def count_received(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:
+    """How many labels were received in [from_at, to_at)."""
+    query = sa.select(sa.func.count()).where(
+        _labels.c.received_at >= from_at, _labels.c.received_at < to_at
+    )
+    return conn.execute(query).scalar_one()
 
 
 def load_delays(conn: sa.Connection, limit: int) -> list[float]:

@@ -183,7 +183,7 @@ def test_where_labels_of_the_same_days_are_in_they_decide(db: Database, snapshot
     reason = report.find_reason("drift")
     assert reason is not None
     assert not reason.confirmed
-    assert "The labels of these days decide" in reason.message
+    assert "The labels of these days say what it costs" in reason.message
 
 
 def test_few_requests_are_looked_at_over_a_longer_window(db: Database, snapshots: Path) -> None:
