@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("core.watching",),
     ("core.jobs",),
     ("core.exposure", "core.stream", "core.system", "core.views"),
+    ("core.web",),
     ("core.api", "core.client", "core.up"),
     ("core.cli",),
     ("core.__main__",),
@@ -52,7 +53,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "supabase": ("core.data.sources.supabase",),
     "postgrest": ("core.data.sources.supabase",),
     "apscheduler": ("core.jobs.scheduler",),
-    "fastapi": ("core.api",),
+    "fastapi": ("core.api", "core.web.documentation"),
     "apprise": ("core.alerts.notify",),
 }
 
@@ -67,6 +68,7 @@ SLOW = ("mlflow", "sklearn", "skops", "xgboost", "shap", "plotly.express", "onnx
 SLOW_AT_THE_API = (*SLOW, "pandas", "streamlit", "matplotlib")
 AT_THE_API = (
     "core.api",
+    "core.web",
     "core.serving",
     "core.deployment",
     "core.artifacts",
@@ -75,7 +77,7 @@ AT_THE_API = (
 )
 ON_A_PAGE = ("app", "pages", "ui")
 
-CATCH_ALLS = ("core.jobs", "core.api")
+CATCH_ALLS = ("core.jobs", "core.web")
 """Where a bug is recorded with its traceback: the wrapper of a job, the API's last handler."""
 
 PICKLES = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}

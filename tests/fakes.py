@@ -33,6 +33,7 @@ class FakeArtifact:
     card: Card = field(default_factory=make_card)
     bias: float = 0.0
     error: Exception | None = None
+    why_uncompiled: str = ""
 
     def score(self, rows: Sequence[Mapping[str, FeatureValue]]) -> NDArray[np.float64]:
         if self.error is not None:

@@ -417,6 +417,8 @@ def test_status_shows_the_system_and_what_this_process_answers_with(server: Serv
             "reason": None,
             "challenger": None,
             "challenger_reason": None,
+            "scorer": "compiled",
+            "scorer_reason": None,
             "n_waiting": 0,
             "problem": None,
         },

@@ -50,6 +50,11 @@ class Artifact:
             check = check_scorer(self.pipeline, scorer, self.card, rows)
         return PipelineScorer(self.pipeline, check.why) if check.why else scorer
 
+    @property
+    def why_uncompiled(self) -> str:
+        """Why the pipeline itself serves; empty where its compiled scorer does."""
+        return self.scorer.why
+
     def score_row(self, row: Features) -> float:
         """The score of one row as it is served, clipped to the card's scale. Raises what the
         pipeline raises, and `ValueError` where the score is no number."""

@@ -1,13 +1,12 @@
 """Metrics: counts and durations of one process, or of all workers, as Prometheus reads them."""
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 
 import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from core.domain.prediction import Prediction
+from core.domain.prediction import Prediction, Source
 from core.domain.version import version_name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -22,6 +21,10 @@ class ServiceMetrics:
 
     def __init__(self) -> None:
         self._registry = prometheus.CollectorRegistry()
+        self._by_route: dict[tuple[str, int], prometheus.Counter] = {}
+        self._by_source: dict[
+            tuple[Source, int], tuple[prometheus.Counter, prometheus.Histogram]
+        ] = {}
         self._requests = prometheus.Counter(
             "plumbline_requests",
             "Requests answered.",
@@ -59,16 +62,25 @@ class ServiceMetrics:
 
     def count_request(self, route: str, status: int) -> None:
         """One request was answered."""
-        self._requests.labels(route, str(status)).inc()
+        counter = self._by_route.get((route, status))
+        if counter is None:  # finding a label's counter takes longer than counting
+            counter = self._by_route[route, status] = self._requests.labels(route, str(status))
+        counter.inc()
 
     def count_predictions(self, predictions: Sequence[Prediction]) -> None:
         """These were answered."""
-        counts = Counter((prediction.source, prediction.version) for prediction in predictions)
-        for (source, version), n in counts.items():
-            self._predictions.labels(source.value, version_name(version)).inc(n)
-        latency = {source: self._latency.labels(source.value) for source, _ in counts}
         for prediction in predictions:
-            latency[prediction.source].observe(prediction.latency_ms / 1000)
+            key = (prediction.source, prediction.version)
+            known = self._by_source.get(key)
+            if known is None:
+                source, version = prediction.source.value, version_name(prediction.version)
+                known = self._by_source[key] = (
+                    self._predictions.labels(source, version),
+                    self._latency.labels(source),
+                )
+            counter, latency = known
+            counter.inc()
+            latency.observe(prediction.latency_ms / 1000)
 
     def count_label(self, outcome: str) -> None:
         """A label was kept, or was known already."""

@@ -71,7 +71,8 @@ def _score(
     if not rows:
         return []
     try:
-        scores = artifact.score_rows(rows)
+        one = len(rows) == 1
+        scores = [artifact.score_row(rows[0])] if one else artifact.score_rows(rows)
         check_scores(scores, len(rows))
     except MODEL_ERRORS as error:
         if len(rows) > 1:  # one bad row does not take the others' model away

@@ -100,6 +100,8 @@ class ServiceStatus:
     reason: str | None  # why no model answers
     challenger: str | None  # the version on trial
     challenger_reason: str | None  # why it does not score
+    scorer: str  # "compiled" or "pipeline"
+    scorer_reason: str | None  # why the pipeline itself scores
     n_waiting: int  # rows that are not on disk yet
     problem: str | None  # why it cannot serve at all
 
@@ -251,6 +253,7 @@ class PredictionService:
         """What this process answers with right now."""
         serving = self._in_force
         champion, challenger = serving.champion, serving.challenger
+        why = "" if champion.artifact is None else champion.artifact.why_uncompiled
         return ServiceStatus(
             revision=serving.revision,
             version=version_name(champion.version),
@@ -258,6 +261,8 @@ class PredictionService:
             reason=champion.why or None,
             challenger=None if challenger is None else version_name(challenger.version),
             challenger_reason=None if challenger is None else challenger.why or None,
+            scorer="pipeline" if why else "compiled",
+            scorer_reason=why or None,
             n_waiting=self._journal.n_waiting,
             problem=self._find_problem(),
         )
@@ -296,6 +301,10 @@ class PredictionService:
             artifact = self._registry.load_artifact(version.artifact_hash)
             artifact.verify_golden()
             self._check_scale(artifact)
+            if artifact.why_uncompiled:
+                log.warning(
+                    "served_by_pipeline", version=version.number, reason=artifact.why_uncompiled
+                )
         except MODEL_ERRORS as error:
             self._retry_at = self.timer() + _RETRY_SECONDS
             return Side(version.number, None, f"{version.name} does not load: {clean_error(error)}")

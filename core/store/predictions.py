@@ -31,7 +31,8 @@ _COLUMNS = (
 )
 _INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
 _IDS_AT_ONCE = 500
-_PLACEHOLDERS = {"sqlite": "?", "postgresql": "%s"}
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+_ROWS_AT_ONCE = 50  # SQLite lets go of the interpreter once a statement, and takes rows as one
 
 
 def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -> None:
@@ -41,8 +42,13 @@ def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -
     the same insert built as an expression."""
     if not predictions:
         return
-    placeholder = _PLACEHOLDERS[conn.dialect.name]
-    values = ", ".join([placeholder] * len(_COLUMNS))
+    if conn.dialect.name == "sqlite":
+        for start in range(0, len(predictions), _ROWS_AT_ONCE):
+            part = predictions[start : start + _ROWS_AT_ONCE]
+            insert = _INSERT + ", ".join([_ROW] * len(part))
+            conn.exec_driver_sql(insert, tuple(value for row in part for value in _values(row)))
+        return
+    values = ", ".join(["%s"] * len(_COLUMNS))
     conn.exec_driver_sql(f"{_INSERT}({values})", [_values(row) for row in predictions])
 
 

@@ -1,0 +1,81 @@
+"""`POST /v1/predict`: one row to its answer, with as little around it as that takes."""
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from core.domain.api_key import Scope as KeyScope
+from core.domain.prediction import Source
+from core.errors import OpsError
+from core.serving.bodies import (
+    ErrorAnswer,
+    ErrorDetail,
+    PredictBody,
+    build_answer,
+    build_ask,
+    decode_body,
+)
+from core.serving.keys import KeyRing
+from core.serving.metrics import ServiceMetrics
+from core.serving.service import PredictionService
+from core.web.answers import JSON, json_response
+from core.web.reading import get_key, read_body, read_headers
+from core.web.refusals import build_error
+from core.web.waiting import LogWait
+
+_ONLY_JSON = frozenset({JSON})
+_TYPE = (b"content-type", JSON.encode())
+
+
+class PredictRoute:
+    """Score one row. The answer is given when the prediction is on disk."""
+
+    # A plain ASGI application: routing, request and response objects would cost a request as much
+    # as everything that is done here.
+
+    def __init__(
+        self,
+        service: PredictionService,
+        keys: KeyRing,
+        metrics: ServiceMetrics,
+        log_wait: LogWait,
+        *,
+        body_limit: int,
+    ) -> None:
+        self._service = service
+        self._keys = keys
+        self._metrics = metrics
+        self._log_wait = log_wait
+        self._body_limit = body_limit
+        self._decoder = msgspec.json.Decoder(PredictBody)
+        self._encode = msgspec.json.Encoder().encode
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            content = await self._answer(scope, receive)
+        except (OpsError, ClientDisconnect) as error:
+            await build_error(error)(scope, receive, send)
+            return
+        if isinstance(content, ErrorAnswer):
+            await json_response(503, content, {"retry-after": "1"})(scope, receive, send)
+            return
+        headers = [_TYPE, (b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> bytes | ErrorAnswer:
+        service = self._service
+        started, at = service.timer(), service.now()
+        headers = read_headers(scope)
+        self._keys.check(get_key(headers), KeyScope.PREDICT)
+        content = await read_body(headers, receive, self._body_limit, _ONLY_JSON)
+        ask = build_ask(decode_body(self._decoder, content))
+        answers = service.answer([ask], at, started)
+        [receipt] = service.log(answers)
+        await self._log_wait.wait(receipt)
+        self._metrics.count_predictions(answers)
+        answer = build_answer(answers[0])
+        if answers[0].source is Source.FAILED:
+            detail = ErrorDetail(answers[0].reason or "No score.")
+            return ErrorAnswer(detail, prediction_id=answer.prediction_id)
+        return self._encode(answer)

@@ -1,0 +1,74 @@
+"""Reading requests: headers, and a body that is refused as soon as it is known to be wrong."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from core.web.answers import JSON
+from core.web.refusals import BodyTooLarge, ForeignOrigin, WrongContentType
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    """The headers by their lower-case names; of one that came twice, the last.
+
+    >>> read_headers({"headers": [(b"host", b"a")]})
+    {'host': 'a'}
+    """
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def read_body(
+    headers: Mapping[str, str], receive: Receive, limit: int, media: frozenset[str]
+) -> bytes:
+    """The body, refused as soon as it is known to be larger than `limit` bytes or of another type
+    than `media`. Raises `ClientDisconnect` where the caller leaves before its end."""
+    check_origin(headers)
+    check_content_type(headers.get("content-type"), media)
+    announced = headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise BodyTooLarge(limit, is_open=False)
+    content: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
+        content = content + chunk if content else chunk
+        if len(content) > limit:
+            raise BodyTooLarge(limit, is_open=not announced)
+        if not message.get("more_body", False):
+            return content
+
+
+def get_key(headers: Mapping[str, str]) -> str | None:
+    """The key of the caller, None without one.
+
+    >>> get_key({"authorization": "Bearer plk_1"})
+    'plk_1'
+    """
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
+
+
+def check_content_type(content_type: str | None, media: frozenset[str] = frozenset({JSON})) -> None:
+    """Raise `WrongContentType` for a body that says it is something else than it may be.
+
+    >>> check_content_type("application/json; charset=utf-8")
+    """
+    given = (content_type or JSON).partition(";")[0].strip().lower()
+    if given not in media and not given.endswith("+json"):
+        wanted = " or ".join(sorted(media))
+        raise WrongContentType(f"The body is '{given}': send Content-Type: {wanted}.")
+
+
+def check_origin(headers: Mapping[str, str]) -> None:
+    """Raise `ForeignOrigin` where a page of another site sends the request: a browser on this
+    machine reaches the API, whatever page it shows.
+
+    >>> check_origin({"host": "127.0.0.1:8000"})
+    """
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        raise ForeignOrigin("Pages of other sites may not send data here: call it from a program.")

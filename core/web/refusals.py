@@ -1,0 +1,73 @@
+"""Refusals: what the API does not take or cannot do, as a status, headers and a sentence."""
+
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
+from core.serving.bodies import ErrorAnswer, ErrorDetail
+from core.serving.keys import MissingScope, UnknownCaller
+from core.web.answers import json_response
+
+
+class BodyTooLarge(InvalidInput):
+    """More bytes than a body may have; `is_open` where nobody knows how many more would come."""
+
+    def __init__(self, limit: int, *, is_open: bool) -> None:
+        super().__init__(
+            f"The body has more than {limit:,} bytes: send fewer rows at a time, or raise "
+            "PLUMBLINE_BODY_LIMIT_KB."
+        )
+        self.is_open = is_open
+
+
+class WrongContentType(InvalidInput):
+    """A body that does not say it is JSON."""
+
+
+class ForeignOrigin(Refused):
+    """A browser asks on behalf of another site's page."""
+
+
+_ERROR_STATUS: Mapping[type[OpsError], int] = {  # the first that fits
+    BodyTooLarge: 413,
+    WrongContentType: 415,
+    ForeignOrigin: 403,
+    InvalidInput: 422,
+    NotFound: 404,
+    UnknownCaller: 401,
+    MissingScope: 403,
+    Refused: 409,
+    Unavailable: 503,
+}
+
+
+async def answer_error(_: Request, error: Exception) -> Response:
+    """The answer to an error, as Starlette asks for it."""
+    return build_error(error)
+
+
+def build_error(error: Exception) -> Response:
+    """The answer to an error of ours, of Starlette's, or to a caller who left."""
+    headers: dict[str, str] = {}
+    field = getattr(error, "field", None)
+    if isinstance(error, HTTPException):
+        status, message, headers = error.status_code, str(error.detail), dict(error.headers or {})
+    elif isinstance(error, OpsError):
+        status, message = _choose_status(error), str(error)
+    else:
+        status, message = 400, "The connection ended before the body did."
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if status == 503:
+        headers["retry-after"] = "1"
+    if isinstance(error, BodyTooLarge) and error.is_open:
+        headers["connection"] = "close"  # else all that is sent would be read and thrown away
+    return json_response(status, ErrorAnswer(ErrorDetail(message, field)), headers)
+
+
+def _choose_status(error: OpsError) -> int:
+    found = (status for kind, status in _ERROR_STATUS.items() if isinstance(error, kind))
+    return next(found, 500)

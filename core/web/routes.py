@@ -1,0 +1,192 @@
+"""The routes of the API but the busiest one: one method each, with what they share."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import anyio
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.data.collect import add_rows
+from core.domain.api_key import Scope
+from core.domain.label import Label
+from core.domain.sample import Collection
+from core.errors import Unavailable
+from core.serving.bodies import (
+    BadBody,
+    ErrorAnswer,
+    ErrorDetail,
+    FeedbackAnswer,
+    FeedbackBody,
+    PredictAnswer,
+    PredictBatchAnswer,
+    PredictBatchBody,
+    RawSamplesBody,
+    RejectedRow,
+    SamplesAnswer,
+    build_answer,
+    build_ask,
+    check_text,
+    decode_body,
+)
+from core.serving.journal import Receipt
+from core.serving.keys import KeyRing
+from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
+from core.serving.service import LabelOutcome, PredictionService
+from core.settings import Scale
+from core.store.database import Database
+from core.web.answers import JSON, json_response
+from core.web.reading import get_key, read_body
+from core.web.waiting import LogWait
+
+_READY_SECONDS = 2.0
+_CLOCK_SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
+_N_BATCHES = 2  # batches that are scored at once; single rows do not wait for them
+_ONLY_JSON = frozenset({JSON})
+
+LABEL_STATUS = {LabelOutcome.NEW: 201, LabelOutcome.SAME: 200, LabelOutcome.UNKNOWN: 202}
+
+
+class Routes:
+    """One method a route, with what they share."""
+
+    def __init__(
+        self,
+        db: Database,
+        service: PredictionService,
+        keys: KeyRing,
+        metrics: ServiceMetrics,
+        log_wait: LogWait,
+        *,
+        scale: Scale,
+        body_limit: int,
+        status: Callable[[], object],
+    ) -> None:
+        self._db = db
+        self._service = service
+        self._keys = keys
+        self._metrics = metrics
+        self._log_wait = log_wait
+        self._scale = scale
+        self._body_limit = body_limit
+        self._status = status
+        self._batches = anyio.CapacityLimiter(_N_BATCHES)
+        self._batch_decoder = msgspec.json.Decoder(PredictBatchBody)
+        self._feedback_decoder = msgspec.json.Decoder(FeedbackBody)
+        self._samples_decoder = msgspec.json.Decoder(RawSamplesBody)
+
+    async def predict_batch(self, request: Request) -> Response:
+        """Score up to 10,000 rows, in their order."""
+        started, at = self._service.timer(), self._service.now()
+        self._authorize(request, Scope.PREDICT)
+        content = await self._read(request)
+
+        def score() -> tuple[list[PredictAnswer], list[Receipt[LabelOutcome | None]]]:
+            body = decode_body(self._batch_decoder, content)
+            asks = [build_ask(row, f"rows[{i}].") for i, row in enumerate(body.rows)]
+            answers = self._service.answer(asks, at, started)
+            receipts = self._service.log(answers)
+            self._metrics.count_predictions(answers)
+            return [build_answer(answer) for answer in answers], receipts
+
+        answers, receipts = await anyio.to_thread.run_sync(score, limiter=self._batches)
+        for receipt in receipts:
+            await self._log_wait.wait(receipt)
+        if all(answer.score is None for answer in answers):
+            detail = ErrorDetail(str(answers[0].reason))
+            return json_response(503, ErrorAnswer(detail, predictions=answers))
+        return json_response(200, PredictBatchAnswer(answers))
+
+    async def feedback(self, request: Request) -> Response:
+        """Say what turned out to be true: 201 for news, 200 for what was known, 202 for a
+        prediction that is not known yet. A second label of a prediction corrects the first."""
+        caller = self._authorize(request, Scope.FEEDBACK)
+        body = decode_body(self._feedback_decoder, await self._read(request))
+        now = self._service.now()
+        label = Label(
+            prediction_id=body.prediction_id,
+            actual=body.actual,
+            observed_at=body.observed_at or now,
+            given_by=body.given_by or caller or "api",
+            received_at=now,
+        )
+        check_label(label, self._scale)
+        receipt = self._service.add_label(label, observed_at_given=body.observed_at is not None)
+        outcome = await self._log_wait.wait(receipt)
+        assert isinstance(outcome, LabelOutcome)
+        self._metrics.count_label(outcome.value)
+        answer = FeedbackAnswer(body.prediction_id, outcome.value)
+        return json_response(LABEL_STATUS[outcome], answer)
+
+    async def samples(self, request: Request) -> Response:
+        """Add up to 10,000 labelled rows to train from. Each is taken, known already, or rejected
+        for itself."""
+        caller = self._authorize(request, Scope.SAMPLES)
+        content = await self._read(request)
+
+        def add() -> Collection:
+            body = decode_body(self._samples_decoder, content)
+            return add_rows(
+                self._db,
+                body.rows,
+                source="api",
+                by=caller or "api",
+                now=self._service.now(),
+                scale=self._scale,
+            )
+
+        added = await anyio.to_thread.run_sync(add, limiter=self._batches)
+        rejected = [RejectedRow(rejection.row, rejection.message) for rejection in added.rejected]
+        answer = SamplesAnswer(added.n_received, added.n_new, added.n_duplicate, rejected)
+        return json_response(200, answer)
+
+    async def status(self, request: Request) -> Response:
+        """The system as the `status` command shows it, and under `serving` what this process
+        answers with."""
+        self._authorize(request, Scope.STATUS)
+        system = await anyio.to_thread.run_sync(self._status)
+        return json_response(
+            200, {**msgspec.to_builtins(system), "serving": self._service.describe()}
+        )
+
+    async def healthz(self, request: Request) -> Response:
+        """Alive."""
+        return json_response(200, {"status": "alive"})
+
+    async def readyz(self, request: Request) -> Response:
+        """Can serve: the plan is followed and the store takes writes."""
+        problem = await anyio.to_thread.run_sync(self._service.check_ready, _READY_SECONDS)
+        if problem is not None:
+            raise Unavailable(problem)
+        serving = self._service.describe()
+        return json_response(
+            200, {"status": "ready", "version": serving.version, "source": serving.source}
+        )
+
+    async def metrics(self, request: Request) -> Response:
+        """Counts and durations for Prometheus."""
+        self._authorize(request, Scope.STATUS)
+        serving = self._service.describe()
+        text = self._metrics.render(n_waiting=serving.n_waiting, revision=serving.revision)
+        return Response(text, media_type=CONTENT_TYPE)
+
+    def _authorize(self, request: Request, scope: Scope) -> str | None:
+        """The name of the caller's key, None while everyone may call."""
+        return self._keys.check(get_key(request.headers), scope)
+
+    async def _read(self, request: Request) -> bytes:
+        return await read_body(request.headers, request.receive, self._body_limit, _ONLY_JSON)
+
+
+def check_label(label: Label, scale: Scale) -> None:
+    """Raise `BadBody` for a label that cannot be true or cannot be kept."""
+    if not scale.low <= label.actual <= scale.high:
+        raise BadBody(
+            "actual",
+            f"{label.actual:g} is not on the scale of the scores, {scale.low:g} to {scale.high:g}.",
+        )
+    if label.observed_at > label.received_at + _CLOCK_SKEW:
+        raise BadBody("observed_at", f"{label.observed_at.isoformat()} is in the future.")
+    check_text(label.prediction_id, "prediction_id")
+    check_text(label.given_by, "given_by")
