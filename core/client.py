@@ -121,8 +121,10 @@ class PlumblineClient:
         *,
         observed_at: datetime | None = None,
         given_by: str | None = None,
+        rating: float | None = None,
     ) -> FeedbackReceipt:
-        """Say what turned out to be true of a prediction, now or later."""
+        """Say what turned out to be true of a prediction, now or later; `rating` is how content
+        its user was, 0..1."""
         if prediction_id is None:
             return FeedbackReceipt("refused", "An answer without an id was never logged.")
         body = {
@@ -131,6 +133,8 @@ class PlumblineClient:
             "observed_at": (observed_at or self._now()).isoformat(),
             "given_by": given_by,
         }
+        if rating is not None:
+            body["rating"] = rating
         try:
             content = json.dumps(body, allow_nan=False)
         except (TypeError, ValueError) as error:

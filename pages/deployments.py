@@ -20,11 +20,17 @@ with app.db.read() as conn:
 standing = describe_trial(app.db, now)
 summary = plan.summarize_plan(history, None if standing is None else standing.challenger)
 
+target = plan.choose_rollback(history)
 releases.show_champion(summary, trained, now)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    releases.offer_rollback(app, target, summary, trained)
+    releases.offer_rehearsal(app, target)
 if standing is not None:
     trials.show(standing, now)
     trials.offer_end(app, standing, summary.revision)
-if not trained:
+if trained:
+    st.subheader("Deploy another version")
+else:
     st.info("There is no version to deploy yet: train one first.", icon=":material/arrow_forward:")
     pages.link("training", "Train a version")
     st.stop()
@@ -33,8 +39,6 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     chosen = releases.pick_version(trained)
     replay = replays.find(app, chosen)
     releases.offer_deploy(app, chosen, summary, trained, replay)
-    releases.offer_rollback(app, plan.choose_rollback(history), summary, trained)
-    releases.offer_rehearsal(app, plan.choose_rollback(history))
 releases.show_choice(chosen, summary, trained)
 trials.offer_start(app, chosen, summary, trained)
 with st.expander(f"Replay recorded requests with {version_name(chosen)}", key="replay"):

@@ -234,10 +234,12 @@ def test_feedback_is_kept_once_and_a_correction_takes_over(server: Server) -> No
     assert send(actual=0) == 200
     assert send(actual=55.5, given_by="bob") == 201
     assert send(actual=55.5, given_by="bob") == 200
+    assert send(actual=55.5, given_by="bob", rating=0.75) == 201
+    assert send(actual=55.5, given_by="bob", rating=0.75) == 200
     with server.db.read() as conn:
         label = labels.find_label(conn, prediction_id)
     assert label is not None
-    assert (label.actual, label.given_by) == (55.5, "bob")
+    assert (label.actual, label.given_by, label.rating) == (55.5, "bob", 0.75)
 
 
 def test_feedback_on_an_unknown_prediction_is_kept(server: Server) -> None:
@@ -274,6 +276,7 @@ def test_feedback_without_a_moment_is_observed_now(
         ({"prediction_id": "a\0b"}, "prediction_id"),
         ({"given_by": "a\0b"}, "given_by"),
         ({"rating": 5}, "rating"),
+        ({"stars": 5}, "stars"),
     ],
 )
 def test_feedback_that_cannot_be_true_is_a_422(

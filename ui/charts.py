@@ -223,7 +223,6 @@ def draw_timeline(timeline: Timeline) -> go.Figure:
             text=[span.name, ""],
             textposition="top right",
             textfont=_LABEL,
-            cliponaxis=False,
             line={"color": _color_of(span.name), "width": 12},
             hovertemplate=f"{span.detail}<br>%{{x}}<extra>{span.name}</extra>",
         )
@@ -239,8 +238,12 @@ def draw_timeline(timeline: Timeline) -> go.Figure:
             hovertemplate="%{customdata[0]}: %{customdata[1]}<br>%{x}<extra></extra>",
         )
     figure.update_layout(showlegend=False, hovermode="closest")
+    first = min(
+        [span.from_at for span in timeline.spans] + [moment.at for moment in timeline.moments]
+    )
+    margin = (timeline.to_at - first) * 0.03  # for the marks at both ends
     figure.update_xaxes(
-        title_text="time (UTC)", type="date", range=[timeline.from_at, timeline.to_at]
+        title_text="time (UTC)", type="date", range=[first - margin, timeline.to_at + margin]
     )
     lanes = [lane.value for lane in Lane]
     figure.update_yaxes(

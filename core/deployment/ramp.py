@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import numpy as np
+
 from core.deployment.verdict import TrialReport
 from core.domain.trial import Conduct, Step, Trial, TrialSettings, Verdict
 from core.domain.version import version_name
 from core.errors import InvalidInput
 from core.stats.intervals import wilson
+from core.stats.sequential import choose_rho2, find_radius
 
 RAMP = (0.1, 0.2, 0.5, 1.0)
 """The shares of the answers that a challenger may have, in the order of a ramp."""
@@ -16,6 +19,8 @@ RAMP = (0.1, 0.2, 0.5, 1.0)
 _GUARD_CONFIDENCE = 0.999  # guardrails are looked at often
 _MIN_GUARDED = 20  # requests
 _MIN_COLLAPSE = 50
+_MIN_RATINGS = 50  # of each, before which the limits are not trusted
+_EXPECTED_RATINGS = 500  # where the limits are tightest
 
 
 class StepKind(StrEnum):
@@ -131,7 +136,26 @@ def check_guardrails(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
             f"{name} gave the same score to {conduct.n_scores} requests that "
             f"{version_name(trial.champion)} tells apart."
         )
-    return tuple(violated)
+    return (*violated, *_check_ratings(trial, conduct))
+
+
+def _check_ratings(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
+    """Whether users are less content with the challenger: the limits of both means hold at every
+    look, with half of the false alarms each."""
+    champion, challenger = conduct.champion_ratings, conduct.challenger_ratings
+    if min(champion.n, challenger.n) < _MIN_RATINGS:
+        return ()
+    alpha = trial.settings.alpha / 2
+    n = np.array([champion.n, challenger.n], dtype=np.float64)
+    deviations = np.array([champion.deviation, challenger.deviation])
+    radius = find_radius(n, deviations, choose_rho2(_EXPECTED_RATINGS, alpha), alpha)
+    if champion.mean - radius[0] <= challenger.mean + radius[1]:
+        return ()
+    return (
+        f"Users rate {version_name(trial.challenger)} {challenger.mean:.0%} on average of "
+        f"{challenger.n:,} ratings and {version_name(trial.champion)} {champion.mean:.0%} of "
+        f"{champion.n:,}: less content, beyond chance.",
+    )
 
 
 def _find_missing(

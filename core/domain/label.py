@@ -8,13 +8,15 @@ from core.domain.sample import Features
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """`actual` is on the scale of the settings; 0 is a value. The prediction may not exist yet."""
+    """`actual` is on the scale of the settings; 0 is a value. The prediction may not exist yet.
+    `rating` is how content the user was with what came of it, 0..1, where somebody asked."""
 
     prediction_id: str
     actual: float
     observed_at: datetime
     given_by: str
     received_at: datetime
+    rating: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

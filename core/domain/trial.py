@@ -104,6 +104,15 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Ratings:
+    """How content users were with the answers of one version, 0..1."""
+
+    n: int = 0
+    mean: float = 0.0
+    deviation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Conduct:
     """How the challenger behaved: its answers of the current step, its shadow scores of all."""
 
@@ -121,6 +130,8 @@ class Conduct:
     n_shadow_dropped: int = 0
     n_challenger_shadow: int = 0  # of these, the challenger's in the current step
     n_challenger_shadow_failed: int = 0
+    champion_ratings: Ratings = Ratings()  # since the start of the trial
+    challenger_ratings: Ratings = Ratings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,10 @@ class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     given_by: Annotated[
         _Name | None, msgspec.Meta(description="Who said so; the key's name unless given.")
     ] = None
+    rating: Annotated[
+        float | None,
+        msgspec.Meta(ge=0, le=1, description="How content the user was, 0..1; a trial watches it."),
+    ] = None
 
 
 class SampleRow(msgspec.Struct, frozen=True):

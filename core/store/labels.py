@@ -71,6 +71,7 @@ def _says_same(last: Label, label: Label, *, observed_at_given: bool) -> bool:
     return (
         last.actual == label.actual
         and last.given_by == label.given_by
+        and last.rating == label.rating
         and (last.observed_at == label.observed_at or not observed_at_given)
     )
 
@@ -82,6 +83,7 @@ def _values(label: Label) -> dict[str, Any]:
         "observed_at": label.observed_at,
         "given_by": label.given_by,
         "received_at": label.received_at,
+        "rating": label.rating,
     }
 
 
@@ -130,4 +132,5 @@ def _label(row: Any) -> Label:
         observed_at=row.observed_at,
         given_by=row.given_by,
         received_at=row.received_at,
+        rating=row.rating,
     )

@@ -188,6 +188,9 @@ CREATE TABLE maintenance_windows (
 """
 
 
+_RATINGS = "ALTER TABLE labels ADD COLUMN rating DOUBLE PRECISION"
+
+
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
 
@@ -232,6 +235,10 @@ def _create_drift_tables(conn: sa.Connection) -> None:
     _execute(conn, _DRIFT_TABLES)
 
 
+def _add_ratings(conn: sa.Connection) -> None:
+    _execute(conn, _RATINGS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -250,6 +257,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_drift_tables,
     _create_watched_files,
     _create_notifications,
+    _add_ratings,
 )
 """Append here; never change one that was released."""
 

