@@ -305,7 +305,8 @@ def _check_duplicates(frame: pd.DataFrame) -> Iterator[Issue]:
 
 def _check_repeats(frame: pd.DataFrame) -> Iterator[Issue]:
     content = identify_content(frame)
-    n = int((np.bincount(content)[content] > 1).sum()) if len(content) else 0
+    _, n_equal = np.unique(content, return_counts=True)
+    n = int(n_equal[n_equal > 1].sum())
     if n:
         share = n / len(frame)
         yield Issue(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from core.domain.snapshot import RESERVED, TEXT
+from core.domain.snapshot import KEY, RESERVED, TEXT
 from core.errors import Refused
 
 MIN_SHARE_WITH_TIME = 0.95
@@ -23,6 +23,7 @@ _MIN_KEPT = 0.5  # of the planned holdout; below, another kind of split is tried
 _COARSE_ROWS, _COARSE_REPEATS = 200, 10
 
 _Indices = NDArray[np.int64]
+_Ranks = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +94,22 @@ def choose_label_delay(measured_seconds: Sequence[float], days: float | None) ->
 
 def identify_content(frame: pd.DataFrame) -> _Indices:
     """A number for each row that rows with the same features and text share, whatever their
-    target, time or id.
+    target, time or id, and whatever other rows there are.
 
-    >>> identify_content(pd.DataFrame({"a": [1.0, 2.0, 1.0], "__target__": [5.0, 6.0, 7.0]}))
-    array([0, 1, 0])
+    >>> one, other, same = identify_content(pd.DataFrame({"a": [1.0, 2.0, 1.0]}))
+    >>> one == same, one == other
+    (np.True_, np.False_)
     """
     columns = [name for name in frame.columns if name not in RESERVED or name == TEXT]
     if not columns:
         return np.arange(len(frame), dtype=np.int64)
     hashes = pd.util.hash_pandas_object(frame[columns], index=False)
-    codes, _ = pd.factorize(hashes)
-    return codes.astype(np.int64)
+    return hashes.to_numpy().view(np.int64)
+
+
+def identify_rows(frame: pd.DataFrame) -> _Indices:
+    """A number for each row of a snapshot that stays its own, whatever other rows there are."""
+    return pd.util.hash_pandas_object(frame[KEY], index=False).to_numpy().view(np.int64)
 
 
 def split_rows(
@@ -111,6 +117,7 @@ def split_rows(
     group: ArrayLike | pd.Series | None,
     content: ArrayLike,
     *,
+    identity: ArrayLike | None = None,
     holdout_share: float = 0.2,
     seed: int,
 ) -> Split:
@@ -119,11 +126,14 @@ def split_rows(
     By time where at least 95 % of rows carry one: the newest rows, from a moment on at which no
     equal times are torn apart; later rows of a group or content that is in the training rows too
     are left out. Else, and where that would leave less than half a holdout, by group; without
-    groups seeded at random. Equal `content` stays together, unless on average ten or more of at
-    least 200 rows share theirs: features so coarse do not make rows copies of each other.
+    groups at random, in an order that hangs on the seed and each group's name or each row's content
+    alone: rows that are added leave the others where they are, but for a few at the edge. Equal
+    `content` stays together, unless on average ten or more of at least 200 rows share theirs:
+    features so coarse do not make rows copies of each other.
 
-    `at`: times or NaT; `group`: words or missing; `content`: integers, see `identify_content`.
-    Raises `Refused` where the rows cannot be divided.
+    `at`: times or NaT; `group`: words or missing; `content`: integers, see `identify_content`;
+    `identity`: integers, see `identify_rows`, for where contents do not tell rows apart. Raises
+    `Refused` where the rows cannot be divided.
 
     >>> days = pd.date_range("2026-01-01", periods=10, tz="UTC")
     >>> split = split_rows(days, None, range(10), seed=0)
@@ -140,14 +150,19 @@ def split_rows(
             f" The features take only {len(np.unique(contents)):,} different values together, so "
             "rows with equal features are not counted as copies."
         )
-        contents = np.arange(n, dtype=np.int64)
+        contents = (
+            np.arange(n, dtype=np.int64)
+            if identity is None
+            else np.asarray(identity, dtype=np.int64)
+        )
     times, has_time = _times(at, n)
     not_by_time = ""
     if n and has_time.mean() >= MIN_SHARE_WITH_TIME:
         split, not_by_time = _split_by_time(times, has_time, groups, contents, holdout_share)
         if split is not None:
             return _with_reason(split, split.reason + said)
-    split = _split_by_unit(groups, contents, holdout_share, seed)
+    ranks = _rank(group, contents, seed)
+    split = _split_by_unit(groups, contents, ranks, holdout_share, seed)
     return _with_reason(split, not_by_time + split.reason + said)
 
 
@@ -185,18 +200,20 @@ def _split_by_time(
     return Split(train, holdout, "time", reason, n_left_out), ""
 
 
-def _split_by_unit(groups: _Indices, contents: _Indices, share: float, seed: int) -> Split:
+def _split_by_unit(
+    groups: _Indices, contents: _Indices, ranks: _Ranks, share: float, seed: int
+) -> Split:
     """Whole groups of rows to either side, drawn with the seed."""
     n = len(contents)
     kind: Literal["group", "random"] = (
         "group" if len(np.unique(groups[groups >= 0])) > 1 else "random"
     )
     units = _connect(groups, contents)
-    in_holdout = _draw(units, n * share, seed)
+    in_holdout = _draw(units, ranks, n * share)
     n_left_out = 0
     if in_holdout.sum() < n * share * _MIN_KEPT and kind == "group":
         # Equal contents tie most groups together: draw groups, and leave out what is on both sides.
-        in_holdout = _draw(_connect(groups, np.arange(n, dtype=np.int64)), n * share, seed)
+        in_holdout = _draw(_connect(groups, np.arange(n, dtype=np.int64)), ranks, n * share)
         repeated = in_holdout & np.isin(contents, contents[~in_holdout])
         n_left_out = int(repeated.sum())
         left_out = repeated
@@ -248,12 +265,31 @@ def _connect(groups: _Indices, contents: _Indices) -> _Indices:
     return connected
 
 
-def _draw(units: _Indices, wanted: float, seed: int) -> NDArray[np.bool_]:
-    """Units in random order, until about `wanted` rows; one that would make it more than a fifth
-    too many is passed over."""
+def _rank(group: ArrayLike | pd.Series | None, contents: _Indices, seed: int) -> _Ranks:
+    """A number for each row that looks random and hangs on nothing but its group's name, or its
+    content where it has none, and the seed (SplitMix64: Steele, Lea and Flood, OOPSLA 2014)."""
+    ranks = contents.view(np.uint64).copy()
+    if group is not None:
+        words = pd.Series(group)
+        has_group = words.notna().to_numpy()
+        named = words[has_group].astype("str").astype("object")
+        ranks[has_group] = pd.util.hash_pandas_object(named, index=False).to_numpy()
+    ranks += np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        ranks = (ranks ^ (ranks >> np.uint64(shift))) * np.uint64(factor)
+    mixed: _Ranks = ranks ^ (ranks >> np.uint64(31))
+    return mixed
+
+
+def _draw(units: _Indices, ranks: _Ranks, wanted: float) -> NDArray[np.bool_]:
+    """Units by the lowest rank of their rows, until about `wanted` rows; one that would make it
+    more than a fifth too many is passed over."""
     sizes = np.bincount(units)
     drawn = np.zeros(len(sizes), dtype=bool)
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(sizes))
+    lowest = np.full(len(sizes), np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(lowest, units, ranks)
+    there = np.flatnonzero(sizes)
+    order = there[np.argsort(lowest[there], kind="stable")]
     total = 0
     for unit in order:
         if total >= wanted:

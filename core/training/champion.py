@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.snapshots import read_snapshot
-from core.data.splits import Split, identify_content, split_rows
+from core.data.splits import Split, identify_content, identify_rows, split_rows
 from core.domain.snapshot import AT, GROUP, KEY
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import NotFound, Refused, Unavailable
@@ -42,7 +42,13 @@ def find_champion(db: Database) -> Version | None:
 
 def split_frame(frame: "pd.DataFrame") -> Split:
     """The split of a snapshot's rows: the same for every training on them."""
-    return split_rows(frame[AT], frame[GROUP], identify_content(frame), seed=SPLIT_SEED)
+    return split_rows(
+        frame[AT],
+        frame[GROUP],
+        identify_content(frame),
+        identity=identify_rows(frame),
+        seed=SPLIT_SEED,
+    )
 
 
 def compare_champion(

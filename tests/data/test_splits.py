@@ -124,6 +124,25 @@ def test_without_times_and_groups_the_draw_is_seeded() -> None:
     )
 
 
+@pytest.mark.parametrize("with_groups", [False, True])
+def test_rows_that_are_added_leave_the_others_where_they_were(with_groups: bool) -> None:
+    frame = pd.DataFrame({"a": np.random.default_rng(5).normal(size=2_200)})
+    names = pd.Series([f"q{i // 4}" for i in range(len(frame))]) if with_groups else None
+
+    def hold_out(rows: list[int]) -> set[int]:
+        groups = None if names is None else names.iloc[rows]
+        content = identify_content(frame.iloc[rows])
+        split = split_rows(_no_times(len(rows)), groups, content, seed=0)
+        return {rows[place] for place in split.holdout}
+
+    before = hold_out(list(range(2_000)))
+    after = hold_out(list(range(2_199, -1, -1)))  # a tenth more, and in another order
+    assert len(before) == 400
+    assert len(after) == 440
+    moved = before ^ {row for row in after if row < 2_000}
+    assert len(moved) <= 40  # two standard deviations of how many of the 200 are drawn; not 640
+
+
 def test_equal_contents_stay_on_one_side() -> None:
     contents = np.arange(100) // 2
     split = split_rows(_no_times(100), None, contents, seed=0)
@@ -218,7 +237,7 @@ def test_rows_with_equal_features_and_text_are_equal_content() -> None:
             "b": ["x", "x", "x", None, None],
         }
     )
-    assert identify_content(frame).tolist() == [0, 0, 1, 2, 2]
+    assert pd.factorize(identify_content(frame))[0].tolist() == [0, 0, 1, 2, 2]
 
 
 def test_rows_without_features_are_all_different() -> None:
