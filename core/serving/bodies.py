@@ -24,6 +24,7 @@ _CONSTANT = object()  # stands for NaN and the infinities where a body is read i
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 _Word = Annotated[str, msgspec.Meta(max_length=_MAX_WORD)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _Features = Annotated[
     dict[_Name, float | _Word | None],
@@ -75,8 +76,8 @@ class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         _Name | None, msgspec.Meta(description="Who said so; the key's name unless given.")
     ] = None
     rating: Annotated[
-        float | None,
-        msgspec.Meta(ge=0, le=1, description="How content the user was, 0..1; a trial watches it."),
+        _Share | None,
+        msgspec.Meta(description="How content the user was, 0..1; a trial watches it."),
     ] = None
 
 
