@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.domain.drift import DriftCheck, DriftReport, Subject
 from core.monitoring.drift import describe_check, matters
+from core.monitoring.estimate import describe_estimate
 from core.monitoring.summary import NOT_MEASURED
 from ui import charts, tables, words
 
@@ -23,6 +24,7 @@ def show_drift(report: DriftReport | None) -> None:
                 _show_picture(check)
     with st.expander(words.count(len(report.checks), "comparison"), key="drift_checks"):
         _show_table(report)
+    st.markdown(describe_estimate(report))
     sampled = "" if report.n_rows == report.n_requests else f" of {report.n_requests:,}"
     st.caption(
         f"{report.n_rows:,}{sampled} requests from {words.moment(report.from_at)} to "

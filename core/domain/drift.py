@@ -8,6 +8,10 @@ SCORE = "score"
 """What the scores are called among what may drift; a feature's check says that it is one."""
 
 
+MIN_TRACK = 5
+"""Windows with an estimate and mature labels below which no track record exists."""
+
+
 class Subject(StrEnum):
     """What of a column was compared."""
 
@@ -75,6 +79,26 @@ class DriftCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """How estimates did against what the labels said later, beside the simplest forecast: the
+    window before. Errors are mean absolute ones of the MAE, in points."""
+
+    n_windows: int = 0
+    error: float | None = None
+    error_of_last: float | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the estimate has beaten the last mature window often enough to be shown."""
+        return (
+            self.n_windows >= MIN_TRACK
+            and self.error is not None
+            and self.error_of_last is not None
+            and self.error < self.error_of_last
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class DriftReport:
     """A window of requests against the reference of the version that served."""
 
@@ -88,6 +112,7 @@ class DriftReport:
     n_columns: int = 0
     reference_mae: float | None = None
     estimated_mae: float | None = None  # of the window's scores, without their labels
+    track: Track = field(default_factory=Track)  # of the estimates before
     note: str = ""  # why there is no verdict
     basis: str = ""  # what the noise was drawn from
     drifted: tuple[str, ...] = field(default=())  # columns, confirmed

@@ -6,44 +6,21 @@ then needs the window's shares of the bins only, and a column's part of a change
 knows nothing of a world in which the same inputs have come to mean something else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.drift import Bins, Reference
+from core.domain.drift import MIN_TRACK, Bins, DriftReport, Reference, Track
 
 MIN_ROWS = 200
 """Labelled rows below which nothing is fitted."""
-
-MIN_TRACK = 5
-"""Windows with an estimate and mature labels below which no track record exists."""
 
 _COARSE = 8
 _PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0)
 _N_FOLDS = 5
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """How estimates did against what the labels said later, beside the simplest forecast: the
-    window before. Errors are mean absolute ones of the MAE, in points."""
-
-    n_windows: int
-    error: float | None = None
-    error_of_last: float | None = None
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether the estimate has beaten the last mature window often enough to be shown."""
-        return (
-            self.n_windows >= MIN_TRACK
-            and self.error is not None
-            and self.error_of_last is not None
-            and self.error < self.error_of_last
-        )
 
 
 def fit_costs(
@@ -114,6 +91,38 @@ def judge_track(pairs: Sequence[tuple[float, float]]) -> Track:
         error_of_last=float(
             np.mean([abs(last - pair[1]) for last, pair in zip(before, later, strict=True)])
         ),
+    )
+
+
+def describe_estimate(report: DriftReport) -> str:
+    """What the errors of the window are expected to be, or why nothing is said.
+
+    >>> from datetime import datetime
+    >>> noon = datetime(2026, 3, 2)
+    >>> report = DriftReport(3, noon, noon, noon, 900, 900, (), estimated_mae=4.0)
+    >>> describe_estimate(report)
+    'No estimate of the error without labels yet: 0 windows with labels, 5 are needed to judge it.'
+    """
+    track = report.track
+    if report.estimated_mae is None:
+        return (
+            "The error cannot be estimated without labels: the inputs tell nothing of it on the "
+            "held-out rows, or there are too few of these."
+        )
+    if track.error is None or track.error_of_last is None or track.n_windows < MIN_TRACK:
+        return (
+            f"No estimate of the error without labels yet: {track.n_windows} windows with labels, "
+            f"{MIN_TRACK} are needed to judge it."
+        )
+    record = (
+        f"over {track.n_windows} windows it missed the MAE by {track.error:.2g} points, the last "
+        f"window with labels by {track.error_of_last:.2g}"
+    )
+    if not track.is_shown:
+        return f"The estimate of the error without labels is hidden: {record}."
+    return (
+        f"Estimated MAE of this window, without its labels: {report.estimated_mae:.3g} points "
+        f"({record}). It is blind where the same inputs have come to mean something else."
     )
 
 

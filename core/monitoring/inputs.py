@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.domain.drift import DriftReport, Reference
+from core.domain.drift import DriftReport, Reference, Track
 from core.domain.version import HEURISTIC
 from core.errors import OpsError
 from core.log import get_logger
@@ -21,6 +21,7 @@ from core.monitoring.drift import (
 )
 from core.monitoring.estimate import estimate_change, estimate_mae
 from core.monitoring.pinning import pin_reference
+from core.monitoring.track import load_track
 from core.registry import Registry
 from core.store import deployments, drift, versions
 from core.store.database import Connection, Database
@@ -103,6 +104,7 @@ def compare_newest(
         n_columns=len(reference.columns),
         reference_mae=reference.mae,
         estimated_mae=estimate_mae(reference, changes) if scores else None,
+        track=load_track(conn, reference.version, from_at) if reference.estimates else Track(),
         basis=describe_basis(reference),
         drifted=summarize_drifted(checks),
     )

@@ -10,6 +10,7 @@ from core.domain.health import HealthReport
 from core.domain.incident import Incident
 from core.domain.segment import SegmentReport
 from core.domain.version import version_name
+from core.monitoring.estimate import describe_estimate
 from core.monitoring.outcomes import Figures, Performance
 from core.monitoring.segments import describe_segment
 from core.monitoring.traffic import Traffic
@@ -112,6 +113,8 @@ def _build_drift(report: DriftReport) -> dict[str, object]:
         "n_columns": report.n_columns,
         "drifted": list(report.drifted),
         "basis": report.basis,
+        "estimated_mae": report.estimated_mae if report.track.is_shown else None,
+        "estimate_note": describe_estimate(report),
         "columns": [_build_check(check) for check in report.checks],
     }
 
