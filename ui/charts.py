@@ -58,6 +58,15 @@ class Mark:
     quiet: bool = False  # a naive guess: what the others have to beat
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value with its interval over a number; `name` says on hover what it rests on."""
+
+    x: float
+    estimate: Estimate
+    name: str
+
+
 def draw_lines(
     lines: Sequence[Line],
     *,
@@ -180,6 +189,49 @@ def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
     figure.update_layout(showlegend=False)
     figure.update_xaxes(title_text=unit, showgrid=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+    return figure
+
+
+def draw_points(
+    points: Sequence[Point], *, x: str, y: str, as_expected: str | None = None
+) -> go.Figure:
+    """Values over a number with their 95 % intervals, joined by a line; with `as_expected`, the
+    diagonal on which both are equal, and what it says."""
+    figure = _figure(y=y, height=280)
+    if not points:
+        return _empty(figure, "Too few rows")
+    if as_expected is not None:
+        ends = [min(p.x for p in points), max(p.x for p in points)]
+        figure.add_scatter(
+            name=as_expected,
+            x=ends,
+            y=ends,
+            mode="lines",
+            line={"color": _GREY, "width": 1, "dash": "longdash"},
+            hoverinfo="skip",
+        )
+    figure.add_scatter(
+        name="measured",
+        x=[p.x for p in points],
+        y=[p.estimate.value for p in points],
+        customdata=[[p.name, p.estimate.low, p.estimate.high] for p in points],
+        mode="lines+markers",
+        line={"color": PALETTE[0], "width": 2},
+        marker={"color": PALETTE[0], "size": 8},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [p.estimate.high - p.estimate.value for p in points],
+            "arrayminus": [p.estimate.value - p.estimate.low for p in points],
+            "color": PALETTE[0],
+            "thickness": 1.5,
+            "width": 4,
+        },
+        hovertemplate="%{y:.2f} (%{customdata[1]:.2f} to %{customdata[2]:.2f}), %{customdata[0]}"
+        "<extra></extra>",
+    )
+    figure.update_xaxes(title_text=x)
+    figure.update_layout(showlegend=as_expected is not None)
     return figure
 
 

@@ -12,6 +12,8 @@ _NAIVE = {
     "mean": "always the mean",
     "median": "always the median",
     "recent_mean": "the recent mean",
+    "category_mean": "the mean of each",
+    "heuristic": "the heuristic",
 }
 
 
@@ -49,7 +51,7 @@ def show(version: Version) -> None:
     figures.show_metrics(report)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown("**MAE against guesses that look at no feature**")
+            st.markdown("**MAE against naive guesses**")
             st.plotly_chart(
                 charts.draw_marks(naive_marks(version), unit="MAE, points"),
                 key=f"naive_{version.number}",
@@ -64,6 +66,8 @@ def show(version: Version) -> None:
                 config=charts.CONFIG,
                 alt="Share of importance of each feature",
             )
+            if report.importance_method:
+                st.caption(f"By {report.importance_method}, on held-out rows.")
     st.caption(_describe_basis(report))
     if report.left_out:
         with st.expander(
@@ -138,7 +142,7 @@ def naive_marks(version: Version) -> list[charts.Mark]:
         name = "champion" if report.champion is None else version_name(report.champion)
         marks.append(charts.build_mark(f"{name}, champion then", report.champion_mae))
     return marks + [
-        charts.Mark(_NAIVE.get(name, name), naive.mae, quiet=True)
+        charts.Mark(f"{_NAIVE.get(name, name)} {naive.of or ''}".strip(), naive.mae, quiet=True)
         for name, naive in sorted(report.naive.items(), key=lambda item: item[1].mae)
     ]
 
@@ -170,6 +174,9 @@ def identity(version: Version) -> dict[str, str]:
         "trained at": words.moment(version.created_at),
         "trained by": version.created_by,
         "training took": words.duration(version.report.seconds),
+        "code": version.report.commit or words.NOTHING,
+        "libraries": ", ".join(f"{name} {v}" for name, v in version.report.environment.items())
+        or words.NOTHING,
         "MLflow run": version.run_id or "not logged yet: it is logged when tracking answers",
         "artifact": words.short_hash(version.artifact_hash),
     }

@@ -305,6 +305,27 @@ def stream_samples(
             yield sample
 
 
+def load_by_keys(conn: sa.Connection, keys: Sequence[str]) -> dict[str, Sample]:
+    """The visible rows of some keys; one that is gone or was replaced is not among them."""
+    rows = conn.execute(
+        sa.select(
+            _samples.c.key,
+            _samples.c.source,
+            _samples.c.provenance,
+            _samples.c.features,
+            _samples.c.target,
+            _samples.c.at,
+            _samples.c.text,
+            _samples.c.group_key,
+            _samples.c.external_id,
+        ).where(_visible, _samples.c.key.in_(keys))
+    )
+    return {
+        key: Sample(source, _PROVENANCES[provenance], *rest)
+        for key, source, provenance, *rest in rows
+    }
+
+
 def _supersede(conn: sa.Connection, replaced: Replaced, now: datetime) -> int:
     in_force = _samples.c.superseded_at.is_(None)
     theirs = _samples.c.collection_id.in_(replaced.collection_ids)

@@ -19,7 +19,17 @@ from core.domain.job import JobStatus
 from core.domain.label import Label
 from core.domain.lease import SCHEDULER
 from core.domain.prediction import Prediction, Source, Variant
-from core.domain.report import Estimate, Gate, Metrics, NaiveMetrics, TrainingReport
+from core.domain.report import (
+    CurvePoint,
+    Estimate,
+    Gate,
+    Metrics,
+    NaiveMetrics,
+    ScoreBand,
+    Segment,
+    TrainingReport,
+    WorstRow,
+)
 from core.domain.sample import Provenance, Rejection, Sample
 from core.errors import OpsError
 from core.monitoring.service import measure
@@ -152,6 +162,11 @@ def build_report(
         overrides=(),
         summary=summary,
         seconds=4.0,
+        learning_curve=tuple(CurvePoint(n, Estimate(mae, mae - 1, mae + 1)) for n in (200, 400)),
+        doubling=Estimate(0.4, 0.1, 0.7),
+        segments=(Segment("language", "python", 60, Estimate(9.0, 8.0, 10.0), 1.5),),
+        score_bands=(ScoreBand(60.0, 70.0, 50, 65.0, Estimate(58.0, 55.0, 61.0), 8.0),),
+        worst=(WorstRow("gone", None, 80.0, 20.0),),
     )
 
 

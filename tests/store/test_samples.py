@@ -20,6 +20,7 @@ from core.store.samples import (
     find_standing,
     finish_collection,
     get_collection,
+    load_by_keys,
     load_collections,
     sample_key,
     start_collection,
@@ -281,3 +282,12 @@ def test_keys_are_equal_exactly_where_features_are(
 def test_the_key_does_not_change_from_release_to_release() -> None:
     row = _sample(1.5, at=NOON, text="é", group="g", external_id="k")
     assert sample_key(row) == "877a8c5566bd50755bc8b5da30b901e09c448cd44677c2193f17d103dbed8b86"
+
+
+def test_rows_are_found_by_their_keys(db: Database) -> None:
+    rows = [_sample(float(i)) for i in range(3)]
+    _collect(db, *rows)
+    keys = [sample_key(row) for row in rows[:2]]
+    with db.read() as conn:
+        assert load_by_keys(conn, [*keys, "nobody's"]) == dict(zip(keys, rows[:2], strict=True))
+        assert load_by_keys(conn, []) == {}
