@@ -349,6 +349,13 @@ SETTINGS: tuple[Setting, ...] = (
         _days_or_measured,
         runtime=True,
     ),
+    Setting(
+        "retrain_per_week",
+        "1",
+        "Trainings in seven days after which automatic retraining rests.",
+        _integer(1, 10_000, "a whole number from 1"),
+        runtime=True,
+    ),
     Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _name, runtime=True),
     Setting(
         "collect_every_minutes",
@@ -441,6 +448,7 @@ class Settings:
     retrain_new_rows: int
     retrain: str
     label_delay_days: float | None
+    retrain_per_week: int
     retrain_recipe: str
     collect_every_minutes: float
     collect_overlap_hours: float

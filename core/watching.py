@@ -152,10 +152,15 @@ def check_app_retraining(app: App) -> RetrainingDecision:
     return check_retraining(app.db, policy, report, seed=SEED, now=app.now())
 
 
-def start_app_retraining(app: App, *, by: str, reason: str) -> RetrainingDecision:
-    """Ask for a training now; raises `Conflict` where one waits or runs."""
+def start_app_retraining(
+    app: App, *, by: str, reason: str, deploys: bool = False
+) -> RetrainingDecision:
+    """Ask for a training now; with `deploys` a version that passes its gate is tried or serves.
+    Raises `Conflict` where one waits or runs."""
     policy = build_policy(load_current_settings(app))
-    return start_retraining(app.db, policy, seed=SEED, by=by, reason=reason, now=app.now())
+    return start_retraining(
+        app.db, policy, seed=SEED, by=by, reason=reason, now=app.now(), deploys=deploys
+    )
 
 
 def _read_disk(settings: Settings) -> Disk:

@@ -52,6 +52,7 @@ WRONG = {
     "stale_after_minutes": (["", "0", "hour", "inf"], "a number above 0"),
     "min_labels": (["", "1", "30.0", "many"], "a whole number from 2"),
     "retrain_every_days": (["", "0", "-7", "weekly"], "a number above 0"),
+    "retrain_per_week": (["", "0", "1.5", "many"], "a whole number from 1"),
     "retrain_new_rows": (["", "0", "1e2", "-100"], "a whole number from 1"),
     "retrain": (["", "yes", "AUTO"], "one of off, propose, auto"),
     "label_delay_days": (["", "-1", "week", "inf"], "days, a number from 0, or `measured`"),

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from core.bootstrap import build_app
+from core.bootstrap import build_app, load_current_settings
 from core.cli import texts
 from core.cli.output import AsJson, do_job, emit
 from core.domain.version import parse_version, version_name
@@ -15,8 +15,9 @@ from core.views import view_training
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add train, reproduce, explain, versions and runs."""
+    """Add train, iterate, reproduce, explain, versions and runs."""
     cli.command()(train)
+    cli.command()(iterate)
     cli.command()(reproduce)
     cli.command()(explain)
     cli.command(name="versions")(list_versions)
@@ -69,6 +70,39 @@ def explain(prediction_id: str, as_json: AsJson = False) -> None:
     why = explain_prediction(app.db, app.registry, prediction_id)
     found: dict[str, Any] = msgspec.to_builtins(why)
     emit({**found, "version": version_name(why.version)}, lambda: texts.of_why(found), as_json)
+
+
+def iterate(
+    recipe: Annotated[str | None, typer.Option(help="The retraining's, unless given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Collect what is new, train on it, compare with the champion, and report; deploys nothing."""
+    app = build_app()
+    settings = load_current_settings(app)
+    collected = None
+    if settings.supabase_url:
+        collected = do_job(app, "collect", {}, "iterate: collection").result
+    args: dict[str, object] = {
+        "recipe": recipe or settings.retrain_recipe,
+        "seed": 0,
+        "overrides": None,
+        "leave_out": [],
+    }
+    job = do_job(app, "train", args, "iterate")
+    with app.db.read() as conn:
+        version = versions.get_version(conn, parse_version(str((job.result or {})["version"])))
+    emit(
+        {"collected": collected, "training": view_training(version)},
+        lambda: "\n".join(
+            [
+                "No source is configured, so nothing was collected."
+                if collected is None
+                else texts.of_collection(collected),
+                texts.of_training(version),
+            ]
+        ),
+        as_json,
+    )
 
 
 def list_versions(as_json: AsJson = False) -> None:

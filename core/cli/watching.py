@@ -127,6 +127,9 @@ def maintenance(
 def retrain(
     check: Annotated[bool, typer.Option("--check", help="Only decide and say why.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Train whatever the signals say.")] = False,
+    deploy: Annotated[
+        bool, typer.Option("--deploy", help="Try or deploy what passes its gate.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Decide whether to train again; train where it is due, or with --force in any case."""
@@ -136,7 +139,7 @@ def retrain(
     result = None
     if force or (decision.retrain and not check):
         reason = f"forced by {by}" if force else " ".join(decision.reasons)
-        decision = start_app_retraining(app, by=by, reason=reason)
+        decision = start_app_retraining(app, by=by, reason=reason, deploys=deploy)
         result = _train(app, decision)
     emit(
         {**msgspec.to_builtins(decision), "training": result},

@@ -6,6 +6,9 @@ from datetime import datetime
 
 from core.domain.card import ScorerCheck
 
+LEFT_OUT = "left out by "
+"""How the reason begins for which a column was left out by a person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

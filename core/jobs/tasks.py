@@ -91,6 +91,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
     from core.data.splits import choose_label_delay
     from core.monitoring.pinning import pin_reference
+    from core.retraining.rollout import roll_out
     from core.training.flow import train_version
 
     settings = load_current_settings(app)
@@ -113,7 +114,13 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
     )
     pin_reference(app.db, app.registry, version, folder=settings.snapshots, now=version.created_at)
-    return {"version": version.name, "summary": version.report.summary}
+    result: Result = {"version": version.name, "summary": version.report.summary}
+    if job.args.get("deploy"):
+        rollout = roll_out(
+            app.db, app.registry, version, settings, by=job.requested_by, now=app.now()
+        )
+        result["rollout"] = {"how": rollout.how, "why": rollout.why}
+    return result
 
 
 def _reproduce(app: App, job: Job, progress: Progress) -> Result:

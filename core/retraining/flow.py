@@ -6,12 +6,13 @@ from core.alerts.rules import RULE
 from core.data.provenances import choose_provenances
 from core.domain.health import HealthReport
 from core.domain.job import FINAL, Job
+from core.domain.report import LEFT_OUT
 from core.domain.retraining import RetrainingDecision
 from core.domain.sample import Provenance, SampleCounts
 from core.domain.version import Version
 from core.errors import Conflict
 from core.log import get_logger
-from core.retraining.policy import Facts, Policy, decide_retraining
+from core.retraining.policy import BUDGET_SPAN, Facts, Policy, decide_retraining
 from core.store import deployments, feedback, jobs, retraining, samples, snapshots, versions
 from core.store.database import Connection, Database
 
@@ -48,7 +49,8 @@ def check_retraining(
     with db.write() as conn:
         decision = _decide(conn, policy, report, now, by)
         if decision.retrain and policy.mode == "auto":
-            job = _append_job(conn, policy, seed, by, " ".join(decision.reasons), now)
+            reasons = " ".join(decision.reasons)
+            job = _append_job(conn, policy, seed, by, reasons, now, deploys=True)
             decision = RetrainingDecision(now, True, decision.reasons, decision.signals, job.id, by)
             log.info("retraining_requested", job_id=job.id, signals=decision.signals)
         retraining.append_decision(conn, decision)
@@ -56,23 +58,30 @@ def check_retraining(
 
 
 def start_retraining(
-    db: Database, policy: Policy, *, seed: int, by: str, reason: str, now: datetime
+    db: Database,
+    policy: Policy,
+    *,
+    seed: int,
+    by: str,
+    reason: str,
+    now: datetime,
+    deploys: bool = False,
 ) -> RetrainingDecision:
-    """Ask for a training whatever the signals say; the decision with its job. Raises `Conflict`
-    where one waits or runs."""
+    """Ask for a training whatever the signals say; the decision with its job. With `deploys` a
+    version that passes its gate is tried or serves. Raises `Conflict` where one waits or runs."""
     with db.write() as conn:
         open_job_id = _find_open_job(conn)
         if open_job_id is not None:
             raise Conflict(
                 f"Job {open_job_id} is training or waits to: wait for it, or cancel it first."
             )
-        job = _append_job(conn, policy, seed, by, reason, now)
+        job = _append_job(conn, policy, seed, by, reason, now, deploys=deploys)
         decision = RetrainingDecision(now, True, (reason,), ("requested",), job.id, by)
         retraining.append_decision(conn, decision)
     return decision
 
 
-def load_facts(conn: Connection, report: HealthReport | None) -> Facts:
+def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> Facts:
     """What the decision rests on."""
     current = deployments.find_current(conn)
     newest = next(iter(versions.load_versions(conn, 1)), None)
@@ -95,6 +104,7 @@ def load_facts(conn: Connection, report: HealthReport | None) -> Facts:
         last_attempt_at=max(last, default=None),
         open_job_id=_find_open_job(conn),
         report=report,
+        n_recent=jobs.count_requested(conn, _TRAIN, now - BUDGET_SPAN),
     )
 
 
@@ -119,7 +129,7 @@ def _count_new(conn: Connection, newest: Version, trained_at: datetime) -> tuple
 def _decide(
     conn: Connection, policy: Policy, report: HealthReport | None, now: datetime, by: str
 ) -> RetrainingDecision:
-    verdict = decide_retraining(load_facts(conn, report), policy, now)
+    verdict = decide_retraining(load_facts(conn, report, now), policy, now)
     return RetrainingDecision(now, verdict.retrain, verdict.reasons, verdict.signals, None, by)
 
 
@@ -129,10 +139,33 @@ def _find_open_job(conn: Connection) -> int | None:
 
 
 def _append_job(
-    conn: Connection, policy: Policy, seed: int, by: str, reason: str, now: datetime
+    conn: Connection,
+    policy: Policy,
+    seed: int,
+    by: str,
+    reason: str,
+    now: datetime,
+    *,
+    deploys: bool,
 ) -> Job:
-    args = {"recipe": policy.recipe, "seed": seed, "overrides": None}
+    args = {
+        "recipe": policy.recipe,
+        "seed": seed,
+        "overrides": None,
+        "leave_out": _find_left_out(conn),
+        "deploy": deploys,
+    }
     return jobs.append_job(conn, _TRAIN, args, by=by, reason=reason, now=now)
+
+
+def _find_left_out(conn: Connection) -> list[str]:
+    """The columns that a person kept the champion from: the next version is kept from them too."""
+    current = deployments.find_current(conn)
+    if current is None:
+        return []
+    champion = versions.find_version(conn, current.plan.champion)
+    left_out = {} if champion is None else champion.report.left_out
+    return [name for name, why in left_out.items() if why.startswith(LEFT_OUT)]
 
 
 def _is_same(old: RetrainingDecision, new: RetrainingDecision) -> bool:

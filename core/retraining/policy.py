@@ -7,6 +7,9 @@ from core.domain.health import Health, HealthReport
 from core.domain.version import HEURISTIC, version_name
 from core.settings import Settings
 
+BUDGET_SPAN = timedelta(days=7)
+"""Over which trainings are counted against the budget."""
+
 CURABLE = ("accuracy", "collapsed")
 """The critical checks that a better model can cure; slow or failing requests are not among them."""
 
@@ -20,6 +23,7 @@ class Policy:
     new_rows: int
     recipe: str
     cool_down: timedelta = timedelta(hours=6)  # after any training, however it ended
+    per_week: int = 1  # trainings in seven days, whoever asked for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Facts:
     last_attempt_at: datetime | None  # the last training, failed and cancelled ones too
     open_job_id: int | None  # a training that waits or runs
     report: HealthReport | None
+    n_recent: int = 0  # trainings asked for in the last seven days
 
     @property
     def n_new(self) -> int:
@@ -64,6 +69,7 @@ def build_policy(settings: Settings) -> Policy:
         every=timedelta(days=settings.retrain_every_days),
         new_rows=settings.retrain_new_rows,
         recipe=settings.retrain_recipe,
+        per_week=settings.retrain_per_week,
     )
 
 
@@ -140,6 +146,12 @@ def _check_obstacles(facts: Facts, policy: Policy, now: datetime) -> list[_Signa
             facts.open_job_id is None and rests_until is not None and now < rests_until,
             f"The last training was less than {policy.cool_down / timedelta(hours=1):g} hours ago"
             + ("." if rests_until is None else f"; the next is from {rests_until:%H:%M} UTC on."),
+        ),
+        _Signal(
+            "budget",
+            facts.open_job_id is None and facts.n_recent >= policy.per_week,
+            f"The budget of {policy.per_week} in 7 days (the setting `retrain_per_week`) is spent: "
+            "each comparison with the champion costs some of a year's chance of a false promotion.",
         ),
         _Signal(
             "no_new_rows",

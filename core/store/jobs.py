@@ -139,6 +139,12 @@ def save_outcome(
     return bool(ended.rowcount)
 
 
+def count_requested(conn: sa.Connection, kind: str, since_at: datetime) -> int:
+    """How many jobs of a kind were asked for since a moment, however they ended."""
+    query = sa.select(sa.func.count()).where(_jobs.c.kind == kind, _jobs.c.requested_at > since_at)
+    return conn.execute(query).scalar_one()
+
+
 def request_cancel(conn: sa.Connection, job_id: int, by: str, now: datetime) -> Job:
     """Ask a job to stop: a queued one ends at once, a running one at its next step, in the name of
     whoever asked first. Raises `Conflict` where it has ended already."""

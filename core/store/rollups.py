@@ -224,6 +224,13 @@ def count_predictions(conn: sa.Connection, from_at: datetime, to_at: datetime) -
     return int(conn.execute(query).scalar_one())
 
 
+def count_labelled(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:
+    """How many predictions of the hours that start in [from_at, to_at) have a label, whoever
+    answered."""
+    found = load_rollups(conn, HOUR, from_at, to_at)
+    return sum(rollup.outcomes.n for rollup in found)
+
+
 def load_recent_scores(
     conn: sa.Connection, version: int, since_at: datetime, limit: int
 ) -> list[tuple[float, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,12 +24,12 @@ from core.domain.prediction import Source
 from core.domain.rollup import Outcomes
 from core.domain.version import HEURISTIC, Version, parse_version
 from core.errors import InvalidInput
-from core.jobs.runner import do_job
+from core.jobs.runner import do_job, run_job
 from core.monitoring.promise import find_ratio
 from core.monitoring.rollups import merge_outcomes
 from core.monitoring.service import load_window
 from core.settings import parse_settings
-from core.store import health, incidents, versions
+from core.store import health, incidents, jobs, versions
 from core.store.database import Connection
 from core.stream.home import Clock, open_home
 from core.stream.plan import (
@@ -42,7 +43,7 @@ from core.stream.plan import (
 from core.stream.report import Retraining, StreamReport, StreamWindow
 from core.stream.timeline import Timeline, read_timeline
 from core.stream.traffic import Traffic
-from core.watching import watch_app
+from core.watching import check_app_retraining, watch_app
 
 MIN_TRAIN = 30
 """Labelled rows before `train_until` below which nothing is trained."""
@@ -186,9 +187,32 @@ class _Replay:
         if any(event.kind is EventKind.EASED for event in events):  # ends if it stays so
             self._clock.move(self._clock.now() + RESOLVE_AFTER)
             watch_app(self._app, worker_lease=None)
+        if self._request.retrain == "auto":
+            self._retrain()
         with self._app.db.read() as conn:
             report = health.find_last_change(conn)
         return Health.UNKNOWN if report is None else report.health
+
+    def _retrain(self) -> None:
+        """Let the policy decide, and do the training that it asks for."""
+        decision = check_app_retraining(self._app)
+        if decision.job_id is None:
+            return
+        with self._app.db.write() as conn:
+            job = jobs.claim_job(conn, decision.job_id, self._clock.now())
+        ended = run_job(self._app, job)
+        result: dict[str, Any] = dict(ended.result or {})
+        rollout: dict[str, Any] = result.get("rollout") or {}
+        self._retrainings.append(
+            Retraining(
+                at=decision.at,
+                reasons=decision.reasons,
+                version=parse_version(str(result["version"])) if "version" in result else None,
+                deployed=rollout.get("how") in ("direct", "trial"),
+                outcome=str(rollout.get("why") or ended.error),
+            )
+        )
+        self._traffic.service.refresh()
 
     def _has_incident(self) -> bool:
         with self._app.db.read() as conn:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.domain.report import TrainingReport, WorstRow
+from core.domain.report import LEFT_OUT, TrainingReport, WorstRow
 from core.training.anatomy import list_added
 from core.training.diagnose import find_worst
 from core.training.environment import describe_commit, describe_environment
@@ -58,7 +58,7 @@ def build_report(
         summary=summarize_training(evidence),
         seconds=seconds,
         basis=evidence.basis,
-        left_out={**fitted.dropped, **dict.fromkeys(order.leave_out, f"left out by {by}")},
+        left_out={**fitted.dropped, **dict.fromkeys(order.leave_out, LEFT_OUT + by)},
         champion=None if comparison is None else comparison.version,
         improvement=None if comparison is None else comparison.improvement,
         gate_alpha=None if comparison is None else comparison.alpha,

@@ -20,7 +20,7 @@ from core.store.database import Database
 from tests.fakes import AN_HOUR_BEFORE, FakeRegistry, add_version, make_prediction, make_report
 from tests.streams import DAY, HOUR, NOON, SCALE, add_labels, add_predictions, deploy
 
-POLICY = Policy(mode="auto", every=timedelta(days=7), new_rows=100, recipe="advanced")
+POLICY = Policy(mode="auto", every=timedelta(days=7), new_rows=100, recipe="advanced", per_week=100)
 HEALTHY = HealthReport(Health.HEALTHY, (), NOON)
 
 
@@ -90,7 +90,13 @@ def test_new_rows_ask_for_one_training_and_no_second_while_it_lasts(serving: Dat
     (job,) = load_jobs(serving)
     assert decision.retrain
     assert decision.job_id == job.id
-    assert job.args == {"recipe": "advanced", "seed": 7, "overrides": None}
+    assert job.args == {
+        "recipe": "advanced",
+        "seed": 7,
+        "overrides": None,
+        "leave_out": [],
+        "deploy": True,
+    }
     assert job.requested_by == "plumbline"
     assert job.reason == (
         "100 labelled rows are newer than the last training (100 collected, 0 labelled "
@@ -218,3 +224,14 @@ def test_a_labelled_prediction_that_became_a_sample_counts_once(serving: Databas
 
 def collect(db: Database, now: datetime) -> None:
     collect_feedback(db, scale=SCALE, by="ada", now=lambda: now, progress=lambda *_: None)
+
+
+def test_a_spent_budget_keeps_what_is_due_from_starting(serving: Database) -> None:
+    add_samples(serving, 150)
+    policy = replace(POLICY, per_week=1)
+    first = check_retraining(serving, policy, HEALTHY, seed=7, now=LATER)
+    assert first.job_id is not None
+    finish(serving, first.job_id, JobStatus.FAILED, LATER)
+    again = check_retraining(serving, policy, HEALTHY, seed=7, now=LATER + DAY)
+    assert (again.retrain, again.signals) == (False, ("budget", "new_rows"))
+    assert "The budget of 1 in 7 days" in again.reasons[0]
