@@ -1,6 +1,6 @@
 """Versions, artifacts and a registry that behave, without training anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -46,6 +46,13 @@ class FakeArtifact:
     def score_rows(self, rows: Sequence[Mapping[str, FeatureValue]]) -> list[float]:
         scores: list[float] = self.score(rows).tolist()
         return scores
+
+    def time_row(
+        self, row: Mapping[str, FeatureValue], timer: Callable[[], float]
+    ) -> tuple[float, float]:
+        started = timer()
+        self.score([row])
+        return 0.0, timer() - started
 
     def verify_golden(self) -> None:
         for row in self.card.golden:

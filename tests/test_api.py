@@ -411,21 +411,51 @@ def test_alive_and_ready_say_so(server: Server) -> None:
 
 
 def test_status_shows_the_system_and_what_this_process_answers_with(server: Server) -> None:
-    assert server.client.get("/v1/status").json() == {
-        "champion": "v1",
-        "serving": {
-            "revision": 1,
-            "version": "v1",
-            "source": "model",
-            "reason": None,
-            "challenger": None,
-            "challenger_reason": None,
-            "scorer": "compiled",
-            "scorer_reason": None,
-            "n_waiting": 0,
-            "problem": None,
-        },
+    shown = server.client.get("/v1/status").json()
+    assert shown["champion"] == "v1"
+    assert shown["serving"] == {
+        "revision": 1,
+        "version": "v1",
+        "source": "model",
+        "reason": None,
+        "challenger": None,
+        "challenger_reason": None,
+        "scorer": "compiled",
+        "scorer_reason": None,
+        "cache_asked": 0,
+        "cache_found": 0,
+        "stages": {},
+        "n_waiting": 0,
+        "problem": None,
     }
+
+
+def test_the_same_row_is_scored_once_and_logged_each_time(server: Server) -> None:
+    answers = [server.client.post("/v1/predict", json=ROW).json() for _ in range(3)]
+    assert {answer["score"] for answer in answers} == {70.0}
+    assert [row.id for row in _logged(server.db)] == [row["prediction_id"] for row in answers]
+    serving = server.client.get("/v1/status").json()["serving"]
+    assert (serving["cache_asked"], serving["cache_found"]) == (3, 2)
+    assert set(serving["stages"]) == {"parse", "route", "features", "model", "log"}
+    shown = server.client.get("/metrics").text
+    assert 'plumbline_cache_lookups{outcome="found"} 2.0' in shown
+    assert 'plumbline_stage_seconds{stage="log",statistic="p95"}' in shown
+
+
+def test_another_deployment_forgets_the_scores(server: Server, now: Callable[[], datetime]) -> None:
+    server.client.post("/v1/predict", json=ROW)
+    add_version(server.db, server.registry, bias=5.0)
+    deploy(
+        server.db,
+        server.registry,  # type: ignore[arg-type]
+        2,
+        reason="tests",
+        by="ada",
+        override=False,
+        now=now(),
+    )
+    server.service.refresh()
+    assert server.client.post("/v1/predict", json=ROW).json()["score"] == 75.0
 
 
 def test_metrics_count_what_was_answered(server: Server) -> None:

@@ -1,6 +1,6 @@
 """An artifact: a fitted pipeline with its card, ready to score."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,10 @@ class Artifact:
     def score_rows(self, rows: Sequence[Features]) -> list[float]:
         """The scores of rows as they are served; see `score_row`."""
         return [clip_score(score, self.card) for score in self.scorer.score_rows(rows).tolist()]
+
+    def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
+        """The seconds that the features of a row take, and its score from them."""
+        return self.scorer.time_row(row, timer)
 
     def verify_golden(self) -> None:
         """Score the card's golden rows again; raises `Refused` where one differs from what it was

@@ -1,6 +1,6 @@
 """The row scorer: a saved pipeline as a plain function of one row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +27,9 @@ class Scorer(Protocol):
     def score_rows(self, rows: Sequence[Features]) -> NDArray[np.float64]:
         """The score of each row, shape (n_rows,)."""
 
+    def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
+        """The seconds that the features of a row take, and its score from them."""
+
 
 class PipelineScorer:
     """The pipeline itself, with why it is not compiled."""
@@ -42,6 +45,12 @@ class PipelineScorer:
     def score_rows(self, rows: Sequence[Features]) -> NDArray[np.float64]:
         """The score of each row, shape (n_rows,)."""
         return np.asarray(self._pipeline.predict(rows), dtype=np.float64).reshape(-1)
+
+    def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
+        """No seconds for the features, which are not to be told apart, and those of all of it."""
+        started = timer()
+        self.score_row(row)
+        return 0.0, timer() - started
 
 
 class CompiledScorer:
@@ -64,6 +73,14 @@ class CompiledScorer:
         if len(rows) < _MATRIX_ROWS:
             return np.array([self._model(values) for values in prepared], dtype=np.float64)
         return np.asarray(self._fitted.predict(np.array(prepared)), dtype=np.float64)
+
+    def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
+        """The seconds that the features of a row take, and its score from them."""
+        started = timer()
+        values = self._prepare(row)
+        prepared = timer()
+        self._model(values)
+        return prepared - started, timer() - prepared
 
     def _prepare(self, row: Features) -> Any:
         values = self._first(row)

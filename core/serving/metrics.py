@@ -1,13 +1,14 @@
 """Metrics: counts and durations of one process, or of all workers, as Prometheus reads them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from core.domain.prediction import Prediction, Source
 from core.domain.version import version_name
+from core.serving.stages import StageTime
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -53,6 +54,20 @@ class ServiceMetrics:
             registry=self._registry,
             multiprocess_mode="livesum",
         )
+        self._cache = prometheus.Gauge(
+            "plumbline_cache_lookups",
+            "Single rows whose score was looked up, since the champion was loaded.",
+            ("outcome",),
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._stages = prometheus.Gauge(
+            "plumbline_stage_seconds",
+            "Where the time of a single request goes, in the newest thousand that were measured.",
+            ("stage", "statistic"),
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
         self._revision = prometheus.Gauge(
             "plumbline_deployment_revision",
             "The deployment that this process follows.",
@@ -85,6 +100,17 @@ class ServiceMetrics:
     def count_label(self, outcome: str) -> None:
         """A label was kept, or was known already."""
         self._labels.labels(outcome).inc()
+
+    def show_cache(self, n_asked: int, n_found: int) -> None:
+        """How often a single row's score was there already."""
+        self._cache.labels("found").set(n_found)
+        self._cache.labels("missed").set(n_asked - n_found)
+
+    def show_stages(self, stages: Mapping[str, StageTime]) -> None:
+        """Where the time of single requests goes."""
+        for name, found in stages.items():
+            self._stages.labels(name, "mean").set(found.mean_ms / 1000)
+            self._stages.labels(name, "p95").set(found.p95_ms / 1000)
 
     def render(self, *, n_waiting: int, revision: int) -> bytes:
         """All of it in Prometheus' text format."""

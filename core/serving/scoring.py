@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from core.artifacts.artifact import Artifact
 from core.domain.sample import Features
 from core.domain.version import version_name
 from core.errors import OpsError
 from core.serving.answer import check_scores, choose_refusal
+from core.serving.cache import Model
 from core.serving.carry import Asked, carry_rows
 from core.store.database import Database
 
@@ -26,7 +26,7 @@ MODEL_ERRORS = (
 
 def score_asked(
     db: Database,
-    artifact: Artifact,
+    artifact: Model,
     version: int,
     rows: Sequence[Asked],
     report: Callable[[str], None],
@@ -42,7 +42,7 @@ def score_asked(
 
 
 def score_rows(
-    artifact: Artifact,
+    artifact: Model,
     version: int,
     rows: Sequence[Features],
     report: Callable[[str], None],
@@ -66,7 +66,7 @@ def clean_error(error: BaseException) -> str:
 
 
 def _score(
-    artifact: Artifact, version: int, rows: Sequence[Features], report: Callable[[str], None]
+    artifact: Model, version: int, rows: Sequence[Features], report: Callable[[str], None]
 ) -> list[float | str]:
     if not rows:
         return []

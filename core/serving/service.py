@@ -3,7 +3,7 @@
 import importlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -28,12 +28,14 @@ from core.serving.answer import (
     clip,
 )
 from core.serving.assignment import choose_variant, is_sampled
-from core.serving.carry import Asked, build_asked, recall_asked
+from core.serving.cache import CachedModel
+from core.serving.carry import Asked, build_asked, carry_rows, recall_asked
 from core.serving.follower import Follower
 from core.serving.heuristic import choose_guess
 from core.serving.journal import Journal, Receipt
 from core.serving.scoring import MODEL_ERRORS, clean_error, score_asked
 from core.serving.shadow import Shadow, ShadowAsk
+from core.serving.stages import StageClock, StageTime
 from core.settings import Scale
 from core.store import deployments, labels, predictions, trials, versions
 from core.store.database import Database
@@ -43,6 +45,8 @@ _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
 _LABELS_SECONDS = 10.0  # before the labels that the heuristic may use are read again
 _N_RECENT_LABELS = 200
 _MAX_ENTRY_ROWS = 2_000
+_MAX_CACHED_ROWS = 10_000  # a version, of about 2 KB each
+_SAMPLE = 64  # of so many requests, the stages of one are kept
 _TROUBLE_SECONDS = 5.0
 
 log = get_logger(__name__)
@@ -61,7 +65,7 @@ class Side:
     """A version of the plan with its artifact, or why there is none."""
 
     version: int
-    artifact: Artifact | None
+    artifact: CachedModel | None
     why: str  # empty where a model answers
 
 
@@ -102,6 +106,9 @@ class ServiceStatus:
     challenger_reason: str | None  # why it does not score
     scorer: str  # "compiled" or "pipeline"
     scorer_reason: str | None  # why the pipeline itself scores
+    cache_asked: int  # single rows that were looked up, since the version was loaded
+    cache_found: int  # and those whose score was there
+    stages: Mapping[str, StageTime]  # where the time of single requests goes
     n_waiting: int  # rows that are not on disk yet
     problem: str | None  # why it cannot serve at all
 
@@ -150,6 +157,7 @@ class PredictionService:
         self._random = random
         self.timer = timer
         self._libraries = libraries
+        self.stages = StageClock(_SAMPLE)
         self._in_force = _NOTHING
         self._recent: Sequence[float] = ()
         self._retry_at = self._labels_at = float("-inf")
@@ -245,6 +253,18 @@ class PredictionService:
         self._shadow.offer(choose_shadows(self._in_force, answers))
         return receipts
 
+    def time_row(self, ask: Ask) -> tuple[float, float] | None:
+        """The seconds that features and model take for a row, scored once more by the champion;
+        None where there is no model or it has no score."""
+        model = self._in_force.champion.artifact
+        if model is None:
+            return None
+        try:
+            [row] = carry_rows(self._db, model.card, [build_asked(ask, self.now())])
+            return model.time_row(row, self.timer)
+        except MODEL_ERRORS:
+            return None
+
     def add_label(self, label: Label, *, observed_at_given: bool) -> Receipt[LabelOutcome | None]:
         """Queue a label for the disk; raises `Unavailable` where too many wait."""
         return self._journal.append(_GivenLabel(label, observed_at_given))
@@ -263,6 +283,9 @@ class PredictionService:
             challenger_reason=None if challenger is None else challenger.why or None,
             scorer="pipeline" if why else "compiled",
             scorer_reason=why or None,
+            cache_asked=0 if champion.artifact is None else champion.artifact.n_asked,
+            cache_found=0 if champion.artifact is None else champion.artifact.n_found,
+            stages=self.stages.summarize(),
             n_waiting=self._journal.n_waiting,
             problem=self._find_problem(),
         )
@@ -301,6 +324,7 @@ class PredictionService:
             artifact = self._registry.load_artifact(version.artifact_hash)
             artifact.verify_golden()
             self._check_scale(artifact)
+            side = Side(version.number, CachedModel(artifact, _MAX_CACHED_ROWS), "")
             if artifact.why_uncompiled:
                 log.warning(
                     "served_by_pipeline", version=version.number, reason=artifact.why_uncompiled
@@ -308,7 +332,7 @@ class PredictionService:
         except MODEL_ERRORS as error:
             self._retry_at = self.timer() + _RETRY_SECONDS
             return Side(version.number, None, f"{version.name} does not load: {clean_error(error)}")
-        return Side(version.number, artifact, "")
+        return side
 
     def _find_loaded(self, number: int) -> Side | None:
         for side in self._in_force.loaded:
@@ -326,6 +350,10 @@ class PredictionService:
 
     def _swap(self, following: InForce) -> None:
         previous, self._in_force = self._in_force, following
+        if following.revision != previous.revision:
+            for side in following.sides:
+                if side.artifact is not None:
+                    side.artifact.clear()
         if following == previous:
             return
         for side in following.sides:

@@ -7,6 +7,7 @@ from starlette.types import Receive, Scope, Send
 from core.domain.api_key import Scope as KeyScope
 from core.domain.prediction import Source
 from core.errors import OpsError
+from core.serving.answer import Ask
 from core.serving.bodies import (
     ErrorAnswer,
     ErrorDetail,
@@ -70,12 +71,25 @@ class PredictRoute:
         self._keys.check(get_key(headers), KeyScope.PREDICT)
         content = await read_body(headers, receive, self._body_limit, _ONLY_JSON)
         ask = build_ask(decode_body(self._decoder, content))
+        parsed = service.timer()
         answers = service.answer([ask], at, started)
         [receipt] = service.log(answers)
+        answered = service.timer()
         await self._log_wait.wait(receipt)
+        if service.stages.is_due():
+            self._keep_stages(ask, parsed - started, answered - parsed, service.timer() - answered)
         self._metrics.count_predictions(answers)
         answer = build_answer(answers[0])
         if answers[0].source is Source.FAILED:
             detail = ErrorDetail(answers[0].reason or "No score.")
             return ErrorAnswer(detail, prediction_id=answer.prediction_id)
         return self._encode(answer)
+
+    def _keep_stages(self, ask: Ask, parse: float, answer: float, log: float) -> None:
+        """Of a request that was measured; what scoring takes is told by scoring it once more."""
+        scoring = self._service.time_row(ask)
+        if scoring is None:
+            return
+        features, model = scoring
+        route = max(answer - features - model, 0.0)
+        self._service.stages.add(parse=parse, route=route, features=features, model=model, log=log)

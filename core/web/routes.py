@@ -169,6 +169,8 @@ class Routes:
         """Counts and durations for Prometheus."""
         self._authorize(request, Scope.STATUS)
         serving = self._service.describe()
+        self._metrics.show_cache(serving.cache_asked, serving.cache_found)
+        self._metrics.show_stages(serving.stages)
         text = self._metrics.render(n_waiting=serving.n_waiting, revision=serving.revision)
         return Response(text, media_type=CONTENT_TYPE)
 

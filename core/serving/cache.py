@@ -1,0 +1,63 @@
+"""Scores of rows that were asked for before: asking again costs a look instead of a model."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from core.domain.card import Card
+from core.domain.sample import Features
+
+
+class Model(Protocol):
+    """What scores the rows of one version, as an artifact does."""
+
+    @property
+    def card(self) -> Card:
+        """What it says of itself."""
+
+    @property
+    def why_uncompiled(self) -> str:
+        """Why its pipeline scores rather than what was compiled from it."""
+
+    def score_row(self, row: Features) -> float:
+        """The score of one row; raises where it has none."""
+
+    def score_rows(self, rows: Sequence[Features]) -> list[float]:
+        """The scores of rows; raises where one has none."""
+
+    def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
+        """The seconds that the features of a row take, and its score from them."""
+
+
+class CachedModel:
+    """A model that remembers the scores of its newest single rows, `max_rows` at most. What raises
+    is not remembered, and batches are neither looked up nor kept: they are scored quicker."""
+
+    def __init__(self, model: Model, max_rows: int) -> None:
+        self.card = model.card
+        self.why_uncompiled = model.why_uncompiled
+        self.score_rows = model.score_rows
+        self.n_asked = self.n_found = 0
+        self.time_row = model.time_row
+        self._model = model
+        self._max_rows = max_rows
+        self._scores: OrderedDict[frozenset[tuple[str, object]], float] = OrderedDict()
+
+    def score_row(self, row: Features) -> float:
+        """The score of one row, found or made. Two rows are the same where they have the same
+        names with the same values, in any order."""
+        key = frozenset(row.items())
+        self.n_asked += 1
+        score = self._scores.get(key)
+        if score is not None:
+            self.n_found += 1
+            return score
+        score = self._model.score_row(row)
+        self._scores[key] = score
+        if len(self._scores) > self._max_rows:
+            self._scores.popitem(last=False)
+        return score
+
+    def clear(self) -> None:
+        """Forget the scores; what was counted stays."""
+        self._scores = OrderedDict()
