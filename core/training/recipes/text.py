@@ -1,0 +1,23 @@
+"""Linear regression on the enhanced features and on what the text of a row says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.training.recipe import Recipe
+from core.training.recipes import enhanced
+
+
+def build(seed: int, parameters: Mapping[str, Any]) -> Any:
+    """The enhanced recipe behind an embedding of the text; rows without a text lack its columns.
+    `embedding` among the parameters is the folder of a transformer; the hashed tokens otherwise."""
+    # scikit-learn takes 4 s to import, which the menu must not cost
+    from sklearn.pipeline import Pipeline
+
+    from core.features.embeddings import HASHED, TextEmbedding
+
+    others = {name: value for name, value in parameters.items() if name != "embedding"}
+    step = TextEmbedding(model=parameters.get("embedding", HASHED), seed=seed)
+    return Pipeline([("text", step), *enhanced.build(seed, others).steps])
+
+
+RECIPE = Recipe("text", "The enhanced features, and the text's tokens in a few numbers.", build)

