@@ -7,7 +7,7 @@ from core.store import jobs as job_rows
 from core.store import versions
 from core.training.menu import RECIPES
 from core.watching import describe_app_retraining
-from ui import actions, context, diagnosis, jobs, pages, reports, trainings
+from ui import actions, context, diagnosis, jobs, pages, promised, reports, trainings
 
 app = context.get_app()
 actions.head("Training", "Train a version on the rows that were imported, and read its verdict.")
@@ -33,6 +33,7 @@ if trained:
     shown = next((version for version in trained if version.number == chosen), trained[0])
     reports.show(shown)
     diagnosis.show(app, shown)
+    promised.show(app)
 elif data.n_rows:
     st.caption(
         "No version yet: its verdict, its metrics with their intervals and what it rests on "
