@@ -5,6 +5,7 @@ import streamlit as st
 from core.bootstrap import App, load_current_settings
 from core.domain.drift import DriftReport
 from core.domain.segment import SegmentReport
+from core.monitoring.lag import describe_lag
 from core.monitoring.outcomes import Figures, Performance, PerformancePoint
 from core.monitoring.performance import load_performance
 from core.monitoring.summary import MonitorSummary
@@ -89,6 +90,7 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: Window) ->
             "Share of requests that got no score at all.",
         )
         _show_latency(traffic, window)
+    st.caption(f":material/label: {describe_lag(summary.lag, summary.window)}")
     if model.note:
         st.caption(f":material/info: {model.note}")
 

@@ -16,6 +16,7 @@ from core.domain.report import Estimate
 from core.domain.retraining import RetrainingDecision
 from core.domain.version import Version, version_name
 from core.monitoring.drift import describe_check
+from core.monitoring.lag import describe_lag
 from core.monitoring.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary
 from core.registry import RunSummary
@@ -265,6 +266,7 @@ def of_health(summary: MonitorSummary) -> str:
         f"{counts.n_heuristic} by the heuristic + {counts.n_failed} failed; "
         f"{counts.n_labelled} labelled."
     )
+    lines.append(describe_lag(summary.lag, summary.window))
     lines.append(_drift(summary.drift))
     culprit = name_culprit(summary.segments)
     lines += [] if culprit is None else [f"{culprit}."]

@@ -1,10 +1,11 @@
 """Watching: measure, judge, keep what changed; and the summary of it all."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from core.domain.health import HealthReport
+from core.domain.health import Health, HealthReport
 from core.domain.prediction import Source
-from core.domain.rollup import DAY, MINUTE, Outcomes, floor_time
+from core.domain.rollup import DAY, MINUTE, Outcomes, Rollup, floor_time
 from core.domain.version import HEURISTIC
 from core.log import get_logger
 from core.monitoring.expectation import choose_spans, expect_requests
@@ -17,6 +18,7 @@ from core.monitoring.health import (
     has_changed,
     judge_health,
 )
+from core.monitoring.lag import summarize_lag
 from core.monitoring.machine import MIN_SILENCE, Disk, LabelSilence
 from core.monitoring.outcomes import summarize_outcomes, summarize_performance
 from core.monitoring.promise import MIN_LABELS, WIDER_SPANS, Delivered, measure_delivery
@@ -56,6 +58,7 @@ LABEL_WINDOWS = (timedelta(hours=24), timedelta(days=7), timedelta(days=30))
 _SPREAD_SCORES = 500
 _SPREAD_WINDOW = timedelta(hours=24)
 _MAX_UNMEASURED = 10_000
+_N_DELAYS = 1_000
 
 log = get_logger(__name__)
 
@@ -115,6 +118,9 @@ def describe_health(
             champion=facts.champion,
             synthetic=facts.champion in synthetic,
             synthetic_versions=synthetic,
+            lag=summarize_lag(
+                *_count_labels(counted), labels.load_delays(conn, _N_DELAYS), now - from_at
+            ),
             drift=facts.drift,
             segments=None
             if facts.champion is None
@@ -134,6 +140,12 @@ def describe_health(
             n_unmeasured=rollups.count_unmeasured(conn, _MAX_UNMEASURED),
             measured_at=None if progress is None else progress.measured_at,
         )
+
+
+def _count_labels(counted: Sequence[Rollup]) -> tuple[int, int]:
+    """The model's scores, and how many of them have a label."""
+    answered = [rollup for rollup in counted if rollup.source is Source.MODEL]
+    return sum(rollup.n for rollup in answered), sum(rollup.outcomes.n for rollup in answered)
 
 
 def load_facts(
@@ -165,6 +177,7 @@ def load_facts(
         worker=None if worker_lease is None else _load_worker(conn, worker_lease, now),
         delivered=_load_delivered(conn, champion, thresholds.accuracy_span),
         drift=None if champion is None else drift.find_last_report(conn, champion),
+        bad_before=_load_bad(conn),
         label_silence=_load_label_silence(conn, now),
         disk=disk,
         culprit=None
@@ -182,6 +195,14 @@ def _load_expected(
     spans = choose_spans(first_at, last_at, now)
     counts = [rollups.count_predictions(conn, start, start + length) for start, length in spans]
     return expect_requests(spans, counts, now - last_at)
+
+
+def _load_bad(conn: Connection) -> frozenset[str]:
+    """The checks that were not well when the health last changed."""
+    last = health.find_last_change(conn)
+    bad = (Health.WARNING, Health.CRITICAL)
+    reasons = () if last is None else last.reasons
+    return frozenset(reason.code for reason in reasons if reason.health in bad)
 
 
 def _load_label_silence(conn: Connection, now: datetime) -> LabelSilence | None:

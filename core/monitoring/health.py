@@ -20,6 +20,9 @@ from core.stats.intervals import Interval, wilson
 MIN_REQUESTS = 20
 """Requests below which error rate, fallback share and latency are not judged."""
 
+RECOVERED = 0.9
+"""How far below its threshold a figure that was beyond it has to be to be well again."""
+
 MIN_DISTINCT = 50
 """Different requests below which nobody says that the scores have collapsed."""
 
@@ -123,6 +126,7 @@ class Facts:
     drift: DriftReport | None = None  # the newest window of the champion
     label_silence: LabelSilence | None = None  # None where none ever came
     disk: Disk | None = None  # None where nobody asked
+    bad_before: frozenset[str] = frozenset()  # codes of the checks that were not well
     culprit: str | None = None  # the part of the traffic that carries the error
 
 
@@ -163,7 +167,7 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
     checks = [
         *errors,
         *_check_skill(facts),
-        *_check_requests(facts.recent, thresholds, stale=stale),
+        *_check_requests(facts, thresholds, stale=stale),
         *_check_spread(facts, stale=stale),
         *_check_drift(facts, errors, now),
         *check_labels(facts.label_silence, now),
@@ -179,13 +183,20 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
 
 
 def judge_level(
-    figure: Interval, warning: float, critical: float, *, low_is_bad: bool = False
+    figure: Interval,
+    warning: float,
+    critical: float,
+    *,
+    low_is_bad: bool = False,
+    held: bool = False,
 ) -> tuple[Health, bool]:
     """How a figure stands to its thresholds, and whether chance is no explanation.
 
     A figure beyond the warning threshold warns. Where its whole 95 % interval is beyond it too, the
     warning is confirmed, and a confirmed figure beyond the critical threshold is critical. So
-    a few rows can make the status warn, but never critical, and open no incident.
+    a few rows can make the status warn, but never critical, and open no incident. With `held`, of a
+    check that was not well before, it is well again a tenth of the way below the threshold only, so
+    that a figure at its threshold does not make the status flicker. With `low_is_bad`, of shares.
 
     >>> judge_level(Interval(0.70, 0.60, 0.78), 0.80, 0.75, low_is_bad=True)
     (<Health.CRITICAL: 'critical'>, True)
@@ -193,11 +204,13 @@ def judge_level(
     (<Health.WARNING: 'warning'>, False)
     >>> judge_level(Interval(0.00, 0.00, 0.03), 0.01, 0.05)
     (<Health.HEALTHY: 'healthy'>, True)
+    >>> judge_level(Interval(97.0, 95.0, 99.0), 100.0, 200.0, held=True)
+    (<Health.WARNING: 'warning'>, False)
     """
     if low_is_bad:
-        figure = Interval(-figure.value, -figure.high, -figure.low)
-        warning, critical = -warning, -critical
-    if figure.value <= warning:
+        figure = Interval(1 - figure.value, 1 - figure.high, 1 - figure.low)
+        warning, critical = 1 - warning, 1 - critical
+    if figure.value <= warning * (RECOVERED if held else 1.0):
         return Health.HEALTHY, True
     confirmed = figure.low > warning
     return (
@@ -316,8 +329,13 @@ def _check_accuracy(facts: Facts, thresholds: Thresholds) -> Reason:
             f"{thresholds.min_labels} are needed.",
             "Send what turned out to be true to POST /v1/feedback.",
         )
+    held = not facts.bad_before.isdisjoint({"accuracy", "accuracy_level"})
     health, confirmed = judge_level(
-        accuracy, thresholds.accuracy_warning, thresholds.accuracy_critical, low_is_bad=True
+        accuracy,
+        thresholds.accuracy_warning,
+        thresholds.accuracy_critical,
+        low_is_bad=True,
+        held=held,
     )
     message = (
         f"{_percent(accuracy.value)} of the scores of {name} were within "
@@ -329,6 +347,7 @@ def _check_accuracy(facts: Facts, thresholds: Thresholds) -> Reason:
             _percent(thresholds.accuracy_critical),
             "below",
             confirmed=confirmed,
+            beyond_it=accuracy.value < thresholds.accuracy_warning,
         )
     )
     return Reason("accuracy", health, message, _next_step("accuracy", health), confirmed)
@@ -353,7 +372,8 @@ def _check_skill(facts: Facts) -> list[Reason]:
     return [Reason("skill", Health.WARNING, message, _next_step("accuracy", Health.WARNING))]
 
 
-def _check_requests(recent: Recent | None, thresholds: Thresholds, *, stale: bool) -> list[Reason]:
+def _check_requests(facts: Facts, thresholds: Thresholds, *, stale: bool) -> list[Reason]:
+    recent, before = facts.recent, facts.bad_before
     n = 0 if recent is None else recent.counts.n_attempted
     if recent is None or n < MIN_REQUESTS:
         return [
@@ -373,6 +393,7 @@ def _check_requests(recent: Recent | None, thresholds: Thresholds, *, stale: boo
             wilson(recent.counts.n_failed, n),
             (thresholds.error_rate_warning, thresholds.error_rate_critical),
             over,
+            held="error_rate" in before,
         ),
         _check_share(
             "fallback",
@@ -380,35 +401,56 @@ def _check_requests(recent: Recent | None, thresholds: Thresholds, *, stale: boo
             wilson(recent.counts.n_heuristic, n),
             (thresholds.fallback_warning, thresholds.fallback_critical),
             over,
+            held="fallback" in before,
         ),
-        _check_latency(recent, thresholds, over),
+        _check_latency(recent, thresholds, over, held="latency" in before),
     ]
     return [_age(check) for check in checks] if stale else checks
 
 
 def _check_share(
-    code: str, what: str, share: Interval, thresholds: tuple[float, float], over: str
+    code: str,
+    what: str,
+    share: Interval,
+    thresholds: tuple[float, float],
+    over: str,
+    *,
+    held: bool,
 ) -> Reason:
     warning, critical = thresholds
-    health, confirmed = judge_level(share, warning, critical)
+    health, confirmed = judge_level(share, warning, critical, held=held)
     message = (
         f"{_percent(share.value)} {what} (95 % interval {_percents(share)}; {over}); "
-        + _limits(health, _percent(warning), _percent(critical), "above", confirmed=confirmed)
+        + _limits(
+            health,
+            _percent(warning),
+            _percent(critical),
+            "above",
+            confirmed=confirmed,
+            beyond_it=share.value > warning,
+        )
     )
     return Reason(code, health, message, _next_step(code, health), confirmed)
 
 
-def _check_latency(recent: Recent, thresholds: Thresholds, over: str) -> Reason:
+def _check_latency(recent: Recent, thresholds: Thresholds, over: str, *, held: bool) -> Reason:
     limits = quantile_interval(recent.latency, 0.95)
     assert recent.counts.p95_ms is not None
     assert limits is not None
     p95 = Interval(recent.counts.p95_ms, *limits)
     warning, critical = thresholds.latency_warning_ms, thresholds.latency_critical_ms
-    health, confirmed = judge_level(p95, warning, critical)
+    health, confirmed = judge_level(p95, warning, critical, held=held)
     message = (
         f"The p95 latency is {p95.value:,.3g} ms (95 % interval "
         f"{p95.low:,.3g} to {p95.high:,.3g} ms; {over}); "
-        + _limits(health, f"{warning:g} ms", f"{critical:g} ms", "above", confirmed=confirmed)
+        + _limits(
+            health,
+            f"{warning:g} ms",
+            f"{critical:g} ms",
+            "above",
+            confirmed=confirmed,
+            beyond_it=p95.value > warning,
+        )
     )
     return Reason("latency", health, message, _next_step("latency", health), confirmed)
 
@@ -495,9 +537,13 @@ def _age(check: Reason) -> Reason:
     )
 
 
-def _limits(health: Health, warning: str, critical: str, beyond: str, *, confirmed: bool) -> str:
+def _limits(
+    health: Health, warning: str, critical: str, beyond: str, *, confirmed: bool, beyond_it: bool
+) -> str:
     if health is Health.HEALTHY:
         return f"{beyond} {warning} warns."
+    if not beyond_it:
+        return f"{beyond} {warning} warns, and it has to be clearly on the other side to be well."
     if health is Health.CRITICAL:
         return f"{beyond} {critical} is critical."
     if confirmed:

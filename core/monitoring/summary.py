@@ -11,6 +11,7 @@ from core.domain.incident import Incident
 from core.domain.segment import SegmentReport
 from core.domain.version import version_name
 from core.monitoring.estimate import describe_estimate
+from core.monitoring.lag import Lag, describe_lag
 from core.monitoring.outcomes import Figures, Performance
 from core.monitoring.segments import describe_segment
 from core.monitoring.traffic import Traffic
@@ -28,6 +29,7 @@ class MonitorSummary:
     champion: int | None
     synthetic: bool  # the champion was trained on generated rows
     synthetic_versions: tuple[int, ...]  # of those that were asked in the window
+    lag: Lag  # of the window's labels
     drift: DriftReport | None  # the champion's newest window
     segments: SegmentReport | None  # of the champion's newest labels
     traffic: Traffic
@@ -70,6 +72,15 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
         "n_unmeasured": summary.n_unmeasured,
         "measured_at": None if summary.measured_at is None else summary.measured_at.isoformat(),
         "coverage": counts.coverage,
+        "labels": {
+            "n_scored": summary.lag.n_scored,
+            "n_labelled": summary.lag.n_labelled,
+            "coverage": summary.lag.coverage,
+            "median_delay_seconds": _seconds(summary.lag.median),
+            "nine_in_ten_seconds": _seconds(summary.lag.nine_in_ten),
+            "provisional": summary.lag.provisional,
+            "note": describe_lag(summary.lag, summary.window),
+        },
         "error_rate": counts.error_rate,
         "fallback_share": counts.fallback_share,
         "latency_ms": {"p50": counts.p50_ms, "p95": counts.p95_ms, "p99": counts.p99_ms},
@@ -148,6 +159,10 @@ def _build_check(check: DriftCheck) -> dict[str, object]:
         "importance": check.importance,
         "effect_on_mae": check.effect_on_mae,
     }
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
 
 
 def _build_figures(figures: Figures) -> dict[str, object]:

@@ -351,3 +351,28 @@ def test_without_labels_enough_for_the_accuracy_the_promise_alone_is_judged() ->
     report = judge(replace(GOOD, labelled=labels(5, 12), delivered=delivered(0.9)))
     assert report.health is Health.HEALTHY
     assert report.find_reason("accuracy_level") is None
+
+
+@pytest.mark.parametrize(
+    ("ms", "before", "health"),
+    [
+        (97.0, frozenset(), Health.HEALTHY),
+        (97.0, frozenset({"latency"}), Health.WARNING),
+        (85.0, frozenset({"latency"}), Health.HEALTHY),
+    ],
+)
+def test_what_was_not_well_is_well_again_only_clearly_below_its_threshold(
+    ms: float, before: frozenset[str], health: Health
+) -> None:
+    reason = find(replace(GOOD, recent=requests(ms=ms), bad_before=before), "latency")
+    assert reason.health is health
+    assert reason.confirmed is (health is Health.HEALTHY)  # it opens no incident, and ends none
+    assert ("clearly on the other side" in reason.message) is (health is Health.WARNING)
+
+
+@pytest.mark.parametrize(("n_hits", "health"), [(243, Health.WARNING), (250, Health.HEALTHY)])
+def test_an_accuracy_that_was_too_low_has_to_rise_clearly_above_its_threshold(
+    n_hits: int, health: Health
+) -> None:
+    facts = replace(GOOD, labelled=labels(n_hits, 300), bad_before=frozenset({"accuracy"}))
+    assert find(facts, "accuracy").health is health
