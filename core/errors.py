@@ -1,5 +1,6 @@
 """Errors an operator can act on. Anything that is not an `OpsError` is a bug and may crash."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -28,7 +29,11 @@ class Unavailable(OpsError):
 
 
 class Cancelled(OpsError):
-    """A person asked for the work to stop; what was done so far is kept or undone, as it says."""
+    """A person asked for the work to stop; `kept` is what had been found until then, as JSON."""
+
+    def __init__(self, message: str, kept: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.kept = kept
 
 
 class Incomplete(OpsError):

@@ -358,6 +358,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _name, runtime=True),
     Setting(
+        "device",
+        "cpu",
+        "Where XGBoost trains: `cpu`, or `cuda` for a GPU where it finds one.",
+        _choice("cpu", "cuda"),
+    ),
+    Setting(
         "collect_every_minutes",
         "60",
         "Minutes between two collections of all configured sources.",
@@ -450,6 +456,7 @@ class Settings:
     label_delay_days: float | None
     retrain_per_week: int
     retrain_recipe: str
+    device: str
     collect_every_minutes: float
     collect_overlap_hours: float
     watch_folder: Path | None

@@ -51,6 +51,8 @@ def view_training(version: Version) -> dict[str, Any]:
         "worst": built["worst"],
         "environment": built["environment"],
         "commit": report.commit,
+        "objective": report.objective,
+        "window": {"reason": report.window, "tried": built["windows_tried"]},
         "seed": report.seed,
         "tolerance": report.tolerance,
         "snapshot_id": version.snapshot_id,

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 import streamlit as st
 
 from core.bootstrap import App
-from core.domain.job import FINAL, Job, JobStatus
+from core.domain.job import FINAL, Job, JobStatus, continue_search
 from core.domain.lease import SCHEDULER
 from core.store import jobs, leases
+from core.system import request_job
 from ui import actions, context, tables, words
 
 _LOOKS = {
@@ -119,6 +120,13 @@ def _draw(app: App, job: Job) -> None:
                     language=None,
                     height=220 if len(lines) > 8 else "content",
                 )
+        if job.status is JobStatus.CANCELLED and "best" in (job.result or {}):
+            actions.button(
+                "Train with what was found",
+                lambda: _continue(app, job),
+                key=f"continue_{job.id}",
+                icon=":material/play_arrow:",
+            )
         if job.cancel_requested_by and job.status not in FINAL:
             st.caption(f"{job.cancel_requested_by} asked it to stop; it ends at its next step.")
         elif job.status not in FINAL:
@@ -149,6 +157,13 @@ def _cancel(app: App, job_id: int) -> str:
     with app.db.write() as conn:
         job = jobs.request_cancel(conn, job_id, context.get_user(), app.now())
     return f"{describe(job)} was asked to stop."
+
+
+def _continue(app: App, job: Job) -> str:
+    args = continue_search(job, job.args)
+    reason = f"with what job {job.id} had found"
+    asked = request_job(app, job.kind, args, by=context.get_user(), reason=reason)
+    return f"{describe(asked)} was requested; it searches no more."
 
 
 def _story(job: Job, now: datetime) -> str:

@@ -8,11 +8,21 @@ from core.bootstrap import App
 from core.data.overview import DataSummary
 from core.domain.retraining import RetrainingDecision
 from core.system import request_job
+from core.training.objective import OBJECTIVES
+from core.training.plan import METHODS
 from core.training.recipe import Recipe
+from core.training.window import DAYS, HALF_LIVES
 from ui import actions, context, issues, jobs
 
 _RECIPE, _SEED, _REASON, _OVERRIDE = "recipe", "seed", "train_reason", "train_override"
-_LEAVE_OUT = "leave_out"
+_LEAVE_OUT, _OBJECTIVE, _WINDOW, _SEARCH = "leave_out", "objective", "window", "search"
+_PROPOSED = "advanced"
+_WINDOWS = {
+    "auto": "As validation says",
+    "all": "All history",
+    **{f"{days}": f"The last {days} days" for days in DAYS},
+    **{f"half-life:{days}": f"Weights halved every {days} days" for days in HALF_LIVES},
+}
 
 
 def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
@@ -27,7 +37,7 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
         inputs.selectbox(
             "Recipe",
             list(recipes),
-            index=len(recipes) - 1,
+            index=list(recipes).index(_PROPOSED),
             format_func=lambda name: f"{name}: {recipes[name].description}",
             key=_RECIPE,
             width=380,
@@ -45,6 +55,32 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
             key=_REASON,
             placeholder="Needed to override" if blocking else "Kept with the job; may stay empty",
             width=360,
+        )
+        choices = st.container(horizontal=True, vertical_alignment="bottom")
+        choices.selectbox(
+            "Aim at",
+            list(OBJECTIVES),
+            format_func=lambda name: OBJECTIVES[name].capitalize(),
+            key=_OBJECTIVE,
+            help="Within the tolerance is for where accuracy is what counts: a model that knows "
+            "nothing then aims where most targets are close together.",
+            width=380,
+        )
+        choices.selectbox(
+            "Learn from",
+            list(_WINDOWS),
+            format_func=_WINDOWS.__getitem__,
+            key=_WINDOW,
+            help="Where the work changes with time, older rows mislead; the choice is made by "
+            "validation inside the training rows.",
+            width=260,
+        )
+        choices.selectbox(
+            "Search",
+            list(METHODS),
+            format_func=lambda name: f"{name.capitalize()}: {METHODS[name]}",
+            key=_SEARCH,
+            width=380,
         )
         st.multiselect(
             "Columns to leave out",
@@ -88,6 +124,9 @@ def _request(app: App, blocked: bool) -> str:
         "seed": int(st.session_state[_SEED]),
         "overrides": overrides,
         "leave_out": list(st.session_state[_LEAVE_OUT]),
+        "objective": st.session_state[_OBJECTIVE],
+        "window": st.session_state[_WINDOW],
+        "search": st.session_state[_SEARCH],
     }
     job = request_job(
         app,

@@ -8,9 +8,10 @@ import typer
 from core.bootstrap import build_app, load_current_settings
 from core.cli import texts
 from core.cli.output import AsJson, do_job, emit
+from core.domain.job import continue_search
 from core.domain.version import parse_version, version_name
 from core.errors import Refused
-from core.store import versions
+from core.store import jobs, versions
 from core.views import view_training
 
 
@@ -34,16 +35,36 @@ def train(
     leave_out: Annotated[
         list[str] | None, typer.Option(help="A column not to learn from, such as a leak.")
     ] = None,
+    objective: Annotated[
+        str, typer.Option(help="What to aim at: squared, absolute or tolerance.")
+    ] = "squared",
+    window: Annotated[
+        str,
+        typer.Option(help="How much of the past: auto, all, a number of days, or half-life:DAYS."),
+    ] = "auto",
+    search: Annotated[
+        str, typer.Option(help="How parameters are chosen: grid, or smart (a wider space).")
+    ] = "grid",
+    found_by: Annotated[
+        int | None,
+        typer.Option(help="A training job that was cancelled: use what its search had found."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train, evaluate, gate and register a version; training never deploys."""
     app = build_app()
-    args = {
+    args: dict[str, object] = {
         "recipe": recipe,
         "seed": seed,
         "overrides": override or None,
         "leave_out": leave_out or [],
+        "objective": objective,
+        "window": window,
+        "search": search,
     }
+    if found_by is not None:
+        with app.db.read() as conn:
+            args = continue_search(jobs.get_job(conn, found_by), args)
     job = do_job(app, "train", args, f"train {recipe}")
     number = parse_version(str((job.result or {})["version"]))
     with app.db.read() as conn:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from core.errors import Refused
+
 Progress = Callable[[float, str], None]
 """Called by long work with the share done (0..1) and what it is doing now; raises `Cancelled`
 where somebody asked for it to stop."""
@@ -44,3 +46,29 @@ class Job:
     result: Mapping[str, object] | None
     error: str | None
     cancel_requested_by: str | None
+
+
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """Progress over a part of the whole.
+
+    >>> part_of(lambda share, message: print(f"{share:.2f} {message}"), 0.2, 0.6)(0.5, "halfway")
+    0.40 halfway
+    """
+    return lambda share, message: progress(min(start + share * (end - start), end), message)
+
+
+def continue_search(job: Job, args: Mapping[str, object]) -> dict[str, object]:
+    """The arguments of a training with what the search of a cancelled one had found; raises
+    `Refused` where it had found nothing, or was another recipe's."""
+    found = (job.result or {}).get("best")
+    if job.status is not JobStatus.CANCELLED or not isinstance(found, Mapping):
+        raise Refused(
+            f"Job {job.id} is no cancelled training whose search had found something: `jobs` lists "
+            "what each came to."
+        )
+    if job.args.get("recipe") != args["recipe"]:
+        raise Refused(
+            f"Job {job.id} searched for the recipe '{job.args.get('recipe')}': train that one with "
+            "what it found."
+        )
+    return {**args, "objective": job.args.get("objective"), "parameters": dict(found)}

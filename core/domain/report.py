@@ -98,14 +98,14 @@ class TrainingReport:
 
     recipe: str
     seed: int
-    n_train: int
+    n_train: int  # rows learned from, those of the training window
     n_holdout: int
     split: str  # "time", "group" or "random"
     split_reason: str
     features_available: tuple[str, ...]
     features_selected: tuple[str, ...]
     importance: Mapping[str, float]  # share of the total, 0..1
-    search: Mapping[str, object]  # n_combinations, n_folds, best
+    search: Mapping[str, object]  # n_combinations, n_folds, best, method, n_rows, loss
     metrics: Metrics
     champion_mae: Estimate | None  # the champion on the same holdout rows, where there was one
     naive: Mapping[str, NaiveMetrics]  # mean, median, recent_mean, category_mean, heuristic
@@ -137,3 +137,7 @@ class TrainingReport:
     importance_method: str = ""  # how the importance was found, in words
     scorer: ScorerCheck | None = None  # the row scorer beside the pipeline
     gate_alpha: float | None = None  # what the comparison spent of the year's chance of a mistake
+    objective: str = "squared"  # "squared", "absolute" or "tolerance": what the model aims at
+    window: str = ""  # how much of the past was learned from, and why, in words
+    windows_tried: Mapping[str, float] = field(default_factory=dict)  # words -> validation MAE
+    plan: Mapping[str, object] = field(default_factory=dict)  # what was asked for beside the recipe

@@ -3,6 +3,7 @@
 import os
 import threading
 import traceback
+from collections.abc import Mapping
 from datetime import timedelta
 
 from core.bootstrap import App
@@ -63,12 +64,12 @@ def run_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:
 
 def _attempt(
     app: App, job: Job, heartbeat: "_Heartbeat"
-) -> tuple[JobStatus, dict[str, object] | None, str | None]:
+) -> tuple[JobStatus, Mapping[str, object] | None, str | None]:
     try:
         return JobStatus.DONE, run_task(app, job, heartbeat.report), None
-    except (Cancelled, KeyboardInterrupt):
-        who = heartbeat.cancelled_by or job.requested_by
-        return JobStatus.CANCELLED, None, f"Cancelled by {who}; nothing half done was kept."
+    except (Cancelled, KeyboardInterrupt) as error:
+        kept = getattr(error, "kept", None)
+        return JobStatus.CANCELLED, kept, _describe_cancel(heartbeat.cancelled_by, job, kept)
     except Incomplete as error:
         return JobStatus.FAILED, error.result, str(error)
     except OpsError as error:
@@ -89,6 +90,16 @@ def _attempt(
             f"Plumbline has a bug here ({type(error).__name__}: {error}); the job's log has the "
             "traceback to report.",
         )
+
+
+def _describe_cancel(by: str | None, job: Job, kept: Mapping[str, object] | None) -> str:
+    who = by or job.requested_by
+    if kept is None:
+        return f"Cancelled by {who}; nothing half done was kept."
+    return (
+        f"Cancelled by {who}; no version was made. The search had tried {kept['n_combinations']} "
+        f"combinations; `train {job.args['recipe']} --found-by {job.id}` trains with the best."
+    )
 
 
 class _Heartbeat:

@@ -93,6 +93,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     from core.monitoring.pinning import pin_reference
     from core.retraining.rollout import roll_out
     from core.training.flow import train_version
+    from core.training.plan import read_plan
 
     settings = load_current_settings(app)
     with app.db.read() as conn:
@@ -112,6 +113,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
         progress=progress,
         leave_out=msgspec.convert(job.args.get("leave_out", ()), tuple[str, ...]),
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
+        plan=read_plan(job.args, settings.device),
     )
     pin_reference(app.db, app.registry, version, folder=settings.snapshots, now=version.created_at)
     result: Result = {"version": version.name, "summary": version.report.summary}

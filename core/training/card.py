@@ -32,7 +32,7 @@ def build_card(
     """The card of a fitted pipeline. Its golden rows are ten training rows from the lowest score to
     the highest, and one in which everything is missing; its row scorer is checked on these, on the
     newest held-out rows and on edge cases."""
-    features, reads = trace_inputs(fitted.pipeline, fitted.kinds)
+    features, reads = trace_inputs(fitted.pipeline, fitted.selected)
     card = Card(
         recipe=recipe,
         features=features,

@@ -14,6 +14,7 @@ from core.training.evaluate import Blocks, compare_scores
 from core.training.fitting import score_fold
 from core.training.recipe import Recipe, Search
 from core.training.rows import Rows
+from core.training.window import Window
 
 PARTS = (1 / 8, 1 / 4, 1 / 2)
 MIN_ROWS = 30
@@ -30,13 +31,17 @@ def measure_curve(
     scale: Scale,
     seed: int,
     progress: Progress,
+    window: Window | None = None,
+    shift: float = 0.0,
 ) -> tuple[tuple[CurvePoint, ...], Estimate | None]:
     """The MAE on the holdout after learning from an eighth, a quarter, half and all of the training
-    rows, drawn so that each part holds the one before and no group is torn; and how much smaller it
-    became by the last doubling, None where half of the rows were too few. `scores` are those of the
-    model that learned from all."""
+    rows (those of the training window), drawn so that each part holds the one before and no group
+    is torn; and how much smaller it became by the last doubling, None where half of the rows were
+    too few. `scores` are those of the model that learned from all, weighed by `window` and
+    shifted by so many points."""
     actual = rows.target[split.holdout]
     points, doubling = [], None
+    weight = None if window is None else window.weigh(rows.at_seconds)
     draw = _draw(rows.together[split.train], seed)
     for part in PARTS:
         fit = split.train[draw < part]
@@ -44,9 +49,11 @@ def measure_curve(
             continue
         progress(part, f"learning from {len(fit):,} rows only, to see whether more would help")
         try:
-            fewer = score_fold(recipe, search, rows, (fit, split.holdout), scale, seed)
+            fold = fit, split.holdout
+            fewer = score_fold(recipe, search, rows, fold, scale, seed, weight)
         except (Refused, ValueError):  # what all rows taught, few may not
             continue
+        fewer = np.clip(fewer + shift, scale.low, scale.high)
         points.append(_build_point(len(fit), actual, fewer, blocks))
         if part == PARTS[-1]:
             _, doubling, _ = compare_scores(actual, fewer, scores, blocks=blocks, seed=seed)

@@ -7,18 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.job import Progress
+from core.domain.job import Progress, part_of
 from core.errors import Refused
 from core.settings import Scale
 from core.stats.conformal import band_widths, half_width
+from core.stats.densest import densest_centre
 from core.stats.metrics import mae
 from core.training.anatomy import find_encoder, list_absent
 from core.training.folds import split_folds
+from core.training.objective import TOLERANCE, Aim
+from core.training.plan import TrainingPlan
 from core.training.recipe import Fold, Recipe, Search, TrainingRows
 from core.training.rows import Rows, name_features
+from core.training.window import Window, WindowChoice, choose_window, parse_window
 
 _RECENT_FOLDS = 2
 _HOLDOUT_SHARE = 0.2
+_WEAK = "not selected: it says hardly more about the target than its own values shuffled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,14 @@ class Fitted:
 
     pipeline: Any
     search: Search
-    kinds: Mapping[str, str]  # the columns that are used -> "numeric" or "category"
+    kinds: Mapping[str, str]  # the columns that could be used -> "numeric" or "category"
+    selected: tuple[str, ...]  # those that the model reads
     dropped: Mapping[str, str]  # the others -> why not
     cv: Mapping[str, Mapping[str, float]]
     half_width: float | None
+    window: WindowChoice
+    inside: NDArray[np.int64]  # positions of the training rows that are in the window
+    shift: float  # points that every score is shifted by, for the tolerance objective
     bands: tuple[tuple[float, float], ...] = ()
 
 
@@ -44,34 +53,69 @@ class _Judged:
 
 
 def fit_recipe(
-    recipe: Recipe, train: Rows, *, by_time: bool, scale: Scale, seed: int, progress: Progress
+    recipe: Recipe,
+    train: Rows,
+    *,
+    by_time: bool,
+    scale: Scale,
+    seed: int,
+    progress: Progress,
+    plan: TrainingPlan | None = None,
+    tolerance: float = 5.0,
 ) -> Fitted:
-    """Choose the recipe's parameters, judge them fold by fold, and fit on all training rows.
+    """Choose the training window and the recipe's parameters, judge them fold by fold, and fit on
+    all rows of the window.
 
-    The interval's width rests on the residuals of rows that each fold did not fit on, where rows
-    are ordered by time on those of the newest two folds. Raises `Refused` where the recipe cannot
-    learn from the rows."""
-    folds = split_folds(train.at_seconds if by_time else None, train.together, seed=seed)
-    try:
-        search = recipe.search(
-            TrainingRows(train.features, train.target, folds), seed, _part(progress, 0.1, 0.45)
+    With the tolerance objective every score is shifted in the end by the centre of the densest
+    window of the folds' residuals: that is where most scores are within the tolerance, whatever
+    surrogate the recipe has followed. The interval's width rests on the residuals of rows that each
+    fold did not fit on, where rows are ordered by time on those of the newest two folds. Raises
+    `Refused` where the recipe cannot learn from the rows."""
+    plan = plan or TrainingPlan()
+    aim = Aim(plan.objective, tolerance)
+    if aim.objective not in recipe.objectives:
+        raise Refused(
+            f"The recipe '{recipe.name}' cannot aim at '{aim.objective}', only at "
+            f"{', '.join(recipe.objectives)}: choose one of these, or another recipe."
         )
-        judged = _judge_folds(recipe, search, train, folds, scale, seed, _part(progress, 0.45, 0.7))
-        progress(0.7, f"fitting {recipe.name} on {len(train.target):,} rows")
-        pipeline = recipe.build(seed, search.parameters).fit(train.features, train.target)
+    try:
+        choice = _choose_window(recipe, train, aim, plan, by_time, seed, progress)
+        inside = choice.window.pick(train.at_seconds)
+        rows = train.pick(inside)
+        weight = choice.window.weigh(rows.at_seconds)
+        folds = split_folds(rows.at_seconds if by_time else None, rows.together, seed=seed)
+        search = _search(
+            recipe,
+            TrainingRows(rows.features, rows.target, folds, weight, aim, plan.search, plan.device),
+            plan,
+            seed,
+            part_of(progress, 0.15, 0.45),
+        )
+        judged = _judge_folds(
+            recipe, search, rows, folds, weight, scale, seed, part_of(progress, 0.45, 0.7)
+        )
+        progress(0.7, f"fitting {recipe.name} on {len(rows.target):,} rows")
+        pipeline = recipe.build(seed, search.parameters)
+        _fit(pipeline, rows, np.arange(len(rows.target)), weight)
     except ValueError as error:
         raise Refused(
             f"The recipe '{recipe.name}' cannot learn from these rows: {error}"
         ) from error
-    place = find_encoder(pipeline)
-    encoder = None if place is None else pipeline[place]
-    everything = dict.fromkeys(name_features(train.features), "numeric")
+    shift = _find_shift(judged, aim)
+    if shift:
+        pipeline[-1].shift(shift)
+        judged = [_Judged(fold.scores + shift, fold.residuals - shift) for fold in judged]
+    kinds, selected, dropped = _describe_columns(pipeline, rows)
     return Fitted(
         pipeline=pipeline,
         search=search,
-        kinds=dict(getattr(encoder, "kinds_", everything)),
-        dropped={**list_absent(pipeline), **getattr(encoder, "dropped_", {})},
+        kinds=kinds,
+        selected=selected,
+        dropped=dropped,
         cv=_summarize_folds(judged),
+        window=choice,
+        inside=inside,
+        shift=shift,
         **_find_widths(judged[-_RECENT_FOLDS:] if by_time else judged),
     )
 
@@ -88,14 +132,101 @@ def claim_at_random(
 
 
 def score_fold(
-    recipe: Recipe, search: Search, rows: Rows, fold: Fold, scale: Scale, seed: int
+    recipe: Recipe,
+    search: Search,
+    rows: Rows,
+    fold: Fold,
+    scale: Scale,
+    seed: int,
+    weight: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """The scores of the rows to judge by a pipeline that was fitted on the others."""
+    """The scores of the rows to judge by a pipeline that was fitted on the others; `weight` has one
+    for each of all rows."""
     fit, judge = fold
     pipeline = recipe.build(seed, search.parameters)
-    pipeline.fit(rows.features.iloc[fit], rows.target[fit])
+    _fit(pipeline, rows, fit, weight)
     scores = np.asarray(pipeline.predict(rows.features.iloc[judge]), dtype=np.float64)
     return np.clip(scores, scale.low, scale.high)
+
+
+def _choose_window(
+    recipe: Recipe,
+    train: Rows,
+    aim: Aim,
+    plan: TrainingPlan,
+    by_time: bool,
+    seed: int,
+    progress: Progress,
+) -> WindowChoice:
+    wanted = parse_window(plan.window)
+    if not by_time:
+        if wanted not in (None, Window()):
+            raise Refused(
+                f"A training window of {wanted.words} needs rows that are ordered by time, and "
+                "these are not: say --window all, or import them with their times."
+            )
+        return WindowChoice(Window(), "all rows, since no time orders them", {})
+    if wanted is not None:
+        return WindowChoice(wanted, f"{wanted.words}, as asked for", {})
+    progress(0.1, "choosing how much of the past to learn from")
+    parameters = plan.parameters or aim.parameters()
+
+    def loss(window: Window, fold: Fold) -> float:
+        fit = fold[0][window.pick(train.at_seconds[fold[0]])]
+        pipeline = recipe.build(seed, parameters)
+        _fit(pipeline, train, fit, window.weigh(train.at_seconds))
+        scores = pipeline.predict(train.features.iloc[fold[1]])
+        return mae(train.target[fold[1]], np.asarray(scores, dtype=np.float64))
+
+    weights = _takes_weights(recipe.build(seed, parameters)[-1])
+    return choose_window(train.at_seconds, train.together, loss, weights=weights)
+
+
+def _search(
+    recipe: Recipe, rows: TrainingRows, plan: TrainingPlan, seed: int, progress: Progress
+) -> Search:
+    if plan.parameters is None:
+        return recipe.search(rows, seed, progress)
+    return Search({**plan.parameters, **rows.aim.parameters()}, 1, 0, "given")
+
+
+def _find_shift(judged: list[_Judged], aim: Aim) -> float:
+    if aim.objective != TOLERANCE or not judged:
+        return 0.0
+    return densest_centre(np.concatenate([fold.residuals for fold in judged]), aim.tolerance)
+
+
+def _describe_columns(
+    pipeline: Any, rows: Rows
+) -> tuple[dict[str, str], tuple[str, ...], dict[str, str]]:
+    """The kinds of the usable columns, those that the model reads, and why the others are not."""
+    place = find_encoder(pipeline)
+    if place is None:
+        names = dict.fromkeys(name_features(rows.features), "numeric")
+        return names, tuple(names), {}
+    encoder = pipeline[place]
+    selector = next((step for _, step in pipeline.steps if hasattr(step, "get_support")), None)
+    sources = encoder.get_source_names()
+    support = [True] * len(sources) if selector is None else selector.get_support()
+    read = {name for name, kept in zip(sources, support, strict=True) if kept}
+    weak = {name: _WEAK for name in encoder.kinds_ if name not in read}
+    selected = tuple(name for name in encoder.kinds_ if name in read)
+    return dict(encoder.kinds_), selected, {**list_absent(pipeline), **encoder.dropped_, **weak}
+
+
+def _takes_weights(model: Any) -> bool:
+    # scikit-learn takes 4 s to import, which the menu must not cost
+    from sklearn.utils.validation import has_fit_parameter
+
+    return bool(has_fit_parameter(model, "sample_weight"))
+
+
+def _fit(
+    pipeline: Any, rows: Rows, fit: NDArray[np.int64], weight: NDArray[np.float64] | None
+) -> None:
+    """Fit on some of the rows; `weight` has one for each of all rows."""
+    given = {} if weight is None else {f"{pipeline.steps[-1][0]}__sample_weight": weight[fit]}
+    pipeline.fit(rows.features.iloc[fit], rows.target[fit], **given)
 
 
 def _judge_folds(
@@ -103,6 +234,7 @@ def _judge_folds(
     search: Search,
     train: Rows,
     folds: tuple[Fold, ...],
+    weight: NDArray[np.float64] | None,
     scale: Scale,
     seed: int,
     progress: Progress,
@@ -110,7 +242,7 @@ def _judge_folds(
     judged = []
     for i, fold in enumerate(folds):
         progress(i / len(folds), f"cross-validation, fold {i + 1} of {len(folds)}")
-        scores = score_fold(recipe, search, train, fold, scale, seed)
+        scores = score_fold(recipe, search, train, fold, scale, seed, weight)
         judged.append(_Judged(scores, train.target[fold[1]] - scores))
     return judged
 
@@ -131,8 +263,3 @@ def _find_widths(judged: list[_Judged]) -> dict[str, Any]:
         "half_width": half_width(residuals),
         "bands": tuple(band_widths(scores, residuals)),
     }
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """Progress over a part of the whole."""
-    return lambda share, message: progress(start + share * (end - start), message)

@@ -28,6 +28,7 @@ from core.training.champion import compare_champion, find_champion
 from core.training.examine import gather_evidence
 from core.training.learn import Order, learn
 from core.training.menu import get_recipe
+from core.training.plan import TrainingPlan
 from core.training.report import build_report
 from core.training.rows import carry_frame
 
@@ -49,6 +50,7 @@ def train_version(
     progress: Progress,
     leave_out: tuple[str, ...] = (),
     label_delay_seconds: float = 0.0,
+    plan: TrainingPlan | None = None,
 ) -> Version:
     """Train a recipe on what the store holds, and register the version with its verdict, whatever
     the gate says. The model that serves is the one that was evaluated: it has learned from the
@@ -56,7 +58,8 @@ def train_version(
 
     `overrides` are the reasons with which a person trains in spite of blocking data issues, and
     lets the gate pass columns that give the target away; `leave_out` are columns not to use;
-    `label_delay_seconds` is how long labels take. The version row is written last: what is
+    `label_delay_seconds` is how long labels take; `plan` says what to aim at, how much of the past
+    to learn from and how to search. The version row is written last: what is
     cancelled or fails before leaves no version, at most an artifact that nothing names. Where
     MLflow does not answer, the version is registered without a run, and `sync_runs` records it
     later.
@@ -64,7 +67,9 @@ def train_version(
     Raises `Refused` where the data may not be trained on, `InvalidInput` for an unknown recipe or
     column, `Unavailable` where a folder or the store cannot be written, and what `progress`
     raises."""
-    order = Order(recipe, seed, scale, tolerance, leave_out, label_delay_seconds)
+    order = Order(
+        recipe, seed, scale, tolerance, leave_out, label_delay_seconds, plan or TrainingPlan()
+    )
     get_recipe(recipe)  # a name that is not on the menu stops before anything is written
     progress(0.0, "taking in the labels that came back")
     collect_feedback(db, scale=scale, by=by, now=now, progress=lambda _, text: progress(0.0, text))

@@ -1,6 +1,6 @@
 """A frame of rows to a judged pipeline: split, search, fit, evaluation; the store has no part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from core.artifacts.artifact import Artifact
@@ -16,6 +16,7 @@ from core.training.curve import measure_curve
 from core.training.examine import Examination, examine_candidate
 from core.training.fitting import Fitted, claim_at_random, fit_recipe
 from core.training.menu import get_recipe
+from core.training.plan import TrainingPlan
 from core.training.rows import Rows, arrange_rows, read_seconds
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Order:
     tolerance: float
     leave_out: tuple[str, ...] = ()
     label_delay_seconds: float = 0.0
+    plan: TrainingPlan = field(default_factory=TrainingPlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,16 @@ def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
     progress(0.08, split.reason)
     train, holdout = _pick_sides(rows, split)
     by_time = split.kind == "time"
-    fitted = fit_recipe(recipe, train, by_time=by_time, scale=scale, seed=seed, progress=progress)
+    fitted = fit_recipe(
+        recipe,
+        train,
+        by_time=by_time,
+        scale=scale,
+        seed=seed,
+        progress=progress,
+        plan=order.plan,
+        tolerance=order.tolerance,
+    )
     at_random = None
     if split.kind != "random":
         progress(0.75, "asking what a random split would have claimed")
@@ -93,12 +104,14 @@ def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
         recipe,
         fitted.search,
         rows,
-        split,
+        replace(split, train=split.train[fitted.inside]),
         found.scores,
         blocks=found.blocks,
         scale=scale,
         seed=seed,
         progress=lambda share, message: progress(0.82 + 0.07 * share, message),
+        window=fitted.window.window,
+        shift=fitted.shift,
     )
     return Learned(
         artifact=artifact,

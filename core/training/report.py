@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from core.domain.report import LEFT_OUT, TrainingReport, WorstRow
@@ -33,18 +34,14 @@ def build_report(
     return TrainingReport(
         recipe=card.recipe,
         seed=order.seed,
-        n_train=len(split.train),
+        n_train=len(fitted.inside),
         n_holdout=len(split.holdout),
         split=split.kind,
         split_reason=split.reason,
         features_available=(*evidence.columns, *list_added(learned.artifact.pipeline)),
-        features_selected=tuple(fitted.kinds),
+        features_selected=fitted.selected,
         importance=found.importance,
-        search={
-            "n_combinations": fitted.search.n_combinations,
-            "n_folds": fitted.search.n_folds,
-            "best": dict(fitted.search.parameters),
-        },
+        search=fitted.search.describe(),
         metrics=evidence.metrics,
         champion_mae=None if comparison is None else comparison.mae,
         naive=evidence.naive,
@@ -76,6 +73,10 @@ def build_report(
         commit=describe_commit(),
         importance_method=found.importance_method,
         scorer=card.scorer,
+        objective=order.plan.objective,
+        window=fitted.window.reason,
+        windows_tried=fitted.window.tried,
+        plan=msgspec.to_builtins(order.plan),
     )
 
 

@@ -18,6 +18,7 @@ from core.store import versions
 from core.store.database import Database
 from core.training.environment import describe_commit, describe_environment
 from core.training.learn import Order, learn
+from core.training.plan import read_plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +74,7 @@ def build_order(report: TrainingReport, frame: "pd.DataFrame") -> Order:
         tolerance=report.tolerance,
         leave_out=tuple(left_out),
         label_delay_seconds=report.label_delay_seconds,
+        plan=read_plan(report.plan, str(report.plan.get("device", "cpu"))),
     )
 
 

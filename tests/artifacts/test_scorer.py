@@ -47,9 +47,7 @@ PIPELINES: Mapping[str, Pipeline] = {
     "forest": fit(RowEncoder(), RandomForestRegressor(30, random_state=1)),
     "histogram": fit(RowEncoder(impute=False), HistGradientBoostingRegressor(max_iter=30)),
     "selector": fit(RowEncoder(), SelectKBest(f_regression, k=3), BoostedTrees(n_trees=20)),
-    "pinball": fit(
-        RowEncoder(impute=False), BoostedTrees(n_trees=20, objective="reg:absoluteerror")
-    ),
+    "pinball": fit(RowEncoder(impute=False), BoostedTrees(n_trees=20, objective="absolute")),
 }
 
 

@@ -10,8 +10,18 @@ import pytest
 from core.domain.version import Version
 from core.settings import Scale
 from core.store.database import Database
+from core.training import boosting_search
 from core.training.flow import train_version
+from core.training.plan import TrainingPlan
 from tests.training.worlds import FakeTracking
+
+
+@pytest.fixture(autouse=True)
+def small_grid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three combinations in place of 81, where a test is not marked slow."""
+    if request.node.get_closest_marker("slow") is None:
+        one = {"max_depth": (3,), "learning_rate": (0.1,), "subsample": (0.8,)}
+        monkeypatch.setattr(boosting_search, "GRID", one)
 
 
 @pytest.fixture
@@ -36,6 +46,7 @@ def train(
             "by": "ana",
             "now": now,
             "progress": lambda share, message: None,
+            "plan": TrainingPlan(window="all"),
         }
         return train_version(db, registry, **(values | changes))
 

@@ -55,10 +55,11 @@ def test_saved_without_pickle_it_scores_exactly_the_same() -> None:
 
 def test_the_trace_stops_when_trees_bring_nothing() -> None:
     noise = RNG.normal(size=300)
-    trace = BoostedTrees(n_trees=500).trace(
-        X[:200], noise[:200], X[200:], noise[200:], patience=20, watch=lambda n: None
-    )
-    assert 20 <= len(trace) < 200
+    model = BoostedTrees(n_trees=500)
+    rows = model.bin(X[:200], noise[:200], None, X[200:], noise[200:])
+    trace = model.trace(rows, patience=20, watch=lambda n: None)
+    assert 2 <= len(trace) < 20
+    assert len(trace) - 1 - int(np.argmin(trace)) == 2  # twenty trees after the best
 
 
 def test_the_trace_can_be_stopped_by_a_person() -> None:
@@ -69,9 +70,10 @@ def test_the_trace_can_be_stopped_by_a_person() -> None:
         if n_trees >= 100:
             raise Cancelled("Stopped.")
 
+    model = BoostedTrees(n_trees=500)
     with pytest.raises(Cancelled):
-        BoostedTrees(n_trees=500).trace(X, Y, X, Y, patience=500, watch=watch)
-    assert seen == [0, 50, 100]
+        model.trace(model.bin(X, Y, None, X, Y), patience=500, watch=watch)
+    assert seen == list(range(10, 101, 10))
 
 
 def test_small_matrices_are_trained_with_one_thread() -> None:

@@ -1,0 +1,80 @@
+"""What a training aims at: squared error, absolute error, or being within the tolerance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InvalidInput
+from core.stats.densest import densest_centre
+
+SQUARED, ABSOLUTE, TOLERANCE = "squared", "absolute", "tolerance"
+OBJECTIVES: Mapping[str, str] = {
+    SQUARED: "the mean (squared error)",
+    ABSOLUTE: "the median (absolute error, MAE)",
+    TOLERANCE: "as many scores as possible within the tolerance",
+}
+"""Each objective, and what a model that knows nothing would aim at with it."""
+
+FAR = 0.05
+"""The pull of a row far outside the tolerance, beside 1 for one in the middle of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """An objective with the tolerance (points of the scale) that it may need."""
+
+    objective: str = SQUARED
+    tolerance: float = 5.0
+
+    def parameters(self) -> dict[str, Any]:
+        """What `build` of a recipe is told of it; nothing where it is the default.
+
+        >>> Aim().parameters(), Aim("tolerance", 2.0).parameters()
+        ({}, {'objective': 'tolerance', 'tolerance': 2.0})
+        """
+        if self.objective == SQUARED:
+            return {}
+        found: dict[str, Any] = {"objective": self.objective}
+        return found if self.objective == ABSOLUTE else found | {"tolerance": self.tolerance}
+
+
+def check_objective(name: str) -> str:
+    """The name, where there is such an objective; raises `InvalidInput` with those that exist."""
+    if name not in OBJECTIVES:
+        raise InvalidInput(f"'{name}' is not an objective: choose {', '.join(OBJECTIVES)}.")
+    return name
+
+
+def measure_loss(residuals: NDArray[np.float64], aim: Aim) -> float:
+    """What candidates are compared by, smaller is better: the mean absolute error in points for
+    the first two objectives, which is what the gate decides by; for the third the mean of
+    1 - exp(-r² / (2 tolerance²)) after the shift to the densest window, a smooth share (0..1) of
+    scores outside the tolerance.
+
+    >>> measure_loss(np.array([-3.0, 1.0]), Aim())
+    2.0
+    >>> measure_loss(np.array([20.0, 20.0, 20.0, -80.0]), Aim("tolerance", 5.0))
+    0.25
+    """
+    if aim.objective != TOLERANCE:
+        return float(np.mean(np.abs(residuals)))
+    shifted = residuals - densest_centre(residuals, aim.tolerance)
+    return float(np.mean(1.0 - np.exp(-np.square(shifted / aim.tolerance) / 2.0)))
+
+
+def pull(residuals: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """How much each row pulls at its score for the tolerance objective, from 1 down to 0.05.
+
+    The loss of a residual r is L(r) = w² (1 - exp(-r² / (2 w²))) + 0.05 r² / 2, the Welsch loss
+    (Dennis and Welsch 1978) with a little of the squared one, so that rows far away are not lost
+    for good; L'(r) = r * pull(r), which serves iteratively reweighted least squares as its weight
+    and boosting as its gradient and, since it bounds the curvature from above, its Hessian.
+
+    >>> pull(np.array([0.0, 100.0]), 5.0)
+    array([1.05, 0.05])
+    """
+    found: NDArray[np.float64] = np.exp(-np.square(residuals / width) / 2.0) + FAR
+    return found

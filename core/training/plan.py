@@ -1,0 +1,48 @@
+"""How a training is wished to be done, beside its recipe: what a page or a command lets choose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from core.errors import InvalidInput
+from core.training.objective import SQUARED, check_objective
+from core.training.window import AUTO, parse_window
+
+METHODS: Mapping[str, str] = {
+    "grid": "every combination",
+    "smart": "wider ranges, successive halving",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """`window` as `core.training.window.parse_window` reads it; with `parameters` (of a version, or
+    of a search that was cancelled) nothing is searched."""
+
+    objective: str = SQUARED
+    window: str = AUTO
+    search: str = "grid"
+    device: str = "cpu"
+    parameters: Mapping[str, Any] | None = None
+
+
+def read_plan(args: Mapping[str, object], device: str) -> TrainingPlan:
+    """The plan of a job's arguments, defaults for what they do not say; raises `InvalidInput` for a
+    choice that does not exist.
+
+    >>> read_plan({"recipe": "baseline", "window": "182"}, "cpu").window
+    '182'
+    """
+    names = ("objective", "window", "search", "parameters")
+    given = {name: args[name] for name in names if args.get(name) is not None}
+    try:
+        plan = msgspec.convert({**given, "device": device}, TrainingPlan)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"The training cannot be done as asked for: {error}.") from error
+    check_objective(plan.objective)
+    parse_window(plan.window)
+    if plan.search not in METHODS:
+        raise InvalidInput(f"'{plan.search}' is not a search: choose {', '.join(METHODS)}.")
+    return plan

@@ -1,0 +1,156 @@
+"""The training window: how much of the past to learn from, chosen by what it would have brought."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InvalidInput
+from core.training.folds import split_folds
+from core.training.matrices import thin
+from core.training.recipe import Fold
+
+AUTO, ALL = "auto", "all"
+DAYS = (28, 91, 182, 364)
+HALF_LIVES = (28, 91, 364)
+MIN_ROWS = 60
+MAX_ROWS = 20_000
+
+_DAY_SECONDS = 86_400.0
+_N_PARTS, _N_JUDGED = 9, 5
+
+Loss = Callable[["Window", Fold], float]
+"""The mean absolute error on a fold's rows to judge of a model fitted on the window of the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """All history where both are None; else the newest days, or weights that halve every so many
+    days of age."""
+
+    days: float | None = None
+    half_life: float | None = None
+
+    @property
+    def words(self) -> str:
+        """What is learned from.
+
+        >>> Window(days=182).words, Window(half_life=91).words, Window().words
+        ('the last 182 days', 'all history, weights halved every 91 days', 'all history')
+        """
+        if self.days is not None:
+            return f"the last {self.days:g} days"
+        if self.half_life is not None:
+            return f"all history, weights halved every {self.half_life:g} days"
+        return "all history"
+
+    def pick(self, at_seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Positions of the rows that are inside; those without a time are only in all history.
+
+        >>> Window(days=1).pick(np.array([0.0, 50_000.0, 100_000.0])).tolist()
+        [1, 2]
+        """
+        if self.days is None:
+            return np.arange(len(at_seconds))
+        newest = np.nanmax(at_seconds)
+        return np.flatnonzero(at_seconds > newest - self.days * _DAY_SECONDS)
+
+    def weigh(self, at_seconds: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """How much each row counts, 1 on average: 2^(-age / half-life), a row without a time as
+        the oldest; None where all count the same."""
+        if self.half_life is None:
+            return None
+        at = np.where(np.isnan(at_seconds), np.nanmin(at_seconds), at_seconds)
+        weight = np.exp2((at - at.max()) / (self.half_life * _DAY_SECONDS))
+        return np.asarray(weight / weight.mean(), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowChoice:
+    """The window in force, why, and the validation's mean absolute error of each that was tried,
+    by its words."""
+
+    window: Window
+    reason: str
+    tried: dict[str, float]
+
+
+def parse_window(text: str) -> Window | None:
+    """`auto` (None), `all`, a number of days, or `half-life:DAYS`; raises `InvalidInput`.
+
+    >>> parse_window("auto"), parse_window("182"), parse_window("half-life:91").half_life
+    (None, Window(days=182.0, half_life=None), 91.0)
+    """
+    if text == AUTO:
+        return None
+    if text == ALL:
+        return Window()
+    found = re.fullmatch(r"(half-life:)?(\d+(?:\.\d+)?)", text.strip())
+    if found is None or float(found[2]) <= 0:
+        raise InvalidInput(
+            f"'{text}' is not a training window: say auto, all, a number of days such as 182, or "
+            "half-life:91."
+        )
+    number = float(found[2])
+    return Window(half_life=number) if found[1] else Window(days=number)
+
+
+def choose_window(
+    at_seconds: NDArray[np.float64], together: NDArray[np.int64], loss: Loss, *, weights: bool
+) -> WindowChoice:
+    """The window that would have served best: the training rows are cut into ten parts by time, and
+    each of the newest five is scored by models fitted on the windows of what precedes it. All
+    history stays in force unless another's error is smaller by more than two standard errors over
+    the five parts, or smaller in every one of them by 2 % in all. `weights` says whether the model
+    takes any."""
+    folds = [
+        (thin(fit, MAX_ROWS), thin(judge, MAX_ROWS))
+        for fit, judge in split_folds(at_seconds, together, seed=0, n_folds=_N_PARTS)[-_N_JUDGED:]
+    ]
+    candidates = list_candidates(at_seconds, folds, weights=weights)
+    if len(folds) < _N_JUDGED or len(candidates) < 2:
+        return WindowChoice(Window(), "all history: it is too short to choose from", {})
+    losses = np.array([[loss(window, fold) for fold in folds] for window in candidates])
+    sizes = np.array([len(judge) for _, judge in folds])
+    means = losses @ sizes / sizes.sum()
+    tried = {window.words: float(mean) for window, mean in zip(candidates, means, strict=True)}
+    i = int(np.argmin(means))
+    if not i or not _is_better(losses[0] - losses[i], means[0], means[i]):
+        best = candidates[int(np.argmin(means[1:])) + 1].words
+        return WindowChoice(
+            Window(),
+            f"all history: MAE {_show(means[0])} in the validation, and no window is shown to be "
+            f"better ({best}: {_show(means[1:].min())})",
+            tried,
+        )
+    return WindowChoice(
+        candidates[i],
+        f"{candidates[i].words}: MAE {_show(means[i])} against {_show(means[0])} on all history in "
+        "the validation",
+        tried,
+    )
+
+
+def list_candidates(
+    at_seconds: NDArray[np.float64], folds: Sequence[Fold], *, weights: bool
+) -> list[Window]:
+    """All history first, then the windows that leave enough rows in every fold and are shorter than
+    what the newest has."""
+    if not folds:
+        return [Window()]
+    span = np.ptp(at_seconds[folds[-1][0]][np.isfinite(at_seconds[folds[-1][0]])]) / _DAY_SECONDS
+    fewest = {d: min(len(Window(days=d).pick(at_seconds[fit])) for fit, _ in folds) for d in DAYS}
+    found = [Window(), *(Window(days=d) for d in DAYS if d < span and fewest[d] >= MIN_ROWS)]
+    return found + [Window(half_life=d) for d in HALF_LIVES if weights and d < span]
+
+
+def _is_better(gains: NDArray[np.float64], before: float, after: float) -> bool:
+    error = float(np.std(gains, ddof=1)) / len(gains) ** 0.5
+    always = bool(np.all(gains > 0)) and after < 0.98 * before
+    return always or float(np.mean(gains)) > 2 * error
+
+
+def _show(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
