@@ -65,7 +65,7 @@ def test_a_column_that_moves_the_score_gets_its_points(name: str) -> None:
     found = explain_row(artifact, row)
     assert next(iter(found.contributions)) == "size"
     assert found.contributions["size"] == pytest.approx(20.0, abs=6.0)  # 10 points a unit
-    assert abs(found.contributions["other"]) < 3.0
+    assert abs(found.contributions.get("other", 0.0)) < 3.0  # or not selected at all
 
 
 def test_lines_have_the_values_of_the_closed_form() -> None:

@@ -1,26 +1,70 @@
-"""Linear regression on the enhanced features: ratios, history and time beside the raw columns."""
+"""A line with a penalty or boosted trees on the enhanced features, whichever the folds prefer."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from core.training.recipe import Recipe
+from core.domain.job import Progress, part_of
+from core.training.objective import OBJECTIVES
+from core.training.recipe import Recipe, Search, TrainingRows
 
-PENALTY = 10.0
+LINE, TREES = "line", "trees"
+DEPTHS = (2, 4)
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
-    """What can be made of the base features, of a provider's and model's history and of the time;
-    then as the baseline does it, with a penalty for columns that say nearly the same."""
-    # scikit-learn takes 4 s to import, which the menu must not cost
-    from sklearn.linear_model import Ridge
+    """The enhanced features, medians for missing numbers, 0/1 columns for categories, one scale,
+    then the model that `parameters["model"]` names."""
+    # scikit-learn and XGBoost take 5 s to import, which the menu must not cost
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
     from core.features.encoder import RowEncoder
     from core.features.enhanced import EnhancedFeatures
+    from core.training.line import Line
+    from core.training.trees import BoostedTrees
 
-    steps = [("enhance", EnhancedFeatures()), ("encode", RowEncoder()), ("scale", StandardScaler())]
-    return Pipeline([*steps, ("model", Ridge(alpha=PENALTY).set_params(**parameters))])
+    given = dict(parameters)
+    model = Line() if given.pop("model", LINE) == LINE else BoostedTrees(seed=seed)
+    return Pipeline(
+        [
+            ("enhance", EnhancedFeatures()),
+            ("encode", RowEncoder()),
+            ("scale", StandardScaler()),
+            ("model", model.set_params(**given)),
+        ]
+    )
 
 
-RECIPE = Recipe("enhanced", "Linear regression with derived, historical and time features.", build)
+def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
+    """The penalty of the line, and depth and number of the trees, and then the better of the two,
+    all by the mean loss over the folds."""
+    # these import scikit-learn and XGBoost
+    from core.training.boosting_search import search_few
+    from core.training.line import choose_penalty
+    from core.training.matrices import prepare_folds
+    from core.training.trees import BoostedTrees
+
+    folds = prepare_folds(lambda: build(seed, {})[:-1], rows, part_of(progress, 0.0, 0.1))
+    line = choose_penalty(folds, rows.aim)
+    if not folds:
+        return line
+    depths = [{"max_depth": depth} for depth in DEPTHS]
+    trees = search_few(BoostedTrees(seed=seed), rows.aim.parameters(), depths, folds, progress)
+    name, best = min(((LINE, line), (TREES, trees)), key=lambda pair: pair[1].loss or 0.0)
+    return Search(
+        {**best.parameters, "model": name},
+        line.n_combinations + trees.n_combinations,
+        len(folds),
+        "grid",
+        best.n_rows,
+        best.loss,
+    )
+
+
+RECIPE = Recipe(
+    "enhanced",
+    "A line or boosted trees on the enhanced features.",
+    build,
+    search,
+    objectives=tuple(OBJECTIVES),
+)
