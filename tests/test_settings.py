@@ -36,6 +36,7 @@ WRONG = {
     "api_port": (["", "0", "65536", "-1", "8000/tcp"], "a port, 1 to 65535"),
     "api_workers": (["", "0", "65", "two", "1.5"], "1 to 64"),
     "durability": (["", "disk", "Process"], "one of process, power"),
+    "device": (["", "gpu", "CUDA"], "one of cpu, cuda"),
     "supabase_url": (["project", "ftp://project", "https://", "https:// a"], "a web address"),
     "accuracy_warning": (["", "80 %", "1.1", "-0.1", "nan", "80"], "between 0 and 1"),
     "accuracy_critical": (["", "75", "-0.1", "nan"], "between 0 and 1"),
