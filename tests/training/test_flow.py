@@ -166,6 +166,37 @@ def test_groups_are_blocks_of_the_intervals(db: Database, train: Train, now: Now
     assert report.basis == "12 groups"
 
 
+@pytest.mark.parametrize("leak", ["copies", "groups"])
+def test_a_leak_through_copies_or_groups_does_not_raise_the_claimed_skill(
+    db: Database, train: Train, now: Now, leak: str
+) -> None:
+    rng = np.random.default_rng(3)
+    level, mark = rng.normal(55, 15, 80), rng.normal(size=80)
+    rows = []
+    for i, sample in enumerate(make_samples(320, strength=0.0, start=None)):
+        unit = i % 80  # four rows each: what they share says nothing of any other unit
+        features = {"mark": float(mark[unit]), "lang": "py" if unit % 2 else "go"}
+        if leak == "groups":
+            features["third"] = float(rng.normal())
+        rows.append(
+            replace(
+                sample,
+                features=features,
+                target=float(np.clip(level[unit], 0, 100)),
+                group=f"g{unit}" if leak == "groups" else None,
+                external_id=str(i),
+            )
+        )
+    fill(db, rows, now)
+    report = train(recipe="advanced", overrides=("to see",)).report
+    assert report.metrics.skill is not None
+    assert report.metrics.skill.low <= 0
+    assert not report.gate.passed
+    if leak == "groups":
+        assert report.random_split_mae is not None
+        assert report.random_split_mae < report.metrics.mae.value
+
+
 def test_demo_rows_are_marked_and_judged_on_their_merits(
     db: Database, registry: FakeTracking, train: Train, now: Now
 ) -> None:
