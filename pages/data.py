@@ -40,6 +40,7 @@ holdings.show_counts(data, app.now())
 
 st.subheader("Quality")
 holdings.show_quality(data.quality, app.now())
+holdings.show_enhanced(data)
 
 st.subheader("Imports")
 holdings.show_imports(data.collections)

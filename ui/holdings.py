@@ -9,6 +9,7 @@ from core.data.overview import DataSummary
 from core.domain.issue import QualityReport
 from core.domain.sample import Collection, Provenance
 from core.domain.snapshot import Snapshot
+from core.features.availability import explain_columns
 from ui import figures, issues, tables, words
 
 _PROVENANCES = {
@@ -90,6 +91,26 @@ def show_quality(report: QualityReport | None, now: datetime) -> None:
                 "distinct": tables.whole(),
                 **{name: tables.figure() for name in ("lowest", "mean", "highest", "its share, %")},
             },
+        )
+
+
+def show_enhanced(data: DataSummary) -> None:
+    """Which of the nineteen enhanced features the rows allow, and what the others lack."""
+    if data.quality is None:
+        return
+    columns = [column.name for column in data.quality.columns if column.n_distinct]
+    found = explain_columns(columns, has_times=data.first_at is not None)
+    n_there = sum(not why for why in found.values())
+    title = f"Enhanced features: {n_there} of {len(found)} can be made of these rows"
+    with st.expander(title, key="enhanced_features"):
+        tables.show(
+            [
+                {"feature": name, "state": "missing" if why else "available", "reason": why}
+                for name, why in found.items()
+            ],
+            key="enhanced_features_table",
+            alt="The nineteen enhanced features, and why some are missing",
+            columns={"reason": tables.wide()},
         )
 
 

@@ -220,3 +220,15 @@ def test_the_system_page_hides_secrets(full: App, open_page: OpenPage) -> None:
     values = dict(zip(settings["setting"], settings["value"], strict=True))
     assert values["PLUMBLINE_SUPABASE_KEY"] == "not set"
     assert values["PLUMBLINE_SCALE"] == "0 to 100"
+
+
+def test_the_data_page_names_which_enhanced_features_the_rows_allow(
+    full: App, open_page: OpenPage
+) -> None:
+    page = open_page("data")
+    (table,) = [table.value for table in page.dataframe if "feature" in table.value]
+    assert len(table) == 19
+    rows = table.set_index("feature")
+    assert rows["state"]["hour"] == "available"
+    assert rows["state"]["past_mean_quality"] == "missing"
+    assert rows["reason"]["past_mean_quality"].startswith("needs earlier rows of the same provider")
