@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.deployment import plan
+from core.deployment.standing import load_delivered
 from core.deployment.trials import describe_trial
 from core.domain.version import version_name
 from core.store import deployments, versions
@@ -17,6 +18,7 @@ now = app.now()
 with app.db.read() as conn:
     history = deployments.load_history(conn)
     trained = versions.load_versions(conn)
+    delivered = load_delivered(conn, history, now)
 standing = describe_trial(app.db, now)
 summary = plan.summarize_plan(history, None if standing is None else standing.challenger)
 
@@ -25,6 +27,8 @@ releases.show_champion(summary, trained, now)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     releases.offer_rollback(app, target, summary, trained)
     releases.offer_rehearsal(app, target)
+if delivered is not None:
+    releases.show_delivered(delivered)
 if standing is not None:
     trials.show(standing, now)
     trials.offer_end(app, standing, summary.revision)

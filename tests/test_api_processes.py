@@ -39,7 +39,7 @@ def registry(home: Path) -> Registry:
     return Registry(home / "artifacts", f"sqlite:///{home / 'mlflow.db'}")
 
 
-def _add_linear_version(db: Database, registry: Registry, offset: float) -> int:
+def add_linear_version(db: Database, registry: Registry, offset: float) -> int:
     """A version that scores the mean of two features plus `offset`."""
     rows = [{FEATURES[0]: float(i), FEATURES[1]: float(i * 7 % 50)} for i in range(50)]
     targets = [(row[FEATURES[0]] + row[FEATURES[1]]) / 2 + offset for row in rows]
@@ -137,8 +137,8 @@ def _check_kept(db: Database, callers: Callers) -> None:
 def test_a_deployment_and_a_rollback_are_followed_without_a_restart(
     db: Database, registry: Registry, home: Path
 ) -> None:
-    first = _add_linear_version(db, registry, 0.0)
-    second = _add_linear_version(db, registry, 10.0)
+    first = add_linear_version(db, registry, 0.0)
+    second = add_linear_version(db, registry, 10.0)
     with _run_api(home) as (url, _), httpx.Client(base_url=url, timeout=30) as client:
 
         def ask() -> tuple[str, str, float]:
@@ -157,7 +157,7 @@ def test_a_deployment_and_a_rollback_are_followed_without_a_restart(
 def test_nothing_acknowledged_is_lost_when_the_api_is_killed(
     db: Database, registry: Registry, home: Path
 ) -> None:
-    _release(db, registry, _add_linear_version(db, registry, 0.0))
+    _release(db, registry, add_linear_version(db, registry, 0.0))
     with _run_api(home) as (url, process):
         callers = Callers(url, 8)
         _wait_until(lambda: len(callers.labelled) >= 200)
@@ -172,7 +172,7 @@ def test_nothing_acknowledged_is_lost_when_the_api_is_killed(
 def test_a_stopped_api_finishes_what_it_was_asked(
     db: Database, registry: Registry, home: Path
 ) -> None:
-    _release(db, registry, _add_linear_version(db, registry, 0.0))
+    _release(db, registry, add_linear_version(db, registry, 0.0))
     with _run_api(home) as (url, process):
         callers = Callers(url, 8)
         _wait_until(lambda: len(callers.predicted) >= 50)
@@ -183,7 +183,7 @@ def test_a_stopped_api_finishes_what_it_was_asked(
 
 
 def test_two_workers_write_to_one_store(db: Database, registry: Registry, home: Path) -> None:
-    _release(db, registry, _add_linear_version(db, registry, 0.0))
+    _release(db, registry, add_linear_version(db, registry, 0.0))
     with _run_api(home, n_workers=2) as (url, _):
         callers = Callers(url, 8)
         _wait_until(lambda: len(callers.labelled) >= 300)
@@ -247,8 +247,8 @@ def test_a_rollback_is_effective_in_all_of_four_workers_within_a_second_under_lo
     db: Database, registry: Registry, home: Path
 ) -> None:
     """No request fails, and what is asked a second after it is answered by the version before."""
-    first = _add_linear_version(db, registry, 0.0)
-    second = _add_linear_version(db, registry, 10.0)
+    first = add_linear_version(db, registry, 0.0)
+    second = add_linear_version(db, registry, 10.0)
     _release(db, registry, first)
     _release(db, registry, second)
     with _run_api(home, n_workers=4) as (url, process):
@@ -272,8 +272,8 @@ def test_a_rollback_is_effective_in_all_of_four_workers_within_a_second_under_lo
 
 def test_a_rollback_works_while_mlflow_is_down(db: Database, registry: Registry) -> None:
     """Artifacts lie in the home folder, whatever the tracking server does."""
-    first = _add_linear_version(db, registry, 0.0)
-    second = _add_linear_version(db, registry, 10.0)
+    first = add_linear_version(db, registry, 0.0)
+    second = add_linear_version(db, registry, 10.0)
     away = Registry(registry.artifacts, "http://127.0.0.1:9")
     _release(db, away, first)
     _release(db, away, second)

@@ -1,5 +1,8 @@
 """The guard at the top of every page: who is asking, and the installation they look at."""
 
+import importlib
+import threading
+
 import streamlit as st
 
 from core.bootstrap import App, build_app, local_user
@@ -11,6 +14,13 @@ from core.exposure import is_loopback
 def load_app() -> App:
     """This process's app, built once; raises `OpsError` until the store can be used."""
     return build_app()
+
+
+@st.cache_resource(show_spinner=False)
+def prepare() -> None:
+    """Begin, once a process, to import what it takes to verify a version before it serves: seconds
+    that nobody who rolls back shall wait for."""
+    threading.Thread(target=importlib.import_module, args=("skops.io",), daemon=True).start()
 
 
 def get_app() -> App:

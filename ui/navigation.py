@@ -13,6 +13,7 @@ st.set_page_config(
 )
 st.logo(str(Path(__file__).with_name("logo.svg")), size="large")
 app = context.get_app()
+context.prepare()
 page = st.navigation(pages.build_pages())
 sidebar.show(app)
 page.run()

@@ -8,9 +8,11 @@ import streamlit as st
 
 from core.bootstrap import App
 from core.deployment import release
+from core.deployment.delivered import Delivered
 from core.deployment.plan import PlanSummary
 from core.domain.deployment import Action, Deployment
 from core.domain.replay import Replay
+from core.domain.retired import EVIDENCE_SHARE
 from core.domain.version import HEURISTIC, Version, version_name
 from ui import actions, context, replays, reports, tables, words
 
@@ -41,6 +43,39 @@ def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetim
         version = _find(champion.version, trained)
         if version is not None:
             st.markdown(f"{reports.badges(version.report)} {version.report.summary}")
+
+
+def show_delivered(delivered: Delivered) -> None:
+    """What the change promised and what it delivered, on requests that both versions scored."""
+    before, name = version_name(delivered.before), version_name(delivered.champion)
+    with st.container(border=True):
+        if delivered.mae_before is None or delivered.mae_champion is None:
+            st.markdown(
+                f"**Promised and delivered:** no labelled request that {before} scored yet."
+            )
+        else:
+            st.markdown(
+                f"**Promised and delivered:** {before} would have had MAE "
+                f"{words.number(delivered.mae_before, 2)} and {name} had "
+                f"{words.number(delivered.mae_champion, 2)}, on "
+                f"{words.count(delivered.n_pairs, 'labelled pair')}. {_compare(delivered)}"
+            )
+        st.caption(
+            f"{before} scores {words.percent(EVIDENCE_SHARE)} of the requests beside {name}, "
+            f"unseen by callers, until {words.moment(delivered.until_at)}."
+        )
+
+
+def _compare(delivered: Delivered) -> str:
+    gain, promised = delivered.gain, delivered.promised
+    said = (
+        "Too few pairs for an interval."
+        if gain is None
+        else f"Less error by {words.number(gain.value, 2)} points ({words.interval(gain, 2)})."
+    )
+    if promised is None:
+        return f"{said} Nothing was promised: the two were not compared before."
+    return f"{said} Promised: {words.number(promised.value, 2)} ({words.interval(promised, 2)})."
 
 
 def pick_version(trained: Sequence[Version]) -> int:

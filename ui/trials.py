@@ -23,6 +23,11 @@ _LOOKS = {
     Verdict.NOT_YET: ("Not yet", ":material/hourglass:", "gray"),
     Verdict.INVALID: ("Invalid", ":material/error:", "orange"),
 }
+_WITHIN = {
+    Verdict.BETTER: "challenger",
+    Verdict.WORSE: "champion",
+    Verdict.NOT_YET: "not yet known",
+}
 _NEXT = {
     StepKind.HOLD: "Nothing changes by itself now",
     StepKind.WIDEN: "The worker widens it next",
@@ -230,6 +235,12 @@ def _show_figures(standing: Standing) -> None:
             f"{words.count(report.n_differences, 'comparison')}{waiting}",
             "Requests that both scored and that have a label; those of one unit and day count as "
             "one comparison.",
+        )
+        figures.show(
+            f"More often within ±{trial.settings.tolerance:g}",
+            _WITHIN[report.within],
+            "by the pairs where only one is within",
+            "Secondary to the error: it needs two to four times the rows.",
         )
         figures.show(
             "Still needed",

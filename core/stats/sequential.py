@@ -186,20 +186,6 @@ def find_share_crossing(outcomes: NDArray[np.float64], alpha: float = 0.05) -> C
     return Crossing(first + 1, "better" if wins[first] > losses[first] else "worse")
 
 
-def average_groups(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The mean of each group, in the order in which the groups first came. Rows of one unit and day
-    depend on each other; their means (nearly) do not.
-
-    >>> average_groups(np.array([1.0, 5.0, 3.0]), np.array([7, 2, 7])).tolist()
-    [2.0, 5.0]
-    """
-    _, first, number = np.unique(group, return_index=True, return_inverse=True)
-    n_groups = len(first)
-    means = np.bincount(number, values, n_groups) / np.bincount(number, minlength=n_groups)
-    ordered: NDArray[np.float64] = means[np.argsort(first)]
-    return ordered
-
-
 def find_echo(values: NDArray[np.float64]) -> float:
     """The correlation of each value with the one before it: near 0 where the order says nothing. 0
     for fewer than three values, or equal ones.
