@@ -54,6 +54,7 @@ bench: setup-dev  ## what is fast, beside its peers: collecting, drift
 	@$(BIN)/python -m bench.collect
 	@$(BIN)/python -m bench.monitoring
 	@$(BIN)/python -m bench.embeddings
+	@$(BIN)/python -m bench.windows
 
 screenshots: setup-dev  ## the README's pictures, taken from the running product
 	@$(BIN)/python -m tests.e2e.screenshots
