@@ -5,7 +5,7 @@ import streamlit as st
 from core.data.overview import describe_data
 from core.store import jobs as job_rows
 from core.store import snapshots
-from ui import actions, context, holdings, jobs, sources, uploads
+from ui import actions, context, erasures, holdings, jobs, sources, uploads
 
 app = context.get_app()
 actions.head("Data", "Labelled rows to learn from: import a file, and see what its rows are worth.")
@@ -47,3 +47,5 @@ holdings.show_imports(data.collections)
 
 st.subheader("Snapshots")
 holdings.show_snapshots(taken)
+erasures.offer(app)
+erasures.show(app)

@@ -12,16 +12,23 @@ from core.cli.output import AsJson, Reason, do_job, emit
 from core.data.guess import choose_columns
 from core.data.overview import describe_data
 from core.data.sources.files import preview_file
+from core.domain.erasure import Kind
 from core.views import view_data
+
+IsGroup = Annotated[
+    bool, typer.Option("--group", help="It is a group of rows, or the unit of predictions.")
+]
 
 collect_cli = typer.Typer(invoke_without_command=True, help="Bring labelled rows.")
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add collect, demo and data."""
+    """Add collect, demo, data, trace and erase."""
     cli.add_typer(collect_cli, name="collect")
     cli.command()(demo)
     cli.command()(data)
+    cli.command()(trace)
+    cli.command()(erase)
 
 
 @collect_cli.callback()
@@ -122,3 +129,41 @@ def data(as_json: AsJson = False) -> None:
     """What is there: rows by source and provenance, and the newest quality report."""
     summary = describe_data(build_app().db)
     emit(view_data(summary), lambda: texts.of_data(summary), as_json)
+
+
+def trace(name: str, group: IsGroup = False, as_json: AsJson = False) -> None:
+    """Which snapshots and versions used a row, by its id, or the rows of a group."""
+    # Not at the top: pyarrow takes half a second that every other verb would wait for.
+    from core.data.erase import trace_rows
+
+    app = build_app()
+    found = trace_rows(app.db, app.settings.snapshots, _kind(group), name)
+    emit(found, lambda: texts.of_trace(found), as_json)
+
+
+def erase(
+    name: str,
+    group: IsGroup = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Why; without one, only what would go is said.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a person's rows, by an id or a group, from the store and from every snapshot."""
+    # Not at the top: pyarrow takes half a second that every other verb would wait for.
+    from core.data.erase import erase_rows, trace_rows
+
+    app = build_app()
+    folder, kind = app.settings.snapshots, _kind(group)
+    if reason is None:
+        found = trace_rows(app.db, folder, kind, name)
+        emit(found, lambda: f"This would go: {texts.of_trace(found)}", as_json)
+        return
+    note = erase_rows(
+        app.db, folder, kind, name, by=local_user(app.settings), reason=reason, now=app.now
+    )
+    emit(note, lambda: f"Deleted for good: {texts.of_trace(note.found)}", as_json)
+
+
+def _kind(group: bool) -> Kind:
+    return Kind.GROUP if group else Kind.ID

@@ -9,6 +9,7 @@ from core.deployment.release import Rehearsal
 from core.domain.api_key import ApiKey
 from core.domain.deployment import Deployment
 from core.domain.drift import DriftReport
+from core.domain.erasure import Trace
 from core.domain.incident import Incident
 from core.domain.job import Job
 from core.domain.notification import Maintenance, Receipt
@@ -131,6 +132,17 @@ def of_why(why: Mapping[str, Any]) -> str:
             f"  {explanation['score']:8.2f}  before it is clipped to the scale",
         ]
     )
+
+
+def of_trace(found: Trace) -> str:
+    """What there is of an id or a group, and who used it."""
+    lines = [f"{found.n_samples} rows and {found.n_predictions} predictions."]
+    for use in found.uses:
+        versions = ", ".join(version_name(number) for number in use.versions) or "no version"
+        lines.append(f"  snapshot {use.snapshot_id}: {use.n_rows} rows, learned from by {versions}")
+    if not found.uses:
+        lines.append("  No snapshot holds any of them, so that no version learned from them.")
+    return "\n".join(lines)
 
 
 def of_training(version: Version) -> str:

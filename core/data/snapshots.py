@@ -47,7 +47,7 @@ def take_snapshot(
             f"There are no {' or '.join(chosen)} rows to learn from: import a file first."
         )
     content_hash = hash_rows(table)
-    _write(table, folder / f"{content_hash}.parquet")
+    write_rows(table, folder / f"{content_hash}.parquet")
     span = pc.min_max(table.column(AT))
     with db.write() as conn:
         snapshot = snapshot_rows.append_snapshot(
@@ -76,7 +76,7 @@ def read_snapshot(folder: Path, snapshot: Snapshot) -> pd.DataFrame:
     path = folder / Path(snapshot.path).name
     try:
         table = pq.read_table(path, memory_map=False)
-        same = hash_rows(table) == snapshot.content_hash
+        same = hash_rows(table) == (snapshot.file_hash or snapshot.content_hash)
     except FileNotFoundError:
         raise NotFound(
             f"The rows of snapshot {snapshot.id} are gone ({path} does not exist): restore the "
@@ -94,8 +94,9 @@ def read_snapshot(folder: Path, snapshot: Snapshot) -> pd.DataFrame:
     return frame
 
 
-def _write(table: pa.Table, path: Path) -> None:
-    """Whole or not at all, and on disk when this returns."""
+def write_rows(table: pa.Table, path: Path) -> None:
+    """Write rows as Parquet, whole or not at all, and on disk when this returns; raises
+    `Unavailable` where the folder cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".snapshot-", dir=path.parent)

@@ -19,7 +19,8 @@ RESERVED = (KEY, AT, TARGET, TEXT, GROUP, EXTERNAL_ID, SOURCE, PROVENANCE, LABEL
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`path` is relative to the home folder; `content_hash` is over the rows, not the file."""
+    """`path` is relative to the home folder; `content_hash` is over the rows that were seen, not
+    the file. Where some of them were deleted since, `file_hash` is over those that are left."""
 
     id: int
     content_hash: str
@@ -32,3 +33,4 @@ class Snapshot:
     last_at: datetime | None
     created_at: datetime
     created_by: str
+    file_hash: str | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.bootstrap import App, load_current_settings
+from core.data.erased_files import remove_old_files
 from core.data.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
@@ -76,7 +77,9 @@ def _watch_trial(app: App) -> str:
 
 
 def _check_data(app: App) -> str:
-    """Rows that services push are checked here, since a check reads every row."""
+    """Rows that services push are checked here, since a check reads every row; and what a killed
+    erasure left on the disk is removed."""
+    remove_old_files(app.db, app.settings.snapshots)
     summary = describe_data(app.db)
     newest = max((c.finished_at for c in summary.collections if c.finished_at), default=None)
     if newest is None or (summary.quality is not None and summary.quality.at >= newest):

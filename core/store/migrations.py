@@ -165,6 +165,14 @@ CREATE TABLE segment_reports (
 CREATE INDEX segment_reports_version ON segment_reports (version, id);
 """
 
+_ERASURES = """
+ALTER TABLE snapshots ADD COLUMN file_hash TEXT;
+CREATE TABLE erasures (
+    id {id}, at BIGINT NOT NULL, "by" TEXT NOT NULL, reason TEXT NOT NULL, found TEXT NOT NULL,
+    old_files TEXT NOT NULL);
+CREATE INDEX predictions_unit ON predictions (unit_id) WHERE unit_id IS NOT NULL;
+"""
+
 _WATCHED_FILES = """
 CREATE TABLE watched_files (
     id {id}, name TEXT NOT NULL, n_bytes BIGINT NOT NULL, modified_ns BIGINT NOT NULL,
@@ -201,6 +209,10 @@ def _create_trial_tables(conn: sa.Connection) -> None:
 
 def _create_feedback_progress(conn: sa.Connection) -> None:
     _execute(conn, _FEEDBACK_PROGRESS)
+
+
+def _create_erasures(conn: sa.Connection) -> None:
+    _execute(conn, _ERASURES)
 
 
 def _create_watched_files(conn: sa.Connection) -> None:
@@ -258,6 +270,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_watched_files,
     _create_notifications,
     _add_ratings,
+    _create_erasures,
 )
 """Append here; never change one that was released."""
 

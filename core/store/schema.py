@@ -94,6 +94,7 @@ snapshots = sa.Table(
     sa.Column("last_at", UtcTime),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("file_hash", sa.Text),  # over the rows that are left, where some were deleted
 )
 
 versions = sa.Table(
@@ -445,6 +446,17 @@ segment_reports = sa.Table(  # where in the traffic the error is, going by the l
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("body", Json, nullable=False),
+)
+
+erasures = sa.Table(  # appended: rows that were deleted, and what had used them; not whose
+    "erasures",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("found", Json, nullable=False),
+    sa.Column("old_files", Json, nullable=False),
 )
 
 watched_files = sa.Table(  # appended: what came of each file of the watched folder

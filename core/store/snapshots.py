@@ -27,10 +27,13 @@ def append_snapshot(
     by: str,
     now: datetime,
 ) -> Snapshot:
-    """Record a snapshot; where one with the same content exists, that one is returned."""
+    """Record a snapshot; where one with the same content exists, that one is returned, whole again
+    where rows had been deleted from it and were brought once more."""
     existing = find_snapshot(conn, content_hash)
     if existing is not None:
-        return existing
+        whole = _snapshots.update().where(_snapshots.c.id == existing.id)
+        conn.execute(whole.values(path=path, file_hash=None))
+        return get_snapshot(conn, existing.id)
     result = conn.execute(
         _snapshots.insert()
         .values(
@@ -84,4 +87,5 @@ def _snapshot(row: Any) -> Snapshot:
         last_at=row.last_at,
         created_at=row.created_at,
         created_by=row.created_by,
+        file_hash=row.file_hash,
     )

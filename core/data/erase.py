@@ -1,0 +1,98 @@
+"""Where a person's rows are and were used, and their deletion, from the store and the snapshots."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from core.data.erased_files import MAX_SNAPSHOTS, remove_old_files
+from core.data.frames import hash_rows
+from core.data.snapshots import write_rows
+from core.domain.erasure import Erasure, Kind, Trace, Use
+from core.domain.snapshot import EXTERNAL_ID, GROUP, Snapshot
+from core.errors import InvalidInput, NotFound
+from core.log import get_logger
+from core.store import erasures
+from core.store import snapshots as snapshot_rows
+from core.store.database import Connection, Database
+
+log = get_logger(__name__)
+
+
+def trace_rows(db: Database, folder: Path, kind: Kind, name: str) -> Trace:
+    """What there is of an id or a group, and which snapshots and versions used it. A snapshot
+    whose file is gone holds nothing."""
+    with db.read() as conn:
+        n_samples, n_predictions = erasures.count_rows(conn, kind, name)
+        taken = snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)
+        uses = [_find_use(conn, folder, snapshot, kind, name) for snapshot in taken]
+    return Trace(n_samples, n_predictions, tuple(use for use in uses if use.n_rows))
+
+
+def erase_rows(
+    db: Database,
+    folder: Path,
+    kind: Kind,
+    name: str,
+    *,
+    by: str,
+    reason: str,
+    now: Callable[[], datetime],
+) -> Erasure:
+    """Delete what there is of an id or a group: samples, what their predictions were asked, and
+    the rows in snapshots, whose files are replaced by ones without them; the note that stays.
+
+    The new files are written first, then one transaction deletes and names them, then the old
+    files are removed: where the process dies in between, nothing is deleted yet, or the next
+    `remove_old_files` ends it. A version keeps what it has learned.
+
+    Raises `InvalidInput` without a reason, `NotFound` where there is nothing."""
+    if not reason.strip():
+        raise InvalidInput("A deletion needs a reason: say why, for whoever reads the history.")
+    found = trace_rows(db, folder, kind, name)
+    if found.is_empty:
+        raise NotFound(f"There is no row and no prediction of {kind} '{name}'.")
+    with db.read() as conn:
+        used = [snapshot_rows.get_snapshot(conn, use.snapshot_id) for use in found.uses]
+    replaced = [(snapshot, *_write_without(folder, snapshot, kind, name)) for snapshot in used]
+    note = Erasure(
+        now(), by, reason.strip(), found, tuple(Path(snapshot.path).name for snapshot in used)
+    )
+    with db.write() as conn:
+        erasures.delete_rows(conn, kind, name)
+        for snapshot, path, file_hash in replaced:
+            erasures.replace_file(conn, snapshot.id, path, file_hash)
+        erasures.append_erasure(conn, note)
+    remove_old_files(db, folder)
+    log.info("rows_erased", n_samples=found.n_samples, n_snapshots=len(used))
+    return note
+
+
+def _find_use(conn: Connection, folder: Path, snapshot: Snapshot, kind: Kind, name: str) -> Use:
+    column = _COLUMNS[kind]
+    try:
+        table = pq.read_table(folder / Path(snapshot.path).name, columns=[column])
+    except FileNotFoundError:
+        return Use(snapshot.id, 0, ())
+    n_rows = pc.sum(_is_theirs(table, kind, name)).as_py() or 0
+    return Use(snapshot.id, n_rows, erasures.load_versions_of(conn, snapshot.id))
+
+
+def _write_without(folder: Path, snapshot: Snapshot, kind: Kind, name: str) -> tuple[str, str]:
+    """Write the other rows of a snapshot; the file's path and the hash of what it holds."""
+    table = pq.read_table(folder / Path(snapshot.path).name, memory_map=False)
+    rest = table.filter(pc.invert(_is_theirs(table, kind, name)))
+    file_hash = hash_rows(rest)
+    path = folder / f"{file_hash}.parquet"
+    write_rows(rest, path)
+    return f"{folder.name}/{path.name}", file_hash
+
+
+def _is_theirs(table: pa.Table, kind: Kind, name: str) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(table.column(_COLUMNS[kind]), name), False)
+
+
+_COLUMNS = {Kind.ID: EXTERNAL_ID, Kind.GROUP: GROUP}

@@ -1,0 +1,131 @@
+"""A person's rows can be traced and deleted for good, from the store and from every snapshot."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from core.data.collect import add_rows
+from core.data.erase import erase_rows, trace_rows
+from core.data.erased_files import remove_old_files
+from core.data.feedback import collect_feedback
+from core.data.snapshots import read_snapshot, take_snapshot
+from core.domain.erasure import Erasure, Kind, Trace, Use
+from core.domain.snapshot import EXTERNAL_ID, Snapshot
+from core.errors import InvalidInput, NotFound
+from core.store import erasures, predictions, samples, snapshots, versions
+from core.store.database import Database
+from tests.fakes import make_prediction, make_report
+from tests.streams import NOON, SCALE, add_labels, add_predictions
+
+ROWS = [
+    {
+        "id": f"r{n}",
+        "group": f"g{n % 3}",
+        "features": {"a": float(n)},
+        "target": 50,
+        "text": f"t{n}",
+    }
+    for n in range(12)
+]
+
+
+def fill(db: Database, rows: list[dict[str, object]] = ROWS) -> None:
+    add_rows(db, rows, source="api", by="ada", now=NOON, scale=SCALE)
+
+
+def take(db: Database, home: Path) -> Snapshot:
+    return take_snapshot(db, home / "snapshots", by="ada", now=NOON)
+
+
+def train(db: Database, snapshot: Snapshot) -> None:
+    with db.write() as conn:
+        versions.append_version(
+            conn,
+            snapshot_id=snapshot.id,
+            artifact_hash="a",
+            report=make_report(),
+            by="ada",
+            now=NOON,
+        )
+
+
+def erase(db: Database, home: Path, kind: Kind, name: str) -> Erasure:
+    return erase_rows(
+        db, home / "snapshots", kind, name, by="ada", reason="asked to", now=lambda: NOON
+    )
+
+
+def test_a_row_leads_to_the_snapshots_and_versions_that_used_it(db: Database, home: Path) -> None:
+    fill(db)
+    train(db, take(db, home))
+    fill(db, [{"id": "new", "features": {"a": 99.0}, "target": 1}])
+    take(db, home)
+    trace = trace_rows(db, home / "snapshots", Kind.ID, "r5")
+    assert trace == Trace(1, 0, (Use(2, 1, ()), Use(1, 1, (1,))))
+    assert trace_rows(db, home / "snapshots", Kind.ID, "new").uses == (Use(2, 1, ()),)
+    assert trace_rows(db, home / "snapshots", Kind.GROUP, "g1").n_samples == 4
+
+
+def test_erased_rows_are_in_the_store_and_in_no_file_any_more(db: Database, home: Path) -> None:
+    fill(db)
+    before = take(db, home)
+    train(db, before)
+    note = erase(db, home, Kind.GROUP, "g1")
+    assert note.found == Trace(4, 0, (Use(1, 4, (1,)),))
+    with db.read() as conn:
+        assert {one.group for one in samples.stream_samples(conn)} == {"g0", "g2"}
+        after = snapshots.get_snapshot(conn, 1)
+        assert erasures.load_erasures(conn) == [note]
+    assert after.content_hash == before.content_hash  # what was seen stays said
+    assert after.file_hash == Path(after.path).stem != before.content_hash
+    frame = read_snapshot(home / "snapshots", after)
+    assert set(frame[EXTERNAL_ID]) == {f"r{n}" for n in range(12) if n % 3 != 1}
+    (file,) = (home / "snapshots").iterdir()
+    assert "r4" not in pq.read_table(file).column(EXTERNAL_ID).to_pylist()
+
+
+def test_what_predictions_of_a_unit_were_asked_goes_and_their_scores_stay(
+    db: Database, home: Path
+) -> None:
+    add_predictions(db, [make_prediction("a", unit_id="ann", text="secret"), make_prediction("b")])
+    add_labels(db, [("a", 70.0), ("b", 60.0)])
+    collect_feedback(db, scale=SCALE, by="ada", now=lambda: NOON, progress=lambda *_: None)
+    note = erase(db, home, Kind.GROUP, "ann")
+    assert (note.found.n_samples, note.found.n_predictions) == (1, 1)
+    with db.read() as conn:
+        left = predictions.get_prediction(conn, "a")
+        assert (left.features, left.text, left.unit_id, left.score) == ({}, None, None, 71.5)
+        assert [one.external_id for one in samples.stream_samples(conn)] == ["b"]
+    assert trace_rows(db, home / "snapshots", Kind.ID, "a").is_empty
+
+
+def test_rows_that_are_brought_again_make_the_snapshot_whole(db: Database, home: Path) -> None:
+    fill(db)
+    before = take(db, home)
+    erase(db, home, Kind.ID, "r5")
+    fill(db)
+    again = take(db, home)
+    assert again == before
+    remove_old_files(db, home / "snapshots")
+    assert len(read_snapshot(home / "snapshots", again)) == 12
+
+
+def test_an_old_file_that_was_left_by_a_kill_goes_at_the_next_look(
+    db: Database, home: Path
+) -> None:
+    fill(db)
+    before = take(db, home)
+    content = (home / before.path).read_bytes()
+    erase(db, home, Kind.ID, "r5")
+    (home / before.path).write_bytes(content)
+    remove_old_files(db, home / "snapshots")
+    assert not (home / before.path).exists()
+
+
+def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: Path) -> None:
+    fill(db)
+    with pytest.raises(InvalidInput, match="A deletion needs a reason"):
+        erase_rows(db, home / "snapshots", Kind.ID, "r5", by="ada", reason=" ", now=lambda: NOON)
+    with pytest.raises(NotFound, match="There is no row and no prediction of id 'nobody'"):
+        erase(db, home, Kind.ID, "nobody")

@@ -1,0 +1,95 @@
+"""Deleting a person's rows on the screen, and the notes that stay."""
+
+import streamlit as st
+
+from core.bootstrap import App
+from core.domain.erasure import Kind, Trace
+from core.domain.version import version_name
+from core.store import erasures
+from ui import actions, context, tables, words
+
+_KINDS = {Kind.ID: "id of a row or prediction", Kind.GROUP: "group, or unit of predictions"}
+
+
+def offer(app: App) -> None:
+    """Name the rows, see what there is of them and who used it, and delete them with a reason."""
+    with st.expander("Trace or delete a person's rows", icon=":material/person_remove:"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            chosen = st.selectbox("By", list(_KINDS.values()), key="erase_kind", width=260)
+            name = st.text_input("Name", key="erase_name", width=300).strip()
+        if not name:
+            return
+        kind = Kind.GROUP if chosen == _KINDS[Kind.GROUP] else Kind.ID
+        found = _trace(app, kind, name)
+        st.markdown(describe(found))
+        if not found.is_empty:
+            actions.ask_reason(
+                "Delete for good",
+                f"{describe(found)} Snapshots are written anew without the rows; a version keeps "
+                "what it has learned. Rows in a source that is collected come back unless they "
+                "are deleted there too.",
+                lambda reason: _erase(app, kind, name, reason),
+                key="erase_now",
+                icon=":material/delete_forever:",
+            )
+
+
+def show(app: App) -> None:
+    """The notes of what was deleted; nothing where nothing was."""
+    with app.db.read() as conn:
+        notes = erasures.load_erasures(conn)
+    if not notes:
+        return
+    st.subheader("Deleted rows")
+    tables.show(
+        [
+            {
+                "deleted (UTC)": note.at,
+                "what": describe(note.found),
+                "by": note.by,
+                "why": note.reason,
+            }
+            for note in notes
+        ],
+        key="erasures",
+        alt="Rows that were deleted for good, and the snapshots and versions that had used them",
+        columns={"deleted (UTC)": tables.time(), "what": tables.wide(), "why": tables.wide()},
+    )
+
+
+def describe(found: Trace) -> str:
+    """What there is, or was, and who used it, as a sentence."""
+    said = (
+        f"{words.count(found.n_samples, 'row')} and "
+        f"{words.count(found.n_predictions, 'prediction')}; "
+    )
+    uses = [
+        f"snapshot {use.snapshot_id} has {use.n_rows} ("
+        + (", ".join(version_name(number) for number in use.versions) or "no version")
+        + " learned from it)"
+        for use in found.uses
+    ]
+    return said + ("; ".join(uses) or "no snapshot holds any of them") + "."
+
+
+def _trace(app: App, kind: Kind, name: str) -> Trace:
+    # Not at the top: pyarrow would slow the first paint.
+    from core.data.erase import trace_rows
+
+    return trace_rows(app.db, app.settings.snapshots, kind, name)
+
+
+def _erase(app: App, kind: Kind, name: str, reason: str) -> str:
+    # Not at the top: pyarrow would slow the first paint.
+    from core.data.erase import erase_rows
+
+    note = erase_rows(
+        app.db,
+        app.settings.snapshots,
+        kind,
+        name,
+        by=context.get_user(),
+        reason=reason,
+        now=app.now,
+    )
+    return f"Deleted: {describe(note.found)}"
