@@ -53,6 +53,7 @@ e2e: setup-dev  ## the story in a real browser (Chromium must be installed)
 bench: setup-dev  ## what is fast, beside its peers: collecting, drift
 	@$(BIN)/python -m bench.collect
 	@$(BIN)/python -m bench.monitoring
+	@$(BIN)/python -m bench.serving
 	@$(BIN)/python -m bench.embeddings
 	@$(BIN)/python -m bench.windows
 

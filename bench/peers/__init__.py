@@ -1,0 +1,1 @@
+"""Other servers around the same model, for the comparison in bench/serving.py."""

@@ -1,0 +1,172 @@
+"""Requests a second of the prediction API with every prediction on disk, beside other servers.
+
+Run as `python -m bench.serving` (wrk has to be on the path; BentoML's environment is made once in
+`var/bench`). Every server has one worker and the same 100 trees; wrk sends rows that differ. A
+figure is the median of three runs, and `x mlflow` its ratio to MLflow's in the same minutes."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.peers.model import main as prepare
+
+ROUNDS, SECONDS, CONNECTIONS, PORT = 3, 2, (1, 8, 32), 8769
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "var" / "bench"
+DATA = FOLDER / "model"
+BENTO = FOLDER / "bento"
+
+
+@dataclass(frozen=True)
+class Server:
+    """How a server is started, where it answers, and the script that asks it."""
+
+    name: str
+    command: list[str]
+    path: str
+    script: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Medians of the rounds."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def list_servers() -> list[Server]:
+    """Ours with both durabilities and with one row again and again, then the others."""
+    uvicorn = [sys.executable, "-m", "uvicorn", "--port", str(PORT), "--log-level", "error"]
+    uvicorn.append("--no-access-log")
+    ours = [*uvicorn, "--factory", "core.api:create"]
+    home = {"PLUMBLINE_HOME": str(DATA / "home")}
+    mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(DATA / "mlflow")]
+    mlflow += ["--env-manager", "local", "--port", str(PORT), "--workers", "1"]
+    bento = [str(BENTO / "bin" / "bentoml"), "serve", "bento_service:Trees", "--port", str(PORT)]
+    return [
+        Server("mlflow models serve", mlflow, "/invocations", "mlflow"),
+        Server(
+            "BentoML",
+            [*bento, "--working-dir", str(ROOT / "bench" / "peers")],
+            "/predict",
+            "bento",
+            {"BENCH_MODEL": str(DATA / "model.ubj"), "BENTOML_DO_NOT_TRACK": "1"},
+        ),
+        Server("bare Starlette route", [*uvicorn, "bench.peers.bare:app"], PATH, "plumbline"),
+        Server("Plumbline, process", ours, PATH, "plumbline", home),
+        Server("Plumbline, power", ours, PATH, "plumbline", home | {"PLUMBLINE_DURABILITY": POWER}),
+        Server("Plumbline, process, one row", ours, PATH, "same", home),
+    ]
+
+
+PATH, POWER = "/v1/predict", "power"
+
+
+@contextmanager
+def run(server: Server) -> Iterator[None]:
+    """The server, answering; ended with the processes that it started."""
+    environment = {**os.environ, **server.environment, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    process = subprocess.Popen(
+        server.command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_until_it_answers(server, process)
+        yield
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(30)
+
+
+def wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]") -> None:
+    """Ask with the first body until a model has answered."""
+    script = (DATA / f"{server.script}.lua").read_text()
+    body = script.partition("[=[")[2].partition("]=]")[0].encode()
+    url = f"http://127.0.0.1:{PORT}{server.path}"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                if b"heuristic" not in answer.read():
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(0.3)
+    raise SystemExit(f"{server.name} does not answer")
+
+
+def load(server: Server, connections: int) -> Figure:
+    """Medians of the rounds at so many connections."""
+    url = f"http://127.0.0.1:{PORT}{server.path}"
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}", "--timeout", "20"]
+    command += ["-s", str(DATA / f"{server.script}.lua"), url]
+    rounds = []
+    for _ in range(ROUNDS):
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = json.loads(text.partition("RESULT ")[2])
+        if found["bad"]:
+            raise SystemExit(f"{server.name}: {found['bad']} requests failed")
+        rounds.append(
+            Figure(found["n"] / found["us"] * 1e6, found["p50"] / 1e3, found["p99"] / 1e3)
+        )
+    return Figure(
+        statistics.median(r.per_second for r in rounds),
+        statistics.median(r.p50_ms for r in rounds),
+        statistics.median(r.p99_ms for r in rounds),
+    )
+
+
+def prepare_all() -> None:
+    """The model and BentoML's environment, each once."""
+    if not (DATA / "mlflow").exists():
+        prepare(DATA)
+    if not (BENTO / "bin" / "bentoml").exists():
+        override = FOLDER / "override.txt"
+        override.write_text("nvidia-nccl-cu12; sys_platform == 'never'\n")
+        uv = [str(Path(sys.executable).parent / "uv")]
+        subprocess.run([*uv, "venv", "-q", str(BENTO)], check=True)
+        install = [*uv, "pip", "install", "-q", "--python", str(BENTO / "bin" / "python")]
+        libraries = ["bentoml", "xgboost==3.2.0", "numpy"]
+        subprocess.run([*install, "--override", str(override), *libraries], check=True)
+
+
+def main() -> None:
+    """Measure one server after another, and print one table."""
+    prepare_all()
+    print(
+        f"{'server, one worker':28} {'connections':>11} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8}"
+        f" {'x mlflow':>9}"
+    )
+    first: dict[int, float] = {}
+    for server in list_servers():
+        with run(server):
+            for connections in CONNECTIONS:
+                figure = load(server, connections)
+                ratio = figure.per_second / first.setdefault(connections, figure.per_second)
+                print(
+                    f"{server.name:28} {connections:11} {figure.per_second:8.0f} "
+                    f"{figure.p50_ms:8.1f} {figure.p99_ms:8.1f} {ratio:9.1f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
