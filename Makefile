@@ -50,12 +50,13 @@ test-slow: setup-dev  ## the slow ones: simulations, real servers, killed proces
 e2e: setup-dev  ## the story in a real browser (Chromium must be installed)
 	@$(BIN)/python -m pytest -m browser
 
-bench: setup-dev  ## what is fast, beside its peers: collecting, drift
+bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 	@$(BIN)/python -m bench.collect
 	@$(BIN)/python -m bench.monitoring
 	@$(BIN)/python -m bench.serving
 	@$(BIN)/python -m bench.embeddings
 	@$(BIN)/python -m bench.windows
+	@$(BIN)/python -m bench.training
 
 screenshots: setup-dev  ## the README's pictures, taken from the running product
 	@$(BIN)/python -m tests.e2e.screenshots

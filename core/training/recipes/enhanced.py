@@ -49,7 +49,8 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     if not folds:
         return line
     depths = [{"max_depth": depth} for depth in DEPTHS]
-    trees = search_few(BoostedTrees(seed=seed), rows.aim.parameters(), depths, folds, progress)
+    later = part_of(progress, 0.1, 1.0)
+    trees = search_few(BoostedTrees(seed=seed), rows.aim.parameters(), depths, folds, later)
     name, best = min(((LINE, line), (TREES, trees)), key=lambda pair: pair[1].loss or 0.0)
     return Search(
         {**best.parameters, "model": name},
