@@ -57,6 +57,7 @@ bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 	@$(BIN)/python -m bench.embeddings
 	@$(BIN)/python -m bench.windows
 	@$(BIN)/python -m bench.training
+	@$(BIN)/python -m bench.checks
 
 screenshots: setup-dev  ## the README's pictures, taken from the running product
 	@$(BIN)/python -m tests.e2e.screenshots

@@ -205,6 +205,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds after which a request to Supabase is tried again, three times in all.",
         _number(0.1, 600.0, "seconds between 0.1 and 600"),
     ),
+    Setting(
+        "rules",
+        "",
+        "A team's own data checks: the path of a pandera schema in YAML.",
+        _optional_path,
+    ),
     Setting("notify", "", "Where alerts go: Apprise URLs, comma-separated.", _list, secret=True),
     Setting(
         "public_url",
@@ -427,6 +433,7 @@ class Settings:
     supabase_key: str = field(repr=False)
     supabase_tables: str
     supabase_timeout_seconds: float
+    rules: Path | None
     notify: tuple[str, ...] = field(repr=False)
     public_url: str
     heartbeat_url: str = field(repr=False)

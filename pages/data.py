@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.data.overview import describe_data
 from core.store import jobs as job_rows
-from core.store import snapshots
+from core.store import quality, snapshots
 from ui import actions, context, erasures, holdings, jobs, sources, uploads
 
 app = context.get_app()
@@ -13,6 +13,7 @@ actions.head("Data", "Labelled rows to learn from: import a file, and see what i
 with app.db.read() as conn:
     recent = job_rows.load_jobs(conn, 1, ["import", "demo", "collect"])
     taken = snapshots.load_snapshots(conn, 20)
+    reports = quality.load_reports(conn, 2)
 data = describe_data(app.db)
 
 chosen = uploads.offer_import(app)
@@ -39,7 +40,7 @@ st.subheader("What is there")
 holdings.show_counts(data, app.now())
 
 st.subheader("Quality")
-holdings.show_quality(data.quality, app.now())
+holdings.show_quality(data.quality, reports[1] if len(reports) > 1 else None, app.now())
 holdings.show_enhanced(data)
 
 st.subheader("Imports")

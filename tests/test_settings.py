@@ -72,6 +72,7 @@ WRONG = {
 }
 ANY_TEXT = {
     "silent_causes",
+    "rules",
     "database_url",
     "mlflow_uri",
     "supabase_key",

@@ -6,7 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.data.overview import DataSummary
-from core.domain.issue import QualityReport
+from core.domain.issue import ColumnSummary, QualityReport
 from core.domain.sample import Collection, Provenance
 from core.domain.snapshot import Snapshot
 from core.features.availability import explain_columns
@@ -51,8 +51,11 @@ def show_counts(data: DataSummary, now: datetime) -> None:
     )
 
 
-def show_quality(report: QualityReport | None, now: datetime) -> None:
-    """What the checks found, then every column."""
+def show_quality(
+    report: QualityReport | None, earlier: QualityReport | None, now: datetime
+) -> None:
+    """What the checks found, then every column with its picture, and how it was at the check
+    before."""
     if report is None:
         st.caption("Not checked yet: the checks run at the end of every import.")
         return
@@ -67,13 +70,17 @@ def show_quality(report: QualityReport | None, now: datetime) -> None:
             ":green-badge[:material/check_circle: Nothing found] Nothing speaks against "
             "training on these rows."
         )
+    before = {} if earlier is None else {column.name: column for column in earlier.columns}
     with st.expander(words.count(len(report.columns), "column"), key="quality_columns"):
         tables.show(
             [
                 {
                     "column": column.name,
                     "kind": column.kind,
+                    "shape": list(column.shape),
                     "missing": column.n_missing,
+                    "missing, %": column.n_missing / report.n_rows * 100 if report.n_rows else 0.0,
+                    "since the check before": _describe_change(column, before.get(column.name)),
                     "distinct": column.n_distinct,
                     "lowest": column.low,
                     "mean": column.mean,
@@ -87,7 +94,9 @@ def show_quality(report: QualityReport | None, now: datetime) -> None:
             alt="Every column with its kind, missing values, range and most common value",
             limit=15,
             columns={
+                "shape": tables.bars("Rows by range of values, or by value, most common first"),
                 "missing": tables.whole(),
+                "missing, %": tables.progress(),
                 "distinct": tables.whole(),
                 **{name: tables.figure() for name in ("lowest", "mean", "highest", "its share, %")},
             },
@@ -112,6 +121,20 @@ def show_enhanced(data: DataSummary) -> None:
             alt="The nineteen enhanced features, and why some are missing",
             columns={"reason": tables.wide()},
         )
+
+
+def _describe_change(now: ColumnSummary, before: ColumnSummary | None) -> str:
+    """How a column was at the check before, where it was otherwise."""
+    if before is None:
+        return "new"
+    changes = []
+    if now.mean is not None and before.mean is not None and now.mean != before.mean:
+        changes.append(f"mean was {before.mean:.4g}")
+    if now.n_missing != before.n_missing:
+        changes.append(f"{before.n_missing:,} were missing")
+    if now.kind != before.kind:
+        changes.append(f"was a {before.kind}")
+    return ", ".join(changes) or "the same"
 
 
 def show_imports(found: Sequence[Collection]) -> None:

@@ -62,3 +62,13 @@ def figure() -> Any:
 def _plain(value: object) -> object:
     """Times without their zone, which is UTC here and in the name of the column."""
     return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def bars(help: str) -> Any:
+    """A column of small bar charts."""
+    return st.column_config.BarChartColumn(width="small", y_min=0, help=help)
+
+
+def progress() -> Any:
+    """A column of percentages as bars."""
+    return st.column_config.ProgressColumn(format="%.1f", min_value=0, max_value=100, width="small")

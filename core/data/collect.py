@@ -38,6 +38,7 @@ def import_file(
     now: Callable[[], datetime],
     progress: Progress,
     limit_bytes: int | None = None,
+    rules: Path | None = None,
 ) -> Collection:
     """Import a file as `take_file` does, and check what the store holds then."""
     collection = take_file(
@@ -52,7 +53,7 @@ def import_file(
         limit_bytes=limit_bytes,
     )
     progress(_CHECKING, "Checking all rows")
-    refresh_quality(db, scale, now())
+    refresh_quality(db, scale, now(), rules)
     return collection
 
 
@@ -102,6 +103,7 @@ def add_demo(
     by: str,
     now: Callable[[], datetime],
     progress: Progress,
+    rules: Path | None = None,
 ) -> tuple[Collection, float]:
     """Add generated rows, marked synthetic, and check what the store holds then; the collection,
     and the smallest MAE that any model can reach on such rows, in points of the scale."""
@@ -123,7 +125,7 @@ def add_demo(
                 progress(_CHECKING * said, collecting.describe())
         collection = collecting.finish()
     progress(_CHECKING, f"{collecting.describe()}; checking all rows")
-    refresh_quality(db, scale, now())
+    refresh_quality(db, scale, now(), rules)
     return collection, rows.best_mae
 
 

@@ -138,7 +138,7 @@ def _check(
 ) -> None:
     if any(source.n_new for source in found):
         progress(_CHECKING, "Checking the rows")
-        refresh_quality(db, settings.scale, now())
+        refresh_quality(db, settings.scale, now(), settings.rules)
 
 
 def _build_failure(name: str, message: str, now: datetime) -> Source:

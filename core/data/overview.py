@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from core.data.provenances import choose_provenances
 from core.domain.issue import Issue, QualityReport
 from core.domain.sample import OBSERVED, Collection, Provenance, SampleCounts
 from core.domain.source import Source, SourceStatus, summarize_source
 from core.settings import Scale
-from core.store import quality
+from core.store import feedback, quality
 from core.store import samples as sample_rows
 from core.store import sources as source_rows
 from core.store.database import Database
@@ -80,10 +81,12 @@ def describe_data(db: Database) -> DataSummary:
         )
 
 
-def refresh_quality(db: Database, scale: Scale, now: datetime) -> QualityReport:
+def refresh_quality(
+    db: Database, scale: Scale, now: datetime, rules: Path | None = None
+) -> QualityReport:
     """Check the rows that training would use, and keep what was found."""
     # Not at the top: pandas, pyarrow and scipy would slow the first paint and the API's start.
-    from core.data import checks, frames
+    from core.data import checks, frames, summaries
 
     with db.read() as conn:
         counts = sample_rows.count_samples(conn)
@@ -92,15 +95,17 @@ def refresh_quality(db: Database, scale: Scale, now: datetime) -> QualityReport:
         n_observed = sum(c.n_rows for c in counts) - n_synthetic
         chosen = choose_provenances(counts) if counts else OBSERVED
         pieces = sample_rows.stream_pieces(conn, provenances=chosen)
+        n_labels, n_same = feedback.count_own_scores(conn)
         frame = frames.build_table(pieces, keep_empty=True).to_pandas()
-    issues = checks.check_rows(frame, scale=scale, now=now)
+    issues = checks.check_rows(frame, scale=scale, now=now, rules=rules)
+    issues += checks.check_own_scores(n_labels, n_same)
     if chosen == OBSERVED:
         issues += checks.check_provenance(n_observed, n_synthetic)
     report = QualityReport(
         at=now,
         n_rows=len(frame),
         issues=tuple(checks.order_issues([*issues, *checks.check_collections(collections)])),
-        columns=checks.summarize_columns(frame),
+        columns=summaries.summarize_columns(frame),
     )
     with db.write() as conn:
         quality.append_report(conn, report)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from core.domain.snapshot import KEY, RESERVED, TEXT
+from core.domain.snapshot import KEY
 from core.errors import Refused
 
 MIN_SHARE_WITH_TIME = 0.95
@@ -90,21 +90,6 @@ def choose_label_delay(measured_seconds: Sequence[float], days: float | None) ->
     if len(measured_seconds) < _MIN_DELAYS:
         return 0.0
     return max(0.0, float(np.quantile(measured_seconds, 0.9)))
-
-
-def identify_content(frame: pd.DataFrame) -> _Indices:
-    """A number for each row that rows with the same features and text share, whatever their
-    target, time or id, and whatever other rows there are.
-
-    >>> one, other, same = identify_content(pd.DataFrame({"a": [1.0, 2.0, 1.0]}))
-    >>> one == same, one == other
-    (np.True_, np.False_)
-    """
-    columns = [name for name in frame.columns if name not in RESERVED or name == TEXT]
-    if not columns:
-        return np.arange(len(frame), dtype=np.int64)
-    hashes = pd.util.hash_pandas_object(frame[columns], index=False)
-    return hashes.to_numpy().view(np.int64)
 
 
 def identify_rows(frame: pd.DataFrame) -> _Indices:

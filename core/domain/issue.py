@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+TARGET_NAME, TIME_NAME = "target", "timestamp"
+"""What issues and summaries call these columns."""
+
 
 class Severity(StrEnum):
     """Whether an issue informs, warns, or stops training."""
@@ -24,6 +27,11 @@ class Issue:
     message: str
 
 
+def warn(code: str, column: str | None, n_rows: int, message: str) -> Issue:
+    """An issue that does not stop a training."""
+    return Issue(code, Severity.WARNING, column, n_rows, message)
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnSummary:
     """One feature (or the target) over all rows; a category has no low, mean and high."""
@@ -37,6 +45,7 @@ class ColumnSummary:
     high: float | None
     top: str | None  # the most common value, as text
     top_share: float  # its share of the rows that have a value, 0..1
+    shape: tuple[int, ...] = ()  # rows by range of values, low to high, or by value, common first
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def _import(app: App, job: Job, progress: Progress) -> Result:
         by=job.requested_by,
         now=app.now,
         progress=progress,
+        rules=app.settings.rules,
     )
     if path.is_relative_to(app.settings.uploads):
         path.unlink()
@@ -61,6 +62,7 @@ def _demo(app: App, job: Job, progress: Progress) -> Result:
         by=job.requested_by,
         now=app.now,
         progress=progress,
+        rules=app.settings.rules,
     )
     result: Result = msgspec.to_builtins(collection)
     return {**result, "best_mae": best_mae}
@@ -114,6 +116,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
         leave_out=msgspec.convert(job.args.get("leave_out", ()), tuple[str, ...]),
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
         plan=read_plan(job.args, settings.device),
+        rules=settings.rules,
     )
     pin_reference(app.db, app.registry, version, folder=settings.snapshots, now=version.created_at)
     result: Result = {"version": version.name, "summary": version.report.summary}

@@ -8,6 +8,7 @@ from core.domain.label import FeedbackProgress, LabelledPrediction, Waiting
 from core.store import schema
 
 MAX_WAITING = 100_000
+_SAME = 1e-9  # points
 _SCANNED = 50_000  # predictions that one look may hold against their labels
 
 _labels = schema.labels
@@ -71,6 +72,20 @@ def count_waiting(conn: sa.Connection) -> int:
         .limit(MAX_WAITING)
     )
     return conn.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
+
+
+def count_own_scores(conn: sa.Connection) -> tuple[int, int]:
+    """Of the newest 100,000 labels of scored predictions: how many, and how many are exactly the
+    score that was predicted."""
+    newest = _labels.select().order_by(_labels.c.id.desc()).limit(MAX_WAITING).subquery()
+    same = sa.case((sa.func.abs(newest.c.actual - _predictions.c.score) < _SAME, 1), else_=0)
+    row = conn.execute(
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(same), 0))
+        .select_from(newest)
+        .join(_predictions, _predictions.c.id == newest.c.prediction_id)
+        .where(_predictions.c.score.is_not(None))
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def _load_logged_late(

@@ -23,12 +23,18 @@ def append_report(conn: sa.Connection, report: QualityReport) -> None:
 
 def find_last_report(conn: sa.Connection) -> QualityReport | None:
     """The newest report, or None where no rows were ever checked."""
-    row = conn.execute(sa.select(_reports).order_by(_reports.c.id.desc()).limit(1)).one_or_none()
-    if row is None:
-        return None
-    return QualityReport(
-        at=row.at,
-        n_rows=row.n_rows,
-        issues=msgspec.convert(row.issues, tuple[Issue, ...]),
-        columns=msgspec.convert(row.columns, tuple[ColumnSummary, ...]),
-    )
+    return next(iter(load_reports(conn, 1)), None)
+
+
+def load_reports(conn: sa.Connection, limit: int) -> list[QualityReport]:
+    """The newest reports, newest first."""
+    rows = conn.execute(sa.select(_reports).order_by(_reports.c.id.desc()).limit(limit))
+    return [
+        QualityReport(
+            at=row.at,
+            n_rows=row.n_rows,
+            issues=msgspec.convert(row.issues, tuple[Issue, ...]),
+            columns=msgspec.convert(row.columns, tuple[ColumnSummary, ...]),
+        )
+        for row in rows
+    ]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.nearness import identify_content
 from core.data.snapshots import read_snapshot
-from core.data.splits import Split, identify_content, identify_rows, split_rows
+from core.data.splits import Split, identify_rows, split_rows
 from core.domain.snapshot import AT, GROUP, KEY
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import NotFound, Refused, Unavailable

@@ -51,6 +51,7 @@ def train_version(
     leave_out: tuple[str, ...] = (),
     label_delay_seconds: float = 0.0,
     plan: TrainingPlan | None = None,
+    rules: Path | None = None,
 ) -> Version:
     """Train a recipe on what the store holds, and register the version with its verdict, whatever
     the gate says. The model that serves is the one that was evaluated: it has learned from the
@@ -79,7 +80,7 @@ def train_version(
     progress(0.05, f"checking {snapshot.n_rows:,} rows")
     frame = read_snapshot(snapshots, snapshot)
     used = frame.drop(columns=list(leave_out), errors="ignore")
-    checked = _check_data(check_rows(used, scale=scale, now=now()), overrides, by)
+    checked = _check_data(check_rows(used, scale=scale, now=now(), rules=rules), overrides, by)
     learned = learn(frame, order, progress)
     found = learned.found
     comparison = None

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from core.artifacts.artifact import Artifact
-from core.data.splits import Split, identify_content, leave_gap
+from core.data.nearness import identify_content
+from core.data.splits import Split, leave_gap
 from core.domain.job import Progress
 from core.domain.report import CurvePoint, Estimate
 from core.domain.snapshot import LABELLED_AT

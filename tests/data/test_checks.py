@@ -1,6 +1,7 @@
 """The checks: each finds what it is for, names the column and the number, and says what to do."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,16 +9,29 @@ import pytest
 
 from core.data.checks import (
     check_collections,
+    check_own_scores,
     check_provenance,
     check_rows,
     order_issues,
-    summarize_columns,
 )
 from core.data.frames import build_table
+from core.data.nearness import identify_content
 from core.data.sources.demo import generate_demo
+from core.data.summaries import summarize_columns
 from core.domain.issue import Issue, Severity
 from core.domain.sample import Collection, Rejection
-from core.domain.snapshot import AT, EXTERNAL_ID, KEY, PROVENANCE, TARGET
+from core.domain.snapshot import (
+    AT,
+    EXTERNAL_ID,
+    GROUP,
+    KEY,
+    LABELLED_AT,
+    PROVENANCE,
+    SOURCE,
+    TARGET,
+    TEXT,
+)
+from core.errors import InvalidInput
 from core.settings import Scale
 from tests.data.conftest import NOON, make_frame
 
@@ -292,3 +306,184 @@ def test_rows_that_came_twice_are_said_and_are_no_problem() -> None:
 
 def test_imports_that_failed_are_not_counted() -> None:
     assert check_collections([_collection(1, n_duplicate=30, finished_at=None)]) == []
+
+
+# --- What does not belong together ----------------------------------------------------------
+
+
+def _wide(n: int = 400, seed: int = 0) -> pd.DataFrame:
+    """`make_frame` with three more numbers."""
+    rng = np.random.default_rng(seed)
+    more = {name: rng.normal(50, 10, n) for name in ("health", "coverage", "security")}
+    return make_frame(n, seed).assign(**more)
+
+
+@pytest.mark.parametrize("n", [60, 200, 1500])
+def test_clean_rows_of_any_kind_raise_no_warning(n: int) -> None:
+    """60 frames of numbers, categories, texts, groups, gaps and several sources."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        frame = _wide(n, seed)
+        frame[GROUP] = pd.Series([f"g{k}" for k in rng.integers(0, n // 4, n)], dtype="str")
+        frame[EXTERNAL_ID] = [f"id{k}" for k in range(n)]
+        frame[SOURCE] = rng.choice(["file:a", "file:b"], n)
+        frame[TEXT] = [" ".join(rng.choice(["a", "fox", "sees", "trees"], 30)) for _ in range(n)]
+        frame["cost"] = rng.lognormal(0, 1.5, n)
+        frame["tries"] = rng.poisson(3, n).astype("f8")
+        frame["team"] = pd.Series(rng.choice(list("abcdefgh"), n), dtype="str")
+        frame.loc[rng.random(n) < 0.05, "health"] = np.nan
+        frame.loc[rng.random(n) < 0.05, "coverage"] = np.nan
+        serious = [i.message for i in _check(frame) if i.severity is not Severity.INFO]
+        assert [
+            m for m in serious if "rows are few" not in m and "All rows are from" not in m
+        ] == []
+
+
+def test_hard_coded_metrics_beside_real_ones_are_two_populations() -> None:
+    frame = _wide()
+    frame.loc[frame.index[:120], ["health", "coverage", "security"]] = [80.0, 75.0, 90.0]
+    issue = _find(frame, "two_populations")
+    assert issue.n_rows == 120
+    assert "'coverage', 'health', 'security' are empty or one value" in issue.message
+
+
+def test_columns_that_only_one_kind_of_row_has_are_two_populations() -> None:
+    frame = _wide()
+    frame.loc[frame.index[250:], ["health", "coverage"]] = np.nan
+    issue = _find(frame, "two_populations")
+    assert issue.n_rows == 150
+    assert "'health' is missing (38% of the rows)" in issue.message
+
+
+def test_rows_that_are_nearly_copies_are_counted_and_kept_together() -> None:
+    frame = _wide()
+    numbers = ["depth", "size", "health", "coverage", "security"]
+    near = frame.iloc[:60].assign(**{name: frame[name] + 1e-6 for name in numbers})
+    both = pd.concat([frame, near], ignore_index=True)
+    issue = _find(both, "near_duplicates")
+    assert (issue.n_rows, issue.severity) == (120, Severity.INFO)
+    content = identify_content(both)
+    assert content[:60].tolist() == content[400:].tolist()
+    assert len(set(content.tolist())) == 400
+
+
+def test_texts_that_differ_in_spaces_and_case_are_nearly_copies() -> None:
+    frame = make_frame(100)
+    words = "def area(width, height): return width * height  # of a rectangle {}"
+    rng = np.random.default_rng(1)
+    letters = ["".join(rng.choice(list("abcdefghij"), 20)) for _ in range(100)]
+    frame[TEXT] = [words.format(letter) for letter in letters]
+    frame.loc[frame.index[50:], TEXT] = [words.format(x).upper() + "  " for x in letters[:50]]
+    assert _find(frame, "near_duplicates").n_rows == 100
+
+
+def test_a_unit_that_changed_is_found_by_time_and_by_source() -> None:
+    frame = _wide()
+    late = frame.assign(health=frame["health"] * np.where(np.arange(400) < 360, 1, 100))
+    issue = _find(late, "unit_change")
+    assert issue.column == "health"
+    assert "times as large since" in issue.message
+    other = frame.assign(coverage=frame["coverage"] / np.where(np.arange(400) % 2, 1, 100))
+    other[SOURCE] = np.where(np.arange(400) % 2, "file:a", "file:b")
+    assert "'coverage'" in _find(other, "unit_change").message
+
+
+def test_a_column_that_goes_missing_of_late_or_in_one_source_is_named() -> None:
+    frame = _wide()
+    frame.loc[frame.index[360:], "health"] = np.nan
+    assert _find(frame, "sudden_missingness").column == "health"
+    frame = _wide()
+    frame[SOURCE] = np.where(np.arange(400) % 3, "file:a", "file:b")
+    frame.loc[frame[SOURCE] == "file:b", "security"] = np.nan
+    issue = _find(frame, "sudden_missingness")
+    assert (issue.column, issue.n_rows) == ("security", 134)
+    assert "missing in 100% of the rows from file:b" in issue.message
+
+
+@pytest.mark.parametrize(
+    ("values", "how"),
+    [
+        (np.arange(400) + 1000.0, "counts the rows"),
+        ([f"sha-{n * 7919 % 100_003}" for n in range(400)], "is different in nearly every row"),
+        (np.arange(400) * 9000.0 + np.sin(np.arange(400)), "follows the time of the rows"),
+    ],
+    ids=["a row number", "an id", "a time"],
+)
+def test_what_names_a_row_is_no_feature(values: object, how: str) -> None:
+    issue = _find(make_frame(400).assign(ref=values), "leaky_column")
+    assert issue.column == "ref"
+    assert how in issue.message
+
+
+def test_categories_of_one_row_are_counted() -> None:
+    frame = make_frame(400)
+    frame["team"] = [f"rare{n}" if n < 12 else "many" if n % 2 else "more" for n in range(400)]
+    issue = _find(frame, "rare_categories")
+    assert (issue.column, issue.n_rows, issue.severity) == ("team", 12, Severity.INFO)
+
+
+def test_groups_that_a_random_split_would_tear_apart_are_said() -> None:
+    frame = make_frame(400)
+    frame[GROUP] = [f"repo{n // 4}" for n in range(400)]
+    issue = _find(frame, "groups_across_split")
+    assert (issue.n_rows, issue.severity) == (400, Severity.INFO)
+
+
+def test_labels_from_before_the_work_are_said() -> None:
+    frame = make_frame(400)
+    frame[LABELLED_AT] = frame[AT] + pd.to_timedelta(np.where(np.arange(400) < 9, -3, 3), "h")
+    assert _find(frame, "label_before_row").n_rows == 9
+
+
+def test_labels_that_are_the_own_predictions_are_said() -> None:
+    (issue,) = check_own_scores(100, 80)
+    assert (issue.code, issue.n_rows, issue.severity) == ("own_predictions", 80, Severity.WARNING)
+    assert check_own_scores(19, 19) == []
+
+
+# --- A team's own rules ---------------------------------------------------------------------
+
+SCHEMA = """
+schema_type: dataframe
+version: 0.35.0
+columns:
+  size:
+    dtype: float64
+    nullable: true
+    checks:
+      greater_than: -1
+  target:
+    dtype: float64
+    checks:
+      less_than_or_equal_to: 100
+index: null
+checks: null
+coerce: false
+strict: false
+"""
+
+
+def test_a_rule_of_the_team_blocks_and_says_where_it_does_not_hold(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(SCHEMA)
+    frame = make_frame(400)
+    (issue,) = [
+        issue
+        for issue in check_rows(frame, scale=PERCENT, now=NOON, rules=rules)
+        if issue.code == "team_rule"
+    ]
+    assert (issue.column, issue.severity) == ("size", Severity.BLOCKING)
+    assert issue.n_rows == int((frame["size"] <= -1).sum())
+    assert "greater_than(-1)" in issue.message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), ("a: [", "no pandera schema"), ("just words", "no pandera schema")],
+)
+def test_rules_that_cannot_be_read_say_so(tmp_path: Path, content: str | None, said: str) -> None:
+    rules = tmp_path / "rules.yaml"
+    if content is not None:
+        rules.write_text(content)
+    with pytest.raises(InvalidInput, match=said):
+        check_rows(make_frame(60), scale=PERCENT, now=NOON, rules=rules)

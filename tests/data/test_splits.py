@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.data.nearness import identify_content
 from core.data.splits import (
     Split,
     choose_label_delay,
-    identify_content,
     leave_gap,
     split_rows,
 )

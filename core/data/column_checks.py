@@ -1,0 +1,195 @@
+"""The checks of each column: its range, its gaps, what it gives away, whether it changed; pure."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from core.data.guess import BASE_METRICS, snake_case
+from core.data.leaks import find_leaks
+from core.data.naming import count_single_levels, judge_naming
+from core.data.populations import find_sudden_gaps, find_unit_changes
+from core.domain.issue import TARGET_NAME, ColumnSummary, Issue, Severity, warn
+from core.domain.snapshot import (
+    AT,
+    RESERVED,
+)
+from core.settings import Scale
+
+_MISSING_INFO, _MISSING_WARNING = 0.01, 0.20
+_NEARLY_CONSTANT, _NEARLY_CONSTANT_ROWS = 0.995, 200
+_SAME_TARGET = 0.80  # where most targets are one value, guessing it wins
+_MIN_SPREAD = 0.01  # of the scale
+_MANY_DUPLICATES, _MANY_REPEATS = 0.01, 0.30
+
+
+def check_target(target: pd.Series, scale: Scale) -> Iterator[Issue]:
+    """Targets outside the scale, all the same, or hardly different."""
+    outside = int(((target < scale.low) | (target > scale.high) | target.isna()).sum())
+    if outside:
+        yield Issue(
+            "out_of_range",
+            Severity.BLOCKING,
+            TARGET_NAME,
+            outside,
+            f"{outside:,} of {len(target):,} targets are outside the scale {scale.low:g} to "
+            f"{scale.high:g} (they go from {target.min():g} to {target.max():g}): set "
+            "PLUMBLINE_SCALE to the scale of the targets, or import corrected rows.",
+        )
+    n_distinct = target.nunique()
+    if n_distinct == 1:
+        yield Issue(
+            "low_target_variance",
+            Severity.BLOCKING,
+            TARGET_NAME,
+            len(target),
+            f"All {len(target):,} targets are {target.iloc[0]:g}: there is nothing to learn. "
+            "Import rows with other scores, or choose another target column.",
+        )
+        return
+    top_share = float(target.value_counts(normalize=True).iloc[0])
+    if top_share >= _SAME_TARGET:
+        top = target.mode().iloc[0]
+        yield warn(
+            "low_target_variance",
+            TARGET_NAME,
+            round(top_share * len(target)),
+            f"{top_share:.0%} of the targets are {top:g}: always guessing that is hard to beat. "
+            "Import more rows with other scores.",
+        )
+    elif target.std() < _MIN_SPREAD * (scale.high - scale.low):
+        yield warn(
+            "low_target_variance",
+            TARGET_NAME,
+            len(target),
+            f"The targets hardly vary (standard deviation {target.std():.3g} on a scale of "
+            f"{scale.low:g} to {scale.high:g}): check PLUMBLINE_SCALE, or import rows with other "
+            "scores.",
+        )
+
+
+def check_columns(summaries: Sequence[ColumnSummary], n: int) -> Iterator[Issue]:
+    """Values that are missing, and columns that are (nearly) constant."""
+    for column in summaries:
+        missing = column.n_missing / n
+        if missing >= _MISSING_INFO:
+            yield Issue(
+                "missing_values",
+                Severity.WARNING if missing >= _MISSING_WARNING else Severity.INFO,
+                column.name,
+                column.n_missing,
+                _say_missing(column, missing),
+            )
+        if column.n_distinct == 1 and column.n_missing == 0:
+            yield warn(
+                "constant_column",
+                column.name,
+                n,
+                f"'{column.name}' is {column.top} in every row: it says nothing about the target. "
+                "Leave it out when you train, or find out why it never changes.",
+            )
+        elif (
+            column.n_distinct > 1
+            and n >= _NEARLY_CONSTANT_ROWS
+            and column.top_share >= _NEARLY_CONSTANT
+        ):
+            others = round((1.0 - column.top_share) * (n - column.n_missing))
+            yield Issue(
+                "nearly_constant_column",
+                Severity.INFO,
+                column.name,
+                n - others,
+                f"'{column.name}' is {column.top} in all but {others:,} of {n:,} rows: it can say "
+                "little about the target.",
+            )
+
+
+def _say_missing(column: ColumnSummary, share: float) -> str:
+    start = f"'{column.name}' is missing in {column.n_missing:,} rows ({share:.0%})"
+    if share == 1.0:
+        return f"{start}: it says nothing. Leave it out when you train, or fill it at its source."
+    if share >= _MISSING_WARNING:
+        return f"{start}: they are filled in by a guess. Fill it at its source, or leave it out."
+    return f"{start}: they are filled in by a guess, which is fine for so few."
+
+
+def check_base_metrics(features: pd.DataFrame) -> Iterator[Issue]:
+    """Base metrics outside their range."""
+    for name in features.columns:
+        metric = snake_case(str(name))
+        column = features[name]
+        if metric not in BASE_METRICS or not pd.api.types.is_numeric_dtype(column):
+            continue
+        high = 1.0 if metric == "csat" else 100.0
+        outside = int(((column < 0.0) | (column > high)).sum())
+        if outside:
+            yield warn(
+                "out_of_range",
+                str(name),
+                outside,
+                f"'{name}' is outside 0 to {high:g} in {outside:,} rows (it goes from "
+                f"{column.min():g} to {column.max():g}): correct it at its source if that is a "
+                "mistake.",
+            )
+
+
+def check_leaks(features: pd.DataFrame, target: pd.Series) -> Iterator[Issue]:
+    """Columns that give the target away."""
+    for leak in find_leaks(features, target):
+        beside = " and ".join(f"'{other}'" for other in leak.others[:3])
+        more = f" and {len(leak.others) - 3} more" if len(leak.others) > 3 else ""
+        subject = f"'{leak.column}' with {beside}{more}" if beside else f"'{leak.column}'"
+        yield warn(
+            "leaky_column",
+            leak.column,
+            len(target),
+            f"{subject} gives the target away ({leak.how}): where it is known only together with "
+            "the target, every figure will be too good to be true. Leave it out when you train.",
+        )
+
+
+def check_changes(frame: pd.DataFrame) -> Iterator[Issue]:
+    """Columns that changed their unit or went missing, of late or in one source."""
+    for change in find_unit_changes(frame):
+        times = change.what if change.what > 1 else 1 / change.what
+        yield warn(
+            "unit_change",
+            change.column,
+            change.n_rows,
+            f"'{change.column}' is {times:,.0f} times as {'large' if change.what > 1 else 'small'} "
+            f"{change.where} as in the other rows: its unit has changed. Correct it at its source "
+            "and import the rows again.",
+        )
+    for change in find_sudden_gaps(frame):
+        yield warn(
+            "sudden_missingness",
+            change.column,
+            change.n_rows,
+            f"'{change.column}' is missing in {change.what:.0%} of the rows {change.where}, and "
+            "hardly ever elsewhere: something stopped sending it. Mend it at its source.",
+        )
+
+
+def check_names(frame: pd.DataFrame) -> Iterator[Issue]:
+    """Columns that name a row or a moment rather than describe it, and levels of a single row."""
+    at = frame[AT] if AT in frame and frame[AT].notna().all() else None
+    for name in (str(name) for name in frame.columns if name not in RESERVED):
+        naming = judge_naming(frame[name], at)
+        if naming is not None:
+            yield warn(
+                "leaky_column",
+                name,
+                len(frame),
+                f"'{name}' {naming}: it cannot mean anything for a row to come, and may give away "
+                "where the labels are from. Leave it out when you train.",
+            )
+            continue
+        n_single = count_single_levels(frame[name])
+        if n_single >= _MANY_DUPLICATES * len(frame):
+            yield Issue(
+                "rare_categories",
+                Severity.INFO,
+                name,
+                n_single,
+                f"'{name}' has {n_single:,} values that stand in a single row each: nothing can be "
+                "learned from those, and they count as unknown.",
+            )

@@ -1,0 +1,71 @@
+"""A team's own rules: a pandera schema in a YAML file, checked beside the program's own."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.domain.issue import TARGET_NAME, TIME_NAME, Issue, Severity
+from core.domain.snapshot import AT, GROUP, RESERVED, SOURCE, TARGET, TEXT
+from core.errors import InvalidInput
+
+NAMES = {TARGET: TARGET_NAME, AT: TIME_NAME, TEXT: "text", GROUP: "group", SOURCE: "source"}
+"""What a schema calls the columns that are no feature; a feature of that name goes first."""
+
+_MAX_ROWS_NAMED = 3
+
+
+def check_rules(frame: pd.DataFrame, path: Path) -> list[Issue]:
+    """What breaks the schema of a file, an issue a rule; all of them block. Raises `InvalidInput`
+    where the file is missing or holds no schema."""
+    from pandera.errors import SchemaErrors  # 2 s that only a team with rules pays
+
+    schema = _read_schema(path)
+    columns = {
+        NAMES.get(str(name), str(name)): frame[name]
+        for name in frame.columns
+        if name in NAMES or name not in RESERVED
+    }
+    try:
+        schema.validate(pd.DataFrame(columns), lazy=True)
+    except SchemaErrors as error:
+        return _read_failures(error.failure_cases)
+    return []
+
+
+def _read_schema(path: Path) -> Any:
+    from pandera.errors import SchemaDefinitionError  # see above
+    from pandera.pandas import DataFrameSchema
+    from yaml import YAMLError
+
+    try:
+        return DataFrameSchema.from_yaml(path.read_text())
+    except OSError as error:
+        raise InvalidInput(
+            f"PLUMBLINE_RULES: {path} cannot be read ({error.strerror}). Write the schema there "
+            "(pandera's `to_yaml`), or leave the setting empty."
+        ) from error
+    except (YAMLError, SchemaDefinitionError, AttributeError, KeyError, TypeError, ValueError) as e:
+        raise InvalidInput(
+            f"PLUMBLINE_RULES: {path} holds no pandera schema ({type(e).__name__}: {e}). Write it "
+            "with pandera's `to_yaml`."
+        ) from e
+
+
+def _read_failures(cases: pd.DataFrame) -> list[Issue]:
+    issues = []
+    for (column, check), part in cases.groupby(["column", "check"], dropna=False, sort=True):
+        examples = ", ".join(str(case) for case in part["failure_case"].head(_MAX_ROWS_NAMED))
+        name = column if isinstance(column, str) else None
+        subject = f"'{name}'" if name else "the rows"
+        issues.append(
+            Issue(
+                "team_rule",
+                Severity.BLOCKING,
+                name,
+                len(part),
+                f"A rule of yours does not hold for {subject}: {check}, in {len(part):,} places "
+                f"({examples}). Correct the rows at their source, or the rule.",
+            )
+        )
+    return issues

@@ -1,0 +1,57 @@
+"""A line for each column: its kind, its gaps, its range, its shape; pure."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.data.values import as_text
+from core.domain.issue import TARGET_NAME, ColumnSummary
+from core.domain.snapshot import RESERVED, TARGET
+
+SHAPE_BINS = 12
+
+
+def summarize_columns(frame: pd.DataFrame) -> tuple[ColumnSummary, ...]:
+    """A line for the target and for each feature of a frame.
+
+    >>> summarize_columns(pd.DataFrame({"a": ["x", "x", "y", None]}))[0].top_share.__round__(2)
+    0.67
+    """
+    names = [name for name in frame.columns if name == TARGET or name not in RESERVED]
+    return tuple(
+        _summarize(TARGET_NAME if name == TARGET else str(name), frame[name]) for name in names
+    )
+
+
+def _summarize(name: str, column: pd.Series) -> ColumnSummary:
+    codes, values = pd.factorize(column)
+    counts = np.bincount(codes[codes >= 0]) if len(values) else np.array([], dtype=np.int64)
+    n_present = int(counts.sum())
+    is_number = pd.api.types.is_numeric_dtype(column)
+    top = values[int(counts.argmax())] if n_present else None
+    return ColumnSummary(
+        name=name,
+        kind="number" if is_number else "category",
+        n_missing=len(column) - n_present,
+        n_distinct=len(values),
+        low=float(column.min()) if is_number and n_present else None,
+        mean=float(column.mean()) if is_number and n_present else None,
+        high=float(column.max()) if is_number and n_present else None,
+        top=None if top is None else as_text(float(top) if is_number else top),
+        top_share=float(counts.max()) / n_present if n_present else 0.0,
+        shape=_count_ranges(column) if is_number else _count_levels(counts),
+    )
+
+
+def _count_ranges(column: pd.Series) -> tuple[int, ...]:
+    """Rows in twelve equal ranges from the lowest value to the highest."""
+    known = column.dropna().to_numpy("f8")
+    known = known[np.isfinite(known)]
+    if len(known) == 0:
+        return ()
+    return tuple(int(n) for n in np.histogram(known, bins=SHAPE_BINS)[0])
+
+
+def _count_levels(counts: NDArray[np.int64]) -> tuple[int, ...]:
+    """Rows of the twelve most common values, the most common first."""
+    return tuple(int(n) for n in np.sort(counts)[::-1][:SHAPE_BINS])
