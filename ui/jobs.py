@@ -144,6 +144,8 @@ def _describe_result(job: Job) -> str:
         return str(found["summary"])
     if "summary" in found:
         return f"**{found['version']}**: {found['summary']}"
+    if isinstance(sources := found.get("sources"), list):
+        return "  \n".join(f"{one['name']}: {one['message']}" for one in sources)
     if "n_new" in found:
         parts = [f"**{found['n_new']:,} new rows** of {found['n_received']:,}"]
         parts += [f"{found[f'n_{name}']:,} {name}" for name in ("duplicate", "rejected")]

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core import bootstrap
 from core.bootstrap import App
 from core.domain.source import Outcome, Watermark
+from core.jobs.runner import run_job
 from core.store import jobs, sources
 from tests.supastack.stack import Stack
 from ui import context
@@ -125,3 +126,15 @@ def test_a_table_that_is_not_there_is_a_sentence(
     page.text_input(key="map_table_name").set_value("raitings")
     page = page.button(key="map_table_look").click().run()
     assert "no table 'raitings'" in page.error[0].value
+
+
+def test_what_a_collection_brought_is_said_source_by_source(
+    full: App, open_page: OpenPage, read: Callable[[AppTest], str]
+) -> None:
+    with full.db.write() as conn:
+        waiting = jobs.append_job(conn, "collect", {}, by="ada", reason="r", now=full.now())
+        job = jobs.claim_job(conn, waiting.id, full.now())
+    run_job(full, job)
+    page = open_page("data")
+    assert not page.exception
+    assert "feedback: " in read(page)
