@@ -109,6 +109,8 @@ def _choose_remedy(
 
 _LOOK = {
     "latency": "look at the machine's load and at what else runs on it.",
+    "disk": "free space on the disk of PLUMBLINE_HOME: without it nothing can be acknowledged.",
+    "labels": "ask whoever sends the labels; until they come, accuracy is not known.",
     "no_traffic": "ask the callers whether they still send requests, and look at the API's log.",
     "notifications": "check the channel's address in PLUMBLINE_NOTIFY, then send a test.",
 }

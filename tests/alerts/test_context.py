@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.alerts.context import RECENT, Remedy, build_context
+from core.alerts.rules import CAUSES
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.health import Health
 from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
@@ -57,6 +58,8 @@ def test_rows_that_came_shortly_before_are_named() -> None:
         ("error_rate", Remedy.RUN_HEURISTIC),
         ("latency", Remedy.LOOK),
         ("no_traffic", Remedy.LOOK),
+        ("disk", Remedy.LOOK),
+        ("labels", Remedy.LOOK),
         ("notifications", Remedy.LOOK),
     ],
 )
@@ -87,3 +90,8 @@ def test_the_part_that_carries_the_error_and_the_drifted_inputs_are_named() -> N
     told = build_context(incident("accuracy"), [OLD], [], **known).tell()  # type: ignore[arg-type]
     assert told[:2] == (culprit, "Drifted inputs: length, tokens.")
     assert culprit not in build_context(incident("latency"), [OLD], [], culprit=culprit).tell()
+
+
+def test_every_cause_that_opens_incidents_has_an_advice_of_its_own() -> None:
+    told = {cause: build_context(incident(cause), [OLD], []).advice for cause in CAUSES}
+    assert [cause for cause, advice in told.items() if advice == "look at the page."] == []
