@@ -5,7 +5,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,12 +20,13 @@ from core.domain.snapshot import Snapshot
 from core.domain.version import HEURISTIC, Version, parse_version, version_name
 from core.errors import InvalidInput, Unavailable
 
-_RUN_SORTS = {
+RUN_SORTS = {
     "started_at": "attributes.start_time",
     "version": "metrics.version",
     "recipe": "params.recipe",
     **{name: f"metrics.{name}" for name in ("mae", "rmse", "r2", "accuracy", "skill", "seconds")},
 }
+"""What runs can be sorted by, and what MLflow calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class RunPage:
 
     runs: list[RunSummary]
     next_token: str | None
+    experiment_id: str  # part of a run's address in MLflow's own pages
 
 
 class Registry(ArtifactFolder):
@@ -115,6 +117,19 @@ class Registry(ArtifactFolder):
                 )
             client.set_registered_model_alias(name, "champion", found[0].version)
 
+    def mirror_notes(self, run_id: str, text: str, tags: Sequence[str]) -> None:
+        """Make `text` a run's description, and `tags` its only tags that people gave, each written
+        as `tag.NAME`. Raises `Unavailable`."""
+        client, _ = self._client()
+        with _as_unavailable(self.tracking_uri):
+            known = client.get_run(run_id).data.tags
+            client.set_tag(run_id, "mlflow.note.content", text)
+            for tag in tags:
+                client.set_tag(run_id, f"tag.{tag}", "true")
+            for key in known:
+                if key.startswith("tag.") and key.removeprefix("tag.") not in tags:
+                    client.delete_tag(run_id, key)
+
     def list_runs(
         self, limit: int = 50, *, sort: str = "started_at", descending: bool = True
     ) -> list[RunSummary]:
@@ -132,17 +147,15 @@ class Registry(ArtifactFolder):
         """A page of runs, sorted by one of started_at, version, recipe, mae, rmse, r2, accuracy,
         skill and seconds; `token` is the former page's `next_token`. Raises `InvalidInput` for
         another order, `Unavailable`."""
-        if sort not in _RUN_SORTS:
-            raise InvalidInput(
-                f"Runs cannot be sorted by '{sort}': choose {', '.join(_RUN_SORTS)}."
-            )
+        if sort not in RUN_SORTS:
+            raise InvalidInput(f"Runs cannot be sorted by '{sort}': choose {', '.join(RUN_SORTS)}.")
         client, experiment_id = self._client()
-        order = f"{_RUN_SORTS[sort]} {'DESC' if descending else 'ASC'}"
+        order = f"{RUN_SORTS[sort]} {'DESC' if descending else 'ASC'}"
         with _as_unavailable(self.tracking_uri):
             page = client.search_runs(
                 [experiment_id], max_results=limit, order_by=[order], page_token=token
             )
-        return RunPage([_summary(run) for run in page], page.token or None)
+        return RunPage([_summary(run) for run in page], page.token or None, experiment_id)
 
     def _count_rows(self) -> None:
         """Tell SQLite how its tables have grown: without, sorting 10,000 runs by a figure takes

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from core.exposure import check_app_exposure
 from core.log import get_logger
 
 ROOT = Path(__file__).resolve().parents[1]
+MLFLOW_PORT = 5000  # MLflow's own choice
 _STOP_SECONDS = 15.0
 _MAX_PAUSE_SECONDS = 30.0
 _SETTLED_SECONDS = 60.0  # a process that ran this long starts with a short pause again
@@ -70,10 +72,21 @@ def build_command(app: App, part: Part) -> list[str]:
         ]
     if part is Part.MLFLOW:
         return [
-            *(sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1"),
+            *(sys.executable, "-m", "mlflow", "ui"),
+            *("--host", "127.0.0.1", "--port", str(MLFLOW_PORT)),
             *("--backend-store-uri", app.registry.tracking_uri),
         ]
     return [sys.executable, "-m", "core", "worker"]
+
+
+def build_mlflow_url(app: App) -> str:
+    """Where MLflow's own pages are: at the tracking server, else where `make mlflow` shows them,
+    without the user and password that the setting may hold."""
+    parts = urllib.parse.urlsplit(app.registry.tracking_uri)
+    if parts.scheme in ("http", "https"):
+        place = parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
+    return f"http://127.0.0.1:{MLFLOW_PORT}"
 
 
 def become(app: App, part: Part) -> NoReturn:

@@ -1,30 +1,38 @@
-"""Experiments: versions side by side, and the runs that tracking holds."""
+"""Experiments: why this version and not that one, what was tried, and the runs of tracking."""
 
 import streamlit as st
 
-from core.store import versions
-from ui import actions, comparing, context, pages, reports, tables
+from core.store import deployments, notes, versions
+from ui import actions, comparing, context, noting, pages, reports, runs, tables
 
 app = context.get_app()
 actions.head("Experiments", "Every version that was trained, and what made the difference.")
 
 with app.db.read() as conn:
     trained = versions.load_versions(conn)
+    said = notes.load_notes(conn, [version.number for version in trained])
+    current = deployments.find_current(conn)
 if not trained:
     st.info("Nothing was trained yet: train a version first.", icon=":material/model_training:")
     pages.link("training", "Train a version")
     st.stop()
 
+runs.show_waiting(trained)
+st.subheader("Compare")
+picked = comparing.pick(trained)
+comparing.show(app, picked, None if current is None else current.plan.champion)
+
 st.subheader("Versions")
 tables.show(
-    reports.version_rows(trained),
+    [
+        {**row, "tags": ", ".join(noting.tags_of(said, version.number))}
+        for row, version in zip(reports.version_rows(trained), trained, strict=True)
+    ],
     key="versions",
-    alt="Versions, newest first, with metrics, their 95 % intervals and the gate's verdict",
+    alt="Versions, newest first, with metrics, their 95 % intervals, the gate's verdict and tags",
     columns={"held-out rows": tables.whole(), "trained (UTC)": tables.time()},
 )
-
-st.subheader("Compare")
-comparing.show(comparing.pick(trained))
+noting.show(app, trained, said)
 
 st.subheader("MLflow runs")
-comparing.show_runs(app)
+runs.show(app)

@@ -46,7 +46,7 @@ BOOTSTRAP = FLOOR["core.bootstrap"]
 # The only places that may import a library, so that one file changes when the library does.
 OWNERS: dict[str, tuple[str, ...]] = {
     "streamlit": ("app", "pages", "ui"),
-    "plotly": ("ui.charts",),
+    "plotly": ("ui.charts", "ui.charts_compared"),
     "mlflow": ("core.registry",),
     "sqlalchemy": ("core.store", "core.registry"),  # the registry catches what MLflow lets through
     "psycopg": ("core.store",),

@@ -13,16 +13,16 @@ from ui import words
 PALETTE = ("#1b8296", "#c8602a", "#9a63b5", "#b07a10", "#2f7fc1", "#75808e")
 """At least 3.5 to 1 against both backgrounds; the theme's chart colours, as a test holds."""
 
-_GREY = "#75808e"
-_LABEL = {"size": 12, "color": _GREY}
+GREY = "#75808e"
+LABEL = {"size": 12, "color": GREY}
 _GRID = "rgba(117, 128, 142, 0.22)"
-_DASHES = ("solid", "dash", "dot", "dashdot")
+DASHES = ("solid", "dash", "dot", "dashdot")
 _LANE_SYMBOLS = {
     Lane.RELEASES: "triangle-up",
     Lane.TRAININGS: "diamond",
     Lane.DATA: "square",
 }
-_SYMBOLS = ("circle", "square", "diamond", "triangle-up")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
 """The tool bar that a chart shows on hover."""
@@ -79,9 +79,9 @@ def draw_lines(
     """Series over time, each with its own dash and symbol; shares are drawn as percentages.
     `empty` is what stands where there is nothing to draw."""
     factor = 100.0 if as_percent else 1.0
-    figure = _figure(y=unit, height=280)
+    figure = build_figure(y=unit, height=280)
     if not any(value is not None for line in lines for value in line.values):
-        return _empty(figure, empty)
+        return build_empty(figure, empty)
     for index, line in enumerate(lines):
         color = PALETTE[index % len(PALETTE)]
         if line.low is not None and line.high is not None:
@@ -91,17 +91,17 @@ def draw_lines(
             x=list(line.at),
             y=_scaled(line.values, factor),
             mode="lines+markers",
-            line={"color": color, "width": 2, "dash": _DASHES[index % len(_DASHES)]},
-            marker={"color": color, "size": 5, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
+            line={"color": color, "width": 2, "dash": DASHES[index % len(DASHES)]},
+            marker={"color": color, "size": 5, "symbol": SYMBOLS[index % len(SYMBOLS)]},
             hovertemplate=f"%{{y:,.4~g}} {unit}<extra>{line.name}</extra>",
         )
     for limit in limits:
         figure.add_hline(
             y=limit.value * factor,
-            line={"color": _GREY, "width": 1, "dash": "longdash"},
+            line={"color": GREY, "width": 1, "dash": "longdash"},
             annotation={
                 "text": limit.name,
-                "font": _LABEL,
+                "font": LABEL,
                 "xanchor": "right",
             },
         )
@@ -114,9 +114,9 @@ def draw_lines(
 
 def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str) -> go.Figure:
     """How often values fell into buckets; `counts` is by a bucket's lower edge, `width` wide."""
-    figure = _figure(y=y, height=240)
+    figure = build_figure(y=y, height=240)
     if not sum(counts.values()):
-        return _empty(figure, "No values in this window")
+        return build_empty(figure, "No values in this window")
     edges = sorted(counts)
     figure.add_bar(
         x=[edge + width / 2 for edge in edges],
@@ -136,12 +136,12 @@ def draw_change(
 ) -> go.Figure:
     """Shares of rows by bin, the reference's beside the window's; bins that are empty in both are
     left out."""
-    figure = _figure(y="rows, %", height=260)
+    figure = build_figure(y="rows, %", height=260)
     kept = [i for i in range(len(bins)) if before[i] or now[i]]
     if not kept:
-        return _empty(figure, "No values to compare")
+        return build_empty(figure, "No values to compare")
     for name, shares, color, pattern in (
-        ("held-out rows", before, _GREY, "/"),
+        ("held-out rows", before, GREY, "/"),
         ("now", now, PALETTE[1], ""),
     ):
         figure.add_bar(
@@ -158,11 +158,11 @@ def draw_change(
 
 def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
     """Values side by side with their 95 % intervals, first on top; quiet ones are hollow."""
-    figure = _figure(y="", height=90 + 34 * max(len(marks), 1))
+    figure = build_figure(y="", height=90 + 34 * max(len(marks), 1))
     if not marks:
-        return _empty(figure, "Nothing to compare yet")
+        return build_empty(figure, "Nothing to compare yet")
     for mark in marks:
-        color = _GREY if mark.quiet else PALETTE[0]
+        color = GREY if mark.quiet else PALETTE[0]
         has_interval = mark.low is not None and mark.high is not None
         figure.add_scatter(
             name=mark.name,
@@ -197,9 +197,9 @@ def draw_points(
 ) -> go.Figure:
     """Values over a number with their 95 % intervals, joined by a line; with `as_expected`, the
     diagonal on which both are equal, and what it says."""
-    figure = _figure(y=y, height=280)
+    figure = build_figure(y=y, height=280)
     if not points:
-        return _empty(figure, "Too few rows")
+        return build_empty(figure, "Too few rows")
     if as_expected is not None:
         ends = [min(p.x for p in points), max(p.x for p in points)]
         figure.add_scatter(
@@ -207,7 +207,7 @@ def draw_points(
             x=ends,
             y=ends,
             mode="lines",
-            line={"color": _GREY, "width": 1, "dash": "longdash"},
+            line={"color": GREY, "width": 1, "dash": "longdash"},
             hoverinfo="skip",
         )
     figure.add_scatter(
@@ -237,9 +237,9 @@ def draw_points(
 
 def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.Figure:
     """The largest shares of a whole, largest on top; what is left out is added up and named."""
-    figure = _figure(y="", height=90 + 24 * min(max(len(shares), 1), limit + 1))
+    figure = build_figure(y="", height=90 + 24 * min(max(len(shares), 1), limit + 1))
     if not shares:
-        return _empty(figure, "Nothing to show")
+        return build_empty(figure, "Nothing to show")
     ranked = sorted(shares.items(), key=lambda item: -item[1])
     shown, rest = ranked[:limit], ranked[limit:]
     if rest:
@@ -248,7 +248,7 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.F
         x=[share * 100 for _, share in shown],
         y=[name for name, _ in shown],
         orientation="h",
-        marker={"color": [PALETTE[0]] * min(len(ranked), limit) + [_GREY] * bool(rest)},
+        marker={"color": [PALETTE[0]] * min(len(ranked), limit) + [GREY] * bool(rest)},
         text=[words.percent(share) for _, share in shown],
         textposition="outside",
         cliponaxis=False,
@@ -263,9 +263,9 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.F
 
 def draw_timeline(timeline: Timeline) -> go.Figure:
     """What lasted as bars and what happened as marks, a line for each kind, on one axis."""
-    figure = _figure(y="", height=340)
+    figure = build_figure(y="", height=340)
     if not timeline.spans and not timeline.moments:
-        return _empty(figure, "Nothing happened in this window")
+        return build_empty(figure, "Nothing happened in this window")
     for span in timeline.spans:
         figure.add_scatter(
             name=span.name,
@@ -274,7 +274,7 @@ def draw_timeline(timeline: Timeline) -> go.Figure:
             mode="lines+text",
             text=[span.name, ""],
             textposition="top right",
-            textfont=_LABEL,
+            textfont=LABEL,
             line={"color": _color_of(span.name), "width": 12},
             hovertemplate=f"{span.detail}<br>%{{x}}<extra>{span.name}</extra>",
         )
@@ -285,7 +285,7 @@ def draw_timeline(timeline: Timeline) -> go.Figure:
             x=[moment.at for moment in found],
             y=[lane.value] * len(found),
             mode="markers",
-            marker={"size": 11, "color": _GREY, "symbol": _LANE_SYMBOLS.get(lane, "circle")},
+            marker={"size": 11, "color": GREY, "symbol": _LANE_SYMBOLS.get(lane, "circle")},
             customdata=[[moment.name, moment.detail] for moment in found],
             hovertemplate="%{customdata[0]}: %{customdata[1]}<br>%{x}<extra></extra>",
         )
@@ -339,10 +339,11 @@ def _add_band(figure: go.Figure, line: Line, color: str, factor: float) -> None:
 def _color_of(name: str) -> str:
     """The same for the same name in every picture."""
     digits = "".join(filter(str.isdigit, name))
-    return PALETTE[int(digits) % (len(PALETTE) - 1)] if digits else _GREY
+    return PALETTE[int(digits) % (len(PALETTE) - 1)] if digits else GREY
 
 
-def _figure(*, y: str, height: int) -> go.Figure:
+def build_figure(*, y: str, height: int) -> go.Figure:
+    """A figure in the one style, with nothing in it; `y` is its vertical axis's title."""
     figure = go.Figure()
     figure.update_layout(
         height=height,
@@ -352,13 +353,14 @@ def _figure(*, y: str, height: int) -> go.Figure:
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
         hoverlabel={"namelength": -1},
     )
-    axis = {"gridcolor": _GRID, "zeroline": False, "automargin": True, "tickfont": _LABEL}
-    figure.update_xaxes(title={"font": _LABEL, "standoff": 6}, **axis)
-    figure.update_yaxes(title={"text": y, "font": _LABEL, "standoff": 14}, **axis)
+    axis = {"gridcolor": _GRID, "zeroline": False, "automargin": True, "tickfont": LABEL}
+    figure.update_xaxes(title={"font": LABEL, "standoff": 6}, **axis)
+    figure.update_yaxes(title={"text": y, "font": LABEL, "standoff": 14}, **axis)
     return figure
 
 
-def _empty(figure: go.Figure, text: str) -> go.Figure:
+def build_empty(figure: go.Figure, text: str) -> go.Figure:
+    """The figure with a sentence in place of what there is not."""
     figure.add_annotation(
         text=text,
         x=0.5,
@@ -366,7 +368,7 @@ def _empty(figure: go.Figure, text: str) -> go.Figure:
         xref="paper",
         yref="paper",
         showarrow=False,
-        font={"size": 14, "color": _GREY},
+        font={"size": 14, "color": GREY},
     )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)

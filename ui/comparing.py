@@ -1,13 +1,16 @@
-"""Versions side by side: their metrics with intervals, and the parameters that differ."""
+"""Versions side by side: why one and not another, first in sentences, then in what they rest on."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import streamlit as st
 
 from core.bootstrap import App
-from core.domain.version import Version, version_name
-from core.errors import OpsError
-from ui import charts, filters, reports, tables, words
+from core.domain.version import Version
+from core.store import snapshots
+from core.training.changes import describe_changes
+from core.training.choice import explain_choice, share_holdout
+from ui import beside, charts, filters, reports, tables, together, words
 
 
 def pick(trained: Sequence[Version]) -> list[Version]:
@@ -26,17 +29,28 @@ def pick(trained: Sequence[Version]) -> list[Version]:
     return [by_number[number] for number in numbers]
 
 
-def show(versions: Sequence[Version]) -> None:
-    """Figures side by side, then what was chosen differently."""
+def show(app: App, versions: Sequence[Version], serving: int | None) -> None:
+    """Why, the figures, what changed, then everything else that can be laid side by side."""
     if len(versions) < 2:
         st.caption("Choose two or more versions to see where they differ.")
         return
-    if len({version.snapshot_id for version in versions}) > 1:
+    best, *others = explain_choice(versions, serving)
+    with st.container(border=True):
+        st.markdown("\n".join([f"**{best}**", "", *(f"- {other}" for other in others)]))
+    if not share_holdout(versions):
         st.warning(
-            "These versions were evaluated on different rows (their snapshots differ), so a "
-            "difference may come from the rows. Train both on the same rows to be sure.",
+            "These versions were evaluated on different held-out rows, so a difference may come "
+            "from the rows: score them on the same ones below.",
             icon=":material/compare_arrows:",
         )
+    _show_metrics(versions)
+    together.offer(app, versions, serving)
+    _show_changes(app, versions)
+    beside.show(versions)
+
+
+def _show_metrics(versions: Sequence[Version]) -> None:
+    accurate = words.tolerance(versions[0].report.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
             st.markdown("**MAE on held-out rows, less is better**")
@@ -54,59 +68,29 @@ def show(versions: Sequence[Version]) -> None:
             st.plotly_chart(
                 charts.draw_marks(
                     [charts.build_mark(v.name, v.report.metrics.accuracy, 100) for v in versions],
-                    unit=f"accuracy {words.tolerance(versions[0].report.tolerance)}, %",
+                    unit=f"accuracy {accurate}, %",
                 ),
                 key="compare_accuracy",
                 config=charts.CONFIG,
                 alt="Accuracy of each version with its 95 % interval",
             )
-    st.markdown("**Parameters that differ**")
-    differing = reports.differing(versions)
-    if differing:
-        tables.show(differing, key="differing", alt="Parameters that differ between the versions")
-    else:
-        st.caption("None: these versions were trained in the same way on the same rows.")
 
 
-def show_runs(app: App) -> None:
-    """What tracking holds. Loaded beside the page, because MLflow takes seconds to import."""
-    _load_runs(app)
-
-
-@st.fragment(parallel=True)
-def _load_runs(app: App) -> None:
-    with st.skeleton(height=120):
-        try:
-            runs = app.registry.list_runs(limit=50)
-        except OpsError as error:
-            st.warning(str(error), icon=":material/cloud_off:")
-            return
-        if not runs:
-            st.caption(
-                "No run was logged yet; every training logs one, with its parameters, "
-                "metrics and artifact."
+def _show_changes(app: App, versions: Sequence[Version]) -> None:
+    """From each version to the next newer one of those that were picked."""
+    ordered = sorted(versions, key=lambda version: version.number)
+    with app.db.read() as conn:
+        rows = {v.snapshot_id: snapshots.get_snapshot(conn, v.snapshot_id) for v in ordered}
+    for before, after in pairwise(ordered):
+        st.markdown(f"**What changed from {before.name} to {after.name}**")
+        found = describe_changes(before, after, rows[before.snapshot_id], rows[after.snapshot_id])
+        if found:
+            tables.show(
+                [{"in": change.area, "what": change.text} for change in found],
+                key=f"changes_{before.number}_{after.number}",
+                alt=f"What changed from {before.name} to {after.name}",
+                limit=14,
+                columns={"in": tables.narrow(), "what": tables.wide()},
             )
-            return
-        tables.show(
-            [
-                {
-                    "run": words.short_hash(run.run_id),
-                    "version": words.NOTHING if run.version is None else version_name(run.version),
-                    "recipe": run.recipe,
-                    "gate": {True: "passed", False: "refused", None: words.NOTHING}[run.passed],
-                    "MAE, points": run.metrics.get("mae"),
-                    "skill, %": None if (s := run.metrics.get("skill")) is None else s * 100,
-                    "status": run.status.lower(),
-                    "started (UTC)": run.started_at,
-                    "took": words.NOTHING if run.seconds is None else words.duration(run.seconds),
-                }
-                for run in runs
-            ],
-            key="runs",
-            alt="MLflow runs, newest first",
-            columns={
-                "started (UTC)": tables.time(),
-                "MAE, points": tables.figure(),
-                "skill, %": tables.figure(),
-            },
-        )
+        else:
+            st.caption("Nothing: the same rows, features, parameters, code and libraries.")

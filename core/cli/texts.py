@@ -12,6 +12,7 @@ from core.domain.drift import DriftReport
 from core.domain.erasure import Trace
 from core.domain.incident import Incident
 from core.domain.job import Job
+from core.domain.note import Note, NoteKind, list_tags
 from core.domain.notification import Maintenance, Receipt
 from core.domain.report import Estimate
 from core.domain.retraining import RetrainingDecision
@@ -182,6 +183,15 @@ def of_version(version: Version) -> str:
         f"{report.n_holdout} holdout rows  {version.created_at.strftime(_TIME)} by "
         f"{version.created_by}{origin}"
     )
+
+
+def of_notes(name: str, said: Sequence[Note]) -> str:
+    """The tags of a version, then everything that was said of it, oldest first."""
+    lines = [f"{name}  {', '.join(list_tags(said)) or 'no tags'}"]
+    for note in said:
+        kind = "" if note.kind is NoteKind.NOTE else f"{note.kind.value}: "
+        lines.append(f"  {note.at.strftime(_TIME)}  {note.by}  {kind}{note.text}")
+    return "\n".join(lines)
 
 
 def of_run(run: RunSummary) -> str:

@@ -5,22 +5,25 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from core.bootstrap import build_app, load_current_settings
+from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, do_job, emit
 from core.domain.job import continue_search
+from core.domain.note import NoteKind, list_tags
 from core.domain.version import parse_version, version_name
 from core.errors import Refused
-from core.store import jobs, versions
+from core.store import jobs, notes, versions
+from core.training.notes import add_note
 from core.views import view_training
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add train, iterate, reproduce, explain, versions and runs."""
+    """Add train, iterate, reproduce, explain, note, versions and runs."""
     cli.command()(train)
     cli.command()(iterate)
     cli.command()(reproduce)
     cli.command()(explain)
+    cli.command()(note)
     cli.command(name="versions")(list_versions)
     cli.command(name="runs")(list_runs)
 
@@ -91,6 +94,33 @@ def explain(prediction_id: str, as_json: AsJson = False) -> None:
     why = explain_prediction(app.db, app.registry, prediction_id)
     found: dict[str, Any] = msgspec.to_builtins(why)
     emit({**found, "version": version_name(why.version)}, lambda: texts.of_why(found), as_json)
+
+
+def note(
+    version: str,
+    text: Annotated[str | None, typer.Option(help="A note, for whoever reads it later.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag to give.")] = None,
+    untag: Annotated[list[str] | None, typer.Option(help="A tag to take away.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say something of a version, and what was said of it: notes and tags, with who and when."""
+    app, number = build_app(), parse_version(version)
+    by = local_user(app.settings)
+    asked = [
+        *((NoteKind.NOTE, line) for line in ([] if text is None else [text])),
+        *((NoteKind.TAG, name) for name in tag or []),
+        *((NoteKind.UNTAG, name) for name in untag or []),
+    ]
+    for kind, line in asked:
+        add_note(app.db, number, kind, line, by=by, now=app.now())
+    with app.db.read() as conn:
+        name = versions.get_version(conn, number).name
+        said = notes.load_notes(conn, [number]).get(number, [])
+    emit(
+        {"version": name, "tags": list_tags(said), "notes": msgspec.to_builtins(said)},
+        lambda: texts.of_notes(name, said),
+        as_json,
+    )
 
 
 def iterate(

@@ -85,6 +85,15 @@ class WorstRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A combination of parameters that a search has judged."""
+
+    parameters: Mapping[str, object]
+    loss: float  # mean over the folds, of what was aimed at
+    n_folds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """Whether a version may be deployed without an override; reasons are kept either way."""
 
@@ -141,3 +150,4 @@ class TrainingReport:
     window: str = ""  # how much of the past was learned from, and why, in words
     windows_tried: Mapping[str, float] = field(default_factory=dict)  # words -> validation MAE
     plan: Mapping[str, object] = field(default_factory=dict)  # what was asked for beside the recipe
+    attempts: tuple[Attempt, ...] = ()  # what the search tried

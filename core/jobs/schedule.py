@@ -113,9 +113,11 @@ def _record_in_mlflow(app: App) -> str:
     be recorded at their time are, and the alias follows what serves."""
     # Not at the top: the dashboard schedules this too, and its first paint would wait.
     from core.training.flow import sync_runs
+    from core.training.notes import sync_notes
 
     app.registry.prepare()
     n_recorded = sync_runs(app.db, app.registry, app.now())
+    sync_notes(app.db, app.registry, app.now())
     with app.db.read() as conn:
         current = deployments.find_current(conn)
     if current is not None:

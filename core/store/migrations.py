@@ -196,6 +196,13 @@ CREATE TABLE maintenance_windows (
 """
 
 
+_NOTES = """
+CREATE TABLE notes (
+    id {id}, version BIGINT NOT NULL REFERENCES versions (number), kind TEXT NOT NULL,
+    text TEXT NOT NULL, at BIGINT NOT NULL, "by" TEXT NOT NULL, mirrored_at BIGINT);
+CREATE INDEX notes_version ON notes (version, id);
+"""
+
 _RATINGS = "ALTER TABLE labels ADD COLUMN rating DOUBLE PRECISION"
 
 
@@ -251,6 +258,10 @@ def _add_ratings(conn: sa.Connection) -> None:
     _execute(conn, _RATINGS)
 
 
+def _create_notes(conn: sa.Connection) -> None:
+    _execute(conn, _NOTES)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -271,6 +282,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_notifications,
     _add_ratings,
     _create_erasures,
+    _create_notes,
 )
 """Append here; never change one that was released."""
 

@@ -459,6 +459,18 @@ erasures = sa.Table(  # appended: rows that were deleted, and what had used them
     sa.Column("old_files", Json, nullable=False),
 )
 
+notes = sa.Table(  # appended: what people say of a version; mirrored when tracking was reached
+    "notes",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("mirrored_at", UtcTime),
+)
+
 watched_files = sa.Table(  # appended: what came of each file of the watched folder
     "watched_files",
     metadata,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.job import Progress, part_of
+from core.domain.report import Attempt
 from core.errors import Cancelled
 from core.training.matrices import FoldMatrix, count_rows, prepare_folds
 from core.training.recipe import Search, TrainingRows
@@ -195,14 +196,22 @@ class _Boostings:
     def curves(self, folds: Sequence[int]) -> dict[int, Curve]:
         """The mean curve over these folds of each candidate that has ended in all of them; a
         boosting that stopped early keeps its last loss."""
-        found = {}
+        return {
+            c: self._average(c, folds)
+            for c in sorted(self.tried)
+            if all((c, f) in self._curves for f in folds)
+        }
+
+    def list_attempts(self) -> tuple[Attempt, ...]:
+        """Every candidate over the folds it has ended in, with its best number of trees."""
+        found = []
         for c in sorted(self.tried):
-            parts = [self._curves[c, f] for f in folds if (c, f) in self._curves]
-            if len(parts) == len(folds):
-                n = max(len(part) for part in parts)
-                padded = [np.pad(part, (0, n - len(part)), "edge") for part in parts]
-                found[c] = np.mean(padded, axis=0)
-        return found
+            folds = [f for f in range(len(self._folds)) if (c, f) in self._curves]
+            curve = self._average(c, folds)
+            place = int(np.argmin(curve))
+            parameters = {**self._candidates[c], "n_trees": (place + 1) * STEP}
+            found.append(Attempt(parameters, round(float(curve[place]), 6), len(folds)))
+        return tuple(found)
 
     def describe(self, candidate: int, curve: Curve, n_combinations: int, method: str) -> Search:
         """A candidate with the number of trees at which its curve is lowest."""
@@ -212,8 +221,15 @@ class _Boostings:
             **self._candidates[candidate],
             "n_trees": (place + 1) * STEP,
         }
-        n_folds, n_rows = len(self._folds), count_rows(self._folds)
-        return Search(parameters, n_combinations, n_folds, method, n_rows, float(curve[place]))
+        return Search(
+            parameters,
+            n_combinations,
+            len(self._folds),
+            method,
+            count_rows(self._folds),
+            float(curve[place]),
+            self.list_attempts(),
+        )
 
     def run(
         self,
@@ -242,6 +258,13 @@ class _Boostings:
             rows = self._folds[fold]
             kept[key] = model.bin(rows.X, rows.y, rows.weight, rows.X_judge, rows.y_judge)
         return model.trace(kept[key], patience=PATIENCE, watch=self._check)
+
+    def _average(self, candidate: int, folds: Sequence[int]) -> Curve:
+        parts = [self._curves[candidate, f] for f in folds]
+        n = max(len(part) for part in parts)
+        padded = [np.pad(part, (0, n - len(part)), "edge") for part in parts]
+        mean: Curve = np.mean(padded, axis=0)
+        return mean
 
     def _check(self, n_trees: int) -> None:
         if self._stop.is_set():

@@ -82,7 +82,7 @@ def compare_champion(
     except (NotFound, Refused, Unavailable) as error:
         return Comparison(champion.number, problem=f"it cannot be scored ({error})")
     try:
-        new = ~holdout[KEY].isin(_trained_keys(db, folder, champion)).to_numpy(dtype=bool)
+        new = ~holdout[KEY].isin(load_trained_keys(db, folder, champion)).to_numpy(dtype=bool)
     except (NotFound, Refused, Unavailable) as error:
         doubt = (
             f"which rows {version_name(champion.number)} has trained on is not known ({error}), so "
@@ -152,8 +152,10 @@ def _min_segment_rows(n_rows: int) -> int:
     return max(MIN_SEGMENT_ROWS, math.ceil(_SEGMENT_SHARE * n_rows))
 
 
-def _trained_keys(db: Database, folder: Path, champion: Version) -> set[str]:
+def load_trained_keys(db: Database, folder: Path, version: Version) -> set[str]:
+    """The keys of the rows that a version may have learned from. Raises `NotFound` where they are
+    gone, `Refused` where they were altered."""
     with db.read() as conn:
-        snapshot = snapshots.get_snapshot(conn, champion.snapshot_id)
+        snapshot = snapshots.get_snapshot(conn, version.snapshot_id)
     frame = read_snapshot(folder, snapshot)
     return set(frame[KEY].iloc[split_frame(frame).train])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
+from core.domain.report import Attempt
 from core.training.matrices import FoldMatrix, count_rows
 from core.training.objective import ABSOLUTE, SQUARED, Aim, measure_loss, pull
 from core.training.recipe import Search
@@ -140,4 +141,8 @@ def choose_penalty(folds: Sequence[FoldMatrix], aim: Aim) -> Search:
         "grid",
         count_rows(folds),
         float(mean[best]),
+        tuple(
+            Attempt({"alpha": penalty}, round(float(loss), 6), len(folds))
+            for penalty, loss in zip(PENALTIES, mean, strict=True)
+        ),
     )

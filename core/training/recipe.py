@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.job import Progress
+from core.domain.report import Attempt
 from core.training.objective import SQUARED, Aim
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Search:
     method: str = ""
     n_rows: int = 0
     loss: float | None = None
+    attempts: tuple[Attempt, ...] = ()
 
     def describe(self) -> dict[str, object]:
         """As the report, and the result of a cancelled training, have it."""

@@ -77,6 +77,7 @@ def build_report(
         window=fitted.window.reason,
         windows_tried=fitted.window.tried,
         plan=msgspec.to_builtins(order.plan),
+        attempts=fitted.search.attempts,
     )
 
 

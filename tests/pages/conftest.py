@@ -33,7 +33,7 @@ from core.domain.report import (
 from core.domain.sample import Provenance, Rejection, Sample
 from core.errors import OpsError
 from core.monitoring.service import measure
-from core.registry import Registry, RunSummary
+from core.registry import Registry, RunPage, RunSummary
 from core.store import (
     deployments,
     jobs,
@@ -59,13 +59,24 @@ class Tracking(Registry):
         super().__init__(home / "artifacts", f"sqlite:///{home / 'mlflow.db'}")
         self.runs: list[RunSummary] = []
         self.problem: OpsError | None = None
+        self.asked: list[tuple[str, bool, str | None]] = []
 
-    def list_runs(
-        self, limit: int = 50, *, sort: str = "started_at", descending: bool = True
-    ) -> list[RunSummary]:
+    def load_run_page(
+        self,
+        limit: int = 50,
+        *,
+        sort: str = "started_at",
+        descending: bool = True,
+        token: str | None = None,
+    ) -> RunPage:
         if self.problem is not None:
             raise self.problem
-        return self.runs[:limit]
+        self.asked.append((sort, descending, token))
+        first = int(token or 0)
+        is_last = len(self.runs) <= first + limit
+        return RunPage(
+            self.runs[first : first + limit], None if is_last else str(first + limit), "7"
+        )
 
     def mirror_alias(self, version_number: int) -> None:
         """Nothing: there is no MLflow here."""

@@ -80,6 +80,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
         ("deliveries", "event_id", "incident_events"),
         ("incident_events", "incident_id", "incidents"),
         ("job_lines", "job_id", "jobs"),
+        ("notes", "version", "versions"),
         ("runs", "version", "versions"),
         ("samples", "collection_id", "collections"),
         ("trial_verdicts", "revision", "deployments"),

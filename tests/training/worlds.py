@@ -27,6 +27,12 @@ class FakeTracking(Registry):
         super().__init__(folder / "artifacts", "")
         self.runs: list[int] = []
         self.down = False
+        self.said: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def mirror_notes(self, run_id: str, text: str, tags: Sequence[str]) -> None:
+        if self.down:
+            raise Unavailable("MLflow does not answer.")
+        self.said[run_id] = (text, tuple(tags))
 
     def log_run(self, version: Version, snapshot: Snapshot) -> str:
         if self.down:

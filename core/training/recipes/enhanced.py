@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.domain.job import Progress, part_of
+from core.domain.report import Attempt
 from core.training.objective import OBJECTIVES
 from core.training.recipe import Recipe, Search, TrainingRows
 
@@ -59,6 +60,11 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
         "grid",
         best.n_rows,
         best.loss,
+        tuple(
+            Attempt({"model": of, **attempt.parameters}, attempt.loss, attempt.n_folds)
+            for of, search in ((LINE, line), (TREES, trees))
+            for attempt in search.attempts
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.job import Progress, part_of
+from core.domain.report import Attempt
 from core.training.objective import OBJECTIVES, measure_loss
 from core.training.recipe import Recipe, Search, TrainingRows
 
@@ -61,6 +62,10 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
         "grid",
         trees.n_rows,
         float(losses[best] / len(folds)),
+        tuple(
+            Attempt({"share": share}, round(float(loss), 6), len(folds))
+            for share, loss in zip(SHARES, losses / len(folds), strict=True)
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.job import Progress
+from core.domain.report import Attempt
 from core.training.objective import measure_loss
 from core.training.recipe import Recipe, Search, TrainingRows
 
@@ -56,6 +57,10 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
         "grid",
         count_rows(folds),
         losses[best],
+        tuple(
+            Attempt({"forgetting": f}, round(loss, 6), len(folds))
+            for f, loss in zip(FORGETTING, losses, strict=True)
+        ),
     )
 
 

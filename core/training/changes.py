@@ -1,0 +1,154 @@
+"""What changed between two versions, in words: rows, features, parameters, code and libraries."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.domain.snapshot import Snapshot
+from core.domain.version import Version
+
+_MAX_NAMES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference as a sentence; `area` is "data", "features", "parameters", "code" or
+    "libraries"."""
+
+    area: str
+    text: str
+
+
+def describe_changes(
+    before: Version, after: Version, rows_before: Snapshot, rows_after: Snapshot
+) -> tuple[Change, ...]:
+    """Everything that the second version was trained with and the first was not, and the other way
+    round; empty where both were trained alike. What a report does not say counts as unknown, never
+    as the same."""
+    found: dict[str, Iterable[str]] = {
+        "data": compare_rows(rows_before, rows_after),
+        "features": _compare_features(before, after),
+        "parameters": compare_values(list_parameters(before), list_parameters(after)),
+        "code": _compare_code(before, after),
+        "libraries": _compare_libraries(before, after),
+    }
+    return tuple(Change(area, text) for area, texts in found.items() for text in texts)
+
+
+def compare_rows(before: Snapshot, after: Snapshot) -> list[str]:
+    """How the rows of two snapshots differ.
+
+    >>> from datetime import UTC
+    >>> at = datetime(2026, 3, 2, tzinfo=UTC)
+    >>> one = Snapshot(1, "5" * 64, "x", 1200, 0, ("a",), {}, at, at, at, "ana")
+    >>> two = Snapshot(2, "6" * 64, "y", 1350, 0, ("a", "b"), {}, at, at, at, "ana")
+    >>> compare_rows(one, two)
+    ['The rows were 1,200 and are 1,350.', 'New columns in the data: b.']
+    >>> compare_rows(one, one)
+    []
+    """
+    if before.content_hash == after.content_hash:
+        return []
+    found = [
+        f"The rows were {before.n_rows:,} and are {after.n_rows:,}."
+        if before.n_rows != after.n_rows
+        else f"The rows are others, although {after.n_rows:,} both times."
+    ]
+    if bool(before.n_synthetic) != bool(after.n_synthetic):
+        was, now = ("synthetic" if s.n_synthetic else "real" for s in (before, after))
+        found.append(f"The rows were {was} and are {now}.")
+    for what, then, now_at in (
+        ("oldest", before.first_at, after.first_at),
+        ("newest", before.last_at, after.last_at),
+    ):
+        if then != now_at:
+            found.append(f"The {what} row was of {_day(then)} and is of {_day(now_at)}.")
+    return [*found, *_compare_names(before.columns, after.columns, "columns in the data")]
+
+
+def compare_values(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Which named values differ.
+
+    >>> compare_values({"depth": "4", "rate": "0.1"}, {"depth": "6", "window": "auto"})
+    ['depth was 4 and is 6.', 'rate was 0.1 and is not set.', 'window was not set and is auto.']
+    """
+    names = dict.fromkeys([*before, *after])
+    return [
+        f"{name} was {before.get(name, 'not set')} and is {after.get(name, 'not set')}."
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+
+
+def list_parameters(version: Version) -> dict[str, str]:
+    """What was asked for and what the search chose, by name."""
+    report = version.report
+    best = report.search.get("best")
+    return {
+        "recipe": report.recipe,
+        "seed": str(report.seed),
+        "split": report.split,
+        "tolerance": f"{report.tolerance:g}",
+        "label delay, seconds": f"{report.label_delay_seconds:g}",
+        "objective": report.objective,
+        **({"training window": report.window} if report.window else {}),
+        "search": str(report.search.get("method") or "none"),
+        **{str(name): _say(value) for name, value in _items(best)},
+    }
+
+
+def _compare_features(before: Version, after: Version) -> list[str]:
+    found = _compare_names(
+        before.report.features_selected, after.report.features_selected, "features"
+    )
+    gone = [
+        f"{name} ({after.report.left_out[name]})"
+        for name in before.report.features_selected
+        if name not in after.report.features_selected and name in after.report.left_out
+    ]
+    return [*found, f"Why: {_join(gone, '; ')}."] if gone else found
+
+
+def _compare_names(before: Iterable[str], after: Iterable[str], what: str) -> list[str]:
+    then, now = list(before), list(after)
+    new = [name for name in now if name not in then]
+    gone = [name for name in then if name not in now]
+    return [f"New {what}: {_join(new)}."] * bool(new) + [
+        f"No longer among the {what}: {_join(gone)}."
+    ] * bool(gone)
+
+
+def _compare_code(before: Version, after: Version) -> list[str]:
+    then, now = before.report.commit, after.report.commit
+    if not then or not now:
+        unknown = before if not then else after
+        return [f"The report of {unknown.name} does not say by which code it was trained."]
+    if then != now:
+        return [f"The code was {then} and is {now}."]
+    if now.endswith("+changes"):
+        return [f"Both were trained by {now.removesuffix('+changes')} with changes that it lacks."]
+    return []
+
+
+def _compare_libraries(before: Version, after: Version) -> list[str]:
+    for version in (before, after):
+        if not version.report.environment:
+            return [f"The report of {version.name} does not say on which libraries it was trained."]
+    return compare_values(before.report.environment, after.report.environment)
+
+
+def _join(names: list[str], separator: str = ", ") -> str:
+    rest = len(names) - _MAX_NAMES
+    return separator.join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _items(best: object) -> Iterable[tuple[object, object]]:
+    return best.items() if isinstance(best, Mapping) else ()
+
+
+def _say(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _day(at: datetime | None) -> str:
+    return "unknown time" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,47 @@
+"""Saying something of a version, and bringing what was said to tracking when it answers."""
+
+from datetime import datetime
+
+from core.domain.note import Note, NoteKind, list_tags, parse_note
+from core.errors import Refused
+from core.registry import Registry
+from core.store import notes, versions
+from core.store.database import Database
+
+
+def add_note(
+    db: Database, number: int, kind: NoteKind, text: str, *, by: str, now: datetime
+) -> Note:
+    """Keep a note of a version, or give it a tag or take one away. Raises `NotFound` for an unknown
+    version, `InvalidInput` for a text that is none, `Refused` for a tag that is there already, or
+    is not there to be taken away."""
+    note = Note(number, kind, parse_note(kind, text), now, by)
+    with db.write() as conn:
+        version = versions.get_version(conn, number)
+        tags = list_tags(notes.load_notes(conn, [number]).get(number, []))
+        if kind is NoteKind.TAG and note.text in tags:
+            raise Refused(f"{version.name} has the tag '{note.text}' already.")
+        if kind is NoteKind.UNTAG and note.text not in tags:
+            has = f"it has {', '.join(tags)}" if tags else "it has none"
+            raise Refused(f"{version.name} has no tag '{note.text}': {has}.")
+        notes.append_note(conn, note)
+    return note
+
+
+def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
+    """Bring what was said of recorded versions to their MLflow runs; how many versions were
+    brought up to date. Raises `Unavailable`."""
+    with db.read() as conn:
+        waiting = notes.load_waiting(conn)
+        said = notes.load_notes(conn, list(waiting))
+    for number, run_id in waiting.items():
+        found = said[number]
+        lines = [
+            f"{note.at:%Y-%m-%d %H:%M} UTC, {note.by}: {note.text}"
+            for note in found
+            if note.kind is NoteKind.NOTE
+        ]
+        registry.mirror_notes(run_id, "\n\n".join(lines), list_tags(found))
+        with db.write() as conn:
+            notes.mark_mirrored(conn, number, len(found), now)
+    return len(waiting)

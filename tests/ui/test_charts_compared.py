@@ -1,0 +1,43 @@
+"""Charts of several versions: every value is drawn, and colour never stands alone."""
+
+from core.domain.report import Attempt, Estimate
+from core.training.attempts import build_axes
+from ui import charts
+from ui.charts_compared import draw_attempts, draw_series, draw_shares_beside
+
+POINT = charts.Point(100.0, Estimate(5.0, 4.0, 6.5), "100 rows")
+
+
+def test_each_version_has_its_own_dash_symbol_and_interval() -> None:
+    figure = draw_series({"v1": [POINT], "v2": [POINT]}, x="rows", y="MAE", zero="as it says")
+    assert len({(line.line.dash, line.marker.symbol) for line in figure.data}) == 2
+    assert figure.data[0].error_y.array == (1.5,)
+    assert figure.data[0].error_y.arrayminus == (1.0,)
+    assert figure.layout.annotations[0].text == "as it says"
+
+
+def test_without_a_point_a_sentence_stands_in_its_place() -> None:
+    assert draw_series({"v1": []}, x="rows", y="MAE").layout.annotations[0].text == "Too few rows"
+    empty = draw_shares_beside({"v1": {}}, x="share")
+    assert empty.layout.annotations[0].text == "No version has skill to attribute"
+
+
+def test_a_feature_that_one_version_lacks_has_no_share_there_and_the_rest_is_counted() -> None:
+    shares = {"v1": {"a": 0.7, "b": 0.3}, "v2": {"c": 1.0}}
+    figure = draw_shares_beside(shares, x="share", limit=2)
+    assert [list(bar.x) for bar in figure.data] == [[0.0, 70.0], [100.0, 0.0]]
+    assert list(figure.data[0].y) == ["c", "a"]
+    assert len({bar.marker.pattern.shape for bar in figure.data}) == 2
+    assert figure.layout.xaxis.title.text == "share (1 more left out)"
+
+
+def test_the_best_attempt_is_thick_drawn_last_and_named() -> None:
+    axes = build_axes(
+        [Attempt({"depth": n}, loss, 5) for n, loss in ((2, 3.0), (4, 1.0), (6, 2.0))]
+    )
+    figure = draw_attempts(axes, best=1)
+    *others, best = figure.data
+    assert (best.name, best.line.width, list(best.y)) == ("the best", 4, [0.5, 0.0])
+    assert {line.line.width for line in others} == {1}
+    assert [line.name for line in figure.data if line.showlegend] == ["tried", "the best"]
+    assert list(figure.layout.xaxis.ticktext) == ["depth", "loss"]

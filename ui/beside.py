@@ -1,0 +1,121 @@
+"""What the figures of several versions rest on, laid side by side."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.domain.report import Estimate, ScoreBand
+from core.domain.version import Version
+from core.training.attempts import build_axes, find_best
+from ui import charts, charts_compared, reports, tables, words
+
+
+def show(versions: Sequence[Version]) -> None:
+    """Learning curves, residuals, importance, what the searches tried, and parameters."""
+    curves, residuals, importance, search, parameters = st.tabs(
+        ["Learning curves", "Residuals", "Importance", "Search", "Parameters"], key="beside"
+    )
+    with curves:
+        _show_curves(versions)
+    with residuals:
+        _show_residuals(versions)
+    with importance:
+        st.plotly_chart(
+            charts_compared.draw_shares_beside(
+                {v.name: v.report.importance for v in versions}, x="share of importance, %"
+            ),
+            key="beside_importance",
+            config=charts.CONFIG,
+            alt="Share of importance of each feature in each version",
+        )
+    with search:
+        for version in versions:
+            _show_search(version)
+    with parameters:
+        differing = reports.differing(versions)
+        if differing:
+            tables.show(differing, key="differing", alt="Parameters that differ", limit=20)
+        else:
+            st.caption("None: these versions were trained in the same way on the same rows.")
+
+
+def _show_curves(versions: Sequence[Version]) -> None:
+    st.plotly_chart(
+        charts_compared.draw_series(
+            {
+                v.name: [
+                    charts.Point(float(point.n_rows), point.mae, words.count(point.n_rows, "row"))
+                    for point in v.report.learning_curve
+                ]
+                for v in versions
+            },
+            x="rows learned from",
+            y="MAE on the version's holdout, points",
+        ),
+        key="beside_curves",
+        config=charts.CONFIG,
+        alt="MAE by the number of rows learned from, with 95 % intervals, a line a version",
+    )
+
+
+def _show_residuals(versions: Sequence[Version]) -> None:
+    st.plotly_chart(
+        charts_compared.draw_series(
+            {v.name: [_residual(band) for band in v.report.score_bands] for v in versions},
+            x="mean score of the band, points",
+            y="truth minus score, mean, points",
+            zero="as the score says",
+        ),
+        key="beside_residuals",
+        config=charts.CONFIG,
+        alt="Mean residual in bands of scores, with 95 % intervals, a line a version",
+    )
+    rows = _segment_rows(versions)
+    if rows:
+        st.markdown("**MAE by segment, points, with 95 % intervals**")
+        tables.show(rows, key="beside_segments", alt="MAE of each category level in each version")
+
+
+def _residual(band: ScoreBand) -> charts.Point:
+    actual, score = band.actual, band.score
+    return charts.Point(
+        score,
+        Estimate(actual.value - score, actual.low - score, actual.high - score),
+        words.count(band.n_rows, "held-out row"),
+    )
+
+
+def _segment_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
+    of = {v.name: {(s.column, s.level): s for s in v.report.segments} for v in versions}
+    parts = dict.fromkeys(part for found in of.values() for part in found)
+    return [
+        {
+            "column": column,
+            "level": level,
+            **{
+                name: words.points(found[column, level].mae).replace(" points", "")
+                if (column, level) in found
+                else words.NOTHING
+                for name, found in of.items()
+            },
+        }
+        for column, level in parts
+    ]
+
+
+def _show_search(version: Version) -> None:
+    attempts = version.report.attempts
+    st.markdown(f"**{version.name} · {version.report.recipe}**")
+    if not attempts:
+        st.caption("Its report keeps no combinations: nothing was searched, or it is of old.")
+        return
+    st.plotly_chart(
+        charts_compared.draw_attempts(build_axes(attempts), find_best(attempts)),
+        key=f"search_{version.number}",
+        config=charts.CONFIG,
+        alt="Each combination that the search tried as a line through its parameters to its loss",
+    )
+    st.caption(
+        f"{words.count(len(attempts), 'combination')}, trees each at the best number of them; the "
+        "loss is the mean over the folds of the training rows, less is better."
+    )

@@ -1,0 +1,149 @@
+"""MLflow's runs, a page at a time in the order that was asked for, and the way to its own pages."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.bootstrap import App
+from core.domain.version import Version, version_name
+from core.errors import OpsError
+from core.registry import RUN_SORTS, RunPage, RunSummary
+from core.up import build_mlflow_url
+from ui import context, tables, words
+
+PAGE = 50
+
+_PLACE = "runs_place"
+_SORTS = {
+    "started_at": "start",
+    "version": "version",
+    "recipe": "recipe",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R²",
+    "accuracy": "accuracy",
+    "skill": "skill",
+    "seconds": "duration",
+}
+_SMALLEST_FIRST = ("mae", "rmse", "seconds", "recipe")
+
+
+def show_waiting(trained: Sequence[Version]) -> None:
+    """Which versions tracking does not know yet, if any."""
+    waiting = [version.name for version in trained if version.run_id is None]
+    if not waiting:
+        return
+    named = ", ".join(waiting[:5]) + (f" and {len(waiting) - 5} more" if waiting[5:] else "")
+    st.info(
+        f"MLflow has no run of {named} yet: it did not answer when they were trained. Nothing is "
+        "lost, and they are recorded within a minute of its answering.",
+        icon=":material/sync:",
+    )
+
+
+def show(app: App) -> None:
+    """One page of what tracking holds, and MLflow's own pages."""
+    url = build_mlflow_url(app)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Sort by",
+            [name for name in RUN_SORTS if name in _SORTS],
+            format_func=lambda name: _SORTS[name],
+            key="runs_sort",
+            on_change=_go_to_start,
+            width=180,
+        )
+        st.link_button("Open MLflow", url, icon=":material/open_in_new:")
+    if not app.settings.mlflow_uri.startswith("http"):
+        st.caption("`make mlflow` starts MLflow's own pages on this machine.")
+    _load(app, url)
+
+
+@st.fragment(parallel=True)
+def _load(app: App, url: str) -> None:
+    """Loaded beside the page, because MLflow takes seconds to import."""
+    sort = st.session_state["runs_sort"]
+    tokens: list[str] = st.session_state.setdefault(_PLACE, [])
+    with st.skeleton(height=120):
+        try:
+            page = app.registry.load_run_page(
+                PAGE,
+                sort=sort,
+                descending=sort not in _SMALLEST_FIRST,
+                token=tokens[-1] if tokens else None,
+            )
+        except OpsError as error:
+            context.show_problem(error)
+            return
+        if not page.runs:
+            st.caption(
+                "No run was logged yet; every training logs one, with its parameters, "
+                "metrics and artifact."
+            )
+            return
+        tables.show(
+            [_row(run, f"{url}/#/experiments/{page.experiment_id}/runs/") for run in page.runs],
+            key="runs",
+            alt=f"MLflow runs, a page of at most {PAGE}, sorted by {_SORTS[sort]}",
+            columns={
+                "started (UTC)": tables.time(),
+                "MAE, points": tables.figure(),
+                "skill, %": tables.figure(),
+                "accuracy, %": tables.figure(),
+                "in MLflow": st.column_config.LinkColumn(display_text="open"),
+            },
+        )
+        _show_pager(tokens, page)
+
+
+def _show_pager(tokens: Sequence[str], page: RunPage) -> None:
+    first = len(tokens) * PAGE + 1
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Back",
+            key="runs_back",
+            disabled=not tokens,
+            on_click=_go_back,
+            icon=":material/chevron_left:",
+        )
+        st.button(
+            "Further",
+            key="runs_further",
+            disabled=page.next_token is None,
+            on_click=_go_further,
+            args=(page.next_token,),
+            icon=":material/chevron_right:",
+        )
+        st.caption(f"Runs {first:,} to {first + len(page.runs) - 1:,}")
+
+
+def _row(run: RunSummary, address: str) -> dict[str, object]:
+    return {
+        "run": words.short_hash(run.run_id),
+        "version": words.NOTHING if run.version is None else version_name(run.version),
+        "recipe": run.recipe,
+        "gate": {True: "passed", False: "refused", None: words.NOTHING}[run.passed],
+        "MAE, points": run.metrics.get("mae"),
+        "accuracy, %": _percent(run.metrics.get("accuracy")),
+        "skill, %": _percent(run.metrics.get("skill")),
+        "status": run.status.lower(),
+        "started (UTC)": run.started_at,
+        "took": words.NOTHING if run.seconds is None else words.duration(run.seconds),
+        "in MLflow": address + run.run_id,
+    }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else share * 100
+
+
+def _go_to_start() -> None:
+    st.session_state[_PLACE] = []
+
+
+def _go_further(token: str) -> None:
+    st.session_state[_PLACE] = [*st.session_state[_PLACE], token]
+
+
+def _go_back() -> None:
+    st.session_state[_PLACE] = st.session_state[_PLACE][:-1]
