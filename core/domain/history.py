@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from core.domain.value import read_level
 
@@ -47,7 +48,14 @@ def find_maker(features: Mapping[str, object], *, synthetic: bool) -> Maker | No
     return None if provider is None or model is None else Maker(synthetic, provider, model)
 
 
-def find_known_at(at: datetime, labelled_at: datetime | None) -> datetime:
+Moment = TypeVar("Moment", int, datetime)
+
+
+def find_known_at(at: Moment, labelled_at: Moment | None) -> Moment:
     """When a row's label was known: never before its work was made; where nobody says when, at
-    that moment."""
+    that moment. Times, or microseconds.
+
+    >>> find_known_at(7, None), find_known_at(7, 5), find_known_at(7, 9)
+    (7, 7, 9)
+    """
     return at if labelled_at is None else max(at, labelled_at)

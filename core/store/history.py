@@ -5,15 +5,16 @@ their labels were known, so that what was known at any moment is one look into a
 model and a time; its sums include it and all known before. One that comes or goes late in that
 order has those after it summed anew, none of the others."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from core.domain.history import MODEL, PROVIDER, Maker, Totals, find_known_at, find_maker
-from core.domain.sample import Provenance
+from core.domain.sample import FeatureValue, Provenance
 from core.domain.value import read_number
 from core.store import schema
 from core.store.types import to_micros
@@ -49,13 +50,27 @@ WHERE history.sample_id = sums.sample_id
 """)
 """PostgreSQL refuses the square of what is too small to have one."""
 
-_LONG_AGO = -(2**62)
+_LONG_AGO, _NEVER = -(2**62), 2**62
+
+_INSERTED = (
+    "sample_id",
+    "synthetic",
+    "provider",
+    "model",
+    "at",
+    "known_at",
+    "quality",
+    "csat",
+)
 
 
 class _Named(msgspec.Struct):
-    provider: Any = None
-    model: Any = None
-    csat: Any = None
+    provider: FeatureValue = None
+    model: FeatureValue = None
+    csat: FeatureValue = None
+
+
+_DECODER = msgspec.json.Decoder(_Named)
 
 
 def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
@@ -63,16 +78,16 @@ def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
     query = sa.select(
         _samples.c.id,
         _samples.c.provenance,
-        _samples.c.features.cast(sa.Text).label("features"),
+        _samples.c.features.cast(sa.Text),
         _samples.c.target,
-        _samples.c.at,
-        _samples.c.labelled_at,
+        sa.type_coerce(_samples.c.at, sa.BigInteger),
+        sa.type_coerce(_samples.c.labelled_at, sa.BigInteger),
     ).where(samples, _samples.c.at.is_not(None), _samples.c.superseded_at.is_(None))
     since: dict[Maker, int] = {}
+    read_maker = cache(_read_maker)
     rows = conn.execute(query.execution_options(yield_per=_PIECE))
     for part in rows.partitions(_PIECE):
-        entries = [entry for row in part for entry in _build(row)]
-        _note(since, entries)
+        entries = _build(part, read_maker, since)
         if entries:
             _insert(conn, entries)
     _sum_anew(conn, since)
@@ -85,7 +100,9 @@ def remove_history(conn: sa.Connection, sample_ids: sa.Select[Any]) -> None:
         _history.delete().where(_history.c.sample_id.in_(sample_ids)).returning(*columns)
     )
     since: dict[Maker, int] = {}
-    _note(since, [row._asdict() | {"known_at": to_micros(row.known_at)} for row in gone])
+    for row in gone:
+        maker = Maker(bool(row.synthetic), row.provider, row.model)
+        since[maker] = min(since.get(maker, _NEVER), to_micros(row.known_at))
     _sum_anew(conn, since)
 
 
@@ -117,40 +134,51 @@ def _query(maker: Maker) -> sa.Select[Any]:
     )
 
 
-def _build(row: Any) -> Iterable[dict[str, Any]]:
-    named = msgspec.json.decode(row.features, type=_Named)
-    synthetic = row.provenance == Provenance.SYNTHETIC.value
-    maker = find_maker({PROVIDER: named.provider, MODEL: named.model}, synthetic=synthetic)
-    if maker is None:
-        return
-    csat = read_number(named.csat)
-    yield {
-        "sample_id": row.id,
-        "synthetic": int(synthetic),
-        "provider": maker.provider,
-        "model": maker.model,
-        "at": to_micros(row.at),
-        "known_at": to_micros(find_known_at(row.at, row.labelled_at)),
-        "quality": row.target,
-        "csat": csat if csat == csat else None,
-    }
+def _read_maker(provenance: str, provider: FeatureValue, model: FeatureValue) -> Maker | None:
+    synthetic = provenance == Provenance.SYNTHETIC.value
+    return find_maker({PROVIDER: provider, MODEL: model}, synthetic=synthetic)
 
 
-def _note(since: dict[Maker, int], entries: Iterable[Mapping[str, Any]]) -> None:
-    """From when on each maker's sums are no longer right."""
-    for entry in entries:
-        maker = Maker(bool(entry["synthetic"]), entry["provider"], entry["model"])
-        since[maker] = min(since.get(maker, entry["known_at"]), entry["known_at"])
+def _build(
+    rows: Iterable[Any], read_maker: Callable[..., Maker | None], since: dict[Maker, int]
+) -> list[tuple[Any, ...]]:
+    """The rows of `_INSERTED` for some samples, those without a maker left out, and `since` when
+    each maker's sums are no longer right. Plain tuples and numbers: all of a collection passes
+    here under the write lock."""
+    entries = []
+    for sample_id, provenance, features, target, at, labelled_at in rows:
+        named = _DECODER.decode(features)
+        provider, model = named.provider, named.model
+        maker = read_maker(provenance, provider, model)
+        if maker is None:
+            continue
+        known_at = find_known_at(at, labelled_at)
+        if known_at < since.get(maker, _NEVER):
+            since[maker] = known_at
+        csat = read_number(named.csat)
+        entries.append(
+            (
+                sample_id,
+                int(maker.synthetic),
+                maker.provider,
+                maker.model,
+                at,
+                known_at,
+                target,
+                csat if csat == csat else None,
+            )
+        )
+    return entries
 
 
-def _insert(conn: sa.Connection, entries: list[dict[str, Any]]) -> None:
+def _insert(conn: sa.Connection, entries: list[tuple[Any, ...]]) -> None:
     """As the driver takes it: `core.store.samples` says why."""
     placeholder = "?" if conn.dialect.name == "sqlite" else "%s"
-    values = ", ".join([placeholder] * len(entries[0]))
+    values = ", ".join([placeholder] * len(_INSERTED))
     conn.exec_driver_sql(
-        f"INSERT INTO history ({', '.join(entries[0])}) VALUES ({values})"
+        f"INSERT INTO history ({', '.join(_INSERTED)}) VALUES ({values})"
         " ON CONFLICT (sample_id) DO NOTHING",
-        [tuple(entry.values()) for entry in entries],
+        entries,
     )
 
 
