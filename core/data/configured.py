@@ -13,7 +13,7 @@ from core.data.table_rows import build_table_samples, guess_table, plan_table
 from core.data.tables import WantedTable, collect_table
 from core.domain.job import Progress
 from core.domain.sample import Rejection, Sample
-from core.domain.source import MappingChange, Source
+from core.domain.source import MappingChange, Source, find_cut_off
 from core.domain.table_mapping import ORIGIN_TABLES, TableMapping
 from core.errors import InvalidInput, NotFound, Refused
 from core.settings import Scale
@@ -104,9 +104,11 @@ def collect_tables(
     progress: Progress,
 ) -> list[Source]:
     """Collect every configured table, one after the other; what came of each. A table that fails
-    keeps no other from being collected."""
+    keeps no other from being collected; one whose last attempt was cut off comes last."""
     with db.read() as conn:
         tables = choose_tables(configured, sources.load_mappings(conn))
+        cut_off = find_cut_off(sources.load_sources(conn))
+    tables.sort(key=lambda wanted: wanted.mapping.source in cut_off)
     found: list[Source] = []
     for place, wanted in enumerate(tables):
 

@@ -9,9 +9,10 @@ from core.data.folder import collect_folder
 from core.data.overview import refresh_quality
 from core.data.readings import Request
 from core.domain.job import Progress
-from core.domain.source import Outcome, Source
+from core.domain.source import Outcome, Source, find_cut_off
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.settings import Settings
+from core.store import sources
 from core.store.database import Database
 
 _CHECKING = 0.95  # the share of the work at which the rows are in and the checks begin
@@ -27,31 +28,16 @@ def gather(
     progress: Progress,
 ) -> list[Source]:
     """What is new in every source that is configured, and then the checks; what came of each,
-    failures too. Raises `InvalidInput` where there is no source, and what `progress` raises."""
+    failures too. One whose last attempt was cut off comes last, so that a source which ends the
+    process each time keeps no other from being collected. Raises `InvalidInput` where there is no
+    source, and what `progress` raises."""
     found: list[Source] = []
-    feedback = collect_feedback(
-        db, scale=settings.scale, by=by, now=now, progress=_part(progress, 0.0, 0.1)
-    )
-    if feedback is not None:
-        found.append(feedback)
-    if settings.watch_folder is not None:
-        found.append(
-            collect_folder(
-                db,
-                settings.watch_folder,
-                scale=settings.scale,
-                limit_bytes=settings.upload_limit_mb * 1_000_000,
-                by=by,
-                now=now,
-                progress=_part(progress, 0.1, 0.4),
-            )
-        )
-    if settings.supabase_url:
-        try:
-            reported = _part(progress, 0.4, _CHECKING)
-            found += _collect_tables(db, settings, request, by, now, reported)
-        except InvalidInput as error:  # of the settings: the others were collected
-            found.append(_build_failure("supabase", str(error), now()))
+    with db.read() as conn:
+        cut_off = find_cut_off(sources.load_sources(conn))
+    parts = sorted(_PARTS, key=lambda name: any(each.startswith(name) for each in cut_off))
+    for place, name in enumerate(parts):
+        low, high = (_CHECKING * share / len(parts) for share in (place, place + 1))
+        found += _PARTS[name](db, settings, request, by, now, _part(progress, low, high))
     if not found:
         raise InvalidInput(
             "No source is configured: set PLUMBLINE_SUPABASE_URL and PLUMBLINE_SUPABASE_KEY, or "
@@ -98,6 +84,56 @@ def refuse_failures(found: Sequence[Source]) -> None:
             "map the table that holds your ratings on the data page, or in "
             "PLUMBLINE_SUPABASE_TABLES."
         )
+
+
+def _gather_feedback(
+    db: Database,
+    settings: Settings,
+    _request: Request,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> list[Source]:
+    source = collect_feedback(db, scale=settings.scale, by=by, now=now, progress=progress)
+    return [] if source is None else [source]
+
+
+def _gather_folder(
+    db: Database,
+    settings: Settings,
+    _request: Request,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> list[Source]:
+    if settings.watch_folder is None:
+        return []
+    source = collect_folder(
+        db,
+        settings.watch_folder,
+        scale=settings.scale,
+        limit_bytes=settings.upload_limit_mb * 1_000_000,
+        by=by,
+        now=now,
+        progress=progress,
+    )
+    return [source]
+
+
+def _gather_tables(
+    db: Database,
+    settings: Settings,
+    request: Request,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> list[Source]:
+    if not settings.supabase_url:
+        return []
+    try:
+        return _collect_tables(db, settings, request, by, now, progress)
+    except InvalidInput as error:  # of the settings: the others are collected
+        return [_build_failure("supabase", str(error), now())]
 
 
 def _collect_tables(
@@ -156,3 +192,14 @@ def _build_failure(name: str, message: str, now: datetime) -> Source:
 def _part(progress: Progress, low: float, high: float) -> Progress:
     """The progress of a part of the work, from one share of it to another."""
     return lambda share, text: progress(low + share * (high - low), text)
+
+
+_Gather = Callable[
+    [Database, Settings, Request, str, Callable[[], datetime], Progress], list[Source]
+]
+_PARTS: dict[str, _Gather] = {
+    "feedback": _gather_feedback,
+    "folder": _gather_folder,
+    "supabase": _gather_tables,
+}
+"""What sources of these names are collected by, in this order."""

@@ -1,6 +1,6 @@
 """A source that is collected again and again: up to where it was read, and how that went."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -89,6 +89,17 @@ class Source:
     message: str | None = None
     n_received: int = 0  # of the last reading
     n_new: int = 0
+
+
+def find_cut_off(sources: Iterable[Source]) -> set[str]:
+    """The names of the sources whose last attempt has no end: its process was killed, or it still
+    runs.
+
+    >>> at = datetime(2026, 3, 2)  # noqa: DTZ001
+    >>> find_cut_off([Source("a", {}, 1, at), Source("b", {}, 1, at, finished_at=at)])
+    {'a'}
+    """
+    return {source.name for source in sources if source.finished_at is None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from core import log
 from core.cli.main import cli
-from core.errors import Refused
+from core.errors import Incomplete
 from tests.supastack.stack import Stack
 
 pytestmark = pytest.mark.slow
@@ -77,7 +77,7 @@ def test_a_person_reads_what_came_of_each_table(stack: Stack, run) -> None:  # t
 
 def test_a_project_without_any_of_the_tables_fails_with_what_to_do(stack: Stack, run) -> None:  # type: ignore[no-untyped-def]
     result = run("collect", "supabase")
-    assert isinstance(result.exception, Refused)
+    assert isinstance(result.exception, Incomplete)
     assert "map the table that holds your ratings" in str(result.exception)
 
 
