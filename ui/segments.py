@@ -35,7 +35,7 @@ def show_segments(report: SegmentReport | None) -> None:
         _show_groups([*report.bands, *report.groups])
     st.caption(
         f"{words.count(report.n_labelled, 'label')} of the last 7 days, "
-        f"{report.n_looked_at} parts of the traffic looked at; the chance that any is named where "
+        f"{report.n_parts} parts of the traffic looked at; the chance that any is named where "
         f"all are alike is 1 %. Measured at {words.moment(report.at)}."
     )
 

@@ -40,7 +40,7 @@ class SegmentReport:
     from_at: datetime | None  # of the oldest prediction looked at
     to_at: datetime | None
     n_labelled: int
-    n_looked_at: int  # parts
+    n_parts: int  # that were looked at
     segments: tuple[Segment, ...]  # that carry the error, the worst first
     groups: tuple[GroupFigures, ...]  # by category
     bands: tuple[GroupFigures, ...]  # by score

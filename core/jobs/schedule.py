@@ -60,7 +60,7 @@ def _measure_segments(app: App) -> str:
     if report is None:
         return "too few labels to look at parts of the traffic"
     culprit = name_culprit(report) or "no part errs more than the rest"
-    return f"{culprit}; {report.n_looked_at} parts looked at, {report.n_labelled} labels"
+    return f"{culprit}; {report.n_parts} parts looked at, {report.n_labelled} labels"
 
 
 def _check_retraining(app: App) -> str:

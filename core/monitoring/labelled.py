@@ -50,7 +50,7 @@ def measure_segments(
     outcome = _build_outcome(
         rows, version.report.features_selected, reference, version.report.metrics.mae.value
     )
-    found, n_looked_at = find_segments(outcome)
+    found, n_parts = find_segments(outcome)
     coverage, width = _measure_intervals(rows)
     report = SegmentReport(
         version=number,
@@ -58,7 +58,7 @@ def measure_segments(
         from_at=min(row.at for row in rows),
         to_at=max(row.at for row in rows),
         n_labelled=len(rows),
-        n_looked_at=n_looked_at,
+        n_parts=n_parts,
         segments=found,
         groups=tuple(measure_groups(outcome, tolerance, min_labels)),
         bands=tuple(measure_bands(outcome, scale.low, scale.high, tolerance, min_labels)),

@@ -134,7 +134,7 @@ def _build_segments(report: SegmentReport) -> dict[str, object]:
     return {
         "at": report.at.isoformat(),
         "n_labelled": report.n_labelled,
-        "n_looked_at": report.n_looked_at,
+        "n_parts": report.n_parts,
         "worst": [
             {**msgspec.to_builtins(segment), "message": describe_segment(segment)}
             for segment in report.segments

@@ -28,8 +28,8 @@ def draw(seed: int, n: int = 800, *, bias: float = 0.0, slow: float = 0.0) -> Ou
 
 
 def test_the_segment_with_the_bias_is_named_with_its_share() -> None:
-    segments, n_looked_at = find_segments(draw(1, bias=8.0))
-    assert n_looked_at > 15
+    segments, n_parts = find_segments(draw(1, bias=8.0))
+    assert n_parts > 15
     assert segments[0].where == "provider = openai"
     assert segments[0].excess_share == pytest.approx(0.95, abs=0.1)
     assert segments[0].mae > segments[0].rest_mae + 6
