@@ -105,7 +105,8 @@ def test_ctrl_c_cancels_the_job_that_runs_here(monkeypatch: pytest.MonkeyPatch, 
 
 def test_an_unknown_kind_of_job_fails_with_the_kinds_that_exist(app: App) -> None:
     ended = runner.run_job(app, claim(app, "dance"))
-    assert ended.error == "'dance' is not a kind of job: import, demo, collect, train, replay are."
+    assert ended.error == f"'dance' is not a kind of job: {', '.join(tasks.TASKS)} are."
+    assert {"import", "collect", "train", "replay", "reproduce"} <= set(tasks.TASKS)
 
 
 def test_progress_is_told_to_whoever_waits(monkeypatch: pytest.MonkeyPatch, app: App) -> None:

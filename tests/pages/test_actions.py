@@ -96,6 +96,9 @@ def test_training_by_clicking_makes_a_job_with_who_and_why(full: App, open_page:
         "seed": 0,
         "overrides": ["grade is known early"],
         "leave_out": ["grade"],  # gives the target away, so that leaving it out is proposed
+        "objective": "squared",
+        "window": "auto",
+        "search": "grid",
     }
 
 
