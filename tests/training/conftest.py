@@ -18,10 +18,15 @@ from tests.training.worlds import FakeTracking
 
 @pytest.fixture(autouse=True)
 def small_grid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three combinations in place of 81, where a test is not marked slow."""
-    if request.node.get_closest_marker("slow") is None:
+    """Three combinations in place of 81, where a test does not ask for all."""
+    if "whole_grid" not in request.fixturenames:
         one = {"max_depth": (3,), "learning_rate": (0.1,), "subsample": (0.8,)}
         monkeypatch.setattr(boosting_search, "GRID", one)
+
+
+@pytest.fixture
+def whole_grid() -> None:
+    """All 81 combinations."""
 
 
 @pytest.fixture

@@ -33,7 +33,13 @@ def quiet(share: float, message: str) -> None:
     assert message
 
 
-@pytest.mark.parametrize("recipe", ["baseline", "advanced"])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "baseline",
+        pytest.param("advanced", marks=[pytest.mark.slow, pytest.mark.usefixtures("whole_grid")]),
+    ],
+)
 def test_a_recipe_comes_near_the_noise_that_nobody_can_predict(recipe: str) -> None:
     rows = make_rows(600, noise=4.0)
     fitted = fit_recipe(RECIPES[recipe], rows, by_time=False, scale=SCALE, seed=0, progress=quiet)
@@ -44,6 +50,7 @@ def test_a_recipe_comes_near_the_noise_that_nobody_can_predict(recipe: str) -> N
     assert fitted.half_width == pytest.approx(1.645 * 4.0, rel=0.35)
 
 
+@pytest.mark.slow
 def test_the_number_of_trees_is_chosen_by_folds() -> None:
     noise = make_rows(300, strength=0.0)
     bent = replace(noise, target=50 + 10 * np.abs(noise.features["third"].to_numpy() - 25))

@@ -42,7 +42,7 @@ def deploy(db: Database, number: int, now: Now) -> None:
         )
 
 
-@pytest.mark.parametrize("recipe", ["baseline", "advanced"])
+@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
 def test_a_useful_model_is_registered_with_everything_that_was_found(
     db: Database, registry: FakeTracking, train: Train, now: Now, recipe: str
 ) -> None:
@@ -94,7 +94,7 @@ def test_the_figures_are_those_of_the_model_that_serves_on_rows_it_has_not_seen(
     assert np.mean(error <= 5) == version.report.metrics.accuracy.value
 
 
-@pytest.mark.parametrize("recipe", ["baseline", "advanced"])
+@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
 def test_the_same_raw_row_scores_the_same_in_training_in_serving_and_from_the_artifact(
     db: Database, registry: FakeTracking, train: Train, now: Now, home: Path, recipe: str
 ) -> None:
@@ -115,6 +115,7 @@ def test_the_same_raw_row_scores_the_same_in_training_in_serving_and_from_the_ar
     assert by_frame.std() > 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_rows_give_the_same_figures(db: Database, train: Train, now: Now) -> None:
     fill(db, make_samples(200), now)
     one, same = train(recipe="advanced", seed=5), train(recipe="advanced", seed=5)
@@ -132,7 +133,7 @@ def test_another_seed_is_judged_on_the_same_holdout(db: Database, train: Train, 
     assert one.report.random_split_mae is None
 
 
-@pytest.mark.parametrize("recipe", ["baseline", "advanced"])
+@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
 def test_features_that_say_nothing_are_refused_in_one_sentence_that_names_them(
     db: Database, train: Train, now: Now, recipe: str
 ) -> None:
@@ -166,6 +167,7 @@ def test_groups_are_blocks_of_the_intervals(db: Database, train: Train, now: Now
     assert report.basis == "12 groups"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leak", ["copies", "groups"])
 def test_a_leak_through_copies_or_groups_does_not_raise_the_claimed_skill(
     db: Database, train: Train, now: Now, leak: str
@@ -398,10 +400,13 @@ def test_the_heuristic_is_no_champion(db: Database, train: Train, now: Now) -> N
 # --- failing and stopping ------------------------------------------------------------------------
 
 
-def test_progress_only_grows_and_every_step_has_words(db: Database, train: Train, now: Now) -> None:
+@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
+def test_progress_only_grows_and_every_step_has_words(
+    db: Database, train: Train, now: Now, recipe: str
+) -> None:
     seen: list[tuple[float, str]] = []
     fill(db, make_samples(300), now)
-    train(recipe="advanced", progress=lambda share, message: seen.append((share, message)))
+    train(recipe=recipe, progress=lambda share, message: seen.append((share, message)))
     shares = [share for share, _ in seen]
     assert shares == sorted(shares)
     assert shares[0] == 0.0
@@ -409,6 +414,7 @@ def test_progress_only_grows_and_every_step_has_words(db: Database, train: Train
     assert all(message for _, message in seen)
 
 
+@pytest.mark.slow
 def test_a_cancel_at_any_step_leaves_no_version(db: Database, train: Train, now: Now) -> None:
     fill(db, make_samples(120), now)
     steps: list[str] = []
@@ -440,25 +446,25 @@ def test_without_mlflow_the_version_is_registered_and_recorded_later(
         assert [v.run_id for v in versions.load_versions(conn)] == ["run-2", "run-1"]
 
 
+@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
 def test_bad_values_in_rows_never_stop_a_score(
-    db: Database, registry: FakeTracking, train: Train, now: Now
+    db: Database, registry: FakeTracking, train: Train, now: Now, recipe: str
 ) -> None:
     fill(db, make_samples(200), now)
-    for recipe in ("baseline", "advanced"):
-        artifact = registry.load_artifact(train(recipe=recipe).artifact_hash)
-        strange: list[Any] = [
-            {},
-            {"size": None, "lang": None},
-            {"size": "many", "lang": 7},
-            {"size": float("inf"), "lang": "cobol"},
-            {"size": "1.5", "lang": True},
-            {"size": 1e300},
-            {"unknown": [1, 2]},
-        ]
-        scores = artifact.score(strange)
-        assert np.isfinite(scores).all()
-        assert ((scores >= 0) & (scores <= 100)).all()
-        assert artifact.score(pd.DataFrame({"size": [1.5]}))[0] == artifact.score([{"size": "1.5"}])
+    artifact = registry.load_artifact(train(recipe=recipe).artifact_hash)
+    strange: list[Any] = [
+        {},
+        {"size": None, "lang": None},
+        {"size": "many", "lang": 7},
+        {"size": float("inf"), "lang": "cobol"},
+        {"size": "1.5", "lang": True},
+        {"size": 1e300},
+        {"unknown": [1, 2]},
+    ]
+    scores = artifact.score(strange)
+    assert np.isfinite(scores).all()
+    assert ((scores >= 0) & (scores <= 100)).all()
+    assert artifact.score(pd.DataFrame({"size": [1.5]}))[0] == artifact.score([{"size": "1.5"}])
 
 
 def test_another_scale_is_kept_by_the_artifact(

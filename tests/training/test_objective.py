@@ -45,7 +45,8 @@ def accuracy(fitted: Fitted, rows: Rows) -> float:
     return float(np.mean(np.abs(scores - rows.target) <= 5))
 
 
-@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["baseline", "advanced"])
 def test_without_signal_the_tolerance_objective_reaches_the_best_constant(recipe: str) -> None:
     train, fresh = without_signal(1), without_signal(2)
     constant = densest_centre(train.target, 5.0)
@@ -56,7 +57,8 @@ def test_without_signal_the_tolerance_objective_reaches_the_best_constant(recipe
     assert accuracy(fit(recipe, train, SQUARED), fresh) < best / 3  # which aims at the mean
 
 
-@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["baseline", "advanced"])
 def test_the_absolute_objective_aims_at_the_median(recipe: str) -> None:
     train, fresh = without_signal(3), without_signal(4)
     scores = {o: fit(recipe, train, o).pipeline.predict(fresh.features) for o in OBJECTIVES}
@@ -66,7 +68,8 @@ def test_the_absolute_objective_aims_at_the_median(recipe: str) -> None:
     assert mae[ABSOLUTE] < mae[SQUARED]
 
 
-@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["baseline", "advanced"])
 def test_with_signal_every_objective_follows_it(recipe: str) -> None:
     train, fresh = make_rows(N, 5, noise=4.0), make_rows(N, 6, noise=4.0)
     for objective in OBJECTIVES:  # 79 % of a Gaussian lie within 1.25 standard deviations

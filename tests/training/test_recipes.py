@@ -15,7 +15,7 @@ from core.training.rows import Rows, list_rows
 from tests.training.worlds import FakeTracking, make_rows
 
 SCALE = Scale(0, 100)
-RECENT = ("enhanced", "ensemble", "online")
+RECENT = ("enhanced", pytest.param("ensemble", marks=pytest.mark.slow), "online")
 
 
 def fit(recipe: str, rows: Rows, *, by_time: bool = False) -> Fitted:
@@ -50,6 +50,7 @@ def test_a_recipe_comes_near_the_noise_is_saved_and_serves_what_it_scored(
     )
 
 
+@pytest.mark.slow
 def test_enhanced_chooses_the_line_where_all_is_straight_and_trees_where_it_bends() -> None:
     rows = make_rows(400, strength=0.0, noise=1.0)
     other = rows.features["other"].to_numpy()
@@ -61,6 +62,7 @@ def test_enhanced_chooses_the_line_where_all_is_straight_and_trees_where_it_bend
     assert fit("enhanced", bent).search.parameters["model"] == "trees"
 
 
+@pytest.mark.slow
 def test_the_ensemble_leans_on_the_model_that_errs_less() -> None:
     rows = make_rows(400, noise=1.0)
     assert fit("ensemble", rows).search.parameters["share"] <= 0.5

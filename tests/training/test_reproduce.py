@@ -26,7 +26,7 @@ def quiet(share: float, message: str) -> None:
     assert message
 
 
-@pytest.mark.parametrize("recipe", ["baseline", "advanced"])
+@pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
 def test_a_version_comes_out_the_same_from_its_snapshot_seed_and_options(
     db: Database, train: Train, home: Path, now: Callable[[], datetime], recipe: str
 ) -> None:

@@ -48,6 +48,7 @@ def test_a_single_row_passes_as_in_the_matrix() -> None:
     assert step.compile_row()(X[5].tolist()) == step.transform(X)[5].tolist()
 
 
+@pytest.mark.slow
 def test_noise_that_correlates_only_on_the_rows_that_judge_is_not_chosen() -> None:
     """The holdout never reaches a recipe; of the folds' rows only those that are fitted on do."""
     X, y = nineteen(600, 1)
@@ -73,6 +74,7 @@ def test_noise_that_correlates_only_on_the_rows_that_judge_is_not_chosen() -> No
     assert 19 in StrongColumns().fit(frame.to_numpy()[500:], y[500:]).kept_
 
 
+@pytest.mark.slow
 def test_the_card_names_the_columns_that_the_model_reads() -> None:
     rows = make_rows(400)
     rows = replace(rows, features=rows.features.drop(columns=["other"]))

@@ -38,6 +38,7 @@ def fit(rows: Rows, window: str = "auto", *, by_time: bool = True) -> Fitted:
     )
 
 
+@pytest.mark.slow
 def test_where_the_relation_turns_less_is_learned_from_and_it_is_said_why() -> None:
     rows = stream(700, 1, turning=15.0)
     past, future = rows.pick(np.arange(2400)), rows.pick(np.arange(2400, 2800))
@@ -52,7 +53,9 @@ def test_where_the_relation_turns_less_is_learned_from_and_it_is_said_why() -> N
     assert error[0] < 0.75 * error[1]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))]
+)
 def test_where_nothing_changes_all_history_stays(seed: int) -> None:
     found = fit(stream(500, seed, turning=0.0)).window
     assert found.window == Window()
