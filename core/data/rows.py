@@ -26,10 +26,15 @@ class RowPlan:
     features: Mapping[str, ColumnKind]  # NUMBER or CATEGORY, in the file's order
     left_out: Mapping[str, str]  # columns that are no feature although nobody said so, and why
     n_rows: int
+    day_first: bool | None = None  # in times such as 01/02/2026; None where no value says
 
 
 def choose_plan(
-    name: str, mapping: ColumnMapping, scans: Mapping[str, ColumnScan], n_rows: int
+    name: str,
+    mapping: ColumnMapping,
+    scans: Mapping[str, ColumnScan],
+    n_rows: int,
+    day_first: bool | None = None,
 ) -> RowPlan:
     """The plan for a file of this name; raises `InvalidInput` where a column that was named does
     not exist or is reserved, where numbers have decimal commas, or where no feature is left."""
@@ -58,7 +63,7 @@ def choose_plan(
             f"'{name}' has no feature: every column is the target, left out or ignored"
             f"{' (' + reasons + ')' if reasons else ''}. A sample needs at least one."
         )
-    return RowPlan(mapping, features, left_out, n_rows)
+    return RowPlan(mapping, features, left_out, n_rows, day_first)
 
 
 def used_columns(mapping: ColumnMapping) -> set[str]:
@@ -120,7 +125,7 @@ def build_samples(
     reader = _Reader(piece)
     mapping = plan.mapping
     targets = reader.targets(mapping.target, scale)
-    times = reader.times(mapping.timestamp)
+    times = reader.times(mapping.timestamp, plan.day_first)
     texts = reader.texts(mapping.text, "text")
     groups = reader.texts(mapping.group, "group")
     ids = reader.texts(mapping.id, "id")
@@ -253,12 +258,12 @@ class _Reader:
             read.append(target)
         return read
 
-    def times(self, column: str | None) -> list[datetime | None]:
+    def times(self, column: str | None, day_first: bool | None) -> list[datetime | None]:
         read: list[datetime | None] = []
         for place, value in enumerate(self._values(column)):
             at = None
             try:
-                at = parse_time(value)
+                at = parse_time(value, day_first)
             except BadValue as error:
                 self._reject(place, error.code, f"timestamp '{column}': {error.message}")
             read.append(at)

@@ -12,7 +12,9 @@ MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "none", "
 """What programs write where a number is missing; in a column of words they are words."""
 
 _COMMA_NUMBER = re.compile(r"[-+]?\d{1,3}(?:[.,' ]?\d+)*,\d+")
-_DAY_AND_MONTH = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b")
+_DAY_AND_MONTH = re.compile(
+    r"(?P<first>\d{1,2})(?P<between>[/.-])(?P<second>\d{1,2})(?P=between)(?P<year>\d{4}|\d{2})\b"
+)
 _SPACED_OFFSET = re.compile(r"\s+([+-]\d\d:?\d\d)$")
 _MAIL_DATE = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ")
 _TIME_FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y")
@@ -93,23 +95,39 @@ def as_text(value: object) -> str | None:
     return str(value)
 
 
-def parse_time(value: object) -> datetime | None:
+def parse_time(value: object, day_first: bool | None = None) -> datetime | None:
     """The aware UTC time that a value says, None where it is missing. Read are ISO 8601 with any
     offset (without one it is taken as UTC), month names, and seconds, milliseconds, microseconds
-    or nanoseconds since 1970; day/month/year is refused, since 01/02 may be either. Raises
-    `BadValue`.
+    or nanoseconds since 1970. 01/02/2026 may be either, and is read only where somebody knows
+    whether the day comes first (see `read_day_order`). Raises `BadValue`.
 
     >>> parse_time("2026-03-02T14:00:00+02:00").isoformat()
     '2026-03-02T12:00:00+00:00'
     >>> parse_time("1772452800") == parse_time(1772452800000) == parse_time("2026-03-02 12:00")
     True
+    >>> parse_time("16/12/2006 17:24:00", day_first=True).isoformat()
+    '2006-12-16T17:24:00+00:00'
     """
-    at = _parse_time(value)
+    at = _parse_time(value, day_first)
     if at is None:
         return None
     if at.tzinfo is None:
         return at.replace(tzinfo=UTC)
     return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+def read_day_order(value: object) -> bool | None:
+    """Whether the day comes first in a day and a month written with numbers: true where the first
+    number cannot be a month, false where the second cannot, None where this value does not say.
+
+    >>> read_day_order("16/12/2006"), read_day_order("12.16.06 8:00"), read_day_order("01/02/2006")
+    (True, False, None)
+    """
+    found = _DAY_AND_MONTH.match(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return None
+    first, second = int(found["first"]), int(found["second"])
+    return (first > 12) if (first > 12) != (second > 12) else None
 
 
 def has_zone(value: object) -> bool:
@@ -179,12 +197,12 @@ def _finite(value: int | float | Decimal) -> float | None:
     return number
 
 
-def _parse_time(value: object) -> datetime | None:
+def _parse_time(value: object, day_first: bool | None = None) -> datetime | None:
     """As `parse_time`, without the zone where the value says none."""
     if value is None:
         return None
     if isinstance(value, str):
-        return _parse_time_text(value.strip())
+        return _parse_time_text(value.strip(), day_first)
     if isinstance(value, datetime):
         return _plausible(value, value)
     if isinstance(value, date):
@@ -194,7 +212,7 @@ def _parse_time(value: object) -> datetime | None:
     raise BadValue("not_a_time", _no_time(value))
 
 
-def _parse_time_text(text: str) -> datetime | None:
+def _parse_time_text(text: str, day_first: bool | None) -> datetime | None:
     if not text or text.lower() in MISSING_WORDS:
         return None
     if text.isdigit() and len(text) != 8:  # eight digits are a day such as 20260302
@@ -205,13 +223,28 @@ def _parse_time_text(text: str) -> datetime | None:
             return _plausible(at, text)
     if _is_number(text):
         return _since_1970(float(text), text)
-    if _DAY_AND_MONTH.match(text):
+    parts = _DAY_AND_MONTH.match(text)
+    if parts is not None and day_first is None:
         raise BadValue(
             "ambiguous_time",
             f"{show(text)} may be day/month or month/day: write times as 2026-02-01 or "
             "2026-02-01T14:30:00Z",
         )
+    if parts is not None and day_first is not None:
+        at = _attempt(datetime.fromisoformat, _put_year_first(text, parts, day_first))
+        if at is not None:
+            return _plausible(at, text)
     raise BadValue("not_a_time", _no_time(text))
+
+
+def _put_year_first(text: str, parts: re.Match[str], day_first: bool) -> str:
+    day, month = parts["first"], parts["second"]
+    if not day_first:
+        day, month = month, day
+    year = parts["year"] if len(parts["year"]) == 4 else f"20{parts['year']}"
+    clock = text[parts.end() :].strip(" T,")
+    clock = f" {clock.rjust(len(clock) + (clock[1:2] == ':'), '0')}" if clock else ""
+    return f"{year}-{month:0>2}-{day:0>2}{clock}"
 
 
 def _attempt(read: Callable[[str], datetime], text: str) -> datetime | None:

@@ -360,3 +360,33 @@ def test_every_refusal_is_one_sentence_for_an_operator(write, importer: Importer
             importer(write(name, content))
         assert str(caught.value).endswith(".")
         assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("times", "first"),
+    [
+        (["01/02/2026 8:30", "16/02/2026 17:24:00", "02/03/2026"], "2026-02-01T08:30:00+00:00"),
+        (["01/02/26", "02/16/26", "03/02/26"], "2026-01-02T00:00:00+00:00"),
+        (["01.02.2026", "16.02.2026", "02.03.2026"], "2026-02-01T00:00:00+00:00"),
+    ],
+    ids=["day first", "month first", "dots"],
+)
+def test_a_day_and_a_month_are_read_where_the_file_says_which_is_first(
+    importer: Importer, write: object, times: list[str], first: str
+) -> None:
+    rows = [{"at": at, "a": n, "score": 50 + n} for n, at in enumerate(times)]
+    path = write("t.csv", rows_as_csv(rows))  # type: ignore[operator]
+    importer(path, ColumnMapping("score", timestamp="at"))
+    read = [sample.at for sample in importer.samples()]
+    assert None not in read
+    assert first in [at.isoformat() for at in read if at is not None]
+
+
+def test_a_day_and_a_month_in_both_orders_are_refused_row_by_row(
+    importer: Importer, write: object
+) -> None:
+    times = ["16/02/2026", "02/16/2026", "2026-03-01"]
+    rows = [{"at": at, "a": n, "score": 50 + n} for n, at in enumerate(times)]
+    path = write("t.csv", rows_as_csv(rows))  # type: ignore[operator]
+    collection = importer(path, ColumnMapping("score", timestamp="at"))
+    assert [rejection.code for rejection in collection.rejected] == ["ambiguous_time"] * 2

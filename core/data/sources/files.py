@@ -13,7 +13,7 @@ from core.data.sources.columnar import read_columnar
 from core.data.sources.delimited import read_delimited
 from core.data.sources.documents import METADATA, read_documents
 from core.data.sources.raw import ROWS_PER_PIECE, RawTable, check_size
-from core.data.values import BadValue, as_text, has_zone, parse_time
+from core.data.values import BadValue, as_text, has_zone, parse_time, read_day_order
 from core.domain.mapping import ColumnMapping
 from core.domain.sample import Provenance, Rejection, Sample
 from core.errors import InvalidInput
@@ -159,6 +159,7 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
     scans: dict[str, ColumnScan] = {}
     n_rows, n_readable = 0, 0
     known = used_columns(mapping) - {mapping.target}  # what these hold decides nothing
+    orders: set[bool] = set()
     for piece in table.read_pieces(ROWS_PER_PIECE):
         for name, values in piece.columns.items():
             if name not in scans:
@@ -172,6 +173,9 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
             scans[name].skip(len(piece.rows))
         n_rows += piece.n_received
         n_readable += len(piece.rows)
+        if mapping.timestamp is not None and len(orders) < 2:
+            said = map(read_day_order, piece.columns.get(mapping.timestamp, ()))
+            orders |= {day_first for day_first in said if day_first is not None}
         yield piece.share_read
     if n_rows == 0:
         raise _no_rows(path)
@@ -181,7 +185,8 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
             f"No row of '{path.name}' can be read ({n_rows:,} rows); row {first.row}: "
             f"{first.message}."
         )
-    yield choose_plan(path.name, mapping, scans, n_rows)
+    day_first = orders.pop() if len(orders) == 1 else None  # both ways in one file is no order
+    yield choose_plan(path.name, mapping, scans, n_rows, day_first)
 
 
 def read_file(
