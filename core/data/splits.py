@@ -3,7 +3,7 @@ group on both sides; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,12 @@ from core.errors import Refused
 
 MIN_SHARE_WITH_TIME = 0.95
 """With fewer rows that carry a time, time does not order the split."""
+
+RECENT = timedelta(days=28)
+RECENT_ROWS = 30
+"""What a short holdout spans at least: four whole weeks, whose days are blocks enough for an
+interval, and the rows without which no gate says anything. Each day more is a day that the version
+does not learn from."""
 
 _MIN_DELAYS = 50
 _MIN_KEPT = 0.5  # of the planned holdout; below, another kind of split is tried
@@ -37,6 +43,7 @@ class Split:
     reason: str
     n_left_out: int = 0
     n_unknown_yet: int = 0  # rows on neither side because their label came after the split
+    holdout_from: datetime | None = None  # where the holdout was asked to begin, and does
 
 
 def leave_gap(
@@ -92,6 +99,27 @@ def choose_label_delay(measured_seconds: Sequence[float], days: float | None) ->
     return max(0.0, float(np.quantile(measured_seconds, 0.9)))
 
 
+def choose_recent(at: ArrayLike | pd.Series, holdout_share: float = 0.2) -> datetime | None:
+    """Where a short holdout begins: 28 days before the newest row, or as far back as 30 rows need;
+    None where that would be more than `holdout_share` of the rows, or too few carry a time.
+
+    >>> days = pd.date_range("2026-01-01", periods=400, tz="UTC")
+    >>> choose_recent(days), choose_recent(days[:100])
+    (datetime.datetime(2027, 1, 6, 0, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    series = pd.to_datetime(pd.Series(at), utc=True)
+    n = len(series)
+    ordered = series.dropna().sort_values()
+    if len(ordered) < max(MIN_SHARE_WITH_TIME * n, RECENT_ROWS):
+        return None
+    begins = min(ordered.iloc[-1] - RECENT, ordered.iloc[-RECENT_ROWS])
+    begins = ordered[ordered >= begins].iloc[0]
+    if int((ordered >= begins).sum()) > holdout_share * len(ordered):
+        return None
+    found: datetime = begins.to_pydatetime()
+    return found
+
+
 def identify_rows(frame: pd.DataFrame) -> _Indices:
     """A number for each row of a snapshot that stays its own, whatever other rows there are."""
     return pd.util.hash_pandas_object(frame[KEY], index=False).to_numpy().view(np.int64)
@@ -104,9 +132,11 @@ def split_rows(
     *,
     identity: ArrayLike | None = None,
     holdout_share: float = 0.2,
+    holdout_from: datetime | None = None,
     seed: int,
 ) -> Split:
-    """A holdout of about `holdout_share` of the rows.
+    """A holdout of about `holdout_share` of the rows, or of those from `holdout_from` on where that
+    can be done by time.
 
     By time where at least 95 % of rows carry one: the newest rows, from a moment on at which no
     equal times are torn apart; later rows of a group or content that is in the training rows too
@@ -141,6 +171,12 @@ def split_rows(
             else np.asarray(identity, dtype=np.int64)
         )
     times, has_time = _times(at, n)
+    if holdout_from is not None and has_time.any():
+        newer = has_time & (times >= round(holdout_from.timestamp() * 1e6))
+        share = float(newer.sum() / has_time.sum())
+        split, _ = _split_by_time(times, has_time, groups, contents, share)
+        if split is not None and len(split.holdout) >= RECENT_ROWS:
+            return replace(split, reason=split.reason + said, holdout_from=holdout_from)
     not_by_time = ""
     if n and has_time.mean() >= MIN_SHARE_WITH_TIME:
         split, not_by_time = _split_by_time(times, has_time, groups, contents, holdout_share)

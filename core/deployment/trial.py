@@ -9,13 +9,20 @@ from core.deployment.ramp import NextStep
 from core.deployment.verdict import TrialReport
 from core.domain.deployment import Action, Deployment
 from core.domain.report import Estimate, Gate
-from core.domain.trial import Conduct, FrozenVerdict, Step, Trial, TrialSettings, Verdict
+from core.domain.trial import (
+    MARGIN_SHARE,
+    Conduct,
+    FrozenVerdict,
+    Step,
+    Trial,
+    TrialSettings,
+    Verdict,
+)
 from core.domain.version import Version, version_name
 from core.errors import InvalidInput, NotFound, Refused
 from core.settings import Settings
 
 _MAX_NAMES = 6
-_MARGIN = 0.003  # share of the scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ def build_settings(
     (0.3, 5.0, 200.0)
     """
     return TrialSettings(
-        margin=_MARGIN * (settings.scale.high - settings.scale.low),
+        margin=MARGIN_SHARE * (settings.scale.high - settings.scale.low),
         tolerance=settings.tolerance,
         max_latency_ms=settings.latency_critical_ms,
         max_error_rate=settings.error_rate_critical,

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+MARGIN_SHARE = 0.003
+"""Of the scale: so much more or less error is no difference that matters."""
+
 
 class Verdict(StrEnum):
     """What a trial says of the challenger."""

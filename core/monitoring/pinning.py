@@ -21,9 +21,6 @@ from core.store.database import Database
 MAX_HISTORY = 50_000
 """Rows of the snapshot beside the holdout that are counted."""
 
-LEFT_OUT = "left out by"
-"""How a report says of a column that a person left it out."""
-
 MAX_BLOCKS = 180
 _MAX_CELLS = 400_000  # of all columns' blocks, so that a reference stays small
 _DAY_SECONDS = 86_400.0
@@ -116,13 +113,12 @@ def _read_history(
 ) -> History:
     # Not at the top: pandas and scikit-learn take seconds that a page would wait for.
     from core.data.snapshots import read_snapshot
-    from core.training.champion import split_frame
+    from core.training.champion import split_as_then
     from core.training.rows import arrange_rows
 
     artifact = registry.load_artifact(version.artifact_hash)
     frame = read_snapshot(folder, snapshot)
-    left_out = [name for name, why in version.report.left_out.items() if why.startswith(LEFT_OUT)]
-    split = split_frame(frame.drop(columns=left_out, errors="ignore"))
+    split = split_as_then(frame, version.report)
     rows = arrange_rows(frame, np.arange(len(frame)), ())
     scores = artifact.score(frame.iloc[split.holdout])
     judged = np.isfinite(scores)

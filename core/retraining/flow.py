@@ -15,6 +15,7 @@ from core.log import get_logger
 from core.retraining.policy import BUDGET_SPAN, Facts, Policy, decide_retraining
 from core.store import deployments, feedback, jobs, retraining, samples, snapshots, versions
 from core.store.database import Connection, Database
+from core.training.plan import RECENT
 
 _TRAIN = "train"
 
@@ -148,11 +149,12 @@ def _append_job(
     *,
     deploys: bool,
 ) -> Job:
-    args = {
+    args = {  # judged on the newest weeks only, so that it learns what the champion could not
         "recipe": policy.recipe,
         "seed": seed,
         "overrides": None,
         "leave_out": _find_left_out(conn),
+        "holdout": RECENT,
         "deploy": deploys,
     }
     return jobs.append_job(conn, _TRAIN, args, by=by, reason=reason, now=now)

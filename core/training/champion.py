@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,24 +12,28 @@ from numpy.typing import NDArray
 from core.data.nearness import identify_content
 from core.data.snapshots import read_snapshot
 from core.data.splits import Split, identify_rows, split_rows
+from core.domain.health import Health
+from core.domain.report import LEFT_OUT, TrainingReport
 from core.domain.snapshot import AT, GROUP, KEY
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import NotFound, Refused, Unavailable
 from core.registry import Registry
 from core.stats.association import holm
 from core.stats.intervals import mean_of_blocks
-from core.store import deployments, snapshots, versions
+from core.store import deployments, incidents, snapshots, versions
 from core.store.database import Database
 from core.training.alpha import choose_alpha
 from core.training.diagnose import MIN_SEGMENT_ROWS, find_segments
 from core.training.evaluate import Blocks, compare_scores, select_blocks
 from core.training.gate import Comparison, show
 from core.training.rows import SPLIT_SEED
+from core.training.window import Window, WindowChoice
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MIN_COMPARED = 30
+_ACCURACY = "accuracy"  # the cause of an incident
 _SEGMENT_SHARE = 0.05
 
 
@@ -41,15 +46,35 @@ def find_champion(db: Database) -> Version | None:
         return versions.get_version(conn, current.plan.champion)
 
 
-def split_frame(frame: "pd.DataFrame") -> Split:
-    """The split of a snapshot's rows: the same for every training on them."""
+def split_frame(frame: "pd.DataFrame", holdout_from: datetime | None = None) -> Split:
+    """The split of a snapshot's rows: the same for every training on them that has its holdout
+    begin at the same moment, with the newest fifth of the rows unless given."""
     return split_rows(
         frame[AT],
         frame[GROUP],
         identify_content(frame),
         identity=identify_rows(frame),
+        holdout_from=holdout_from,
         seed=SPLIT_SEED,
     )
+
+
+def split_as_then(frame: "pd.DataFrame", report: TrainingReport) -> Split:
+    """The split that a version was trained with, of its snapshot's rows."""
+    left_out = [name for name, why in report.left_out.items() if why.startswith(LEFT_OUT)]
+    return split_frame(frame.drop(columns=left_out, errors="ignore"), report.holdout_from)
+
+
+def find_staleness(db: Database, window: WindowChoice) -> str | None:
+    """Why the champion is taken to be out of date, in words: its error is confirmed to be more than
+    it promised, or rows of long ago were shown to mislead; None where neither is known."""
+    with db.read() as conn:
+        found = next((i for i in incidents.load_unresolved(conn) if i.cause == _ACCURACY), None)
+    if found is not None and found.severity is not Health.HEALTHY:
+        return f"incident {found.id} says that the champion errs more than it promised"
+    if window.tried and window.window != Window():
+        return f"the world has moved: {window.window.words} taught more than all history"
+    return None
 
 
 def compare_champion(
@@ -65,12 +90,15 @@ def compare_champion(
     blocks: Blocks,
     kinds: Mapping[str, str],
     spent: float,
+    stale: str | None,
+    margin: float,
     seed: int,
 ) -> Comparison:
     """Score the champion's own artifact on `holdout` (rows of a snapshot, with their `features` as
     `carry_frame` gives them) and compare pair by pair, over all rows and by the segments of the
-    categories among `kinds`; `spent` is what gates have spent in the last year. What stands in the
-    way is said in the comparison, never raised."""
+    categories among `kinds`; `spent` is what gates have spent in the last year, `stale` why the
+    champion is taken to be out of date, where it is. What stands in the way is said in the
+    comparison, never raised."""
     doubt = None
     try:
         alpha = choose_alpha(spent)
@@ -117,6 +145,8 @@ def compare_champion(
         n_compared=n_new,
         n_left_out=len(new) - n_new,
         doubt=doubt,
+        stale=stale,
+        margin=margin if stale else 0.0,
     )
 
 
@@ -158,4 +188,4 @@ def load_trained_keys(db: Database, folder: Path, version: Version) -> set[str]:
     with db.read() as conn:
         snapshot = snapshots.get_snapshot(conn, version.snapshot_id)
     frame = read_snapshot(folder, snapshot)
-    return set(frame[KEY].iloc[split_frame(frame).train])
+    return set(frame[KEY].iloc[split_as_then(frame, version.report).train])

@@ -3,17 +3,19 @@ evaluation, gate, artifact, row, run. It never deploys."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from core.data.checks import check_rows
 from core.data.feedback import collect_feedback
 from core.data.snapshots import read_snapshot, take_snapshot
+from core.data.splits import choose_recent
 from core.domain.alpha_spending import AlphaSpending
 from core.domain.issue import Issue, Severity
 from core.domain.job import Progress
-from core.domain.snapshot import KEY, Snapshot
+from core.domain.snapshot import AT, KEY, Snapshot
+from core.domain.trial import MARGIN_SHARE
 from core.domain.version import Version
 from core.errors import Refused, Unavailable
 from core.log import get_logger
@@ -24,11 +26,11 @@ from core.store import snapshots as snapshot_rows
 from core.store import versions as version_rows
 from core.store.database import Database
 from core.training.alpha import YEAR
-from core.training.champion import compare_champion, find_champion
+from core.training.champion import compare_champion, find_champion, find_staleness
 from core.training.examine import gather_evidence
 from core.training.learn import Order, learn
 from core.training.menu import get_recipe
-from core.training.plan import TrainingPlan
+from core.training.plan import RECENT, TrainingPlan
 from core.training.report import build_report
 from core.training.rows import carry_frame
 
@@ -69,7 +71,7 @@ def train_version(
     column, `Unavailable` where a folder or the store cannot be written, and what `progress`
     raises."""
     order = Order(
-        recipe, seed, scale, tolerance, leave_out, label_delay_seconds, plan or TrainingPlan()
+        recipe, seed, scale, tolerance, leave_out, label_delay_seconds, plan=plan or TrainingPlan()
     )
     get_recipe(recipe)  # a name that is not on the menu stops before anything is written
     progress(0.0, "taking in the labels that came back")
@@ -81,6 +83,8 @@ def train_version(
     frame = read_snapshot(snapshots, snapshot)
     used = frame.drop(columns=list(leave_out), errors="ignore")
     checked = _check_data(check_rows(used, scale=scale, now=now(), rules=rules), overrides, by)
+    if order.plan.holdout == RECENT:
+        order = replace(order, holdout_from=choose_recent(frame[AT]))
     learned = learn(frame, order, progress)
     found = learned.found
     comparison = None
@@ -99,6 +103,8 @@ def train_version(
             blocks=found.blocks,
             kinds=learned.fitted.kinds,
             spent=_load_spent(db, now()),
+            stale=find_staleness(db, learned.fitted.window),
+            margin=MARGIN_SHARE * (scale.high - scale.low),
             seed=seed,
         )
     progress(0.94, "saving the pipeline")

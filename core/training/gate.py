@@ -31,6 +31,8 @@ class Comparison:
     n_left_out: int = 0  # holdout rows that it has trained on
     problem: str | None = None  # why there is no comparison
     doubt: str | None = None  # what makes it less than certain
+    stale: str | None = None  # why the champion is taken to be out of date
+    margin: float = 0.0  # points by which one that is new may be worse than one out of date
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,13 @@ def has_skill(metrics: Metrics) -> bool:
 def beats_champion(comparison: Comparison) -> bool:
     """Whether the candidate is shown to be better than the version that serves."""
     return comparison.lowest is not None and comparison.lowest > 0
+
+
+def refreshes_champion(comparison: Comparison) -> bool:
+    """Whether the candidate is shown to be no worse, but for a margin, than a version that serves
+    and is out of date."""
+    lowest = comparison.lowest
+    return comparison.stale is not None and lowest is not None and lowest > -comparison.margin
 
 
 def best_guess(naive: Mapping[str, NaiveMetrics]) -> str:
@@ -258,7 +267,12 @@ def _check_champion(comparison: Comparison) -> tuple[bool, str]:
     )
     if beats_champion(comparison):
         return True, figures + "."
-    return False, f"{figures}. That has to be above 0."
+    if comparison.stale is None:
+        return False, f"{figures}. That has to be above 0."
+    wanted = f"above -{show(comparison.margin)}, since {comparison.stale}"
+    if refreshes_champion(comparison):
+        return True, f"{figures}. It only has to be {wanted}."
+    return False, f"{figures}. That has to be {wanted}."
 
 
 def _notes(evidence: Evidence) -> list[str]:

@@ -1,6 +1,7 @@
 """A frame of rows to a judged pipeline: split, search, fit, evaluation; the store has no part."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.artifacts.artifact import Artifact
@@ -36,6 +37,7 @@ class Order:
     tolerance: float
     leave_out: tuple[str, ...] = ()
     label_delay_seconds: float = 0.0
+    holdout_from: datetime | None = None  # where the holdout is to begin; the newest fifth if None
     plan: TrainingPlan = field(default_factory=TrainingPlan)
 
 
@@ -64,7 +66,7 @@ def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
     used = frame.drop(columns=list(order.leave_out), errors="ignore")
     rows = arrange_rows(frame, identify_content(used), order.leave_out)
     split = leave_gap(
-        split_frame(used),
+        split_frame(used, order.holdout_from),
         rows.at_seconds,
         order.label_delay_seconds,
         read_seconds(frame, LABELLED_AT),

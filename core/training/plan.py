@@ -16,6 +16,13 @@ METHODS: Mapping[str, str] = {
 }
 
 
+RECENT = "recent"
+HOLDOUTS: Mapping[str, str] = {
+    "fifth": "the newest fifth of the rows",
+    RECENT: "the newest four weeks where rows have times, at least 30 rows and at most a fifth",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """`window` as `core.training.window.parse_window` reads it; with `parameters` (of a version, or
@@ -25,6 +32,7 @@ class TrainingPlan:
     window: str = AUTO
     search: str = "grid"
     device: str = "cpu"
+    holdout: str = "fifth"  # of HOLDOUTS; a retraining's is recent, so that it learns what is new
     parameters: Mapping[str, Any] | None = None
 
 
@@ -35,7 +43,7 @@ def read_plan(args: Mapping[str, object], device: str) -> TrainingPlan:
     >>> read_plan({"recipe": "baseline", "window": "182"}, "cpu").window
     '182'
     """
-    names = ("objective", "window", "search", "parameters")
+    names = ("objective", "window", "search", "parameters", "holdout")
     given = {name: args[name] for name in names if args.get(name) is not None}
     try:
         plan = msgspec.convert({**given, "device": device}, TrainingPlan)
@@ -45,4 +53,6 @@ def read_plan(args: Mapping[str, object], device: str) -> TrainingPlan:
     parse_window(plan.window)
     if plan.search not in METHODS:
         raise InvalidInput(f"'{plan.search}' is not a search: choose {', '.join(METHODS)}.")
+    if plan.holdout not in HOLDOUTS:
+        raise InvalidInput(f"'{plan.holdout}' is not a holdout: choose {', '.join(HOLDOUTS)}.")
     return plan

@@ -10,6 +10,7 @@ from core.training.gate import (
     best_guess,
     has_skill,
     name_guess,
+    refreshes_champion,
     show,
     show_both,
     show_limits,
@@ -106,4 +107,6 @@ def _beside_champion(evidence: Evidence) -> str:
     name = f"{version_name(comparison.version)}, the champion"
     if beats_champion(comparison):
         return f", and better than {name}"
+    if refreshes_champion(comparison):
+        return f", and no worse than {name}, which is out of date"
     return f", but not shown to be better than {name}"

@@ -12,15 +12,17 @@ import pytest
 
 from core.data.snapshots import read_snapshot
 from core.domain.deployment import Action, Plan
+from core.domain.health import Health
 from core.domain.sample import Provenance
 from core.domain.version import Version
 from core.errors import Cancelled, InvalidInput, Refused
 from core.settings import Scale
-from core.store import alpha_spendings, deployments, snapshots, versions
+from core.store import alpha_spendings, deployments, incidents, snapshots, versions
 from core.store.database import Database
 from core.training.alpha import GATE_ALPHA
 from core.training.champion import split_frame
 from core.training.flow import sync_runs
+from core.training.plan import TrainingPlan
 from core.training.rows import arrange_rows, list_rows
 from tests.training.worlds import START, FakeTracking, fill, make_samples
 
@@ -317,6 +319,47 @@ def test_an_equal_model_does_not_beat_the_champion(db: Database, train: Train, n
     assert report.improvement.value == pytest.approx(0.0, abs=1e-9)
     assert not report.gate.passed
     assert report.summary.endswith("but not shown to be better than v1, the champion.")
+
+
+def test_a_retraining_learns_up_to_the_newest_weeks_and_its_rows_are_known_later(
+    db: Database, train: Train, now: Now
+) -> None:
+    """Four rows a day: 28 days are 112 rows, where a fifth of 800 would be 160."""
+    fill(db, make_samples(800), now)
+    recent = TrainingPlan(window="all", holdout="recent")
+    first = train(plan=recent)
+    assert (first.report.n_train, first.report.n_holdout) == (687, 113)
+    assert first.report.holdout_from == START + timedelta(hours=6 * 687)
+    deploy(db, first.number, now)
+    fill(db, make_samples(120, seed=2, start=START + timedelta(days=200)), now)
+    report = train(plan=recent).report
+    assert report.n_compared == report.n_holdout
+    small = train(plan=replace(recent, parameters={}), leave_out=("size",)).report
+    assert small.holdout_from == report.holdout_from
+
+
+def test_a_retraining_on_few_rows_or_rows_without_times_keeps_the_fifth(
+    db: Database, train: Train, now: Now
+) -> None:
+    recent = TrainingPlan(window="all", holdout="recent")
+    fill(db, make_samples(300), now)
+    report = train(plan=recent).report
+    assert (report.n_holdout, report.holdout_from) == (60, None)
+    fill(db, make_samples(300, seed=3, start=None), now)
+    report = train(plan=recent).report
+    assert (report.split, report.holdout_from) == ("random", None)
+
+
+def test_an_open_accuracy_incident_lets_an_equal_model_follow(
+    db: Database, train: Train, now: Now
+) -> None:
+    fill(db, make_samples(400), now)
+    deploy(db, train().number, now)
+    with db.write() as conn:
+        incidents.open_incident(conn, "accuracy", Health.WARNING, "worse", "plumbline", now())
+    report = train().report
+    assert report.gate.passed
+    assert any("since incident 1 says that" in reason for reason in report.gate.reasons)
 
 
 def test_each_gate_against_a_champion_spends_alpha_until_the_year_s_is_spent(

@@ -134,6 +134,23 @@ def test_a_column_that_gives_the_target_away_fails_unless_a_person_overrode_it()
     )
 
 
+def test_a_champion_that_is_out_of_date_need_only_be_met() -> None:
+    equal = replace(BETTER, improvement=Estimate(0.1, -0.1, 0.3), lowest=-0.2)
+    stale = replace(equal, stale="incident 4 says so", margin=0.3)
+    assert len(failures(replace(GOOD, comparison=equal))) == 1
+    assert failures(replace(GOOD, comparison=stale)) == []
+    assert any(
+        reason.endswith("It only has to be above -0.300, since incident 4 says so.")
+        for reason in decide_gate(replace(GOOD, comparison=stale)).reasons
+    )
+    assert summarize_training(replace(GOOD, comparison=stale)).endswith(
+        ", and no worse than v3, the champion, which is out of date."
+    )
+    (reason,) = failures(replace(GOOD, comparison=replace(stale, lowest=-0.3)))
+    assert reason.endswith("That has to be above -0.300, since incident 4 says so.")
+    assert failures(replace(NO_SKILL, comparison=stale)), "skill is asked for all the same"
+
+
 def test_a_champion_has_to_be_beaten() -> None:
     assert failures(replace(GOOD, comparison=BETTER)) == []
     equal = replace(BETTER, improvement=Estimate(0.1, -0.2, 0.4), lowest=-0.3)

@@ -11,6 +11,7 @@ from core.domain.report import Estimate
 from core.domain.version import Version
 from core.errors import NotFound, Refused
 from core.store.database import Database
+from core.training.plan import TrainingPlan
 from core.training.reproduce import (
     compare_figures,
     find_differences,
@@ -37,6 +38,16 @@ def test_a_version_comes_out_the_same_from_its_snapshot_seed_and_options(
     assert found.matches
     assert found.then["mae"] == version.report.metrics.mae.value
     assert found.summary.startswith("v1 came out the same: every figure within 0.0001 points.")
+
+
+def test_a_version_with_a_short_holdout_comes_out_the_same(
+    db: Database, train: Train, home: Path, now: Callable[[], datetime]
+) -> None:
+    fill(db, make_samples(700), now)
+    version = train(plan=TrainingPlan(window="all", holdout="recent"))
+    assert version.report.holdout_from is not None
+    found = reproduce_version(db, version.number, snapshots=home / "snapshots", progress=quiet)
+    assert found.matches
 
 
 def test_a_snapshot_that_was_altered_or_lost_is_not_trained_on(
