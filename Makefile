@@ -56,6 +56,7 @@ bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 	@$(BIN)/python -m bench.serving
 	@$(BIN)/python -m bench.embeddings
 	@$(BIN)/python -m bench.windows
+	@$(BIN)/python -m bench.runs
 	@$(BIN)/python -m bench.training
 	@$(BIN)/python -m bench.checks
 

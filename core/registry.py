@@ -93,7 +93,7 @@ class Registry(ArtifactFolder):
                 snapshot,
                 self.artifact_folder(version.artifact_hash),
             )
-        self._count_rows()
+        self.count_rows()
         return run_id
 
     def mirror_alias(self, version_number: int) -> None:
@@ -157,7 +157,7 @@ class Registry(ArtifactFolder):
             )
         return RunPage([_summary(run) for run in page], page.token or None, experiment_id)
 
-    def _count_rows(self) -> None:
+    def count_rows(self) -> None:
         """Tell SQLite how its tables have grown: without, sorting 10,000 runs by a figure takes
         13 s instead of 0.1 s."""
         if self.tracking_uri.startswith("sqlite:///"):

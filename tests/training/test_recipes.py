@@ -76,3 +76,11 @@ def test_online_forgets_where_the_relation_turns_and_remembers_where_it_stays() 
     steady = replace(rows, target=50 + 10 * size + np.random.default_rng(0).normal(0, 4, 600))
     assert fit("online", turning, by_time=True).search.parameters["forgetting"] < 0.999
     assert fit("online", steady, by_time=True).search.parameters["forgetting"] >= 0.998
+
+
+@pytest.mark.parametrize("recipe", ["advanced", "enhanced", "ensemble", "online"])
+def test_a_search_keeps_what_it_tried_with_its_losses(recipe: str) -> None:
+    search = fit(recipe, make_rows(300, noise=1.0)).search
+    assert min(attempt.loss for attempt in search.attempts) == pytest.approx(search.loss, abs=1e-5)
+    assert {attempt.n_folds for attempt in search.attempts} == {search.n_folds}
+    assert all(attempt.parameters for attempt in search.attempts)

@@ -1,0 +1,100 @@
+"""The list of runs: pages of an MLflow store with 10,000 of them, at each order.
+
+Run as `python -m bench.runs [N]`. The runs are written straight into the SQLite tables of a store
+that MLflow has made in a temporary folder; what is timed is `Registry.load_run_page`, the call
+behind the experiments page."""
+
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from core.log import configure
+from core.registry import RUN_SORTS, Registry
+
+N_RUNS, ROUNDS, PAGE = 10_000, 5, 50
+METRICS = (
+    *("version", "mae", "mae_low", "mae_high", "rmse", "r2", "accuracy", "skill", "seconds"),
+    *("champion_mae", "improvement", "naive_mean_mae", "cv_mae_mean", "random_split_mae"),
+)
+PARAMS = ("seed", "split", "n_train", "n_holdout", "features", "snapshot", "search_max_depth")
+START_MS = 1_780_000_000_000
+
+
+def add_runs(path: Path, experiment_id: str, n: int) -> None:
+    """Write runs as MLflow does: a row of each, its metrics (history and latest), params, tags."""
+    names = [f"{number:032x}" for number in range(n)]
+    with sqlite3.connect(path) as conn:
+        conn.executemany(
+            "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, end_time,"
+            " lifecycle_stage, experiment_id) VALUES (?, ?, 'LOCAL', 'ana', 'FINISHED', ?, ?,"
+            " 'active', ?)",
+            [
+                (name, f"v{i}", START_MS + i * 60_000, START_MS + i * 60_000 + 4_000, experiment_id)
+                for i, name in enumerate(names)
+            ],
+        )
+        values = [
+            (key, float((i * 7_919 + k * 31) % n) if key != "version" else float(i), name)
+            for i, name in enumerate(names)
+            for k, key in enumerate(METRICS)
+        ]
+        for table in ("metrics", "latest_metrics"):
+            conn.executemany(
+                f"INSERT INTO {table} (key, value, timestamp, run_uuid, step, is_nan)"
+                " VALUES (?, ?, 0, ?, 0, 0)",
+                values,
+            )
+        recipes = ("advanced", "baseline", "enhanced", "ensemble")
+        conn.executemany(
+            "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+            [("recipe", recipes[i % 4], name) for i, name in enumerate(names)]
+            + [(key, str(i % 9), name) for i, name in enumerate(names) for key in PARAMS],
+        )
+        conn.executemany(
+            "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",
+            [
+                tag
+                for i, name in enumerate(names)
+                for tag in (("version", f"v{i}", name), ("gate", "passed", name))
+            ],
+        )
+    conn.close()
+
+
+def time_page(registry: Registry, sort: str, token: str | None = None) -> float:
+    """The median seconds of a page."""
+    found = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        page = registry.load_run_page(PAGE, sort=sort, token=token)
+        found.append(time.perf_counter() - started)
+        if len(page.runs) != PAGE:
+            raise RuntimeError(f"a page of {len(page.runs)} runs")
+    return statistics.median(found)
+
+
+def main(n: int) -> None:
+    """Fill a store and print what its pages cost."""
+    configure()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mlflow.db"
+        registry = Registry(Path(folder) / "artifacts", f"sqlite:///{path}")
+        registry.prepare()
+        experiment_id = registry.load_run_page(1).experiment_id
+        add_runs(path, experiment_id, n)
+        registry.count_rows()
+        print(f"{n:,} runs, pages of {PAGE}, median of {ROUNDS}")
+        token: str | None = None
+        for sort in RUN_SORTS:
+            print(f"  by {sort:<12} {time_page(registry, sort) * 1e3:7.0f} ms")
+        n_pages = 20
+        for _ in range(n_pages):
+            token = registry.load_run_page(PAGE, token=token).next_token
+        print(f"  page {n_pages + 1:<12} {time_page(registry, 'started_at', token) * 1e3:7.0f} ms")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else N_RUNS)
