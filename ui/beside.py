@@ -115,7 +115,9 @@ def _show_search(version: Version) -> None:
         config=charts.CONFIG,
         alt="Each combination that the search tried as a line through its parameters to its loss",
     )
+    trees = "n_trees" in attempts[0].parameters
     st.caption(
-        f"{words.count(len(attempts), 'combination')}, trees each at the best number of them; the "
+        f"{words.count(len(attempts), 'combination')}"
+        f"{', each at its best number of trees' if trees else ''}; the "
         "loss is the mean over the folds of the training rows, less is better."
     )

@@ -118,12 +118,13 @@ def draw_attempts(axes: Sequence[Axis], best: int) -> go.Figure:
                 showarrow=False,
                 xanchor="right" if place == len(axes) - 1 else "left",
                 xshift=-5 if place == len(axes) - 1 else 5,
+                yshift=9,  # above the lines, which end at the ticks
                 font=charts.LABEL,
             )
     names = [axis.name for axis in axes]
     figure.update_xaxes(
         tickmode="array", tickvals=list(range(len(axes))), ticktext=names, showgrid=False
     )
-    figure.update_yaxes(visible=False, range=[-0.08, 1.08])
+    figure.update_yaxes(visible=False, range=[-0.08, 1.12])
     figure.update_layout(showlegend=True)
     return figure

@@ -47,7 +47,7 @@ def offer(app: App, versions: Sequence[Version], serving: int | None) -> None:
         )
         st.markdown(
             f"- **{version_name(number)}** against {reference.name}: {verdict}; row by row its MAE "
-            f"is {words.points(extra)} larger."
+            f"differs by {words.points(extra)}."
         )
     left_out = f"; {found.n_left_out:,} were left out" if found.n_left_out else ""
     st.caption(

@@ -91,7 +91,7 @@ def list_parameters(version: Version) -> dict[str, str]:
         "tolerance": f"{report.tolerance:g}",
         "label delay, seconds": f"{report.label_delay_seconds:g}",
         "objective": report.objective,
-        **({"training window": report.window} if report.window else {}),
+        **({"training window": _name_window(report.window)} if report.window else {}),
         "search": str(report.search.get("method") or "none"),
         **{str(name): _say(value) for name, value in _items(best)},
     }
@@ -126,7 +126,8 @@ def _compare_code(before: Version, after: Version) -> list[str]:
     if then != now:
         return [f"The code was {then} and is {now}."]
     if now.endswith("+changes"):
-        return [f"Both were trained by {now.removesuffix('+changes')} with changes that it lacks."]
+        base = now.removesuffix("+changes")
+        return [f"Both ran code with changes beside {base}, which may not be the same."]
     return []
 
 
@@ -135,6 +136,11 @@ def _compare_libraries(before: Version, after: Version) -> list[str]:
         if not version.report.environment:
             return [f"The report of {version.name} does not say on which libraries it was trained."]
     return compare_values(before.report.environment, after.report.environment)
+
+
+def _name_window(reason: str) -> str:
+    """The window alone, of `report.window`, which also says why."""
+    return reason.split(":")[0].split(",")[0]
 
 
 def _join(names: list[str], separator: str = ", ") -> str:

@@ -40,7 +40,7 @@ def test_a_search_that_was_kept_is_drawn_and_one_that_was_not_says_so(
     page = open_page("experiments", compare="2,1")
     assert not page.exception
     said = read(page)
-    assert "2 combinations, trees each at the best number of them" in said
+    assert "2 combinations; the loss is the mean over the folds" in said
     assert "Its report keeps no combinations" in said
 
 

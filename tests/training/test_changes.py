@@ -60,6 +60,12 @@ def test_other_rows_are_named_by_count_span_columns_and_provenance() -> None:
     ]
 
 
+def test_a_window_is_the_same_whatever_the_reason_for_it() -> None:
+    asked = version(6, window="all history, as asked for")
+    chosen = version(7, window="all history: MAE 3 in the validation, and no window is better")
+    assert describe_changes(asked, chosen, ROWS, ROWS) == ()
+
+
 def test_features_that_came_and_went_are_named_with_the_reason() -> None:
     after = version(7, features_selected=("b", "c"), left_out={"a": "left out by ana"})
     assert say(after) == [
@@ -103,4 +109,4 @@ def test_code_and_libraries_are_named_and_unknown_is_no_sameness() -> None:
 def test_code_with_changes_that_no_commit_holds_may_differ() -> None:
     one, two = version(6, commit="abc+changes"), version(7, commit="abc+changes")
     (change,) = describe_changes(one, two, ROWS, ROWS)
-    assert change.text == "Both were trained by abc with changes that it lacks."
+    assert change.text == "Both ran code with changes beside abc, which may not be the same."
