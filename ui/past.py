@@ -10,7 +10,7 @@ from core.deployment.past import load_story, load_timeline
 from core.deployment.story import describe_story
 from core.domain.version import version_name
 from core.errors import OpsError
-from ui import charts, context, explaining, tables, words
+from ui import charts, context, explaining, nearest, tables, words
 
 _SPANS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 _PARAMETER = "prediction"
@@ -107,3 +107,4 @@ def show_prediction(app: App) -> None:
             limit=22,
         )
     explaining.offer(app, story.prediction)
+    nearest.offer(app, story.prediction)

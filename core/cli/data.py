@@ -1,7 +1,7 @@
 """The verbs about data: import a file, fill with demo rows, say what is there."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -13,6 +13,7 @@ from core.data.guess import choose_columns
 from core.data.overview import describe_data
 from core.data.sources.files import preview_file
 from core.domain.erasure import Kind
+from core.domain.version import version_name
 from core.views import view_data
 
 IsGroup = Annotated[
@@ -131,14 +132,36 @@ def data(as_json: AsJson = False) -> None:
     emit(view_data(summary), lambda: texts.of_data(summary), as_json)
 
 
-def trace(name: str, group: IsGroup = False, as_json: AsJson = False) -> None:
-    """Which snapshots and versions used a row, by its id, or the rows of a group."""
+def trace(
+    name: str,
+    group: IsGroup = False,
+    prediction: Annotated[
+        bool, typer.Option("--prediction", help="It is an answer's id: its nearest training rows.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Which snapshots and versions used a row, by its id, or the rows of a group; with
+    --prediction, the rows its version learned from that are nearest to an answer."""
+    if prediction:
+        _trace_prediction(name, as_json)
+        return
     # Not at the top: pyarrow takes half a second that every other verb would wait for.
     from core.data.erase import trace_rows
 
     app = build_app()
     found = trace_rows(app.db, app.settings.snapshots, _kind(group), name)
     emit(found, lambda: texts.of_trace(found), as_json)
+
+
+def _trace_prediction(prediction_id: str, as_json: bool) -> None:
+    # Not at the top: scikit-learn takes seconds that every other verb would wait for.
+    from core.monitoring.nearest import load_nearest
+
+    app = build_app()
+    found = load_nearest(app.db, app.registry, app.settings.snapshots, prediction_id)
+    record: dict[str, Any] = msgspec.to_builtins(found)
+    record["version"] = version_name(found.version)
+    emit(record, lambda: texts.of_nearest(record), as_json)
 
 
 def erase(

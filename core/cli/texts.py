@@ -146,6 +146,20 @@ def of_trace(found: Trace) -> str:
     return "\n".join(lines)
 
 
+def of_nearest(found: Mapping[str, Any]) -> str:
+    """The training rows nearest to a prediction, nearest first."""
+    lines = [
+        f"Of the {found['n_rows']:,} rows of snapshot {found['snapshot_id']}, which "
+        f"{found['version']} was made from, the nearest to {found['prediction_id']}:"
+    ]
+    for row in found["rows"]:
+        lines.append(
+            f"  {row['distance']:.3f} sd a column   score {row['target']:g}   "
+            f"{row['external_id'] or 'without an id'}, {row['source']}, {row['at'] or 'no time'}"
+        )
+    return "\n".join(lines)
+
+
 def of_training(version: Version) -> str:
     """The verdict, why, and the figures it rests on."""
     report = version.report

@@ -32,3 +32,12 @@ def test_a_score_whose_artifact_is_gone_is_not_explained_and_says_why(
     page.button(key="explain").click().run()
     assert not page.exception
     assert page.error
+
+
+def test_what_was_learned_from_is_not_shown_where_it_is_gone(
+    full: App, open_page: OpenPage
+) -> None:
+    page = open_page("deployments", prediction=f"{3:032x}")
+    page.button(key="nearest").click().run()
+    assert not page.exception
+    assert page.error
