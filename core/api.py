@@ -32,6 +32,7 @@ from core.settings import Scale
 from core.store.database import Database
 from core.system import describe_system
 from core.web.documentation import build_openapi, describe
+from core.web.gathering import Gathering
 from core.web.outermost import Outermost
 from core.web.predicting import PredictRoute
 from core.web.refusals import answer_error
@@ -56,7 +57,8 @@ def build_api(
     `/v1/status` shows."""
     metrics = ServiceMetrics()
     log_wait = LogWait(_LOG_SECONDS)
-    predict = PredictRoute(service, keys, metrics, log_wait, body_limit=body_limit)
+    gathering = Gathering(service, metrics, log_wait)
+    predict = PredictRoute(service, keys, gathering, body_limit=body_limit)
     routes = Routes(
         db, service, keys, metrics, log_wait, scale=scale, body_limit=body_limit, status=status
     )

@@ -23,6 +23,7 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store import api_keys, labels, predictions
 from core.store.database import Database
+from core.store.direct import DirectLog
 from tests.fakes import FakeRegistry, add_version
 
 HUNDRED = Scale(0.0, 100.0)
@@ -378,7 +379,7 @@ def test_a_bug_is_answered_with_the_requests_id(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(server.service, "answer", fail)
+    monkeypatch.setattr(server.service, "answer_together", fail)
     response = server.client.post("/v1/predict", json=ROW, headers={"x-request-id": "order-17"})
     assert response.status_code == 500
     assert response.json()["request_id"] == "order-17"
@@ -392,6 +393,7 @@ def test_what_cannot_be_logged_is_not_answered(
     def fail(*_: object) -> None:
         raise sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full"))
 
+    monkeypatch.setattr(DirectLog, "append", lambda *_: False)
     monkeypatch.setattr(predictions, "append_predictions", fail)
     response = server.client.post("/v1/predict", json=ROW)
     assert _error(response) == (503, None)
@@ -399,6 +401,20 @@ def test_what_cannot_be_logged_is_not_answered(
     assert "prediction_id" not in response.json()
     assert server.client.get("/readyz").status_code == 503
     assert server.client.get("/healthz").status_code == 200
+
+
+def test_a_locked_store_holds_up_predictions_and_nothing_else(server: Server) -> None:
+    answers: list[httpx.Response] = []
+    caller = threading.Thread(
+        target=lambda: answers.append(server.client.post("/v1/predict", json=ROW))
+    )
+    with server.db.write():
+        caller.start()
+        while server.service.describe().n_waiting == 0:
+            assert server.client.get("/healthz").status_code == 200
+        assert answers == []
+    caller.join(30)
+    assert answers[0].json()["prediction_id"] == _logged(server.db)[0].id
 
 
 def test_alive_and_ready_say_so(server: Server) -> None:

@@ -26,6 +26,15 @@ class Ask:
     event_at: datetime | None = None
 
 
+@dataclass(slots=True)
+class Received:
+    """A row to score as it came in: at what time, and when on the service's timer."""
+
+    ask: Ask
+    at: datetime
+    started: float
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What is known of an attempt before anything answered it."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from core.domain.card import Card
 from core.domain.sample import Features
+from core.serving.answer import check_scores
 
 
 class Model(Protocol):
@@ -29,14 +30,17 @@ class Model(Protocol):
         """The seconds that the features of a row take, and its score from them."""
 
 
+_MAX_LOOKED_UP = 100  # rows at once
+
+
 class CachedModel:
-    """A model that remembers the scores of its newest single rows, `max_rows` at most. What raises
-    is not remembered, and batches are neither looked up nor kept: they are scored quicker."""
+    """A model that remembers the scores of its newest rows, `max_rows` at most. What raises is not
+    remembered, and batches of more than a hundred rows are neither looked up nor kept: they are
+    scored quicker."""
 
     def __init__(self, model: Model, max_rows: int) -> None:
         self.card = model.card
         self.why_uncompiled = model.why_uncompiled
-        self.score_rows = model.score_rows
         self.n_asked = self.n_found = 0
         self.time_row = model.time_row
         self._model = model
@@ -53,11 +57,32 @@ class CachedModel:
             self.n_found += 1
             return score
         score = self._model.score_row(row)
-        self._scores[key] = score
-        if len(self._scores) > self._max_rows:
-            self._scores.popitem(last=False)
+        self._keep([key], [score])
         return score
+
+    def score_rows(self, rows: Sequence[Features]) -> list[float]:
+        """The scores of rows, each found or made; those to make, at once."""
+        if len(rows) > _MAX_LOOKED_UP:
+            return self._model.score_rows(rows)
+        keys = [frozenset(row.items()) for row in rows]
+        scores = [self._scores.get(key) for key in keys]
+        new = [place for place, score in enumerate(scores) if score is None]
+        self.n_asked += len(rows)
+        self.n_found += len(rows) - len(new)
+        if new:
+            made = self._model.score_rows([rows[place] for place in new])
+            check_scores(made, len(new))
+            for place, score in zip(new, made, strict=True):
+                scores[place] = score
+            self._keep([keys[place] for place in new], made)
+        return [score for score in scores if score is not None]
 
     def clear(self) -> None:
         """Forget the scores; what was counted stays."""
         self._scores = OrderedDict()
+
+    def _keep(self, keys: Sequence[frozenset[tuple[str, object]]], scores: Sequence[float]) -> None:
+        kept = self._scores
+        kept.update(zip(keys, scores, strict=True))
+        while len(kept) > self._max_rows:
+            kept.popitem(last=False)

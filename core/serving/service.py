@@ -22,6 +22,7 @@ from core.registry import Registry
 from core.serving.answer import (
     Ask,
     Attempt,
+    Received,
     build_guessed_prediction,
     build_id,
     build_model_prediction,
@@ -39,6 +40,7 @@ from core.serving.stages import StageClock, StageTime
 from core.settings import Scale
 from core.store import deployments, labels, predictions, trials, versions
 from core.store.database import Database
+from core.store.direct import DirectLog
 
 _LOOK_SECONDS = 0.25
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
@@ -48,6 +50,10 @@ _MAX_ENTRY_ROWS = 2_000
 _MAX_CACHED_ROWS = 10_000  # a version, of about 2 KB each
 _SAMPLE = 64  # of so many requests, the stages of one are kept
 _TROUBLE_SECONDS = 5.0
+_MAX_DIRECT_ROWS = 100  # more are the journal's, which nobody else waits for
+_MAX_DIRECT_WRITES = 256  # in a row; then the journal writes once, and copies the log back if due
+_SLOW_WRITE_SECONDS = 0.02  # a direct write that takes longer is the last for a while
+_DIRECT_PAUSE_SECONDS = 5.0
 
 log = get_logger(__name__)
 
@@ -161,6 +167,9 @@ class PredictionService:
         self._in_force = _NOTHING
         self._recent: Sequence[float] = ()
         self._retry_at = self._labels_at = float("-inf")
+        self._direct: DirectLog | None = None
+        self._direct_at = float("-inf")  # when the next direct write may be tried
+        self._n_direct = 0
         self._failure = ""
         self._trouble = ""
         self._trouble_at = float("-inf")
@@ -179,6 +188,7 @@ class PredictionService:
     def start(self) -> None:
         """Load what serves, then follow it; raises `Unavailable` where the store is away."""
         self.refresh()
+        self._direct = self._db.open_direct()
         self._follower.start()
         threading.Thread(target=self._import_libraries, name="imports", daemon=True).start()
 
@@ -187,6 +197,8 @@ class PredictionService:
         self._follower.stop()
         self._shadow.close()
         self._journal.close()
+        if self._direct is not None:
+            self._direct.close()
 
     def refresh(self) -> None:
         """Look at the newest deployment once, and swap to it when it is loaded and warm."""
@@ -230,21 +242,30 @@ class PredictionService:
         return answers
 
     def answer(self, asks: Sequence[Ask], at: datetime, started: float) -> list[Prediction]:
-        """Score rows that came in at `at`, not logged yet. Latency is from `started`, on this
-        service's timer, to just before
-        the log; the rows of a batch share it out evenly."""
+        """Score the rows of a batch that came in at `at`, not logged yet. Latency is from
+        `started`, on this service's timer, to just before the log, and shared out evenly."""
         serving = self._in_force
-        variants = self._choose_variants(serving, asks)
-        scores = self._score_sides(serving, asks, variants, at)
+        variants, scores = self._score_sides(serving, [(ask, at) for ask in asks])
         latency_ms = (self.timer() - started) * 1000 / max(len(asks), 1)
         return [
             self._build(serving, variant, ask, score, at, latency_ms)
             for variant, ask, score in zip(variants, asks, scores, strict=True)
         ]
 
+    def answer_together(self, rows: Sequence[Received]) -> list[Prediction]:
+        """Score rows of several requests at once, not logged yet; each has its own latency."""
+        serving = self._in_force
+        variants, scores = self._score_sides(serving, [(row.ask, row.at) for row in rows])
+        ended = self.timer()
+        return [
+            self._build(serving, variant, row.ask, score, row.at, (ended - row.started) * 1000)
+            for variant, row, score in zip(variants, rows, scores, strict=True)
+        ]
+
     def log(self, answers: Sequence[Prediction]) -> list[Receipt[LabelOutcome | None]]:
         """Queue attempts for the disk; raises `Unavailable` where too many wait. While a trial
         runs, the version that did not answer scores them as well, later and beside serving."""
+        self._n_direct = 0
         receipts = [
             self._journal.append(answers[start : start + _MAX_ENTRY_ROWS], n_rows)
             for start in range(0, len(answers), _MAX_ENTRY_ROWS)
@@ -252,6 +273,27 @@ class PredictionService:
         ]
         self._shadow.offer(choose_shadows(self._in_force, answers))
         return receipts
+
+    def log_at_once(self, answers: Sequence[Prediction]) -> bool:
+        """Write attempts from the calling thread, always the same one; False where that would have
+        to wait, and `log` has to be asked."""
+        direct = self._direct
+        if (
+            direct is None
+            or len(answers) > _MAX_DIRECT_ROWS
+            or self._n_direct >= _MAX_DIRECT_WRITES
+            or self._journal.n_waiting
+        ):
+            return False
+        started = self.timer()
+        if started < self._direct_at or not direct.append(answers):
+            return False
+        if self.timer() - started > _SLOW_WRITE_SECONDS:
+            self._direct_at = started + _DIRECT_PAUSE_SECONDS
+        self._n_direct += 1
+        self._trouble = ""
+        self._shadow.offer(choose_shadows(self._in_force, answers))
+        return True
 
     def time_row(self, ask: Ask) -> tuple[float, float] | None:
         """The seconds that features and model take for a row, scored once more by the champion;
@@ -369,14 +411,6 @@ class PredictionService:
                 revision=following.revision,
             )
 
-    def _choose_variants(self, serving: InForce, asks: Sequence[Ask]) -> list[Variant]:
-        if serving.challenger is None:
-            return [Variant.CHAMPION] * len(asks)
-        return [
-            choose_variant(ask.unit_id, serving.salt, serving.traffic, self._random(8))
-            for ask in asks
-        ]
-
     def _build(
         self,
         serving: InForce,
@@ -401,15 +435,22 @@ class PredictionService:
         return build_model_prediction(ask, attempt, score, side.artifact.card, self._scale)
 
     def _score_sides(
-        self, serving: InForce, asks: Sequence[Ask], variants: Sequence[Variant], at: datetime
-    ) -> list[float | str]:
-        """A score for each row by the side that answers it, or why it has none."""
+        self, serving: InForce, asks: Sequence[tuple[Ask, datetime]]
+    ) -> tuple[list[Variant], list[float | str]]:
+        """The side that answers each row, and its score or why it has none."""
+        rows = [build_asked(ask, at) for ask, at in asks]
+        if serving.challenger is None:
+            return [Variant.CHAMPION] * len(rows), self._score(serving.champion, rows)
+        variants = [
+            choose_variant(ask.unit_id, serving.salt, serving.traffic, self._random(8))
+            for ask, _ in asks
+        ]
         scores: dict[int, float | str] = {}
         for variant in set(variants):
             places = [place for place, chosen in enumerate(variants) if chosen is variant]
-            rows = [build_asked(asks[place], at) for place in places]
-            scores |= zip(places, self._score(_side(serving, variant), rows), strict=True)
-        return [scores[place] for place in range(len(asks))]
+            found = self._score(_side(serving, variant), [rows[place] for place in places])
+            scores |= zip(places, found, strict=True)
+        return variants, [scores[place] for place in range(len(rows))]
 
     def _score_shadow(self, asks: Sequence[ShadowAsk]) -> list[float | str]:
         """A score for each row, or why there is none; asked from the shadow's thread."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from core.errors import InvalidInput, Unavailable
+from core.store.direct import DirectLog
 from core.store.migrations import migrate
 
 _BUSY_TIMEOUT_MS = 30_000
@@ -27,8 +28,9 @@ Connection = sa.Connection
 class Database:
     """Opens transactions; made once a process by `open_database`."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, durability: str = "process") -> None:
         self.engine = engine
+        self._durability = durability
 
     @property
     def address(self) -> str:
@@ -52,6 +54,18 @@ class Database:
         ):
             yield conn
 
+    def open_direct(self) -> DirectLog | None:
+        """A way to log predictions without waiting for anything; None where each commit waits for
+        the disk (durability "power") or for a server."""
+        file = self.engine.url.database
+        if self.engine.dialect.name != "sqlite" or not file or self._durability == "power":
+            return None
+        connection = sqlite3.connect(file, check_same_thread=False)
+        _set_up(connection, self._durability)
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        return DirectLog(connection)
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -70,7 +84,7 @@ def open_database(url: str, home: Path, durability: str, now: datetime) -> Datab
                 "to a folder that may be written."
             ) from None
         url = f"sqlite:///{home / 'plumbline.db'}"
-    db = Database(_create_engine(url, durability))
+    db = Database(_create_engine(url, durability), durability)
     try:
         with db.write() as conn:
             migrate(conn, now)
@@ -97,28 +111,32 @@ def _create_engine(url: str, durability: str) -> sa.Engine:
             "write postgresql://user:password@host/name."
         ) from None
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine, "FULL" if durability == "power" else "NORMAL")
+        _prepare_sqlite(engine, durability)
     else:
         _prepare_postgresql(engine)
     return engine
 
 
-def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
+def _prepare_sqlite(engine: sa.Engine, durability: str) -> None:
     @sa.event.listens_for(engine, "connect")
     def _(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-        _switch_to_wal(connection)
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        _set_up(connection, durability)
 
     @sa.event.listens_for(engine, "begin")
     def _(conn: sa.Connection) -> None:
         writes = conn.get_execution_options().get(_WRITES)
         conn.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_up(connection: sqlite3.Connection, durability: str) -> None:
+    connection.isolation_level = None  # transactions are begun by statements, not by the driver
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    _switch_to_wal(connection)
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -32,6 +32,8 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
 _IDS_AT_ONCE = 500
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
+INSERT_ONE = _INSERT + _ROW
+"""What logs one prediction in SQLite, with the values of `list_values`."""
 _ROWS_AT_ONCE = 50  # SQLite lets go of the interpreter once a statement, and takes rows as one
 
 
@@ -46,10 +48,32 @@ def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -
         for start in range(0, len(predictions), _ROWS_AT_ONCE):
             part = predictions[start : start + _ROWS_AT_ONCE]
             insert = _INSERT + ", ".join([_ROW] * len(part))
-            conn.exec_driver_sql(insert, tuple(value for row in part for value in _values(row)))
+            conn.exec_driver_sql(insert, tuple(value for row in part for value in list_values(row)))
         return
     values = ", ".join(["%s"] * len(_COLUMNS))
-    conn.exec_driver_sql(f"{_INSERT}({values})", [_values(row) for row in predictions])
+    conn.exec_driver_sql(f"{_INSERT}({values})", [list_values(row) for row in predictions])
+
+
+def list_values(prediction: Prediction) -> tuple[Any, ...]:
+    """A prediction as the log's columns have it."""
+    event_at = prediction.event_at
+    return (
+        prediction.id,
+        to_micros(prediction.at),
+        prediction.version,
+        prediction.variant.value,
+        prediction.source.value,
+        prediction.reason,
+        prediction.score,
+        prediction.low,
+        prediction.high,
+        msgspec.json.encode(prediction.features).decode(),
+        prediction.text,
+        prediction.unit_id,
+        prediction.latency_ms,
+        prediction.revision,
+        None if event_at is None else to_micros(event_at),
+    )
 
 
 def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | None:
@@ -102,25 +126,4 @@ def read_prediction(row: Any) -> Prediction:
         latency_ms=row.latency_ms,
         revision=row.revision,
         event_at=row.event_at,
-    )
-
-
-def _values(prediction: Prediction) -> tuple[Any, ...]:
-    event_at = prediction.event_at
-    return (
-        prediction.id,
-        to_micros(prediction.at),
-        prediction.version,
-        prediction.variant.value,
-        prediction.source.value,
-        prediction.reason,
-        prediction.score,
-        prediction.low,
-        prediction.high,
-        msgspec.json.encode(prediction.features).decode(),
-        prediction.text,
-        prediction.unit_id,
-        prediction.latency_ms,
-        prediction.revision,
-        None if event_at is None else to_micros(event_at),
     )

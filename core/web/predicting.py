@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from core.domain.api_key import Scope as KeyScope
 from core.domain.prediction import Source
 from core.errors import OpsError
-from core.serving.answer import Ask
+from core.serving.answer import Ask, Received
 from core.serving.bodies import (
     ErrorAnswer,
     ErrorDetail,
@@ -17,12 +17,11 @@ from core.serving.bodies import (
     decode_body,
 )
 from core.serving.keys import KeyRing
-from core.serving.metrics import ServiceMetrics
 from core.serving.service import PredictionService
 from core.web.answers import JSON, json_response
+from core.web.gathering import Answered, Gathering
 from core.web.reading import get_key, read_body, read_headers
 from core.web.refusals import build_error
-from core.web.waiting import LogWait
 
 _ONLY_JSON = frozenset({JSON})
 _TYPE = (b"content-type", JSON.encode())
@@ -38,15 +37,13 @@ class PredictRoute:
         self,
         service: PredictionService,
         keys: KeyRing,
-        metrics: ServiceMetrics,
-        log_wait: LogWait,
+        gathering: Gathering,
         *,
         body_limit: int,
     ) -> None:
         self._service = service
         self._keys = keys
-        self._metrics = metrics
-        self._log_wait = log_wait
+        self._gathering = gathering
         self._body_limit = body_limit
         self._decoder = msgspec.json.Decoder(PredictBody)
         self._encode = msgspec.json.Encoder().encode
@@ -72,24 +69,23 @@ class PredictRoute:
         content = await read_body(headers, receive, self._body_limit, _ONLY_JSON)
         ask = build_ask(decode_body(self._decoder, content))
         parsed = service.timer()
-        answers = service.answer([ask], at, started)
-        [receipt] = service.log(answers)
-        answered = service.timer()
-        await self._log_wait.wait(receipt)
+        group, place = await self._gathering.answer(Received(ask, at, started))
         if service.stages.is_due():
-            self._keep_stages(ask, parsed - started, answered - parsed, service.timer() - answered)
-        self._metrics.count_predictions(answers)
-        answer = build_answer(answers[0])
-        if answers[0].source is Source.FAILED:
-            detail = ErrorDetail(answers[0].reason or "No score.")
+            self._keep_stages(ask, parsed - started, group)
+        prediction = group.predictions[place]
+        answer = build_answer(prediction)
+        if prediction.source is Source.FAILED:
+            detail = ErrorDetail(prediction.reason or "No score.")
             return ErrorAnswer(detail, prediction_id=answer.prediction_id)
         return self._encode(answer)
 
-    def _keep_stages(self, ask: Ask, parse: float, answer: float, log: float) -> None:
+    def _keep_stages(self, ask: Ask, parse: float, group: Answered) -> None:
         """Of a request that was measured; what scoring takes is told by scoring it once more."""
         scoring = self._service.time_row(ask)
         if scoring is None:
             return
         features, model = scoring
-        route = max(answer - features - model, 0.0)
-        self._service.stages.add(parse=parse, route=route, features=features, model=model, log=log)
+        route = max(group.answer_seconds - features - model, 0.0)
+        self._service.stages.add(
+            parse=parse, route=route, features=features, model=model, log=group.log_seconds
+        )

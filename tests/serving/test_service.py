@@ -12,15 +12,19 @@ from core.deployment.release import deploy, rollback
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Source
 from core.errors import Unavailable
-from core.serving.answer import Ask
+from core.serving.answer import Ask, Received
 from core.serving.service import LabelOutcome, PredictionService
 from core.settings import Scale
 from core.store import labels, predictions
 from core.store.database import Database
+from core.store.direct import DirectLog
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 
 HUNDRED = Scale(0.0, 100.0)
 ROW = Ask({"codeQuality": 80.0, "testCoverage": 60.0})
+
+
+Clock = Callable[[], datetime]
 
 
 class Timer:
@@ -444,3 +448,47 @@ def test_libraries_are_imported_beside_serving(
             thread.join(10)
     service.stop()
     assert "colorsys" in sys.modules
+
+
+def test_what_can_be_written_at_once_is_on_disk_when_it_says_so(
+    db: Database, service: PredictionService, release: Callable[..., None], now: Clock, timer: Timer
+) -> None:
+    release()
+    service.start()
+    answers = service.answer_together([Received(ROW, now(), timer()) for _ in range(3)])
+    assert service.log_at_once(answers)
+    assert _logged(db) == answers
+
+
+def test_a_locked_store_is_left_to_the_journal(
+    db: Database, service: PredictionService, now: Clock, timer: Timer
+) -> None:
+    service.start()
+    answers = service.answer_together([Received(ROW, now(), timer())])
+    with db.write():
+        assert not service.log_at_once(answers)
+        [receipt] = service.log(answers)
+        assert not service.log_at_once(answers)  # the journal's come first
+    receipt.result(10)
+    assert _logged(db) == answers
+
+
+def test_after_many_direct_writes_the_journal_gets_one_and_after_a_slow_one_all_for_a_while(
+    service: PredictionService, now: Clock, timer: Timer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.start()
+    answers = service.answer_together([Received(ROW, now(), timer())])
+    monkeypatch.setattr(DirectLog, "append", lambda *_: True)
+    assert [service.log_at_once(answers) for _ in range(257)] == [True] * 256 + [False]
+    service.log(answers)[0].result(10)
+    assert service.log_at_once(answers)
+
+    def append_slowly(*_: object) -> bool:
+        timer.seconds += 0.1
+        return True
+
+    monkeypatch.setattr(DirectLog, "append", append_slowly)
+    assert service.log_at_once(answers)
+    assert not service.log_at_once(answers)
+    timer.seconds += 5
+    assert service.log_at_once(answers)

@@ -1,0 +1,64 @@
+"""Direct logging: on disk at once or not at all, and never a wait for anybody."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from core.store.database import Database, open_database
+from core.store.direct import DirectLog
+from core.store.predictions import load_recent_predictions
+from tests.fakes import make_prediction
+
+ONE, TWO = make_prediction("1" * 32), make_prediction("2" * 32, text="a text", score=None)
+
+
+@pytest.fixture
+def db(home: Path, now: Callable[[], datetime]) -> Iterator[Database]:
+    """A store in a file: PostgreSQL has no such way."""
+    db = open_database("", home, "process", now())
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def direct(db: Database) -> Iterator[DirectLog]:
+    direct = db.open_direct()
+    assert direct is not None
+    yield direct
+    direct.close()
+
+
+def test_what_is_appended_is_what_is_read(db: Database, direct: DirectLog) -> None:
+    assert direct.append([ONE, TWO])
+    with db.read() as conn:
+        assert load_recent_predictions(conn, 9) == [TWO, ONE]
+
+
+def test_while_another_writes_nothing_is_appended_and_nobody_waits(
+    db: Database, direct: DirectLog
+) -> None:
+    with db.write():
+        assert not direct.append([ONE])
+    assert direct.append([TWO])
+    with db.read() as conn:
+        assert load_recent_predictions(conn, 9) == [TWO]
+
+
+def test_of_a_group_with_a_row_that_is_not_taken_nothing_is_kept(
+    db: Database, direct: DirectLog
+) -> None:
+    assert not direct.append([ONE, make_prediction("3" * 32, text="\ud800")])
+    assert not direct.append([ONE, make_prediction("3" * 32, version=2**70)])
+    assert not direct.append([ONE, make_prediction("3" * 32, latency_ms=None)])
+    with db.read() as conn:
+        assert load_recent_predictions(conn, 9) == []
+
+
+def test_there_is_none_where_every_commit_waits_for_the_disk(
+    home: Path, now: Callable[[], datetime]
+) -> None:
+    db = open_database("", home, "power", now())
+    assert db.open_direct() is None
+    db.close()
