@@ -1,17 +1,20 @@
-"""A client for callers of the prediction API, who never fail because it does. It uses nothing else
-of Plumbline: copy this file into another project, with httpx and stamina."""
+"""Clients, for threads and for asyncio, for callers of the prediction API, who never fail because
+it does. They use nothing else of Plumbline: copy this file into another project, with httpx and
+stamina."""
 
+import asyncio
 import json
 import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 import stamina
@@ -63,8 +66,23 @@ class _Away(Exception):
     """The service did not answer, or said that it cannot."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """A body to send, answered or given up until `ends_at` on the monotonic clock."""
+
+    path: str
+    content: str
+    ends_at: float
+
+
+Result = TypeVar("Result")
+_Steps = Generator[_Post | Callable[[], Any], Any, Result]
+"""What a call does, without doing it: it yields a post, whose response it gets or `_Away`, or a
+function that reads or writes the spool. So both clients follow the same rules."""
+
+
 class PlumblineClient:
-    """Predictions and feedback over one pooled connection; may be shared by threads.
+    """Predictions and feedback over pooled connections; may be shared by threads.
 
     No call takes much longer than `timeout_seconds`, retries included, and none raises for what
     the service or the network does. `fallback` scores features where the service is away, the
@@ -82,15 +100,8 @@ class PlumblineClient:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._timeout_seconds = timeout_seconds
-        self._fallback = weigh_metrics if fallback is None else fallback
-        self._spool = None if spool is None else _Spool(spool)
-        self._now = now
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"authorization": f"Bearer {key}"} if key else {},
-            transport=transport,
-        )
+        self._rules = _Rules(timeout_seconds, fallback or weigh_metrics, spool, now)
+        self._http = httpx.Client(base_url=url, headers=_authorize(key), transport=transport)
 
     def predict(
         self,
@@ -101,18 +112,11 @@ class PlumblineClient:
         at: datetime | None = None,
     ) -> Answer:
         """The score of one row."""
-        [answer] = self._ask(
-            "/v1/predict", lambda: _build_row(features, unit_id, text, at), [features]
-        )
-        return answer
+        return self._run(self._rules.predict(features, unit_id, text, at))
 
     def predict_batch(self, rows: Sequence[Features]) -> list[Answer]:
         """The scores of up to 10,000 rows, in their order."""
-        if not rows:
-            return []
-        return self._ask(
-            "/v1/predict/batch", lambda: {"rows": [_build_row(row) for row in rows]}, rows
-        )
+        return self._run(self._rules.predict_batch(rows))
 
     def feedback(
         self,
@@ -124,7 +128,182 @@ class PlumblineClient:
         rating: float | None = None,
     ) -> FeedbackReceipt:
         """Say what turned out to be true of a prediction, now or later; `rating` is how content
-        its user was, 0..1."""
+        its user was, 0..1. The same again changes nothing."""
+        return self._run(self._rules.feedback(prediction_id, actual, observed_at, given_by, rating))
+
+    def flush(self) -> int:
+        """Send what is spooled, oldest first, until one cannot be sent or the time of a call is
+        over; how many are left."""
+        return self._run(self._rules.flush())
+
+    def close(self) -> None:
+        """Send what is spooled where that is possible, and let the connections go."""
+        self.flush()
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, steps: "_Steps[Result]") -> Result:
+        """Take the steps one after another, and give what they come to."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    found = self._post(step) if isinstance(step, _Post) else step()
+                except _Away as away:
+                    step = steps.throw(away)
+                else:
+                    step = steps.send(found)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+        finally:
+            steps.close()  # a call that is broken off holds nothing
+
+    def _post(self, post: "_Post") -> httpx.Response:
+        """One answer within the time there is; raises `_Away` where there was none."""
+        with _explained():
+            for attempt in stamina.retry_context(**_choose_retries(post)):
+                with attempt, _explained():
+                    return _check(self._http.send(_build_request(self._http, post)))
+        raise _Away("The service was not asked.")
+
+
+class AsyncPlumblineClient:
+    """`PlumblineClient` for asyncio: the same promises and the same answers, awaited. Its spool is
+    read and written in a thread, so that the event loop waits for no disk."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout_seconds: float = 2.0,
+        fallback: "Callable[[Features], float | None] | None" = None,
+        spool: Path | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._rules = _Rules(timeout_seconds, fallback or weigh_metrics, spool, now)
+        self._http = httpx.AsyncClient(base_url=url, headers=_authorize(key), transport=transport)
+
+    async def predict(
+        self,
+        features: Features,
+        *,
+        unit_id: str | None = None,
+        text: str | None = None,
+        at: datetime | None = None,
+    ) -> Answer:
+        """The score of one row."""
+        return await self._run(self._rules.predict(features, unit_id, text, at))
+
+    async def predict_batch(self, rows: Sequence[Features]) -> list[Answer]:
+        """The scores of up to 10,000 rows, in their order."""
+        return await self._run(self._rules.predict_batch(rows))
+
+    async def feedback(
+        self,
+        prediction_id: str | None,
+        actual: float,
+        *,
+        observed_at: datetime | None = None,
+        given_by: str | None = None,
+        rating: float | None = None,
+    ) -> FeedbackReceipt:
+        """Say what turned out to be true of a prediction; see `PlumblineClient.feedback`."""
+        return await self._run(
+            self._rules.feedback(prediction_id, actual, observed_at, given_by, rating)
+        )
+
+    async def flush(self) -> int:
+        """Send what is spooled; see `PlumblineClient.flush`."""
+        return await self._run(self._rules.flush())
+
+    async def close(self) -> None:
+        """Send what is spooled where that is possible, and let the connections go."""
+        await self.flush()
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _run(self, steps: "_Steps[Result]") -> Result:
+        """Take the steps one after another, and give what they come to."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    found = await self._take(step)
+                except _Away as away:
+                    step = steps.throw(away)
+                else:
+                    step = steps.send(found)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+        finally:
+            steps.close()  # a call that is broken off holds nothing
+
+    async def _take(self, step: "_Post | Callable[[], Any]") -> Any:
+        return await (self._post(step) if isinstance(step, _Post) else asyncio.to_thread(step))
+
+    async def _post(self, post: "_Post") -> httpx.Response:
+        with _explained():
+            async for attempt in stamina.retry_context(**_choose_retries(post)):
+                with attempt, _explained():
+                    return _check(await self._http.send(_build_request(self._http, post)))
+        raise _Away("The service was not asked.")
+
+
+class _Rules:
+    """What both clients do, as steps."""
+
+    def __init__(
+        self,
+        timeout_seconds: float,
+        fallback: "Callable[[Features], float | None]",
+        spool: Path | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._fallback = fallback
+        self._spool = None if spool is None else _Spool(spool)
+        self._flushing = threading.Lock()  # two at once could send an old label after a newer one
+        self._now = now
+
+    def predict(
+        self, features: Features, unit_id: str | None, text: str | None, at: datetime | None
+    ) -> _Steps[Answer]:
+        [answer] = yield from self._ask(
+            "/v1/predict", lambda: _build_row(features, unit_id, text, at), [features]
+        )
+        return answer
+
+    def predict_batch(self, rows: Sequence[Features]) -> _Steps[list[Answer]]:
+        if not rows:
+            return []
+        return (
+            yield from self._ask(
+                "/v1/predict/batch", lambda: {"rows": [_build_row(row) for row in rows]}, rows
+            )
+        )
+
+    def feedback(
+        self,
+        prediction_id: str | None,
+        actual: float,
+        observed_at: datetime | None,
+        given_by: str | None,
+        rating: float | None,
+    ) -> _Steps[FeedbackReceipt]:
         if prediction_id is None:
             return FeedbackReceipt("refused", "An answer without an id was never logged.")
         body = {
@@ -139,40 +318,41 @@ class PlumblineClient:
             content = json.dumps(body, allow_nan=False)
         except (TypeError, ValueError) as error:
             return FeedbackReceipt("refused", str(error))
-        if self._spool is not None and self._spool.count() > 0:  # in order, for corrections' sake
-            kept = self._keep(content, "Earlier labels wait to be sent.")
-            return FeedbackReceipt("stored") if self.flush() == 0 else kept
-        receipt = self._send_label(content)
-        return self._keep(content, receipt.message) if receipt.outcome == "spooled" else receipt
+        if self._spool is not None and (yield self._spool.count) > 0:
+            # in order, for corrections' sake
+            kept = yield from self._keep(content, "Earlier labels wait to be sent.")
+            return FeedbackReceipt("stored") if (yield from self.flush()) == 0 else kept
+        receipt = yield from self._send_label(content, self._choose_end())
+        if receipt.outcome == "spooled":
+            return (yield from self._keep(content, receipt.message))
+        return receipt
 
-    def flush(self) -> int:
-        """Send what is spooled, oldest first, until one cannot be sent or the time of a call is
-        over; how many are left."""
+    def flush(self) -> _Steps[int]:
         if self._spool is None:
             return 0
-        ends_at = time.monotonic() + self._timeout_seconds
-        for number, content in self._spool.load():
-            if time.monotonic() > ends_at or self._send_label(content).outcome == "spooled":
+        if self._flushing.acquire(blocking=False):
+            try:
+                yield from self._send_spooled(self._spool, self._choose_end())
+            finally:
+                self._flushing.release()
+        n_left: int = yield self._spool.count
+        return n_left
+
+    def _send_spooled(self, spool: "_Spool", ends_at: float) -> _Steps[None]:
+        for number, content in (yield spool.load):
+            if time.monotonic() > ends_at:
                 break
-            self._spool.remove(number)
-        return self._spool.count()
-
-    def close(self) -> None:
-        """Send what is spooled where that is possible, and let the connection go."""
-        self.flush()
-        self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+            receipt = yield from self._send_label(content, ends_at)
+            if receipt.outcome == "spooled":
+                break
+            yield partial(spool.remove, number)
 
     def _ask(
         self, path: str, build: Callable[[], Mapping[str, Any]], rows: Sequence[Features]
-    ) -> list[Answer]:
+    ) -> _Steps[list[Answer]]:
         try:
-            response = self._post(path, json.dumps(build(), allow_nan=False))
+            content = json.dumps(build(), allow_nan=False)
+            response = yield _Post(path, content, self._choose_end())
             content = response.json()
             if response.status_code == 200:
                 return [_read_answer(answer) for answer in content.get("predictions", [content])]
@@ -191,9 +371,9 @@ class PlumblineClient:
             for row in rows
         ]
 
-    def _send_label(self, content: str) -> FeedbackReceipt:
+    def _send_label(self, content: str, ends_at: float) -> _Steps[FeedbackReceipt]:
         try:
-            response = self._post("/v1/feedback", content)
+            response = yield _Post("/v1/feedback", content, ends_at)
         except _Away as error:
             return FeedbackReceipt("spooled", str(error))
         if response.is_success:
@@ -205,44 +385,15 @@ class PlumblineClient:
         outcome = "spooled" if response.status_code in _KEEP else "refused"
         return FeedbackReceipt(outcome, message)
 
-    def _keep(self, content: str, message: str) -> FeedbackReceipt:
+    def _keep(self, content: str, message: str) -> _Steps[FeedbackReceipt]:
         if self._spool is None:
             return FeedbackReceipt("lost", message)
-        if self._spool.append(content):
+        if (yield partial(self._spool.append, content)):
             return FeedbackReceipt("spooled", message)
         return FeedbackReceipt("lost", f"{message} The spool cannot be written.")
 
-    def _post(self, path: str, content: str) -> httpx.Response:
-        """One answer within the time there is; raises `_Away` where there was none."""
-        ends_at = time.monotonic() + self._timeout_seconds
-        try:
-            for attempt in stamina.retry_context(
-                on=_Away,
-                attempts=_ATTEMPTS,
-                timeout=self._timeout_seconds,
-                wait_initial=0.05,
-                wait_max=0.5,
-                wait_jitter=0.05,
-            ):
-                with attempt:
-                    return self._post_once(path, content, ends_at - time.monotonic())
-        except httpx.InvalidURL as error:
-            raise _Away(f"The service's address is wrong: {error}.") from error
-        raise _Away("The service was not asked.")
-
-    def _post_once(self, path: str, content: str, seconds: float) -> httpx.Response:
-        try:
-            response = self._http.post(
-                path,
-                content=content,
-                headers={"content-type": "application/json"},
-                timeout=max(seconds, 0.01),
-            )
-        except httpx.HTTPError as error:
-            raise _Away(f"The service does not answer ({type(error).__name__}).") from error
-        if response.status_code in _AWAY and "prediction_id" not in response.text:
-            raise _Away(f"The service answered {response.status_code}.")
-        return response
+    def _choose_end(self) -> float:
+        return time.monotonic() + self._timeout_seconds
 
 
 class _Spool:
@@ -304,6 +455,49 @@ def weigh_metrics(features: Features) -> float | None:
         total += weight
         weighted += weight * (100 - value if name == "complexity" else value)
     return weighted / total if total else None
+
+
+def _authorize(key: str | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def _build_request(http: httpx.Client | httpx.AsyncClient, post: _Post) -> httpx.Request:
+    return http.build_request(
+        "POST",
+        post.path,
+        content=post.content,
+        headers={"content-type": "application/json"},
+        timeout=max(post.ends_at - time.monotonic(), 0.01),
+    )
+
+
+def _choose_retries(post: _Post) -> dict[str, Any]:
+    return {
+        "on": _Away,
+        "attempts": _ATTEMPTS,
+        "timeout": max(post.ends_at - time.monotonic(), 0.01),
+        "wait_initial": 0.05,
+        "wait_max": 0.5,
+        "wait_jitter": 0.05,
+    }
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What httpx raises as `_Away`, with a sentence."""
+    try:
+        yield
+    except httpx.InvalidURL as error:
+        raise _Away(f"The service's address is wrong: {error}.") from error
+    except httpx.HTTPError as error:
+        raise _Away(f"The service does not answer ({type(error).__name__}).") from error
+
+
+def _check(response: httpx.Response) -> httpx.Response:
+    """The response, or `_Away` where it says that the service cannot; not where it logged so."""
+    if response.status_code in _AWAY and "prediction_id" not in response.text:
+        raise _Away(f"The service answered {response.status_code}.")
+    return response
 
 
 def _build_row(

@@ -1,12 +1,15 @@
 """The client: whatever the service does, the caller gets an answer and loses no label."""
 
 import ast
+import asyncio
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -14,7 +17,7 @@ import pytest
 import stamina
 
 from core import client as client_module
-from core.client import PlumblineClient, weigh_metrics
+from core.client import AsyncPlumblineClient, PlumblineClient, weigh_metrics
 from core.serving import heuristic
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -66,14 +69,42 @@ def service() -> Service:
     return Service(_answer(200, ANSWER))
 
 
+class Awaited:
+    """The asynchronous client, called as the other one is."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._runner = asyncio.Runner()
+        self._client = AsyncPlumblineClient(*args, **options)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+        return lambda *args, **options: self._runner.run(method(*args, **options))
+
+    def __enter__(self) -> "Awaited":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._client.close())
+        self._runner.close()
+
+
+@pytest.fixture(params=[PlumblineClient, Awaited], ids=["threads", "asyncio"])
+def kind(request: pytest.FixtureRequest) -> type[PlumblineClient]:
+    """Either client: every promise holds for both."""
+    kind: type[PlumblineClient] = request.param
+    return kind
+
+
 @pytest.fixture
-def client(service: Service, tmp_path: Path) -> Iterator[PlumblineClient]:
-    with PlumblineClient(
+def client(
+    kind: type[PlumblineClient], service: Service, tmp_path: Path
+) -> Iterator[PlumblineClient]:
+    with kind(
         "http://plumbline.test",
         "plk_key",
         spool=tmp_path / "labels.db",
         now=lambda: NOON,
-        transport=httpx.MockTransport(service),
+        transport=httpx.MockTransport(service),  # type: ignore[arg-type]
     ) as client:
         yield client
 
@@ -177,11 +208,9 @@ def test_a_feature_that_is_no_feature_does_not_raise(client: PlumblineClient) ->
     assert "TypeError" in str(answer.reason)
 
 
-def test_a_fallback_of_ones_own_is_used() -> None:
+def test_a_fallback_of_ones_own_is_used(kind: type[PlumblineClient]) -> None:
     transport = httpx.MockTransport(_refuse)
-    with PlumblineClient(
-        "http://plumbline.test", fallback=lambda _: 42.0, transport=transport
-    ) as client:
+    with kind("http://plumbline.test", fallback=lambda _: 42.0, transport=transport) as client:
         assert [answer.score for answer in client.predict_batch([{}, {}])] == [42.0, 42.0]
 
 
@@ -220,17 +249,19 @@ def test_feedback_to_a_service_that_is_away_is_kept_and_sent_later_in_order(
     assert client.flush() == 0
 
 
-def test_what_is_spooled_survives_the_process(service: Service, tmp_path: Path) -> None:
+def test_what_is_spooled_survives_the_process(
+    kind: type[PlumblineClient], service: Service, tmp_path: Path
+) -> None:
     def make() -> PlumblineClient:
         transport = httpx.MockTransport(service)
-        return PlumblineClient(
-            "http://plumbline.test", spool=tmp_path / "labels.db", transport=transport
-        )
+        return kind("http://plumbline.test", spool=tmp_path / "labels.db", transport=transport)
 
     service.answer = _refuse
-    make().feedback("a", 1)
+    with make() as before:
+        before.feedback("a", 1)
     service.answer = _answer(201, {})
-    assert make().flush() == 0
+    with make() as after:
+        assert after.flush() == 0
     assert service.bodies[-1]["actual"] == 1
 
 
@@ -262,6 +293,97 @@ def test_a_spooled_label_that_is_refused_does_not_block_the_others(
     assert client.flush() == 0
 
 
+def test_while_labels_are_being_sent_nobody_else_sends_them_in_another_order(
+    client: PlumblineClient, service: Service, tmp_path: Path
+) -> None:
+    """A second call while the first is under way keeps its label behind those that wait."""
+    service.answer = _refuse
+    client.feedback("a", 1)
+    receipts = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        if not receipts:
+            receipts.append(None)
+            thread = threading.Thread(target=lambda: receipts.append(send()))
+            thread.start()
+            thread.join()
+        return httpx.Response(201, json={})
+
+    rules = getattr(client, "_client", client)._rules
+
+    def send() -> str:
+        with PlumblineClient(
+            "http://plumbline.test",
+            transport=httpx.MockTransport(service),
+        ) as other:
+            other._rules = rules
+            return other.feedback("a", 2).outcome
+
+    service.requests.clear()
+    service.answer = answer
+    client.flush()
+    assert receipts == [None, "spooled"]
+    assert client.flush() == 0
+    assert [body["actual"] for body in service.bodies] == [1, 2]
+
+
+def test_one_asynchronous_client_asks_for_many_at_once(tmp_path: Path) -> None:
+    """All requests are under way before the first is answered."""
+    n_under_way = 0
+    together = asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal n_under_way
+        n_under_way += 1
+        if n_under_way == 20:
+            together.set()
+        await together.wait()
+        value = json.loads(request.content)["features"]["codeQuality"]
+        return httpx.Response(200, json={**ANSWER, "score": value})
+
+    async def ask() -> list[float | None]:
+        transport = httpx.MockTransport(answer)
+        async with AsyncPlumblineClient("http://plumbline.test", transport=transport) as client:
+            answers = await asyncio.gather(
+                *(client.predict({"codeQuality": float(n)}) for n in range(20))
+            )
+        return [answer.score for answer in answers]
+
+    assert asyncio.run(ask()) == [float(n) for n in range(20)]
+
+
+def test_a_call_that_is_cancelled_keeps_the_labels_and_lets_the_next_send_them(
+    service: Service, tmp_path: Path
+) -> None:
+    async def hang(_: httpx.Request) -> httpx.Response:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    asked = asyncio.Event()
+
+    async def run() -> int:
+        spool = tmp_path / "labels.db"
+        hanging = httpx.MockTransport(hang)
+        client = AsyncPlumblineClient("http://plumbline.test", spool=spool, transport=hanging)
+        with PlumblineClient(
+            "http://plumbline.test", spool=spool, transport=httpx.MockTransport(_refuse)
+        ) as earlier:
+            earlier.feedback("a", 1)
+        sending = asyncio.create_task(client.flush())
+        await asked.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        client._http = httpx.AsyncClient(
+            base_url="http://plumbline.test", transport=httpx.MockTransport(service)
+        )
+        return await client.flush()
+
+    assert asyncio.run(run()) == 0
+    assert [body["actual"] for body in service.bodies] == [1]
+
+
 @pytest.mark.parametrize("actual", [float("nan"), float("inf"), object()])
 def test_what_is_no_number_is_refused_without_asking(
     client: PlumblineClient, service: Service, actual: float
@@ -274,10 +396,12 @@ def test_feedback_on_an_answer_without_an_id_is_refused(client: PlumblineClient)
     assert client.feedback(None, 70).outcome == "refused"
 
 
-def test_without_a_spool_or_with_one_that_cannot_be_written_it_says_lost(tmp_path: Path) -> None:
+def test_without_a_spool_or_with_one_that_cannot_be_written_it_says_lost(
+    kind: type[PlumblineClient], tmp_path: Path
+) -> None:
     for spool in (None, tmp_path / "missing" / "labels.db"):
         transport = httpx.MockTransport(_refuse)
-        with PlumblineClient("http://plumbline.test", spool=spool, transport=transport) as client:
+        with kind("http://plumbline.test", spool=spool, transport=transport) as client:
             assert client.feedback("a", 70).outcome == "lost"
 
 
