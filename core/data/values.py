@@ -186,15 +186,19 @@ def _parse_number_text(text: str) -> float | None:
 
 
 def _finite(value: int | float | Decimal) -> float | None:
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
+    number = _to_float(value)
     if math.isnan(number):
         return None
     if math.isinf(number):
         raise BadValue("infinite", "is infinite: leave the value empty where it is unknown")
     return number
+
+
+def _to_float(value: int | float | Decimal) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _parse_time(value: object, day_first: bool | None = None) -> datetime | None:
@@ -208,7 +212,7 @@ def _parse_time(value: object, day_first: bool | None = None) -> datetime | None
     if isinstance(value, date):
         return _plausible(datetime(value.year, value.month, value.day), value)  # noqa: DTZ001
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return None if value != value else _since_1970(float(value), value)
+        return None if value != value else _since_1970(_to_float(value), value)
     raise BadValue("not_a_time", _no_time(value))
 
 

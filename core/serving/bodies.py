@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from core.data.values import FIRST_YEAR, LAST_YEAR
 from core.domain.prediction import Prediction
 from core.domain.version import version_name
 from core.errors import InvalidInput
@@ -40,7 +41,7 @@ class BadBody(InvalidInput):
 
     def __init__(self, field: str | None, message: str) -> None:
         super().__init__(message)
-        self.field = field
+        self.field = field and field.encode(errors="backslashreplace").decode()  # lone surrogates
 
 
 class PredictBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -196,13 +197,15 @@ def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
 
 
 def build_ask(body: PredictBody, path: str = "") -> Ask:
-    """The row to score; raises `BadBody` for a text that a database cannot hold.
+    """The row to score; raises `BadBody` for a text that a database cannot hold and for a moment
+    that cannot be meant.
 
     >>> build_ask(PredictBody({"a": 1.0})).features
     {'a': 1.0}
     """
     for field in ("text", "unit_id"):
         check_text(getattr(body, field), path + field)
+    check_moment(body.at, path + "at")
     return Ask(body.features, body.text, body.unit_id, body.at)
 
 
@@ -228,6 +231,16 @@ def check_text(text: str | None, field: str) -> None:
     """
     if text is not None and "\0" in text:
         raise BadBody(field, "It holds the character U+0000: leave it out.")
+
+
+def check_moment(at: datetime | None, field: str) -> None:
+    """Raise `BadBody` for a year that no work is from: the first and the last that a `datetime` has
+    hold hours that UTC has not, and a store that was given one could not be read again.
+
+    >>> check_moment(None, "at")
+    """
+    if at is not None and not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise BadBody(field, f"The year {at.year} is not from {FIRST_YEAR} to {LAST_YEAR}.")
 
 
 def _explain_invalid(detail: str, content: bytes) -> BadBody:

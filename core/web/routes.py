@@ -27,6 +27,7 @@ from core.serving.bodies import (
     SamplesAnswer,
     build_answer,
     build_ask,
+    check_moment,
     check_text,
     decode_body,
 )
@@ -189,6 +190,7 @@ def check_label(label: Label, scale: Scale) -> None:
             "actual",
             f"{label.actual:g} is not on the scale of the scores, {scale.low:g} to {scale.high:g}.",
         )
+    check_moment(label.observed_at, "observed_at")
     if label.observed_at > label.received_at + _CLOCK_SKEW:
         raise BadBody("observed_at", f"{label.observed_at.isoformat()} is in the future.")
     check_text(label.prediction_id, "prediction_id")
