@@ -1,15 +1,15 @@
 """What a change of the champion has delivered: the version before scores some requests as well."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from core.deployment.verdict import TrialReport
 from core.domain.deployment import Deployment
+from core.domain.pair_sums import PairSums
 from core.domain.report import Estimate
 from core.domain.retired import Retired
-from core.domain.trial import Pair, Step, Trial, TrialSettings
+from core.domain.trial import Step, Trial, TrialSettings
 from core.domain.version import Version
 from core.stats.intervals import Interval
 
@@ -60,22 +60,20 @@ def find_promise(evidence: Mapping[str, object], version: Version, before: int) 
 def build_delivered(
     retired: Retired,
     comparison: Trial,
-    pairs: Sequence[Pair],
+    sums: PairSums,
     report: TrialReport,
     promised: Estimate | None,
 ) -> Delivered:
     """What the pairs say of the change."""
-    n = len(pairs)
-    before = math.fsum(abs(pair.champion - pair.actual) for pair in pairs)
-    after = math.fsum(abs(pair.challenger - pair.actual) for pair in pairs)
+    n = sums.n_pairs
     return Delivered(
         before=retired.version,
         champion=comparison.challenger,
         since_at=retired.since_at,
         until_at=retired.until_at,
         n_pairs=n,
-        mae_before=before / n if n else None,
-        mae_champion=after / n if n else None,
+        mae_before=sums.champion_error / n if n else None,
+        mae_champion=sums.challenger_error / n if n else None,
         gain=report.estimate,
         promised=promised,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from core.deployment.plan import build_evidence, check_reason, check_revision
 from core.deployment.ramp import NextStep, StepKind, check_share
 from core.deployment.release import announce, choose_expected, verify_version
-from core.deployment.standing import load_standing
+from core.deployment.standing import count_pairs, load_standing
 from core.deployment.trial import (
     Standing,
     build_trial_evidence,
@@ -166,10 +166,11 @@ def describe_trial(db: Database, now: datetime) -> Standing | None:
 
 
 def watch_trial(db: Database, registry: Registry, now: datetime) -> NextStep | None:
-    """Keep the verdict of the trial that runs at its first crossing, and do what its settings let
-    it do by itself; the decision, or None where no trial runs.
+    """Count the new pairs, keep the verdict of the trial that runs at its first crossing, and do
+    what its settings let it do by itself; the decision, or None where no trial runs.
 
     Where a person changed the plan in the meantime nothing is done: the next look decides anew."""
+    count_pairs(db, now)
     with db.read() as conn:
         history = deployments.load_history(conn)
         trial = find_trial(history)

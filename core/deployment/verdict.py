@@ -3,40 +3,29 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.domain.trial import FrozenVerdict, Pair, Split, Trial, TrialSettings, Verdict
+from core.deployment.fold import measure_echo
+from core.domain.pair_sums import Moments, PairSums
+from core.domain.trial import (
+    FrozenVerdict,
+    Split,
+    Trial,
+    TrialPoint,
+    TrialSettings,
+    Verdict,
+)
 from core.domain.version import version_name
 from core.stats.intervals import Interval
 from core.stats.ratio import find_log_mismatch
-from core.stats.sequential import (
-    Crossing,
-    Path,
-    count_needed,
-    find_crossing,
-    find_echo,
-    find_share_crossing,
-    follow_mean,
-)
+from core.stats.sequential import count_needed, find_log_evidence
 
-_STEPS_SHOWN = 200
+_MOST_LOG_EVIDENCE = 700.0  # of what a float holds
 _ECHO = 0.1
 _ECHO_DEVIATIONS = 4.0  # while undecided: looked at often
 _ECHO_DEVIATIONS_DECIDED = 2.5  # of the differences up to the verdict: looked at once
-
-
-@dataclass(frozen=True, slots=True)
-class TrialPoint:
-    """The interval as it was after the first `n` differences."""
-
-    at: datetime
-    n: int
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,100 +43,67 @@ class TrialReport:
     n_pairs_needed: int | None  # more, if all stays as it is; None where nobody can say
     days_needed: float | None
     within: Verdict  # by who is within the tolerance more often: secondary to the error
+    within_evidence: float  # the e-value of that; decided from 1 / alpha on
     series: tuple[TrialPoint, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Differences:
-    """What is compared, in the order in which it was settled."""
-
-    at: list[datetime]
-    error: NDArray[np.float64]  # the champion's less the challenger's
-    within: NDArray[np.float64]
-    n_waiting: int
 
 
 def judge_trial(
     trial: Trial,
-    pairs: Sequence[Pair],
+    sums: PairSums,
     splits: Sequence[Split],
     labelled_splits: Sequence[Split],
     now: datetime,
     frozen: FrozenVerdict | None = None,
 ) -> TrialReport:
-    """What the labelled pairs say of the challenger. It may be asked at any time and as often as
-    one likes: the verdict is that of the first crossing, or `frozen` where that was kept.
+    """What the labelled pairs, by their sums, say of the challenger. It may be asked at any time
+    and as often as one likes: the verdict is that of the first crossing, or `frozen` where that
+    was kept.
 
-    Pairs of one unit and day (of their first label, UTC) count as their mean, once the day has
-    ended. `splits` say who answered, `labelled_splits` whose answers were labelled. A split unlike
-    the plan, labels that prefer a version, or differences that echo each other make it invalid."""
-    settings = trial.settings
-    differences = _settle(pairs, settings.tolerance, now)
-    path = follow_mean(
-        differences.error,
-        t_star=settings.t_star,
-        alpha=settings.alpha,
-        burn_in=settings.burn_in,
-    )
-    n = len(differences.at)
-    crossing = find_crossing(path, settings.margin)
-    decided = None if crossing is None else _point(differences, path, crossing.n - 1)
-    verdict = Verdict.NOT_YET if crossing is None else Verdict(crossing.verdict)
+    `splits` say who answered, `labelled_splits` whose answers were labelled. A split unlike the
+    plan, labels that prefer a version, or differences that echo each other make it invalid."""
+    crossing = sums.decided
+    decided = None if crossing is None else crossing.point
+    verdict = Verdict.NOT_YET if crossing is None else crossing.verdict
     if frozen is not None:
         decided = TrialPoint(frozen.at, frozen.n_differences, frozen.value, frozen.low, frozen.high)
         verdict = frozen.verdict
-    faults = _find_split_faults(splits, labelled_splits, settings)
+    faults = _find_split_faults(splits, labelled_splits, trial.settings)
     if frozen is None:
-        faults += _find_echo_faults(differences.error, crossing)
-    needed, days = (None, None) if decided else _estimate_rest(differences, trial, len(pairs), now)
-    within = find_share_crossing(differences.within, settings.alpha)
+        faults += _find_echo_faults(sums)
+    needed, days = (None, None) if decided else _estimate_rest(sums, trial, now)
+    newest = sums.newest
     report = TrialReport(
         verdict=Verdict.INVALID if faults else verdict,
         reasons=faults,
-        n_pairs=len(pairs),
-        n_waiting=differences.n_waiting,
-        n_differences=n,
-        estimate=_last_interval(path),
+        n_pairs=sums.n_pairs,
+        n_waiting=_count_waiting(sums),
+        n_differences=sums.moments.n,
+        estimate=None if newest is None else Interval(newest.value, newest.low, newest.high),
         decided=decided,
         n_pairs_needed=needed,
         days_needed=days,
-        within=Verdict.NOT_YET if within is None else Verdict(within.verdict),
-        series=_thin(differences, path, settings.burn_in),
+        within=sums.within,
+        within_evidence=_find_evidence(sums),
+        series=_close_series(sums),
     )
     return report if faults else _explain(report, trial)
 
 
-def _settle(pairs: Sequence[Pair], tolerance: float, now: datetime) -> _Differences:
-    """The differences that cannot change any more, in the order in which they were settled."""
-    groups: dict[tuple[datetime, str, int], list[Pair]] = {}
-    for place, pair in enumerate(pairs):
-        at, unit = pair.labelled_at, pair.unit_id
-        key = (at, "", place) if unit is None else (_next_day(at), unit, -1)
-        groups.setdefault(key, []).append(pair)
-    settled = sorted(key for key in groups if key[0] <= now)
-    rows = [_difference(groups[key], tolerance) for key in settled]
-    return _Differences(
-        at=[key[0] for key in settled],
-        error=np.array([row[0] for row in rows], dtype=np.float64),
-        within=np.array([row[1] for row in rows], dtype=np.float64),
-        n_waiting=sum(len(members) for key, members in groups.items() if key[0] > now),
-    )
+def _close_series(sums: PairSums) -> tuple[TrialPoint, ...]:
+    """The points that were kept, and the newest."""
+    newest = sums.newest
+    if newest is None or newest in sums.series[-1:]:
+        return sums.series
+    return (*sums.series, newest)
 
 
-def _difference(pairs: Sequence[Pair], tolerance: float) -> tuple[float, float]:
-    errors = [
-        (abs(pair.champion - pair.actual), abs(pair.challenger - pair.actual)) for pair in pairs
-    ]
-    n = len(errors)
-    return (
-        math.fsum(champion - challenger for champion, challenger in errors) / n,
-        sum((other <= tolerance) - (own <= tolerance) for own, other in errors) / n,
-    )
+def _count_waiting(sums: PairSums) -> int:
+    return sum(day.n for day in sums.waiting.values())
 
 
-def _next_day(at: datetime) -> datetime:
-    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + timedelta(days=1)
+def _find_evidence(sums: PairSums) -> float:
+    wins, losses = np.array([float(sums.n_wins)]), np.array([float(sums.n_losses)])
+    return math.exp(min(float(find_log_evidence(wins, losses)[0]), _MOST_LOG_EVIDENCE))
 
 
 def _find_split_faults(
@@ -167,12 +123,14 @@ def _find_split_faults(
     return ()
 
 
-def _find_echo_faults(error: NDArray[np.float64], crossing: Crossing | None) -> tuple[str, ...]:
+def _find_echo_faults(sums: PairSums) -> tuple[str, ...]:
     """Of the differences up to the verdict, where there is one: what came later is not in it."""
-    seen = error if crossing is None else error[: crossing.n]
-    deviations = _ECHO_DEVIATIONS if crossing is None else _ECHO_DEVIATIONS_DECIDED
-    echo = find_echo(seen)
-    if echo <= _ECHO or echo * math.sqrt(len(seen)) <= deviations:
+    decided = sums.decided
+    if decided is None:
+        n, echo, deviations = sums.moments.n, measure_echo(sums), _ECHO_DEVIATIONS
+    else:
+        n, echo, deviations = decided.point.n, decided.echo, _ECHO_DEVIATIONS_DECIDED
+    if echo <= _ECHO or echo * math.sqrt(n) <= deviations:
         return ()
     return (
         f"Differences that follow each other are alike (correlation {echo:.2f}), so there are "
@@ -204,18 +162,17 @@ def _shares(splits: Sequence[Split]) -> str:
     return f"the challenger has {n_challenger:,} of {n:,} and {planned:,.0f} were planned"
 
 
-def _estimate_rest(
-    differences: _Differences, trial: Trial, n_pairs: int, now: datetime
-) -> tuple[int | None, float | None]:
+def _estimate_rest(sums: PairSums, trial: Trial, now: datetime) -> tuple[int | None, float | None]:
     """The pairs and days that are still needed, if all stays as it is."""
-    n, settings = len(differences.at), trial.settings
+    n, settings = sums.moments.n, trial.settings
     days = (now - trial.started_at) / timedelta(days=1)
     if n < 2 or days <= 0:
         return None, None
+    value, deviation = _describe_moments(sums.moments)
     needed = count_needed(
         n,
-        float(differences.error.mean()),
-        float(differences.error.std(ddof=1)),
+        value,
+        deviation,
         settings.margin,
         t_star=settings.t_star,
         alpha=settings.alpha,
@@ -223,27 +180,14 @@ def _estimate_rest(
     )
     if needed is None:
         return None, None
-    return math.ceil(needed * (n_pairs - differences.n_waiting) / n), needed * days / n
+    return math.ceil(needed * (sums.n_pairs - _count_waiting(sums)) / n), needed * days / n
 
 
-def _point(differences: _Differences, path: Path, i: int) -> TrialPoint:
-    return TrialPoint(
-        differences.at[i], i + 1, float(path.value[i]), float(path.low[i]), float(path.high[i])
-    )
-
-
-def _last_interval(path: Path) -> Interval | None:
-    if not len(path.value) or not math.isfinite(path.low[-1]):
-        return None
-    return Interval(float(path.value[-1]), float(path.low[-1]), float(path.high[-1]))
-
-
-def _thin(differences: _Differences, path: Path, burn_in: int) -> tuple[TrialPoint, ...]:
-    n = len(differences.at)
-    if n < burn_in:
-        return ()
-    shown = np.unique(np.linspace(burn_in - 1, n - 1, _STEPS_SHOWN).astype(int))
-    return tuple(_point(differences, path, int(i)) for i in shown)
+def _describe_moments(moments: Moments) -> tuple[float, float]:
+    """Mean and standard deviation of two differences or more."""
+    mean = moments.total / moments.n
+    variance = max(moments.squares / moments.n - mean**2, 0.0) * moments.n / (moments.n - 1)
+    return mean + moments.shift, math.sqrt(variance)
 
 
 def _explain(report: TrialReport, trial: Trial) -> TrialReport:

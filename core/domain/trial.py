@@ -94,6 +94,18 @@ class Pair:
     champion: float
     challenger: float
     actual: float
+    categories: tuple[tuple[str, str], ...] = ()  # of its features: column and value
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPoint:
+    """The interval as it was after the first `n` differences."""
+
+    at: datetime
+    n: int
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +135,8 @@ class Conduct:
     n_failed: int = 0
     n_fallback: int = 0
     n_slow: int = 0  # above the latency limit of the settings
-    n_scores: int = 0  # of its own, answered or in shadow, in the current step
-    n_distinct: int = 0  # different ones among them
+    n_scores: int = 0  # of the step's newest requests, those that both scored
+    n_distinct: int = 0  # different scores of its own among them
     n_champion_distinct: int = 0  # the champion's on the same requests
     n_labels: int = 0  # labelled pairs of the current step
     n_shadow: int = 0  # shadow scores of either version, wanted since the start of the trial

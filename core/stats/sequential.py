@@ -81,11 +81,32 @@ def follow_mean(
     # Shifted by the first value, since the sum of squares loses all digits far from zero.
     shift = differences[..., :1] if differences.shape[-1] else 0.0
     shifted = differences - shift
-    mean = np.cumsum(shifted, axis=-1) / n
-    variance = np.maximum(np.cumsum(shifted**2, axis=-1) / n - mean**2, 0.0)
+    totals, squares = np.cumsum(shifted, axis=-1), np.cumsum(shifted**2, axis=-1)
+    return follow_sums(n, shift, totals, squares, t_star=t_star, alpha=alpha, burn_in=burn_in)
+
+
+def follow_sums(
+    n: NDArray[np.float64],
+    shift: NDArray[np.float64] | float,
+    totals: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    *,
+    t_star: float,
+    alpha: float = 0.05,
+    burn_in: int = BURN_IN,
+) -> Path:
+    """The confidence sequence after each `n` differences, from the running sums of the differences
+    less `shift` and of their squares, so that it may go on where it was left.
+
+    >>> n = np.array([199.0, 200.0])
+    >>> follow_sums(n, 1.0, np.array([198.0, 200.0]), np.array([396.0, 400.0]), t_star=100).value
+    array([1.99497487, 2.        ])
+    """
+    mean = totals / n
+    variance = np.maximum(squares / n - mean**2, 0.0)
     variance *= n / np.maximum(n - 1, 1)
     radius = find_radius(n, np.sqrt(variance), choose_rho2(t_star, alpha), alpha)
-    radius[..., : burn_in - 1] = np.inf
+    radius[..., n < burn_in] = np.inf
     value = mean + shift
     return Path(value, value - radius, value + radius)
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from core.domain.erasure import Erasure, Kind, Trace
 from core.store import schema
 from core.store.history import remove_history
+from core.store.pair_sums import remove_checkpoints
 
 _samples = schema.samples
 _predictions = schema.predictions
@@ -36,6 +37,7 @@ def delete_rows(conn: sa.Connection, kind: Kind, name: str) -> None:
         .where(_of_prediction(kind, name))
         .values(features={}, text=None, unit_id=None)
     )
+    remove_checkpoints(conn)
 
 
 def load_versions_of(conn: sa.Connection, snapshot_id: int) -> tuple[int, ...]:

@@ -173,6 +173,15 @@ CREATE TABLE erasures (
 CREATE INDEX predictions_unit ON predictions (unit_id) WHERE unit_id IS NOT NULL;
 """
 
+_TRIAL_CHECKPOINTS = """
+CREATE TABLE trial_checkpoints (
+    revision BIGINT NOT NULL, until_at BIGINT NOT NULL, sums TEXT NOT NULL, labels TEXT NOT NULL,
+    PRIMARY KEY (revision, until_at));
+CREATE TABLE trial_progress (
+    revision BIGINT NOT NULL PRIMARY KEY, request_seq BIGINT NOT NULL,
+    prediction_seq BIGINT NOT NULL, label_id BIGINT NOT NULL, requests TEXT NOT NULL);
+"""
+
 _WATCHED_FILES = """
 CREATE TABLE watched_files (
     id {id}, name TEXT NOT NULL, n_bytes BIGINT NOT NULL, modified_ns BIGINT NOT NULL,
@@ -220,6 +229,10 @@ def _create_feedback_progress(conn: sa.Connection) -> None:
 
 def _create_erasures(conn: sa.Connection) -> None:
     _execute(conn, _ERASURES)
+
+
+def _create_trial_checkpoints(conn: sa.Connection) -> None:
+    _execute(conn, _TRIAL_CHECKPOINTS)
 
 
 def _create_watched_files(conn: sa.Connection) -> None:
@@ -283,6 +296,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _add_ratings,
     _create_erasures,
     _create_notes,
+    _create_trial_checkpoints,
 )
 """Append here; never change one that was released."""
 

@@ -177,6 +177,25 @@ trial_verdicts = sa.Table(  # appended at a trial's first crossing
     sa.Column("high", sa.Double, nullable=False),
 )
 
+trial_checkpoints = sa.Table(  # what the labelled pairs of a trial add up to before a moment
+    "trial_checkpoints",
+    metadata,
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("until_at", UtcTime, primary_key=True),
+    sa.Column("sums", Json, nullable=False),
+    sa.Column("labels", Json, nullable=False),
+)
+
+trial_progress = sa.Table(  # up to which rows the checkpoints are right; one row a trial
+    "trial_progress",
+    metadata,
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("request_seq", sa.BigInteger, nullable=False),
+    sa.Column("prediction_seq", sa.BigInteger, nullable=False),
+    sa.Column("label_id", sa.BigInteger, nullable=False),
+    sa.Column("requests", Json, nullable=False),
+)
+
 replays = sa.Table(
     "replays",
     metadata,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from core.deployment.fold import fold_pairs
 from core.deployment.ramp import (
     StepKind,
     check_guardrails,
@@ -16,8 +17,9 @@ from core.deployment.ramp import (
     parse_percent,
 )
 from core.deployment.trial import check_name, find_trial, read_settings
-from core.deployment.verdict import judge_trial
+from core.deployment.verdict import TrialReport, judge_trial
 from core.domain.deployment import Action, Deployment, Plan
+from core.domain.pair_sums import PairSums
 from core.domain.trial import (
     Conduct,
     FrozenVerdict,
@@ -51,6 +53,19 @@ def make_pairs(differences: Sequence[float], unit_id: str | None = None) -> list
     ]
 
 
+def judge(
+    trial: Trial,
+    pairs: Sequence[Pair],
+    splits: Sequence[Split],
+    labelled_splits: Sequence[Split],
+    now: datetime,
+    frozen: FrozenVerdict | None = None,
+) -> TrialReport:
+    """All pairs at once."""
+    sums = fold_pairs(PairSums(), pairs, trial.settings, now)
+    return judge_trial(trial, sums, splits, labelled_splits, now, frozen)
+
+
 def draw(mean: float, n: int, deviation: float = 1.0, seed: int = 4) -> list[float]:
     return np.random.default_rng(seed).normal(mean, deviation, n).tolist()
 
@@ -74,7 +89,7 @@ def test_a_trial_needs_a_name(name: str) -> None:
 
 
 def test_no_pair_says_nothing() -> None:
-    report = judge_trial(make_trial(), [], (), (), LATER)
+    report = judge(make_trial(), [], (), (), LATER)
     assert report.verdict is Verdict.NOT_YET
     assert (report.n_pairs, report.estimate, report.n_pairs_needed) == (0, None, None)
     assert report.reasons == ("No request that both versions scored has a label yet.",)
@@ -85,7 +100,7 @@ def test_no_pair_says_nothing() -> None:
     [(1.0, Verdict.BETTER), (-1.0, Verdict.WORSE), (0.0, Verdict.EQUIVALENT)],
 )
 def test_verdict_is_that_of_the_differences(mean: float, verdict: Verdict) -> None:
-    report = judge_trial(make_trial(t_star=500), make_pairs(draw(mean, 600)), (), (), LATER)
+    report = judge(make_trial(t_star=500), make_pairs(draw(mean, 600)), (), (), LATER)
     assert report.verdict is verdict
     assert report.decided is not None
     assert "v2" in report.reasons[0]
@@ -95,7 +110,7 @@ def test_verdict_is_that_of_the_differences(mean: float, verdict: Verdict) -> No
 def test_verdict_is_that_of_the_confidence_sequence() -> None:
     """The same numbers as the pure arithmetic gives."""
     d = draw(0.4, 900, 3.0)
-    report = judge_trial(make_trial(t_star=500), make_pairs(d), (), (), LATER)
+    report = judge(make_trial(t_star=500), make_pairs(d), (), (), LATER)
     path = follow_mean(np.array(d), t_star=500)
     crossing = find_crossing(path, 0.3)
     assert report.decided is not None
@@ -107,7 +122,7 @@ def test_verdict_is_that_of_the_confidence_sequence() -> None:
 
 def test_undecided_says_how_much_is_missing() -> None:
     trial, pairs = make_trial(), make_pairs(draw(0.5, 200, 8.0))
-    report = judge_trial(trial, pairs, (), (), START + timedelta(days=2))
+    report = judge(trial, pairs, (), (), START + timedelta(days=2))
     assert report.verdict is Verdict.NOT_YET
     assert report.n_pairs_needed is not None
     assert report.days_needed is not None
@@ -118,15 +133,15 @@ def test_undecided_says_how_much_is_missing() -> None:
 def test_looking_again_does_not_change_a_verdict() -> None:
     """However bad it gets after the first crossing."""
     trial, good = make_trial(t_star=500), draw(2.0, 300)
-    first = judge_trial(trial, make_pairs(good), (), (), LATER)
-    again = judge_trial(trial, make_pairs(good + draw(-9.0, 5)), (), (), LATER)
+    first = judge(trial, make_pairs(good), (), (), LATER)
+    again = judge(trial, make_pairs(good + draw(-9.0, 5)), (), (), LATER)
     assert (first.verdict, first.decided) == (again.verdict, again.decided)
 
 
 def test_a_frozen_verdict_outlives_a_corrected_label() -> None:
     frozen = FrozenVerdict(2, START, Verdict.BETTER, 60, 1.0, 0.5, 1.5)
     pairs = make_pairs(draw(0.0, 40))
-    report = judge_trial(make_trial(), pairs, (), (), LATER, frozen)
+    report = judge(make_trial(), pairs, (), (), LATER, frozen)
     assert report.verdict is Verdict.BETTER
     assert report.decided is not None
     assert (report.decided.low, report.decided.n) == (0.5, 60)
@@ -134,8 +149,8 @@ def test_a_frozen_verdict_outlives_a_corrected_label() -> None:
 
 def test_rows_of_a_units_day_count_once_and_when_it_is_over() -> None:
     trial, pairs = make_trial(), make_pairs(draw(1.0, 100), unit_id="repo-1")
-    before = judge_trial(trial, pairs, (), (), START + timedelta(hours=11))
-    after = judge_trial(trial, pairs, (), (), START + timedelta(hours=12))
+    before = judge(trial, pairs, (), (), START + timedelta(hours=11))
+    after = judge(trial, pairs, (), (), START + timedelta(hours=12))
     assert (before.n_pairs, before.n_waiting, before.n_differences) == (100, 100, 0)
     assert (after.n_pairs, after.n_waiting, after.n_differences) == (100, 0, 1)
 
@@ -148,8 +163,8 @@ def test_units_make_echoing_rows_valid() -> None:
     rows = make_pairs(d)
     units = [replace(pair, unit_id=f"repo-{i // 5}") for i, pair in enumerate(rows)]
     trial = make_trial(t_star=400)
-    as_rows = judge_trial(trial, rows, (), (), LATER)
-    as_units = judge_trial(trial, units, (), (), LATER)
+    as_rows = judge(trial, rows, (), (), LATER)
+    as_units = judge(trial, units, (), (), LATER)
     assert as_rows.verdict is Verdict.INVALID
     assert "unit_id" in as_rows.reasons[0]
     assert as_units.verdict is Verdict.BETTER
@@ -170,7 +185,7 @@ def test_most_false_verdicts_on_echoing_rows_are_called_invalid() -> None:
 
     def share(verdicts: set[Verdict], a: np.ndarray, b: np.ndarray) -> float:
         rows = np.abs(a) - np.abs(0.9 * a + math.sqrt(0.19) * b)
-        reports = (judge_trial(trial, make_pairs(row.tolist()), (), (), LATER) for row in rows)
+        reports = (judge(trial, make_pairs(row.tolist()), (), (), LATER) for row in rows)
         return sum(report.verdict in verdicts for report in reports) / len(rows)
 
     assert share({Verdict.BETTER, Verdict.WORSE}, common, own) <= 0.04
@@ -179,16 +194,14 @@ def test_most_false_verdicts_on_echoing_rows_are_called_invalid() -> None:
 
 def test_a_split_unlike_the_plan_makes_it_invalid() -> None:
     pairs = make_pairs(draw(1.0, 600))
-    report = judge_trial(make_trial(), pairs, [Split(0.1, 7_000, 1_000)], (), LATER)
+    report = judge(make_trial(), pairs, [Split(0.1, 7_000, 1_000)], (), LATER)
     assert report.verdict is Verdict.INVALID
     assert "has 1,000 of 8,000 and 800 were planned" in report.reasons[0]
 
 
 def test_labels_that_prefer_a_version_make_it_invalid() -> None:
     pairs = make_pairs(draw(1.0, 600))
-    report = judge_trial(
-        make_trial(), pairs, [Split(0.1, 7_200, 800)], [Split(0.1, 300, 300)], LATER
-    )
+    report = judge(make_trial(), pairs, [Split(0.1, 7_200, 800)], [Split(0.1, 300, 300)], LATER)
     assert report.verdict is Verdict.INVALID
     assert "labelled" in report.reasons[0]
 
@@ -197,13 +210,13 @@ def test_evidence_of_a_wrong_split_adds_up_over_the_steps() -> None:
     steps = [Split(0.1, 1_750, 250), Split(0.2, 1_540, 460)]
     pairs = make_pairs(draw(1.0, 600))
     for step in steps:
-        assert judge_trial(make_trial(), pairs, [step], (), LATER).verdict is Verdict.BETTER
-    assert judge_trial(make_trial(), pairs, steps, (), LATER).verdict is Verdict.INVALID
+        assert judge(make_trial(), pairs, [step], (), LATER).verdict is Verdict.BETTER
+    assert judge(make_trial(), pairs, steps, (), LATER).verdict is Verdict.INVALID
 
 
 def test_a_challenger_that_answers_everything_has_no_split_to_check() -> None:
     pairs = make_pairs(draw(1.0, 600))
-    report = judge_trial(make_trial(1.0), pairs, [Split(1.0, 0, 900)], (), LATER)
+    report = judge(make_trial(1.0), pairs, [Split(1.0, 0, 900)], (), LATER)
     assert report.verdict is Verdict.BETTER
 
 
@@ -211,12 +224,12 @@ def test_within_tolerance_is_a_verdict_of_its_own() -> None:
     """Much smaller errors, but never within the tolerance: the error decides, the share cannot."""
     pairs = [replace(pair, champion=80.0, challenger=70.0) for pair in make_pairs([0.0] * 60)]
     hits = [replace(pair, challenger=52.0) for pair in pairs]
-    assert judge_trial(make_trial(), pairs, (), (), LATER).within is Verdict.NOT_YET
-    assert judge_trial(make_trial(), hits, (), (), LATER).within is Verdict.BETTER
+    assert judge(make_trial(), pairs, (), (), LATER).within is Verdict.NOT_YET
+    assert judge(make_trial(), hits, (), (), LATER).within is Verdict.BETTER
 
 
 def test_the_series_is_short_and_ends_at_the_estimate() -> None:
-    report = judge_trial(make_trial(), make_pairs(draw(0.2, 3_000, 9.0)), (), (), LATER)
+    report = judge(make_trial(), make_pairs(draw(0.2, 3_000, 9.0)), (), (), LATER)
     assert len(report.series) <= 200
     assert report.estimate is not None
     assert (report.series[0].n, report.series[-1].n) == (50, 3_000)
@@ -224,7 +237,7 @@ def test_the_series_is_short_and_ends_at_the_estimate() -> None:
 
 
 def report_of(verdict: Verdict) -> object:
-    empty = judge_trial(make_trial(), [], (), (), LATER)
+    empty = judge(make_trial(), [], (), (), LATER)
     return replace(empty, verdict=verdict, reasons=("because",))
 
 

@@ -10,6 +10,7 @@ from core.domain.deployment import Action, Plan
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Source, Variant
 from core.domain.trial import (
+    Conduct,
     FrozenVerdict,
     Pair,
     ShadowOutcome,
@@ -21,7 +22,7 @@ from core.domain.trial import (
     Verdict,
 )
 from core.store import deployments, labels, predictions, trials
-from core.store.database import Database
+from core.store.database import Connection, Database
 from tests.fakes import make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -64,6 +65,11 @@ def keep(db: Database, *rows: Prediction | ShadowScore | Label) -> None:
                 labels.append_label(conn, row)
 
 
+def load_conduct(conn: Connection) -> Conduct:
+    counts = trials.count_requests(conn, TRIAL, 0), trials.count_labels(conn, TRIAL)
+    return trials.load_conduct(conn, TRIAL, *counts)
+
+
 def label(prediction_id: str, actual: float, hours: float = 1) -> Label:
     at = NOON + timedelta(hours=hours)
     return Label(prediction_id, actual, at, "ada", at)
@@ -80,10 +86,11 @@ def test_a_shadow_score_is_found_by_its_prediction(db: Database) -> None:
 def test_a_pair_knows_whose_score_is_whose(db: Database) -> None:
     keep(db, answer("a", score=50.0, unit_id="u"), shadow("a", 2, 60.0), label("a", 55.0))
     keep(db, answer("b", version=2, score=70.0), shadow("b", 1, 80.0), label("b", 75.0, 2))
+    words = (("language", "python"),)
     with db.read() as conn:
         assert trials.load_pairs(conn, TRIAL) == [
-            Pair(NOON + timedelta(hours=1), "u", 50.0, 60.0, 55.0),
-            Pair(NOON + timedelta(hours=2), None, 80.0, 70.0, 75.0),
+            Pair(NOON + timedelta(hours=1), "u", 50.0, 60.0, 55.0, words),
+            Pair(NOON + timedelta(hours=2), None, 80.0, 70.0, 75.0, words),
         ]
 
 
@@ -127,8 +134,8 @@ def test_a_unit_counts_once_where_it_first_came(db: Database) -> None:
         label("f", 1.0),
     )
     with db.read() as conn:
-        everything = trials.load_splits(conn, TRIAL, labelled=False)
-        labelled = trials.load_splits(conn, TRIAL, labelled=True)
+        everything = trials.build_splits(TRIAL, trials.count_requests(conn, TRIAL, 0))
+        labelled = trials.build_splits(TRIAL, trials.count_labels(conn, TRIAL).splits)
     assert everything == [Split(0.1, 1, 0), Split(0.2, 2, 1)]
     assert labelled == [Split(0.1, 1, 0), Split(0.2, 1, 0)]
 
@@ -154,7 +161,7 @@ def test_conduct_is_that_of_the_challenger_in_the_step_in_force(db: Database) ->
         label("3", 55.0),
     )
     with db.read() as conn:
-        conduct = trials.load_conduct(conn, TRIAL)
+        conduct = load_conduct(conn)
     assert (conduct.n_requests, conduct.n_failed, conduct.n_fallback, conduct.n_slow) == (
         3,
         1,
@@ -170,8 +177,8 @@ def test_conduct_is_that_of_the_challenger_in_the_step_in_force(db: Database) ->
 
 def test_without_a_request_all_is_zero(db: Database) -> None:
     with db.read() as conn:
-        conduct = trials.load_conduct(conn, TRIAL)
-        assert trials.load_splits(conn, TRIAL, labelled=False) == [
+        conduct = load_conduct(conn)
+        assert trials.build_splits(TRIAL, trials.count_requests(conn, TRIAL, 0)) == [
             Split(0.1, 0, 0),
             Split(0.2, 0, 0),
         ]
@@ -212,7 +219,7 @@ def test_ratings_are_those_of_the_version_that_answered(db: Database) -> None:
     keep(db, answer("a"), answer("b"), answer("c", version=2), answer("d"))
     keep(db, rate("a", 1.0), rate("b", 0.0), rate("b", 0.5), rate("c", 0.2), rate("d", None))
     with db.read() as conn:
-        conduct = trials.load_conduct(conn, TRIAL)
+        conduct = load_conduct(conn)
     champion, challenger = conduct.champion_ratings, conduct.challenger_ratings
     assert (champion.n, champion.mean) == (2, 0.75)
     assert champion.deviation == pytest.approx(0.25 * 2**0.5)
