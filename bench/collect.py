@@ -1,19 +1,22 @@
 """Rows a second from the real PostgREST into the store, beside a bare loop of the same client.
 
-Run as `python -m bench.collect [ROWS]`; both read the same columns of the same table, in turn, and
-the bare loop keeps nothing: the share is what typing, hashing and storing every row leave of the
-client's own speed."""
+Run as `python -m bench.collect [ROWS]`; both read the same columns of the same table, in turn.
+The bare loop keeps nothing: the share is what typing, hashing and storing every row leave of the
+client's own speed. The bare writer keeps each row as JSON in one SQLite table without an index, in
+one transaction: what anybody pays who stores the rows at all."""
 
 import json
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -46,16 +49,39 @@ ANALYZE scores;
 
 def read_bare(url: str, key: str) -> int:
     """Every row by the same client, paged by the table's own key, and thrown away."""
+    return sum(len(rows) for rows in page_bare(url, key))
+
+
+def write_bare(url: str, key: str) -> int:
+    """As `read_bare`, each row kept as JSON, in one transaction."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        closing(sqlite3.connect(Path(home) / "bare.db")) as conn,
+    ):
+        conn.execute("PRAGMA journal_mode = WAL")
+        conn.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, row TEXT)")
+        n_rows = 0
+        with conn:
+            for rows in page_bare(url, key):
+                texts = [(row["id"], json.dumps(row)) for row in rows]
+                conn.executemany("INSERT INTO rows VALUES (?, ?)", texts)
+                n_rows += len(rows)
+        return n_rows
+
+
+def page_bare(url: str, key: str) -> Iterator[list[Any]]:
+    """The pages of the table, one after the other."""
     http = httpx.Client(timeout=httpx.Timeout(10.0))
     with closing(http):
         client = create_client(url, key, SyncClientOptions(httpx_client=http))
-        n_rows, last = 0, 0
+        last = 0
         while True:
             query = client.table("scores").select(*COLUMNS).gt("id", last).order("id")
             rows = query.limit(PAGE_ROWS).execute().data
             if not rows:
-                return n_rows
-            n_rows, last = n_rows + len(rows), rows[-1]["id"]
+                return
+            yield rows
+            last = rows[-1]["id"]
 
 
 def collect(url: str, key: str) -> int:
@@ -99,24 +125,29 @@ def main(n_rows: int) -> None:
             stack = json.loads(process.stdout.readline())
             with psycopg.connect(stack["database"], autocommit=True) as conn:
                 conn.execute(TABLE.format(n=n_rows))
-            rates: dict[str, list[float]] = {"bare": [], "collected": []}
+            rates: dict[str, list[float]] = {"bare": [], "written": [], "collected": []}
             for _ in range(ROUNDS):
-                for name, read in (("bare", read_bare), ("collected", collect)):
+                for name, read in _READERS.items():
                     rates[name].append(measure(read, stack["url"], stack["service_key"], n_rows))
         finally:
             process.terminate()
-    bare, collected = (statistics.median(rates[name]) for name in ("bare", "collected"))
+    bare, written, collected = (statistics.median(each) for each in rates.values())
     print(
         json.dumps(
             {
                 "n_rows": n_rows,
                 "bare_rows_per_second": round(bare),
+                "written_rows_per_second": round(written),
                 "collected_rows_per_second": round(collected),
                 "share": round(collected / bare, 3),
+                "share_of_written": round(collected / written, 3),
                 "rounds": {name: [round(rate) for rate in each] for name, each in rates.items()},
             }
         )
     )
+
+
+_READERS = {"bare": read_bare, "written": write_bare, "collected": collect}
 
 
 if __name__ == "__main__":
