@@ -57,7 +57,10 @@ def take_snapshot(
             n_rows=table.num_rows,
             n_synthetic=table.num_rows if Provenance.SYNTHETIC in chosen else 0,
             columns=list_features(table),
-            query={"provenances": [provenance.value for provenance in chosen]},
+            query={
+                "provenances": [provenance.value for provenance in chosen],
+                "types": {name: str(table.schema.field(name).type) for name in table.column_names},
+            },
             first_at=span["min"].as_py(),
             last_at=span["max"].as_py(),
             by=by,

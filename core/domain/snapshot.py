@@ -28,7 +28,7 @@ class Snapshot:
     n_rows: int
     n_synthetic: int
     columns: tuple[str, ...]  # the feature names, sorted
-    query: Mapping[str, object]  # what was selected
+    query: Mapping[str, object]  # what was selected, and as which types its columns were written
     first_at: datetime | None
     last_at: datetime | None
     created_at: datetime

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.data.collect import add_demo, add_rows
+from core.data.feedback import collect_feedback
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.domain.sample import Provenance
 from core.domain.snapshot import AT, PROVENANCE, TARGET, Snapshot
@@ -15,6 +16,8 @@ from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.settings import Scale
 from core.store.database import Database, open_database
 from core.store.snapshots import load_snapshots
+from tests.fakes import make_prediction
+from tests.streams import add_labels, add_predictions
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PERCENT = Scale(0, 100)
@@ -38,6 +41,10 @@ def _demo(db: Database) -> None:
     add_demo(db, 60, 0, scale=PERCENT, by="a", now=lambda: NOON, progress=lambda *_: None)
 
 
+def _collect_feedback(db: Database) -> None:
+    collect_feedback(db, scale=PERCENT, by="a", now=lambda: NOON, progress=lambda *_: None)
+
+
 def _take(db: Database, home: Path, **options: object) -> Snapshot:
     return take_snapshot(db, home / "snapshots", by="ada", now=NOON, **options)  # type: ignore[arg-type]
 
@@ -49,7 +56,11 @@ def test_a_snapshot_says_what_is_in_it_and_reads_as_it_was(db: Database, home: P
     assert snapshot.columns == ("a", "gap", "model")
     assert (snapshot.first_at, snapshot.last_at) == (NOON - timedelta(days=39), NOON)
     assert (snapshot.created_at, snapshot.created_by) == (NOON, "ada")
-    assert snapshot.query == {"provenances": ["real", "feedback"]}
+    assert snapshot.query["provenances"] == ["real", "feedback"]
+    types = snapshot.query["types"]
+    schema = pq.read_schema(home / snapshot.path)
+    assert types == {field.name: str(field.type) for field in schema}
+    assert (types["a"], types["model"]) == ("double", "large_string")
     assert (home / snapshot.path).is_file()
     frame = read_snapshot(home / "snapshots", snapshot)
     assert frame[AT].is_monotonic_increasing
@@ -74,6 +85,24 @@ def test_the_same_rows_in_another_order_and_store_have_the_same_hash(
     other = open_database("", tmp_path / "other", "process", NOON)
     for row in reversed(ROWS):
         _fill(other, [row], "file:other.csv")
+    assert _take(db, home).content_hash == _take(other, tmp_path / "other").content_hash
+    other.close()
+
+
+def test_feedback_that_came_in_another_order_has_the_same_hash(
+    db: Database, home: Path, tmp_path: Path
+) -> None:
+    other = open_database("", tmp_path / "other", "process", NOON)
+    asked = [make_prediction(f"p{n}", at=NOON - timedelta(hours=n)) for n in range(20)]
+    labels = [(prediction.id, 3.0 * n) for n, prediction in enumerate(asked)]
+    add_predictions(db, asked)
+    add_labels(db, labels)
+    add_predictions(other, asked[::-1])
+    for part in (labels[15:], labels[:15]):
+        add_labels(other, part)
+        _collect_feedback(other)
+    _collect_feedback(db)
+    assert _take(db, home).n_rows == 20
     assert _take(db, home).content_hash == _take(other, tmp_path / "other").content_hash
     other.close()
 
