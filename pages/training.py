@@ -7,7 +7,7 @@ from core.store import jobs as job_rows
 from core.store import versions
 from core.training.menu import RECIPES
 from core.watching import describe_app_retraining
-from ui import actions, context, diagnosis, jobs, pages, promised, reports, trainings
+from ui import actions, context, diagnosis, erasures, jobs, pages, promised, reports, trainings
 
 app = context.get_app()
 actions.head("Training", "Train a version on the rows that were imported, and read its verdict.")
@@ -32,6 +32,7 @@ if trained:
     chosen = reports.pick(trained, "Report of")
     shown = next((version for version in trained if version.number == chosen), trained[0])
     reports.show(shown)
+    erasures.note(app, shown)
     diagnosis.show(app, shown)
     promised.show(app)
 elif data.n_rows:

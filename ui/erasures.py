@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.bootstrap import App
-from core.domain.erasure import Kind, Trace
-from core.domain.version import version_name
+from core.domain.erasure import Kind, Trace, list_erased
+from core.domain.version import Version, version_name
 from core.store import erasures
 from ui import actions, context, tables, words
 
@@ -55,6 +55,20 @@ def show(app: App) -> None:
         alt="Rows that were deleted for good, and the snapshots and versions that had used them",
         columns={"deleted (UTC)": tables.time(), "what": tables.wide(), "why": tables.wide()},
     )
+
+
+def note(app: App, version: Version) -> None:
+    """That rows a version learned from were deleted since; nothing where none were."""
+    with app.db.read() as conn:
+        erased = list_erased(erasures.load_erasures(conn), version.snapshot_id)
+    if erased:
+        n_rows = sum(n for _, n in erased)
+        st.caption(
+            f":material/person_remove: {words.count(n_rows, 'row')} of snapshot "
+            f"{version.snapshot_id} {'was' if n_rows == 1 else 'were'} deleted for good, last on "
+            f"{words.moment(max(at for at, _ in erased))}: {version.name} learned from them, and a "
+            "training on what is left comes out differently. The data page has the notes."
+        )
 
 
 def describe(found: Trace) -> str:

@@ -1,5 +1,6 @@
 """An erasure: a person's rows that were deleted, and which snapshots and versions had used them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -49,3 +50,19 @@ class Erasure:
     reason: str
     found: Trace
     old_files: tuple[str, ...]
+
+
+def list_erased(notes: Iterable[Erasure], snapshot_id: int) -> list[tuple[datetime, int]]:
+    """When rows of a snapshot were deleted, and how many each time, in the order of the notes.
+
+    >>> at = datetime(2026, 3, 2)  # noqa: DTZ001
+    >>> note = Erasure(at, "ada", "asked for", Trace(2, 0, (Use(7, 2, (1,)),)), ())
+    >>> [n_rows for _, n_rows in list_erased([note], 7)], list_erased([note], 8)
+    ([2], [])
+    """
+    return [
+        (note.at, use.n_rows)
+        for note in notes
+        for use in note.found.uses
+        if use.snapshot_id == snapshot_id
+    ]

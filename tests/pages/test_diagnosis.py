@@ -5,6 +5,8 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
+from core.domain.erasure import Erasure, Trace, Use
+from core.store import erasures, versions
 from tests.pages.test_past import table_with
 
 OpenPage = Callable[..., AppTest]
@@ -41,3 +43,16 @@ def test_what_was_learned_from_is_not_shown_where_it_is_gone(
     page.button(key="nearest").click().run()
     assert not page.exception
     assert page.error
+
+
+def test_a_version_says_that_rows_it_learned_from_were_deleted(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    assert "deleted for good" not in read(open_page("training"))
+    with full.db.write() as conn:
+        newest = versions.load_versions(conn)[0]
+        use = Use(newest.snapshot_id, 3, (newest.number,))
+        found = Trace(3, 0, (use,))
+        erasures.append_erasure(conn, Erasure(full.now(), "ada", "asked for", found, ()))
+    text = read(open_page("training"))
+    assert f"3 rows of snapshot {newest.snapshot_id} were deleted for good" in text
