@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from core.domain.prediction import Source
 from core.domain.rollup import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupProgress
 from core.log import configure
+from core.monitoring.facts import Thresholds
 from core.monitoring.flow import describe_health
-from core.monitoring.health import Thresholds
 from core.monitoring.rollups import build_longer, describe_basis
 from core.monitoring.service import load_window
 from core.settings import Scale

@@ -17,8 +17,8 @@ from core.domain.notification import Receipt
 from core.domain.retraining import RetrainingDecision
 from core.domain.segment import SegmentReport
 from core.errors import InvalidInput
+from core.monitoring.facts import build_thresholds
 from core.monitoring.flow import describe_health, watch
-from core.monitoring.health import build_thresholds
 from core.monitoring.inputs import measure_drift
 from core.monitoring.labelled import measure_segments
 from core.monitoring.machine import Disk

@@ -9,15 +9,8 @@ from core.domain.rollup import DAY, MINUTE, Outcomes, Rollup, floor_time
 from core.domain.version import HEURISTIC
 from core.log import get_logger
 from core.monitoring.expectation import choose_spans, expect_requests
-from core.monitoring.health import (
-    Facts,
-    Labelled,
-    Recent,
-    Thresholds,
-    Worker,
-    has_changed,
-    judge_health,
-)
+from core.monitoring.facts import Facts, Labelled, Recent, Thresholds, Worker
+from core.monitoring.health import has_changed, judge_health
 from core.monitoring.lag import summarize_lag
 from core.monitoring.machine import MIN_SILENCE, Disk, LabelSilence
 from core.monitoring.outcomes import summarize_outcomes, summarize_performance

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from core.monitoring.health import format_duration
+from core.monitoring.level import format_duration
 
 _LATE_SHARE = 0.1
 

@@ -7,8 +7,8 @@ import pytest
 
 from core.domain.health import Health, HealthReport
 from core.domain.prediction import Source
+from core.monitoring.facts import Thresholds
 from core.monitoring.flow import describe_health, watch
-from core.monitoring.health import Thresholds
 from core.monitoring.summary import MonitorSummary, build_json
 from core.store import health, leases, rollups, versions
 from core.store.database import Database

@@ -9,18 +9,9 @@ from hypothesis import strategies as st
 
 from core.domain.health import Health, HealthReport, Reason
 from core.domain.report import Estimate, Metrics
-from core.monitoring.health import (
-    Facts,
-    Labelled,
-    Recent,
-    Thresholds,
-    Worker,
-    build_thresholds,
-    format_duration,
-    has_changed,
-    judge_health,
-    judge_level,
-)
+from core.monitoring.facts import Facts, Labelled, Recent, Thresholds, Worker, build_thresholds
+from core.monitoring.health import has_changed, judge_health
+from core.monitoring.level import format_duration, judge_level
 from core.monitoring.outcomes import Figures, Naive
 from core.monitoring.promise import Delivered
 from core.monitoring.spread import Spread

@@ -18,8 +18,8 @@ from core.domain.label import Label
 from core.domain.prediction import Prediction
 from core.domain.sample import FeatureValue, Provenance, Sample
 from core.errors import NotFound
+from core.monitoring.facts import Thresholds
 from core.monitoring.flow import watch
-from core.monitoring.health import Thresholds
 from core.monitoring.inputs import measure_drift
 from core.monitoring.labelled import measure_segments
 from core.store import drift, labels, samples, versions

@@ -7,8 +7,9 @@ import pytest
 
 from core.domain.health import Health
 from core.domain.label import Label
+from core.monitoring.facts import Facts, Thresholds
 from core.monitoring.flow import watch
-from core.monitoring.health import Facts, Thresholds, judge_health
+from core.monitoring.health import judge_health
 from core.monitoring.machine import Disk, LabelSilence, check_disk, check_labels
 from core.store.database import Database
 from core.store.labels import append_label, count_received, find_span

@@ -10,8 +10,8 @@ from core.alerts.incidents import detect
 from core.domain.incident import Incident, IncidentStatus
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Source
+from core.monitoring.facts import Thresholds
 from core.monitoring.flow import watch
-from core.monitoring.health import Thresholds
 from core.store import incidents
 from core.store.database import Database
 from core.store.labels import append_label

@@ -11,8 +11,8 @@ from core.domain.health import Health, HealthReport
 from core.domain.prediction import Source
 from core.domain.report import Estimate, Metrics
 from core.domain.rollup import Outcomes
+from core.monitoring.facts import Thresholds
 from core.monitoring.flow import watch
-from core.monitoring.health import Thresholds
 from core.monitoring.promise import (
     Delivered,
     check_promise,

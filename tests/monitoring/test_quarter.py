@@ -18,8 +18,8 @@ from core.domain.label import Label
 from core.domain.prediction import Source
 from core.domain.report import Estimate, Metrics
 from core.domain.rollup import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupProgress, floor_time
+from core.monitoring.facts import Thresholds
 from core.monitoring.flow import watch
-from core.monitoring.health import Thresholds
 from core.monitoring.inputs import measure_drift
 from core.monitoring.labelled import measure_segments
 from core.monitoring.pinning import History, build_reference
