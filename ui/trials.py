@@ -53,6 +53,21 @@ def show(standing: Standing, now: datetime) -> None:
         )
     _show_figures(standing)
     _show_chart(report, trial)
+    _show_parts(report)
+
+
+def _show_parts(report: TrialReport) -> None:
+    """The same by category, where one has enough comparisons."""
+    if not report.parts:
+        return
+    with st.expander(f"By category ({len(report.parts)})", key="trial_parts"):
+        for part in report.parts:
+            st.markdown(
+                f"{_badge(part.verdict)} **{part.where}**: "
+                f"{words.number(part.advantage.value, 2)} points "
+                f"({words.interval(part.advantage, 2)}), {words.count(part.n, 'comparison')}"
+            )
+        st.caption("Corrected for looking at up to 20 categories: all intervals hold together.")
 
 
 def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
@@ -239,7 +254,7 @@ def _show_figures(standing: Standing) -> None:
         figures.show(
             f"More often within ±{trial.settings.tolerance:g}",
             _WITHIN[report.within],
-            "by the pairs where only one is within",
+            f"e-value {report.within_evidence:,.3g}, decided at {1 / trial.settings.alpha:,.0f}",
             "Secondary to the error: it needs two to four times the rows.",
         )
         figures.show(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from core.deployment.fold import measure_echo
+from core.deployment.parts import PartVerdict, judge_parts
 from core.domain.pair_sums import Moments, PairSums
 from core.domain.trial import (
     FrozenVerdict,
@@ -44,6 +45,7 @@ class TrialReport:
     days_needed: float | None
     within: Verdict  # by who is within the tolerance more often: secondary to the error
     within_evidence: float  # the e-value of that; decided from 1 / alpha on
+    parts: tuple[PartVerdict, ...]  # by category
     series: tuple[TrialPoint, ...]
 
 
@@ -84,6 +86,7 @@ def judge_trial(
         days_needed=days,
         within=sums.within,
         within_evidence=_find_evidence(sums),
+        parts=judge_parts(sums, trial.settings),
         series=_close_series(sums),
     )
     return report if faults else _explain(report, trial)
