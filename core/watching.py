@@ -32,6 +32,9 @@ DAY = timedelta(hours=24)
 WATCH_TASK = "watch"
 """The scheduled task that measures and judges."""
 
+RETRAIN_TASK = "retraining check"
+"""The scheduled task that decides whether to train again."""
+
 _WATCH_PATIENCE = timedelta(minutes=2)
 
 SEED = 0

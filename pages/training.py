@@ -4,9 +4,9 @@ import streamlit as st
 
 from core.data.overview import describe_data
 from core.store import jobs as job_rows
-from core.store import versions
+from core.store import retraining, schedule, versions
 from core.training.menu import RECIPES
-from core.watching import describe_app_retraining
+from core.watching import RETRAIN_TASK, describe_app_retraining
 from ui import actions, context, diagnosis, erasures, jobs, pages, promised, reports, trainings
 
 app = context.get_app()
@@ -16,9 +16,14 @@ data = describe_data(app.db)
 with app.db.read() as conn:
     recent = job_rows.load_jobs(conn, 1, ["train"])
     trained = versions.load_versions(conn)
+    decisions = retraining.load_decisions(conn, 5)
+    next_at = next(
+        (t.next_run_at for t in schedule.load_tasks(conn) if t.name == RETRAIN_TASK), None
+    )
 
 if trained:
     trainings.show_due(describe_app_retraining(app, context.get_user()))
+    trainings.show_decisions(decisions, next_at)
 if data.n_rows:
     trainings.offer(app, RECIPES, data)
 else:

@@ -1,6 +1,7 @@
 """Starting a training by clicking, with what the data checks say of the rows it will learn from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import streamlit as st
 
@@ -110,6 +111,23 @@ def show_due(decision: RetrainingDecision) -> None:
         st.info(f"Training again is due. {reasons}", icon=":material/event_repeat:")
     else:
         st.caption(f":material/event_available: Training again is not due. {reasons}")
+
+
+def show_decisions(decisions: Sequence[RetrainingDecision], next_at: datetime | None) -> None:
+    """The last decisions with their reasons, and when the next one is made."""
+    if not decisions:
+        return
+    check = (
+        "no check is scheduled" if next_at is None else f"next check {next_at:%Y-%m-%d %H:%M} UTC"
+    )
+    with st.expander(f"Decisions about training again ({len(decisions)} newest; {check})"):
+        for decision in decisions:
+            due = "Due" if decision.retrain else "Not due"
+            job = "" if decision.job_id is None else f", job {decision.job_id}"
+            st.caption(
+                f"{decision.at:%Y-%m-%d %H:%M} UTC, {decision.by}{job}. {due}: "
+                f"{' '.join(decision.reasons)}"
+            )
 
 
 def _request(app: App, blocked: bool) -> str:

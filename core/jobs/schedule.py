@@ -12,6 +12,7 @@ from core.domain.job import FINAL
 from core.monitoring.segments import name_culprit
 from core.store import deployments, feedback, jobs
 from core.watching import (
+    RETRAIN_TASK,
     WATCH_TASK,
     check_app_retraining,
     deliver_app,
@@ -132,7 +133,7 @@ TASKS: tuple[Task, ...] = (
     Task("drift", 3_600.0, _measure_drift),
     Task("segments", 900.0, _measure_segments),
     Task("trial", 60.0, _watch_trial),
-    Task("retraining check", 300.0, _check_retraining),
+    Task(RETRAIN_TASK, 300.0, _check_retraining),
     Task("collection", 60.0, _collect),
     Task("data check", 60.0, _check_data),
     Task("MLflow", 60.0, _record_in_mlflow),

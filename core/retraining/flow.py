@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from core.alerts.rules import RULE
 from core.data.provenances import choose_provenances
+from core.domain.drift import DriftCheck
 from core.domain.health import HealthReport
 from core.domain.job import FINAL, Job
 from core.domain.report import LEFT_OUT
@@ -12,8 +13,9 @@ from core.domain.sample import Provenance, SampleCounts
 from core.domain.version import Version
 from core.errors import Conflict
 from core.log import get_logger
+from core.monitoring.drift import list_mattering
 from core.retraining.policy import BUDGET_SPAN, Facts, Policy, decide_retraining
-from core.store import deployments, feedback, jobs, retraining, samples, snapshots, versions
+from core.store import deployments, drift, feedback, jobs, retraining, samples, snapshots, versions
 from core.store.database import Connection, Database
 from core.training.plan import RECENT
 
@@ -106,7 +108,21 @@ def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> 
         open_job_id=_find_open_job(conn),
         report=report,
         n_recent=jobs.count_requested(conn, _TRAIN, now - BUDGET_SPAN),
+        costly=()
+        if current is None or trained_at is None
+        else _find_costly_drift(conn, current.plan.champion, trained_at),
     )
+
+
+def _find_costly_drift(
+    conn: Connection, champion: int, since_at: datetime
+) -> tuple[DriftCheck, ...]:
+    """What the newest window of the champion shows to matter, where the last training began before
+    that window did: one that began later has been given its chance."""
+    report = drift.find_last_report(conn, champion)
+    if report is None or report.from_at < since_at:
+        return ()
+    return list_mattering(report)
 
 
 def _count_new(conn: Connection, newest: Version, trained_at: datetime) -> tuple[int, int]:

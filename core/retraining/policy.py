@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.domain.drift import DriftCheck
 from core.domain.health import Health, HealthReport
 from core.domain.version import HEURISTIC, version_name
 from core.settings import Settings
 
 BUDGET_SPAN = timedelta(days=7)
 """Over which trainings are counted against the budget."""
+
+_SHOWN = 3
 
 CURABLE = ("accuracy", "collapsed")
 """The critical checks that a better model can cure; slow or failing requests are not among them."""
@@ -39,6 +42,7 @@ class Facts:
     open_job_id: int | None  # a training that waits or runs
     report: HealthReport | None
     n_recent: int = 0  # trainings asked for in the last seven days
+    costly: tuple[DriftCheck, ...] = ()  # what drifted since that training began, and matters
 
     @property
     def n_new(self) -> int:
@@ -84,6 +88,7 @@ def decide_retraining(facts: Facts, policy: Policy, now: datetime) -> Verdict:
         _check_age(facts.newest, facts.trained_at, policy, now),
         _check_new_rows(facts, policy),
         _check_health(facts.report),
+        *_check_drift(facts.costly),
     ]
     obstacles = [obstacle for obstacle in _check_obstacles(facts, policy, now) if obstacle.holds]
     is_due = any(signal.holds for signal in due)
@@ -127,6 +132,20 @@ def _check_health(report: HealthReport | None) -> _Signal:
     else:
         message = "Nothing critical that training would cure."
     return _Signal("critical_health", bool(curable), message)
+
+
+def _check_drift(costly: tuple[DriftCheck, ...]) -> list[_Signal]:
+    if not costly:
+        return []
+    parts = [
+        f"'{check.column}'"
+        + ("" if check.effect_on_mae is None else f" (MAE {check.effect_on_mae:+.2f} estimated)")
+        for check in costly[:_SHOWN]
+    ]
+    more = f" and {len(costly) - _SHOWN} more" if len(costly) > _SHOWN else ""
+    return [
+        _Signal("drift", True, f"Inputs drifted in a way that costs: {', '.join(parts)}{more}.")
+    ]
 
 
 def _check_obstacles(facts: Facts, policy: Policy, now: datetime) -> list[_Signal]:

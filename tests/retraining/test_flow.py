@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.data.feedback import collect_feedback
+from core.domain.drift import DriftCheck, DriftReport, Subject
 from core.domain.health import Health, HealthReport
 from core.domain.job import Job, JobStatus
 from core.domain.prediction import Source
@@ -15,7 +16,7 @@ from core.domain.sample import Provenance, Sample
 from core.errors import Conflict
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import Policy
-from core.store import jobs, retraining, samples, versions
+from core.store import drift, jobs, retraining, samples, versions
 from core.store.database import Database
 from tests.fakes import AN_HOUR_BEFORE, FakeRegistry, add_version, make_prediction, make_report
 from tests.streams import DAY, HOUR, NOON, SCALE, add_labels, add_predictions, deploy
@@ -236,3 +237,20 @@ def test_a_spent_budget_keeps_what_is_due_from_starting(serving: Database) -> No
     again = check_retraining(serving, policy, HEALTHY, seed=7, now=LATER + DAY)
     assert (again.retrain, again.signals) == (False, ("budget", "new_rows"))
     assert "The budget of 1 in 7 days" in again.reasons[0]
+
+
+def test_the_drift_of_a_window_after_the_training_is_a_reason_and_of_one_before_is_none(
+    serving: Database,
+) -> None:
+    drifted = DriftCheck("x", True, Subject.VALUES, 0.6, 0.1, 0.1, 0.001, True, True, 0.4, 1.25)
+    for start_at, due in ((NOON - 2 * DAY, False), (NOON + HOUR, True)):
+        report = DriftReport(
+            1, start_at + HOUR, start_at, start_at + HOUR, 500, 500, (drifted,), 1, 4.0
+        )
+        with serving.write() as conn:
+            drift.append_report(conn, report)
+        add_samples(serving, 1, LATER, first=int(due))
+        found = describe_retraining(
+            serving, replace(POLICY, mode="propose"), HEALTHY, now=LATER + HOUR
+        )
+        assert ("drift" in found.signals) == due

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.domain.drift import DriftCheck, Subject
 from core.domain.health import Health, HealthReport, Reason
 from core.retraining.policy import Facts, Policy, Verdict, build_policy, decide_retraining
 from core.settings import parse_settings
@@ -66,6 +67,16 @@ def test_critical_health_is_a_reason_where_a_model_can_cure_it(code: str) -> Non
     verdict = decide(report=critical("latency", code))
     assert verdict.signals == ("critical_health",)
     assert verdict.reasons == (f"Health is critical: {code} is bad.",)
+
+
+def test_drift_that_costs_is_a_reason_and_says_how_much() -> None:
+    check = DriftCheck("size", True, Subject.VALUES, 0.6, 0.1, 0.1, 0.001, True, True, 0.4, 1.25)
+    verdict = decide(costly=(check, replace(check, column="age", effect_on_mae=None)))
+    assert verdict.retrain
+    assert verdict.signals == ("drift",)
+    assert verdict.reasons == (
+        "Inputs drifted in a way that costs: 'size' (MAE +1.25 estimated), 'age'.",
+    )
 
 
 def test_slow_and_failing_requests_are_no_reason_to_train() -> None:
