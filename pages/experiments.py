@@ -25,7 +25,11 @@ comparing.show(app, picked, None if current is None else current.plan.champion)
 st.subheader("Versions")
 tables.show(
     [
-        {**row, "tags": ", ".join(noting.tags_of(said, version.number))}
+        {
+            "version": version.name,
+            "tags": ", ".join(noting.tags_of(said, version.number)),
+            **row,
+        }
         for row, version in zip(reports.version_rows(trained), trained, strict=True)
     ],
     key="versions",
