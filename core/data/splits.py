@@ -43,7 +43,7 @@ class Split:
     reason: str
     n_left_out: int = 0
     n_unknown_yet: int = 0  # rows on neither side because their label came after the split
-    holdout_from: datetime | None = None  # where the holdout was asked to begin, and does
+    holdout_from_at: datetime | None = None  # where the holdout was asked to begin, and does
 
 
 def leave_gap(
@@ -132,11 +132,11 @@ def split_rows(
     *,
     identity: ArrayLike | None = None,
     holdout_share: float = 0.2,
-    holdout_from: datetime | None = None,
+    holdout_from_at: datetime | None = None,
     seed: int,
 ) -> Split:
-    """A holdout of about `holdout_share` of the rows, or of those from `holdout_from` on where that
-    can be done by time.
+    """A holdout of about `holdout_share` of the rows, or of those from `holdout_from_at` on where
+    that can be done by time.
 
     By time where at least 95 % of rows carry one: the newest rows, from a moment on at which no
     equal times are torn apart; later rows of a group or content that is in the training rows too
@@ -171,12 +171,12 @@ def split_rows(
             else np.asarray(identity, dtype=np.int64)
         )
     times, has_time = _times(at, n)
-    if holdout_from is not None and has_time.any():
-        newer = has_time & (times >= round(holdout_from.timestamp() * 1e6))
+    if holdout_from_at is not None and has_time.any():
+        newer = has_time & (times >= round(holdout_from_at.timestamp() * 1e6))
         share = float(newer.sum() / has_time.sum())
         split, _ = _split_by_time(times, has_time, groups, contents, share)
         if split is not None and len(split.holdout) >= RECENT_ROWS:
-            return replace(split, reason=split.reason + said, holdout_from=holdout_from)
+            return replace(split, reason=split.reason + said, holdout_from_at=holdout_from_at)
     not_by_time = ""
     if n and has_time.mean() >= MIN_SHARE_WITH_TIME:
         split, not_by_time = _split_by_time(times, has_time, groups, contents, holdout_share)

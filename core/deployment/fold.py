@@ -33,10 +33,10 @@ def fold_pairs(
     Pairs of one unit and day (of their first label, UTC) count as their mean, once the day has
     ended; however the pairs are cut into stretches, the sums are the same."""
     for end, members in groupby(pairs, lambda pair: next_day(pair.labelled_at)):
-        if sums.waiting_until is not None and sums.waiting_until < end:
+        if sums.waiting_until_at is not None and sums.waiting_until_at < end:
             sums = _end_day(sums, settings)
         sums = _add_pairs(sums, list(members), end, settings)
-    if sums.waiting_until is not None and sums.waiting_until <= now:
+    if sums.waiting_until_at is not None and sums.waiting_until_at <= now:
         sums = _end_day(sums, settings)
     return sums
 
@@ -92,7 +92,7 @@ def _add_pairs(
         n_pairs=sums.n_pairs + len(pairs),
         champion_error=sum(own, start=sums.champion_error),
         challenger_error=sum(other, start=sums.challenger_error),
-        waiting_until=end if waits else sums.waiting_until,
+        waiting_until_at=end if waits else sums.waiting_until_at,
         waiting=_wait(sums.waiting, units, error, within) if waits else sums.waiting,
     )
     sums = _add_categories(sums, pairs, error, within)
@@ -121,14 +121,14 @@ def _wait(
 
 def _end_day(sums: PairSums, settings: TrialSettings) -> PairSums:
     """The means of the units whose day has ended, by unit."""
-    assert sums.waiting_until is not None
+    assert sums.waiting_until_at is not None
     days = [sums.waiting[unit] for unit in sorted(sums.waiting)]
-    end = sums.waiting_until
+    end = sums.waiting_until_at
     parts = {
         column: {value: _end_part(part) for value, part in values.items()}
         for column, values in sums.parts.items()
     }
-    sums = replace(sums, waiting_until=None, waiting={}, parts=parts)
+    sums = replace(sums, waiting_until_at=None, waiting={}, parts=parts)
     return _compare(
         sums,
         [end] * len(days),

@@ -61,7 +61,7 @@ class PairSums:
     stride: int = 1  # every how many differences a point is kept
     series: tuple[TrialPoint, ...] = ()
     newest: TrialPoint | None = None
-    waiting_until: datetime | None = None  # the end of the day of what waits
+    waiting_until_at: datetime | None = None  # the end of the day of what waits
     waiting: Mapping[str, UnitDay] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)  # by column and value
     crowded: tuple[str, ...] = ()  # columns with too many values to be categories

@@ -151,4 +151,6 @@ class TrainingReport:
     windows_tried: Mapping[str, float] = field(default_factory=dict)  # words -> validation MAE
     plan: Mapping[str, object] = field(default_factory=dict)  # what was asked for beside the recipe
     attempts: tuple[Attempt, ...] = ()  # what the search tried
-    holdout_from: datetime | None = None  # where a short holdout begins; None: a fifth of the rows
+    holdout_from_at: datetime | None = (
+        None  # where a short holdout begins; None: a fifth of the rows
+    )

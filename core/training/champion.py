@@ -46,7 +46,7 @@ def find_champion(db: Database) -> Version | None:
         return versions.get_version(conn, current.plan.champion)
 
 
-def split_frame(frame: "pd.DataFrame", holdout_from: datetime | None = None) -> Split:
+def split_frame(frame: "pd.DataFrame", holdout_from_at: datetime | None = None) -> Split:
     """The split of a snapshot's rows: the same for every training on them that has its holdout
     begin at the same moment, with the newest fifth of the rows unless given."""
     return split_rows(
@@ -54,7 +54,7 @@ def split_frame(frame: "pd.DataFrame", holdout_from: datetime | None = None) -> 
         frame[GROUP],
         identify_content(frame),
         identity=identify_rows(frame),
-        holdout_from=holdout_from,
+        holdout_from_at=holdout_from_at,
         seed=SPLIT_SEED,
     )
 
@@ -62,7 +62,7 @@ def split_frame(frame: "pd.DataFrame", holdout_from: datetime | None = None) -> 
 def split_as_then(frame: "pd.DataFrame", report: TrainingReport) -> Split:
     """The split that a version was trained with, of its snapshot's rows."""
     left_out = [name for name, why in report.left_out.items() if why.startswith(LEFT_OUT)]
-    return split_frame(frame.drop(columns=left_out, errors="ignore"), report.holdout_from)
+    return split_frame(frame.drop(columns=left_out, errors="ignore"), report.holdout_from_at)
 
 
 def find_staleness(db: Database, window: WindowChoice) -> str | None:

@@ -84,7 +84,7 @@ def train_version(
     used = frame.drop(columns=list(leave_out), errors="ignore")
     checked = _check_data(check_rows(used, scale=scale, now=now(), rules=rules), overrides, by)
     if order.plan.holdout == RECENT:
-        order = replace(order, holdout_from=choose_recent(frame[AT]))
+        order = replace(order, holdout_from_at=choose_recent(frame[AT]))
     learned = learn(frame, order, progress)
     found = learned.found
     comparison = None

@@ -37,7 +37,9 @@ class Order:
     tolerance: float
     leave_out: tuple[str, ...] = ()
     label_delay_seconds: float = 0.0
-    holdout_from: datetime | None = None  # where the holdout is to begin; the newest fifth if None
+    holdout_from_at: datetime | None = (
+        None  # where the holdout is to begin; the newest fifth if None
+    )
     plan: TrainingPlan = field(default_factory=TrainingPlan)
 
 
@@ -66,7 +68,7 @@ def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
     used = frame.drop(columns=list(order.leave_out), errors="ignore")
     rows = arrange_rows(frame, identify_content(used), order.leave_out)
     split = leave_gap(
-        split_frame(used, order.holdout_from),
+        split_frame(used, order.holdout_from_at),
         rows.at_seconds,
         order.label_delay_seconds,
         read_seconds(frame, LABELLED_AT),

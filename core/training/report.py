@@ -78,7 +78,7 @@ def build_report(
         windows_tried=fitted.window.tried,
         plan=msgspec.to_builtins(order.plan),
         attempts=fitted.search.attempts,
-        holdout_from=split.holdout_from,
+        holdout_from_at=split.holdout_from_at,
     )
 
 

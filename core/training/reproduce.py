@@ -74,7 +74,7 @@ def build_order(report: TrainingReport, frame: "pd.DataFrame") -> Order:
         tolerance=report.tolerance,
         leave_out=tuple(left_out),
         label_delay_seconds=report.label_delay_seconds,
-        holdout_from=report.holdout_from,
+        holdout_from_at=report.holdout_from_at,
         plan=read_plan(report.plan, str(report.plan.get("device", "cpu"))),
     )
 

@@ -329,13 +329,13 @@ def test_a_retraining_learns_up_to_the_newest_weeks_and_its_rows_are_known_later
     recent = TrainingPlan(window="all", holdout="recent")
     first = train(plan=recent)
     assert (first.report.n_train, first.report.n_holdout) == (687, 113)
-    assert first.report.holdout_from == START + timedelta(hours=6 * 687)
+    assert first.report.holdout_from_at == START + timedelta(hours=6 * 687)
     deploy(db, first.number, now)
     fill(db, make_samples(120, seed=2, start=START + timedelta(days=200)), now)
     report = train(plan=recent).report
     assert report.n_compared == report.n_holdout
     small = train(plan=replace(recent, parameters={}), leave_out=("size",)).report
-    assert small.holdout_from == report.holdout_from
+    assert small.holdout_from_at == report.holdout_from_at
 
 
 def test_a_retraining_on_few_rows_or_rows_without_times_keeps_the_fifth(
@@ -344,10 +344,10 @@ def test_a_retraining_on_few_rows_or_rows_without_times_keeps_the_fifth(
     recent = TrainingPlan(window="all", holdout="recent")
     fill(db, make_samples(300), now)
     report = train(plan=recent).report
-    assert (report.n_holdout, report.holdout_from) == (60, None)
+    assert (report.n_holdout, report.holdout_from_at) == (60, None)
     fill(db, make_samples(300, seed=3, start=None), now)
     report = train(plan=recent).report
-    assert (report.split, report.holdout_from) == ("random", None)
+    assert (report.split, report.holdout_from_at) == ("random", None)
 
 
 def test_an_open_accuracy_incident_lets_an_equal_model_follow(

@@ -45,7 +45,7 @@ def test_a_version_with_a_short_holdout_comes_out_the_same(
 ) -> None:
     fill(db, make_samples(700), now)
     version = train(plan=TrainingPlan(window="all", holdout="recent"))
-    assert version.report.holdout_from is not None
+    assert version.report.holdout_from_at is not None
     found = reproduce_version(db, version.number, snapshots=home / "snapshots", progress=quiet)
     assert found.matches
 
