@@ -47,7 +47,7 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
         *check_requests(facts, thresholds, stale=stale),
         *check_spread(facts, stale=stale),
         *check_drift(facts, errors, now),
-        *check_labels(facts.label_silence, now),
+        *([] if stale else check_labels(facts.label_silence, now)),  # one cause, not two
         *check_disk(facts.disk),
     ]
     worker = check_worker(facts.worker)

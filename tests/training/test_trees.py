@@ -15,8 +15,12 @@ X = RNG.normal(size=(300, 4))
 Y = 10 * X[:, 0] + 5 * (X[:, 1] > 0)
 
 
+WHOLE = BoostedTrees(n_trees=20, min_child_weight=1.0, subsample=1.0, colsample=1.0, max_bin=256)
+"""Without chance and with exact cuts: else a weight of two is not a row that stands there twice."""
+
+
 @pytest.mark.slow
-@parametrize_with_checks([BoostedTrees(n_trees=20, min_child_weight=1.0)])
+@parametrize_with_checks([WHOLE])
 def test_it_keeps_the_contract_of_scikit_learn(estimator: BoostedTrees, check: object) -> None:
     check(estimator)  # type: ignore[operator]
 
