@@ -1,6 +1,7 @@
 """Incidents on the screen: what is wrong, since when, and who does something about it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -124,37 +125,18 @@ def _show_timeline(app: App, incident: Incident) -> None:
 
 def _offer_remedy(app: App, incident: Incident, remedy: Remedy) -> None:
     """The button of what helps, where a button can."""
-    reason = f"Incident {incident.id}"
-    if remedy is Remedy.ROLL_BACK:
-        actions.ask_reason(
-            "Roll back",
-            "The version before answers from the next request on.",
-            lambda why: _roll_back(app, f"{reason}: {why}"),
-            key=f"mend_{incident.id}",
-            confirm="Roll back now",
-            icon=":material/undo:",
-            primary=True,
-        )
-    elif remedy is Remedy.RUN_HEURISTIC:
-        actions.ask_reason(
-            "Run the heuristic",
-            "The heuristic answers instead of the model from the next request on.",
-            lambda why: _run_heuristic(app, f"{reason}: {why}"),
-            key=f"mend_{incident.id}",
-            confirm="Run the heuristic now",
-            icon=":material/function:",
-            primary=True,
-        )
-    elif remedy is Remedy.RETRAIN:
-        actions.ask_reason(
-            "Retrain",
-            "Asks for a training on everything that is labelled by now. It does not deploy.",
-            lambda why: _retrain(app, f"{reason}: {why}"),
-            key=f"mend_{incident.id}",
-            confirm="Train now",
-            icon=":material/model_training:",
-            primary=True,
-        )
+    offer = _OFFERS.get(remedy)
+    if offer is None:
+        return
+    actions.ask_reason(
+        offer.label,
+        offer.explanation,
+        lambda why: offer.work(app, f"Incident {incident.id}: {why}"),
+        key=f"mend_{incident.id}",
+        confirm=f"{offer.label} now",
+        icon=offer.icon,
+        primary=True,
+    )
 
 
 def _roll_back(app: App, reason: str) -> str:
@@ -179,6 +161,38 @@ def _run_heuristic(app: App, reason: str) -> str:
 def _retrain(app: App, reason: str) -> str:
     decision = start_app_retraining(app, by=context.get_user(), reason=reason)
     return f"Job {decision.job_id} trains; the training page shows how it goes."
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A button that mends: what it says before, and what it does."""
+
+    label: str
+    explanation: str
+    icon: str
+    work: Callable[[App, str], str]
+
+
+_OFFERS = {
+    Remedy.ROLL_BACK: _Offer(
+        "Roll back",
+        "The version before answers from the next request on.",
+        ":material/undo:",
+        _roll_back,
+    ),
+    Remedy.RUN_HEURISTIC: _Offer(
+        "Run the heuristic",
+        "The heuristic answers instead of the model from the next request on.",
+        ":material/function:",
+        _run_heuristic,
+    ),
+    Remedy.RETRAIN: _Offer(
+        "Retrain",
+        "Asks for a training on everything that is labelled by now. It does not deploy.",
+        ":material/model_training:",
+        _retrain,
+    ),
+}
 
 
 def show_judging(app: App, found: Sequence[Incident]) -> None:

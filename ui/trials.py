@@ -67,7 +67,10 @@ def _show_parts(report: TrialReport) -> None:
                 f"{words.number(part.advantage.value, 2)} points "
                 f"({words.interval(part.advantage, 2)}), {words.count(part.n, 'comparison')}"
             )
-        st.caption("Corrected for looking at up to 20 categories: all intervals hold together.")
+        st.caption(
+            "Each interval is widened for looking at 20 categories. They follow the newest pairs "
+            "and, unlike the verdict above, are not frozen."
+        )
 
 
 def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
