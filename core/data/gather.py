@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.data.feedback import collect_feedback
 from core.data.folder import collect_folder
 from core.data.overview import refresh_quality
 from core.data.readings import Request
-from core.domain.job import Progress
+from core.domain.job import Progress, part_of
 from core.domain.source import Outcome, Source, find_cut_off
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.settings import Settings
@@ -16,6 +17,17 @@ from core.store import sources
 from core.store.database import Database
 
 _CHECKING = 0.95  # the share of the work at which the rows are in and the checks begin
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What every source is told."""
+
+    db: Database
+    settings: Settings
+    request: Request
+    by: str
+    now: Callable[[], datetime]
 
 
 def gather(
@@ -31,19 +43,20 @@ def gather(
     failures too. One whose last attempt was cut off comes last, so that a source which ends the
     process each time keeps no other from being collected. Raises `InvalidInput` where there is no
     source, and what `progress` raises."""
+    asked = _Asked(db, settings, request, by, now)
     found: list[Source] = []
     with db.read() as conn:
         cut_off = find_cut_off(sources.load_sources(conn))
     parts = sorted(_PARTS, key=lambda name: any(each.startswith(name) for each in cut_off))
     for place, name in enumerate(parts):
         low, high = (_CHECKING * share / len(parts) for share in (place, place + 1))
-        found += _PARTS[name](db, settings, request, by, now, _part(progress, low, high))
+        found += _PARTS[name](asked, part_of(progress, low, high))
     if not found:
         raise InvalidInput(
             "No source is configured: set PLUMBLINE_SUPABASE_URL and PLUMBLINE_SUPABASE_KEY, or "
             "PLUMBLINE_WATCH_FOLDER."
         )
-    _check(db, settings, found, now, progress)
+    _check(asked, found, progress)
     return found
 
 
@@ -58,8 +71,9 @@ def gather_tables(
 ) -> list[Source]:
     """As `gather`, from the Supabase project only; raises `InvalidInput` also where it or a
     mapping is not configured rightly."""
-    found = _collect_tables(db, settings, request, by, now, _part(progress, 0.0, _CHECKING))
-    _check(db, settings, found, now, progress)
+    asked = _Asked(db, settings, request, by, now)
+    found = _collect_tables(asked, part_of(progress, 0.0, _CHECKING))
+    _check(asked, found, progress)
     return found
 
 
@@ -86,95 +100,65 @@ def refuse_failures(found: Sequence[Source]) -> None:
         )
 
 
-def _gather_feedback(
-    db: Database,
-    settings: Settings,
-    _request: Request,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
-) -> list[Source]:
-    source = collect_feedback(db, scale=settings.scale, by=by, now=now, progress=progress)
+def _gather_feedback(asked: _Asked, progress: Progress) -> list[Source]:
+    source = collect_feedback(
+        asked.db, scale=asked.settings.scale, by=asked.by, now=asked.now, progress=progress
+    )
     return [] if source is None else [source]
 
 
-def _gather_folder(
-    db: Database,
-    settings: Settings,
-    _request: Request,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
-) -> list[Source]:
-    if settings.watch_folder is None:
+def _gather_folder(asked: _Asked, progress: Progress) -> list[Source]:
+    if asked.settings.watch_folder is None:
         return []
     source = collect_folder(
-        db,
-        settings.watch_folder,
-        scale=settings.scale,
-        limit_bytes=settings.upload_limit_mb * 1_000_000,
-        by=by,
-        now=now,
+        asked.db,
+        asked.settings.watch_folder,
+        scale=asked.settings.scale,
+        limit_bytes=asked.settings.upload_limit_mb * 1_000_000,
+        by=asked.by,
+        now=asked.now,
         progress=progress,
     )
     return [source]
 
 
-def _gather_tables(
-    db: Database,
-    settings: Settings,
-    request: Request,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
-) -> list[Source]:
-    if not settings.supabase_url:
+def _gather_tables(asked: _Asked, progress: Progress) -> list[Source]:
+    if not asked.settings.supabase_url:
         return []
     try:
-        return _collect_tables(db, settings, request, by, now, progress)
+        return _collect_tables(asked, progress)
     except InvalidInput as error:  # of the settings: the others are collected
-        return [_build_failure("supabase", str(error), now())]
+        return [_build_failure("supabase", str(error), asked.now())]
 
 
-def _collect_tables(
-    db: Database,
-    settings: Settings,
-    request: Request,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
-) -> list[Source]:
+def _collect_tables(asked: _Asked, progress: Progress) -> list[Source]:
     # Not at the top: the Supabase client takes a second that every other verb would wait for.
     from core.data import configured
 
+    settings = asked.settings
     with closing(
         configured.open_project(
             settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
         )
     ) as project:
         return configured.collect_tables(
-            db,
+            asked.db,
             project,
             configured.parse_mappings(settings.supabase_tables),
-            request,
+            asked.request,
             scale=settings.scale,
             overlap=timedelta(hours=settings.collect_overlap_hours),
-            by=by,
-            now=now,
+            by=asked.by,
+            now=asked.now,
             progress=progress,
         )
 
 
-def _check(
-    db: Database,
-    settings: Settings,
-    found: Sequence[Source],
-    now: Callable[[], datetime],
-    progress: Progress,
-) -> None:
+def _check(asked: _Asked, found: Sequence[Source], progress: Progress) -> None:
     if any(source.n_new for source in found):
         progress(_CHECKING, "Checking the rows")
-        refresh_quality(db, settings.scale, now(), settings.rules)
+        settings = asked.settings
+        refresh_quality(asked.db, settings.scale, asked.now(), settings.rules)
 
 
 def _build_failure(name: str, message: str, now: datetime) -> Source:
@@ -189,14 +173,7 @@ def _build_failure(name: str, message: str, now: datetime) -> Source:
     )
 
 
-def _part(progress: Progress, low: float, high: float) -> Progress:
-    """The progress of a part of the work, from one share of it to another."""
-    return lambda share, text: progress(low + share * (high - low), text)
-
-
-_Gather = Callable[
-    [Database, Settings, Request, str, Callable[[], datetime], Progress], list[Source]
-]
+_Gather = Callable[[_Asked, Progress], list[Source]]
 _PARTS: dict[str, _Gather] = {
     "feedback": _gather_feedback,
     "folder": _gather_folder,
