@@ -1,25 +1,29 @@
-"""Requests a second of the prediction API with every prediction on disk, beside other servers.
+"""Rows a second of the prediction API with every prediction on disk, beside other servers.
 
 Run as `python -m bench.serving` (wrk has to be on the path; BentoML's environment is made once in
-`var/bench`). Every server has one worker and the same 100 trees; wrk sends rows that differ. A
-figure is the median of three runs, and `x mlflow` its ratio to MLflow's in the same minutes."""
+`var/bench`). Every server has one worker and the same 100 trees; wrk sends rows that differ, one a
+request, and then a thousand a request over two connections. A figure is the median of three runs,
+and `x mlflow` its ratio to MLflow's in the same minutes."""
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.peers.model import ARROW, BATCH, JSON, body_path
 from bench.peers.model import main as prepare
 
-ROUNDS, SECONDS, CONNECTIONS, PORT = 3, 2, (1, 8, 32), 8769
+ROUNDS, SECONDS, PORT = 3, 2, 8769
+SINGLY, IN_BATCHES = (1, 8, 32), (2,)  # connections
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "var" / "bench"
 DATA = FOLDER / "model"
@@ -35,11 +39,13 @@ class Server:
     path: str
     script: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    connections: Sequence[int] = SINGLY
+    n_rows: int = 1  # a request
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Medians of the rounds."""
+    """Medians of the rounds, of rows and of requests."""
 
     per_second: float
     p50_ms: float
@@ -68,7 +74,17 @@ def list_servers() -> list[Server]:
         Server("Plumbline, process", ours, PATH, "plumbline", home),
         Server("Plumbline, power", ours, PATH, "plumbline", home | {"PLUMBLINE_DURABILITY": POWER}),
         Server("Plumbline, process, one row", ours, PATH, "same", home),
+        batch("mlflow, by 1,000", mlflow, "/invocations", "mlflow-batch", {}),
+        batch("Plumbline, JSON by 1,000", ours, f"{PATH}/batch", "batch", home),
+        batch("Plumbline, Arrow by 1,000", ours, f"{PATH}/batch", "arrow", home),
     ]
+
+
+def batch(
+    name: str, command: list[str], path: str, script: str, environment: Mapping[str, str]
+) -> Server:
+    """A server that is asked for a thousand rows a request."""
+    return Server(name, command, path, script, environment, IN_BATCHES, BATCH)
 
 
 PATH, POWER = "/v1/predict", "power"
@@ -97,12 +113,12 @@ def run(server: Server) -> Iterator[None]:
 
 def wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]") -> None:
     """Ask with the first body until a model has answered."""
-    script = (DATA / f"{server.script}.lua").read_text()
-    body = script.partition("[=[")[2].partition("]=]")[0].encode()
+    body = body_path(DATA, server.script, 0).read_bytes()
+    media = ARROW if server.script == "arrow" else JSON
     url = f"http://127.0.0.1:{PORT}{server.path}"
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(url, body, {"Content-Type": media})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 if b"heuristic" not in answer.read():
@@ -125,7 +141,11 @@ def load(server: Server, connections: int) -> Figure:
         if found["bad"]:
             raise SystemExit(f"{server.name}: {found['bad']} requests failed")
         rounds.append(
-            Figure(found["n"] / found["us"] * 1e6, found["p50"] / 1e3, found["p99"] / 1e3)
+            Figure(
+                server.n_rows * found["n"] / found["us"] * 1e6,
+                found["p50"] / 1e3,
+                found["p99"] / 1e3,
+            )
         )
     return Figure(
         statistics.median(r.per_second for r in rounds),
@@ -136,7 +156,8 @@ def load(server: Server, connections: int) -> Figure:
 
 def prepare_all() -> None:
     """The model and BentoML's environment, each once."""
-    if not (DATA / "mlflow").exists():
+    if not (DATA / "arrow.lua").exists():  # what is written last
+        shutil.rmtree(DATA, ignore_errors=True)
         prepare(DATA)
     if not (BENTO / "bin" / "bentoml").exists():
         override = FOLDER / "override.txt"
@@ -152,13 +173,13 @@ def main() -> None:
     """Measure one server after another, and print one table."""
     prepare_all()
     print(
-        f"{'server, one worker':28} {'connections':>11} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8}"
+        f"{'server, one worker':28} {'connections':>11} {'rows/s':>8} {'p50 ms':>8} {'p99 ms':>8}"
         f" {'x mlflow':>9}"
     )
-    first: dict[int, float] = {}
+    first: dict[int, float] = {}  # MLflow's, which comes first at each number of connections
     for server in list_servers():
         with run(server):
-            for connections in CONNECTIONS:
+            for connections in server.connections:
                 figure = load(server, connections)
                 ratio = figure.per_second / first.setdefault(connections, figure.per_second)
                 print(

@@ -31,6 +31,7 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.database import Database
 from core.system import describe_system
+from core.web.answers import ARROW
 from core.web.documentation import build_openapi, describe
 from core.web.gathering import Gathering
 from core.web.outermost import Outermost
@@ -40,7 +41,7 @@ from core.web.routes import LABEL_STATUS, Routes
 from core.web.waiting import LogWait
 
 _LOG_SECONDS = 10.0  # a caller is told that the log does not keep up, rather than kept waiting
-_LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime")
+_LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime", "core.serving.arrow")
 
 
 def build_api(
@@ -89,7 +90,7 @@ def build_api(
             "/v1/predict/batch",
             "POST",
             routes.predict_batch,
-            describe(PredictBatchBody, {200: PredictBatchAnswer}),
+            describe(PredictBatchBody, {200: PredictBatchAnswer}, beside_json=ARROW),
         ),
         (
             "/v1/feedback",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 import uvicorn
@@ -126,6 +127,51 @@ def test_a_batch_is_answered_in_its_order(server: Server) -> None:
     assert [answer["score"] for answer in answers] == [30.0, 35.0, 40.0, None]
     assert answers[3]["source"] == "failed"
     assert [row.id for row in _logged(server.db)] == [row["prediction_id"] for row in answers]
+
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+def _post_arrow(server: Server, columns: dict[str, object], accept: str) -> httpx.Response:
+    table = pa.table(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    headers = {"content-type": ARROW, "accept": accept}
+    content = sink.getvalue().to_pybytes()
+    return server.client.post("/v1/predict/batch", content=content, headers=headers)
+
+
+def test_a_batch_in_arrow_is_logged_and_answered_as_one_in_json(server: Server) -> None:
+    columns = {"codeQuality": [10.0, 20.0, None], "unit_id": ["a", None, "c"]}
+    response = _post_arrow(server, columns, "application/json")
+    answers = response.json()["predictions"]
+    assert [answer["score"] for answer in answers] == [30.0, 35.0, None]
+    logged = _logged(server.db)
+    assert [row.id for row in logged] == [row["prediction_id"] for row in answers]
+    assert [row.unit_id for row in logged] == ["a", None, "c"]
+    assert [row.features for row in logged] == [
+        {"codeQuality": 10.0},
+        {"codeQuality": 20.0},
+        {"codeQuality": None},
+    ]
+
+
+def test_a_batch_is_answered_in_arrow_where_that_is_asked_for(server: Server) -> None:
+    response = _post_arrow(server, {"codeQuality": [10.0, 20.0]}, f"{ARROW}, */*")
+    assert response.headers["content-type"] == ARROW
+    answers = pa.ipc.open_stream(response.content).read_all().to_pylist()
+    assert [answer["score"] for answer in answers] == [30.0, 35.0]
+    assert [row.id for row in _logged(server.db)] == [row["prediction_id"] for row in answers]
+
+
+def test_a_wrong_batch_in_arrow_is_refused_as_one_in_json(server: Server) -> None:
+    refused = _post_arrow(server, {"codeQuality": [1.0, float("nan")]}, ARROW)
+    assert _error(refused) == (422, "rows[1].features.codeQuality")
+    assert _error(_post_arrow(server, {"codeQuality": [1.0] * 20_000}, ARROW)) == (413, None)
+    other = server.client.post("/v1/predict", content=b"x", headers={"content-type": ARROW})
+    assert _error(other) == (415, None)
+    assert _logged(server.db) == []
 
 
 def test_a_batch_of_which_nothing_can_be_scored_is_a_503(server: Server) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from core.bootstrap import App, build_app
 from core.deployment.release import deploy
@@ -16,7 +17,8 @@ from core.store import snapshots, versions
 from core.training.trees import BoostedTrees
 from tests.fakes import make_report
 
-N_FEATURES, N_TREES, N_BODIES = 19, 100, 2_000
+N_FEATURES, N_TREES, N_BODIES, N_BATCHES, BATCH = 19, 100, 2_000, 20, 1_000
+JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 NAMES = tuple(f"f{i:02d}" for i in range(N_FEATURES))  # in the order in which the encoder has them
 
 
@@ -100,15 +102,53 @@ def write_scripts(folder: Path) -> None:
         "bento": [json.dumps({"row": list(row.values())}) for row in rows],
     }
     for kind, bodies in kinds.items():
-        lines = ",\n".join(f"[=[{body}]=]" for body in bodies)
-        (folder / f"{kind}.lua").write_text(LUA.replace("BODIES", lines))
+        write_script(folder, kind, [body.encode() for body in bodies])
+    batches = [make_rows(BATCH, 10 + i) for i in range(N_BATCHES)]
+    values = [[list(row.values()) for row in rows] for rows in batches]
+    split = [json.dumps({"dataframe_split": {"columns": NAMES, "data": data}}) for data in values]
+    rows_of = [json.dumps({"rows": [{"features": row} for row in rows]}) for rows in batches]
+    write_script(folder, "mlflow-batch", [body.encode() for body in split])
+    write_script(folder, "batch", [body.encode() for body in rows_of])
+    write_script(folder, "arrow", [encode_arrow(rows) for rows in batches], ARROW)
+
+
+def encode_arrow(rows: list[dict[str, float]]) -> bytes:
+    """Rows as an Arrow stream."""
+    table = pa.Table.from_pylist(rows)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def write_script(folder: Path, kind: str, bodies: list[bytes], media: str = JSON) -> None:
+    """A file for wrk that sends one body after another, each in a file of its own, and asks for
+    answers of the same type."""
+    for number, body in enumerate(bodies):
+        path = body_path(folder, kind, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    pattern = body_path(folder, kind, 0).parent.resolve() / "%04d"
+    script = LUA.replace("PATTERN", str(pattern)).replace("COUNT", str(len(bodies)))
+    (folder / f"{kind}.lua").write_text(script.replace("MEDIA", media))
+
+
+def body_path(folder: Path, kind: str, number: int) -> Path:
+    """Where a body of a kind lies."""
+    return folder / "bodies" / kind / f"{number:04d}"
 
 
 LUA = """
-local bodies = {BODIES}
+local bodies = {}
+for n = 1, COUNT do
+  local file = assert(io.open(string.format("PATTERN", n - 1), "rb"))
+  bodies[n] = file:read("*a")
+  file:close()
+end
 local n = 0
 wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Content-Type"] = "MEDIA"
+wrk.headers["Accept"] = "MEDIA"
 function init(args) n = math.random(#bodies) end
 function request()
   n = n % #bodies + 1
@@ -129,8 +169,8 @@ def main(folder: Path) -> None:
     app = build_app({"PLUMBLINE_HOME": str(folder / "home")})
     register(app, pipeline)
     app.close()
-    write_scripts(folder)
     save_for_peers(folder, pipeline)
+    write_scripts(folder)
 
 
 if __name__ == "__main__":

@@ -16,15 +16,16 @@ from core.errors import InvalidInput
 from core.serving.answer import Ask
 
 MAX_ROWS = 10_000
+MAX_NAME = 200
+MAX_WORD = 1_000
 _NOT_JSON = re.compile(rb"NaN|Infinity")
 _DETAIL = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$")
 
-_MAX_WORD = 1_000
 _CONSTANT = object()  # stands for NaN and the infinities where a body is read in the slow way
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-_Word = Annotated[str, msgspec.Meta(max_length=_MAX_WORD)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+_Word = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _Features = Annotated[
@@ -307,7 +308,7 @@ def _is_no_feature(value: object) -> bool:
     if value is None:
         return False
     if isinstance(value, str):
-        return len(value) > _MAX_WORD
+        return len(value) > MAX_WORD
     if isinstance(value, bool) or not isinstance(value, int | float):
         return True
     return abs(value) > sys.float_info.max

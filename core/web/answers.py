@@ -1,4 +1,4 @@
-"""Answers as JSON."""
+"""Answers as JSON, and the media type of those that are not."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 JSON = "application/json"
+ARROW = "application/vnd.apache.arrow.stream"
 
 
 def json_response(

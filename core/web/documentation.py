@@ -35,18 +35,27 @@ _BODIES = (
 )
 
 
-def describe(body: type | None, answers: Mapping[int, type]) -> dict[str, Any]:
-    """What OpenAPI says of a route; its bodies are decoded by msgspec, not by FastAPI."""
+def describe(
+    body: type | None, answers: Mapping[int, type], *, beside_json: str = ""
+) -> dict[str, Any]:
+    """What OpenAPI says of a route; its bodies are decoded by msgspec, not by FastAPI. What is done
+    may be asked and answered in the media type `beside_json` as well."""
+    binary = {beside_json: {"schema": {"type": "string", "format": "binary"}}}
+    beside = binary if beside_json else {}
     described: dict[str, Any] = {"responses": {}}
     errors = dict.fromkeys((401, 403, 413, 415, 422, 503), ErrorAnswer) if body else {}
     for status, answer in {**answers, **errors}.items():
         described["responses"][str(status)] = {
             "description": http.HTTPStatus(status).phrase,
-            "content": {JSON: {"schema": {"$ref": _REF.format(name=answer.__name__)}}},
+            "content": {
+                JSON: {"schema": {"$ref": _REF.format(name=answer.__name__)}},
+                **(beside if status in answers else {}),
+            },
         }
     if body is not None:
         schema = {"$ref": _REF.format(name=body.__name__)}
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+        content = {JSON: {"schema": schema}, **beside}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 

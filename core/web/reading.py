@@ -52,12 +52,32 @@ def get_key(headers: Mapping[str, str]) -> str | None:
     return key.strip() if scheme.lower() == "bearer" else None
 
 
+def get_media(content_type: str | None) -> str:
+    """The media type that a body says it is, JSON where it says nothing.
+
+    >>> get_media("Application/JSON; charset=utf-8")
+    'application/json'
+    """
+    return (content_type or JSON).partition(";")[0].strip().lower()
+
+
+def accepts(headers: Mapping[str, str], media: str) -> bool:
+    """Whether the caller asks for an answer in this media type, by its name.
+
+    >>> accepts({"accept": "text/html, application/json;q=0.9"}, "application/json")
+    True
+    >>> accepts({"accept": "*/*"}, "application/json")
+    False
+    """
+    return any(get_media(one) == media for one in headers.get("accept", "").split(","))
+
+
 def check_content_type(content_type: str | None, media: frozenset[str] = frozenset({JSON})) -> None:
     """Raise `WrongContentType` for a body that says it is something else than it may be.
 
     >>> check_content_type("application/json; charset=utf-8")
     """
-    given = (content_type or JSON).partition(";")[0].strip().lower()
+    given = get_media(content_type)
     if given not in media and not given.endswith("+json"):
         wanted = " or ".join(sorted(media))
         raise WrongContentType(f"The body is '{given}': send Content-Type: {wanted}.")

@@ -1,6 +1,6 @@
 """The routes of the API but the busiest one: one method each, with what they share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import anyio
@@ -11,15 +11,16 @@ from starlette.responses import Response
 from core.data.collect import add_rows
 from core.domain.api_key import Scope
 from core.domain.label import Label
+from core.domain.prediction import Prediction
 from core.domain.sample import Collection
 from core.errors import Unavailable
+from core.serving.answer import Ask
 from core.serving.bodies import (
     BadBody,
     ErrorAnswer,
     ErrorDetail,
     FeedbackAnswer,
     FeedbackBody,
-    PredictAnswer,
     PredictBatchAnswer,
     PredictBatchBody,
     RawSamplesBody,
@@ -37,14 +38,15 @@ from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
 from core.serving.service import LabelOutcome, PredictionService
 from core.settings import Scale
 from core.store.database import Database
-from core.web.answers import JSON, json_response
-from core.web.reading import get_key, read_body
+from core.web.answers import ARROW, JSON, json_response
+from core.web.reading import accepts, get_key, get_media, read_body
 from core.web.waiting import LogWait
 
 _READY_SECONDS = 2.0
 _CLOCK_SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
 _N_BATCHES = 2  # batches that are scored at once; single rows do not wait for them
 _ONLY_JSON = frozenset({JSON})
+_JSON_OR_ARROW = frozenset({JSON, ARROW})
 
 LABEL_STATUS = {LabelOutcome.NEW: 201, LabelOutcome.SAME: 200, LabelOutcome.UNKNOWN: 202}
 
@@ -78,26 +80,29 @@ class Routes:
         self._samples_decoder = msgspec.json.Decoder(RawSamplesBody)
 
     async def predict_batch(self, request: Request) -> Response:
-        """Score up to 10,000 rows, in their order."""
+        """Score up to 10,000 rows, in their order. They may come as an Arrow IPC stream, one column
+        a feature and beside them unit_id, text and at, and are answered as one where Accept asks
+        for it."""
         started, at = self._service.timer(), self._service.now()
         self._authorize(request, Scope.PREDICT)
-        content = await self._read(request)
+        content = await self._read(request, _JSON_OR_ARROW)
 
-        def score() -> tuple[list[PredictAnswer], list[Receipt[LabelOutcome | None]]]:
-            body = decode_body(self._batch_decoder, content)
-            asks = [build_ask(row, f"rows[{i}].") for i, row in enumerate(body.rows)]
+        def score() -> tuple[list[Prediction], list[Receipt[LabelOutcome | None]]]:
+            asks = self._decode_batch(content, get_media(request.headers.get("content-type")))
             answers = self._service.answer(asks, at, started)
             receipts = self._service.log(answers)
             self._metrics.count_predictions(answers)
-            return [build_answer(answer) for answer in answers], receipts
+            return answers, receipts
 
         answers, receipts = await anyio.to_thread.run_sync(score, limiter=self._batches)
         for receipt in receipts:
             await self._log_wait.wait(receipt)
         if all(answer.score is None for answer in answers):
             detail = ErrorDetail(str(answers[0].reason))
-            return json_response(503, ErrorAnswer(detail, predictions=answers))
-        return json_response(200, PredictBatchAnswer(answers))
+            shown = [build_answer(answer) for answer in answers]
+            return json_response(503, ErrorAnswer(detail, predictions=shown))
+        encode = _encode_arrow if accepts(request.headers, ARROW) else _encode_json
+        return await anyio.to_thread.run_sync(encode, answers, limiter=self._batches)
 
     async def feedback(self, request: Request) -> Response:
         """Say what turned out to be true: 201 for news, 200 for what was known, 202 for a
@@ -179,8 +184,28 @@ class Routes:
         """The name of the caller's key, None while everyone may call."""
         return self._keys.check(get_key(request.headers), scope)
 
-    async def _read(self, request: Request) -> bytes:
-        return await read_body(request.headers, request.receive, self._body_limit, _ONLY_JSON)
+    async def _read(self, request: Request, media: frozenset[str] = _ONLY_JSON) -> bytes:
+        return await read_body(request.headers, request.receive, self._body_limit, media)
+
+    def _decode_batch(self, content: bytes, media: str) -> list[Ask]:
+        if media == ARROW:
+            # Not at the top: half a second to import, for callers who may never come.
+            from core.serving.arrow import read_asks
+
+            return read_asks(content)
+        body = decode_body(self._batch_decoder, content)
+        return [build_ask(row, f"rows[{i}].") for i, row in enumerate(body.rows)]
+
+
+def _encode_json(answers: Sequence[Prediction]) -> Response:
+    return json_response(200, PredictBatchAnswer([build_answer(answer) for answer in answers]))
+
+
+def _encode_arrow(answers: Sequence[Prediction]) -> Response:
+    # Not at the top: see above.
+    from core.serving.arrow import encode_predictions
+
+    return Response(encode_predictions(answers), media_type=ARROW)
 
 
 def check_label(label: Label, scale: Scale) -> None:
