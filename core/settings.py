@@ -149,6 +149,14 @@ def _scale(value: str) -> Scale:
     return scale
 
 
+def _days_kept(value: str) -> int:
+    meaning = "0, which keeps all, or whole days from 30: drift looks back on 28"
+    number = _integer(0, 36_500, meaning)(value)
+    if 0 < number < 30:
+        raise ValueError(meaning)
+    return number
+
+
 def _days_or_measured(value: str) -> float | None:
     if value.strip() == "measured":
         return None
@@ -391,6 +399,13 @@ SETTINGS: tuple[Setting, ...] = (
         runtime=True,
     ),
     Setting(
+        "keep_predictions_days",
+        "90",
+        "Days for which predictions are kept one by one, with what was asked and their labels; "
+        "figures stay. 0 keeps all.",
+        _days_kept,
+    ),
+    Setting(
         "upload_limit_mb",
         "200",
         "Largest file to import, in megabytes.",
@@ -467,6 +482,7 @@ class Settings:
     collect_every_minutes: float
     collect_overlap_hours: float
     watch_folder: Path | None
+    keep_predictions_days: int
     upload_limit_mb: int
     body_limit_kb: int
 

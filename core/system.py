@@ -7,9 +7,11 @@ from datetime import datetime
 from core.bootstrap import App
 from core.domain.job import Job, JobStatus
 from core.domain.lease import SCHEDULER, Lease
+from core.domain.removal import Retention
 from core.domain.schedule import ScheduledTask
 from core.domain.source import SourceStatus, summarize_source
 from core.domain.version import version_name
+from core.monitoring.retention import load_retention
 from core.store import deployments, jobs, leases, migrations, schedule, sources, versions
 
 
@@ -31,6 +33,7 @@ class SystemStatus:
     worker: Lease | None  # who runs the scheduled tasks and jobs, expired or not
     worker_alive: bool
     tasks: list[ScheduledTask]
+    retention: Retention
     sources: list[SourceStatus]
     n_jobs_waiting: int
     n_jobs_running: int
@@ -59,6 +62,7 @@ def describe_system(app: App) -> SystemStatus:
             worker=lease,
             worker_alive=lease is not None and lease.expires_at > now,
             tasks=schedule.load_tasks(conn),
+            retention=load_retention(conn, app.settings.keep_predictions_days),
             sources=[summarize_source(source) for source in sources.load_sources(conn)],
             n_jobs_waiting=counts.get(JobStatus.QUEUED, 0),
             n_jobs_running=counts.get(JobStatus.RUNNING, 0),

@@ -19,10 +19,11 @@ from core.api import build_api
 from core.deployment.release import deploy
 from core.domain.api_key import Scope
 from core.domain.prediction import Prediction
+from core.serving.answer import build_id
 from core.serving.keys import KeyRing, create_key
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import api_keys, labels, predictions
+from core.store import api_keys, labels, predictions, removals
 from core.store.database import Database
 from core.store.direct import DirectLog
 from tests.fakes import FakeRegistry, add_version
@@ -290,6 +291,17 @@ def test_feedback_is_kept_once_and_a_correction_takes_over(server: Server) -> No
         label = labels.find_label(conn, prediction_id)
     assert label is not None
     assert (label.actual, label.given_by, label.rating) == (55.5, "bob", 0.75)
+
+
+def test_feedback_on_a_prediction_that_was_removed_says_so(
+    server: Server, now: Callable[[], datetime]
+) -> None:
+    name = build_id(now() - timedelta(days=91), bytes(10))
+    with server.db.write() as conn:
+        removals.start_removal(conn, now(), now() - timedelta(days=90))
+    response = server.client.post("/v1/feedback", json={"prediction_id": name, "actual": 70})
+    assert response.status_code == 202
+    assert response.json() == {"prediction_id": name, "outcome": "removed"}
 
 
 def test_feedback_on_an_unknown_prediction_is_kept(server: Server) -> None:

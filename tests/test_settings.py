@@ -56,6 +56,7 @@ WRONG = {
     "retrain_per_week": (["", "0", "1.5", "many"], "a whole number from 1"),
     "retrain_new_rows": (["", "0", "1e2", "-100"], "a whole number from 1"),
     "retrain": (["", "yes", "AUTO"], "one of off, propose, auto"),
+    "keep_predictions_days": (["", "7", "29", "-1", "90.5", "all"], "0, which keeps all, or whole"),
     "label_delay_days": (["", "-1", "week", "inf"], "days, a number from 0, or `measured`"),
     "retrain_recipe": (["", " "], "a name"),
     "public_url": (["example.org", "ftp://example.org"], "a web address"),

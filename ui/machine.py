@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.monitoring.retention import describe_retention
 from core.system import SystemStatus
 from ui import figures, tables, words
 
@@ -33,6 +34,7 @@ def show(state: SystemStatus) -> None:
             f"{state.n_jobs_running} running",
             f"{state.n_jobs_waiting} waiting",
         )
+    st.caption(f":material/auto_delete: {describe_retention(state.retention)}")
     if not state.worker_alive:
         st.warning(
             "No worker is running: nothing is measured, no incident opens, and jobs wait. Start "

@@ -19,6 +19,7 @@ from core.domain.retraining import RetrainingDecision
 from core.domain.version import Version, version_name
 from core.monitoring.drift import describe_check
 from core.monitoring.lag import describe_lag
+from core.monitoring.retention import describe_retention
 from core.monitoring.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary
 from core.registry import RunSummary
@@ -276,6 +277,7 @@ def of_system(state: SystemStatus) -> str:
         "not recorded yet",
         f"Worker    {worker}",
         f"Jobs      {state.n_jobs_running} running, {state.n_jobs_waiting} waiting",
+        f"Log       {describe_retention(state.retention)}",
     ]
     for source in state.sources:
         lines.append(

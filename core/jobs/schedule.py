@@ -9,6 +9,7 @@ from core.data.erased_files import remove_old_files
 from core.data.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
+from core.monitoring.retention import describe_run, remove_old
 from core.monitoring.segments import name_culprit
 from core.store import deployments, feedback, jobs
 from core.watching import (
@@ -109,6 +110,13 @@ def _collect(app: App) -> str:
     return f"job {job.id} collects"
 
 
+def _remove_old(app: App) -> str:
+    if not app.settings.keep_predictions_days:
+        return "all predictions are kept"
+    keep = timedelta(days=app.settings.keep_predictions_days)
+    return describe_run(remove_old(app.db, keep=keep, now=app.now()), keep)
+
+
 def _record_in_mlflow(app: App) -> str:
     """The store of runs is made at the first start, which takes ten seconds; runs that could not
     be recorded at their time are, and the alias follows what serves."""
@@ -136,5 +144,6 @@ TASKS: tuple[Task, ...] = (
     Task(RETRAIN_TASK, 300.0, _check_retraining),
     Task("collection", 60.0, _collect),
     Task("data check", 60.0, _check_data),
+    Task("retention", 300.0, _remove_old),
     Task("MLflow", 60.0, _record_in_mlflow),
 )

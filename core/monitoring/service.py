@@ -15,7 +15,7 @@ from core.monitoring.rollups import (
 )
 from core.monitoring.traffic import Traffic, choose_step, summarize_traffic
 from core.settings import Scale
-from core.store import rollups
+from core.store import removals, rollups
 from core.store.database import Connection, Database
 
 _PIECE_ROWS = 50_000
@@ -96,9 +96,22 @@ def _find_progress(db: Database, basis: str, now: datetime) -> RollupProgress:
     start = RollupProgress(basis, prediction_seq=0, label_id=0, measured_at=now)
     with db.write() as conn:
         rollups.reset_rollups(conn)
+        _close_kept_spans(conn)
         rollups.save_progress(conn, start)
     log.info("rollups_start_anew", basis=basis)
     return start
+
+
+def _close_kept_spans(conn: Connection) -> None:
+    """After a reset, let the hour and the day in which the kept predictions begin say what their
+    first minutes do, which nobody can count again."""
+    kept_from = removals.find_kept_from(conn)
+    if kept_from is None:
+        return
+    for shorter, seconds in ((MINUTE, HOUR), (HOUR, DAY)):
+        start_at = floor_time(kept_from, seconds)
+        parts = rollups.load_rollups(conn, shorter, start_at, kept_from)
+        rollups.save_rollups(conn, seconds, [start_at], build_longer(parts, seconds))
 
 
 def _count(

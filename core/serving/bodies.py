@@ -133,8 +133,9 @@ class PredictBatchAnswer(msgspec.Struct, frozen=True):
 
 
 class FeedbackAnswer(msgspec.Struct, frozen=True):
-    """What became of a label: `new`, `same` (said so already) or `unknown` (kept, and joined when
-    the prediction is logged)."""
+    """What became of a label: `new`, `same` (said so already), `unknown` (kept, and joined when the
+    prediction is logged) or `removed` (kept and counted, but its prediction is so old that it was
+    removed, so that no figure moves)."""
 
     prediction_id: str
     outcome: str

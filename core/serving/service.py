@@ -12,7 +12,7 @@ from random import randbytes
 from core.artifacts.artifact import Artifact
 from core.domain.deployment import Deployment
 from core.domain.label import Label
-from core.domain.prediction import Prediction, Variant
+from core.domain.prediction import Prediction, Variant, was_removed
 from core.domain.retired import EVIDENCE_SHARE, find_retired
 from core.domain.trial import ShadowScore
 from core.domain.version import HEURISTIC, Version, version_name
@@ -38,7 +38,7 @@ from core.serving.scoring import MODEL_ERRORS, clean_error, score_asked
 from core.serving.shadow import Shadow, ShadowAsk
 from core.serving.stages import StageClock, StageTime
 from core.settings import Scale
-from core.store import deployments, labels, predictions, trials, versions
+from core.store import deployments, labels, predictions, removals, trials, versions
 from core.store.database import Database
 from core.store.direct import DirectLog
 
@@ -64,6 +64,7 @@ class LabelOutcome(StrEnum):
     NEW = "new"
     SAME = "same"  # the newest label of the prediction said so already
     UNKNOWN = "unknown"  # kept; joined when the prediction is logged
+    REMOVED = "removed"  # kept and counted, but its prediction is so old that it was removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,13 +498,14 @@ class PredictionService:
                     conn, [(entry.label, entry.observed_at_given) for entry in given]
                 )
                 known = predictions.find_known(conn, [entry.label.prediction_id for entry in given])
+                kept_from = removals.find_kept_from(conn) if len(known) < len(given) else None
         except OpsError as error:
             self._trouble, self._trouble_at = str(error), self.timer()
             log.warning("log_not_written", n_entries=len(entries), error=str(error))
             raise
         self._trouble = ""
         judged = (
-            _judge_label(is_new, entry.label.prediction_id in known)
+            _judge_label(is_new, entry.label.prediction_id, known, kept_from)
             for entry, is_new in zip(given, are_new, strict=True)
         )
         return [next(judged) if isinstance(entry, _GivenLabel) else None for entry in entries]
@@ -538,9 +540,12 @@ def _side(serving: InForce, variant: Variant) -> Side:
     return serving.champion if variant is Variant.CHAMPION or challenger is None else challenger
 
 
-def _judge_label(is_new: bool, is_known: bool) -> LabelOutcome:
-    if not is_known:
-        return LabelOutcome.UNKNOWN
+def _judge_label(
+    is_new: bool, prediction_id: str, known: set[str], kept_from: datetime | None
+) -> LabelOutcome:
+    if prediction_id not in known:
+        removed = was_removed(prediction_id, kept_from)
+        return LabelOutcome.REMOVED if removed else LabelOutcome.UNKNOWN
     return LabelOutcome.NEW if is_new else LabelOutcome.SAME
 
 

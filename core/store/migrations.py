@@ -212,6 +212,12 @@ CREATE TABLE notes (
 CREATE INDEX notes_version ON notes (version, id);
 """
 
+_REMOVALS = """
+CREATE TABLE removals (
+    id {id}, at BIGINT NOT NULL, until_at BIGINT NOT NULL, n_predictions BIGINT NOT NULL,
+    n_labels BIGINT NOT NULL, n_shadow_scores BIGINT NOT NULL);
+"""
+
 _RATINGS = "ALTER TABLE labels ADD COLUMN rating DOUBLE PRECISION"
 
 
@@ -275,6 +281,10 @@ def _create_notes(conn: sa.Connection) -> None:
     _execute(conn, _NOTES)
 
 
+def _create_removals(conn: sa.Connection) -> None:
+    _execute(conn, _REMOVALS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -297,6 +307,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_erasures,
     _create_notes,
     _create_trial_checkpoints,
+    _create_removals,
 )
 """Append here; never change one that was released."""
 

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from core.domain.prediction import Prediction, Source, Variant
+from core.domain.prediction import Prediction, Source, Variant, was_removed
 from core.errors import NotFound
 from core.store import schema
+from core.store.removals import find_kept_from
 from core.store.types import to_micros
 
 _predictions = schema.predictions
@@ -84,11 +85,17 @@ def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | Non
 
 
 def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
-    """One prediction; raises `NotFound`."""
+    """One prediction; raises `NotFound`, which says so where it may have been removed."""
     prediction = find_prediction(conn, prediction_id)
-    if prediction is None:
-        raise NotFound(f"There is no prediction {prediction_id}.")
-    return prediction
+    if prediction is not None:
+        return prediction
+    kept_from = find_kept_from(conn)
+    if was_removed(prediction_id, kept_from):
+        raise NotFound(
+            f"Prediction {prediction_id} is not kept any more: those from before "
+            f"{kept_from:%Y-%m-%d %H:%M} UTC were removed (PLUMBLINE_KEEP_PREDICTIONS_DAYS)."
+        )
+    raise NotFound(f"There is no prediction {prediction_id}.")
 
 
 def find_known(conn: sa.Connection, ids: Sequence[str]) -> set[str]:

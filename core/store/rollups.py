@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from core.domain.prediction import Source
 from core.domain.rollup import DAY, HOUR, MINUTE, Observation, Outcomes, Rollup, RollupProgress
 from core.store import schema
+from core.store.removals import find_kept_from
 from core.store.types import from_micros
 
 _rollups = schema.rollups
@@ -69,14 +70,21 @@ def save_progress(conn: sa.Connection, progress: RollupProgress) -> None:
 
 
 def reset_rollups(conn: sa.Connection) -> None:
-    """Forget every count, so that all are made again from the predictions."""
-    for table in (_rollups, _progress, _unmatched):
+    """Forget every count, so that all are made again from the predictions. Of the time whose
+    predictions were removed, what depends on neither scale nor tolerance stays: how many there
+    were, who answered, and how fast."""
+    kept_from = find_kept_from(conn)
+    again = sa.true() if kept_from is None else _rollups.c.start_at >= kept_from
+    conn.execute(_rollups.delete().where(again))
+    conn.execute(_rollups.update().values(scores={}, outcomes={}))
+    for table in (_progress, _unmatched):
         conn.execute(table.delete())
 
 
 def load_changes(conn: sa.Connection, after: RollupProgress, limit: int) -> Changes:
     """The minutes that the next `limit` predictions and labels belong to, by the order in which
-    they were committed: however late a row is, it is found."""
+    they were committed: however late a row is, it is found. Minutes whose predictions were removed
+    are counted for good."""
     seq = _last(conn, _predictions.c.seq, after.prediction_seq, limit)
     label_id = _last(conn, _labels.c.id, after.label_id, limit)
     new_predictions = sa.select(_minute).where(
@@ -90,9 +98,11 @@ def load_changes(conn: sa.Connection, after: RollupProgress, limit: int) -> Chan
             )
         ),
     )
-    minutes = conn.execute(sa.union(new_predictions, labelled)).scalars()
+    found = conn.execute(sa.union(new_predictions, labelled)).scalars()
+    minutes = [from_micros(minute * _MINUTE_MICROS) for minute in sorted(found)]
+    kept_from = find_kept_from(conn)
     return Changes(
-        minutes=tuple(from_micros(minute * _MINUTE_MICROS) for minute in sorted(minutes)),
+        minutes=tuple(at for at in minutes if kept_from is None or at >= kept_from),
         prediction_seq=seq,
         label_id=label_id,
     )

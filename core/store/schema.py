@@ -248,6 +248,17 @@ feedback_progress = sa.Table(  # up to where labelled predictions became samples
     sa.Column("prediction_seq", sa.BigInteger, nullable=False),
 )
 
+removals = sa.Table(  # old predictions that were removed; a run's row grows until it ends
+    "removals",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("until_at", UtcTime, nullable=False),
+    sa.Column("n_predictions", sa.BigInteger, nullable=False),
+    sa.Column("n_labels", sa.BigInteger, nullable=False),
+    sa.Column("n_shadow_scores", sa.BigInteger, nullable=False),
+)
+
 unmatched_labels = sa.Table(  # labels of predictions that are not in the log (yet)
     "unmatched_labels",
     metadata,

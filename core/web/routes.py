@@ -48,7 +48,12 @@ _N_BATCHES = 2  # batches that are scored at once; single rows do not wait for t
 _ONLY_JSON = frozenset({JSON})
 _JSON_OR_ARROW = frozenset({JSON, ARROW})
 
-LABEL_STATUS = {LabelOutcome.NEW: 201, LabelOutcome.SAME: 200, LabelOutcome.UNKNOWN: 202}
+LABEL_STATUS = {
+    LabelOutcome.NEW: 201,
+    LabelOutcome.SAME: 200,
+    LabelOutcome.UNKNOWN: 202,
+    LabelOutcome.REMOVED: 202,
+}
 
 
 class Routes:

@@ -67,6 +67,12 @@ def test_the_retraining_check_keeps_its_reasons(app: App) -> None:
         assert [d.retrain for d in retraining.load_decisions(conn, 10)] == [False]
 
 
+def test_old_predictions_are_removed_unless_all_are_kept(app: App) -> None:
+    assert run(app, "retention") == "no prediction is older than 90 days"
+    keeping = replace(app, settings=replace(app.settings, keep_predictions_days=0))
+    assert run(keeping, "retention") == "all predictions are kept"
+
+
 def test_rows_that_services_pushed_are_checked_once(app: App) -> None:
     assert run(app, "data check") == "nothing new to check"
     push_rows(app, 60)

@@ -12,10 +12,10 @@ from core.deployment.release import deploy, rollback
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Source
 from core.errors import Unavailable
-from core.serving.answer import Ask, Received
+from core.serving.answer import Ask, Received, build_id
 from core.serving.service import LabelOutcome, PredictionService
 from core.settings import Scale
-from core.store import labels, predictions
+from core.store import labels, predictions, removals
 from core.store.database import Database
 from core.store.direct import DirectLog
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
@@ -389,6 +389,21 @@ def test_a_label_before_its_prediction_is_kept(
     assert receipt.result(10) is LabelOutcome.UNKNOWN
     with db.read() as conn:
         assert labels.find_label(conn, "early") == label
+
+
+def test_a_label_whose_prediction_was_removed_is_told_so(
+    db: Database, service: PredictionService, now: Callable[[], datetime]
+) -> None:
+    old = now() - timedelta(days=91)
+    with db.write() as conn:
+        removals.start_removal(conn, now(), now() - timedelta(days=90))
+    for name, outcome in [
+        (build_id(old, bytes(10)), LabelOutcome.REMOVED),
+        (build_id(now(), bytes(10)), LabelOutcome.UNKNOWN),
+        ("order-17", LabelOutcome.UNKNOWN),
+    ]:
+        label = Label(name, 70.0, now(), "ada", now())
+        assert service.add_label(label, observed_at_given=True).result(10) is outcome
 
 
 def test_rows_of_many_threads_are_each_logged_once(

@@ -1,0 +1,141 @@
+"""Retention: takes old predictions out of the log, a few at a time, and never what is still needed.
+
+A piece is one transaction: the check, the rows, and the record of it. Wherever it stops, the next
+run goes on, and what is counted of the rows that went stays as it was."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.deployment.trial import find_trial
+from core.domain.removal import Removed, Retention
+from core.domain.rollup import MINUTE, floor_time
+from core.log import get_logger
+from core.store import deployments, removals, rollups
+from core.store.database import Connection, Database
+
+_PIECE_ROWS = 500  # a transaction's, since predictions wait while one deletes
+_MAX_PIECES = 400
+_PAUSE_SECONDS = 0.01  # in which those that wait get their turn
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run removed, and what keeps it from more; `waits` is empty where nothing does."""
+
+    removed: Removed
+    until_at: datetime | None  # None where nothing was removed
+    waits: str
+
+
+def remove_old(
+    db: Database,
+    *,
+    keep: timedelta,
+    now: datetime,
+    piece_rows: int = _PIECE_ROWS,
+    max_pieces: int = _MAX_PIECES,
+) -> Run:
+    """Remove the predictions that are older than `keep`, with their labels and the scores beside
+    them, oldest first and by whole minutes; what `max_pieces` leave is for the next run.
+
+    Nothing goes that the rollups do not count, whose label is not a sample yet, or that was asked
+    since the trial that runs began; and the newest minute stays, whenever it was."""
+    removed, until_at, removal_id = Removed(), None, None
+    waits = ""
+    for _ in range(max_pieces):
+        with db.write() as conn:
+            piece_end, waits = _choose_piece(conn, now - keep, piece_rows)
+            if piece_end is None:
+                break
+            if removal_id is None:
+                removal_id = removals.start_removal(conn, now, piece_end)
+            gone = removals.remove_before(conn, piece_end)
+            removals.add_removed(conn, removal_id, piece_end, gone)
+        removed, until_at = removed + gone, piece_end
+        time.sleep(_PAUSE_SECONDS)
+    if until_at is not None:
+        log.info("predictions_removed", n=removed.n_predictions, until_at=until_at)
+    return Run(removed, until_at, waits)
+
+
+def describe_run(run: Run, keep: timedelta) -> str:
+    """A run in a sentence.
+
+    >>> describe_run(Run(Removed(), None, ""), timedelta(days=90))
+    'no prediction is older than 90 days'
+    """
+    if run.until_at is None:
+        return run.waits or f"no prediction is older than {keep.days} days"
+    said = f"{run.removed.n_predictions:,} predictions from before {run.until_at:%Y-%m-%d %H:%M} "
+    said += f"UTC removed, with {run.removed.n_labels:,} labels"
+    return f"{said}; {run.waits}" if run.waits else said
+
+
+def describe_retention(retention: Retention) -> str:
+    """How long predictions are kept, what was removed last, and which labels came too late.
+
+    >>> describe_retention(Retention(90, None, 0))
+    'Predictions are kept for 90 days one by one, with what was asked; none was removed yet.'
+    """
+    if retention.keep_days is None:
+        kept = "All predictions are kept one by one, with what was asked"
+    else:
+        kept = (
+            f"Predictions are kept for {retention.keep_days} days one by one, with what was asked"
+        )
+    last = retention.last
+    if last is None:
+        return f"{kept}; none was removed yet."
+    gone = last.removed
+    said = (
+        f"{kept}. Last removed, at {last.at:%Y-%m-%d %H:%M} UTC: {gone.n_predictions:,} of them "
+        f"with {gone.n_labels:,} labels, so that the log begins at "
+        f"{last.until_at:%Y-%m-%d %H:%M} UTC; the figures from before stay."
+    )
+    if retention.n_too_late:
+        n = retention.n_too_late
+        words = "removed prediction was" if n == 1 else "removed predictions were"
+        said += f" {n:,} {words} labelled too late."
+    return said
+
+
+def load_retention(conn: Connection, keep_days: int) -> Retention:
+    """How long predictions are kept, and what was removed last."""
+    return Retention(
+        keep_days=keep_days or None,
+        last=next(iter(removals.load_removals(conn, 1)), None),
+        n_too_late=removals.count_too_late(conn),
+    )
+
+
+def _choose_piece(
+    conn: Connection, wanted: datetime, piece_rows: int
+) -> tuple[datetime | None, str]:
+    """Up to which whole minute the next piece may go, and what keeps it from going further."""
+    limit, waits = floor_time(wanted, MINUTE), ""
+    newest = rollups.find_last_prediction_at(conn)
+    trial = find_trial(deployments.load_history(conn))
+    if newest is not None:
+        limit = min(limit, floor_time(newest, MINUTE))
+    if trial is not None and trial.started_at < limit:
+        limit = floor_time(trial.started_at, MINUTE)
+        waits = f"those since {limit:%Y-%m-%d %H:%M} UTC wait for the end of trial {trial.name}"
+    oldest = removals.find_next_at(conn, limit, 0)
+    if oldest is None:
+        return None, waits
+    last = removals.find_next_at(conn, limit, piece_rows)
+    if last is not None:
+        after_first = floor_time(oldest, MINUTE) + timedelta(seconds=MINUTE)
+        limit = max(floor_time(last, MINUTE), after_first)
+    for find, why in (
+        (removals.find_uncounted_at, "are not in the figures yet"),
+        (removals.find_uncollected_at, "have a label that is not collected yet"),
+    ):
+        needed = find(conn, limit)
+        if needed is not None:
+            limit = floor_time(needed, MINUTE)
+            waits = f"predictions from {needed:%Y-%m-%d %H:%M} UTC on wait: they {why}"
+    return (None if limit <= oldest else limit), waits
