@@ -271,12 +271,18 @@ def draw_timeline(timeline: Timeline) -> go.Figure:
             name=span.name,
             x=[span.from_at, span.to_at],
             y=[span.lane.value] * 2,
-            mode="lines+text",
-            text=[span.name, ""],
-            textposition="top right",
-            textfont=LABEL,
+            mode="lines",
             line={"color": _color_of(span.name), "width": 12},
             hovertemplate=f"{span.detail}<br>%{{x}}<extra>{span.name}</extra>",
+        )
+        figure.add_annotation(
+            x=span.from_at,
+            y=span.lane.value,
+            text=span.name,
+            font=LABEL,
+            showarrow=False,
+            xanchor="left",
+            yshift=16,  # above the bar
         )
     for lane in Lane:
         found = [moment for moment in timeline.moments if moment.lane is lane]
