@@ -50,6 +50,16 @@ def db(home: Path, empty_store: Path) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
+def quick_pages() -> Iterator[None]:
+    """Pages start without reading the metadata of every installed package: a server looks for
+    Streamlit components in them once, but a test would for each page."""
+    scan = "streamlit.components.v2.manifest_scanner.scan_component_manifests"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, list)
+        yield
+
+
+@pytest.fixture(scope="session")
 def running_stack() -> Iterator[Stack]:
     """A Supabase project for the whole run; a test that needs it is slow."""
     with run_stack() as project:

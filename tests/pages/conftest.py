@@ -102,7 +102,7 @@ def full(app: App) -> App:
 
 
 @pytest.fixture
-def open_page() -> Callable[..., AppTest]:
+def open_page(quick_pages: None) -> Callable[..., AppTest]:
     """Opens a page the way a visitor does: through the navigation, with a query in the address."""
 
     def open_(name: str, **query: str) -> AppTest:

@@ -28,7 +28,7 @@ Visit = Callable[..., AppTest]
 
 @pytest.fixture
 def visit(
-    home: Path, monkeypatch: pytest.MonkeyPatch, now: Callable[[], object]
+    home: Path, monkeypatch: pytest.MonkeyPatch, now: Callable[[], object], quick_pages: None
 ) -> Iterator[Visit]:
     """Opens the dashboard as somebody, with or without a login set up."""
     built: list[App] = []
@@ -130,7 +130,7 @@ def test_a_page_begins_with_the_guard(path: Path) -> None:
     ],
 )
 def test_a_store_that_cannot_be_used_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
+    monkeypatch: pytest.MonkeyPatch, quick_pages: None, error: Exception
 ) -> None:
     def fail() -> App:
         raise error
