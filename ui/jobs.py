@@ -28,6 +28,7 @@ _KINDS = {
     "train": "Training",
     "replay": "Replay",
     "reproduce": "Reproduction",
+    "predict": "Scores for a file",
 }
 _TAIL = 30
 
@@ -146,6 +147,8 @@ def _describe_result(job: Job) -> str:
         return f"**{found['version']}**: {found['summary']}"
     if isinstance(sources := found.get("sources"), list):
         return "  \n".join(f"{one['name']}: {one['message']}" for one in sources)
+    if job.kind == "predict" and found:
+        return f"**{found['n_rows']:,} rows** scored by {found['version']} into {found['out']}."
     if "n_new" in found:
         parts = [f"**{found['n_new']:,} new rows** of {found['n_received']:,}"]
         parts += [f"{found[f'n_{name}']:,} {name}" for name in ("duplicate", "rejected")]

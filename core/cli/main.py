@@ -6,7 +6,7 @@ import sys
 import typer
 
 from core import log as logs
-from core.cli import admin, data, processes, releases, streaming, training, watching
+from core.cli import admin, data, processes, releases, scoring, streaming, training, watching
 from core.errors import Incomplete, OpsError
 
 cli = typer.Typer(
@@ -15,7 +15,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Plumbline: an operations dashboard for a quality predictor.",
 )
-for module in (processes, data, training, releases, watching, streaming, admin):
+for module in (processes, data, training, releases, scoring, watching, streaming, admin):
     module.add_verbs(cli)
 
 

@@ -83,6 +83,26 @@ def of_data(summary: DataSummary) -> str:
     return "\n".join(lines)
 
 
+def of_file_scores(result: Mapping[str, Any]) -> str:
+    """What came of scoring a file."""
+    speed = result["rows_per_second"]
+    lines = [
+        f"{result['n_rows']:,} rows scored by {result['version']} into {result['out']}: "
+        f"{result['n_model']:,} by the model, {result['n_heuristic']:,} by the heuristic, "
+        f"{result['n_failed']:,} without a score, {result['n_rejected']:,} rejected.",
+        f"  {result['n_resumed']:,} of them by an earlier attempt; the others in "
+        f"{result['seconds']:.1f} s" + (f" ({speed:,.0f} rows/s)." if speed else "."),
+        *(f"  {note}" for note in result["notes"]),
+        *(f"  {n:,} times: {why}" for why, n in result["fallbacks"].items()),
+        *(f"  row {item['row']}: {item['message']}" for item in result["rejected"][:5]),
+    ]
+    if result["n_rejected"] > 5:
+        lines.append(f"  ... and {result['n_rejected'] - 5:,} more; --json has the first 1,000.")
+    if result["n_unreadable"]:
+        lines.append(f"  {result['n_unreadable']:,} rows could not be read and are not in it.")
+    return "\n".join([*lines, "None of them is logged as a prediction."])
+
+
 def of_replay(result: Mapping[str, Any]) -> str:
     """What a version would have answered, and where it differs most."""
     lines = [result["summary"]]

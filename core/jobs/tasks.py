@@ -167,6 +167,30 @@ def _replay(app: App, job: Job, progress: Progress) -> Result:
     }
 
 
+def _predict(app: App, job: Job, progress: Progress) -> Result:
+    # Not at the top: Arrow takes half a second that every other verb would wait for.
+    from core.serving.files.flow import FileRequest, predict_file
+    from core.serving.files.plan import Options
+
+    version = job.args.get("version")
+    report = predict_file(
+        app.db,
+        app.registry,
+        FileRequest(
+            path=Path(_text(job.args, "path")),
+            out=Path(_text(job.args, "out")),
+            version=None if version is None else parse_version(str(version)),
+            options=msgspec.convert(job.args.get("options", {}), Options),
+        ),
+        scale=app.settings.scale,
+        now=app.now,
+        timer=time.perf_counter,
+        progress=progress,
+    )
+    result: Result = msgspec.to_builtins(report)
+    return result
+
+
 def _text(args: Mapping[str, object], name: str) -> str:
     return msgspec.convert(args[name], str)
 
@@ -182,4 +206,5 @@ TASKS: dict[str, Task] = {
     "train": _train,
     "replay": _replay,
     "reproduce": _reproduce,
+    "predict": _predict,
 }

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.domain.deployment import Deployment
 from core.domain.feature import WEIGHTS, spell
 from core.domain.sample import Features
 from core.settings import Scale
@@ -46,6 +47,12 @@ def choose_guess(features: Features, recent: Sequence[float], scale: Scale) -> G
         + ", ".join(WEIGHTS)
         + ") in the request and no label yet",
     )
+
+
+def explain_heuristic(current: Deployment) -> str:
+    """Why no model answers where somebody chose so."""
+    reason = current.reason.rstrip(".")
+    return f"{current.by} deployed the heuristic in place of a model ({reason})"
 
 
 def choose_metrics(features: Features) -> dict[str, float]:

@@ -10,7 +10,6 @@ from enum import StrEnum
 from random import randbytes
 
 from core.artifacts.artifact import Artifact
-from core.domain.deployment import Deployment
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant, was_removed
 from core.domain.retired import EVIDENCE_SHARE, find_retired
@@ -32,7 +31,7 @@ from core.serving.assignment import choose_variant, is_sampled
 from core.serving.cache import CachedModel
 from core.serving.carry import Asked, build_asked, carry_rows, recall_asked
 from core.serving.follower import Follower
-from core.serving.heuristic import choose_guess
+from core.serving.heuristic import choose_guess, explain_heuristic
 from core.serving.journal import Journal, Receipt
 from core.serving.scoring import MODEL_ERRORS, clean_error, score_asked
 from core.serving.shadow import Shadow, ShadowAsk
@@ -223,7 +222,9 @@ class PredictionService:
                 for number in numbers
             ]
         champion, *challengers = [
-            Side(HEURISTIC, None, _why_off(current)) if version is None else self._open(version)
+            Side(HEURISTIC, None, explain_heuristic(current))
+            if version is None
+            else self._open(version)
             for version in found
         ]
         challenger = challengers[0] if challengers else None
@@ -547,8 +548,3 @@ def _judge_label(
         removed = was_removed(prediction_id, kept_from)
         return LabelOutcome.REMOVED if removed else LabelOutcome.UNKNOWN
     return LabelOutcome.NEW if is_new else LabelOutcome.SAME
-
-
-def _why_off(current: Deployment) -> str:
-    reason = current.reason.rstrip(".")
-    return f"{current.by} deployed the heuristic in place of a model ({reason})"

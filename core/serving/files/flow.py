@@ -1,0 +1,304 @@
+"""Scoring a file: read a piece, score it, keep it as a part; then the parts become one file."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from core.artifacts.artifact import Artifact
+from core.data.sources.files import open_table
+from core.data.sources.raw import RawPiece
+from core.data.unlabelled import UnlabelledPlan, read_unlabelled
+from core.domain.job import Progress
+from core.domain.version import HEURISTIC, Version, version_name
+from core.errors import InvalidInput, NotFound, OpsError, Refused
+from core.registry import Registry
+from core.serving.files.formats import Format, open_format
+from core.serving.files.parts import Manifest, Parts, find_folder, open_parts
+from core.serving.files.plan import ADDED, Options, choose_plan
+from core.serving.files.report import (
+    FileReport,
+    PartSummary,
+    RejectedRow,
+    build_report,
+    describe_progress,
+    summarize_part,
+)
+from core.serving.files.score import RowScorer
+from core.serving.heuristic import explain_heuristic
+from core.settings import Scale
+from core.store import deployments, labels, snapshots, versions
+from core.store.database import Database
+
+ROWS_PER_PART = 20_000
+_LOOK_ROWS = 1_000
+_N_RECENT_LABELS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FileRequest:
+    """What to score and where to; without a version, what serves."""
+
+    path: Path
+    out: Path
+    version: int | None = None
+    options: Options = field(default_factory=Options)
+
+
+def predict_file(
+    db: Database,
+    registry: Registry,
+    request: FileRequest,
+    *,
+    scale: Scale,
+    now: Callable[[], datetime],
+    timer: Callable[[], float],
+    progress: Progress,
+    rows_per_part: int = ROWS_PER_PART,
+) -> FileReport:
+    """Score every row of a file into another, in bounded memory. An attempt that ended in whatever
+    way is gone on with by the next: the output is the same as of one that was not interrupted. What
+    is scored is not logged as predictions.
+
+    Raises `InvalidInput` for files that cannot be read or written so, or that changed since the
+    attempt before, `Conflict` where the output exists or is being written, `Refused` where there
+    is no version to score with or nothing in the file has a score, `Unavailable` for a disk that
+    is full, and what `progress` raises."""
+    with open_parts(request.out) as parts:
+        report = parts.find_report()
+        if report is None or not request.out.exists():
+            attempt = _begin(db, registry, request, parts, scale, now, rows_per_part)
+            report = _finish(attempt, timer, progress)
+        parts.publish(report)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """All that scoring the rest of a file needs."""
+
+    path: Path
+    size: tuple[int, int]  # of the input, with the time of its last change
+    parts: Parts
+    manifest: Manifest
+    scorer: RowScorer
+    plan: UnlabelledPlan
+    format: Format
+    names: tuple[str, ...]  # the input's columns, as they were in its first rows
+    prefix: str
+    notes: tuple[str, ...]
+
+
+def _begin(
+    db: Database,
+    registry: Registry,
+    request: FileRequest,
+    parts: Parts,
+    scale: Scale,
+    now: Callable[[], datetime],
+    rows_per_part: int,
+) -> _Attempt:
+    path, options = request.path, request.options
+    table = open_table(path)
+    size = _measure(path)
+    first = next((piece for piece in table.read_pieces(_LOOK_ROWS) if piece.rows), None)
+    if first is None:
+        raise InvalidInput(f"'{path.name}' has no row that can be read: there is nothing to score.")
+    manifest, notes = _choose_manifest(db, request, parts, now(), rows_per_part)
+    version, artifact = _load(db, registry, manifest.version, scale)
+    types = {} if version is None else _load_types(db, version)
+    names = tuple(first.columns)
+    plan, more = choose_plan(
+        path.name,
+        names,
+        None if artifact is None else artifact.card,
+        manifest.version,
+        types,
+        options,
+    )
+    added = {options.prefix + name: kind for name, kind in ADDED.items()}
+    return _Attempt(
+        path=path,
+        size=size,
+        parts=parts,
+        manifest=manifest,
+        scorer=RowScorer(
+            db=db,
+            artifact=artifact,
+            version=manifest.version,
+            why=manifest.why_heuristic,
+            recent=manifest.recent,
+            at=manifest.at,
+            scale=scale,
+        ),
+        plan=plan,
+        format=open_format(path, request.out, names, added),
+        names=names,
+        prefix=options.prefix,
+        notes=(*notes, *more),
+    )
+
+
+def _finish(attempt: _Attempt, timer: Callable[[], float], progress: Progress) -> FileReport:
+    """Score what is left, and join the parts."""
+    parts, started = attempt.parts, timer()
+    summaries = parts.load_summaries()
+    n_parts_before = len(summaries)
+    n_resumed = n_rows = sum(summary.n_rows for summary in summaries)
+    first_share = 0.0
+    for number, piece in enumerate(_read(attempt)):
+        if number < n_parts_before:
+            first_share = piece.share_read
+            continue
+        content, summary = _score(attempt, piece)
+        if not summaries:
+            _check_first(attempt, summary)
+            parts.save_manifest(attempt.manifest)
+        parts.add(number, content, summary)
+        summaries.append(summary)
+        n_rows += summary.n_rows
+        share = piece.share_read
+        said = describe_progress(n_rows, share, first_share, timer() - started)
+        progress(min(share, 1.0), said)
+    if _measure(attempt.path) != attempt.size:
+        raise InvalidInput(
+            f"'{attempt.path.name}' changed while it was scored: remove "
+            f"'{parts.folder.name}' and score it again when it is whole."
+        )
+    names = [*attempt.names, *(attempt.prefix + name for name in ADDED)]
+    attempt.format.join(parts.list_files(len(summaries)), names, parts.whole)
+    return build_report(
+        summaries,
+        out=str(parts.out),
+        version=version_name(attempt.manifest.version),
+        n_resumed=n_resumed,
+        seconds=timer() - started,
+        notes=attempt.notes,
+    )
+
+
+def _read(attempt: _Attempt) -> Iterator[RawPiece]:
+    return open_table(attempt.path).read_pieces(attempt.manifest.rows_per_part)
+
+
+def _score(attempt: _Attempt, piece: RawPiece) -> tuple[bytes, PartSummary]:
+    """A piece as a part of the output, and its summary."""
+    rows = read_unlabelled(piece, attempt.plan)
+    added = attempt.scorer.score(rows)
+    named = {attempt.prefix + name: values for name, values in added.items()}
+    content = attempt.format.encode({**piece.columns, **named})
+    summary = summarize_part(
+        [str(source) for source in added["source"]],
+        [None if reason is None else str(reason) for reason in added["reason"]],
+        piece.rows,
+        [RejectedRow(rejection.row, rejection.message) for rejection in piece.rejections],
+    )
+    return content, summary
+
+
+def _check_first(attempt: _Attempt, summary: PartSummary) -> None:
+    """Raise `Refused` where none of the first rows has a score: nothing was begun then."""
+    if summary.sources.get("model") or summary.sources.get("heuristic"):
+        return
+    why = next(iter(summary.fallbacks), None) or summary.rejected[0].message
+    raise Refused(
+        f"None of the first {summary.n_rows + summary.n_unreadable:,} rows of "
+        f"'{attempt.path.name}' can be scored; the first: {why.rstrip('.')}. Nothing was written."
+    )
+
+
+def _choose_manifest(
+    db: Database, request: FileRequest, parts: Parts, now: datetime, rows_per_part: int
+) -> tuple[Manifest, list[str]]:
+    """What the attempt before began with, or what this one begins with; and what to say of it."""
+    options = msgspec.to_builtins(request.options)
+    content = _hash(request.path)
+    kept = parts.find_manifest()
+    if kept is None:
+        version, why, recent = _choose_version(db, request.version)
+        return Manifest(
+            input_name=request.path.name,
+            input_hash=content,
+            version=version,
+            at=now,
+            recent=recent,
+            why_heuristic=why,
+            options=options,
+            rows_per_part=rows_per_part,
+        ), []
+    if kept.input_hash != content:
+        raise InvalidInput(
+            f"'{request.path.name}' is not what it was when '{request.out.name}' was begun: remove "
+            f"'{find_folder(request.out).name}' to score it from its first row."
+        )
+    if kept.options != options or request.version not in (None, kept.version):
+        raise InvalidInput(
+            f"'{request.out.name}' was begun with {version_name(kept.version)} and other options: "
+            f"give the same, or remove '{find_folder(request.out).name}' to begin anew."
+        )
+    return kept, [
+        f"An attempt of {kept.at:%Y-%m-%d %H:%M} UTC was gone on with, by "
+        f"{version_name(kept.version)} as then."
+    ]
+
+
+def _choose_version(db: Database, asked: int | None) -> tuple[int, str, tuple[float, ...]]:
+    """The version to score with, why it is the heuristic where it is, and the newest labels."""
+    with db.read() as conn:
+        current = deployments.find_current(conn)
+        recent = tuple(labels.load_recent_actuals(conn, _N_RECENT_LABELS))
+    if asked is not None:
+        return asked, "" if asked != HEURISTIC else "The heuristic was asked for", recent
+    if current is None:
+        raise Refused(
+            "No version serves: deploy one, or name the version to score with by --version; "
+            "--version heuristic guesses without a model."
+        )
+    champion = current.plan.champion
+    return champion, "" if champion != HEURISTIC else explain_heuristic(current), recent
+
+
+def _load(
+    db: Database, registry: Registry, number: int, scale: Scale
+) -> tuple[Version | None, Artifact | None]:
+    """The version with its artifact; none of both for the heuristic. A version that does not load
+    is refused: nobody waits for a file as a caller waits, so that no guess takes its place."""
+    if number == HEURISTIC:
+        return None, None
+    with db.read() as conn:
+        version = versions.get_version(conn, number)
+    try:
+        artifact = registry.load_artifact(version.artifact_hash)
+        artifact.verify_golden()
+    except OpsError as error:
+        raise Refused(f"{version.name} cannot score: {error}") from error
+    card = artifact.card
+    if (card.scale_low, card.scale_high) != (scale.low, scale.high):
+        raise Refused(
+            f"{version.name} was trained on the scale {card.scale_low:g}:{card.scale_high:g} and "
+            f"PLUMBLINE_SCALE is {scale.low:g}:{scale.high:g}: set it back, or train again."
+        )
+    return version, artifact
+
+
+def _load_types(db: Database, version: Version) -> Mapping[str, str]:
+    """The types of the columns that a version learned from; none where they were not recorded."""
+    try:
+        with db.read() as conn:
+            query = snapshots.get_snapshot(conn, version.snapshot_id).query
+    except NotFound:
+        return {}
+    return msgspec.convert(query.get("types", {}), dict[str, str])
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _measure(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,159 @@
+"""The folder of parts beside an output: what is scored stays scored, whatever ends the attempt."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from core.errors import Conflict, InvalidInput, Unavailable
+from core.serving.files.report import FileReport, PartSummary
+
+Kept = TypeVar("Kept")
+_MANIFEST, _REPORT, _LOCK, _WHOLE = "manifest.json", "report.json", "lock", "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the parts were made from and by; the first attempt decides it for all."""
+
+    input_name: str
+    input_hash: str
+    version: int
+    at: datetime  # now, for rows that say no time
+    recent: tuple[float, ...]  # the newest labels, of which the heuristic may need the mean
+    why_heuristic: str  # empty where a model answers
+    options: dict[str, str | None]
+    rows_per_part: int
+
+
+class Parts:
+    """The parts of one output; made by `open_parts`."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.folder = find_folder(out)
+        self.whole = self.folder / _WHOLE
+
+    def find_manifest(self) -> Manifest | None:
+        """What an earlier attempt began with, or None."""
+        return self._find(_MANIFEST, Manifest)
+
+    def find_report(self) -> FileReport | None:
+        """The report of an attempt that got as far as the whole output, or None."""
+        return self._find(_REPORT, FileReport)
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        """Begin."""
+        self._write(_MANIFEST, msgspec.json.encode(manifest))
+
+    def load_summaries(self) -> list[PartSummary]:
+        """What the parts hold that are done, in their order."""
+        found: list[PartSummary] = []
+        while (summary := self._find(f"{len(found):06}.json", PartSummary)) is not None:
+            found.append(summary)
+        return found
+
+    def add(self, number: int, content: bytes, summary: PartSummary) -> None:
+        """Keep a part; it counts as done once its summary is there."""
+        self._write(f"{number:06}.part", content)
+        self._write(f"{number:06}.json", msgspec.json.encode(summary))
+
+    def list_files(self, n_parts: int) -> Iterator[Path]:
+        """The files of the first parts, in their order."""
+        return (self.folder / f"{number:06}.part" for number in range(n_parts))
+
+    def publish(self, report: FileReport) -> None:
+        """Give the whole output its name, and remove the parts. Raises `Conflict` where somebody
+        else has made a file of this name meanwhile."""
+        if self.whole.exists():
+            if self.out.exists():
+                raise _exists(self.out)
+            self._write(_REPORT, msgspec.json.encode(report))
+            _sync(self.whole)
+            self.whole.rename(self.out)
+            _sync(self.out.parent)
+        shutil.rmtree(self.folder)
+
+    def remove(self) -> None:
+        """Forget everything."""
+        shutil.rmtree(self.folder)
+
+    def _find(self, name: str, kind: type[Kept]) -> Kept | None:
+        try:
+            return msgspec.json.decode((self.folder / name).read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError:
+            raise InvalidInput(
+                f"'{self.folder / name}' was altered: remove the folder {self.folder.name} to "
+                "score the file anew."
+            ) from None
+
+    def _write(self, name: str, content: bytes) -> None:
+        """All of it or nothing, and on disk when this returns."""
+        partial = self.folder / f"{name}.new"
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(self.folder / name)
+
+
+@contextmanager
+def open_parts(out: Path) -> Iterator[Parts]:
+    """The parts of an output, nobody else's while this lasts. Raises `InvalidInput` where the
+    folder of the output does not exist, `Conflict` where it exists already or another process
+    writes it, `Unavailable` where the disk does not take it."""
+    folder = find_folder(out)
+    if not out.parent.is_dir():
+        raise InvalidInput(f"The folder '{out.parent}' does not exist: make it, or choose another.")
+    if out.exists() and not (folder / _REPORT).exists():
+        raise _exists(out)
+    try:
+        folder.mkdir(exist_ok=True)
+        with (folder / _LOCK).open("w") as lock:
+            _take(lock.fileno(), out)
+            yield Parts(out)
+    except OSError as error:
+        raise Unavailable(
+            f"'{out}' cannot be written ({error.strerror}): free some space or choose another "
+            "folder. What is scored stays; the same command goes on."
+        ) from error
+    finally:
+        if not (folder / _MANIFEST).exists():  # refused before anything was scored
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_folder(out: Path) -> Path:
+    """Where the parts of an output lie until it is whole.
+
+    >>> find_folder(Path("a/scores.csv")).as_posix()
+    'a/scores.csv.parts'
+    """
+    return out.with_name(f"{out.name}.parts")
+
+
+def _take(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Conflict(f"Another process is writing '{out}': let it finish, or end it.") from None
+
+
+def _exists(out: Path) -> Conflict:
+    return Conflict(f"'{out}' exists already: remove it, or choose another name.")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,151 @@
+"""What came of scoring a file: the summaries of its parts, and what they add up to; pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.domain.prediction import Source
+
+REJECTED = "rejected"
+"""The source of a row that was read and not scored, because of a value in it."""
+
+MAX_REJECTED = 1_000
+_MAX_REASONS = 100
+_OTHER = "other reasons"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row of the file by its number from 1, and why it has no score."""
+
+    row: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartSummary:
+    """What a part holds. Rows that could not be read at all are rejected too, and not in it."""
+
+    n_rows: int
+    sources: dict[str, int]  # rows of it by their source
+    n_unreadable: int
+    fallbacks: dict[str, int]  # rows that the heuristic answered, or nobody, by reason
+    rejected: tuple[RejectedRow, ...]  # the first thousand
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What came of all of it."""
+
+    out: str
+    version: str
+    n_rows: int  # in the output
+    n_model: int
+    n_heuristic: int
+    n_failed: int
+    n_rejected: int  # with the unreadable ones
+    n_unreadable: int  # left out of the output
+    fallbacks: dict[str, int]
+    rejected: tuple[RejectedRow, ...]
+    n_resumed: int  # rows of the output that earlier attempts had scored
+    seconds: float  # of this attempt
+    rows_per_second: float | None  # of this attempt; None where nothing was left to score
+    logged: bool = False  # a file's predictions are never in the log
+    notes: tuple[str, ...] = field(default=())
+
+
+def summarize_part(
+    sources: Sequence[str],
+    reasons: Sequence[str | None],
+    numbers: Sequence[int],
+    unreadable: Sequence[RejectedRow],
+) -> PartSummary:
+    """The summary of a part: what answered each of its rows, why it was not a model, and its number
+    in the file; beside it the rows that are not in it.
+
+    >>> part = summarize_part(["model", "rejected"], [None, "bad"], [1, 2], [])
+    >>> part.sources, part.rejected
+    ({'model': 1, 'rejected': 1}, (RejectedRow(row=2, message='bad'),))
+    """
+    rejected = [
+        RejectedRow(number, str(reason))
+        for source, reason, number in zip(sources, reasons, numbers, strict=True)
+        if source == REJECTED
+    ]
+    fallbacks = Counter(
+        str(reason)
+        for source, reason in zip(sources, reasons, strict=True)
+        if source in (Source.HEURISTIC, Source.FAILED)
+    )
+    every = sorted([*rejected, *unreadable], key=lambda one: one.row)
+    return PartSummary(
+        n_rows=len(sources),
+        sources=dict(Counter(sources)),
+        n_unreadable=len(unreadable),
+        fallbacks=_bound(fallbacks),
+        rejected=tuple(every[:MAX_REJECTED]),
+    )
+
+
+def build_report(
+    parts: Sequence[PartSummary],
+    *,
+    out: str,
+    version: str,
+    n_resumed: int,
+    seconds: float,
+    notes: Sequence[str],
+) -> FileReport:
+    """The report of all parts in their order; the first `n_resumed` rows are of earlier attempts.
+
+    >>> parts = [PartSummary(2, {"model": 1, "failed": 1}, 1, {"empty": 1}, ())]
+    >>> report = build_report(parts, out="o", version="v1", n_resumed=0, seconds=0.5, notes=[])
+    >>> report.n_model, report.n_failed, report.n_rejected, report.rows_per_second
+    (1, 1, 1, 4.0)
+    """
+    sources: Counter[str] = Counter()
+    fallbacks: Counter[str] = Counter()
+    for part in parts:
+        sources.update(part.sources)
+        fallbacks.update(part.fallbacks)
+    n_rows = sum(part.n_rows for part in parts)
+    n_unreadable = sum(part.n_unreadable for part in parts)
+    rejected = [row for part in parts for row in part.rejected]
+    n_new = n_rows - n_resumed
+    return FileReport(
+        out=out,
+        version=version,
+        n_rows=n_rows,
+        n_model=sources[Source.MODEL],
+        n_heuristic=sources[Source.HEURISTIC],
+        n_failed=sources[Source.FAILED],
+        n_rejected=sources[REJECTED] + n_unreadable,
+        n_unreadable=n_unreadable,
+        fallbacks=_bound(fallbacks),
+        rejected=tuple(rejected[:MAX_REJECTED]),
+        n_resumed=n_resumed,
+        seconds=seconds,
+        rows_per_second=n_new / seconds if n_new and seconds > 0 else None,
+        notes=tuple(notes),
+    )
+
+
+def describe_progress(n_rows: int, share: float, first_share: float, seconds: float) -> str:
+    """How far it is, and what is left at the speed of this attempt, which began at `first_share`.
+
+    >>> describe_progress(40_000, 0.5, 0.25, 60.0)
+    '40,000 rows, 2:00 left'
+    """
+    if share <= first_share:
+        return f"{n_rows:,} rows"
+    left = round(seconds * (1 - share) / (share - first_share))
+    hours, minutes = divmod(left // 60, 60)
+    clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{n_rows:,} rows, {clock}:{left % 60:02} left"
+
+
+def _bound(reasons: "Counter[str]") -> dict[str, int]:
+    """The commonest reasons; what rows bring along must not make it grow with them."""
+    kept = dict(reasons.most_common(_MAX_REASONS))
+    rest = reasons.total() - sum(kept.values())
+    return {**kept, _OTHER: kept.get(_OTHER, 0) + rest} if rest else kept
