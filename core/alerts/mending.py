@@ -12,7 +12,7 @@ from core.domain.deployment import Action, Deployment
 from core.domain.health import Health
 from core.domain.incident import EventKind, Incident
 from core.domain.version import version_name
-from core.errors import OpsError
+from core.errors import Conflict, InvalidInput, NotFound, Refused
 from core.log import get_logger
 from core.registry import Registry
 from core.store import deployments, incidents
@@ -33,18 +33,25 @@ class Cure:
     incident: Incident
     release: Deployment
     target: int | None
+    revision: int  # of the plan that this rests on
 
 
 def mend(db: Database, registry: Registry, *, baking: timedelta, now: datetime) -> str | None:
     """Roll back a release that turned critical within its baking time, where it was not tried
-    already; what was done or could not be done, as a sentence."""
+    already; what was done or could not be done, as a sentence. Where somebody else changes the plan
+    first, nothing is done: the next look decides by what serves then. Raises `Unavailable`, with
+    nothing written, so that the next look tries again."""
     with db.read() as conn:
         cure = choose_cure(
             deployments.load_history(conn), incidents.load_unresolved(conn), now, baking
         )
     if cure is None:
         return None
-    message = _roll_back(db, registry, cure, now)
+    try:
+        message = _roll_back(db, registry, cure, now)
+    except Conflict as error:
+        log.info("mended_elsewhere", incident_id=cure.incident.id, reason=str(error))
+        return None
     note_mended(db, cure.incident.id, message, now)
     log.warning("mended", incident_id=cure.incident.id, outcome=message)
     return message
@@ -69,7 +76,8 @@ def choose_cure(
             and incident.opened_at > release.at
             and not any(event.kind is EventKind.MENDED for event in incident.events)
         ):
-            return Cure(incident, release, _find_target(history, release.plan.champion))
+            target = _find_target(history, release.plan.champion)
+            return Cure(incident, release, target, history[-1].revision)
     return None
 
 
@@ -103,8 +111,9 @@ def _roll_back(db: Database, registry: Registry, cure: Cure, now: datetime) -> s
             reason=f"incident {cure.incident.id} within the baking time: {cure.incident.message}",
             by=RULE,
             now=now,
+            expected_revision=cure.revision,
         )
-    except OpsError as error:
+    except (InvalidInput, NotFound, Refused) as error:
         return f"{name} could not be rolled back by itself: {error}"
     return (
         f"Rolled back from {name} to {version_name(cure.target)} (revision {row.revision}), since "

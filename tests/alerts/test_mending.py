@@ -1,6 +1,11 @@
 """A fresh release that turns critical is rolled back once, and the incident says so."""
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
+from threading import Barrier
+from unittest.mock import patch
 
 import pytest
 
@@ -11,9 +16,10 @@ from core.deployment.release import deploy
 from core.domain.deployment import Action
 from core.domain.health import Health
 from core.domain.incident import EventKind
+from core.errors import Unavailable
 from core.store import deployments, incidents
 from core.store.database import Database
-from tests.fakes import FakeRegistry, add_version
+from tests.fakes import FakeArtifact, FakeRegistry, add_version
 from tests.streams import DAY, HOUR, MINUTE, NOON
 
 BAD = Finding("error_rate", Health.CRITICAL, "40 % of the requests failed.")
@@ -119,6 +125,85 @@ def test_a_target_that_does_not_load_leaves_the_release_and_says_why(
     assert message.startswith("v2 could not be rolled back by itself: v1 was not deployed")
     assert champion(db) == 2
     assert run(db, registry, NOON + HOUR + MINUTE) is None
+
+
+def test_two_workers_at_once_roll_back_once(db: Database, registry: FakeRegistry) -> None:
+    """Both read the plan before either changes it: the artifact is checked in between."""
+    record(db, [BAD], NOON + HOUR)
+    together = Barrier(2, timeout=10)
+    verify = FakeArtifact.verify_golden
+
+    def meet(artifact: FakeArtifact) -> None:
+        together.wait()
+        verify(artifact)
+
+    with (
+        patch.object(FakeArtifact, "verify_golden", meet),
+        ThreadPoolExecutor(2) as pool,
+    ):
+        said = list(pool.map(lambda _: run(db, registry, NOON + HOUR), range(2)))
+    assert sorted(message is None for message in said) == [False, True]
+    with db.read() as conn:
+        rows = deployments.load_history(conn)
+        (incident,) = incidents.load_unresolved(conn)
+    assert [row.action for row in rows] == [Action.DEPLOY, Action.DEPLOY, Action.ROLLBACK]
+    assert [event.kind for event in incident.events].count(EventKind.MENDED) == 1
+
+
+def test_a_release_by_somebody_else_meanwhile_is_left_alone(
+    db: Database, registry: FakeRegistry
+) -> None:
+    add_version(db, registry)
+    record(db, [BAD], NOON + HOUR)
+    load = registry.load_artifact
+
+    def load_late(artifact_hash: str) -> FakeArtifact:
+        registry.load_artifact = load  # type: ignore[method-assign]
+        release(db, registry, 3, NOON + HOUR)
+        return load(artifact_hash)
+
+    registry.load_artifact = load_late  # type: ignore[method-assign]
+    assert run(db, registry, NOON + HOUR) is None
+    assert champion(db) == 3
+    with db.read() as conn:
+        (incident,) = incidents.load_unresolved(conn)
+    assert incident.events[-1].kind is EventKind.OPENED
+
+
+@pytest.mark.parametrize(("late", "serves"), [(timedelta(0), 1), (timedelta(microseconds=1), 2)])
+def test_the_baking_time_ends_with_its_last_moment(
+    db: Database, registry: FakeRegistry, late: timedelta, serves: int
+) -> None:
+    record(db, [BAD], NOON + HOUR)
+    run(db, registry, NOON + DAY + late)
+    assert champion(db) == serves
+
+
+def test_a_version_that_is_back_for_the_second_time_goes_to_another(
+    db: Database, registry: FakeRegistry
+) -> None:
+    """v2, v1, v2: what served before the last v2 is v1, and never v2 itself."""
+    release(db, registry, 1, NOON + HOUR)
+    release(db, registry, 2, NOON + 2 * HOUR)
+    record(db, [BAD], NOON + 3 * HOUR)
+    run(db, registry, NOON + 3 * HOUR)
+    assert champion(db) == 1
+
+
+def test_a_locked_store_is_tried_again_and_not_given_up(
+    db: Database, registry: FakeRegistry
+) -> None:
+    record(db, [BAD], NOON + HOUR)
+    with db.engine.connect() as impatient:
+        impatient.exec_driver_sql("PRAGMA busy_timeout = 1")
+    with (
+        closing(sqlite3.connect(str(db.engine.url.database))) as other,
+        pytest.raises(Unavailable),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        run(db, registry, NOON + HOUR)
+    assert run(db, registry, NOON + HOUR + MINUTE) is not None
+    assert champion(db) == 1
 
 
 def test_the_first_release_has_nothing_to_go_back_to(db: Database) -> None:
