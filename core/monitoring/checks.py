@@ -96,6 +96,8 @@ def check_errors(facts: Facts, thresholds: Thresholds) -> list[Reason]:
     kept = check_promise(
         delivered, thresholds.error_growth_warning, thresholds.error_growth_critical
     )
+    if delivered.successor is not None:
+        return [level, kept]  # of the version that serves nothing is known yet
     if level.health is Health.UNKNOWN:
         return [kept]
     released = delivered.promised.accuracy

@@ -1,6 +1,7 @@
 """Watching: measure, judge, keep what changed; and the summary of it all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.domain.health import Health, HealthReport
@@ -245,17 +246,30 @@ def _load_labelled(
 
 
 def _load_delivered(conn: Connection, champion: int | None, span: timedelta) -> Delivered | None:
-    """The champion's newest labelled predictions, by the time of the prediction: labels may come
-    weeks later, and then the newest that have one are those to judge by."""
-    version = None if champion in (None, HEURISTIC) else versions.find_version(conn, champion)
-    last_at = None if version is None else rollups.find_last_labelled_at(conn, version.number)
+    """What the champion delivered or, until it has labels, the version that the newest labels are
+    of: where labels come later than releases, nobody would ever hear of an error otherwise."""
+    if champion is None or champion == HEURISTIC:
+        return None
+    found = _measure_version(conn, champion, span)
+    if found is not None:
+        return found
+    before = rollups.find_last_labelled_version(conn)
+    found = None if before is None else _measure_version(conn, before, span)
+    return None if found is None else replace(found, successor=champion)
+
+
+def _measure_version(conn: Connection, number: int, span: timedelta) -> Delivered | None:
+    """A version's newest labelled predictions, by the time of the prediction: labels may come weeks
+    later, and then the newest that have one are those to judge by."""
+    version = versions.find_version(conn, number)
+    last_at = None if version is None else rollups.find_last_labelled_at(conn, number)
     if version is None or last_at is None:
         return None
     to_at = last_at + timedelta(seconds=MINUTE)
     for looked_back in (n * span for n in WIDER_SPANS):
-        days = _load_days(conn, version.number, to_at - looked_back, to_at)
+        days = _load_days(conn, number, to_at - looked_back, to_at)
         if sum(day.n for day in days) >= MIN_LABELS:
-            return measure_delivery(version.number, version.report.metrics, days, looked_back)
+            return measure_delivery(number, version.report.metrics, days, looked_back)
     return None
 
 

@@ -32,7 +32,8 @@ _NEXT_STEP = "Compare the versions on the monitoring page; roll back, or train o
 class Delivered:
     """The newest labelled predictions of a version beside what its training promised: the error on
     rows that were held out, later in time than those it learned from. `ratio` is live MAE over
-    promised MAE with its 90 % interval."""
+    promised MAE with its 90 % interval. `successor` is the version that serves since, where none of
+    its own predictions has a label yet."""
 
     version: int
     promised: Metrics
@@ -40,6 +41,7 @@ class Delivered:
     span: timedelta
     mae: float
     ratio: Interval
+    successor: int | None = None
 
 
 def measure_delivery(
@@ -106,12 +108,17 @@ def judge_ratio(ratio: Interval, warning: float, critical: float) -> tuple[Healt
 
 def check_promise(delivered: Delivered, warning: float, critical: float) -> Reason:
     """Whether the live error is what the training promised: the check that opens the incident
-    "accuracy", and the one that ends it."""
+    "accuracy", and the one that ends it. What a version did before it was replaced is at most a
+    warning: its successor is not to be rolled back for it."""
     health, confirmed = judge_ratio(delivered.ratio, warning, critical)
+    replaced = ""
+    if delivered.successor is not None:
+        replaced = f", before {version_name(delivered.successor)} replaced it,"
+        health = Health.WARNING if health is Health.CRITICAL else health
     ratio, promised = delivered.ratio, delivered.promised.mae
     limits = _limits(health, warning, critical, confirmed=confirmed)
     message = (
-        f"The error of {version_name(delivered.version)} is {ratio.value:.2f} times what its "
+        f"The error of {version_name(delivered.version)}{replaced} is {ratio.value:.2f} times what its "
         f"training promised (90 % interval {ratio.low:.2f} to {ratio.high:.2f}): MAE "
         f"{delivered.mae:.3g} over {delivered.n_labelled:,} labels of {_days(delivered.span)}, "
         f"{promised.value:.3g} on its held-out rows; {limits}"

@@ -31,6 +31,16 @@ _effective_label = (
     .scalar_subquery()
 )
 
+_SPAN = (  # built once: a look reads a dozen spans, and building took longer than reading
+    sa.select(_rollups)
+    .where(
+        _rollups.c.seconds == sa.bindparam("of"),
+        _rollups.c.start_at >= sa.bindparam("from"),
+        _rollups.c.start_at < sa.bindparam("to"),
+    )
+    .order_by(_rollups.c.start_at, _rollups.c.version, _rollups.c.source)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -151,16 +161,8 @@ def load_rollups(
     conn: sa.Connection, seconds: int, from_at: datetime, to_at: datetime
 ) -> list[Rollup]:
     """The rollups of one length whose spans start in [from_at, to_at), oldest first."""
-    rows = conn.execute(
-        sa.select(_rollups)
-        .where(
-            _rollups.c.seconds == seconds,
-            _rollups.c.start_at >= from_at,
-            _rollups.c.start_at < to_at,
-        )
-        .order_by(_rollups.c.start_at, _rollups.c.version, _rollups.c.source)
-    )
-    return [_rollup(row) for row in rows]
+    span = {"of": seconds, "from": from_at, "to": to_at}
+    return [_rollup(row) for row in conn.execute(_SPAN, span)]
 
 
 def update_unmatched(conn: sa.Connection, after: RollupProgress, upto: RollupProgress) -> None:
@@ -224,6 +226,22 @@ def find_last_labelled_at(conn: sa.Connection, version: int) -> datetime | None:
         if start_at is None:
             return None
     return start_at
+
+
+def find_last_labelled_version(conn: sa.Connection) -> int | None:
+    """The version whose model made most of the answers on the newest day of which the rollups know
+    a label, or None."""
+    query = (
+        sa.select(_rollups.c.version)
+        .where(
+            _rollups.c.seconds == DAY,
+            _rollups.c.source == Source.MODEL.value,
+            sa.type_coerce(_rollups.c.outcomes, sa.Text) != "{}",
+        )
+        .order_by(_rollups.c.start_at.desc(), _rollups.c.n.desc())
+        .limit(1)
+    )
+    return conn.execute(query).scalar()
 
 
 def count_predictions(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:

@@ -153,3 +153,30 @@ def test_the_heuristic_makes_no_promise(db: Database) -> None:
     reason = report.find_reason("accuracy")
     assert reason is not None
     assert reason.health is Health.UNKNOWN
+
+
+def replace_version(db: Database) -> HealthReport:
+    """v2 takes the place of v1 and has no label yet."""
+    add_version(db, FakeRegistry())
+    deploy(db, 2, NOON)
+    return watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
+
+
+def test_late_labels_warn_of_a_version_that_was_replaced_and_never_ask_to_roll_back(
+    db: Database,
+) -> None:
+    """Where versions change more often than labels come, the champion never has one."""
+    look(db, 8.0)
+    reasons = [r for r in replace_version(db).reasons if r.code == "accuracy"]
+    assert [(r.health, r.confirmed) for r in reasons] == [
+        (Health.WARNING, True),
+        (Health.UNKNOWN, True),
+    ]
+    assert reasons[0].message.startswith("The error of v1, before v2 replaced it, is 2.00 times")
+
+
+def test_a_replaced_version_that_kept_its_promise_makes_nothing_green(db: Database) -> None:
+    look(db, 4.0)
+    report = replace_version(db)
+    assert report.health is Health.UNKNOWN
+    assert [f.severity for f in read_findings(report) if f.cause == "accuracy"] == [Health.HEALTHY]
