@@ -118,8 +118,8 @@ def check_promise(delivered: Delivered, warning: float, critical: float) -> Reas
     ratio, promised = delivered.ratio, delivered.promised.mae
     limits = _limits(health, warning, critical, confirmed=confirmed)
     message = (
-        f"The error of {version_name(delivered.version)}{replaced} is {ratio.value:.2f} times what its "
-        f"training promised (90 % interval {ratio.low:.2f} to {ratio.high:.2f}): MAE "
+        f"The error of {version_name(delivered.version)}{replaced} is {ratio.value:.2f} times what "
+        f"its training promised (90 % interval {ratio.low:.2f} to {ratio.high:.2f}): MAE "
         f"{delivered.mae:.3g} over {delivered.n_labelled:,} labels of {_days(delivered.span)}, "
         f"{promised.value:.3g} on its held-out rows; {limits}"
     )
