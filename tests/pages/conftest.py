@@ -1,5 +1,6 @@
 """Fixtures of the page tests: an empty and a full store, and pages opened in them."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -46,6 +47,7 @@ from core.store import (
     snapshots,
     versions,
 )
+from tests.conftest import NOON
 from ui import context
 
 ENTRY = Path(__file__).resolve().parents[2] / "ui" / "navigation.py"
@@ -83,8 +85,14 @@ class Tracking(Registry):
 
 
 @pytest.fixture
-def app(home: Path, now: Callable[[], datetime], monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def app(
+    home: Path,
+    empty_store: Path,
+    now: Callable[[], datetime],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[App]:
     """The app of an empty store, which the pages of this test get as well."""
+    shutil.copy(empty_store, home)
     built = bootstrap.build_app({"PLUMBLINE_HOME": str(home), "PLUMBLINE_USER": "ada"}, now)
     built = replace(built, registry=Tracking(home))
     monkeypatch.setattr(context, "build_app", lambda: built)
@@ -94,10 +102,23 @@ def app(home: Path, now: Callable[[], datetime], monkeypatch: pytest.MonkeyPatch
     built.close()
 
 
+@pytest.fixture(scope="session")
+def full_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a full store, to be copied: filling it takes as long as opening three pages."""
+    home = tmp_path_factory.mktemp("full")
+    built = bootstrap.build_app(
+        {"PLUMBLINE_HOME": str(home), "PLUMBLINE_USER": "ada"}, lambda: NOON
+    )
+    fill(built)
+    built.close()
+    return home / "plumbline.db"
+
+
 @pytest.fixture
-def full(app: App) -> App:
+def full(app: App, full_store: Path, home: Path) -> App:
     """The same with rows, versions, deployments, predictions, labels, incidents and jobs."""
-    fill(app)
+    app.db.close()
+    shutil.copy(full_store, home)
     return app
 
 
