@@ -87,6 +87,7 @@ def test_getting_worse_and_ending_call_and_what_people_do_does_not(
     ]
 
 
+@pytest.mark.slow  # four seconds of writing them
 def test_ten_thousand_incidents_at_once_are_one_message(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
