@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.domain.job import Progress, part_of
 from core.domain.report import Attempt
 from core.errors import Cancelled
+from core.training.fits import count_cores
 from core.training.matrices import FoldMatrix, count_rows, prepare_folds
 from core.training.recipe import Search, TrainingRows
 from core.training.trees import (
@@ -22,7 +23,6 @@ from core.training.trees import (
     STEP,
     Binned,
     BoostedTrees,
-    count_cores,
     find_device,
 )
 

@@ -1,5 +1,7 @@
 """The learning curve: the same recipe on fewer rows, to see whether more would help."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,9 +13,10 @@ from core.settings import Scale
 from core.stats.intervals import mean_of_blocks
 from core.training.diagnose import estimate
 from core.training.evaluate import Blocks, compare_scores
-from core.training.fitting import score_fold
+from core.training.fits import fit_side_by_side
 from core.training.recipe import Recipe, Search
 from core.training.rows import Rows
+from core.training.unseen import score_fold
 from core.training.window import Window
 
 PARTS = (1 / 8, 1 / 4, 1 / 2)
@@ -39,25 +42,32 @@ def measure_curve(
     is torn; and how much smaller it became by the last doubling, None where half of the rows were
     too few. `scores` are those of the model that learned from all, weighed by `window` and
     shifted by so many points."""
-    actual = rows.target[split.holdout]
-    points, doubling = [], None
     weight = None if window is None else window.weigh(rows.at_seconds)
-    draw = _draw(rows.together[split.train], seed)
-    for part in PARTS:
-        fit = split.train[draw < part]
-        if len(fit) < MIN_ROWS:
-            continue
-        progress(part, f"learning from {len(fit):,} rows only, to see whether more would help")
+
+    def learn_fewer(fit: NDArray[np.int64]) -> NDArray[np.float64] | None:
         try:
-            fold = fit, split.holdout
-            fewer = score_fold(recipe, search, rows, fold, scale, seed, weight)
+            fewer = score_fold(recipe, search, rows, (fit, split.holdout), scale, seed, weight)
         except (Refused, ValueError):  # what all rows taught, few may not
-            continue
-        fewer = np.clip(fewer + shift, scale.low, scale.high)
-        points.append(_build_point(len(fit), actual, fewer, blocks))
-        if part == PARTS[-1]:
-            _, doubling, _ = compare_scores(actual, fewer, scores, blocks=blocks, seed=seed)
-    points.append(_build_point(len(split.train), actual, scores, blocks))
+            return None
+        return np.clip(fewer + shift, scale.low, scale.high)
+
+    draw = _draw(rows.together[split.train], seed)
+    parts = [split.train[draw < part] for part in PARTS]
+    parts = [fit for fit in parts if len(fit) >= MIN_ROWS]
+    progress(0.0, "learning from fewer rows, to see whether more would help")
+    found = fit_side_by_side(
+        [partial(learn_fewer, fit) for fit in parts],
+        lambda n_done: progress(
+            n_done / len(parts), f"learning from fewer rows: {n_done} of {len(parts)} fits"
+        ),
+    )
+    actual, doubling = rows.target[split.holdout], None
+    if found and found[-1] is not None:
+        _, doubling, _ = compare_scores(actual, found[-1], scores, blocks=blocks, seed=seed)
+    learned = [*zip(parts, found, strict=True), (split.train, scores)]
+    points = [
+        _build_point(len(fit), actual, fewer, blocks) for fit, fewer in learned if fewer is not None
+    ]
     return tuple(point for point in points if point is not None), doubling
 
 

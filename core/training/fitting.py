@@ -19,10 +19,10 @@ from core.training.objective import TOLERANCE, Aim
 from core.training.plan import TrainingPlan
 from core.training.recipe import Fold, Recipe, Search, TrainingRows
 from core.training.rows import Rows, name_features
+from core.training.unseen import Judged, fit_pipeline, judge_folds
 from core.training.window import Window, WindowChoice, choose_window, parse_window
 
 _RECENT_FOLDS = 2
-_HOLDOUT_SHARE = 0.2
 _WEAK = "not selected: it says hardly more about the target than its own values shuffled"
 
 
@@ -42,14 +42,6 @@ class Fitted:
     inside: NDArray[np.int64]  # positions of the training rows that are in the window
     shift: float  # points that every score is shifted by, for the tolerance objective
     bands: tuple[tuple[float, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """Rows of a fold that it did not fit on."""
-
-    scores: NDArray[np.float64]
-    residuals: NDArray[np.float64]  # truth minus score
 
 
 def fit_recipe(
@@ -91,12 +83,12 @@ def fit_recipe(
             seed,
             part_of(progress, 0.15, 0.45),
         )
-        judged = _judge_folds(
+        judged = judge_folds(
             recipe, search, rows, folds, weight, scale, seed, part_of(progress, 0.45, 0.7)
         )
         progress(0.7, f"fitting {recipe.name} on {len(rows.target):,} rows")
         pipeline = recipe.build(seed, search.parameters)
-        _fit(pipeline, rows, np.arange(len(rows.target)), weight)
+        fit_pipeline(pipeline, rows, np.arange(len(rows.target)), weight)
     except ValueError as error:
         raise Refused(
             f"The recipe '{recipe.name}' cannot learn from these rows: {error}"
@@ -104,7 +96,7 @@ def fit_recipe(
     shift = _find_shift(judged, aim)
     if shift:
         pipeline[-1].shift(shift)
-        judged = [_Judged(fold.scores + shift, fold.residuals - shift) for fold in judged]
+        judged = [Judged(fold.scores + shift, fold.residuals - shift) for fold in judged]
     kinds, selected, dropped = _describe_columns(pipeline, rows)
     return Fitted(
         pipeline=pipeline,
@@ -118,35 +110,6 @@ def fit_recipe(
         shift=shift,
         **_find_widths(judged[-_RECENT_FOLDS:] if by_time else judged),
     )
-
-
-def claim_at_random(
-    recipe: Recipe, search: Search, rows: Rows, *, scale: Scale, seed: int
-) -> float:
-    """The MAE that a plain random split of the same rows would have claimed, rows of one group,
-    copies and days on both sides; shown beside the honest one."""
-    order = np.random.default_rng(seed).permutation(len(rows.target))
-    n_holdout = max(1, round(len(order) * _HOLDOUT_SHARE))
-    judge, fit = np.sort(order[:n_holdout]), np.sort(order[n_holdout:])
-    return mae(rows.target[judge], score_fold(recipe, search, rows, (fit, judge), scale, seed))
-
-
-def score_fold(
-    recipe: Recipe,
-    search: Search,
-    rows: Rows,
-    fold: Fold,
-    scale: Scale,
-    seed: int,
-    weight: NDArray[np.float64] | None = None,
-) -> NDArray[np.float64]:
-    """The scores of the rows to judge by a pipeline that was fitted on the others; `weight` has one
-    for each of all rows."""
-    fit, judge = fold
-    pipeline = recipe.build(seed, search.parameters)
-    _fit(pipeline, rows, fit, weight)
-    scores = np.asarray(pipeline.predict(rows.features.iloc[judge]), dtype=np.float64)
-    return np.clip(scores, scale.low, scale.high)
 
 
 def _choose_window(
@@ -168,18 +131,22 @@ def _choose_window(
         return WindowChoice(Window(), "all rows, since no time orders them", {})
     if wanted is not None:
         return WindowChoice(wanted, f"{wanted.words}, as asked for", {})
-    progress(0.1, "choosing how much of the past to learn from")
     parameters = plan.parameters or aim.parameters()
 
     def loss(window: Window, fold: Fold) -> float:
-        fit = fold[0][window.pick(train.at_seconds[fold[0]])]
         pipeline = recipe.build(seed, parameters)
-        _fit(pipeline, train, fit, window.weigh(train.at_seconds))
+        fit_pipeline(pipeline, train, fold[0], window.weigh(train.at_seconds))
         scores = pipeline.predict(train.features.iloc[fold[1]])
         return mae(train.target[fold[1]], np.asarray(scores, dtype=np.float64))
 
     weights = _takes_weights(recipe.build(seed, parameters)[-1])
-    return choose_window(train.at_seconds, train.together, loss, weights=weights)
+    return choose_window(
+        train.at_seconds,
+        train.together,
+        loss,
+        weights=weights,
+        progress=part_of(progress, 0.1, 0.15),
+    )
 
 
 def _search(
@@ -190,7 +157,7 @@ def _search(
     return Search({**plan.parameters, **rows.aim.parameters()}, 1, 0, "given")
 
 
-def _find_shift(judged: list[_Judged], aim: Aim) -> float:
+def _find_shift(judged: list[Judged], aim: Aim) -> float:
     if aim.objective != TOLERANCE or not judged:
         return 0.0
     return densest_centre(np.concatenate([fold.residuals for fold in judged]), aim.tolerance)
@@ -221,40 +188,14 @@ def _takes_weights(model: Any) -> bool:
     return bool(has_fit_parameter(model, "sample_weight"))
 
 
-def _fit(
-    pipeline: Any, rows: Rows, fit: NDArray[np.int64], weight: NDArray[np.float64] | None
-) -> None:
-    """Fit on some of the rows; `weight` has one for each of all rows."""
-    given = {} if weight is None else {f"{pipeline.steps[-1][0]}__sample_weight": weight[fit]}
-    pipeline.fit(rows.features.iloc[fit], rows.target[fit], **given)
-
-
-def _judge_folds(
-    recipe: Recipe,
-    search: Search,
-    train: Rows,
-    folds: tuple[Fold, ...],
-    weight: NDArray[np.float64] | None,
-    scale: Scale,
-    seed: int,
-    progress: Progress,
-) -> list[_Judged]:
-    judged = []
-    for i, fold in enumerate(folds):
-        progress(i / len(folds), f"cross-validation, fold {i + 1} of {len(folds)}")
-        scores = score_fold(recipe, search, train, fold, scale, seed, weight)
-        judged.append(_Judged(scores, train.target[fold[1]] - scores))
-    return judged
-
-
-def _summarize_folds(judged: list[_Judged]) -> dict[str, dict[str, float]]:
+def _summarize_folds(judged: list[Judged]) -> dict[str, dict[str, float]]:
     if not judged:
         return {}
     maes = [float(np.mean(np.abs(fold.residuals))) for fold in judged]
     return {"mae": {"mean": float(np.mean(maes)), "std": float(np.std(maes, ddof=1))}}
 
 
-def _find_widths(judged: list[_Judged]) -> dict[str, Any]:
+def _find_widths(judged: list[Judged]) -> dict[str, Any]:
     if not judged:
         return {"half_width": None}
     scores = np.concatenate([fold.scores for fold in judged])

@@ -16,10 +16,11 @@ from core.training.card import build_card
 from core.training.champion import split_frame
 from core.training.curve import measure_curve
 from core.training.examine import Examination, examine_candidate
-from core.training.fitting import Fitted, claim_at_random, fit_recipe
+from core.training.fitting import Fitted, fit_recipe
 from core.training.menu import get_recipe
 from core.training.plan import TrainingPlan
 from core.training.rows import Rows, arrange_rows, read_seconds
+from core.training.unseen import claim_at_random
 
 if TYPE_CHECKING:
     import pandas as pd

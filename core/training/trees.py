@@ -1,7 +1,6 @@
 """Gradient-boosted trees as a scikit-learn regressor that is saved in XGBoost's stable format."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from core.artifacts.trees import RowModel, compile_forest, read_booster
 from core.stats.densest import densest_centre
+from core.training.fits import count_cores
 from core.training.line import CompleteLine, Line
 from core.training.objective import ABSOLUTE, SQUARED, TOLERANCE, Aim, measure_loss, pull
 
@@ -248,11 +248,6 @@ def choose_threads(n_cells: int) -> int:
     """
     n_cores = count_cores()
     return 1 if n_cells < _CELLS_FOR_THREADS or n_cores <= 2 else min(8, n_cores // 2)
-
-
-def count_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def find_device(wanted: str) -> tuple[str, str]:

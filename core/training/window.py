@@ -3,26 +3,29 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.job import Progress
 from core.errors import InvalidInput
+from core.training.fits import fit_side_by_side
 from core.training.folds import split_folds
-from core.training.matrices import thin
+from core.training.matrices import MAX_ROWS, thin
 from core.training.recipe import Fold
 
 AUTO, ALL = "auto", "all"
 DAYS = (28, 91, 182, 364)
 HALF_LIVES = (28, 91, 364)
 MIN_ROWS = 60
-MAX_ROWS = 20_000
 
 _DAY_SECONDS = 86_400.0
 _N_PARTS, _N_JUDGED = 9, 5
 
 Loss = Callable[["Window", Fold], float]
-"""The mean absolute error on a fold's rows to judge of a model fitted on the window of the rest."""
+"""The mean absolute error on a fold's rows to judge of a model fitted on its others, all of which
+are in the window, by the window's weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +101,30 @@ def parse_window(text: str) -> Window | None:
 
 
 def choose_window(
-    at_seconds: NDArray[np.float64], together: NDArray[np.int64], loss: Loss, *, weights: bool
+    at_seconds: NDArray[np.float64],
+    together: NDArray[np.int64],
+    loss: Loss,
+    *,
+    weights: bool,
+    progress: Progress,
 ) -> WindowChoice:
     """The window that would have served best: the training rows are cut into ten parts by time, and
     each of the newest five is scored by models fitted on the windows of what precedes it. All
     history stays in force unless another's error is smaller by more than two standard errors over
     the five parts, or smaller in every one of them by 2 % in all. `weights` says whether the model
-    takes any."""
-    folds = [
-        (thin(fit, MAX_ROWS), thin(judge, MAX_ROWS))
-        for fit, judge in split_folds(at_seconds, together, seed=0, n_folds=_N_PARTS)[-_N_JUDGED:]
-    ]
+    takes any. Of a window's rows in a fold at most 10,000 are fitted on, evenly taken."""
+    folds = split_folds(at_seconds, together, seed=0, n_folds=_N_PARTS)[-_N_JUDGED:]
     candidates = list_candidates(at_seconds, folds, weights=weights)
     if len(folds) < _N_JUDGED or len(candidates) < 2:
         return WindowChoice(Window(), "all history: it is too short to choose from", {})
-    losses = np.array([[loss(window, fold) for fold in folds] for window in candidates])
+    pairs = [(window, fold) for window in candidates for fold in folds]
+
+    def say(n_done: int) -> None:
+        message = f"choosing how much of the past to learn from: {n_done} of {len(pairs)} fits"
+        progress(n_done / len(pairs), message)
+
+    fits = [partial(loss, window, _narrow(window, fold, at_seconds)) for window, fold in pairs]
+    losses = np.reshape(fit_side_by_side(fits, say), (len(candidates), len(folds)))
     sizes = np.array([len(judge) for _, judge in folds])
     means = losses @ sizes / sizes.sum()
     tried = {window.words: float(mean) for window, mean in zip(candidates, means, strict=True)}
@@ -144,6 +156,12 @@ def list_candidates(
     fewest = {d: min(len(Window(days=d).pick(at_seconds[fit])) for fit, _ in folds) for d in DAYS}
     found = [Window(), *(Window(days=d) for d in DAYS if d < span and fewest[d] >= MIN_ROWS)]
     return found + [Window(half_life=d) for d in HALF_LIVES if weights and d < span]
+
+
+def _narrow(window: Window, fold: Fold, at_seconds: NDArray[np.float64]) -> Fold:
+    """The fold within a window; thinned only then, or a short one would seem to have few rows."""
+    fit, judge = fold
+    return thin(fit[window.pick(at_seconds[fit])], MAX_ROWS), thin(judge, MAX_ROWS)
 
 
 def _is_better(gains: NDArray[np.float64], before: float, after: float) -> bool:

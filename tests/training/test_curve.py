@@ -8,10 +8,10 @@ from core.domain.report import CurvePoint, Estimate
 from core.settings import Scale
 from core.training.curve import measure_curve
 from core.training.evaluate import choose_blocks
-from core.training.fitting import score_fold
 from core.training.menu import RECIPES
 from core.training.recipe import Search
 from core.training.rows import Rows
+from core.training.unseen import score_fold
 from core.training.verdict import describe_curve
 from tests.training.worlds import make_rows
 

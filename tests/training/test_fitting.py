@@ -9,9 +9,10 @@ from sklearn.pipeline import Pipeline
 
 from core.errors import Cancelled, Refused
 from core.settings import Scale
-from core.training.fitting import claim_at_random, fit_recipe
+from core.training.fitting import fit_recipe
 from core.training.menu import RECIPES
 from core.training.recipe import Recipe, Search
+from core.training.unseen import claim_at_random
 from tests.training.worlds import make_rows
 
 SCALE = Scale(0, 100)

@@ -5,11 +5,13 @@ import pytest
 
 from core.errors import InvalidInput, Refused
 from core.settings import Scale
+from core.training import window as window_module
 from core.training.fitting import Fitted, fit_recipe
 from core.training.menu import RECIPES
 from core.training.plan import TrainingPlan
+from core.training.recipe import Fold
 from core.training.rows import Rows
-from core.training.window import Window, parse_window
+from core.training.window import Window, choose_window, parse_window
 from tests.training.worlds import make_rows
 
 DAY = 86_400.0
@@ -72,6 +74,24 @@ def test_rows_of_the_window_are_all_that_is_learned_from() -> None:
     assert np.array_equal(
         same.pipeline.predict(rows.features), fitted.pipeline.predict(rows.features)
     )
+
+
+def test_a_short_window_is_thinned_after_it_is_cut_out_not_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thinned before, a window of four weeks in a year would be judged by a thirteenth of the rows
+    that it would really have."""
+    monkeypatch.setattr(window_module, "MAX_ROWS", 300)
+    seen: dict[Window, int] = {}
+
+    def loss(window: Window, fold: Fold) -> float:
+        seen[window] = max(seen.get(window, 0), len(fold[0]))
+        return 1.0
+
+    at = np.repeat(np.arange(400), 10) * DAY
+    choose_window(at, np.arange(len(at)), loss, weights=False, progress=lambda share, message: None)
+    assert seen[Window(days=28)] == 280
+    assert 200 < seen[Window()] <= 300
 
 
 def test_weights_halve_with_age_and_are_one_on_average() -> None:
