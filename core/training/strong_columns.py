@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from core.training.line import CompleteLine, Line
 
-MAX_ROWS = 20_000
-_ROUNDS, _TREES = 3, 30
+MAX_ROWS = 10_000
+_ROUNDS, _TREES = 3, 120
 _SLOPE, _GAIN = 4.0, 2.0
 
 _Floats = NDArray[np.float64]
@@ -24,7 +24,7 @@ class StrongColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
     on average (root mean square: four standard errors), or its gain in a small boosting on what
     the line leaves is over twice the largest of its own copy in three rounds; where no column is
     kept, the strongest one. Being a step of the pipeline, it only ever sees the rows that are
-    fitted on: a fold's own, never those that judge. More than 20,000 rows are thinned out evenly.
+    fitted on: a fold's own, never those that judge. More than 10,000 rows are thinned out evenly.
 
     Attributes: `kept_` (places of the columns that are kept), `slope_` and `gain_` (of each column,
     in multiples of its bar).

@@ -37,6 +37,18 @@ def test_of_nineteen_columns_the_nine_that_matter_are_kept(seed: int) -> None:
     assert len(kept) <= 11
 
 
+@pytest.mark.parametrize("seed", [5, 9, 13])
+def test_two_columns_that_matter_only_as_a_product_are_kept(seed: int) -> None:
+    """Neither has a slope or a bend of its own: a tree has to draw both to see anything."""
+    X, _ = nineteen(1000, seed)
+    rng = np.random.default_rng(100 + seed)
+    y = X[:, :5] @ np.arange(5.0, 0.0, -1) + 4 * np.abs(X[:, 5]) + 3 * X[:, 6] * X[:, 7]
+    y += 2 * np.maximum(X[:, 8], 0) + rng.normal(0, 4, 1000)
+    kept = StrongColumns().fit(X, y).kept_.tolist()
+    assert {6, 7} <= set(kept)
+    assert len(kept) <= 11
+
+
 def test_where_nothing_matters_one_column_is_left() -> None:
     rng = np.random.default_rng(1)
     assert 1 <= len(StrongColumns().fit(rng.normal(size=(300, 12)), rng.normal(size=300)).kept_) < 4
