@@ -1,7 +1,7 @@
 """The prediction API: JSON over HTTP in front of the prediction service."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.bootstrap import build_app
 from core.errors import OpsError
@@ -44,6 +45,17 @@ _LOG_SECONDS = 10.0  # a caller is told that the log does not keep up, rather th
 _LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime", "core.serving.arrow")
 
 
+class _Api(FastAPI):
+    """FastAPI, and around it what is asked so often that its layers would cost more than the
+    answer: such a request is handed on by its method and path."""
+
+    at_once: Mapping[tuple[str, str], ASGIApp]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = (scope.get("method", ""), scope.get("path", ""))
+        await self.at_once.get(key, super().__call__)(scope, receive, send)
+
+
 def build_api(
     db: Database,
     service: PredictionService,
@@ -73,7 +85,7 @@ def build_api(
         await anyio.to_thread.run_sync(service.stop)
         db.close()
 
-    api = FastAPI(title="Plumbline prediction API", version="1", lifespan=lifespan)
+    api = _Api(title="Plumbline prediction API", version="1", lifespan=lifespan)
     documented = APIRouter()
     api.router.routes.append(Route("/v1/predict", predict, methods=["POST"]))
     documented.add_api_route(
@@ -113,8 +125,8 @@ def build_api(
     for kind in (OpsError, HTTPException, ClientDisconnect):
         api.add_exception_handler(kind, answer_error)
     paths = {route.path for route in documented.routes if isinstance(route, Route)}
-    at_once = {("POST", "/v1/predict"): predict}
-    api.add_middleware(Outermost, metrics=metrics, paths=paths, at_once=at_once)
+    api.add_middleware(Outermost, metrics=metrics, paths=paths)
+    api.at_once = {("POST", "/v1/predict"): Outermost(predict, metrics, paths)}
     return api
 
 

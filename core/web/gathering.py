@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.domain.prediction import Prediction
 from core.serving.answer import Received
@@ -13,17 +13,28 @@ from core.web.waiting import LogWait
 
 @dataclass(slots=True)
 class Answered:
-    """Predictions on disk, in the order of their requests, and what they took together."""
+    """A prediction on disk, and what its group took together."""
 
-    predictions: Sequence[Prediction]
+    prediction: Prediction
     answer_seconds: float
     log_seconds: float
 
 
 @dataclass(slots=True)
 class _Group:
-    rows: list[Received]
-    work: "asyncio.Task[Answered]"
+    rows: list[Received] = field(default_factory=list)
+    waiting: "list[asyncio.Future[Answered]]" = field(default_factory=list)
+
+    def settle(self, work: "asyncio.Task[list[Answered]]") -> None:
+        """Tell everyone who still waits what came of the work."""
+        error = work.exception()
+        for place, waits in enumerate(self.waiting):
+            if waits.done():  # its caller has left, and takes no one along
+                continue
+            if error is None:
+                waits.set_result(work.result()[place])
+            else:
+                waits.set_exception(error)
 
 
 class Gathering:
@@ -38,19 +49,21 @@ class Gathering:
         self._log_wait = log_wait
         self._open: _Group | None = None
 
-    async def answer(self, row: Received) -> tuple[Answered, int]:
-        """The group of a row when it is on disk, and the row's place in it. Raises `Unavailable`
-        where it could not be logged."""
+    def answer(self, row: Received) -> "asyncio.Future[Answered]":
+        """The promise of a row's answer, on disk. It raises `Unavailable` where the row could not
+        be logged."""
+        loop = asyncio.get_running_loop()
         group = self._open
         if group is None:
-            rows: list[Received] = []
+            group = self._open = _Group()
             # the task begins when all that is ready now has run, and thus has joined the group
-            group = self._open = _Group(rows, asyncio.create_task(self._work(rows)))
-        place = len(group.rows)
+            loop.create_task(self._work(group.rows)).add_done_callback(group.settle)
+        waits: asyncio.Future[Answered] = loop.create_future()
         group.rows.append(row)
-        return await asyncio.shield(group.work), place  # a caller who leaves takes no one along
+        group.waiting.append(waits)
+        return waits
 
-    async def _work(self, rows: Sequence[Received]) -> Answered:
+    async def _work(self, rows: Sequence[Received]) -> list[Answered]:
         self._open = None
         service = self._service
         started = service.timer()
@@ -60,4 +73,5 @@ class Gathering:
             for receipt in service.log(predictions):
                 await self._log_wait.wait(receipt)
         self._metrics.count_predictions(predictions)
-        return Answered(predictions, scored - started, service.timer() - scored)
+        answer_seconds, log_seconds = scored - started, service.timer() - scored
+        return [Answered(one, answer_seconds, log_seconds) for one in predictions]

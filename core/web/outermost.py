@@ -1,7 +1,7 @@
 """The outermost layer of the API, which nothing gets past."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from random import randbytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,20 +17,12 @@ log = get_logger(__name__)
 
 
 class Outermost:
-    """Around everything: the request's id, its count, and an answer even to a bug. What is asked
-    for often is handed on at once, by its method and path."""
+    """Around everything: the request's id, its count, and an answer even to a bug."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        metrics: ServiceMetrics,
-        paths: Set[str],
-        at_once: Mapping[tuple[str, str], ASGIApp],
-    ) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, paths: Set[str]) -> None:
         self._app = app
         self._metrics = metrics
         self._paths = paths
-        self._at_once = at_once
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,8 +42,7 @@ class Outermost:
             await send(message)
 
         try:
-            app = self._at_once.get((scope["method"], path), self._app)
-            await app(scope, receive, send_with_id)
+            await self._app(scope, receive, send_with_id)
         except Exception:  # the last handler: a bug is recorded and answered
             log.exception("request_failed", request_id=request_id, path=path)
             if status == 0:

@@ -69,23 +69,23 @@ class PredictRoute:
         content = await read_body(headers, receive, self._body_limit, _ONLY_JSON)
         ask = build_ask(decode_body(self._decoder, content))
         parsed = service.timer()
-        group, place = await self._gathering.answer(Received(ask, at, started))
+        answered = await self._gathering.answer(Received(ask, at, started))
         if service.stages.is_due():
-            self._keep_stages(ask, parsed - started, group)
-        prediction = group.predictions[place]
+            self._keep_stages(ask, parsed - started, answered)
+        prediction = answered.prediction
         answer = build_answer(prediction)
         if prediction.source is Source.FAILED:
             detail = ErrorDetail(prediction.reason or "No score.")
             return ErrorAnswer(detail, prediction_id=answer.prediction_id)
         return self._encode(answer)
 
-    def _keep_stages(self, ask: Ask, parse: float, group: Answered) -> None:
+    def _keep_stages(self, ask: Ask, parse: float, answered: Answered) -> None:
         """Of a request that was measured; what scoring takes is told by scoring it once more."""
         scoring = self._service.time_row(ask)
         if scoring is None:
             return
         features, model = scoring
-        route = max(group.answer_seconds - features - model, 0.0)
+        route = max(answered.answer_seconds - features - model, 0.0)
         self._service.stages.add(
-            parse=parse, route=route, features=features, model=model, log=group.log_seconds
+            parse=parse, route=route, features=features, model=model, log=answered.log_seconds
         )
