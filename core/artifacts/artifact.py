@@ -62,7 +62,11 @@ class Artifact:
 
     def score_rows(self, rows: Sequence[Features]) -> list[float]:
         """The scores of rows as they are served; see `score_row`."""
-        return [clip_score(score, self.card) for score in self.scorer.score_rows(rows).tolist()]
+        scores = self.scorer.score_rows(rows)
+        if not np.isfinite(scores).all():
+            raise ValueError("its score is not a finite number")
+        clipped: list[float] = np.clip(scores, self.card.scale_low, self.card.scale_high).tolist()
+        return clipped
 
     def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
         """The seconds that the features of a row take, and its score from them."""

@@ -6,11 +6,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.artifacts.row_model import RowModel, score_each
 from core.artifacts.steps import RowStep, compile_model, compile_step
-from core.artifacts.trees import RowModel
 from core.domain.sample import Features
 
-_MATRIX_ROWS = 60  # from so many rows on the fitted model is quicker than its function row by row
+MANY = 300
+"""Rows from which on a pipeline is quicker than what was compiled from it."""
 
 
 class Scorer(Protocol):
@@ -54,14 +55,15 @@ class PipelineScorer:
 
 
 class CompiledScorer:
-    """The pipeline's steps as functions of one row, and its model as another."""
+    """The pipeline's steps as functions of one row, and its model as another; from `MANY` rows on
+    the pipeline itself, which is quicker."""
 
     why = ""
 
-    def __init__(self, steps: Sequence[RowStep], model: RowModel, fitted: Any) -> None:
+    def __init__(self, steps: Sequence[RowStep], model: RowModel, pipeline: Any) -> None:
         self._first, *self._rest = steps
         self._model = model
-        self._fitted = fitted  # the model itself, which is quicker for many rows
+        self._many = PipelineScorer(pipeline, "")
 
     def score_row(self, row: Features) -> float:
         """The score of one row."""
@@ -69,10 +71,9 @@ class CompiledScorer:
 
     def score_rows(self, rows: Sequence[Features]) -> NDArray[np.float64]:
         """The score of each row, shape (n_rows,)."""
-        prepared = [self._prepare(row) for row in rows]
-        if len(rows) < _MATRIX_ROWS:
-            return np.array([self._model(values) for values in prepared], dtype=np.float64)
-        return np.asarray(self._fitted.predict(np.array(prepared)), dtype=np.float64)
+        if len(rows) >= MANY:
+            return self._many.score_rows(rows)
+        return score_each(self._model, [self._prepare(row) for row in rows])
 
     def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
         """The seconds that the features of a row take, and its score from them."""
@@ -105,4 +106,4 @@ def compile_pipeline(pipeline: Any) -> Scorer:
         return PipelineScorer(pipeline, f"its model has {error}")
     if row_model is None or not compiled:
         return PipelineScorer(pipeline, f"its model {type(model).__name__} has no row scorer")
-    return CompiledScorer(compiled, row_model, model)
+    return CompiledScorer(compiled, row_model, pipeline)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter, mul
 from typing import Any
 
-from core.artifacts.trees import Forest, RowModel, Tree, Values, compile_forest
+from core.artifacts.row_model import RowModel, Values
+from core.artifacts.trees import CompiledForest, Forest, Tree
 
 RowStep = Callable[[Any], Any]
 """What one row is before a step -> what it is after it."""
@@ -79,7 +80,7 @@ def _compile_mean_of_trees(model: Any) -> RowModel:
                 value=(nodes.value[:, 0, 0] / n).tolist(),
             )
         )
-    return compile_forest(Forest(trees, 0.0, model.n_features_in_, True, "f", "d"))
+    return CompiledForest(Forest(trees, 0.0, model.n_features_in_, True, "f", "d"))
 
 
 def _compile_histogram_boosting(model: Any) -> RowModel | None:
@@ -103,4 +104,4 @@ def _compile_histogram_boosting(model: Any) -> RowModel | None:
             )
         )
     offset = float(model._baseline_prediction.ravel()[0])
-    return compile_forest(Forest(trees, offset, model.n_features_in_, True, "d", "d"))
+    return CompiledForest(Forest(trees, offset, model.n_features_in_, True, "d", "d"))

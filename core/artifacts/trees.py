@@ -2,14 +2,15 @@
 
 import json
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-Values = Sequence[float]
-RowModel = Callable[[Values], float]
+from core.artifacts.row_model import Values
 
 _IDENTITY = frozenset(
     {
@@ -68,32 +69,45 @@ def read_booster(document: bytes) -> Forest:
     )
 
 
-def compile_forest(forest: Forest) -> RowModel:
+class CompiledForest:
     """The sum of the leaves that a row of numbers reaches; nan is missing.
 
     >>> stump = Tree([1, 0, 0], [5.0, 0, 0], [1, -1, -1], [2, -1, -1], [True] * 3, [0, -2.0, 2.0])
-    >>> score = compile_forest(Forest([stump], 50.0, 2, False, "f", "f"))
+    >>> score = CompiledForest(Forest([stump], 50.0, 2, False, "f", "f"))
     >>> score([0.0, 4.0]), score([0.0, 5.0]), score([0.0, float("nan")])
     (48.0, 52.0, 48.0)
+    >>> score.score_rows([[0.0, 4.0], [0.0, 5.0]]).tolist()
+    [48.0, 52.0]
     """
-    # 0.9 s to import, which only what loads a model to serve has to pay
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        _build_graph(forest), options, providers=["CPUExecutionProvider"]
-    )
-    run, names, shape = session.run, ["score"], (1, forest.n_features)
-    reads, adds = forest.reads, forest.adds
+    def __init__(self, forest: Forest) -> None:
+        # 0.9 s to import, which only what loads a model to serve has to pay
+        import onnxruntime
 
-    def score(values: Values) -> float:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(
+            _build_graph(forest), options, providers=["CPUExecutionProvider"]
+        )
+        self._run, self._names = session.run, ["score"]
+        self._n_features, self._reads, self._adds = forest.n_features, forest.reads, forest.adds
+
+    def __call__(self, values: Values) -> float:
+        return float(self._score(array(self._reads, values))[0, 0])
+
+    def score_rows(self, rows: Sequence[Values]) -> NDArray[np.float64]:
+        """The score of each row, shape (n_rows,)."""
+        scores = self._score(array(self._reads, chain.from_iterable(rows)))
+        return np.asarray(scores[:, 0], dtype=np.float64)
+
+    def _score(self, numbers: "array[float]") -> NDArray[Any]:
         # an array makes infinity of what 32 bits cannot hold, as XGBoost does, and warns of nothing
-        row = np.frombuffer(array(reads, values), reads).reshape(shape).astype(adds, copy=False)
-        return float(run(names, {"row": row})[0][0, 0])
-
-    return score
+        rows = np.frombuffer(numbers, self._reads).reshape(-1, self._n_features)
+        scores: NDArray[Any] = self._run(self._names, {"row": rows.astype(self._adds, copy=False)})[
+            0
+        ]
+        return scores
 
 
 def _read_tree(tree: dict[str, Any]) -> Tree:

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NUMERIC_SHARE = 0.9
-INFINITY = math.inf
+_FLOATS = {float}
+_FEW = 2  # columns of numbers below which there is nothing to pick at once
 
 
 class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
@@ -131,7 +133,11 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
             for name, kind in self.kinds_.items()
             if kind == "category"
         ]
-        return partial(_encode_row, [0.0] * n_columns, numbers, words)
+        encode = partial(_encode_row, [0.0] * n_columns, numbers, words)
+        if len(numbers) < _FEW:
+            return encode
+        pick, places = itemgetter(*(one[0] for one in numbers)), [one[1] for one in numbers]
+        return partial(_encode_numbers, [0.0] * n_columns, pick, places, words, encode)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """The names of the matrix's columns: `size`, `size is missing`, `lang=py`."""
@@ -209,32 +215,58 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
         self.levels_[name] = sorted(kept, key=lambda level: (level is None, level or ""))
 
 
+def _encode_numbers(
+    zeros: list[float],
+    pick: Callable[[Mapping[str, object]], Sequence[Any]],
+    places: Sequence[int],
+    words: Sequence[tuple[str, Mapping[str | None, int]]],
+    encode: Callable[[Mapping[str, object]], list[float]],
+    row: Mapping[str, object],
+) -> list[float]:
+    """`encode`, a third of its time where every number is there as a float, as in nearly every
+    row."""
+    try:
+        numbers = pick(row)
+    except KeyError:
+        return encode(row)
+    if set(map(type, numbers)) != _FLOATS or not math.isfinite(sum(numbers)):
+        return encode(row)
+    values = zeros[:]
+    for place, number in zip(places, numbers, strict=True):
+        values[place] = number
+    _mark_levels(values, words, row)
+    return values
+
+
 def _encode_row(
     zeros: list[float],
     numbers: Sequence[tuple[str, int, float, bool]],
     words: Sequence[tuple[str, Mapping[str | None, int]]],
     row: Mapping[str, object],
 ) -> list[float]:
-    """One row's numbers. Every request waits for this, so a float, which nearly every value is,
-    is told from the rest without a call."""
+    """One row's numbers, whatever its values are."""
     values, get = zeros[:], row.get
     for name, place, instead, flags in numbers:
-        value = get(name)
-        if value.__class__ is float and -INFINITY < value < INFINITY:
-            values[place] = value
-            continue
-        number = to_number(value)
+        number = to_number(get(name))
         if number == number:
             values[place] = number
         else:
             values[place] = instead
             if flags:
                 values[place + 1] = 1.0
+    _mark_levels(values, words, row)
+    return values
+
+
+def _mark_levels(
+    values: list[float],
+    words: Sequence[tuple[str, Mapping[str | None, int]]],
+    row: Mapping[str, object],
+) -> None:
     for name, places in words:
-        found = places.get(to_level(get(name)))
+        found = places.get(to_level(row.get(name)))
         if found is not None:
             values[found] = 1.0
-    return values
 
 
 def _missing(name: str) -> str:

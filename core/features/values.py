@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_PLAIN = frozenset({float, bool, type(None)})
+"""Types that numpy makes the same numbers of as `to_number`, all of a column at once."""
+
+
 def to_number(value: object) -> float:
     """The number that a value is or writes, nan where there is none: `core.domain.value`, and
     numpy's scalars beside Python's.
@@ -56,7 +60,11 @@ def numbers_of(
         numbers = values.to_numpy(dtype=np.float64, na_value=NAN, copy=True)
         numbers[~np.isfinite(numbers)] = NAN
         return np.asarray(numbers)
-    return np.array([to_number(value) for value in values], dtype=np.float64)
+    if not _PLAIN.issuperset(map(type, values)):
+        return np.array([to_number(value) for value in values], dtype=np.float64)
+    numbers = np.array(values, dtype=np.float64)
+    numbers[~np.isfinite(numbers)] = NAN
+    return numbers
 
 
 def levels_of(rows: "Sequence[Mapping[str, object]] | pd.DataFrame", name: str) -> list[str | None]:

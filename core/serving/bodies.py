@@ -205,9 +205,12 @@ def build_ask(body: PredictBody, path: str = "") -> Ask:
     >>> build_ask(PredictBody({"a": 1.0})).features
     {'a': 1.0}
     """
-    for field in ("text", "unit_id"):
-        check_text(getattr(body, field), path + field)
-    check_moment(body.at, path + "at")
+    if body.text is not None:
+        check_text(body.text, path + "text")
+    if body.unit_id is not None:
+        check_text(body.unit_id, path + "unit_id")
+    if body.at is not None:
+        check_moment(body.at, path + "at")
     return Ask(body.features, body.text, body.unit_id, body.at)
 
 

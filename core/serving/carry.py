@@ -16,7 +16,7 @@ from core.store.database import Database
 from core.store.history import find_totals
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """A row to score. `at` is when its work was made where the caller said so, else now: its hour
     is meant, and its history is what was known at that time."""

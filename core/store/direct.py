@@ -22,7 +22,7 @@ class DirectLog:
         then none of them is logged."""
         conn = self._connection
         try:
-            rows = [list_values(prediction) for prediction in predictions]
+            rows = list_values(predictions)
             conn.execute("BEGIN IMMEDIATE")
             conn.executemany(INSERT_ONE, rows)
             conn.execute("COMMIT")

@@ -1,6 +1,7 @@
 """Predictions: appended before they are answered."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -34,8 +35,17 @@ _INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
 _IDS_AT_ONCE = 500
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
 INSERT_ONE = _INSERT + _ROW
-"""What logs one prediction in SQLite, with the values of `list_values`."""
+"""What logs one prediction in SQLite, with a row of `list_values`."""
 _ROWS_AT_ONCE = 50  # SQLite lets go of the interpreter once a statement, and takes rows as one
+_VARIANTS, _SOURCES = ({one: one.value for one in kind} for kind in (Variant, Source))
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+def _insert(n_rows: int) -> str:
+    return _INSERT + ", ".join([_ROW] * n_rows)
+
+
+_INSERT_MANY = _insert(_ROWS_AT_ONCE)
 
 
 def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -> None:
@@ -45,36 +55,40 @@ def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -
     the same insert built as an expression."""
     if not predictions:
         return
+    rows = list_values(predictions)
     if conn.dialect.name == "sqlite":
-        for start in range(0, len(predictions), _ROWS_AT_ONCE):
-            part = predictions[start : start + _ROWS_AT_ONCE]
-            insert = _INSERT + ", ".join([_ROW] * len(part))
-            conn.exec_driver_sql(insert, tuple(value for row in part for value in list_values(row)))
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = rows[start : start + _ROWS_AT_ONCE]
+            insert = _INSERT_MANY if len(part) == _ROWS_AT_ONCE else _insert(len(part))
+            conn.exec_driver_sql(insert, tuple(chain.from_iterable(part)))
         return
     values = ", ".join(["%s"] * len(_COLUMNS))
-    conn.exec_driver_sql(f"{_INSERT}({values})", [list_values(row) for row in predictions])
+    conn.exec_driver_sql(f"{_INSERT}({values})", rows)
 
 
-def list_values(prediction: Prediction) -> tuple[Any, ...]:
-    """A prediction as the log's columns have it."""
-    event_at = prediction.event_at
-    return (
-        prediction.id,
-        to_micros(prediction.at),
-        prediction.version,
-        prediction.variant.value,
-        prediction.source.value,
-        prediction.reason,
-        prediction.score,
-        prediction.low,
-        prediction.high,
-        msgspec.json.encode(prediction.features).decode(),
-        prediction.text,
-        prediction.unit_id,
-        prediction.latency_ms,
-        prediction.revision,
-        None if event_at is None else to_micros(event_at),
-    )
+def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
+    """Predictions as the log's columns have them."""
+    features = _encode_lines([one.features for one in predictions]).decode().split("\n")
+    return [
+        (
+            one.id,
+            to_micros(one.at),
+            one.version,
+            _VARIANTS[one.variant],
+            _SOURCES[one.source],
+            one.reason,
+            one.score,
+            one.low,
+            one.high,
+            line,
+            one.text,
+            one.unit_id,
+            one.latency_ms,
+            one.revision,
+            None if one.event_at is None else to_micros(one.event_at),
+        )
+        for one, line in zip(predictions, features, strict=False)  # the last line ends as well
+    ]
 
 
 def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | None:

@@ -1,6 +1,5 @@
 """A weighted mean of a line and boosted trees."""
 
-from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from core.artifacts.row_model import RowModel, WeightedSum
 from core.training.line import Line
 from core.training.trees import BoostedTrees
 
@@ -47,7 +47,7 @@ class Blend(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is 
         self.line_.shift(points)
         self.trees_.shift(points)
 
-    def compile_row(self) -> Callable[[Sequence[float]], float]:
+    def compile_row(self) -> RowModel:
         """`predict` of a single row, without arrays."""
-        line, trees, share = self.line_.compile_row(), self.trees_.compile_row(), self.share
-        return lambda row: (1 - share) * line(row) + share * trees(row)
+        line, trees = self.line_.compile_row(), self.trees_.compile_row()
+        return WeightedSum([(1 - self.share, line), (self.share, trees)])

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from core.artifacts.trees import RowModel, compile_forest, read_booster
+from core.artifacts.row_model import RowModel, WeightedSum
+from core.artifacts.trees import CompiledForest, read_booster
 from core.stats.densest import densest_centre
 from core.training.fits import count_cores
 from core.training.line import CompleteLine, Line
@@ -114,11 +115,10 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
     def compile_row(self) -> RowModel:
         """`predict` of a single row as a plain function. Raises `ValueError` where the objective
         does more than add up leaves."""
-        trees = compile_forest(read_booster(bytes(self.booster_.save_raw("json"))))
+        trees = CompiledForest(read_booster(bytes(self.booster_.save_raw("json"))))
         if self.start == CONSTANT:
             return trees
-        line = self.line_.compile_row()
-        return lambda values: trees(values) + line(values)
+        return WeightedSum([(1.0, trees), (1.0, self.line_.compile_row())])
 
     def shift(self, points: float) -> None:
         """Add a constant to every score from now on."""

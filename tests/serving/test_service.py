@@ -505,5 +505,5 @@ def test_after_many_direct_writes_the_journal_gets_one_and_after_a_slow_one_all_
     monkeypatch.setattr(DirectLog, "append", append_slowly)
     assert service.log_at_once(answers)
     assert not service.log_at_once(answers)
-    timer.seconds += 5
+    timer.seconds += 2.5
     assert service.log_at_once(answers)
