@@ -12,6 +12,7 @@ from core.alerts.notify import open_channels
 from core.bootstrap import App, load_current_settings
 from core.domain.drift import DriftReport
 from core.domain.incident import IncidentEvent
+from core.domain.job import Job, JobStatus
 from core.domain.lease import SCHEDULER
 from core.domain.notification import Receipt
 from core.domain.retraining import RetrainingDecision
@@ -26,7 +27,7 @@ from core.monitoring.summary import MonitorSummary
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import build_policy
 from core.settings import Settings
-from core.store import health, schedule
+from core.store import health, jobs, schedule
 
 DAY = timedelta(hours=24)
 WATCH_TASK = "watch"
@@ -34,6 +35,9 @@ WATCH_TASK = "watch"
 
 RETRAIN_TASK = "retraining check"
 """The scheduled task that decides whether to train again."""
+
+PREVIEW = "preview"
+"""The kind of job that says whether retraining would help."""
 
 _WATCH_PATIENCE = timedelta(minutes=2)
 
@@ -153,6 +157,15 @@ def check_app_retraining(app: App) -> RetrainingDecision:
     with app.db.read() as conn:
         report = health.find_last_change(conn)
     return check_retraining(app.db, policy, report, seed=SEED, now=app.now())
+
+
+def find_app_preview(app: App) -> Job | None:
+    """The newest preview of retraining that came to an end, with what it found; None before it."""
+    with app.db.read() as conn:
+        return next(
+            (job for job in jobs.load_jobs(conn, 20, [PREVIEW]) if job.status is JobStatus.DONE),
+            None,
+        )
 
 
 def start_app_retraining(

@@ -6,7 +6,7 @@ from core.data.overview import describe_data
 from core.store import jobs as job_rows
 from core.store import retraining, schedule, versions
 from core.training.menu import RECIPES
-from core.watching import RETRAIN_TASK, describe_app_retraining
+from core.watching import PREVIEW, RETRAIN_TASK, describe_app_retraining, find_app_preview
 from ui import actions, context, diagnosis, erasures, jobs, pages, promised, reports, trainings
 
 app = context.get_app()
@@ -15,6 +15,7 @@ actions.head("Training", "Train a version on the rows that were imported, and re
 data = describe_data(app.db)
 with app.db.read() as conn:
     recent = job_rows.load_jobs(conn, 1, ["train"])
+    looks = job_rows.load_jobs(conn, 1, [PREVIEW])
     trained = versions.load_versions(conn)
     decisions = retraining.load_decisions(conn, 5)
     next_at = next(
@@ -23,6 +24,7 @@ with app.db.read() as conn:
 
 if trained:
     trainings.show_due(describe_app_retraining(app, context.get_user()))
+    trainings.show_preview(app, find_app_preview(app), next(iter(jobs.open_jobs(looks)), None))
     trainings.show_decisions(decisions, next_at)
 if data.n_rows:
     trainings.offer(app, RECIPES, data)

@@ -26,6 +26,7 @@ _KINDS = {
     "demo": "Demo data",
     "collect": "Collection",
     "train": "Training",
+    "preview": "Preview of retraining",
     "replay": "Replay",
     "reproduce": "Reproduction",
     "predict": "Scores for a file",
@@ -141,7 +142,7 @@ def _draw(app: App, job: Job) -> None:
 
 def _describe_result(job: Job) -> str:
     found = job.result or {}
-    if "replay" in found:
+    if "replay" in found or job.kind == "preview":
         return str(found["summary"])
     if "summary" in found:
         return f"**{found['version']}**: {found['summary']}"

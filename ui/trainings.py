@@ -7,17 +7,25 @@ import streamlit as st
 
 from core.bootstrap import App
 from core.data.overview import DataSummary
+from core.domain.job import Job
 from core.domain.retraining import RetrainingDecision
 from core.system import request_job
 from core.training.objective import OBJECTIVES
 from core.training.plan import METHODS
 from core.training.recipe import Recipe
 from core.training.window import DAYS, HALF_LIVES
-from ui import actions, context, issues, jobs
+from core.watching import PREVIEW
+from ui import actions, context, issues, jobs, words
 
 _RECIPE, _SEED, _REASON, _OVERRIDE = "recipe", "seed", "train_reason", "train_override"
 _LEAVE_OUT, _OBJECTIVE, _WINDOW, _SEARCH = "leave_out", "objective", "window", "search"
 _PROPOSED = "advanced"
+_PREVIEW_ICONS = {
+    "helps": ":material/trending_down:",
+    "hurts": ":material/trending_up:",
+    "same": ":material/trending_flat:",
+    "not_yet": ":material/hourglass_empty:",
+}
 _WINDOWS = {
     "auto": "As validation says",
     "all": "All history",
@@ -113,6 +121,29 @@ def show_due(decision: RetrainingDecision) -> None:
         st.caption(f":material/event_available: Training again is not due. {reasons}")
 
 
+def show_preview(app: App, previewed: Job | None, waiting: Job | None) -> None:
+    """Whether training again would help, as it was found last, and a button that looks again."""
+    found = {} if previewed is None else dict(previewed.result or {})
+    if previewed is None or previewed.finished_at is None:
+        st.caption(
+            ":material/help: Whether training again would help was not looked at yet: a few fits "
+            "of the recipe that serves say it, and keep nothing."
+        )
+    else:
+        ago = words.moment_ago(previewed.finished_at, app.now())
+        icon = _PREVIEW_ICONS[str(found["verdict"])]
+        st.caption(f"{icon} {found['summary']} (Looked at {ago}.)")
+    if waiting is not None:
+        jobs.show_job(app, waiting.id)
+    else:
+        actions.button(
+            "Would it help?",
+            lambda: _preview(app),
+            key="preview_now",
+            icon=":material/troubleshoot:",
+        )
+
+
 def show_decisions(decisions: Sequence[RetrainingDecision], next_at: datetime | None) -> None:
     """The last decisions with their reasons, and when the next one is made."""
     if not decisions:
@@ -128,6 +159,11 @@ def show_decisions(decisions: Sequence[RetrainingDecision], next_at: datetime | 
                 f"{decision.at:%Y-%m-%d %H:%M} UTC, {decision.by}{job}. {due}: "
                 f"{' '.join(decision.reasons)}"
             )
+
+
+def _preview(app: App) -> str:
+    asked = request_job(app, PREVIEW, {}, by=context.get_user(), reason="would it help?")
+    return f"{jobs.describe(asked)} was requested."
 
 
 def _request(app: App, blocked: bool) -> str:

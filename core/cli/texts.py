@@ -370,12 +370,19 @@ def of_incident(incident: Incident) -> str:
     )
 
 
-def of_retraining(decision: RetrainingDecision, result: Mapping[str, Any] | None) -> str:
-    """Whether training is due, why, and what came of it."""
+def of_retraining(
+    decision: RetrainingDecision, result: Mapping[str, Any] | None, previewed: Job | None
+) -> str:
+    """Whether training is due, why, whether it would help, and what came of it."""
     lines = ["Retraining is due." if decision.retrain else "Retraining is not due."]
     lines += [f"  {reason}" for reason in decision.reasons]
     if result is not None:
         lines.append(f"{result['version']}: {result['summary']}")
+    elif previewed is None or previewed.finished_at is None:
+        lines.append("Whether it would help: not looked at yet (`retrain --preview`).")
+    else:
+        found = dict(previewed.result or {})
+        lines.append(f"Looked at {previewed.finished_at.strftime(_TIME)}: {found['summary']}")
     return "\n".join(lines)
 
 

@@ -12,8 +12,10 @@ from core.domain.job import continue_search
 from core.domain.note import NoteKind, list_tags
 from core.domain.version import parse_version, version_name
 from core.errors import Refused
+from core.retraining.flow import find_left_out
 from core.store import jobs, notes, versions
 from core.training.notes import add_note
+from core.training.plan import RECENT
 from core.views import view_training
 
 
@@ -131,13 +133,16 @@ def iterate(
     app = build_app()
     settings = load_current_settings(app)
     collected = None
-    if settings.supabase_url:
+    if settings.supabase_url or settings.watch_folder is not None:
         collected = do_job(app, "collect", {}, "iterate: collection").result
+    with app.db.read() as conn:
+        left_out = find_left_out(conn)
     args: dict[str, object] = {
         "recipe": recipe or settings.retrain_recipe,
         "seed": 0,
         "overrides": None,
-        "leave_out": [],
+        "leave_out": left_out,
+        "holdout": RECENT,  # as a retraining: what is new is learned, and judges
     }
     job = do_job(app, "train", args, "iterate")
     with app.db.read() as conn:

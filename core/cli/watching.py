@@ -11,15 +11,17 @@ from core.alerts import incidents as alerts
 from core.alerts.maintenance import announce, end_maintenance
 from core.bootstrap import App, build_app, local_user
 from core.cli import texts
-from core.cli.output import AsJson, Reason, emit, finish_job, say
+from core.cli.output import AsJson, Reason, do_job, emit, finish_job, say
 from core.domain.retraining import RetrainingDecision
 from core.errors import Conflict
 from core.monitoring.summary import build_json
 from core.store import incidents, jobs
 from core.system import describe_system
 from core.watching import (
+    PREVIEW,
     describe_app_health,
     describe_app_retraining,
+    find_app_preview,
     start_app_retraining,
     try_app_channels,
 )
@@ -130,20 +132,31 @@ def retrain(
     deploy: Annotated[
         bool, typer.Option("--deploy", help="Try or deploy what passes its gate.")
     ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only see whether it would help; keeps no version.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Decide whether to train again; train where it is due, or with --force in any case."""
     app = build_app()
     by = local_user(app.settings)
+    if preview:
+        do_job(app, PREVIEW, {}, "retrain --preview")
     decision = describe_app_retraining(app, by)
     result = None
-    if force or (decision.retrain and not check):
+    if force or (decision.retrain and not check and not preview):
         reason = f"forced by {by}" if force else " ".join(decision.reasons)
         decision = start_app_retraining(app, by=by, reason=reason, deploys=deploy)
         result = _train(app, decision)
+    previewed = find_app_preview(app)
+    found = {} if previewed is None else dict(previewed.result or {})
     emit(
-        {**msgspec.to_builtins(decision), "training": result},
-        lambda: texts.of_retraining(decision, result),
+        {
+            **msgspec.to_builtins(decision),
+            "training": result,
+            "preview": None if previewed is None else {"at": previewed.finished_at, **found},
+        },
+        lambda: texts.of_retraining(decision, result, previewed),
         as_json,
     )
 

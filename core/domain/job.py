@@ -31,7 +31,7 @@ class Job:
     """`progress` is a share 0..1; `error` is a sentence for an operator."""
 
     id: int
-    kind: str  # "import", "train", "demo", "replay", "predict"
+    kind: str  # "import", "train", "preview", "demo", "replay", "predict"
     args: Mapping[str, object]
     status: JobStatus
     requested_at: datetime

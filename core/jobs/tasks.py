@@ -128,6 +128,29 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     return result
 
 
+def _preview(app: App, job: Job, progress: Progress) -> Result:
+    # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
+    from core.data.splits import choose_label_delay
+    from core.training.preview import preview_retraining
+
+    settings = load_current_settings(app)
+    with app.db.read() as conn:
+        delays = labels.load_delays(conn, _N_DELAYS)
+    found = preview_retraining(
+        app.db,
+        app.registry,
+        snapshots=settings.snapshots,
+        scale=settings.scale,
+        tolerance=settings.tolerance,
+        label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
+        by=job.requested_by,
+        now=app.now,
+        progress=progress,
+    )
+    result: Result = msgspec.to_builtins(found)
+    return {**result, "version": version_name(found.champion)}
+
+
 def _reproduce(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
     from core.training.reproduce import reproduce_version
@@ -204,6 +227,7 @@ TASKS: dict[str, Task] = {
     "demo": _demo,
     "collect": _collect,
     "train": _train,
+    "preview": _preview,
     "replay": _replay,
     "reproduce": _reproduce,
     "predict": _predict,

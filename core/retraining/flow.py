@@ -84,6 +84,16 @@ def start_retraining(
     return decision
 
 
+def find_left_out(conn: Connection) -> list[str]:
+    """The columns that a person kept the champion from: the next version is kept from them too."""
+    current = deployments.find_current(conn)
+    if current is None:
+        return []
+    champion = versions.find_version(conn, current.plan.champion)
+    left_out = {} if champion is None else champion.report.left_out
+    return [name for name, why in left_out.items() if why.startswith(LEFT_OUT)]
+
+
 def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> Facts:
     """What the decision rests on."""
     current = deployments.find_current(conn)
@@ -169,21 +179,11 @@ def _append_job(
         "recipe": policy.recipe,
         "seed": seed,
         "overrides": None,
-        "leave_out": _find_left_out(conn),
+        "leave_out": find_left_out(conn),
         "holdout": RECENT,
         "deploy": deploys,
     }
     return jobs.append_job(conn, _TRAIN, args, by=by, reason=reason, now=now)
-
-
-def _find_left_out(conn: Connection) -> list[str]:
-    """The columns that a person kept the champion from: the next version is kept from them too."""
-    current = deployments.find_current(conn)
-    if current is None:
-        return []
-    champion = versions.find_version(conn, current.plan.champion)
-    left_out = {} if champion is None else champion.report.left_out
-    return [name for name, why in left_out.items() if why.startswith(LEFT_OUT)]
 
 
 def _is_same(old: RetrainingDecision, new: RetrainingDecision) -> bool:

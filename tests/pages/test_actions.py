@@ -102,6 +102,24 @@ def test_training_by_clicking_makes_a_job_with_who_and_why(full: App, open_page:
     }
 
 
+def test_a_click_asks_whether_training_again_would_help_and_the_page_says_the_answer(
+    full: App, open_page: OpenPage
+) -> None:
+    page = open_page("training")
+    assert any("was not looked at yet" in said.value for said in page.caption)
+    page.button(key="preview_now").click().run()
+    assert not page.exception
+    with full.db.write() as conn:
+        job = jobs.load_jobs(conn, 1)[0]
+        assert (job.kind, job.requested_by) == ("preview", "ada")
+        found = {"verdict": "helps", "summary": "Training again would help: 1.2 points."}
+        jobs.claim_job(conn, job.id, full.now())
+        jobs.save_outcome(conn, job.id, JobStatus.DONE, result=found, error=None, now=full.now())
+    page.run()
+    assert any("Training again would help: 1.2 points." in said.value for said in page.caption)
+    assert page.button(key="preview_now")
+
+
 def test_blocking_issues_stop_a_training_that_nobody_overrides(
     full: App, open_page: OpenPage
 ) -> None:
