@@ -13,7 +13,7 @@ DAY = 86_400
 SPANS = (MINUTE, HOUR, DAY)
 """The lengths of a rollup in seconds; each divides the next."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +70,4 @@ def floor_time(at: datetime, seconds: int) -> datetime:
     >>> floor_time(datetime(2026, 3, 2, 12, 34, 56, tzinfo=UTC), HOUR).isoformat()
     '2026-03-02T12:00:00+00:00'
     """
-    return at - (at - _EPOCH) % timedelta(seconds=seconds)
+    return at - (at - EPOCH) % timedelta(seconds=seconds)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from core.deployment.trial import find_trial
 from core.domain.removal import Removed, Retention
-from core.domain.rollup import MINUTE, floor_time
+from core.domain.rollup import EPOCH, MINUTE, floor_time
 from core.log import get_logger
 from core.store import deployments, removals, rollups
 from core.store.database import Connection, Database
@@ -44,17 +44,17 @@ def remove_old(
     Nothing goes that the rollups do not count, whose label is not a sample yet, or that was asked
     since the trial that runs began; and the newest minute stays, whenever it was."""
     removed, until_at, removal_id = Removed(), None, None
-    waits = ""
+    waits, done = "", EPOCH  # what is done is not looked at again: a database keeps its traces
     for _ in range(max_pieces):
         with db.write() as conn:
-            piece_end, waits = _choose_piece(conn, now - keep, piece_rows)
+            piece_end, waits = _choose_piece(conn, done, now - keep, piece_rows)
             if piece_end is None:
                 break
             if removal_id is None:
                 removal_id = removals.start_removal(conn, now, piece_end)
-            gone = removals.remove_before(conn, piece_end)
+            gone = removals.remove_between(conn, done, piece_end)
             removals.add_removed(conn, removal_id, piece_end, gone)
-        removed, until_at = removed + gone, piece_end
+        removed, until_at, done = removed + gone, piece_end, piece_end
         time.sleep(_PAUSE_SECONDS)
     if until_at is not None:
         log.info("predictions_removed", n=removed.n_predictions, until_at=until_at)
@@ -112,7 +112,7 @@ def load_retention(conn: Connection, keep_days: int) -> Retention:
 
 
 def _choose_piece(
-    conn: Connection, wanted: datetime, piece_rows: int
+    conn: Connection, done: datetime, wanted: datetime, piece_rows: int
 ) -> tuple[datetime | None, str]:
     """Up to which whole minute the next piece may go, and what keeps it from going further."""
     limit, waits = floor_time(wanted, MINUTE), ""
@@ -123,10 +123,10 @@ def _choose_piece(
     if trial is not None and trial.started_at < limit:
         limit = floor_time(trial.started_at, MINUTE)
         waits = f"those since {limit:%Y-%m-%d %H:%M} UTC wait for the end of trial {trial.name}"
-    oldest = removals.find_next_at(conn, limit, 0)
+    oldest = removals.find_next_at(conn, done, limit, 0)
     if oldest is None:
         return None, waits
-    last = removals.find_next_at(conn, limit, piece_rows)
+    last = removals.find_next_at(conn, done, limit, piece_rows)
     if last is not None:
         after_first = floor_time(oldest, MINUTE) + timedelta(seconds=MINUTE)
         limit = max(floor_time(last, MINUTE), after_first)
@@ -134,7 +134,7 @@ def _choose_piece(
         (removals.find_uncounted_at, "are not in the figures yet"),
         (removals.find_uncollected_at, "have a label that is not collected yet"),
     ):
-        needed = find(conn, limit)
+        needed = find(conn, done, limit)
         if needed is not None:
             limit = floor_time(needed, MINUTE)
             waits = f"predictions from {needed:%Y-%m-%d %H:%M} UTC on wait: they {why}"

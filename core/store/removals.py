@@ -48,40 +48,42 @@ def load_removals(conn: sa.Connection, limit: int) -> list[Removal]:
     return [_removal(row) for row in rows]
 
 
-def find_next_at(conn: sa.Connection, before: datetime, skip: int) -> datetime | None:
-    """When the oldest prediction but `skip` was asked for, of those before a moment; None where
+def find_next_at(
+    conn: sa.Connection, after: datetime, before: datetime, skip: int
+) -> datetime | None:
+    """When the oldest prediction but `skip` was asked for, of those in [after, before); None where
     there are not so many."""
-    query = sa.select(_predictions.c.at).where(_predictions.c.at < before)
+    query = sa.select(_predictions.c.at).where(_inside(after, before))
     return conn.execute(query.order_by(_predictions.c.at).offset(skip).limit(1)).scalar()
 
 
-def find_uncounted_at(conn: sa.Connection, before: datetime) -> datetime | None:
-    """The oldest prediction before a moment that the rollups do not count yet, or whose newest
+def find_uncounted_at(conn: sa.Connection, after: datetime, before: datetime) -> datetime | None:
+    """The oldest prediction of [after, before) that the rollups do not count yet, or whose newest
     label they do not; None where they count all."""
     progress = schema.rollup_progress.c
     seq = sa.select(sa.func.coalesce(sa.func.max(progress.prediction_seq), 0)).scalar_subquery()
     label_id = sa.select(sa.func.coalesce(sa.func.max(progress.label_id), 0)).scalar_subquery()
     waits = sa.or_(_predictions.c.seq > seq, _newest_label > label_id)
-    return _find_first(conn, before, waits)
+    return _find_first(conn, after, before, waits)
 
 
-def find_uncollected_at(conn: sa.Connection, before: datetime) -> datetime | None:
-    """The oldest labelled prediction before a moment that no collection of feedback has looked at
-    since its newest label came; None where there is none."""
+def find_uncollected_at(conn: sa.Connection, after: datetime, before: datetime) -> datetime | None:
+    """The oldest labelled prediction of [after, before) that no collection of feedback has looked
+    at since its newest label came; None where there is none."""
     progress = schema.feedback_progress.c
     seq = sa.select(sa.func.coalesce(sa.func.max(progress.prediction_seq), 0)).scalar_subquery()
     label_id = sa.select(sa.func.coalesce(sa.func.max(progress.label_id), 0)).scalar_subquery()
     late = sa.and_(_predictions.c.seq > seq, _newest_label.is_not(None))
-    return _find_first(conn, before, sa.or_(late, _newest_label > label_id))
+    return _find_first(conn, after, before, sa.or_(late, _newest_label > label_id))
 
 
-def remove_before(conn: sa.Connection, before: datetime) -> Removed:
-    """Delete the predictions from before a moment, their labels, and what other versions scored
+def remove_between(conn: sa.Connection, after: datetime, before: datetime) -> Removed:
+    """Delete the predictions of [after, before), their labels, and what other versions scored
     beside them."""
-    old = sa.select(_predictions.c.id).where(_predictions.c.at < before)
+    old = sa.select(_predictions.c.id).where(_inside(after, before))
     n_shadow = conn.execute(_shadow.delete().where(_shadow.c.prediction_id.in_(old))).rowcount
     n_labels = conn.execute(_labels.delete().where(_labels.c.prediction_id.in_(old))).rowcount
-    n = conn.execute(_predictions.delete().where(_predictions.c.at < before)).rowcount
+    n = conn.execute(_predictions.delete().where(_inside(after, before))).rowcount
     return Removed(n, n_labels, n_shadow)
 
 
@@ -106,10 +108,14 @@ _newest_label = (
 )
 
 
+def _inside(after: datetime, before: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(_predictions.c.at >= after, _predictions.c.at < before)
+
+
 def _find_first(
-    conn: sa.Connection, before: datetime, condition: sa.ColumnElement[bool]
+    conn: sa.Connection, after: datetime, before: datetime, condition: sa.ColumnElement[bool]
 ) -> datetime | None:
-    query = sa.select(sa.func.min(_predictions.c.at)).where(_predictions.c.at < before, condition)
+    query = sa.select(sa.func.min(_predictions.c.at)).where(_inside(after, before), condition)
     return conn.execute(query).scalar()
 
 
