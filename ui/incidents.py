@@ -20,6 +20,7 @@ from core.watching import start_app_retraining
 from ui import actions, context, pages, status, tables, words
 
 _STATUS = {
+    IncidentStatus.PENDING: ":gray-badge[:material/hourglass_top: Pending]",
     IncidentStatus.OPEN: ":red-badge[:material/notifications_active: Open]",
     IncidentStatus.ACKNOWLEDGED: ":blue-badge[:material/person_check: Acknowledged]",
     IncidentStatus.SNOOZED: ":gray-badge[:material/snooze: Snoozed]",

@@ -85,7 +85,7 @@ def build_context(
         ago = _ago(incident.opened_at - arrived.finished_at)
         before.append(f"{ago} before it began, {arrived.n_new:,} rows came from {arrived.source}.")
     remedy, advice = _choose_remedy(incident.cause, release, history)
-    where = culprit if incident.cause in _OF_THE_ERROR else None
+    where = None if _OF_THE_ERROR.isdisjoint(incident.checks) else culprit
     return Context(where, tuple(before), tuple(drifted)[:_MAX_DRIFTED], remedy, advice)
 
 

@@ -3,7 +3,7 @@
 A crash may send twice, never zero times: a claim that nobody finishes is claimed again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.alerts.context import load_context
@@ -101,14 +101,14 @@ def _plan(db: Database, channels: Sequence[Channel], manners: Manners, now: date
         window = maintenance.find_window(conn, now)
         n_opened = incidents.count_opened_since(conn, now - FLAP_WINDOW)
         while events := deliveries.load_unplanned(conn, _PIECE):
-            causes = _load_causes(conn, [event.incident_id for _, event in events])
+            found = _load_incidents(conn, [event.incident_id for _, event in events])
             rows = []
             for event_id, event in events:
-                cause = causes[event.incident_id]
+                incident = found[event.incident_id]
                 call = decide_call(
-                    event,
-                    cause,
-                    n_opened=n_opened.get(cause, 0),
+                    replace(event, check=event.check or incident.events[0].check),
+                    incident,
+                    n_opened=n_opened.get(incident.events[0].check, 0),
                     silent=manners.silent,
                     maintenance=window,
                     quiet=manners.quiet,
@@ -120,9 +120,9 @@ def _plan(db: Database, channels: Sequence[Channel], manners: Manners, now: date
             deliveries.save_planned(conn, events[-1][0])
 
 
-def _load_causes(conn: Connection, incident_ids: Sequence[int]) -> dict[int, str]:
+def _load_incidents(conn: Connection, incident_ids: Sequence[int]) -> dict[int, Incident]:
     found = incidents.load_by_ids(conn, sorted(set(incident_ids)))
-    return {incident.id: incident.cause for incident in found}
+    return {incident.id: incident for incident in found}
 
 
 def _row(event_id: int, channel: Channel, call: Call) -> dict[str, object]:

@@ -29,18 +29,26 @@ def record(db: Database, findings: list[Finding], now: datetime) -> list[Inciden
     with db.write() as conn:
         unresolved = incidents.load_unresolved(conn)
         resolved = incidents.load_resolved_since(conn, now - REOPEN_AFTER)
+        begun: dict[str, int] = {}
         for step in decide_steps(findings, unresolved, resolved, now):
-            if step.incident_id is None:
+            if step.kind is EventKind.PENDING:
                 new = incidents.open_incident(
-                    conn, step.cause, step.severity, step.message, RULE, now
+                    conn, step.check, step.severity, step.message, RULE, now, step.kind
                 )
+                begun[step.began] = new.id
                 appended.append(new.events[0])
-            else:
-                event = IncidentEvent(
-                    step.incident_id, now, step.kind, step.severity, step.message, RULE
-                )
-                incidents.append_event(conn, event)
-                appended.append(event)
+                continue
+            event = IncidentEvent(
+                begun[step.began] if step.incident_id is None else step.incident_id,
+                now,
+                step.kind,
+                step.severity,
+                step.message,
+                RULE,
+                check=step.check,
+            )
+            incidents.append_event(conn, event)
+            appended.append(event)
     for event in appended:
         log.info("incident_event", incident_id=event.incident_id, kind=event.kind.value)
     return appended

@@ -71,8 +71,8 @@ def choose_cure(
         return None
     for incident in unresolved:
         if (
-            incident.cause in CURABLE
-            and incident.severity is Health.CRITICAL
+            incident.was_opened
+            and any(incident.checks.get(check) is Health.CRITICAL for check in CURABLE)
             and incident.opened_at > release.at
             and not any(event.kind is EventKind.MENDED for event in incident.events)
         ):

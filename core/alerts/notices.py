@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from core.domain.health import Health
-from core.domain.incident import EventKind, Incident, IncidentEvent
+from core.domain.incident import FINDINGS, EventKind, Incident, IncidentEvent
 from core.domain.notification import DeliveryState, Maintenance, Message
 
 CALLING = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RESOLVED, EventKind.MENDED})
@@ -20,6 +20,7 @@ MAX_LISTED = 10
 
 _WORDS = {
     EventKind.OPENED: "began",
+    EventKind.JOINED: "began",
     EventKind.WORSENED: "is getting worse",
     EventKind.RESOLVED: "is over",
     EventKind.MENDED: "was acted upon",
@@ -63,7 +64,7 @@ class Call:
 
 def decide_call(
     event: IncidentEvent,
-    cause: str,
+    incident: Incident,
     *,
     n_opened: int,
     silent: Sequence[str],
@@ -72,11 +73,16 @@ def decide_call(
     now: datetime,
 ) -> Call | None:
     """Whether and when an event calls people; None for what never does. `n_opened` counts the
-    incidents of its cause that opened in the last `FLAP_WINDOW`, this one included; `silent` are
-    causes on trial, which are recorded only."""
-    if event.kind not in CALLING:
+    incidents that began as this one and opened in the last `FLAP_WINDOW`, this one included;
+    `silent` are causes on trial, which are recorded only: an incident calls from the first other
+    check in it on."""
+    cause = incident.events[0].check or incident.cause
+    first_loud = _find_first_loud(incident, silent)
+    if event.kind not in CALLING and event != first_loud:
         return None
-    if cause in silent:
+    if event.kind is EventKind.RESOLVED and not incident.was_opened:
+        return None
+    if first_loud is None or event.at < first_loud.at:
         return Call(DeliveryState.DROPPED, now, f"'{cause}' runs dry: it is recorded only")
     critical = event.severity is Health.CRITICAL or event.kind is EventKind.MENDED
     if n_opened > FLAP_LIMIT and not critical:
@@ -89,6 +95,19 @@ def decide_call(
     if ends_at is not None:
         return Call(DeliveryState.WAITING, ends_at, "held until the quiet hours end")
     return Call(DeliveryState.WAITING, now)
+
+
+def _find_first_loud(incident: Incident, silent: Sequence[str]) -> IncidentEvent | None:
+    """The event from which on an incident calls: its opening, or where the checks in it ran dry
+    until then, the first of another; None where there is none."""
+    opened, checks = False, set()
+    for event in incident.events:
+        opened = opened or event.kind is EventKind.OPENED
+        if event.kind in FINDINGS:
+            checks.add(event.check or incident.cause)
+        if opened and not checks.issubset(silent):
+            return event
+    return None
 
 
 @dataclass(frozen=True, slots=True)

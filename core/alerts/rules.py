@@ -1,11 +1,11 @@
 """The alert rules: which checks of a health report open, change and end incidents."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from core.domain.health import Health, HealthReport, Reason
-from core.domain.incident import EventKind, Incident
+from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentStatus, belongs
 
 CAUSES = (
     "accuracy",
@@ -18,17 +18,24 @@ CAUSES = (
     "latency",
     "no_traffic",
 )
-"""The checks that open incidents; a cause has at most one that is not resolved."""
+"""The checks that open incidents; each is in at most one that is not resolved."""
 
 RULE = "plumbline"
 """Who did what no person did."""
 
+CONFIRM_AFTER = timedelta(seconds=10)
+"""How much later a second check has to be that agrees before people are called."""
+
 RESOLVE_AFTER = timedelta(minutes=10)
 """How long a cause has to stay clear before its incident is resolved."""
+
+NEWS_AFTER = timedelta(days=1)
+"""How long a check of an incident that lasts has to have been better for its return to call."""
 
 REOPEN_AFTER = timedelta(hours=1)
 """How long a cause that a person resolved is left alone, unless it is worse than it was."""
 
+_ORDER = {cause: rank for rank, cause in enumerate(EXPLAINS)}
 _RANK = {Health.HEALTHY: 0, Health.WARNING: 1, Health.CRITICAL: 2}
 
 
@@ -44,11 +51,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An event to append; to a new incident where there is no id."""
+    """An event to append; where there is no id, to the new incident that the check `began` begins
+    in this round."""
 
     incident_id: int | None
-    cause: str
+    began: str
     kind: EventKind
+    check: str
     severity: Health
     message: str
 
@@ -69,31 +78,101 @@ def read_findings(report: HealthReport) -> list[Finding]:
 
 
 def decide_steps(
-    findings: Iterable[Finding],
-    unresolved: Iterable[Incident],
-    resolved: Iterable[Incident],
+    findings: Sequence[Finding],
+    unresolved: Sequence[Incident],
+    resolved: Sequence[Incident],
     now: datetime,
 ) -> list[Step]:
     """What has to be appended so that the incidents say what was found. `resolved` are those that
-    ended in the last `REOPEN_AFTER`."""
-    open_by_cause = {incident.cause: incident for incident in unresolved}
+    ended in the last `REOPEN_AFTER`.
+
+    A check that is bad goes to the incident that it is in already, else to one whose checks explain
+    it or are explained by it, else it begins one, which is pending until a later check agrees."""
     left_alone = {
-        incident.cause: incident.worst
+        check: incident.worst
         for incident in resolved
         if (end := incident.resolution) and end.by != RULE and now - end.at < REOPEN_AFTER
+        for check in incident.checks
     }
-    steps = []
-    for finding in findings:
-        incident = open_by_cause.get(finding.cause)
-        kind = (
-            _decide_new(finding, left_alone.get(finding.cause))
-            if incident is None
-            else _decide_change(finding, incident, now)
+    places = [_Place(incident.id, incident.events[0].check, incident) for incident in unresolved]
+    for finding in sorted(findings, key=lambda one: _ORDER.get(one.cause, len(_ORDER))):
+        bad = finding.severity is not Health.HEALTHY
+        alone = left_alone.get(finding.cause)
+        place = _find_place(places, finding.cause, bad=bad)
+        if place is None and bad and (alone is None or _RANK[finding.severity] > _RANK[alone]):
+            place = _Place(None, finding.cause, None)
+            places.append(place)
+        if place is not None:
+            place.findings.append(finding)
+    return [step for place in places for step in _decide_place(place, now)]
+
+
+@dataclass(slots=True)
+class _Place:
+    """An incident, or one that begins now, with what was found of its checks in this round."""
+
+    incident_id: int | None
+    began: str
+    incident: Incident | None
+    findings: list[Finding] = field(default_factory=list)
+
+    def step(self, kind: EventKind, finding: Finding) -> Step:
+        return Step(
+            self.incident_id, self.began, kind, finding.cause, finding.severity, finding.message
         )
-        if kind is not None:
-            incident_id = None if incident is None else incident.id
-            steps.append(Step(incident_id, finding.cause, kind, finding.severity, finding.message))
-    return steps
+
+
+def _find_place(places: Sequence[_Place], check: str, *, bad: bool) -> _Place | None:
+    checks = [
+        [*(place.incident.checks if place.incident else ()), *(f.cause for f in place.findings)]
+        for place in places
+    ]
+    own = (place for place, known in zip(places, checks, strict=True) if check in known)
+    near = (place for place, known in zip(places, checks, strict=True) if belongs(check, known))
+    return next(own, next(near, None) if bad else None)
+
+
+def _decide_place(place: _Place, now: datetime) -> list[Step]:
+    if place.incident is None:
+        first, *others = place.findings
+        return [
+            place.step(EventKind.PENDING, first),
+            *(place.step(EventKind.JOINED, other) for other in others),
+        ]
+    known = place.incident.checks
+    others = [finding for finding in place.findings if finding.cause not in known]
+    joined = [place.step(_join(finding, place.incident), finding) for finding in others]
+    again = [finding for finding in place.findings if finding.cause in known]
+    if place.incident.status is IncidentStatus.PENDING:
+        return joined + _decide_pending(place, place.incident, again, now)
+    changed = [
+        place.step(kind, finding)
+        for finding in again
+        if (kind := _decide_change(finding, place.incident, now)) is not None
+    ]
+    if not joined and not changed and place.findings and _is_over(place.incident, now):
+        return [place.step(EventKind.RESOLVED, place.findings[0])]
+    return joined + changed
+
+
+def _decide_pending(
+    place: _Place, incident: Incident, again: Sequence[Finding], now: datetime
+) -> list[Step]:
+    """Open where a check still says so, withdraw where all that began it say that they are well."""
+    if now - incident.opened_at < CONFIRM_AFTER:
+        return []
+    bad = [finding for finding in again if finding.severity is not Health.HEALTHY]
+    if bad:
+        return [place.step(EventKind.OPENED, bad[0])]
+    if {finding.cause for finding in again} == set(incident.checks):
+        return [place.step(EventKind.WITHDRAWN, again[0])]
+    return []
+
+
+def _join(finding: Finding, incident: Incident) -> EventKind:
+    """Another check of the same cause is told to nobody, unless it makes the incident worse."""
+    worse = _RANK[finding.severity] > _RANK[incident.worst]
+    return EventKind.WORSENED if worse and incident.was_opened else EventKind.JOINED
 
 
 def _read_severity(reason: Reason) -> Health | None:
@@ -108,23 +187,25 @@ def _read_severity(reason: Reason) -> Health | None:
     return Health.WARNING
 
 
-def _decide_new(finding: Finding, left_alone: Health | None) -> EventKind | None:
-    rank = _RANK[finding.severity]
-    if rank == 0 or (left_alone is not None and rank <= _RANK[left_alone]):
-        return None
-    return EventKind.OPENED
-
-
 def _decide_change(finding: Finding, incident: Incident, now: datetime) -> EventKind | None:
-    new, old = _RANK[finding.severity], _RANK[incident.severity]
+    new, old = _RANK[finding.severity], _RANK[incident.checks[finding.cause]]
     if new > old:
-        return EventKind.WORSENED if new > _RANK[incident.worst] else EventKind.RETURNED
-    if new < old:
-        return EventKind.EASED
-    if new == 0 and now - _clear_since(incident) >= RESOLVE_AFTER:
-        return EventKind.RESOLVED
-    return None
+        news = new > _RANK[incident.worst] or _was_quiet(finding.cause, incident, now)
+        return EventKind.WORSENED if news else EventKind.RETURNED
+    return EventKind.EASED if new < old else None
 
 
-def _clear_since(incident: Incident) -> datetime:
-    return next(event.at for event in reversed(incident.events) if event.kind is EventKind.EASED)
+def _was_quiet(check: str, incident: Incident, now: datetime) -> bool:
+    """Whether a check had been better for so long that its return is news."""
+    last = next(
+        event for event in reversed(incident.events) if check == (event.check or incident.cause)
+    )
+    return now - last.at >= NEWS_AFTER
+
+
+def _is_over(incident: Incident, now: datetime) -> bool:
+    """Whether every check in it has been clear for long enough."""
+    if incident.severity is not Health.HEALTHY:
+        return False
+    eased = next(event.at for event in reversed(incident.events) if event.kind is EventKind.EASED)
+    return now - eased >= RESOLVE_AFTER

@@ -134,7 +134,7 @@ def _explain(row: Deployment) -> str:
 
 
 def _list_incidents(incidents: Sequence[Incident], to_at: datetime) -> Iterator[Span]:
-    for incident in incidents:
+    for incident in (one for one in incidents if one.was_opened):
         name = f"{incident.cause.replace('_', ' ')}, {incident.worst}"
         until_at = incident.resolved_at or to_at
         yield Span(Lane.INCIDENTS, name, incident.opened_at, until_at, incident.message)

@@ -1,15 +1,29 @@
 """An incident: one cause that is wrong for a while, with everything that was done about it."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from core.domain.health import Health
 
+EXPLAINS: Mapping[str, tuple[str, ...]] = {
+    "disk": ("error_rate", "fallback", "labels", "no_traffic"),  # nothing can be acknowledged
+    "no_traffic": ("labels",),  # what is not asked is not labelled
+    "drift": ("collapsed", "accuracy"),  # a missing or changed input
+    "collapsed": ("accuracy",),  # one score for everything is mostly wrong
+    "fallback": ("error_rate",),  # where the heuristic has nothing to go by, nobody answers
+}
+"""Which checks go wrong because of which: they are one incident, named by the first that is in
+it."""
+
+_RANK = {Health.HEALTHY: 0, Health.WARNING: 1, Health.CRITICAL: 2}
+
 
 class IncidentStatus(StrEnum):
     """The state after the newest event."""
 
+    PENDING = "pending"  # seen once: nobody is called before a second check agrees
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
@@ -19,7 +33,10 @@ class IncidentStatus(StrEnum):
 class EventKind(StrEnum):
     """What an event row did to its incident."""
 
-    OPENED = "opened"
+    PENDING = "pending"  # seen for the first time
+    WITHDRAWN = "withdrawn"  # gone at the second check: nobody was called
+    OPENED = "opened"  # a second check agreed
+    JOINED = "joined"  # another check that goes wrong from the same cause
     WORSENED = "worsened"
     EASED = "eased"  # to healthy: it is clear for now and ends if it stays so
     RETURNED = "returned"  # after it had eased, no worse than it was before
@@ -32,6 +49,19 @@ class EventKind(StrEnum):
 
 
 JUDGEMENTS = frozenset({EventKind.REAL, EventKind.NOISE})
+FINDINGS = frozenset(
+    {
+        EventKind.PENDING,
+        EventKind.OPENED,
+        EventKind.JOINED,
+        EventKind.WORSENED,
+        EventKind.EASED,
+        EventKind.RETURNED,
+    }
+)
+"""What checks say, each of itself."""
+
+ENDS = frozenset({EventKind.RESOLVED, EventKind.WITHDRAWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +75,19 @@ class IncidentEvent:
     message: str
     by: str  # a person, or "plumbline" for a rule
     until_at: datetime | None = None  # of a snooze
+    check: str = ""  # which check found it; empty: the one that the incident began with
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One cause, from its opening on; `cause` is unique among the incidents not resolved."""
+    """One cause, from the first sight on; a check is in at most one incident that lasts."""
 
     id: int
-    cause: str
-    opened_at: datetime
+    cause: str  # the check that explains the others in it
+    opened_at: datetime  # when it was first seen
     status: IncidentStatus
-    severity: Health  # healthy while it is clear but not resolved yet
-    message: str  # what was found last; what people said is in the events
+    severity: Health  # of the worst check; healthy while all are clear but it is not resolved yet
+    message: str  # what the cause's check found last; what people said is in the events
     events: tuple[IncidentEvent, ...]  # oldest first
 
     @property
@@ -80,6 +111,24 @@ class Incident:
         )
 
     @property
+    def checks(self) -> dict[str, Health]:
+        """Each check in it with what it found last, in the order in which they went wrong."""
+        found = (event for event in self.events if event.kind in FINDINGS)
+        return {event.check or self.cause: event.severity for event in found}
+
+    def has_bad(self, checks: Collection[str]) -> bool:
+        """Whether one of these checks is in it and was not well when it was last looked at."""
+        return any(
+            check in checks and severity is not Health.HEALTHY
+            for check, severity in self.checks.items()
+        )
+
+    @property
+    def was_opened(self) -> bool:
+        """Whether a second check agreed, so that people were called."""
+        return any(event.kind is EventKind.OPENED for event in self.events)
+
+    @property
     def resolved_at(self) -> datetime | None:
         """When it ended, or None while it lasts."""
         return None if self.resolution is None else self.resolution.at
@@ -87,7 +136,7 @@ class Incident:
     @property
     def resolution(self) -> IncidentEvent | None:
         """The event that ended it, or None while it lasts."""
-        ends = (event for event in reversed(self.events) if event.kind is EventKind.RESOLVED)
+        ends = (event for event in reversed(self.events) if event.kind in ENDS)
         return next(ends, None)
 
     @property
@@ -95,3 +144,42 @@ class Incident:
         """What a person called it last: real or noise; None where nobody said."""
         said = (event.kind for event in reversed(self.events) if event.kind in JUDGEMENTS)
         return next(said, None)
+
+
+def choose_cause(checks: Collection[str]) -> str:
+    """The check that explains the others: the first of `EXPLAINS` that is among them and explains
+    one of them, else the first.
+
+    >>> choose_cause(["accuracy", "collapsed"])
+    'collapsed'
+    >>> choose_cause(["accuracy", "latency"])
+    'accuracy'
+    """
+    found = (
+        cause
+        for cause, follow in EXPLAINS.items()
+        if cause in checks and not set(follow).isdisjoint(checks)
+    )
+    return next(found, next(iter(checks)))
+
+
+def belongs(check: str, others: Collection[str]) -> bool:
+    """Whether a check that goes wrong is of one cause with others that did.
+
+    >>> belongs("accuracy", ["collapsed"]), belongs("collapsed", ["accuracy"])
+    (True, True)
+    >>> belongs("latency", ["accuracy", "drift"])
+    False
+    """
+    return any(
+        check in EXPLAINS.get(other, ()) or other in EXPLAINS.get(check, ()) for other in others
+    )
+
+
+def find_worst(severities: Collection[Health]) -> Health:
+    """The highest of some severities.
+
+    >>> find_worst([Health.HEALTHY, Health.CRITICAL, Health.WARNING]).value
+    'critical'
+    """
+    return max(severities, key=_RANK.__getitem__)

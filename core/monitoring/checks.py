@@ -196,9 +196,9 @@ def check_spread(facts: Facts, *, stale: bool) -> list[Reason]:
 
 
 def check_drift(facts: Facts, errors: Sequence[Reason], now: datetime) -> list[Reason]:
-    """A warning where drift may cost accuracy. Nobody is called for it where the error is known to
-    be worse already, which is then the incident, nor for an estimate while the labels of the same
-    days are well: they know better. Values that were never seen before call in any case."""
+    """A warning where drift may cost accuracy. An estimate calls nobody while the labels of the
+    same days are well: they know better. Where the error is known to be worse, or values were never
+    seen before, drift counts in any case; with the error it is one incident."""
     report = facts.drift
     if report is None or report.note or now - report.at > MAX_DRIFT_AGE:
         return []
@@ -220,12 +220,14 @@ def check_drift(facts: Facts, errors: Sequence[Reason], now: datetime) -> list[R
         and labelled.figures.accuracy is not None
         and labelled.window <= report.window
     )
-    worse = any(check.health in (Health.WARNING, Health.CRITICAL) for check in errors)
+    worse = any(
+        check.confirmed and check.health in (Health.WARNING, Health.CRITICAL) for check in errors
+    )
     strange = any(is_strange(check) for check in costly)
     message = f"Inputs have drifted in a way that may cost accuracy: {named} ({over})."
     if decided:
         message += " The labels of these days say what it costs: see the accuracy."
-    calls = not worse and (strange or not decided)
+    calls = worse or strange or not decided
     return [Reason("drift", Health.WARNING, message, _NEXT_STEPS["drift"], calls)]
 
 

@@ -1,13 +1,23 @@
 """Incidents: a header row each, and the appended events that say how they went."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from core.domain.health import Health
-from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.incident import (
+    ENDS,
+    FINDINGS,
+    EventKind,
+    Incident,
+    IncidentEvent,
+    IncidentStatus,
+    choose_cause,
+    find_worst,
+)
 from core.errors import NotFound
 from core.store import schema
 
@@ -15,26 +25,32 @@ _incidents = schema.incidents
 _events = schema.incident_events
 
 _STATUS_AFTER = {
+    EventKind.PENDING: IncidentStatus.PENDING,
+    EventKind.WITHDRAWN: IncidentStatus.RESOLVED,
     EventKind.OPENED: IncidentStatus.OPEN,
     EventKind.WORSENED: IncidentStatus.OPEN,
     EventKind.ACKNOWLEDGED: IncidentStatus.ACKNOWLEDGED,
     EventKind.SNOOZED: IncidentStatus.SNOOZED,
     EventKind.RESOLVED: IncidentStatus.RESOLVED,
 }
-
-
-_FINDINGS = {EventKind.OPENED, EventKind.WORSENED, EventKind.EASED, EventKind.RETURNED}
+_ENDS = [kind.value for kind in ENDS]
 
 
 def open_incident(
-    conn: sa.Connection, cause: str, severity: Health, message: str, by: str, now: datetime
+    conn: sa.Connection,
+    cause: str,
+    severity: Health,
+    message: str,
+    by: str,
+    now: datetime,
+    kind: EventKind = EventKind.OPENED,
 ) -> Incident:
     """Start an incident with its first event."""
     result = conn.execute(
         _incidents.insert().values(cause=cause, opened_at=now).returning(_incidents.c.id)
     )
     incident_id = int(result.scalar_one())
-    append_event(conn, IncidentEvent(incident_id, now, EventKind.OPENED, severity, message, by))
+    append_event(conn, IncidentEvent(incident_id, now, kind, severity, message, by))
     return get_incident(conn, incident_id)
 
 
@@ -49,6 +65,7 @@ def append_event(conn: sa.Connection, event: IncidentEvent) -> None:
             message=event.message,
             by=event.by,
             until_at=event.until_at,
+            cause=event.check or None,
         )
     )
 
@@ -63,7 +80,7 @@ def get_incident(conn: sa.Connection, incident_id: int) -> Incident:
 
 def load_unresolved(conn: sa.Connection) -> list[Incident]:
     """The incidents that last, oldest first."""
-    resolved = sa.select(_events.c.incident_id).where(_events.c.kind == EventKind.RESOLVED.value)
+    resolved = sa.select(_events.c.incident_id).where(_events.c.kind.in_(_ENDS))
     rows = conn.execute(
         sa.select(_incidents).where(_incidents.c.id.not_in(resolved)).order_by(_incidents.c.id)
     ).all()
@@ -90,10 +107,11 @@ def load_by_ids(conn: sa.Connection, incident_ids: Sequence[int]) -> list[Incide
 
 
 def count_opened_since(conn: sa.Connection, since_at: datetime) -> dict[str, int]:
-    """How many incidents of each cause were opened at a moment or later."""
+    """How many incidents that each check began were opened at a moment or later."""
     rows = conn.execute(
         sa.select(_incidents.c.cause, sa.func.count().label("n"))
-        .where(_incidents.c.opened_at >= since_at)
+        .join(_events, _events.c.incident_id == _incidents.c.id)
+        .where(_events.c.kind == EventKind.OPENED.value, _events.c.at >= since_at)
         .group_by(_incidents.c.cause)
     )
     return {row.cause: row.n for row in rows}
@@ -145,19 +163,23 @@ def build_event(row: Any) -> IncidentEvent:
         message=row.message,
         by=row.by,
         until_at=row.until_at,
+        check=row.cause or "",
     )
 
 
-def _incident(row: Any, events: tuple[IncidentEvent, ...]) -> Incident:
+def _incident(row: Any, told: tuple[IncidentEvent, ...]) -> Incident:
+    events = tuple(replace(event, check=event.check or row.cause) for event in told)
     status = IncidentStatus.OPEN
     for event in events:
         status = _STATUS_AFTER.get(event.kind, status)
+    found = {event.check: event for event in events if event.kind in FINDINGS}
+    cause = choose_cause(found)
     return Incident(
         id=row.id,
-        cause=row.cause,
+        cause=cause,
         opened_at=row.opened_at,
         status=status,
-        severity=events[-1].severity,
-        message=next(event.message for event in reversed(events) if event.kind in _FINDINGS),
+        severity=find_worst([event.severity for event in found.values()]),
+        message=found[cause].message,
         events=events,
     )

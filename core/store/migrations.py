@@ -218,6 +218,8 @@ CREATE TABLE removals (
     n_labels BIGINT NOT NULL, n_shadow_scores BIGINT NOT NULL);
 """
 
+_INCIDENT_CHECKS = "ALTER TABLE incident_events ADD COLUMN cause TEXT"
+
 _RATINGS = "ALTER TABLE labels ADD COLUMN rating DOUBLE PRECISION"
 
 
@@ -285,6 +287,10 @@ def _create_removals(conn: sa.Connection) -> None:
     _execute(conn, _REMOVALS)
 
 
+def _add_incident_checks(conn: sa.Connection) -> None:
+    _execute(conn, _INCIDENT_CHECKS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -308,6 +314,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_notes,
     _create_trial_checkpoints,
     _create_removals,
+    _add_incident_checks,
 )
 """Append here; never change one that was released."""
 

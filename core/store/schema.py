@@ -293,6 +293,7 @@ incident_events = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("until_at", UtcTime),
+    sa.Column("cause", sa.Text),  # of the check that said so; null: the incident's own
 )
 
 deliveries = sa.Table(  # an event on its way to a channel; tests have no event

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from core.alerts.rules import RESOLVE_AFTER
+from core.alerts.rules import CONFIRM_AFTER, RESOLVE_AFTER
 from core.bootstrap import App
 from core.data.guess import choose_columns
 from core.data.overview import describe_data
@@ -165,7 +165,9 @@ class _Replay:
                     _build_window(conn, span, health, open_then)
                     for span, health, open_then in zip(windows, healths, in_incident, strict=True)
                 ),
-                incidents=tuple(reversed(incidents.load_incidents(conn, 100_000))),
+                incidents=tuple(
+                    one for one in incidents.load_incidents(conn, 100_000)[::-1] if one.was_opened
+                ),
                 retrainings=tuple(self._retrainings),
             )
 
@@ -184,6 +186,9 @@ class _Replay:
         self._clock.move(at)
         self._traffic.deliver(self._clock.now())
         events = watch_app(self._app, worker_lease=None)
+        if any(event.kind is EventKind.PENDING for event in events):  # opens if it stays so
+            self._clock.move(self._clock.now() + CONFIRM_AFTER)
+            events += watch_app(self._app, worker_lease=None)
         if any(event.kind is EventKind.EASED for event in events):  # ends if it stays so
             self._clock.move(self._clock.now() + RESOLVE_AFTER)
             watch_app(self._app, worker_lease=None)
@@ -217,7 +222,7 @@ class _Replay:
     def _has_incident(self) -> bool:
         with self._app.db.read() as conn:
             return any(
-                incident.cause == _CAUSE and incident.severity is not Health.HEALTHY
+                incident.was_opened and incident.has_bad([_CAUSE])
                 for incident in incidents.load_unresolved(conn)
             )
 

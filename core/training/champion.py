@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from core.data.nearness import identify_content
 from core.data.snapshots import read_snapshot
 from core.data.splits import Split, identify_rows, split_rows
-from core.domain.health import Health
 from core.domain.report import LEFT_OUT, TrainingReport
 from core.domain.snapshot import AT, GROUP, KEY
 from core.domain.version import HEURISTIC, Version, version_name
@@ -69,8 +68,9 @@ def find_staleness(db: Database, window: WindowChoice) -> str | None:
     """Why the champion is taken to be out of date, in words: its error is confirmed to be more than
     it promised, or rows of long ago were shown to mislead; None where neither is known."""
     with db.read() as conn:
-        found = next((i for i in incidents.load_unresolved(conn) if i.cause == _ACCURACY), None)
-    if found is not None and found.severity is not Health.HEALTHY:
+        lasting = incidents.load_unresolved(conn)
+    found = next((i for i in lasting if i.was_opened and i.has_bad([_ACCURACY])), None)
+    if found is not None:
         return f"incident {found.id} says that the champion errs more than it promised"
     if window.tried and window.window != Window():
         return f"the world has moved: {window.window.words} taught more than all history"

@@ -6,7 +6,7 @@ import pytest
 
 from core.alerts import deliver as delivering
 from core.alerts.deliver import CLAIM_PATIENCE, GIVE_UP_AFTER, Manners, deliver, send_test
-from core.alerts.incidents import acknowledge, detect, record, resolve
+from core.alerts.incidents import acknowledge, record, resolve
 from core.alerts.maintenance import announce, end_maintenance
 from core.alerts.notices import QuietHours
 from core.alerts.notify import Channel, open_channels
@@ -17,6 +17,7 @@ from core.errors import Conflict, InvalidInput
 from core.store import deliveries, incidents, schema
 from core.store.database import Database
 from tests.alerts.receiver import Receiver, run_receiver
+from tests.alerts.seeing import see
 from tests.alerts.test_incidents import report
 from tests.streams import HOUR, MINUTE, NOON
 
@@ -50,7 +51,7 @@ def causes(db: Database) -> list[str]:
 def test_an_incident_is_one_message_that_says_what_and_where_to_look(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    detect(db, report(Health.CRITICAL), NOON)
+    see(db, report(Health.CRITICAL), NOON)
     assert [receipt.error for receipt in deliver(db, channels, MANNERS, NOON)] == [None]
     (body,) = receiver.bodies
     assert body["title"] == "Plumbline: critical incident 1 (latency) began"
@@ -63,7 +64,7 @@ def test_an_incident_is_one_message_that_says_what_and_where_to_look(
 def test_what_was_sent_is_not_sent_again(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    detect(db, report(Health.CRITICAL), NOON)
+    see(db, report(Health.CRITICAL), NOON)
     for minute in range(3):
         deliver(db, channels, MANNERS, NOON + minute * MINUTE)
     assert len(receiver.bodies) == 1
@@ -72,11 +73,11 @@ def test_what_was_sent_is_not_sent_again(
 def test_getting_worse_and_ending_call_and_what_people_do_does_not(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    detect(db, report(Health.WARNING), NOON)
+    see(db, report(Health.WARNING), NOON)
     deliver(db, channels, MANNERS, NOON)
     acknowledge(db, 1, by="ada", reason="mine", now=NOON + MINUTE)
     deliver(db, channels, MANNERS, NOON + MINUTE)
-    detect(db, report(Health.CRITICAL), NOON + 2 * MINUTE)
+    see(db, report(Health.CRITICAL), NOON + 2 * MINUTE)
     deliver(db, channels, MANNERS, NOON + 2 * MINUTE)
     resolve(db, 1, by="ada", reason="fixed", now=NOON + 30 * MINUTE)
     deliver(db, channels, MANNERS, NOON + 30 * MINUTE)
@@ -108,7 +109,7 @@ def test_ten_thousand_incidents_at_once_are_one_message(
 def test_a_crash_between_claim_and_receipt_sends_again(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    detect(db, report(Health.CRITICAL), NOON)
+    see(db, report(Health.CRITICAL), NOON)
     delivering._plan(db, channels, MANNERS, NOON)
     with db.write() as conn:
         assert len(deliveries.claim_due(conn, [channels[0].key], NOON, CLAIM_PATIENCE)) == 1
@@ -122,7 +123,7 @@ def test_a_channel_that_fails_is_tried_again_later_and_later(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
     receiver.status = 500
-    detect(db, report(Health.CRITICAL), NOON)
+    see(db, report(Health.CRITICAL), NOON)
     (receipt,) = deliver(db, channels, MANNERS, NOON)
     assert receipt.error is not None
     assert "500" in receipt.error
@@ -140,8 +141,8 @@ def test_a_channel_that_keeps_failing_is_an_incident_that_the_other_channel_tell
     db: Database, receiver: Receiver
 ) -> None:
     two = open_channels([f"json://{receiver.host}/hook", "json://127.0.0.1:1/closed"])
-    detect(db, report(Health.WARNING), NOON)
-    for minute in (0, 1, 3, 6):
+    see(db, report(Health.WARNING), NOON)
+    for minute in (0, 1, 3, 6, 7):
         deliver(db, two, MANNERS, NOON + minute * MINUTE)
     assert causes(db) == ["latency", "notifications"]
     assert titles(receiver)[-1] == "Plumbline: warning incident 2 (notifications) began"
@@ -152,7 +153,7 @@ def test_a_channel_that_works_again_ends_its_incident(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
     receiver.status = 500
-    detect(db, report(Health.WARNING), NOON)
+    see(db, report(Health.WARNING), NOON)
     for minute in (0, 1, 3, 6):
         deliver(db, channels, MANNERS, NOON + minute * MINUTE)
     assert "notifications" in causes(db)
@@ -166,7 +167,7 @@ def test_a_channel_is_given_up_after_a_day_and_the_receipt_says_why(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
     receiver.status = 500
-    detect(db, report(Health.CRITICAL), NOON)
+    see(db, report(Health.CRITICAL), NOON)
     deliver(db, channels, MANNERS, NOON)
     deliver(db, channels, MANNERS, NOON + GIVE_UP_AFTER)
     given_up = load(db)[0]
@@ -178,7 +179,7 @@ def test_an_address_that_is_none_says_so_and_keeps_no_other_from_its_message(
     db: Database, receiver: Receiver
 ) -> None:
     two = open_channels(["nonsense", f"json://{receiver.host}/hook"])
-    detect(db, report(Health.CRITICAL), NOON)
+    see(db, report(Health.CRITICAL), NOON)
     bad, good = deliver(db, two, MANNERS, NOON)
     assert bad.label == "entry 1 of PLUMBLINE_NOTIFY"
     assert "not an Apprise URL" in str(bad.error)
@@ -188,10 +189,10 @@ def test_an_address_that_is_none_says_so_and_keeps_no_other_from_its_message(
 def test_a_warning_waits_for_the_end_of_the_quiet_hours_and_a_critical_one_does_not(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    detect(db, report(Health.WARNING), NOON)
+    see(db, report(Health.WARNING), NOON)
     deliver(db, channels, NIGHT, NOON)
     assert receiver.bodies == []
-    detect(db, report(Health.CRITICAL, "error_rate"), NOON + MINUTE)
+    see(db, report(Health.CRITICAL, "error_rate"), NOON + MINUTE)
     deliver(db, channels, NIGHT, NOON + MINUTE)
     assert titles(receiver) == ["Plumbline: critical incident 2 (error rate) began"]
     deliver(db, channels, NIGHT, NOON + 2 * HOUR)
@@ -202,7 +203,7 @@ def test_maintenance_holds_everything_back_until_it_ends(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
     announce(db, duration=2 * HOUR, by="ada", reason="new disks", now=NOON)
-    detect(db, report(Health.CRITICAL), NOON + MINUTE)
+    see(db, report(Health.CRITICAL), NOON + MINUTE)
     deliver(db, channels, MANNERS, NOON + MINUTE)
     assert receiver.bodies == []
     end_maintenance(db, by="ada", reason="", now=NOON + HOUR)
@@ -224,7 +225,7 @@ def test_a_cause_that_runs_dry_is_recorded_and_calls_nobody(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
     dry = Manners(silent=("latency",), quiet=None, address="")
-    detect(db, report(Health.CRITICAL), NOON)
+    see(db, report(Health.CRITICAL), NOON)
     deliver(db, channels, dry, NOON)
     assert receiver.bodies == []
     (delivery,) = load(db)
@@ -232,15 +233,55 @@ def test_a_cause_that_runs_dry_is_recorded_and_calls_nobody(
     assert "runs dry" in str(delivery.error)
 
 
+def test_what_is_pending_and_what_joins_call_nobody(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    collapsed = [Finding("collapsed", Health.CRITICAL, "one score for all")]
+    record(db, collapsed, NOON)
+    deliver(db, channels, MANNERS, NOON)
+    assert receiver.bodies == []
+    record(db, collapsed, NOON + MINUTE)
+    deliver(db, channels, MANNERS, NOON + MINUTE)
+    record(db, [*collapsed, Finding("accuracy", Health.CRITICAL, "MAE 9")], NOON + HOUR)
+    deliver(db, channels, MANNERS, NOON + HOUR)
+    assert titles(receiver) == ["Plumbline: critical incident 1 (collapsed) began"]
+
+
+def test_what_was_withdrawn_or_resolved_before_it_opened_is_not_told(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    for cause in ("latency", "fallback"):
+        record(db, [Finding(cause, Health.WARNING, "m")], NOON)
+    record(db, [Finding("latency", Health.HEALTHY, "m")], NOON + MINUTE)
+    resolve(db, 2, by="ada", reason="a restart", now=NOON + MINUTE)
+    deliver(db, channels, MANNERS, NOON + MINUTE)
+    assert receiver.bodies == []
+    assert causes(db) == []
+
+
+def test_a_check_that_calls_is_not_silenced_by_one_that_runs_dry(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    dry = Manners(silent=("drift",), quiet=None, address="")
+    see(db, [Finding("drift", Health.WARNING, "'length' moved")], NOON)
+    deliver(db, channels, dry, NOON)
+    assert receiver.bodies == []
+    see(db, [Finding("accuracy", Health.WARNING, "MAE 5")], NOON + HOUR)
+    deliver(db, channels, dry, NOON + HOUR)
+    (body,) = receiver.bodies
+    assert body["title"] == "Plumbline: warning incident 1 (drift) began"
+    assert body["message"].startswith("MAE 5")
+
+
 def test_a_cause_that_flaps_stops_calling(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
     for hour in range(5):
         at = NOON + hour * HOUR
-        detect(db, report(Health.WARNING), at)
+        see(db, report(Health.WARNING), at)
         deliver(db, channels, MANNERS, at)
         for minute in (10, 20):
-            detect(db, report(Health.HEALTHY), at + minute * MINUTE)
+            see(db, report(Health.HEALTHY), at + minute * MINUTE)
         deliver(db, channels, MANNERS, at + 20 * MINUTE)
     began = [title for title in titles(receiver) if title.endswith("began")]
     assert len(began) == 3
@@ -248,7 +289,7 @@ def test_a_cause_that_flaps_stops_calling(
 
 
 def test_without_a_channel_nothing_waits_for_the_first_one(db: Database) -> None:
-    detect(db, report(Health.CRITICAL), NOON)
+    see(db, report(Health.CRITICAL), NOON)
     assert deliver(db, [], MANNERS, NOON) == []
     assert load(db) == []
 
@@ -273,7 +314,7 @@ def test_a_channel_that_hangs_keeps_no_other_from_its_message(
     with run_receiver() as hanging:
         hanging.go.clear()
         two = open_channels([f"json://{hanging.host}/hook?rto=20", f"json://{receiver.host}/hook"])
-        detect(db, report(Health.CRITICAL), NOON)
+        see(db, report(Health.CRITICAL), NOON)
         hung, good = deliver(db, two, MANNERS, NOON)
     assert hung.error == "no answer within 0.3 s"
     assert good.error is None
@@ -282,7 +323,7 @@ def test_a_channel_that_hangs_keeps_no_other_from_its_message(
 
 def test_no_secret_of_a_channel_is_stored(db: Database, receiver: Receiver) -> None:
     channel = open_channels([f"json://user:hunter2@{receiver.host}/hook?+X-Token=s3cret"])
-    record(db, [Finding("latency", Health.CRITICAL, "slow")], NOON)
+    see(db, [Finding("latency", Health.CRITICAL, "slow")], NOON)
     deliver(db, channel, MANNERS, NOON)
     (delivery,) = load(db)
     assert "hunter2" not in delivery.label

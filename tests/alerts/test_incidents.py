@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.alerts.incidents import acknowledge, detect, resolve, snooze
-from core.alerts.rules import RESOLVE_AFTER
+from core.alerts.rules import CONFIRM_AFTER, RESOLVE_AFTER, Finding
 from core.domain.health import Health, HealthReport, Reason
 from core.domain.incident import EventKind, Incident, IncidentStatus
 from core.errors import Conflict, InvalidInput, NotFound
 from core.store import incidents
 from core.store.database import Database
+from tests.alerts.seeing import see
 from tests.streams import HOUR, MINUTE, NOON
 
 
@@ -21,7 +22,7 @@ def report(health: Health, code: str = "latency", *, confirmed: bool = True) -> 
 
 
 def kinds(db: Database, found: HealthReport, now: datetime = NOON) -> list[str]:
-    return [event.kind.value for event in detect(db, found, now)]
+    return [event.kind.value for event in see(db, found, now)]
 
 
 def load(db: Database) -> list[Incident]:
@@ -30,7 +31,7 @@ def load(db: Database) -> list[Incident]:
 
 
 def open_one(db: Database) -> int:
-    (event,) = detect(db, report(Health.CRITICAL), NOON)
+    (event,) = see(db, report(Health.CRITICAL), NOON)
     return event.incident_id
 
 
@@ -42,16 +43,65 @@ def test_a_fault_opens_one_incident_however_often_it_is_seen(db: Database) -> No
     assert incident.events[0].by == "plumbline"
 
 
+def test_what_is_gone_at_the_second_check_was_pending_and_calls_nobody(db: Database) -> None:
+    detect(db, report(Health.CRITICAL), NOON)
+    (incident,) = load(db)
+    assert incident.status is IncidentStatus.PENDING
+    assert not incident.was_opened
+    detect(db, report(Health.HEALTHY), NOON + CONFIRM_AFTER)
+    (incident,) = load(db)
+    assert incident.status is IncidentStatus.RESOLVED
+    assert incident.resolved_at == NOON + CONFIRM_AFTER
+    assert [event.kind for event in incident.events] == [EventKind.PENDING, EventKind.WITHDRAWN]
+
+
+def test_two_checks_in_one_moment_are_one(db: Database) -> None:
+    for seconds in range(10):
+        detect(db, report(Health.CRITICAL), NOON + timedelta(seconds=seconds))
+    assert load(db)[0].status is IncidentStatus.PENDING
+
+
+def test_a_collapse_and_the_errors_it_makes_are_one_incident_that_ends_with_the_last(
+    db: Database,
+) -> None:
+    see(db, [Finding("collapsed", Health.CRITICAL, "one score")], NOON)
+    see(db, [Finding("accuracy", Health.CRITICAL, "MAE 9")], NOON + HOUR)
+    see(db, [Finding("collapsed", Health.HEALTHY, "many scores")], NOON + 2 * HOUR)
+    (incident,) = load(db)
+    assert incident.severity is Health.CRITICAL
+    well = [Finding(check, Health.HEALTHY, "well") for check in ("collapsed", "accuracy")]
+    for hour in (3, 4):
+        see(db, well, NOON + hour * HOUR)
+    (incident,) = load(db)
+    assert incident.cause == "collapsed"
+    assert [f"{event.check} {event.kind}" for event in incident.events] == [
+        "collapsed pending",
+        "collapsed opened",
+        "accuracy joined",
+        "collapsed eased",
+        "accuracy eased",
+        "collapsed resolved",
+    ]
+
+
+def test_what_explains_an_incident_gives_it_its_name_and_its_words(db: Database) -> None:
+    see(db, [Finding("accuracy", Health.CRITICAL, "MAE 9")], NOON)
+    see(db, [Finding("drift", Health.WARNING, "'quality' is missing")], NOON + HOUR)
+    (incident,) = load(db)
+    assert (incident.cause, incident.message) == ("drift", "'quality' is missing")
+    assert incident.severity is Health.CRITICAL
+
+
 def test_two_detectors_at_once_open_one_incident(db: Database) -> None:
     threads = [
-        threading.Thread(target=detect, args=(db, report(Health.CRITICAL), NOON)) for _ in range(8)
+        threading.Thread(target=see, args=(db, report(Health.CRITICAL), NOON)) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     (incident,) = load(db)
-    assert [event.kind for event in incident.events] == [EventKind.OPENED]
+    assert [event.kind for event in incident.events] == [EventKind.PENDING, EventKind.OPENED]
 
 
 def test_a_fault_that_worsens_eases_and_goes_is_one_timeline(db: Database) -> None:
@@ -70,10 +120,10 @@ def test_a_fault_that_worsens_eases_and_goes_is_one_timeline(db: Database) -> No
 def test_a_fault_that_flickers_stays_one_incident(db: Database) -> None:
     for minute in range(60):
         health = Health.CRITICAL if minute % 2 == 0 else Health.HEALTHY
-        detect(db, report(health), NOON + minute * MINUTE)
+        see(db, report(health), NOON + minute * MINUTE)
     (incident,) = load(db)
     assert incident.status is IncidentStatus.OPEN
-    assert {event.kind for event in incident.events[1:]} == {EventKind.EASED, EventKind.RETURNED}
+    assert {event.kind for event in incident.events[2:]} == {EventKind.EASED, EventKind.RETURNED}
 
 
 @pytest.mark.parametrize("health", [Health.UNKNOWN, Health.STALE])
@@ -90,8 +140,8 @@ def test_a_few_bad_rows_open_nothing(db: Database) -> None:
 
 def test_the_same_cause_opens_a_new_incident_after_the_old_one_ended(db: Database) -> None:
     open_one(db)
-    detect(db, report(Health.HEALTHY), NOON + HOUR)
-    detect(db, report(Health.HEALTHY), NOON + 2 * HOUR)
+    see(db, report(Health.HEALTHY), NOON + HOUR)
+    see(db, report(Health.HEALTHY), NOON + 2 * HOUR)
     assert kinds(db, report(Health.CRITICAL), NOON + 2 * HOUR + MINUTE) == ["opened"]
     assert len(load(db)) == 2
 
@@ -107,7 +157,7 @@ def test_acknowledging_says_who_and_why(db: Database) -> None:
 
 def test_an_acknowledged_incident_still_resolves_by_itself(db: Database) -> None:
     acknowledge(db, open_one(db), by="ada", reason="", now=NOON)
-    detect(db, report(Health.HEALTHY), NOON + HOUR)
+    see(db, report(Health.HEALTHY), NOON + HOUR)
     assert kinds(db, report(Health.HEALTHY), NOON + 2 * HOUR) == ["resolved"]
 
 
@@ -119,7 +169,7 @@ def test_acknowledging_twice_is_refused_and_names_the_first(db: Database) -> Non
 
 
 def test_a_snoozed_incident_is_quiet_until_it_worsens(db: Database) -> None:
-    detect(db, report(Health.WARNING), NOON)
+    see(db, report(Health.WARNING), NOON)
     incident = snooze(db, 1, duration=4 * HOUR, by="ada", reason="known", now=NOON)
     assert incident.status is IncidentStatus.SNOOZED
     assert incident.events[-1].until_at == NOON + 4 * HOUR
@@ -161,7 +211,7 @@ def test_a_resolved_incident_takes_nothing_more(db: Database, act: Callable[...,
     resolve(db, incident_id, by="ada", reason="done", now=NOON)
     with pytest.raises(Conflict, match="resolved already: by ada"):
         act(db, incident_id, by="bob", reason="", now=NOON)
-    assert len(load(db)[0].events) == 2
+    assert len(load(db)[0].events) == 3
 
 
 @pytest.mark.parametrize("act", ACTIONS)

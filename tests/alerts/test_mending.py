@@ -9,7 +9,6 @@ from unittest.mock import patch
 
 import pytest
 
-from core.alerts.incidents import record
 from core.alerts.mending import mend
 from core.alerts.rules import RESOLVE_AFTER, Finding
 from core.deployment.release import deploy
@@ -19,6 +18,7 @@ from core.domain.incident import EventKind
 from core.errors import Unavailable
 from core.store import deployments, incidents
 from core.store.database import Database
+from tests.alerts.seeing import see
 from tests.fakes import FakeArtifact, FakeRegistry, add_version
 from tests.streams import DAY, HOUR, MINUTE, NOON
 
@@ -53,7 +53,7 @@ def champion(db: Database) -> int:
 def test_a_critical_incident_within_the_baking_time_rolls_back_and_says_so(
     db: Database, registry: FakeRegistry
 ) -> None:
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     message = run(db, registry, NOON + HOUR)
     assert message == (
         "Rolled back from v2 to v1 (revision 3), since this began within the baking time of v2."
@@ -69,11 +69,11 @@ def test_a_critical_incident_within_the_baking_time_rolls_back_and_says_so(
 
 
 def test_a_release_is_rolled_back_once(db: Database, registry: FakeRegistry) -> None:
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     run(db, registry, NOON + HOUR)
     for minute in range(2, 30):
         assert run(db, registry, NOON + HOUR + minute * MINUTE) is None
-    record(db, [Finding("latency", Health.CRITICAL, "slow")], NOON + 2 * HOUR)
+    see(db, [Finding("latency", Health.CRITICAL, "slow")], NOON + 2 * HOUR)
     assert run(db, registry, NOON + 2 * HOUR) is None
     assert champion(db) == 1
 
@@ -81,13 +81,13 @@ def test_a_release_is_rolled_back_once(db: Database, registry: FakeRegistry) -> 
 def test_the_same_version_deployed_anew_is_a_release_of_its_own(
     db: Database, registry: FakeRegistry
 ) -> None:
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     run(db, registry, NOON + HOUR)
     good = Finding("error_rate", Health.HEALTHY, "well")
-    record(db, [good], NOON + 2 * HOUR)
-    record(db, [good], NOON + 2 * HOUR + RESOLVE_AFTER)
+    see(db, [good], NOON + 2 * HOUR)
+    see(db, [good], NOON + 2 * HOUR + RESOLVE_AFTER)
     release(db, registry, 2, NOON + 3 * HOUR)
-    record(db, [BAD], NOON + 4 * HOUR)
+    see(db, [BAD], NOON + 4 * HOUR)
     assert run(db, registry, NOON + 4 * HOUR) is not None
     assert champion(db) == 1
 
@@ -110,7 +110,7 @@ def test_what_the_release_did_not_cause_leaves_it_alone(
     opened: timedelta,
     checked: timedelta,
 ) -> None:
-    record(db, [finding], NOON + opened)
+    see(db, [finding], NOON + opened)
     assert run(db, registry, NOON + checked) is None
     assert champion(db) == 2
 
@@ -119,7 +119,7 @@ def test_a_target_that_does_not_load_leaves_the_release_and_says_why(
     db: Database, registry: FakeRegistry
 ) -> None:
     registry.artifacts.clear()
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     message = run(db, registry, NOON + HOUR)
     assert message is not None
     assert message.startswith("v2 could not be rolled back by itself: v1 was not deployed")
@@ -129,7 +129,7 @@ def test_a_target_that_does_not_load_leaves_the_release_and_says_why(
 
 def test_two_workers_at_once_roll_back_once(db: Database, registry: FakeRegistry) -> None:
     """Both read the plan before either changes it: the artifact is checked in between."""
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     together = Barrier(2, timeout=10)
     verify = FakeArtifact.verify_golden
 
@@ -154,7 +154,7 @@ def test_a_release_by_somebody_else_meanwhile_is_left_alone(
     db: Database, registry: FakeRegistry
 ) -> None:
     add_version(db, registry)
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     load = registry.load_artifact
 
     def load_late(artifact_hash: str) -> FakeArtifact:
@@ -174,7 +174,7 @@ def test_a_release_by_somebody_else_meanwhile_is_left_alone(
 def test_the_baking_time_ends_with_its_last_moment(
     db: Database, registry: FakeRegistry, late: timedelta, serves: int
 ) -> None:
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     run(db, registry, NOON + DAY + late)
     assert champion(db) == serves
 
@@ -185,7 +185,7 @@ def test_a_version_that_is_back_for_the_second_time_goes_to_another(
     """v2, v1, v2: what served before the last v2 is v1, and never v2 itself."""
     release(db, registry, 1, NOON + HOUR)
     release(db, registry, 2, NOON + 2 * HOUR)
-    record(db, [BAD], NOON + 3 * HOUR)
+    see(db, [BAD], NOON + 3 * HOUR)
     run(db, registry, NOON + 3 * HOUR)
     assert champion(db) == 1
 
@@ -193,7 +193,7 @@ def test_a_version_that_is_back_for_the_second_time_goes_to_another(
 def test_a_locked_store_is_tried_again_and_not_given_up(
     db: Database, registry: FakeRegistry
 ) -> None:
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     with db.engine.connect() as impatient:  # the pool gives this connection again
         impatient.exec_driver_sql("PRAGMA busy_timeout = 1")
     with closing(sqlite3.connect(str(db.engine.url.database))) as other:
@@ -208,6 +208,6 @@ def test_the_first_release_has_nothing_to_go_back_to(db: Database) -> None:
     fake = FakeRegistry()
     add_version(db, fake)
     release(db, fake, 1, NOON)
-    record(db, [BAD], NOON + HOUR)
+    see(db, [BAD], NOON + HOUR)
     message = "v1 could not be rolled back by itself: nothing served before it."
     assert run(db, fake, NOON + HOUR) == message

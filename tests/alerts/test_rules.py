@@ -1,11 +1,14 @@
 """A cause has one incident, which opens for sure things only and ends when it stays clear."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from core.alerts.rules import (
     CAUSES,
+    CONFIRM_AFTER,
+    NEWS_AFTER,
     REOPEN_AFTER,
     RESOLVE_AFTER,
     RULE,
@@ -15,7 +18,7 @@ from core.alerts.rules import (
     read_findings,
 )
 from core.domain.health import Health, HealthReport, Reason
-from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentEvent, IncidentStatus
 from tests.streams import MINUTE, NOON
 
 CLEAR = Finding("latency", Health.HEALTHY, "p95 is 20 ms")
@@ -92,16 +95,63 @@ def test_other_checks_open_nothing(code: str) -> None:
     assert read_findings(report(Reason(code, Health.CRITICAL, "m", ""))) == []
 
 
-def test_a_bad_finding_opens_an_incident_with_its_message() -> None:
+def test_a_bad_finding_begins_an_incident_with_its_message() -> None:
     assert decide_steps([CRITICAL], [], [], NOON) == [
-        Step(None, "latency", EventKind.OPENED, Health.CRITICAL, "p95 is 900 ms")
+        Step(None, "latency", EventKind.PENDING, "latency", Health.CRITICAL, "p95 is 900 ms")
     ]
     assert decide(CLEAR) is None
 
 
 def test_causes_do_not_touch_one_another() -> None:
     other = incident((EventKind.OPENED, Health.CRITICAL), cause="accuracy")
-    assert decide(CRITICAL, other) is EventKind.OPENED
+    assert decide(CRITICAL, other) is EventKind.PENDING
+
+
+PENDING = incident((EventKind.PENDING, Health.WARNING))
+
+
+@pytest.mark.parametrize(
+    ("finding", "later", "kind"),
+    [
+        (WARNING, CONFIRM_AFTER, EventKind.OPENED),
+        (CRITICAL, CONFIRM_AFTER, EventKind.OPENED),
+        (CLEAR, CONFIRM_AFTER, EventKind.WITHDRAWN),
+        (WARNING, CONFIRM_AFTER / 2, None),
+        (CLEAR, CONFIRM_AFTER / 2, None),
+    ],
+)
+def test_a_second_check_opens_or_withdraws_what_is_pending(
+    finding: Finding, later: timedelta, kind: EventKind | None
+) -> None:
+    pending = replace(PENDING, status=IncidentStatus.PENDING)
+    assert decide(finding, pending, now=NOON + later) is kind
+
+
+@pytest.mark.parametrize(
+    ("cause", "check"), [(cause, check) for cause in EXPLAINS for check in EXPLAINS[cause]]
+)
+def test_checks_of_one_cause_are_one_incident_whichever_is_first(cause: str, check: str) -> None:
+    for first, second in ((cause, check), (check, cause)):
+        lasting = incident((EventKind.OPENED, Health.CRITICAL), cause=first)
+        assert decide(Finding(second, Health.CRITICAL, "m"), lasting) is EventKind.JOINED
+    both = [Finding(check, Health.WARNING, "m"), Finding(cause, Health.WARNING, "m")]
+    steps = decide_steps(both, [], [], NOON)
+    assert [(step.began, step.check, step.kind) for step in steps] == [
+        (cause, cause, EventKind.PENDING),
+        (cause, check, EventKind.JOINED),
+    ]
+
+
+def test_what_joins_and_is_worse_calls() -> None:
+    lasting = incident((EventKind.OPENED, Health.WARNING), cause="drift")
+    assert decide(Finding("accuracy", Health.WARNING, "m"), lasting) is EventKind.JOINED
+    assert decide(Finding("accuracy", Health.CRITICAL, "m"), lasting) is EventKind.WORSENED
+
+
+def test_a_check_that_comes_back_after_a_day_calls_again() -> None:
+    soon, later = NOON + NEWS_AFTER - MINUTE, NOON + NEWS_AFTER
+    assert decide(CRITICAL, CLEARED, now=soon) is EventKind.RETURNED
+    assert decide(CRITICAL, CLEARED, now=later) is EventKind.WORSENED
 
 
 WAS_WARNING = incident((EventKind.OPENED, Health.WARNING))
@@ -145,6 +195,6 @@ def test_what_a_person_resolved_is_left_alone_for_a_while_unless_it_gets_worse()
     by_person, by_rule = incident(*events, by="ada"), incident(*events)
     soon, later = NOON + MINUTE, NOON + REOPEN_AFTER
     assert decide(WARNING, resolved=by_person, now=soon) is None
-    assert decide(CRITICAL, resolved=by_person, now=soon) is EventKind.OPENED
-    assert decide(WARNING, resolved=by_person, now=later) is EventKind.OPENED
-    assert decide(WARNING, resolved=by_rule, now=soon) is EventKind.OPENED
+    assert decide(CRITICAL, resolved=by_person, now=soon) is EventKind.PENDING
+    assert decide(WARNING, resolved=by_person, now=later) is EventKind.PENDING
+    assert decide(WARNING, resolved=by_rule, now=soon) is EventKind.PENDING

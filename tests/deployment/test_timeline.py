@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.alerts.incidents import detect
 from core.deployment.past import load_story, load_timeline
 from core.deployment.release import deploy
 from core.deployment.story import describe_story
@@ -18,6 +17,7 @@ from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.errors import NotFound
 from core.store import labels, predictions, retraining, samples, trials
 from core.store.database import Database
+from tests.alerts.seeing import see
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version, make_prediction
 
@@ -48,7 +48,7 @@ def lived(db: Database) -> Database:
     )
     promote(db, registry, "shorter", override=True, now=hours(4), **who)  # type: ignore[arg-type]
     slow = Reason("latency", Health.WARNING, "p95 latency is 143 ms.", "Look.")
-    detect(db, HealthReport(Health.WARNING, (slow,), hours(1)), hours(1))
+    see(db, HealthReport(Health.WARNING, (slow,), hours(1)), hours(1))
     with db.write() as conn:
         decision = RetrainingDecision(hours(3), True, ("It is old.",), ("age",), None, "plumbline")
         retraining.append_decision(conn, decision)

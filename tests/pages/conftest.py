@@ -11,7 +11,6 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import bootstrap
-from core.alerts.incidents import detect
 from core.bootstrap import App
 from core.domain.deployment import Action, Plan
 from core.domain.health import Health, HealthReport, Reason
@@ -47,6 +46,7 @@ from core.store import (
     snapshots,
     versions,
 )
+from tests.alerts.seeing import see
 from tests.conftest import NOON
 from ui import context
 
@@ -334,7 +334,7 @@ def _fill_traffic(app: App, now: datetime) -> None:
     slow = Reason(
         "latency", Health.WARNING, "p95 latency is 143 ms.", "Look at the newest version."
     )
-    detect(app.db, HealthReport(Health.WARNING, (slow,), now), now)
+    see(app.db, HealthReport(Health.WARNING, (slow,), now), now)
 
 
 def _fill_jobs(app: App, now: datetime) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.alerts.incidents import record
 from core.alerts.rules import Finding
 from core.bootstrap import App, load_current_settings
 from core.deployment import release
@@ -13,6 +12,7 @@ from core.domain.health import Health
 from core.domain.incident import IncidentStatus
 from core.domain.job import JobStatus
 from core.store import api_keys, deployments, incidents, jobs
+from tests.alerts.seeing import see
 
 OpenPage = Callable[..., AppTest]
 
@@ -226,7 +226,7 @@ def test_an_incident_is_looked_after_with_a_reason(
 
 
 def test_the_button_beside_an_incident_does_what_helps(full: App, open_page: OpenPage) -> None:
-    record(full.db, [Finding("collapsed", Health.CRITICAL, "One score for all.")], full.now())
+    see(full.db, [Finding("collapsed", Health.CRITICAL, "One score for all.")], full.now())
     page = open_page("monitoring")
     give_reason(page, "mend_2", "it is wrong")
     assert not page.exception
