@@ -16,7 +16,7 @@ from core.domain.prediction import Prediction, Variant, was_removed
 from core.domain.retired import EVIDENCE_SHARE, find_retired
 from core.domain.trial import ShadowScore
 from core.domain.version import HEURISTIC, Version, version_name
-from core.errors import OpsError, Refused
+from core.errors import InvalidInput, OpsError, Refused, Unavailable
 from core.log import get_logger
 from core.registry import Registry
 from core.serving.answer import (
@@ -39,7 +39,7 @@ from core.serving.shadow import Shadow, ShadowAsk
 from core.serving.stages import StageClock, StageTime
 from core.settings import Scale
 from core.store import deployments, labels, predictions, removals, trials, versions
-from core.store.database import Database
+from core.store.database import DRIVER_ERRORS, Database
 from core.store.direct import DirectLog
 
 _LOOK_SECONDS = 0.25
@@ -492,22 +492,39 @@ class PredictionService:
             log.warning("model_failed", reason=why, exc_info=True)
 
     def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
+        """The outcomes of entries that are on disk; raises `Unavailable` where none of them is.
+        What is a bug, or the value of one among several, is a reason for everyone to ask again."""
+        try:
+            return self._write_together(entries)
+        except Unavailable as error:
+            self._report_trouble(str(error), len(entries), is_bug=False)
+            raise
+        except (*DRIVER_ERRORS, *MODEL_ERRORS) as error:
+            if isinstance(error, InvalidInput) and len(entries) == 1:
+                raise
+            why = (
+                f"The log could not be written ({type(error).__name__}: {clean_error(error)}): "
+                "nothing of what came together was kept, and it was recorded. Try again."
+            )
+            self._report_trouble(why, len(entries), is_bug=True)
+            raise Unavailable(why) from error
+
+    def _report_trouble(self, why: str, n_entries: int, *, is_bug: bool) -> None:
+        self._trouble, self._trouble_at = why, self.timer()
+        log.warning("log_not_written", n_entries=n_entries, error=why, exc_info=is_bug)
+
+    def _write_together(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
         rows = [row for entry in entries if isinstance(entry, Sequence) for row in entry]
         beside = [row for entry in entries if isinstance(entry, _Shadowed) for row in entry.scores]
         given = [entry for entry in entries if isinstance(entry, _GivenLabel)]
-        try:
-            with self._db.write() as conn:
-                predictions.append_predictions(conn, rows)
-                trials.append_shadow_scores(conn, beside)
-                are_new = labels.append_labels(
-                    conn, [(entry.label, entry.observed_at_given) for entry in given]
-                )
-                known = predictions.find_known(conn, [entry.label.prediction_id for entry in given])
-                kept_from = removals.find_kept_from(conn) if len(known) < len(given) else None
-        except OpsError as error:
-            self._trouble, self._trouble_at = str(error), self.timer()
-            log.warning("log_not_written", n_entries=len(entries), error=str(error))
-            raise
+        with self._db.write() as conn:
+            predictions.append_predictions(conn, rows)
+            trials.append_shadow_scores(conn, beside)
+            are_new = labels.append_labels(
+                conn, [(entry.label, entry.observed_at_given) for entry in given]
+            )
+            known = predictions.find_known(conn, [entry.label.prediction_id for entry in given])
+            kept_from = removals.find_kept_from(conn) if len(known) < len(given) else None
         self._trouble = ""
         judged = (
             _judge_label(is_new, entry.label.prediction_id, known, kept_from)

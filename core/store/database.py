@@ -21,6 +21,9 @@ _WRITE_LOCK = 7_586_543  # PostgreSQL: one advisory lock for every read-decide-w
 _WRITES = "plumbline_writes"
 _SECRET_PARAMETERS = ("password", "sslpassword", "passfile")
 
+DRIVER_ERRORS = (sa.exc.SQLAlchemyError,)
+"""What `read` and `write` let through as it is: a broken rule or a wrong statement."""
+
 Connection = sa.Connection
 """An open transaction: what `read` and `write` give and every function of the store takes."""
 
@@ -90,7 +93,7 @@ def open_database(url: str, home: Path, durability: str, now: datetime) -> Datab
             migrate(conn, now)
     except sa.exc.ProgrammingError as error:  # another program's tables, or no right to make ours
         db.close()
-        raise _unavailable(db, error) from error
+        raise _unavailable(db, error, 0.0) from error
     except BaseException:
         db.close()
         raise
@@ -174,6 +177,7 @@ def _prepare_postgresql(engine: sa.Engine) -> None:
 def _as_unavailable(db: Database) -> Iterator[None]:
     """Turn the driver's errors into a sentence that names the database, but for those of a broken
     rule or a wrong statement."""
+    started = time.monotonic()
     try:
         yield
     except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
@@ -181,7 +185,7 @@ def _as_unavailable(db: Database) -> Iterator[None]:
     except (sa.exc.DataError, UnicodeEncodeError) as error:
         raise _not_taken(error) from error
     except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-        raise _unavailable(db, error) from error
+        raise _unavailable(db, error, time.monotonic() - started) from error
     except sa.exc.StatementError as error:
         if isinstance(error.orig, UnicodeEncodeError):
             raise _not_taken(error.orig) from error
@@ -198,16 +202,19 @@ def _detail(error: Exception) -> str:
     return text.splitlines()[0].rstrip(".") if text else "no detail"
 
 
-def _unavailable(db: Database, error: sa.exc.SQLAlchemyError) -> Unavailable:
+def _unavailable(db: Database, error: sa.exc.SQLAlchemyError, seconds: float) -> Unavailable:
+    """What became of the store, which said so after so many seconds."""
     detail = _detail(error)
     if "disk is full" in detail or "No space left" in detail:
         return Unavailable(
             f"The disk of {db.address} is full: free some space; nothing was written."
         )
     if "locked" in detail or "lock timeout" in detail:
+        limit = _BUSY_TIMEOUT_MS / 1000  # SQLite does not always wait that long
+        how = f"stayed locked for {limit:g} s" if seconds > 0.9 * limit else "is locked just now"
         return Unavailable(
-            f"The database {db.address} stayed locked for {_BUSY_TIMEOUT_MS / 1000:g} s: another "
-            "process holds it; nothing was written. Try again."
+            f"The database {db.address} {how}: another process holds it; nothing was written. "
+            "Try again."
         )
     return Unavailable(
         f"The database {db.address} cannot be used ({detail}): check that it exists, is a "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from core.domain.prediction import Prediction
 from core.store.predictions import INSERT_ONE, list_values
 
-_NOT_NOW = (sqlite3.Error, OverflowError, UnicodeEncodeError)
+_NOT_NOW = (sqlite3.Error, OverflowError, TypeError, ValueError)  # the journal says what it is
 
 
 class DirectLog:

@@ -348,6 +348,31 @@ def test_what_cannot_be_written_is_not_acknowledged_and_is_a_problem(
     assert len(_logged(db)) == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("Encoding objects of type set is unsupported"),
+        sa.exc.IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed")),
+    ],
+)
+def test_a_bug_in_the_write_is_unavailable_to_all_who_wait_and_the_next_are_written(
+    db: Database, service: PredictionService, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    service.start()
+
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(predictions, "append_predictions", fail)
+        answers = [service.answer([ROW], service.now(), service.timer()) for _ in range(3)]
+        for receipt in [service.log(answer)[0] for answer in answers]:
+            with pytest.raises(Unavailable, match=rf"\({type(error).__name__}: .*Try again"):
+                receipt.result(10)
+    service.predict([ROW])
+    assert len(_logged(db)) == 1
+
+
 def test_a_service_that_is_not_started_is_not_ready(service: PredictionService) -> None:
     assert "not followed" in str(service.check_ready(10))
 

@@ -157,6 +157,13 @@ def test_a_lock_that_is_never_given_back_is_a_sentence(
     assert load_counts(new_db) == [1]
 
 
+def test_a_lock_that_is_reported_at_once_is_not_said_to_have_lasted(new_db: Database) -> None:
+    locked = sa.exc.OperationalError("COMMIT", {}, Exception("database is locked"))
+    refused = pytest.raises(Unavailable, match=r"is locked just now: .* nothing was written")
+    with refused, new_db.write():
+        raise locked
+
+
 def test_a_process_with_no_connection_left_says_so(db: Database) -> None:
     url = db.engine.url
     small = Database(sa.create_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.01))
