@@ -64,13 +64,14 @@ def build_api(
     scale: Scale,
     body_limit: int,
     status: Callable[[], object],
+    beside_limit_ms: float = 1_000,
 ) -> FastAPI:
     """The ASGI application. It starts the service and the key ring, and at the end stops them,
     which writes what waits, and closes the store. `body_limit` is in bytes, `status` gives what
-    `/v1/status` shows."""
+    `/v1/status` shows, and texts and histories may take `beside_limit_ms`."""
     metrics = ServiceMetrics()
     log_wait = LogWait(_LOG_SECONDS)
-    gathering = Gathering(service, metrics, log_wait)
+    gathering = Gathering(service, metrics, log_wait, limit_ms=beside_limit_ms)
     predict = PredictRoute(service, keys, gathering, body_limit=body_limit)
     routes = Routes(
         db, service, keys, metrics, log_wait, scale=scale, body_limit=body_limit, status=status
@@ -148,4 +149,5 @@ def create() -> FastAPI:
         scale=settings.scale,
         body_limit=settings.body_limit_kb * 1024,
         status=lambda: describe_system(app),
+        beside_limit_ms=settings.text_timeout_ms,
     )

@@ -417,6 +417,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Largest request body at the API, in kilobytes.",
         _integer(1, 1_000_000, "kilobytes, a whole number from 1"),
     ),
+    Setting(
+        "text_timeout_ms",
+        "1000",
+        "Milliseconds for what one request's version reads of its text and history; what takes "
+        "longer is answered by the heuristic.",
+        _integer(1, 60_000, "milliseconds, a whole number from 1"),
+    ),
 )
 
 _VARIABLES = tuple(setting.variable for setting in SETTINGS)
@@ -485,6 +492,7 @@ class Settings:
     keep_predictions_days: int
     upload_limit_mb: int
     body_limit_kb: int
+    text_timeout_ms: int
 
     @property
     def artifacts(self) -> Path:

@@ -3,9 +3,9 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import httpx
@@ -18,7 +18,10 @@ from fastapi import FastAPI
 from core.api import build_api
 from core.deployment.release import deploy
 from core.domain.api_key import Scope
+from core.domain.card import Card
 from core.domain.prediction import Prediction
+from core.domain.sample import FeatureValue
+from core.domain.snapshot import TEXT
 from core.serving.answer import build_id
 from core.serving.keys import KeyRing, create_key
 from core.serving.service import PredictionService
@@ -26,7 +29,7 @@ from core.settings import Scale
 from core.store import api_keys, labels, predictions, removals
 from core.store.database import Database
 from core.store.direct import DirectLog
-from tests.fakes import FakeRegistry, add_version
+from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 
 HUNDRED = Scale(0.0, 100.0)
 BODY_LIMIT = 100_000
@@ -534,6 +537,44 @@ def test_another_deployment_forgets_the_scores(server: Server, now: Callable[[],
     )
     server.service.refresh()
     assert server.client.post("/v1/predict", json=ROW).json()["score"] == 75.0
+
+
+@dataclass
+class SlowReader(FakeArtifact):
+    """A version that reads texts, and waits for `gate` at each."""
+
+    card: Card = field(default_factory=lambda: replace(make_card(), reads=(TEXT,)))
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def score_row(self, row: Mapping[str, FeatureValue]) -> float:
+        assert self.gate.wait(30)
+        return super().score_row(row)
+
+
+def test_a_text_that_takes_too_long_is_left_to_the_heuristic_and_holds_nobody_up(
+    db: Database, now: Callable[[], datetime]
+) -> None:
+    registry, slow = FakeRegistry(), SlowReader()
+    add_version(db, registry, artifact=slow)
+    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
+    api = build_api(
+        db,
+        service,
+        KeyRing(db),
+        scale=HUNDRED,
+        body_limit=BODY_LIMIT,
+        status=dict,
+        beside_limit_ms=30,
+    )
+    with run_server(api) as url, httpx.Client(base_url=url, timeout=30) as client:
+        late = client.post("/v1/predict", json={**ROW, "text": "def f(): ..."}).json()
+        assert late["source"] == "heuristic"
+        assert "its text and history took longer than 30 ms; the score is the" in late["reason"]
+        slow.gate.set()
+        assert "plumbline_late_features_total 1.0" in client.get("/metrics").text
+        assert client.post("/v1/predict", json=ROW).json()["source"] == "model"
+    assert [row.source for row in _logged(db)] == ["heuristic", "model"]
 
 
 def test_metrics_count_what_was_answered(server: Server) -> None:

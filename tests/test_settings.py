@@ -70,6 +70,7 @@ WRONG = {
     "collect_overlap_hours": (["", "-1", "day"], "hours, a number from 0"),
     "upload_limit_mb": (["", "0", "1.5", "200MB"], "megabytes, a whole number from 1"),
     "body_limit_kb": (["", "0", "4k"], "kilobytes, a whole number from 1"),
+    "text_timeout_ms": (["", "0", "1s", "60001"], "milliseconds, a whole number from 1"),
 }
 ANY_TEXT = {
     "silent_causes",

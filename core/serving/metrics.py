@@ -45,6 +45,11 @@ class ServiceMetrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._late = prometheus.Counter(
+            "plumbline_late_features",
+            "Predictions left to the heuristic because text or history took too long.",
+            registry=self._registry,
+        )
         self._labels = prometheus.Counter(
             "plumbline_labels", "Labels received.", ("outcome",), registry=self._registry
         )
@@ -96,6 +101,10 @@ class ServiceMetrics:
             counter, latency = known
             counter.inc()
             latency.observe(prediction.latency_ms / 1000)
+
+    def count_late(self, n: int) -> None:
+        """The texts or histories of so many requests took too long."""
+        self._late.inc(n)
 
     def count_label(self, outcome: str) -> None:
         """A label was kept, or was known already."""

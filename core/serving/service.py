@@ -11,9 +11,11 @@ from enum import StrEnum
 from random import randbytes
 
 from core.artifacts.artifact import Artifact
+from core.domain.feature import HISTORY
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant, was_removed
 from core.domain.retired import EVIDENCE_SHARE, find_retired
+from core.domain.snapshot import TEXT
 from core.domain.trial import ShadowScore
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import InvalidInput, OpsError, Refused, Unavailable
@@ -42,6 +44,7 @@ from core.store import deployments, labels, predictions, removals, trials, versi
 from core.store.database import DRIVER_ERRORS, Database
 from core.store.direct import DirectLog
 
+_BESIDE = frozenset({TEXT, *HISTORY})
 _LOOK_SECONDS = 0.25
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
 _LABELS_SECONDS = 10.0  # before the labels that the heuristic may use are read again
@@ -255,10 +258,18 @@ class PredictionService:
             for variant, ask, score in zip(variants, asks, scores, strict=True)
         ]
 
-    def answer_together(self, rows: Sequence[Received]) -> list[Prediction]:
-        """Score rows of several requests at once, not logged yet; each has its own latency."""
+    @property
+    def reads_beside(self) -> bool:
+        """Whether what answers reads texts or the store, which may take long, beside features."""
+        sides = (side.artifact for side in self._in_force.sides)
+        return any(model is not None and _BESIDE & {*model.card.reads} for model in sides)
+
+    def answer_together(self, rows: Sequence[Received], late: str = "") -> list[Prediction]:
+        """Score rows of several requests at once, not logged yet; each has its own latency. Where
+        `late` says what took too long, no model is asked and the heuristic answers for it."""
         serving = self._in_force
-        variants, scores = self._score_sides(serving, [(row.ask, row.at) for row in rows])
+        asks = [(row.ask, row.at) for row in rows]
+        variants, scores = self._score_sides(serving, asks, late)
         ended = self.timer()
         return [
             self._build(serving, variant, row.ask, score, row.at, (ended - row.started) * 1000)
@@ -441,12 +452,12 @@ class PredictionService:
         return build_model_prediction(ask, attempt, score, side.artifact.card, self._scale)
 
     def _score_sides(
-        self, serving: InForce, asks: Sequence[tuple[Ask, datetime]]
+        self, serving: InForce, asks: Sequence[tuple[Ask, datetime]], late: str = ""
     ) -> tuple[list[Variant], list[float | str]]:
-        """The side that answers each row, and its score or why it has none."""
+        """The side that answers each row, and its score or why it has none: `late`, if given."""
         rows = [build_asked(ask, at) for ask, at in asks]
         if serving.challenger is None:
-            return [Variant.CHAMPION] * len(rows), self._score(serving.champion, rows)
+            return [Variant.CHAMPION] * len(rows), self._score(serving.champion, rows, late)
         variants = [
             choose_variant(ask.unit_id, serving.salt, serving.traffic, self._random(8))
             for ask, _ in asks
@@ -454,7 +465,7 @@ class PredictionService:
         scores: dict[int, float | str] = {}
         for variant in set(variants):
             places = [place for place, chosen in enumerate(variants) if chosen is variant]
-            found = self._score(_side(serving, variant), [rows[place] for place in places])
+            found = self._score(_side(serving, variant), [rows[place] for place in places], late)
             scores |= zip(places, found, strict=True)
         return variants, [scores[place] for place in range(len(rows))]
 
@@ -480,10 +491,12 @@ class PredictionService:
         except OpsError as error:
             log.warning("shadow_not_kept", n_scores=len(scores), error=str(error))
 
-    def _score(self, side: Side, rows: Sequence[Asked]) -> list[float | str]:
+    def _score(self, side: Side, rows: Sequence[Asked], late: str = "") -> list[float | str]:
         """A score for each row, or why the model has none."""
         if side.artifact is None:
             return [side.why] * len(rows)
+        if late:
+            return [f"{version_name(side.version)} did not answer: {late}"] * len(rows)
         return score_asked(self._db, side.artifact, side.version, rows, self._report_failure)
 
     def _report_failure(self, why: str) -> None:

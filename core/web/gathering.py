@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from core.domain.prediction import Prediction
@@ -9,6 +10,8 @@ from core.serving.answer import Received
 from core.serving.metrics import ServiceMetrics
 from core.serving.service import PredictionService
 from core.web.waiting import LogWait
+
+_N_READERS = 2
 
 
 @dataclass(slots=True)
@@ -42,11 +45,20 @@ class Gathering:
     holds what came since the loop last looked at its connections."""
 
     def __init__(
-        self, service: PredictionService, metrics: ServiceMetrics, log_wait: LogWait
+        self,
+        service: PredictionService,
+        metrics: ServiceMetrics,
+        log_wait: LogWait,
+        *,
+        limit_ms: float,
     ) -> None:
+        """`limit_ms` is the time for texts and histories, where what answers reads them: they are
+        read beside the event loop, and the heuristic answers for what takes longer."""
         self._service = service
         self._metrics = metrics
         self._log_wait = log_wait
+        self._limit_ms = limit_ms
+        self._readers = ThreadPoolExecutor(_N_READERS, thread_name_prefix="reading")
         self._open: _Group | None = None
 
     def answer(self, row: Received) -> "asyncio.Future[Answered]":
@@ -67,7 +79,8 @@ class Gathering:
         self._open = None
         service = self._service
         started = service.timer()
-        predictions = service.answer_together(rows)
+        in_time = not service.reads_beside
+        predictions = service.answer_together(rows) if in_time else await self._read_beside(rows)
         scored = service.timer()
         if not service.log_at_once(predictions):
             for receipt in service.log(predictions):
@@ -75,3 +88,15 @@ class Gathering:
         self._metrics.count_predictions(predictions)
         answer_seconds, log_seconds = scored - started, service.timer() - scored
         return [Answered(one, answer_seconds, log_seconds) for one in predictions]
+
+    async def _read_beside(self, rows: Sequence[Received]) -> list[Prediction]:
+        """The answers to rows whose texts or histories are read in a thread, or, where that takes
+        too long, without a model; what has not begun by then is not done."""
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._readers, self._service.answer_together, rows)
+        try:
+            return await asyncio.wait_for(work, self._limit_ms / 1000)
+        except TimeoutError:
+            self._metrics.count_late(len(rows))
+            late = f"its text and history took longer than {self._limit_ms:g} ms"
+            return self._service.answer_together(rows, late)

@@ -1,5 +1,7 @@
 """`POST /v1/predict`: one row to its answer, with as little around it as that takes."""
 
+import asyncio
+
 import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -71,7 +73,11 @@ class PredictRoute:
         parsed = service.timer()
         answered = await self._gathering.answer(Received(ask, at, started))
         if service.stages.is_due():
-            self._keep_stages(ask, parsed - started, answered)
+            if service.reads_beside:  # in a thread: that reads the store
+                loop = asyncio.get_running_loop()
+                loop.run_in_executor(None, self._keep_stages, ask, parsed - started, answered)
+            else:
+                self._keep_stages(ask, parsed - started, answered)
         prediction = answered.prediction
         answer = build_answer(prediction)
         if prediction.source is Source.FAILED:
