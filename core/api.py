@@ -16,24 +16,32 @@ from core.bootstrap import build_app
 from core.errors import OpsError
 from core.log import configure
 from core.serving.bodies import (
-    ErrorAnswer,
+    AliveAnswer,
     FeedbackAnswer,
     FeedbackBody,
     PredictAnswer,
     PredictBatchAnswer,
     PredictBatchBody,
     PredictBody,
+    ReadyAnswer,
     SamplesAnswer,
     SamplesBody,
 )
 from core.serving.keys import KeyRing
 from core.serving.metrics import ServiceMetrics
+from core.serving.reporting import Reporter
 from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.database import Database
 from core.system import describe_system
 from core.web.answers import ARROW
-from core.web.documentation import build_openapi, describe
+from core.web.documentation import (
+    BODY_ERRORS,
+    KEY_ERRORS,
+    StatusAnswer,
+    build_openapi,
+    describe,
+)
 from core.web.gathering import Gathering
 from core.web.outermost import Outermost
 from core.web.predicting import PredictRoute
@@ -72,6 +80,7 @@ def build_api(
     metrics = ServiceMetrics()
     log_wait = LogWait(_LOG_SECONDS)
     gathering = Gathering(service, metrics, log_wait, limit_ms=beside_limit_ms)
+    reporter = Reporter(db, service, metrics, service.now)
     predict = PredictRoute(service, keys, gathering, body_limit=body_limit)
     routes = Routes(
         db, service, keys, metrics, log_wait, scale=scale, body_limit=body_limit, status=status
@@ -81,7 +90,9 @@ def build_api(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(service.start)
         await anyio.to_thread.run_sync(keys.start)
+        reporter.start()
         yield
+        await anyio.to_thread.run_sync(reporter.stop)
         await anyio.to_thread.run_sync(keys.stop)
         await anyio.to_thread.run_sync(service.stop)
         db.close()
@@ -96,33 +107,40 @@ def build_api(
         name="predict",
         description=inspect.getdoc(predict),
         response_model=None,
-        openapi_extra=describe(PredictBody, {200: PredictAnswer}),
+        openapi_extra=describe(PredictBody, {200: PredictAnswer}, BODY_ERRORS),
     )
     for path, method, endpoint, description in (
         (
             "/v1/predict/batch",
             "POST",
             routes.predict_batch,
-            describe(PredictBatchBody, {200: PredictBatchAnswer}, beside_json=ARROW),
+            describe(PredictBatchBody, {200: PredictBatchAnswer}, BODY_ERRORS, beside_json=ARROW),
         ),
         (
             "/v1/feedback",
             "POST",
             routes.feedback,
-            describe(FeedbackBody, dict.fromkeys(LABEL_STATUS.values(), FeedbackAnswer)),
+            describe(
+                FeedbackBody, dict.fromkeys(LABEL_STATUS.values(), FeedbackAnswer), BODY_ERRORS
+            ),
         ),
-        ("/v1/samples", "POST", routes.samples, describe(SamplesBody, {200: SamplesAnswer})),
-        ("/v1/status", "GET", routes.status, describe(None, {})),
-        ("/healthz", "GET", routes.healthz, describe(None, {})),
-        ("/readyz", "GET", routes.readyz, describe(None, {503: ErrorAnswer})),
-        ("/metrics", "GET", routes.metrics, describe(None, {})),
+        (
+            "/v1/samples",
+            "POST",
+            routes.samples,
+            describe(SamplesBody, {200: SamplesAnswer}, BODY_ERRORS),
+        ),
+        ("/v1/status", "GET", routes.status, describe(None, {200: StatusAnswer}, KEY_ERRORS)),
+        ("/healthz", "GET", routes.healthz, describe(None, {200: AliveAnswer}, ())),
+        ("/readyz", "GET", routes.readyz, describe(None, {200: ReadyAnswer}, (503,))),
+        ("/metrics", "GET", routes.metrics, describe(None, {200: None}, KEY_ERRORS)),
     ):
         # A plain route costs a request 0.15 ms and FastAPI's own 0.35; it writes the documentation.
         api.router.add_route(path, endpoint, methods=[method])
         documented.add_api_route(
             path, endpoint, methods=[method], response_model=None, openapi_extra=description
         )
-    api.openapi = partial(build_openapi, api, documented)  # type: ignore[method-assign]
+    api.openapi = partial(build_openapi, api, documented, scale)  # type: ignore[method-assign]
     for kind in (OpsError, HTTPException, ClientDisconnect):
         api.add_exception_handler(kind, answer_error)
     paths = {route.path for route in documented.routes if isinstance(route, Route)}

@@ -5,14 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.bootstrap import App
+from core.domain.api_worker import ApiWorker
+from core.domain.card import ScorerCheck
 from core.domain.job import Job, JobStatus
 from core.domain.lease import SCHEDULER, Lease
 from core.domain.removal import Retention
 from core.domain.schedule import ScheduledTask
 from core.domain.source import SourceStatus, summarize_source
-from core.domain.version import version_name
+from core.domain.version import Version, version_name
+from core.errors import OpsError
 from core.monitoring.retention import load_retention
-from core.store import deployments, jobs, leases, migrations, schedule, sources, versions
+from core.store import (
+    api_workers,
+    deployments,
+    jobs,
+    leases,
+    migrations,
+    schedule,
+    sources,
+    versions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,8 @@ class SystemStatus:
     sources: list[SourceStatus]
     n_jobs_waiting: int
     n_jobs_running: int
+    api_workers: list[ApiWorker]  # what each said of itself last, the newest first
+    scorer: ScorerCheck | None  # the champion's; None where nobody checked
 
 
 def describe_system(app: App) -> SystemStatus:
@@ -47,6 +61,8 @@ def describe_system(app: App) -> SystemStatus:
         lease = leases.find_lease(conn, SCHEDULER)
         deployment = deployments.find_current(conn)
         counts = jobs.count_open(conn)
+        champion = None if deployment is None else deployment.plan.champion
+        version = None if champion is None else versions.find_version(conn, champion)
         return SystemStatus(
             at=now,
             store=app.db.address,
@@ -57,7 +73,7 @@ def describe_system(app: App) -> SystemStatus:
             tracking=app.registry.tracking_uri,
             n_versions=versions.count_versions(conn),
             n_versions_untracked=len(versions.load_versions_without_run(conn)),
-            champion=None if deployment is None else version_name(deployment.plan.champion),
+            champion=None if champion is None else version_name(champion),
             revision=0 if deployment is None else deployment.revision,
             worker=lease,
             worker_alive=lease is not None and lease.expires_at > now,
@@ -66,7 +82,16 @@ def describe_system(app: App) -> SystemStatus:
             sources=[summarize_source(source) for source in sources.load_sources(conn)],
             n_jobs_waiting=counts.get(JobStatus.QUEUED, 0),
             n_jobs_running=counts.get(JobStatus.RUNNING, 0),
+            api_workers=api_workers.load_workers(conn),
+            scorer=None if version is None else _find_check(app, version),
         )
+
+
+def _find_check(app: App, version: Version) -> ScorerCheck | None:
+    try:
+        return app.registry.load_card(version.artifact_hash).scorer
+    except OpsError:
+        return None
 
 
 def request_job(app: App, kind: str, args: dict[str, object], *, by: str, reason: str) -> Job:

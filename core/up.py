@@ -1,6 +1,7 @@
 """Dashboard, API and worker together: started, watched, started again, and stopped as one."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -94,14 +95,25 @@ def become(app: App, part: Part) -> NoReturn:
     without login and keys."""
     check_app_exposure(app, Path.cwd())
     command = build_command(app, part)
+    shared = prepare_metrics(app) if part is Part.API else {}
     app.close()
     os.chdir(ROOT)
-    os.execve(command[0], command, {**os.environ, **environment(app)})
+    os.execve(command[0], command, {**os.environ, **environment(app), **shared})
 
 
 def environment(app: App) -> dict[str, str]:
     """The settings as child processes get them, with the home folder made absolute."""
     return {**app.values, "PLUMBLINE_HOME": str(app.settings.home)}
+
+
+def prepare_metrics(app: App) -> dict[str, str]:
+    """What lets API workers count together: an empty folder for them, none for a single one."""
+    folder = app.settings.home / "metrics"
+    if app.settings.api_workers == 1:
+        return {}
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
 
 
 def check_port(host: str, port: int, variable: str) -> None:
@@ -154,10 +166,11 @@ def run_all(app: App, environ: dict[str, str], say: Callable[[str], None]) -> No
 
 def _start(app: App, process: Process, environ: dict[str, str]) -> None:
     process.started_at = time.monotonic()
+    shared = prepare_metrics(app) if process.part is Part.API else {}
     process.running = subprocess.Popen(
         build_command(app, process.part),
         cwd=ROOT,
-        env=environ,
+        env={**environ, **shared},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C reaches this process, which stops the others in order
     )

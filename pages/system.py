@@ -5,7 +5,7 @@ import streamlit as st
 from core.store import api_keys, setting_changes
 from core.store import jobs as job_rows
 from core.system import describe_system
-from ui import actions, context, jobs, keys, machine, thresholds
+from ui import actions, context, jobs, keys, machine, thresholds, workers
 
 app = context.get_app()
 actions.head(
@@ -22,6 +22,9 @@ machine.show(state)
 
 st.subheader("Scheduled tasks")
 machine.show_tasks(state)
+
+st.subheader("Prediction API")
+workers.show(state)
 
 st.subheader("Jobs")
 for job in jobs.open_jobs(recent):

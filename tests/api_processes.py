@@ -71,16 +71,20 @@ def run_api(
     port: int | None = None,
     before: Sequence[str] = (),
     forked: bool = False,
+    as_verb: bool = False,
     **variables: str,
 ) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """The address and the process of an API that is ready; killed in the end. `before` is a
-    program that runs it, `forked` says whether workers are forked, `variables` go into its
-    environment."""
+    program that runs it, `forked` says whether workers are forked, `as_verb` whether it is started
+    as a person does, `variables` go into its environment."""
     port = port or free_port()
     options = ["--port", str(port), "--workers", str(n_workers), "--log-level", "warning"]
     command = [sys.executable, "-m", "uvicorn", "core.api:create", "--factory", *options]
     if forked:
         command = [sys.executable, "-m", "tests.api_processes", str(port), str(n_workers)]
+    if as_verb:
+        command = [sys.executable, "-m", "core", "api"]
+        variables |= {"PLUMBLINE_API_PORT": str(port), "PLUMBLINE_API_WORKERS": str(n_workers)}
     environ = {**os.environ, "PLUMBLINE_HOME": str(home), **variables}
     process = subprocess.Popen([*before, *command], cwd=ROOT, env=environ, start_new_session=True)
     url = f"http://127.0.0.1:{port}"

@@ -75,6 +75,9 @@ class FakeRegistry:
     altered: set[str] = field(default_factory=set)
     loaded: list[str] = field(default_factory=list)
 
+    def load_card(self, artifact_hash: str) -> Card:
+        return self.artifacts[artifact_hash].card
+
     def load_artifact(self, artifact_hash: str) -> FakeArtifact:
         self.loaded.append(artifact_hash)
         if artifact_hash not in self.artifacts:

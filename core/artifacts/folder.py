@@ -101,6 +101,18 @@ class ArtifactFolder:
         card = msgspec.json.decode(files[CARD_FILE], type=Card)
         return _parse(files[PIPELINE_FILE], card)
 
+    def load_card(self, artifact_hash: str) -> Card:
+        """The card of this hash alone, for who only wants to show it: nothing is verified. Raises
+        `NotFound` where there is none that can be read."""
+        path = self.artifact_folder(artifact_hash) / CARD_FILE
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Card)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise NotFound(
+                f"The card of {artifact_hash[:12]} cannot be read ({error}): restore the artifact "
+                "from a backup."
+            ) from None
+
     def artifact_folder(self, artifact_hash: str) -> Path:
         """Where an artifact lies; raises `NotFound` for what cannot be a hash."""
         if not _HASH.fullmatch(artifact_hash):

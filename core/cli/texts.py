@@ -299,6 +299,12 @@ def of_system(state: SystemStatus) -> str:
         f"Jobs      {state.n_jobs_running} running, {state.n_jobs_waiting} waiting",
         f"Log       {describe_retention(state.retention)}",
     ]
+    lines += [
+        f"API       {worker.name} serves {worker.version} ({worker.scorer}), "
+        f"{worker.n_requests:,} single rows since {worker.started_at.strftime(_TIME)}"
+        for worker in state.api_workers
+        if not worker.is_silent(state.at)
+    ]
     for source in state.sources:
         lines.append(
             f"Source    {source.name}, last collected {source.started_at.strftime(_TIME)}: "

@@ -24,10 +24,15 @@ _FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<n
 
 _CONSTANT = object()  # stands for NaN and the infinities where a body is read in the slow way
 
+_NO_ZERO = {"pattern": r"^[^\u0000]*$"}  # described so; `check_text` says it in words
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=_NO_ZERO)]
+_Text = Annotated[str, msgspec.Meta(extra_json_schema=_NO_ZERO)]
 _Word = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+_Moment = Annotated[
+    datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^(19|20|21)[0-9]{2}-"})
+]
 _Features = Annotated[
     dict[_Name, float | _Word | None],
     msgspec.Meta(
@@ -50,10 +55,10 @@ class PredictBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     features: _Features
     unit_id: Annotated[
-        _Name | None,
+        _Id | None,
         msgspec.Meta(description="Whom or what it is for; the same unit gets the same variant."),
     ] = None
-    text: Annotated[str | None, msgspec.Meta(description="The scored work itself.")] = None
+    text: Annotated[_Text | None, msgspec.Meta(description="The scored work itself.")] = None
     at: Annotated[
         _Moment | None, msgspec.Meta(description="When the work was made; with a time zone.")
     ] = None
@@ -68,14 +73,14 @@ class PredictBatchBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What turned out to be true of a prediction."""
 
-    prediction_id: Annotated[_Name, msgspec.Meta(examples=["019cae6b660070008000000000000000"])]
+    prediction_id: Annotated[_Id, msgspec.Meta(examples=["019cae6b660070008000000000000000"])]
     actual: Annotated[float, msgspec.Meta(description="On the scale of the scores.", examples=[74])]
     observed_at: Annotated[
         _Moment | None,
         msgspec.Meta(description="When it was observed, with a time zone; now unless given."),
     ] = None
     given_by: Annotated[
-        _Name | None, msgspec.Meta(description="Who said so; the key's name unless given.")
+        _Id | None, msgspec.Meta(description="Who said so; the key's name unless given.")
     ] = None
     rating: Annotated[
         _Share | None,
@@ -95,7 +100,7 @@ class SampleRow(msgspec.Struct, frozen=True):
     source: str | None = None
 
 
-class SamplesBody(msgspec.Struct, frozen=True):
+class SamplesBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Up to 10,000 labelled rows: documentation only."""
 
     rows: Annotated[list[SampleRow], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
@@ -155,6 +160,20 @@ class SamplesAnswer(msgspec.Struct, frozen=True):
     n_new: int
     n_duplicate: int
     rejected: list[RejectedRow]
+
+
+class AliveAnswer(msgspec.Struct, frozen=True):
+    """The process runs."""
+
+    status: str
+
+
+class ReadyAnswer(msgspec.Struct, frozen=True):
+    """The process can serve, and what with."""
+
+    status: str
+    version: str
+    source: str
 
 
 class ErrorDetail(msgspec.Struct, frozen=True):

@@ -1,17 +1,21 @@
 """Metrics: counts and durations of one process, or of all workers, as Prometheus reads them."""
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 
 import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from core.domain.prediction import Prediction, Source
 from core.domain.version import version_name
-from core.serving.stages import StageTime
+from core.serving.service import ServiceStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+_LIVE = re.compile(r"gauge_live\w+_(?P<pid>[0-9]+)\.db")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -73,9 +77,13 @@ class ServiceMetrics:
             registry=self._registry,
             multiprocess_mode="livemax",
         )
-        self._revision = prometheus.Gauge(
+
+    @cached_property
+    def _revision(self) -> prometheus.Gauge:
+        """Made when there is one: a worker that only begins would pull the lowest down to 0."""
+        return prometheus.Gauge(
             "plumbline_deployment_revision",
-            "The deployment that this process follows.",
+            "The deployment that this process follows; of several, the oldest.",
             registry=self._registry,
             multiprocess_mode="livemin",
         )
@@ -110,23 +118,41 @@ class ServiceMetrics:
         """A label was kept, or was known already."""
         self._labels.labels(outcome).inc()
 
-    def show_cache(self, n_asked: int, n_found: int) -> None:
-        """How often a single row's score was there already."""
-        self._cache.labels("found").set(n_found)
-        self._cache.labels("missed").set(n_asked - n_found)
-
-    def show_stages(self, stages: Mapping[str, StageTime]) -> None:
-        """Where the time of single requests goes."""
-        for name, found in stages.items():
+    def show(self, serving: ServiceStatus) -> None:
+        """How this process is right now."""
+        self._waiting.set(serving.n_waiting)
+        self._revision.set(serving.revision)
+        self._cache.labels("found").set(serving.cache_found)
+        self._cache.labels("missed").set(serving.cache_asked - serving.cache_found)
+        for name, found in serving.stages.items():
             self._stages.labels(name, "mean").set(found.mean_ms / 1000)
             self._stages.labels(name, "p95").set(found.p95_ms / 1000)
 
-    def render(self, *, n_waiting: int, revision: int) -> bytes:
-        """All of it in Prometheus' text format."""
-        self._waiting.set(n_waiting)
-        self._revision.set(revision)
+    def render(self) -> bytes:
+        """All of it in Prometheus' text format; with several workers, of all of them."""
         registry = self._registry
-        if _MULTIPROCESS in os.environ:
+        folder = os.environ.get(_MULTIPROCESS)
+        if folder is not None:
+            remove_ended(Path(folder))
             registry = prometheus.CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return prometheus.generate_latest(registry)
+
+
+def remove_ended(folder: Path) -> None:
+    """Take the gauges of workers that have ended out of a folder that they share; what they have
+    counted stays. Nobody else tells: a worker that is killed cannot."""
+    for path in folder.glob("gauge_live*.db"):
+        found = _LIVE.fullmatch(path.name)
+        if found is not None and not _runs(int(found["pid"])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

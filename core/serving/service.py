@@ -11,6 +11,7 @@ from enum import StrEnum
 from random import randbytes
 
 from core.artifacts.artifact import Artifact
+from core.domain.api_worker import StageTime
 from core.domain.feature import HISTORY
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant, was_removed
@@ -38,7 +39,7 @@ from core.serving.heuristic import choose_guess, explain_heuristic
 from core.serving.journal import Journal, Receipt
 from core.serving.scoring import MODEL_ERRORS, clean_error, score_asked
 from core.serving.shadow import Shadow, ShadowAsk
-from core.serving.stages import StageClock, StageTime
+from core.serving.stages import StageClock
 from core.settings import Scale
 from core.store import deployments, labels, predictions, removals, trials, versions
 from core.store.database import DRIVER_ERRORS, Database

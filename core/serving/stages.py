@@ -1,19 +1,11 @@
 """Where the time of one request goes: parse, route, features, model, log."""
 
 from collections import deque
-from dataclasses import dataclass
+
+from core.domain.api_worker import StageTime
 
 _N_KEPT = 1_000
 STAGES = ("parse", "route", "features", "model", "log")
-
-
-@dataclass(frozen=True, slots=True)
-class StageTime:
-    """How long one stage took in the newest sampled requests."""
-
-    n: int
-    mean_ms: float
-    p95_ms: float
 
 
 class StageClock:
@@ -21,16 +13,18 @@ class StageClock:
 
     def __init__(self, every: int) -> None:
         self._every = every
-        self._n = 0
+        self.n_requests = 0
+        self.n_measured = 0
         self._kept: dict[str, deque[float]] = {name: deque(maxlen=_N_KEPT) for name in STAGES}
 
     def is_due(self) -> bool:
         """Whether the request that begins now is one to measure."""
-        self._n += 1
-        return self._n % self._every == 1 % self._every
+        self.n_requests += 1
+        return self.n_requests % self._every == 1 % self._every
 
     def add(self, **seconds: float) -> None:
         """The seconds of stages of one request, by name."""
+        self.n_measured += 1
         for name, value in seconds.items():
             self._kept[name].append(value)
 

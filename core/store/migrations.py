@@ -220,6 +220,10 @@ CREATE TABLE removals (
 
 _INCIDENT_CHECKS = "ALTER TABLE incident_events ADD COLUMN cause TEXT"
 
+_API_WORKERS = """
+CREATE TABLE api_workers (name TEXT NOT NULL PRIMARY KEY, at BIGINT NOT NULL, said TEXT NOT NULL);
+"""
+
 _RATINGS = "ALTER TABLE labels ADD COLUMN rating DOUBLE PRECISION"
 
 
@@ -291,6 +295,10 @@ def _add_incident_checks(conn: sa.Connection) -> None:
     _execute(conn, _INCIDENT_CHECKS)
 
 
+def _create_api_workers(conn: sa.Connection) -> None:
+    _execute(conn, _API_WORKERS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -315,6 +323,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_trial_checkpoints,
     _create_removals,
     _add_incident_checks,
+    _create_api_workers,
 )
 """Append here; never change one that was released."""
 

@@ -259,6 +259,14 @@ removals = sa.Table(  # old predictions that were removed; a run's row grows unt
     sa.Column("n_shadow_scores", sa.BigInteger, nullable=False),
 )
 
+api_workers = sa.Table(  # what each API worker said of itself last
+    "api_workers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("said", Json, nullable=False),
+)
+
 unmatched_labels = sa.Table(  # labels of predictions that are not in the log (yet)
     "unmatched_labels",
     metadata,

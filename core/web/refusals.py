@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
+from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.serving.bodies import ErrorAnswer, ErrorDetail
 from core.serving.keys import MissingScope, UnknownCaller
 from core.web.answers import json_response
@@ -39,13 +39,17 @@ _ERROR_STATUS: Mapping[type[OpsError], int] = {  # the first that fits
     NotFound: 404,
     UnknownCaller: 401,
     MissingScope: 403,
+    Conflict: 409,
     Refused: 409,
     Unavailable: 503,
 }
 
 
-async def answer_error(_: Request, error: Exception) -> Response:
+async def answer_error(request: Request, error: Exception) -> Response:
     """The answer to an error, as Starlette asks for it."""
+    if isinstance(error, HTTPException):
+        detail = _describe_http(request, error)
+        error = HTTPException(error.status_code, detail, error.headers)
     return build_error(error)
 
 
@@ -66,6 +70,17 @@ def build_error(error: Exception) -> Response:
     if isinstance(error, BodyTooLarge) and error.is_open:
         headers["connection"] = "close"  # else all that is sent would be read and thrown away
     return json_response(status, ErrorAnswer(ErrorDetail(message, field)), headers)
+
+
+def _describe_http(request: Request, error: HTTPException) -> str:
+    """What Starlette says in two words, as a sentence that says what to do."""
+    path = request.url.path[:200]
+    if error.status_code == 404:
+        return f"There is no route {path}: /docs lists those that there are."
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return f"{path} does not take {request.method}: use {allowed}."
+    return str(error.detail)
 
 
 def _choose_status(error: OpsError) -> int:

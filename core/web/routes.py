@@ -16,6 +16,7 @@ from core.domain.sample import Collection
 from core.errors import Unavailable
 from core.serving.answer import Ask
 from core.serving.bodies import (
+    AliveAnswer,
     BadBody,
     ErrorAnswer,
     ErrorDetail,
@@ -24,6 +25,7 @@ from core.serving.bodies import (
     PredictBatchAnswer,
     PredictBatchBody,
     RawSamplesBody,
+    ReadyAnswer,
     RejectedRow,
     SamplesAnswer,
     build_answer,
@@ -164,7 +166,7 @@ class Routes:
 
     async def healthz(self, request: Request) -> Response:
         """Alive."""
-        return json_response(200, {"status": "alive"})
+        return json_response(200, AliveAnswer("alive"))
 
     async def readyz(self, request: Request) -> Response:
         """Can serve: the plan is followed and the store takes writes."""
@@ -172,18 +174,13 @@ class Routes:
         if problem is not None:
             raise Unavailable(problem)
         serving = self._service.describe()
-        return json_response(
-            200, {"status": "ready", "version": serving.version, "source": serving.source}
-        )
+        return json_response(200, ReadyAnswer("ready", serving.version, serving.source))
 
     async def metrics(self, request: Request) -> Response:
         """Counts and durations for Prometheus."""
         self._authorize(request, Scope.STATUS)
-        serving = self._service.describe()
-        self._metrics.show_cache(serving.cache_asked, serving.cache_found)
-        self._metrics.show_stages(serving.stages)
-        text = self._metrics.render(n_waiting=serving.n_waiting, revision=serving.revision)
-        return Response(text, media_type=CONTENT_TYPE)
+        self._metrics.show(self._service.describe())
+        return Response(self._metrics.render(), media_type=CONTENT_TYPE)
 
     def _authorize(self, request: Request, scope: Scope) -> str | None:
         """The name of the caller's key, None while everyone may call."""

@@ -8,13 +8,34 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from core.domain.api_worker import StageTime
 from core.domain.prediction import Source
 from core.serving.metrics import ServiceMetrics
+from core.serving.service import ServiceStatus
 from tests.fakes import make_prediction
 
 
+def make_status() -> ServiceStatus:
+    """A process with five rows in its log's queue."""
+    return ServiceStatus(
+        revision=3,
+        version="v3",
+        source="model",
+        reason=None,
+        challenger=None,
+        challenger_reason=None,
+        scorer="compiled",
+        scorer_reason=None,
+        cache_asked=10,
+        cache_found=4,
+        stages={"log": StageTime(7, 0.5, 1.0)},
+        n_waiting=5,
+        problem=None,
+    )
+
+
 def _samples(metrics: ServiceMetrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    text = metrics.render(n_waiting=5, revision=3).decode()
+    text = metrics.render().decode()
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -53,6 +74,7 @@ def test_requests_labels_and_the_state_are_there() -> None:
     metrics = ServiceMetrics()
     metrics.count_request("/v1/predict", 200)
     metrics.count_label("new")
+    metrics.show(make_status())
     samples = _samples(metrics)
     assert samples["plumbline_requests_total", (("route", "/v1/predict"), ("status", "200"))] == 1
     assert samples["plumbline_labels_total", (("outcome", "new"),)] == 1
@@ -68,7 +90,8 @@ def test_two_in_one_process_do_not_share_counts() -> None:
 def test_workers_that_share_a_folder_answer_for_all(tmp_path: Path) -> None:
     script = (
         "from core.serving.metrics import ServiceMetrics as M; m = M(); m.count_label('new'); "
-        "print(m.render(n_waiting=0, revision=1).decode())"
+        "from tests.serving.test_metrics import make_status; m.show(make_status()); "
+        "print(m.render().decode())"
     )
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     texts = [
@@ -79,3 +102,4 @@ def test_workers_that_share_a_folder_answer_for_all(tmp_path: Path) -> None:
     ]
     assert 'plumbline_labels_total{outcome="new"} 1.0' in texts[0]
     assert 'plumbline_labels_total{outcome="new"} 2.0' in texts[1]
+    assert "plumbline_log_waiting_rows 5.0" in texts[1]  # the first has ended, and waits no more

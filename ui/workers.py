@@ -1,0 +1,111 @@
+"""The API's workers on the screen: who serves, how its scores are made, and where the time goes."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.domain.api_worker import SILENT_AFTER, ApiWorker, combine_stages
+from core.domain.card import ScorerCheck
+from core.system import SystemStatus
+from ui import figures, tables, words
+
+_WHAT = {
+    "parse": "reading and checking the body",
+    "route": "choosing the version, building the answer",
+    "features": "the row to the model's numbers",
+    "model": "the numbers to a score",
+    "log": "until it is on disk",
+}
+
+
+def show(state: SystemStatus) -> None:
+    """What the workers said last; of those that are silent, only when that was."""
+    if not state.api_workers:
+        st.info(
+            "No API worker has said anything in the last day, so that nothing is known of its "
+            "latency. Start one with `make run` or `python -m core api`.",
+            icon=":material/visibility_off:",
+        )
+        return
+    alive = [worker for worker in state.api_workers if not worker.is_silent(state.at)]
+    if not alive:
+        last = state.api_workers[0]
+        st.warning(
+            f"No API worker has said anything for {words.duration(SILENT_AFTER.total_seconds())}; "
+            f"the last was {last.name}, {words.ago(last.at, state.at)}. Its figures are old and "
+            "not shown. Start one with `make run` or `python -m core api`.",
+            icon=":material/visibility_off:",
+        )
+        return
+    _show_figures(state, alive)
+    _show_stages(state, alive)
+
+
+def _show_figures(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
+    n_asked = sum(worker.cache_asked for worker in alive)
+    n_found = sum(worker.cache_found for worker in alive)
+    with figures.row(across=4):
+        figures.show(
+            "API workers",
+            words.number(len(alive)),
+            f"said so {words.ago(min(worker.at for worker in alive), state.at)}",
+            "Processes that answer predictions; each says once a minute how it is.",
+        )
+        figures.show(
+            "Single-row requests",
+            words.number(sum(worker.n_requests for worker in alive)),
+            f"since {words.moment(min(worker.started_at for worker in alive))}",
+        )
+        figures.show(
+            "Scores found in the cache",
+            words.percent(n_found / n_asked) if n_asked else words.NOTHING,
+            f"of {words.count(n_asked, 'row')} since the version was loaded",
+            "A row that was asked before is not scored again; it is logged all the same.",
+        )
+        _show_scorer(state.scorer, alive)
+
+
+def _show_scorer(check: ScorerCheck | None, alive: Sequence[ApiWorker]) -> None:
+    slow = next((worker for worker in alive if worker.scorer == "pipeline"), None)
+    note = "its difference from the pipeline is not known"
+    if slow is not None:
+        note = f"because {slow.scorer_reason}"
+    elif check is not None and check.largest_difference is not None:
+        note = (
+            f"at most {check.largest_difference:.2g} points from the pipeline on "
+            f"{words.count(check.n_rows, 'row')}"
+        )
+    figures.show(
+        f"Scorer of {alive[0].version}",
+        "Compiled" if slow is None else "Pipeline",
+        note,
+        "The pipeline as a function of one row; a version whose function scores differently "
+        "serves from the pipeline itself.",
+    )
+
+
+def _show_stages(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
+    stages = combine_stages(alive)
+    measured = [worker.measured_at for worker in alive if worker.measured_at is not None]
+    if not stages or not measured:
+        st.caption("No single-row request was measured yet: one in 64 is, from the first on.")
+        return
+    tables.show(
+        [
+            {
+                "stage": name,
+                "what": _WHAT.get(name, ""),
+                "mean (ms)": round(stage.mean_ms, 3),
+                "p95 (ms)": round(stage.p95_ms, 3),
+                "requests": stage.n,
+            }
+            for name, stage in stages.items()
+        ],
+        key="stages",
+        alt="Where the time of a single-row request goes, by stage",
+        columns={"what": tables.wide()},
+    )
+    st.caption(
+        f"Of the newest requests that were measured, one in 64; the last "
+        f"{words.ago(max(measured), state.at)}. With several workers, the p95 of the slowest."
+    )
