@@ -30,7 +30,7 @@ def show(app: App, version: Version) -> None:
             columns={"held-out rows": tables.whole(), "bias, points": tables.figure()},
         )
     with app.db.read() as conn:
-        found = samples.load_by_keys(conn, [row.key for row in report.worst])
+        found = samples.load_by_keys(conn, [(row.at, row.key) for row in report.worst])
     with st.expander("The rows it missed the most", key=f"worst_{version.number}"):
         tables.show(
             _worst_rows(report, found),

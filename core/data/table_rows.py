@@ -1,7 +1,8 @@
 """The rows of a table as samples and rejections, by its mapping; pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -193,6 +194,7 @@ def _build_together(
             return nothing
         return _read_texts([row[column] for row in rows], column)
 
+    targets = _read_targets([row[mapping.target] for row in rows], mapping, scale)
     times: Sequence[Any] = nothing
     if mapping.timestamp is not None:
         times = _read_times([row[mapping.timestamp] for row in rows], mapping)
@@ -200,11 +202,11 @@ def _build_together(
         Sample(mapping.source, Provenance.REAL, *values)
         for values in zip(
             _read_features(rows, plan.features),
-            [_read_target(row[mapping.target], mapping, scale) for row in rows],
+            targets,
             times,
             texts(mapping.text),
             texts(mapping.group),
-            [as_text(row[mapping.key]) for row in rows],
+            _read_ids([row[mapping.key] for row in rows]),
             strict=True,
         )
     ]
@@ -237,13 +239,28 @@ def _read_column(path: FeaturePath, values: Sequence[Any]) -> Sequence[FeatureVa
     """A column of plain numbers at once, of words each word once, of anything else one by one."""
     kinds = set(map(type, values))
     if kinds <= {float, int, type(None)}:
-        numbers = [None if value is None else float(value) for value in values]
-        if math.isfinite(sum(filter(None, numbers))):
+        numbers = _read_numbers(values, float if type(None) not in kinds else _read_known)
+        if numbers is not None:
             return numbers
     elif kinds <= {str, type(None)}:
         known = {value: _read_feature(path, value) for value in set(values)}
         return [known[value] for value in values]
     return [_read_feature(path, value) for value in values]
+
+
+def _read_known(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _read_numbers(
+    values: Sequence[Any], read: Callable[[Any], float | None]
+) -> list[float | None] | None:
+    """The values as floats; None where not all of them are finite."""
+    try:
+        numbers = list(map(read, values))
+    except OverflowError:  # a whole number beyond what a float holds
+        return None
+    return numbers if math.isfinite(sum(filter(None, numbers))) else None
 
 
 def _read_texts(values: Sequence[Any], column: str) -> Sequence[str | None]:
@@ -265,6 +282,19 @@ def _read_times(values: Sequence[Any], mapping: TableMapping) -> list[Any]:
     return [_read_time(value, mapping) for value in values]
 
 
+def _read_ids(values: Sequence[Any]) -> list[str | None]:
+    return list(map(str if set(map(type, values)) == {int} else as_text, values))
+
+
+def _read_targets(values: Sequence[Any], mapping: TableMapping, scale: Scale) -> list[float]:
+    """A column of plain numbers within the scale at once, anything else one by one."""
+    if set(map(type, values)) <= {float, int}:
+        low, high = _find_bounds(mapping, scale)
+        if low <= min(values) and max(values) <= high and math.isfinite(sum(values)):
+            return [_rescale(float(value), mapping, scale) for value in values]
+    return [_read_target(value, mapping, scale) for value in values]
+
+
 def _read_target(value: object, mapping: TableMapping, scale: Scale) -> float:
     try:
         target = parse_number(value)
@@ -277,17 +307,26 @@ def _read_target(value: object, mapping: TableMapping, scale: Scale) -> float:
             "target_missing",
             f"target '{mapping.target}' is missing: a row without one cannot be learned",
         )
-    low, high = mapping.target_low, mapping.target_high
-    if low is None or high is None:
-        low, high = scale.low, scale.high
+    low, high = _find_bounds(mapping, scale)
     if not low <= target <= high:
         raise BadValue(
             "target_out_of_scale",
             f"target '{mapping.target}' is {target:g}, outside {low:g} to {high:g}: correct the "
             "target's scale in the mapping",
         )
+    return _rescale(target, mapping, scale)
+
+
+def _find_bounds(mapping: TableMapping, scale: Scale) -> tuple[float, float]:
+    """The lowest and the highest target as the table writes them."""
+    low, high = mapping.target_low, mapping.target_high
+    return (scale.low, scale.high) if low is None or high is None else (low, high)
+
+
+def _rescale(target: float, mapping: TableMapping, scale: Scale) -> float:
     if mapping.target_low is None:
         return target + 0.0  # no negative zero
+    low, high = _find_bounds(mapping, scale)
     return scale.low + (target - low) / (high - low) * (scale.high - scale.low)
 
 
@@ -311,9 +350,8 @@ def _read_feature(path: FeaturePath, value: object) -> FeatureValue:
     if value is None or value == _NAN:
         return None
     if isinstance(value, int | float):
-        number = float(value)
-        if math.isfinite(number):
-            return number
+        if abs(value) <= sys.float_info.max:  # NaN is not
+            return float(value)
     elif isinstance(value, str) and value not in _INFINITE:
         return _read_text(value, path.name)
     raise BadValue("bad_feature", f"feature '{path.name}': {show(value)} is no number and no word")

@@ -1,9 +1,11 @@
 """Collecting tables: each as one collection, read in pages, gone on with where it was cut off.
 
-Every page is one transaction with the place it ends at, so that a process may die anywhere: the
-rows are in and the place says so, or neither."""
+A few pages are one transaction with the place they end at, so that a process may die anywhere: the
+rows are in and the place says so, or neither. While they are stored, a thread prepares the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,9 +19,10 @@ from core.data.readings import (
     next_watermark,
     plan_spans,
 )
-from core.data.sources.supabase import Extent, Project, Row
+from core.data.sources.supabase import PAGE_ROWS, Extent, Project, Row
 from core.data.table_rows import TablePlan, build_table_samples, fit_mapping, plan_table
 from core.domain.job import Progress
+from core.domain.sample import Rejection
 from core.domain.source import Outcome, Place, Reading, Source, Watermark
 from core.domain.table_mapping import TableMapping
 from core.errors import Cancelled, Conflict, NotFound, OpsError, Refused
@@ -33,6 +36,10 @@ log = get_logger(__name__)
 
 _CANCELLED = "Cancelled; the next collection goes on where this one stopped."
 _ABANDONED = "Something else was asked for before this reading was whole; its rows are read again."
+
+
+_ROWS_AT_ONCE = 5 * PAGE_ROWS
+"""In one transaction: the index pages that rows fall into are written once for all of them."""
 
 
 class _Spoilt(OpsError):
@@ -76,6 +83,17 @@ def collect_table(
     except OpsError as error:
         attempt.fail(str(error))
     return attempt.source
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Rows that were read and are ready to be stored, up to a place."""
+
+    first_row: int
+    n_received: int
+    rows: list[sample_rows.Row]
+    rejections: list[Rejection]
+    place: Place | None = None
 
 
 class _Attempt:
@@ -201,30 +219,58 @@ class _Attempt:
         for span in plan_spans(self._mapping, reading)[reading.n_spans_done :]:
             n_left = None if reading.limit is None else reading.limit - reading.n_received
             pages = self._project.read_pages(span, plan.columns, reading.after, n_left)
-            for rows, place in pages:
-                reading = self._add(reading, rows, place, plan)
-                progress(
-                    min(1.0, reading.n_received / reading.n_counted),
-                    f"{self._mapping.table}: {reading.n_received:,} of {reading.n_counted:,} rows",
-                )
+            pieces = self._build_pieces(pages, reading, plan)
+            with closing(pieces), ThreadPoolExecutor(1, thread_name_prefix="typing") as ahead:
+                asked = ahead.submit(next, pieces, None)
+                while (piece := asked.result()) is not None:
+                    asked = ahead.submit(next, pieces, None)
+                    reading = self._add(reading, piece)
+                    progress(
+                        min(1.0, reading.n_received / reading.n_counted),
+                        f"{self._mapping.table}: {reading.n_received:,} of "
+                        f"{reading.n_counted:,} rows",
+                    )
             if reading.n_received == reading.limit:
                 break
             reading = replace(reading, n_spans_done=reading.n_spans_done + 1, after=None)
         return reading
 
-    def _add(self, reading: Reading, rows: Sequence[Row], place: Place, plan: TablePlan) -> Reading:
-        samples, rejections = build_table_samples(
-            rows, plan, first_row=reading.n_received + 1, scale=self._scale
-        )
+    def _build_pieces(
+        self, pages: Iterable[tuple[list[Row], Place]], reading: Reading, plan: TablePlan
+    ) -> Generator[_Piece]:
+        """The pages, several together; where reading fails, those before it first."""
+        piece = _Piece(reading.n_received + 1, 0, [], [])
+        try:
+            for rows, place in pages:
+                samples, rejections = build_table_samples(
+                    rows, plan, first_row=piece.first_row + piece.n_received, scale=self._scale
+                )
+                piece.rows += (
+                    sample_rows.build_row(reading.collection_id, sample) for sample in samples
+                )
+                piece.rejections += rejections
+                piece.n_received += len(rows)
+                piece.place = place
+                if piece.n_received >= _ROWS_AT_ONCE:
+                    yield piece
+                    piece = _Piece(piece.first_row + piece.n_received, 0, [], [])
+        except OpsError:
+            if piece.n_received:
+                yield piece
+            raise
+        if piece.n_received:
+            yield piece
+
+    def _add(self, reading: Reading, piece: _Piece) -> Reading:
         with self._db.write() as conn:
-            n_new = sample_rows.append_samples(conn, reading.collection_id, samples)
+            n_new = sample_rows.add_rows(conn, piece.rows)
             reading = replace(
                 reading,
-                n_received=reading.n_received + len(rows),
+                n_received=reading.n_received + piece.n_received,
                 n_new=reading.n_new + n_new,
-                n_rejected=reading.n_rejected + len(rejections),
-                rejected=(*reading.rejected, *rejections)[: sample_rows.MAX_KEPT_REJECTIONS],
-                after=place,
+                n_rejected=reading.n_rejected + len(piece.rejections),
+                rejected=(*reading.rejected, *piece.rejections)[: sample_rows.MAX_KEPT_REJECTIONS],
+                after=piece.place,
             )
             source = replace(self.source, reading=reading)
             sources.save_source(conn, source)

@@ -17,6 +17,7 @@ from core.domain.history import MODEL, PROVIDER, Maker, Totals, find_known_at, f
 from core.domain.sample import FeatureValue, Provenance
 from core.domain.value import read_number
 from core.store import schema
+from core.store.many import insert_rows
 from core.store.types import to_micros
 
 _PIECE = 5_000
@@ -89,7 +90,7 @@ def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
     for part in rows.partitions(_PIECE):
         entries = _build(part, read_maker, since)
         if entries:
-            _insert(conn, entries)
+            insert_rows(conn, "history", _INSERTED, entries, "ON CONFLICT (sample_id) DO NOTHING")
     _sum_anew(conn, since)
 
 
@@ -169,17 +170,6 @@ def _build(
             )
         )
     return entries
-
-
-def _insert(conn: sa.Connection, entries: list[tuple[Any, ...]]) -> None:
-    """As the driver takes it: `core.store.samples` says why."""
-    placeholder = "?" if conn.dialect.name == "sqlite" else "%s"
-    values = ", ".join([placeholder] * len(_INSERTED))
-    conn.exec_driver_sql(
-        f"INSERT INTO history ({', '.join(_INSERTED)}) VALUES ({values})"
-        " ON CONFLICT (sample_id) DO NOTHING",
-        entries,
-    )
 
 
 def _sum_anew(conn: sa.Connection, since: Mapping[Maker, int]) -> None:

@@ -1,6 +1,6 @@
 """The schema's history: ordered functions, applied once each, in a transaction with a record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -224,6 +224,12 @@ _API_WORKERS = """
 CREATE TABLE api_workers (name TEXT NOT NULL PRIMARY KEY, at BIGINT NOT NULL, said TEXT NOT NULL);
 """
 
+_TIMES_BEFORE_KEYS = {
+    "sqlite": "printf('%016x', at + 4611686018427387904)",
+    "postgresql": "lpad(to_hex(at + 4611686018427387904), 16, '0')",
+}
+"""The time of a row as `core.store.samples` writes it before the key."""
+
 _RATINGS = "ALTER TABLE labels ADD COLUMN rating DOUBLE PRECISION"
 
 
@@ -265,6 +271,9 @@ def _create_replays(conn: sa.Connection) -> None:
 
 def _create_history(conn: sa.Connection) -> None:
     _execute(conn, _HISTORY)
+
+
+def _fill_history(conn: sa.Connection) -> None:
     finished = sa.select(schema.collections.c.id).where(
         schema.collections.c.finished_at.is_not(None)
     )
@@ -299,6 +308,14 @@ def _create_api_workers(conn: sa.Connection) -> None:
     _execute(conn, _API_WORKERS)
 
 
+def _put_times_before_keys(conn: sa.Connection) -> None:
+    time = _TIMES_BEFORE_KEYS[conn.dialect.name]
+    conn.exec_driver_sql(
+        f"UPDATE samples SET key = CASE WHEN at IS NULL THEN '{16 * '0'}' ELSE {time} END || key"
+    )
+    conn.exec_driver_sql("DROP INDEX samples_at")
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -324,8 +341,15 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_removals,
     _add_incident_checks,
     _create_api_workers,
+    _put_times_before_keys,
 )
-"""Append here; never change one that was released."""
+"""Append here; never change one that was released. A step knows the tables as they were at its
+time, so that it names columns in text and takes none from `schema`."""
+
+_FILLS: Mapping[Callable[[sa.Connection], None], Callable[[sa.Connection], None]] = {
+    _create_history: _fill_history
+}
+"""What is derived from older rows by today's code, and therefore when all steps are done."""
 
 
 def migrate(conn: sa.Connection, now: datetime) -> int:
@@ -339,14 +363,18 @@ def migrate(conn: sa.Connection, now: datetime) -> int:
             f"The database has schema {done} and this program knows {len(MIGRATIONS)}: it was "
             "written by a newer Plumbline. Start that version, or use another PLUMBLINE_HOME."
         )
-    for number, migration in enumerate(MIGRATIONS[done:], start=done + 1):
+    steps = MIGRATIONS[done:]
+    for number, migration in enumerate(steps, start=done + 1):
         migration(conn)
         conn.execute(
             schema.migrations.insert().values(
                 number=number, name=migration.__name__.lstrip("_"), applied_at=now
             )
         )
-    return len(MIGRATIONS) - done
+    for step, fill in _FILLS.items():
+        if step in steps:
+            fill(conn)
+    return len(steps)
 
 
 def read_number(conn: sa.Connection) -> int:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from core.domain.sample import (
 from core.errors import Conflict, NotFound
 from core.store import schema
 from core.store.history import add_history, remove_history
+from core.store.many import insert_rows
 from core.store.types import to_micros
 
 MAX_KEPT_REJECTIONS = 1000
@@ -41,8 +43,7 @@ _COLUMNS = (
     "labelled_at",
 )
 _TAKEN_OVER = ("collection_id", "source", "provenance", "labelled_at")
-_INSERT = f"""
-INSERT INTO samples ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
+_ON_CONFLICT = f"""
 ON CONFLICT (key) DO UPDATE SET
     superseded_at = NULL, {", ".join(f"{name} = excluded.{name}" for name in _TAKEN_OVER)}
 WHERE samples.collection_id <> excluded.collection_id AND (
@@ -51,10 +52,11 @@ WHERE samples.collection_id <> excluded.collection_id AND (
         SELECT 1 FROM collections
         WHERE collections.id = samples.collection_id AND collections.finished_at IS NOT NULL))
 """
-_TAKE_OVER = {"sqlite": _INSERT, "postgresql": _INSERT.replace("?", "%s")}
 """Adds a row, or takes it over from a collection that died and from a correction; a row that is
-visible, or stands in this collection, it leaves and does not count. As text, since SQLAlchemy's own
-handling of each value costs more than the database does."""
+visible, or stands in this collection, it leaves and does not count."""
+
+_PLACE_DIGITS, _UNDATED = 16, "0" * 16
+_YEAR_ONE = 2**62  # added to microseconds since 1970, so that earlier times sort before later ones
 
 _samples = schema.samples
 _collections = schema.collections
@@ -64,6 +66,10 @@ _visible = sa.and_(
         sa.select(_collections.c.id).where(_collections.c.finished_at.is_not(None))
     ),
 )
+
+
+Row = tuple[Any, ...]
+"""A sample as the driver takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Replaced:
 def sample_key(sample: Sample) -> str:
     """A hash that two rows share exactly when they say the same: the source does not matter, nor
     does it whether a missing value is written down."""
+    features = sample.features
+    values = [(name, features[name]) for name in _sort_names(tuple(features))]
     content = [
         sample.provenance is Provenance.SYNTHETIC,
         sample.external_id,
@@ -84,7 +92,7 @@ def sample_key(sample: Sample) -> str:
         sample.group,
         sample.text,
         sample.target,
-        [item for item in sorted(sample.features.items()) if item[1] is not None],
+        [item for item in values if item[1] is not None],
     ]
     return hashlib.sha256(_ENCODER.encode(content)).hexdigest()
 
@@ -114,10 +122,32 @@ def start_collection(
 def append_samples(conn: sa.Connection, collection_id: int, samples: Sequence[Sample]) -> int:
     """Add rows to an open collection; how many were new. The rest are duplicates: rows that are
     visible already or stand twice in this collection."""
-    if not samples:
-        return 0
-    rows = [_sample_values(collection_id, sample) for sample in samples]
-    return conn.exec_driver_sql(_TAKE_OVER[conn.dialect.name], rows).rowcount
+    return add_rows(conn, [build_row(collection_id, sample) for sample in samples])
+
+
+def build_row(collection_id: int, sample: Sample) -> Row:
+    """A sample as `add_rows` takes it, in the order of `_COLUMNS`; needs no connection."""
+    micros = None if sample.at is None else to_micros(sample.at)
+    return (
+        _place(micros, sample_key(sample)),
+        collection_id,
+        sample.source,
+        sample.provenance._value_,  # `value` is ten times slower, and this is for every row
+        sample.external_id,
+        micros,
+        sample.group,
+        sample.target,
+        _ENCODER.encode(sample.features).decode(),
+        sample.text,
+        None if sample.labelled_at is None else to_micros(sample.labelled_at),
+    )
+
+
+def add_rows(conn: sa.Connection, rows: Sequence[Row]) -> int:
+    """As `append_samples`, of rows that are built already."""
+    once = list({row[0]: row for row in reversed(rows)}.values())
+    once.reverse()  # each key once, the first of them: PostgreSQL refuses two in a statement
+    return insert_rows(conn, "samples", _COLUMNS, once, _ON_CONFLICT)
 
 
 def finish_collection(
@@ -145,25 +175,7 @@ def finish_collection(
             "one was not finished. Import again when the other has ended."
         )
     n_replaced = 0 if replaced is None else _supersede(conn, replaced, now)
-    newest = (
-        sa.select(_samples.c.source, _samples.c.external_id, sa.func.max(_samples.c.id).label("id"))
-        .where(_samples.c.collection_id == collection_id, _samples.c.external_id.is_not(None))
-        .group_by(_samples.c.source, _samples.c.external_id)
-        .subquery()
-    )
-    older = (
-        sa.select(_samples.c.id)
-        .join(
-            newest,
-            sa.and_(
-                newest.c.source == _samples.c.source,
-                newest.c.external_id == _samples.c.external_id,
-            ),
-        )
-        .where(_samples.c.id != newest.c.id, _samples.c.superseded_at.is_(None))
-    )
-    remove_history(conn, older)
-    conn.execute(_samples.update().where(_samples.c.id.in_(older)).values(superseded_at=now))
+    _supersede_older(conn, collection_id, now)
     add_history(conn, _samples.c.collection_id == collection_id)
     conn.execute(
         _collections.update()
@@ -188,8 +200,9 @@ def find_standing(
 ) -> list[int]:
     """The ids of the rows that say the same as one of the samples, visible in a collection of
     these."""
+    places = [_find_place(sample.at, sample_key(sample)) for sample in samples]
     query = sa.select(_samples.c.id, _samples.c.collection_id).where(
-        _samples.c.key.in_([sample_key(sample) for sample in samples]),
+        _samples.c.key.in_(places),
         _samples.c.superseded_at.is_(None),
     )
     wanted = set(collection_ids)
@@ -280,7 +293,7 @@ def stream_pieces(
             _samples.c.labelled_at,
         )
         .where(_visible)
-        .order_by(_samples.c.at, _samples.c.key)
+        .order_by(_samples.c.key)
     )
     if sources is not None:
         query = query.where(_samples.c.source.in_(sources))
@@ -289,8 +302,8 @@ def stream_pieces(
     rows = conn.execution_options(yield_per=_PIECE).execute(query)
     for part in rows.partitions(_PIECE):
         yield [
-            (key, Sample(source, _PROVENANCES[provenance], *rest))
-            for key, source, provenance, *rest in part
+            (place[_PLACE_DIGITS:], Sample(source, _PROVENANCES[provenance], *rest))
+            for place, source, provenance, *rest in part
         ]
 
 
@@ -305,8 +318,11 @@ def stream_samples(
             yield sample
 
 
-def load_by_keys(conn: sa.Connection, keys: Sequence[str]) -> dict[str, Sample]:
-    """The visible rows of some keys; one that is gone or was replaced is not among them."""
+def load_by_keys(
+    conn: sa.Connection, keys: Sequence[tuple[datetime | None, str]]
+) -> dict[str, Sample]:
+    """The visible rows of some keys, each named with the row's time; one that is gone or was
+    replaced is not among them."""
     rows = conn.execute(
         sa.select(
             _samples.c.key,
@@ -318,12 +334,39 @@ def load_by_keys(conn: sa.Connection, keys: Sequence[str]) -> dict[str, Sample]:
             _samples.c.text,
             _samples.c.group_key,
             _samples.c.external_id,
-        ).where(_visible, _samples.c.key.in_(keys))
+        ).where(_visible, _samples.c.key.in_([_find_place(at, key) for at, key in keys]))
     )
     return {
-        key: Sample(source, _PROVENANCES[provenance], *rest)
-        for key, source, provenance, *rest in rows
+        place[_PLACE_DIGITS:]: Sample(source, _PROVENANCES[provenance], *rest)
+        for place, source, provenance, *rest in rows
     }
+
+
+def _supersede_older(conn: sa.Connection, collection_id: int, now: datetime) -> None:
+    """Let the rows of a collection take over from those of the same source and id; of several in
+    it, the last that came does."""
+    older = _samples.alias("older")
+    same_id = sa.and_(
+        older.c.source == _samples.c.source, older.c.external_id == _samples.c.external_id
+    )
+    came_before = sa.or_(
+        older.c.collection_id != _samples.c.collection_id, older.c.id < _samples.c.id
+    )
+    query = (
+        sa.select(older.c.id)
+        .distinct()
+        .join(_samples, same_id)
+        .where(
+            _samples.c.collection_id == collection_id,
+            _samples.c.external_id.is_not(None),
+            older.c.superseded_at.is_(None),
+            older.c.id != _samples.c.id,
+            came_before,
+        )
+    )
+    if conn.execute(query.limit(1)).first() is not None:
+        remove_history(conn, query)
+        conn.execute(_samples.update().where(_samples.c.id.in_(query)).values(superseded_at=now))
 
 
 def _supersede(conn: sa.Connection, replaced: Replaced, now: datetime) -> int:
@@ -338,21 +381,20 @@ def _supersede(conn: sa.Connection, replaced: Replaced, now: datetime) -> int:
     return int(ended.rowcount) - len(replaced.kept_ids)
 
 
-def _sample_values(collection_id: int, sample: Sample) -> tuple[Any, ...]:
-    """A row as the driver takes it, in the order of `_COLUMNS`."""
-    return (
-        sample_key(sample),
-        collection_id,
-        sample.source,
-        sample.provenance._value_,  # `value` is ten times slower, and this is for every row
-        sample.external_id,
-        None if sample.at is None else to_micros(sample.at),
-        sample.group,
-        sample.target,
-        _ENCODER.encode(sample.features).decode(),
-        sample.text,
-        None if sample.labelled_at is None else to_micros(sample.labelled_at),
-    )
+def _find_place(at: datetime | None, key: str) -> str:
+    return _place(None if at is None else to_micros(at), key)
+
+
+def _place(micros: int | None, key: str) -> str:
+    """Where a row stands in the index: its time, then its key. Rows come in the order of their
+    times mostly, and then fall side by side, where keys alone would scatter them over all of it."""
+    place = _UNDATED if micros is None else f"{micros + _YEAR_ONE:0{_PLACE_DIGITS}x}"
+    return place + key
+
+
+@lru_cache(maxsize=256)
+def _sort_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names))
 
 
 def _collection(row: Any) -> Collection:

@@ -36,7 +36,7 @@ samples = sa.Table(
     "samples",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    sa.Column("key", sa.Text, nullable=False),  # a hash of everything that makes rows the same
+    sa.Column("key", sa.Text, nullable=False),  # the time, then a hash of what makes rows the same
     sa.Column("collection_id", sa.BigInteger, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("provenance", sa.Text, nullable=False),

@@ -288,6 +288,8 @@ def test_rows_are_found_by_their_keys(db: Database) -> None:
     rows = [_sample(float(i)) for i in range(3)]
     _collect(db, *rows)
     keys = [sample_key(row) for row in rows[:2]]
+    asked = [(row.at, key) for row, key in zip(rows, keys, strict=False)]
     with db.read() as conn:
-        assert load_by_keys(conn, [*keys, "nobody's"]) == dict(zip(keys, rows[:2], strict=True))
+        found = load_by_keys(conn, [*asked, (None, "nobody's")])
+        assert found == dict(zip(keys, rows[:2], strict=True))
         assert load_by_keys(conn, []) == {}
