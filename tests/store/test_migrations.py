@@ -3,15 +3,23 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
+from core.domain.history import Maker
+from core.domain.sample import Provenance, Sample
 from core.errors import Unavailable
 from core.store import migrations, schema
 from core.store.database import Database, open_database
+from core.store.history import find_totals
+from core.store.samples import append_samples, sample_key, start_collection, stream_pieces
+from core.store.types import to_micros
+from tests.conftest import NOON
 
 Clock = Callable[[], datetime]
 
@@ -201,3 +209,98 @@ def test_another_programs_database_is_refused_and_left_alone(
     with pytest.raises(Unavailable, match="is a Plumbline database"):
         open_database(new_url, home, "process", now())
     assert sa.inspect(theirs).get_table_names() == ["migrations"]
+
+
+# --- Stores of older programs, with rows in them --------------------------------------------
+
+
+OLD_ROW = Sample(
+    "file:a.csv",
+    Provenance.REAL,
+    {"provider": "openai", "model": "m", "length": 3.0},
+    61.5,
+    at=NOON,
+    text="é",
+    group="g",
+    external_id="k",
+)
+UNDATED = Sample("file:a.csv", Provenance.REAL, {"length": 1.0}, 4.0)
+
+
+def fill_old_store(conn: sa.Connection) -> dict[str, int]:
+    """Put one row into each table as it is there, and two samples; how many each has then."""
+    inspector = sa.inspect(conn)
+    names = set(inspector.get_table_names()) - {"migrations", "samples", "sqlite_sequence"}
+    first = [name for name in _PARENTS if name in names]
+    for name in (*first, *sorted(names - set(first))):
+        columns = inspector.get_columns(name)
+        _insert_raw(conn, name, {column["name"]: _old_value(column) for column in columns})
+    for row in (OLD_ROW, UNDATED):
+        _insert_raw(
+            conn,
+            "samples",
+            {
+                "key": sample_key(row),
+                "collection_id": 99,
+                "source": row.source,
+                "provenance": "real",
+                "external_id": row.external_id,
+                "at": None if row.at is None else to_micros(row.at),
+                "group_key": row.group,
+                "target": row.target,
+                "features": msgspec.json.encode(row.features).decode(),
+                "text": row.text,
+            },
+        )
+    return dict.fromkeys(names, 1) | {"samples": 2}
+
+
+_PARENTS = ("snapshots", "versions", "incidents", "incident_events", "jobs")
+_NUMBERS = {"BIGINT", "INTEGER", "DOUBLE", "REAL", "DOUBLE_PRECISION", "FLOAT"}
+
+
+def _old_value(column: Any) -> object:
+    """A number that no sequence has come to, or a text that is JSON as well."""
+    return 99 if str(column["type"]).split()[0] in _NUMBERS else "{}"
+
+
+def _insert_raw(conn: sa.Connection, table: str, values: dict[str, object]) -> None:
+    columns = [sa.column(name) for name in values]
+    conn.execute(sa.table(table, *columns).insert().values(values))
+
+
+_OLDER = range(1, len(migrations.MIGRATIONS))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "number"),
+    [("sqlite", number) for number in _OLDER]
+    + [pytest.param("postgresql", number, marks=pytest.mark.slow) for number in _OLDER],
+)
+def test_a_store_of_every_older_program_is_brought_up_to_date_with_its_rows(
+    new_url: str, home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:number])
+        older.setattr(migrations, "_FILLS", {})
+        old = open_database(new_url, home, "process", now())
+    with closing(old), old.write() as conn:
+        n_rows = fill_old_store(conn)
+    with closing(open_database(new_url, home, "process", now())) as db:
+        with db.read() as conn:
+            assert migrations.read_number(conn) == len(migrations.MIGRATIONS)
+            for table, n in n_rows.items():
+                if table != "history":
+                    rows = conn.execute(sa.select(schema.metadata.tables[table])).all()
+                    assert len(rows) == n, table
+            pieces = list(stream_pieces(conn))
+            totals = find_totals(conn, Maker(False, "openai", "m"), NOON + timedelta(1))
+        assert [row for piece in pieces for row in piece] == [
+            (sample_key(row), row) for row in (UNDATED, OLD_ROW)
+        ]
+        if "history" not in n_rows:
+            assert totals is not None
+            assert totals.n == 1
+        with db.write() as conn:
+            again = start_collection(conn, "file:a.csv", {}, "ada", now())
+            assert append_samples(conn, again, [OLD_ROW, UNDATED]) == 0, "the rows are known"
