@@ -182,6 +182,7 @@ def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
         target = pick("target", "Target", guess.target, needed=True) or guess.target
         key = pick("key", "Key, different in every row", guess.key, needed=True) or guess.key
         timestamp = pick("timestamp", "Time of the work", guess.timestamp)
+        labelled_at = pick("labelled_at", "Time of the label", None)
         changed = pick("changed", "Time of the last change", None)
         text = pick("text", "Text", None)
         group = pick("group", "Group", None)
@@ -198,12 +199,13 @@ def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
         default=list(guess.features),
         key=f"map_table_features_{guess.table}",
     )
-    taken = {target, key, timestamp, changed, text, group}
+    taken = {target, key, timestamp, labelled_at, changed, text, group}
     return replace(
         guess,
         target=target,
         key=key,
         timestamp=timestamp,
+        labelled_at=labelled_at,
         changed=changed,
         text=text,
         group=group,
@@ -249,6 +251,7 @@ def _describe(sample: Sample) -> dict[str, object]:
     return {
         "id": sample.external_id,
         "time (UTC)": sample.at,
+        "labelled (UTC)": sample.labelled_at,
         "target": sample.target,
         "group": sample.group,
         "text": sample.text,

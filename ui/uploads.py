@@ -20,6 +20,11 @@ _KEEP_SECONDS = 24 * 3600.0
 _GENERATION = "upload_generation"
 _ROLES = {
     "timestamp": ("Time", "When the work was made; the newest rows judge what the older taught."),
+    "labelled_at": (
+        "Time of the label",
+        "When the target was known: histories count a row from then on, and how late labels come "
+        "is taken from it.",
+    ),
     "text": ("Text", "The scored text, or the answer."),
     "id": ("Id", "What names a row; a later row with the same id takes over from it."),
     "group": ("Group", "A repository, session or question: never on both sides of a split."),

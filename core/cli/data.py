@@ -84,6 +84,9 @@ def collect_file(
     text: Annotated[str | None, typer.Option(help="The column with the scored text.")] = None,
     id: Annotated[str | None, typer.Option(help="The column that names a row.")] = None,
     group: Annotated[str | None, typer.Option(help="Rows that belong together.")] = None,
+    labelled_at: Annotated[
+        str | None, typer.Option(help="The column with the time at which the target was known.")
+    ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -97,6 +100,7 @@ def collect_file(
         text=text,
         id=id,
         group=group,
+        labelled_at=labelled_at,
         ignored=tuple(ignore or ()),
     )
     job = do_job(

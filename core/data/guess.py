@@ -48,6 +48,15 @@ _TIMES = (
     "created",
     "day",
 )
+_LABEL_TIMES = (
+    "labelled_at",
+    "labeled_at",
+    "label_time",
+    "rated_at",
+    "reviewed_at",
+    "scored_at",
+    "graded_at",
+)
 _TEXTS = (
     "text",
     "response",
@@ -134,7 +143,9 @@ def guess_mapping(columns: Sequence[ColumnFacts]) -> tuple[ColumnMapping, dict[s
             taken.add(free[0])
         return free[0] if free else None
 
-    timestamp = choose(_times(columns, names))
+    label_times = _known_times(names, _LABEL_TIMES)
+    timestamp = choose([c for c in _times(columns, names) if c not in label_times])
+    labelled_at = None if timestamp is None else choose(label_times)
     target = choose(_targets(columns, names)) or columns[-1].name
     taken.add(target)
     external_id = choose(_ids(columns, names))
@@ -145,7 +156,7 @@ def guess_mapping(columns: Sequence[ColumnFacts]) -> tuple[ColumnMapping, dict[s
         for column in columns
         if column.name not in taken and (reason := _why_no_feature(column)) is not None
     }
-    mapping = ColumnMapping(target, timestamp, text, external_id, group, tuple(why))
+    mapping = ColumnMapping(target, timestamp, text, external_id, group, tuple(why), labelled_at)
     return mapping, why
 
 
@@ -157,6 +168,7 @@ def choose_columns(
     text: str | None = None,
     id: str | None = None,
     group: str | None = None,
+    labelled_at: str | None = None,
     ignored: Sequence[str] = (),
 ) -> ColumnMapping:
     """A guess with the columns that a person named instead; a column that was named leaves the
@@ -164,14 +176,23 @@ def choose_columns(
 
     >>> guess = ColumnMapping(target="csat", group="task", ignored=("note",))
     >>> choose_columns(guess, target="score", text="note")
-    ColumnMapping(target='score', timestamp=None, text='note', id=None, group='task', ignored=())
+    ColumnMapping(target='score', timestamp=None, text='note', id=None, group='task', ignored=(), \
+labelled_at=None)
     """
-    named = {"timestamp": timestamp, "text": text, "id": id, "group": group}
+    named = {
+        "timestamp": timestamp,
+        "text": text,
+        "id": id,
+        "group": group,
+        "labelled_at": labelled_at,
+    }
     chosen = {column for column in (target, *named.values()) if column is not None}
     roles: dict[str, str | None] = {}
     for role, column in named.items():
         guessed = getattr(guess, role)
         roles[role] = column or (None if guessed in (*chosen, *ignored) else guessed)
+    if roles["timestamp"] is None:
+        roles["labelled_at"] = labelled_at  # a guess at it says nothing without the other
     still_ignored = (column for column in guess.ignored if column not in chosen)
     return ColumnMapping(
         target=target or guess.target,
@@ -188,10 +209,13 @@ def _known(names: _ByName, wanted: Sequence[str]) -> list[ColumnFacts]:
 
 
 def _times(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
-    by_name = [column for column in _known(names, _TIMES) if column.share_times >= 0.9]
     words = (ColumnKind.CATEGORY, ColumnKind.TIME)
     by_value = [c for c in columns if c.kind in words and c.share_times >= 0.9]
-    return by_name + by_value
+    return _known_times(names, _TIMES) + by_value
+
+
+def _known_times(names: _ByName, wanted: Sequence[str]) -> list[ColumnFacts]:
+    return [column for column in _known(names, wanted) if column.share_times >= 0.9]
 
 
 def _targets(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:

@@ -72,7 +72,14 @@ def used_columns(mapping: ColumnMapping) -> set[str]:
     >>> sorted(used_columns(ColumnMapping(target="y", id="k", ignored=("z",))))
     ['k', 'y', 'z']
     """
-    named = (mapping.target, mapping.timestamp, mapping.text, mapping.id, mapping.group)
+    named = (
+        mapping.target,
+        mapping.timestamp,
+        mapping.labelled_at,
+        mapping.text,
+        mapping.id,
+        mapping.group,
+    )
     return {column for column in (*named, *mapping.ignored) if column is not None}
 
 
@@ -92,6 +99,7 @@ def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> 
     roles = {
         "target": mapping.target,
         "timestamp": mapping.timestamp,
+        "time of the label": mapping.labelled_at,
         "text": mapping.text,
         "id": mapping.id,
         "group": mapping.group,
@@ -114,6 +122,11 @@ def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> 
                 f"Column '{column}' cannot be both the {taken[column]} and the {role}: choose one."
             )
         taken[column] = role
+    if mapping.labelled_at is not None and mapping.timestamp is None:
+        raise InvalidInput(
+            f"'{mapping.labelled_at}' says when the labels of '{name}' came, and nothing when the "
+            "work was made: choose a column for its time as well."
+        )
 
 
 def build_samples(
@@ -125,7 +138,8 @@ def build_samples(
     reader = _Reader(piece)
     mapping = plan.mapping
     targets = reader.targets(mapping.target, scale)
-    times = reader.times(mapping.timestamp, plan.day_first)
+    times = reader.times(mapping.timestamp, "timestamp", plan.day_first)
+    label_times = reader.times(mapping.labelled_at, "time of the label", plan.day_first)
     texts = reader.texts(mapping.text, "text")
     groups = reader.texts(mapping.group, "group")
     ids = reader.texts(mapping.id, "id")
@@ -141,6 +155,7 @@ def build_samples(
             text=texts[place],
             group=groups[place],
             external_id=ids[place],
+            labelled_at=label_times[place],
         )
         for place, target in enumerate(targets)
         if place not in reader.rejections and target is not None
@@ -258,14 +273,14 @@ class _Reader:
             read.append(target)
         return read
 
-    def times(self, column: str | None, day_first: bool | None) -> list[datetime | None]:
+    def times(self, column: str | None, role: str, day_first: bool | None) -> list[datetime | None]:
         read: list[datetime | None] = []
         for place, value in enumerate(self._values(column)):
             at = None
             try:
                 at = parse_time(value, day_first)
             except BadValue as error:
-                self._reject(place, error.code, f"timestamp '{column}': {error.message}")
+                self._reject(place, error.code, f"{role} '{column}': {error.message}")
             read.append(at)
         return read
 

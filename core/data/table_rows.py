@@ -51,11 +51,13 @@ def plan_table(mapping: TableMapping, columns: Sequence[str]) -> TablePlan:
     """How to read a table with these columns; raises `InvalidInput` where the mapping names one
     that is not there, one twice, or nothing that a score could be told from."""
     _check_scale(mapping)
+    _check_label_time(mapping)
     roles = {
         "key": mapping.key,
         "target": mapping.target,
         "time": mapping.timestamp,
         "time of change": mapping.changed,
+        "time of the label": mapping.labelled_at,
         "text": mapping.text,
         "group": mapping.group,
     }
@@ -175,10 +177,11 @@ def _build_sample(row: Mapping[str, Any], plan: TablePlan, scale: Scale) -> Samp
         provenance=Provenance.REAL,
         features=features,
         target=_read_target(row[mapping.target], mapping, scale),
-        at=None if mapping.timestamp is None else _read_time(row[mapping.timestamp], mapping),
+        at=_read_time_in(row, "time", mapping.timestamp),
         text=None if mapping.text is None else _read_text(row[mapping.text], mapping.text),
         group=None if mapping.group is None else _read_text(row[mapping.group], mapping.group),
         external_id=as_text(row[mapping.key]),
+        labelled_at=_read_time_in(row, "time of the label", mapping.labelled_at),
     )
 
 
@@ -195,18 +198,22 @@ def _build_together(
         return _read_texts([row[column] for row in rows], column)
 
     targets = _read_targets([row[mapping.target] for row in rows], mapping, scale)
-    times: Sequence[Any] = nothing
-    if mapping.timestamp is not None:
-        times = _read_times([row[mapping.timestamp] for row in rows], mapping)
+
+    def times(role: str, column: str | None) -> Sequence[Any]:
+        if column is None:
+            return nothing
+        return _read_times([row[column] for row in rows], f"{role} '{column}'")
+
     return [
         Sample(mapping.source, Provenance.REAL, *values)
         for values in zip(
             _read_features(rows, plan.features),
             targets,
-            times,
+            times("time", mapping.timestamp),
             texts(mapping.text),
             texts(mapping.group),
             _read_ids([row[mapping.key] for row in rows]),
+            times("time of the label", mapping.labelled_at),
             strict=True,
         )
     ]
@@ -270,7 +277,7 @@ def _read_texts(values: Sequence[Any], column: str) -> Sequence[str | None]:
     return [_read_text(value, column) for value in values]
 
 
-def _read_times(values: Sequence[Any], mapping: TableMapping) -> list[Any]:
+def _read_times(values: Sequence[Any], what: str) -> list[Any]:
     """Times as PostgreSQL writes them at once, anything else one by one."""
     try:
         times = [datetime.fromisoformat(value) for value in values if value[4] == "-"]
@@ -279,7 +286,7 @@ def _read_times(values: Sequence[Any], mapping: TableMapping) -> list[Any]:
     plain = len(times) == len(values) and all(at.tzinfo is UTC for at in times)
     if plain and all(FIRST_YEAR <= at.year <= LAST_YEAR for at in (min(times), max(times))):
         return times
-    return [_read_time(value, mapping) for value in values]
+    return [_read_time(value, what) for value in values]
 
 
 def _read_ids(values: Sequence[Any]) -> list[str | None]:
@@ -330,11 +337,15 @@ def _rescale(target: float, mapping: TableMapping, scale: Scale) -> float:
     return scale.low + (target - low) / (high - low) * (scale.high - scale.low)
 
 
-def _read_time(value: object, mapping: TableMapping) -> Any:
+def _read_time_in(row: Mapping[str, Any], role: str, column: str | None) -> Any:
+    return None if column is None else _read_time(row[column], f"{role} '{column}'")
+
+
+def _read_time(value: object, what: str) -> Any:
     try:
         return parse_time(value)
     except BadValue as error:
-        raise BadValue(error.code, f"time '{mapping.timestamp}': {error.message}") from None
+        raise BadValue(error.code, f"{what}: {error.message}") from None
 
 
 def _read_text(value: object, column: str) -> str | None:
@@ -382,6 +393,14 @@ def _check_scale(mapping: TableMapping) -> None:
         raise InvalidInput(
             f"The target's scale of '{mapping.table}' needs a lowest value below a highest one, or "
             "neither."
+        )
+
+
+def _check_label_time(mapping: TableMapping) -> None:
+    if mapping.labelled_at is not None and mapping.timestamp is None:
+        raise InvalidInput(
+            f"'{mapping.labelled_at}' says when the labels of '{mapping.table}' came, and nothing "
+            "when the work was made: map a column for its time as well."
         )
 
 

@@ -1,4 +1,4 @@
-"""A column mapping: which column of a file is the target, the time, the text, the id, the group."""
+"""A column mapping: which column of a file is the target, a time, the text, the id, the group."""
 
 from dataclasses import dataclass
 
@@ -13,3 +13,4 @@ class ColumnMapping:
     id: str | None = None
     group: str | None = None
     ignored: tuple[str, ...] = ()
+    labelled_at: str | None = None  # when the target was known, where that was later

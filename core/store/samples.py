@@ -82,10 +82,10 @@ class Replaced:
 
 def sample_key(sample: Sample) -> str:
     """A hash that two rows share exactly when they say the same: the source does not matter, nor
-    does it whether a missing value is written down."""
+    does it whether a missing value is written down, or when the label of a prediction came."""
     features = sample.features
     values = [(name, features[name]) for name in _sort_names(tuple(features))]
-    content = [
+    content: list[object] = [
         sample.provenance is Provenance.SYNTHETIC,
         sample.external_id,
         None if sample.at is None else sample.at.isoformat(),
@@ -94,6 +94,8 @@ def sample_key(sample: Sample) -> str:
         sample.target,
         [item for item in values if item[1] is not None],
     ]
+    if sample.labelled_at is not None and sample.provenance is Provenance.REAL:
+        content.append(sample.labelled_at.isoformat())
     return hashlib.sha256(_ENCODER.encode(content)).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 import json
 import tracemalloc
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +203,28 @@ def test_another_file_is_never_replaced(write, importer: Importer) -> None:
     importer(write("work.csv", rows_as_csv(_rows(20))), ColumnMapping("score"))
     importer(write("more.csv", rows_as_csv(_rows(20, 20))), ColumnMapping("a"))
     assert len(importer.samples()) == 40
+
+
+def test_choosing_when_labels_came_replaces_the_rows_that_do_not_say_it(
+    write, importer: Importer
+) -> None:
+    path = write("work.csv", "at,rated,a,score\n2026-02-01,2026-02-05,1,50\n2026-02-02,,2,60\n")
+    importer(path, ColumnMapping("score", timestamp="at", ignored=("rated",)))
+    importer(path, timestamp="at", labelled_at="rated")
+    assert [sample.labelled_at for sample in importer.samples()] == [
+        datetime(2026, 2, 5, tzinfo=UTC),
+        None,
+    ]
+
+
+def test_labels_from_before_the_work_are_an_issue(write, importer: Importer) -> None:
+    importer(
+        write("work.csv", "at,rated,a,score\n2026-02-01,2026-01-05,1,50\n2026-02-02,,2,60\n"),
+        timestamp="at",
+        labelled_at="rated",
+    )
+    issues = {issue.code: issue.n_rows for issue in describe_data(importer.db).issues}
+    assert issues["label_before_row"] == 1
 
 
 def test_a_column_whose_values_repeat_cannot_be_the_id(write, importer: Importer) -> None:

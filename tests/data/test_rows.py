@@ -115,6 +115,33 @@ def test_a_time_that_cannot_be_read_rejects_its_row_and_a_missing_one_does_not()
     assert "timestamp 't': '01/02/2026' may be day/month or month/day" in rejection.message
 
 
+def test_the_time_of_a_label_is_read_by_its_own_column() -> None:
+    columns = {
+        "y": [1, 2, 3],
+        "t": ["2026-02-01"] * 3,
+        "l": ["2026-02-03 12:00", "", "soon"],
+        "a": [1, 2, 3],
+    }
+    mapping = ColumnMapping("y", timestamp="t", labelled_at="l")
+    samples, (rejection,) = _build(columns, mapping=mapping)
+    assert [sample.labelled_at for sample in samples] == [
+        datetime(2026, 2, 3, 12, tzinfo=UTC),
+        None,
+    ]
+    assert (rejection.row, rejection.code) == (3, "not_a_time")
+    assert rejection.message.startswith("time of the label 'l': 'soon' is not a time: write 2026")
+    assert "l" not in samples[0].features
+
+
+def test_the_time_of_a_label_needs_the_time_of_the_work() -> None:
+    assert _plan_refusal(
+        {"y": [1], "l": ["2026-02-03"], "a": [1]}, ColumnMapping("y", labelled_at="l")
+    ) == (
+        "'l' says when the labels of 'a.csv' came, and nothing when the work was made: choose a "
+        "column for its time as well."
+    )
+
+
 def test_an_infinite_feature_rejects_its_row_and_a_missing_one_does_not() -> None:
     samples, (rejection,) = _build({"y": [1, 2, 3], "a": ["1", "-inf", "nan"]})
     assert [sample.features["a"] for sample in samples] == [1.0, None]

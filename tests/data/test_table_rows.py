@@ -147,3 +147,31 @@ def test_a_rating_is_never_a_feature_of_its_own_row() -> None:
     for mapping in ORIGIN_TABLES:
         assert mapping.target not in (*mapping.features, *mapping.optional_features)
         assert "csat" not in (*mapping.features, *mapping.optional_features)
+
+
+def test_the_time_of_a_label_is_read_from_its_column() -> None:
+    mapping = replace(MAPPING, labelled_at="rated_at")
+    plan = plan_table(mapping, [*COLUMNS, "rated_at"])
+    rows = [{**ROW, "id": n, "rated_at": at} for n, at in enumerate(("2026-02-02T10:00:00Z", None))]
+    samples, rejections = build_table_samples(rows, plan, first_row=1, scale=SCALE)
+    assert [s.labelled_at for s in samples] == [datetime(2026, 2, 2, 10, tzinfo=UTC), None]
+    assert rejections == []
+    wrong = [*rows, {**ROW, "id": 9, "rated_at": "infinity"}]
+    samples, (rejection,) = build_table_samples(wrong, plan, first_row=1, scale=SCALE)
+    assert len(samples) == 2
+    assert rejection.message.startswith(
+        "id 9: time of the label 'rated_at': 'infinity' is not a ti"
+    )
+
+
+def test_the_time_of_a_label_needs_a_column_that_is_there_and_the_time_of_the_work() -> None:
+    mapping = replace(MAPPING, labelled_at="rated_at")
+    with pytest.raises(InvalidInput, match="has no column 'rated_at' for the time of the label"):
+        plan_table(mapping, COLUMNS)
+    with pytest.raises(InvalidInput, match="nothing when the work was made: map a column for its"):
+        plan_table(replace(mapping, timestamp=None), [*COLUMNS, "rated_at"])
+
+
+def test_numbers_beyond_what_a_float_holds_reject_their_row() -> None:
+    assert reject(length=10**400).message.startswith("id 7: feature 'length': 1000000000000")
+    assert reject(stars=10**400).code == "target_infinite"

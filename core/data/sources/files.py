@@ -46,7 +46,7 @@ class ColumnPreview:
     n_missing: int
     n_distinct: int
     example: str | None
-    role: str  # "target", "timestamp", "text", "id", "group", "feature" or "ignored"
+    role: str  # "feature", "ignored", or the name of a field of the mapping
     why: str | None  # why it was guessed to be ignored
 
 
@@ -173,9 +173,10 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
             scans[name].skip(len(piece.rows))
         n_rows += piece.n_received
         n_readable += len(piece.rows)
-        if mapping.timestamp is not None and len(orders) < 2:
-            said = map(read_day_order, piece.columns.get(mapping.timestamp, ()))
-            orders |= {day_first for day_first in said if day_first is not None}
+        for column in (mapping.timestamp, mapping.labelled_at):
+            if column is not None and len(orders) < 2:
+                said = map(read_day_order, piece.columns.get(column, ()))
+                orders |= {day_first for day_first in said if day_first is not None}
         yield piece.share_read
     if n_rows == 0:
         raise _no_rows(path)
@@ -283,7 +284,7 @@ def _shorten(text: str | None) -> str | None:
 
 def _roles(mapping: ColumnMapping) -> dict[str, str]:
     roles = dict.fromkeys(mapping.ignored, "ignored")
-    for role in ("target", "timestamp", "text", "id", "group"):
+    for role in ("target", "timestamp", "labelled_at", "text", "id", "group"):
         column = getattr(mapping, role)
         if column is not None:
             roles[column] = role
