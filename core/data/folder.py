@@ -29,6 +29,7 @@ SETTLE_SECONDS = 2.0
 _PARTIAL = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp")
 
 _EARLIER = 10
+_MAX_ATTEMPTS = 3
 
 log = get_logger(__name__)
 
@@ -46,18 +47,27 @@ def collect_folder(
 ) -> Source:
     """Import what is new in the folder; how that went, a failure too. A file whose content was
     imported before, under whatever name, is not imported again; one that cannot be read is named
-    with its sentence, and tried again when it has changed.
+    with its sentence, and tried again when it has changed. One whose reading ended the process
+    comes last the next time, and is set aside after three times.
 
     Raises `Cancelled` where `progress` does, and `Conflict` where another process has begun to
     look; what was imported by then stays."""
     with db.write() as conn:
         source = sources.begin_attempt(conn, SOURCE, {"folder": str(folder)}, now())
         known = watched_files.load_files(conn)
+        attempts = watched_files.load_attempts(conn)
     try:
         looks = find_finished(folder, known, wait)
+        looks.sort(key=lambda look: attempts.get(look, 0))
         taken = []
         for place, look in enumerate(looks):
             reported = _report(progress, look.name, place, len(looks))
+            n_before = attempts.get(look, 0)
+            if n_before >= _MAX_ATTEMPTS:
+                taken.append(_set_aside(db, look, n_before, now))
+                continue
+            with db.write() as conn:
+                watched_files.begin_attempt(conn, look, n_before + 1)
             taken.append(_take(db, folder, look, scale, limit_bytes, by, now, reported))
         failures = _list_failures(taken, known, folder)
         source = replace(
@@ -128,7 +138,7 @@ def _take(
     progress: Progress,
 ) -> WatchedFile:
     """Import one file and keep what came of it. Where the process dies in between, the next look
-    imports it again and finds its rows there already."""
+    imports it again and finds its rows there already; the attempt then stays noted."""
     path = folder / look.name
     content_hash, n_received, n_new, error = "", 0, 0, None
     try:
@@ -144,7 +154,26 @@ def _take(
     except InvalidInput as refused:
         error = str(refused)
         log.warning("watched_file_refused", file=look.name, error=error)
+    except OpsError:
+        with db.write() as conn:
+            watched_files.end_attempt(conn, look.name)
+        raise
     file = WatchedFile(look, content_hash, now(), n_received, n_new, error)
+    with db.write() as conn:
+        watched_files.append_file(conn, file)
+    return file
+
+
+def _set_aside(
+    db: Database, look: Look, n_attempts: int, now: Callable[[], datetime]
+) -> WatchedFile:
+    error = (
+        f"'{look.name}' is set aside: reading it ended the process {n_attempts} times, as a file "
+        "does that needs more memory than there is. Split it, or export it anew; it is tried again "
+        "when it has changed."
+    )
+    log.error("watched_file_set_aside", file=look.name, n_attempts=n_attempts)
+    file = WatchedFile(look, "", now(), 0, 0, error)
     with db.write() as conn:
         watched_files.append_file(conn, file)
     return file

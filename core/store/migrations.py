@@ -224,6 +224,12 @@ _API_WORKERS = """
 CREATE TABLE api_workers (name TEXT NOT NULL PRIMARY KEY, at BIGINT NOT NULL, said TEXT NOT NULL);
 """
 
+_WATCHED_ATTEMPTS = """
+CREATE TABLE watched_attempts (
+    name TEXT NOT NULL PRIMARY KEY, n_bytes BIGINT NOT NULL, modified_ns BIGINT NOT NULL,
+    n INTEGER NOT NULL);
+"""
+
 _TIMES_BEFORE_KEYS = {
     "sqlite": "printf('%016x', at + 4611686018427387904)",
     "postgresql": "lpad(to_hex(at + 4611686018427387904), 16, '0')",
@@ -316,6 +322,10 @@ def _put_times_before_keys(conn: sa.Connection) -> None:
     conn.exec_driver_sql("DROP INDEX samples_at")
 
 
+def _create_watched_attempts(conn: sa.Connection) -> None:
+    _execute(conn, _WATCHED_ATTEMPTS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -342,6 +352,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _add_incident_checks,
     _create_api_workers,
     _put_times_before_keys,
+    _create_watched_attempts,
 )
 """Append here; never change one that was released. A step knows the tables as they were at its
 time, so that it names columns in text and takes none from `schema`."""

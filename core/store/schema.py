@@ -510,6 +510,15 @@ notes = sa.Table(  # appended: what people say of a version; mirrored when track
     sa.Column("mirrored_at", UtcTime),
 )
 
+watched_attempts = sa.Table(  # files that are being read, or whose reading ended the process
+    "watched_attempts",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("n_bytes", sa.BigInteger, nullable=False),
+    sa.Column("modified_ns", sa.BigInteger, nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),
+)
+
 watched_files = sa.Table(  # appended: what came of each file of the watched folder
     "watched_files",
     metadata,

@@ -8,10 +8,33 @@ from core.domain.watched_file import Look, WatchedFile
 from core.store import schema
 
 _files = schema.watched_files
+_attempts = schema.watched_attempts
+
+
+def begin_attempt(conn: sa.Connection, look: Look, n: int) -> None:
+    """Note that a file is being read for the n-th time, before anything of it is."""
+    end_attempt(conn, look.name)
+    conn.execute(
+        _attempts.insert().values(
+            name=look.name, n_bytes=look.n_bytes, modified_ns=look.modified_ns, n=n
+        )
+    )
+
+
+def end_attempt(conn: sa.Connection, name: str) -> None:
+    """The reading of a file has ended, and not with the process."""
+    conn.execute(_attempts.delete().where(_attempts.c.name == name))
+
+
+def load_attempts(conn: sa.Connection) -> dict[Look, int]:
+    """How often the reading of a file, as it looked then, was begun and not ended."""
+    rows = conn.execute(sa.select(_attempts))
+    return {Look(row.name, row.n_bytes, row.modified_ns): row.n for row in rows}
 
 
 def append_file(conn: sa.Connection, file: WatchedFile) -> None:
-    """Keep what came of a file."""
+    """Keep what came of a file, whose reading has ended."""
+    end_attempt(conn, file.look.name)
     conn.execute(
         _files.insert().values(
             name=file.look.name,

@@ -1,6 +1,9 @@
 """Files that are put into the watched folder are imported once, when they are finished."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -148,3 +151,38 @@ def test_what_a_cancelled_collection_had_imported_stays(db: Database, folder: Pa
         assert set(watched_files.load_files(conn)) == {"a.csv"}
     assert collect(db, folder).n_new == 60
     assert count(db) == {"file:a.csv": 60, "file:b.csv": 60}
+
+
+def read_and_die(home: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.data.die_reading", home, folder]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_a_file_that_kills_the_process_is_set_aside_and_blocks_no_other(
+    db: Database, home: Path, folder: Path
+) -> None:
+    (folder / "a.csv").write_text(ROWS)
+    (folder / "bad.csv").write_text(ROWS + "901,1,1\n")
+    (folder / "c.csv").write_text(ROWS + "902,2,2\n")
+    killed = [read_and_die(home, folder).returncode for _ in range(3)]
+    assert killed == [-signal.SIGKILL] * 3
+    assert count(db).keys() == {"file:a.csv", "file:c.csv"}, "it came last the second time"
+    said = read_and_die(home, folder)
+    assert said.returncode == 0
+    assert "'bad.csv' is set aside: reading it ended the process 3 times" in said.stdout
+    assert "set aside" in (collect(db, folder).message or ""), "it is named while it lies there"
+    (folder / "bad.csv").write_text(ROWS + "903,3,3\n904,3,3\n")
+    assert collect(db, folder).outcome is Outcome.COLLECTED
+    assert "file:bad.csv" in count(db)
+
+
+def test_being_cancelled_is_no_death(db: Database, folder: Path) -> None:
+    def cancel(_share: float, _text: str) -> None:
+        raise Cancelled("Stopped.")
+
+    (folder / "a.csv").write_text(ROWS)
+    for _ in range(4):
+        with pytest.raises(Cancelled):
+            collect(db, folder, progress=cancel)
+    assert collect(db, folder).n_new == 60
