@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.store import deployments, notes, versions
-from ui import actions, comparing, context, noting, pages, reports, runs, tables
+from ui import actions, comparing, context, erasures, noting, pages, reports, runs, tables
 
 app = context.get_app()
 actions.head("Experiments", "Every version that was trained, and what made the difference.")
@@ -36,6 +36,8 @@ tables.show(
     alt="Versions, newest first, with metrics, their 95 % intervals, the gate's verdict and tags",
     columns={"held-out rows": tables.whole(), "trained (UTC)": tables.time()},
 )
+for version in trained:
+    erasures.note(app, version)
 noting.show(app, trained, said)
 
 st.subheader("MLflow runs")

@@ -25,9 +25,12 @@ def offer(app: App) -> None:
         if not found.is_empty:
             actions.ask_reason(
                 "Delete for good",
-                f"{describe(found)} Snapshots are written anew without the rows; a version keeps "
-                "what it has learned. Rows in a source that is collected come back unless they "
-                "are deleted there too.",
+                f"{describe(found)} Snapshots are written anew without the rows, and what was said "
+                "of rejected ones that names them is forgotten. A version keeps what it has "
+                "learned, and ten of its training rows, by which its artifact is checked, here and "
+                "in MLflow. Not searched are files: the watched folder, uploads of the last day "
+                "that were not imported, backups. Rows in a source that is collected come back "
+                "unless they are deleted there too.",
                 lambda reason: _erase(app, kind, name, reason),
                 key="erase_now",
                 icon=":material/delete_forever:",
@@ -105,5 +108,7 @@ def _erase(app: App, kind: Kind, name: str, reason: str) -> str:
         by=context.get_user(),
         reason=reason,
         now=app.now,
+        scale=app.settings.scale,
+        rules=app.settings.rules,
     )
     return f"Deleted: {describe(note.found)}"

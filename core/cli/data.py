@@ -187,7 +187,15 @@ def erase(
         emit(found, lambda: f"This would go: {texts.of_trace(found)}", as_json)
         return
     note = erase_rows(
-        app.db, folder, kind, name, by=local_user(app.settings), reason=reason, now=app.now
+        app.db,
+        folder,
+        kind,
+        name,
+        by=local_user(app.settings),
+        reason=reason,
+        now=app.now,
+        scale=app.settings.scale,
+        rules=app.settings.rules,
     )
     emit(note, lambda: f"Deleted for good: {texts.of_trace(note.found)}", as_json)
 

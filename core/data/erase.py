@@ -10,11 +10,13 @@ import pyarrow.parquet as pq
 
 from core.data.erased_files import MAX_SNAPSHOTS, remove_old_files
 from core.data.frames import hash_rows
+from core.data.overview import refresh_quality
 from core.data.snapshots import write_rows
 from core.domain.erasure import Erasure, Kind, Trace, Use
 from core.domain.snapshot import EXTERNAL_ID, GROUP, Snapshot
 from core.errors import InvalidInput, NotFound
 from core.log import get_logger
+from core.settings import Scale
 from core.store import erasures
 from core.store import snapshots as snapshot_rows
 from core.store.database import Connection, Database
@@ -41,9 +43,12 @@ def erase_rows(
     by: str,
     reason: str,
     now: Callable[[], datetime],
+    scale: Scale,
+    rules: Path | None = None,
 ) -> Erasure:
-    """Delete what there is of an id or a group: samples, what their predictions were asked, and
-    the rows in snapshots, whose files are replaced by ones without them; the note that stays.
+    """Delete what there is of an id or a group: samples, what their predictions were asked, what
+    was said of them where they were rejected, and the rows in snapshots, whose files are replaced
+    by ones without them; the note that stays. The rows that are left are checked anew.
 
     The new files are written first, then one transaction deletes and names them, then the old
     files are removed: where the process dies in between, nothing is deleted yet, or the next
@@ -67,6 +72,9 @@ def erase_rows(
             erasures.replace_file(conn, snapshot.id, path, file_hash)
         erasures.append_erasure(conn, note)
     remove_old_files(db, folder)
+    refresh_quality(db, scale, now(), rules)
+    if not db.empty_log():
+        log.warning("write_ahead_log_in_use", advice="it is emptied when nobody reads")
     log.info("rows_erased", n_samples=found.n_samples, n_snapshots=len(used))
     return note
 

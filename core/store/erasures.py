@@ -1,5 +1,6 @@
 """Erasures: rows and what predictions were asked, deleted for good, and the notes that stay."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ _predictions = schema.predictions
 _snapshots = schema.snapshots
 _versions = schema.versions
 _erasures = schema.erasures
+_collections = schema.collections
+_jobs = schema.jobs
+_sources = schema.sources
 
 
 def count_rows(conn: sa.Connection, kind: Kind, name: str) -> tuple[int, int]:
@@ -27,7 +31,8 @@ def count_rows(conn: sa.Connection, kind: Kind, name: str) -> tuple[int, int]:
 
 
 def delete_rows(conn: sa.Connection, kind: Kind, name: str) -> None:
-    """Delete the samples, and of the predictions what was asked: their scores stay."""
+    """Delete the samples, of the predictions what was asked (their scores stay), what was said of
+    rejected rows that carry the name, and what the checks said of all rows together."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("PRAGMA secure_delete = ON")  # overwritten, not only given free
     remove_history(conn, sa.select(_samples.c.id).where(_of_sample(kind, name)))
@@ -38,6 +43,9 @@ def delete_rows(conn: sa.Connection, kind: Kind, name: str) -> None:
         .values(features={}, text=None, unit_id=None)
     )
     remove_checkpoints(conn)
+    conn.execute(schema.quality_reports.delete())
+    for column in (_collections.c.rejected, _jobs.c.result, _sources.c.reading):
+        _forget_rejections(conn, column, name)
 
 
 def load_versions_of(conn: sa.Connection, snapshot_id: int) -> tuple[int, ...]:
@@ -72,6 +80,36 @@ def load_erasures(conn: sa.Connection) -> list[Erasure]:
     """Every note, newest first."""
     rows = conn.execute(sa.select(_erasures).order_by(_erasures.c.id.desc()))
     return [_erasure(row) for row in rows]
+
+
+def _forget_rejections(conn: sa.Connection, column: sa.Column[Any], name: str) -> None:
+    """Leave out of a JSON column what it says of rejected rows that carry the name; how many were
+    rejected stays said."""
+    table = column.table
+    (key,) = table.primary_key.columns
+    holds = sa.type_coerce(column, sa.Text).contains('"message"')
+    for row_key, value in conn.execute(sa.select(key, column).where(holds)).all():
+        left = _without(value, re.compile(rf"(?<!\w){re.escape(name)}(?!\w)"))
+        if left != value:
+            conn.execute(sa.update(table).where(key == row_key).values({column.name: left}))
+
+
+def _without(value: Any, name: re.Pattern[str]) -> Any:
+    """JSON without the rejections whose message has the name as a word.
+
+    >>> _without({"rejected": [{"row": 1, "message": "id 7: no"}]}, re.compile("7"))
+    {'rejected': []}
+    """
+    if isinstance(value, dict):
+        return {key: _without(item, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, name) for item in value if not _names(item, name)]
+    return value
+
+
+def _names(item: Any, name: re.Pattern[str]) -> bool:
+    message = item.get("message") if isinstance(item, dict) else None
+    return isinstance(message, str) and name.search(message) is not None
 
 
 _holds_something = sa.or_(

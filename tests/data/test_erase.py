@@ -9,11 +9,13 @@ from core.data.collect import add_rows
 from core.data.erase import erase_rows, trace_rows
 from core.data.erased_files import remove_old_files
 from core.data.feedback import collect_feedback
+from core.data.overview import refresh_quality
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.domain.erasure import Erasure, Kind, Trace, Use
+from core.domain.sample import Rejection
 from core.domain.snapshot import EXTERNAL_ID, Snapshot
 from core.errors import InvalidInput, NotFound
-from core.store import erasures, predictions, samples, snapshots, versions
+from core.store import erasures, predictions, quality, samples, snapshots, versions
 from core.store.database import Database
 from tests.fakes import make_prediction, make_report
 from tests.streams import NOON, SCALE, add_labels, add_predictions
@@ -52,7 +54,14 @@ def train(db: Database, snapshot: Snapshot) -> None:
 
 def erase(db: Database, home: Path, kind: Kind, name: str) -> Erasure:
     return erase_rows(
-        db, home / "snapshots", kind, name, by="ada", reason="asked to", now=lambda: NOON
+        db,
+        home / "snapshots",
+        kind,
+        name,
+        by="ada",
+        reason="asked to",
+        now=lambda: NOON,
+        scale=SCALE,
     )
 
 
@@ -126,6 +135,57 @@ def test_an_old_file_that_was_left_by_a_kill_goes_at_the_next_look(
 def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: Path) -> None:
     fill(db)
     with pytest.raises(InvalidInput, match="A deletion needs a reason"):
-        erase_rows(db, home / "snapshots", Kind.ID, "r5", by="ada", reason=" ", now=lambda: NOON)
+        erase_rows(
+            db,
+            home / "snapshots",
+            Kind.ID,
+            "r5",
+            by="ada",
+            reason=" ",
+            now=lambda: NOON,
+            scale=SCALE,
+        )
     with pytest.raises(NotFound, match="There is no row and no prediction of id 'nobody'"):
         erase(db, home, Kind.ID, "nobody")
+
+
+def test_nothing_on_the_disk_says_the_rows_any_more(db: Database, home: Path) -> None:
+    secret = "my-mother-was-here"
+    fill(db, [*ROWS, {**ROWS[0], "id": "r77", "text": secret}])
+    take(db, home)
+    refresh_quality(db, SCALE, NOON)
+    erase(db, home, Kind.ID, "r77")
+    held = [
+        path for path in home.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()
+    ]
+    assert held == []
+
+
+def test_what_was_said_of_rejected_rows_that_carry_the_id_goes(db: Database, home: Path) -> None:
+    fill(db)
+    with db.write() as conn:
+        number = samples.start_collection(conn, "supabase:t", {}, "ada", NOON)
+        said = [Rejection(1, "id r5: no"), Rejection(2, "id r55: no"), Rejection(3, "'r5' is no")]
+        samples.finish_collection(
+            conn,
+            number,
+            n_received=3,
+            n_new=0,
+            n_duplicate=0,
+            rejected=said,
+            n_rejected=3,
+            now=NOON,
+        )
+    erase(db, home, Kind.ID, "r5")
+    with db.read() as conn:
+        collection = samples.get_collection(conn, number)
+    assert (collection.rejected, collection.n_rejected) == ((said[1],), 3)
+
+
+def test_the_rows_that_are_left_are_checked_anew(db: Database, home: Path) -> None:
+    fill(db)
+    refresh_quality(db, SCALE, NOON)
+    erase(db, home, Kind.GROUP, "g1")
+    with db.read() as conn:
+        (report,) = quality.load_reports(conn, 10)
+    assert report.n_rows == 8
