@@ -54,6 +54,8 @@ bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 	@$(BIN)/python -m bench.collect
 	@$(BIN)/python -m bench.monitoring
 	@$(BIN)/python -m bench.serving
+	@$(BIN)/python -m bench.swap
+	@$(BIN)/python -m bench.predict
 	@$(BIN)/python -m bench.embeddings
 	@$(BIN)/python -m bench.windows
 	@$(BIN)/python -m bench.runs

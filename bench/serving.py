@@ -3,7 +3,8 @@
 Run as `python -m bench.serving` (wrk has to be on the path; BentoML's environment is made once in
 `var/bench`). Every server has one worker and the same 100 trees; wrk sends rows that differ, one a
 request, and then a thousand a request over two connections. A figure is the median of three runs,
-and `x mlflow` its ratio to MLflow's in the same minutes."""
+and `x mlflow` its ratio to MLflow's in the same minutes; likewise `x bento`, and `x bare`, to the
+route that does nothing."""
 
 import json
 import os
@@ -28,6 +29,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "var" / "bench"
 DATA = FOLDER / "model"
 BENTO = FOLDER / "bento"
+MLFLOW, MLFLOW_BATCH = "mlflow models serve", "mlflow, by 1,000"
+BENTOML, BARE = "BentoML", "bare Starlette route"
+PEERS = {"x mlflow": (MLFLOW, MLFLOW_BATCH), "x bento": (BENTOML,), "x bare": (BARE,)}
+"""What figures are compared with; MLflow answers rows one by one and in batches."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +67,19 @@ def list_servers() -> list[Server]:
     mlflow += ["--env-manager", "local", "--port", str(PORT), "--workers", "1"]
     bento = [str(BENTO / "bin" / "bentoml"), "serve", "bento_service:Trees", "--port", str(PORT)]
     return [
-        Server("mlflow models serve", mlflow, "/invocations", "mlflow"),
+        Server(MLFLOW, mlflow, "/invocations", "mlflow"),
         Server(
-            "BentoML",
+            BENTOML,
             [*bento, "--working-dir", str(ROOT / "bench" / "peers")],
             "/predict",
             "bento",
             {"BENCH_MODEL": str(DATA / "model.ubj"), "BENTOML_DO_NOT_TRACK": "1"},
         ),
-        Server("bare Starlette route", [*uvicorn, "bench.peers.bare:app"], PATH, "plumbline"),
+        Server(BARE, [*uvicorn, "bench.peers.bare:app"], PATH, "plumbline"),
         Server("Plumbline, process", ours, PATH, "plumbline", home),
         Server("Plumbline, power", ours, PATH, "plumbline", home | {"PLUMBLINE_DURABILITY": POWER}),
         Server("Plumbline, process, one row", ours, PATH, "same", home),
-        batch("mlflow, by 1,000", mlflow, "/invocations", "mlflow-batch", {}),
+        batch(MLFLOW_BATCH, mlflow, "/invocations", "mlflow-batch", {}),
         batch("Plumbline, JSON by 1,000", ours, f"{PATH}/batch", "batch", home),
         batch("Plumbline, Arrow by 1,000", ours, f"{PATH}/batch", "arrow", home),
     ]
@@ -91,8 +96,8 @@ PATH, POWER = "/v1/predict", "power"
 
 
 @contextmanager
-def run(server: Server) -> Iterator[None]:
-    """The server, answering; ended with the processes that it started."""
+def run(server: Server) -> Iterator["subprocess.Popen[bytes]"]:
+    """The server's process, answering; ended with the processes that it started."""
     environment = {**os.environ, **server.environment, "MLFLOW_DISABLE_TELEMETRY": "true"}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     process = subprocess.Popen(
@@ -105,7 +110,7 @@ def run(server: Server) -> Iterator[None]:
     )
     try:
         wait_until_it_answers(server, process)
-        yield
+        yield process
     finally:
         os.killpg(process.pid, 15)
         process.wait(30)
@@ -169,22 +174,38 @@ def prepare_all() -> None:
         subprocess.run([*install, "--override", str(override), *libraries], check=True)
 
 
+def show_ratio(
+    figure: Figure,
+    found: Mapping[tuple[str, int], float],
+    peers: Sequence[str],
+    connections: int,
+) -> str:
+    """The rows a second beside a peer's at as many connections; a dash before it was measured, or
+    where it never is."""
+    rates = [found[peer, connections] for peer in peers if (peer, connections) in found]
+    return f"{figure.per_second / rates[0]:.2f}" if rates else "-"
+
+
 def main() -> None:
     """Measure one server after another, and print one table."""
     prepare_all()
     print(
         f"{'server, one worker':28} {'connections':>11} {'rows/s':>8} {'p50 ms':>8} {'p99 ms':>8}"
-        f" {'x mlflow':>9}"
+        + "".join(f"{name:>10}" for name in PEERS)
     )
-    first: dict[int, float] = {}  # MLflow's, which comes first at each number of connections
+    found: dict[tuple[str, int], float] = {}  # rows a second by server and connections
     for server in list_servers():
         with run(server):
             for connections in server.connections:
                 figure = load(server, connections)
-                ratio = figure.per_second / first.setdefault(connections, figure.per_second)
+                found[server.name, connections] = figure.per_second
                 print(
                     f"{server.name:28} {connections:11} {figure.per_second:8.0f} "
-                    f"{figure.p50_ms:8.1f} {figure.p99_ms:8.1f} {ratio:9.1f}",
+                    f"{figure.p50_ms:8.1f} {figure.p99_ms:8.1f}"
+                    + "".join(
+                        f"{show_ratio(figure, found, peer, connections):>10}"
+                        for peer in PEERS.values()
+                    ),
                     flush=True,
                 )
 
