@@ -43,7 +43,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     chosen = releases.pick_version(trained)
     replay = replays.find(app, chosen)
     releases.offer_deploy(app, chosen, summary, trained, replay)
-releases.show_choice(chosen, summary, trained)
+releases.show_choice(app, chosen, summary, trained)
 trials.offer_start(app, chosen, summary, trained)
 with st.expander(f"Replay recorded requests with {version_name(chosen)}", key="replay"):
     replays.offer(app, chosen)

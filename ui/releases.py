@@ -11,9 +11,13 @@ from core.deployment import release
 from core.deployment.delivered import Delivered
 from core.deployment.plan import PlanSummary
 from core.domain.deployment import Action, Deployment
+from core.domain.recent import N_RECENT_LABELS
 from core.domain.replay import Replay
 from core.domain.retired import EVIDENCE_SHARE
 from core.domain.version import HEURISTIC, Version, version_name
+from core.serving.heuristic import measure_guesses
+from core.stats.intervals import wilson
+from core.store import labels
 from ui import actions, context, replays, reports, tables, words
 
 _ACTIONS = {
@@ -84,16 +88,35 @@ def pick_version(trained: Sequence[Version]) -> int:
     return reports.pick(trained, "Version to deploy", extra=heuristic)
 
 
-def show_choice(number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
+def show_choice(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
     """What is said of the version that is about to be deployed, where it is not the one above."""
     if summary.champion is not None and summary.champion.version == number:
         return
     version = _find(number, trained)
     if version is None:
-        st.caption("The heuristic needs no model and learns nothing: it is the last resort.")
+        st.caption(_describe_heuristic(app))
         return
     st.markdown(f"**{version.name}** {reports.badges(version.report)} {version.report.summary}")
     reports.show_gate(version)
+
+
+def _describe_heuristic(app: App) -> str:
+    what = (
+        "The heuristic is the last resort and no model: the weighted mean of the base metrics, "
+        "else the mean of the newest labels of the same category, else of all."
+    )
+    settings = app.settings
+    with app.db.read() as conn:
+        labelled = labels.load_recent_labelled(conn, N_RECENT_LABELS)
+    found = measure_guesses(labelled, settings.scale, settings.tolerance)
+    if found is None or found.n < settings.min_labels:
+        return f"{what} Its error is not known: it takes {2 * settings.min_labels} labels."
+    share = wilson(round(found.accuracy * found.n), found.n)
+    return (
+        f"{what} On the newest {words.count(found.n, 'label')} ({found.n_by_metrics:,} with base "
+        f"metrics) its MAE would be {words.number(found.mae, 2)} points and "
+        f"{words.percent_range(share)} within ±{settings.tolerance:g}."
+    )
 
 
 def offer_deploy(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.domain.deployment import Deployment
 from core.domain.feature import WEIGHTS, spell
+from core.domain.recent import Mean, RecentLabels, find_category, summarize_recent
 from core.domain.sample import Features
 from core.settings import Scale
 
@@ -21,31 +22,73 @@ class Guess:
     how: str
 
 
-def choose_guess(features: Features, recent: Sequence[float], scale: Scale) -> Guess:
-    """The weighted mean of the base metrics in `features`; without any, the mean of `recent`,
-    which holds what the newest labels said; without those, none.
+@dataclass(frozen=True, slots=True)
+class GuessFigures:
+    """What the heuristic would have been worth on labelled requests: MAE in points, and the share
+    within the tolerance. `n_by_metrics` were guessed from base metrics, the rest from labels."""
 
-    >>> choose_guess({"codeQuality": 80.0, "security": None}, [], Scale(0.0, 1.0))
+    n: int
+    mae: float
+    accuracy: float
+    n_by_metrics: int
+
+
+def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Guess:
+    """The weighted mean of the base metrics in `features`; without any, the mean of the newest
+    labels of the same category, the rarest that had enough of them; without one, the mean of all
+    newest labels; without those, none.
+
+    >>> choose_guess({"codeQuality": 80.0, "security": None}, RecentLabels(), Scale(0.0, 1.0))
     Guess(score=0.8, how='weighted mean of codeQuality')
-    >>> choose_guess({"wind": 3.0}, [60.0, 70.0], Scale(0.0, 100.0))
-    Guess(score=65.0, how='mean of the newest 2 labels')
-    >>> choose_guess({"wind": 3.0}, [], Scale(0.0, 100.0)).score is None
-    True
+    >>> recent = summarize_recent([(60.0, {"language": "go"})] * 10 + [(90.0, {})])
+    >>> choose_guess({"language": "go"}, recent, Scale(0.0, 100.0))
+    Guess(score=60.0, how='mean of the newest 10 labels with language = go')
+    >>> choose_guess({"wind": 3.0}, recent, Scale(0.0, 100.0)).how
+    'mean of the newest 11 labels'
     """
     metrics = choose_metrics(features)
     if metrics:
         share = weigh_metrics(metrics) / _HIGHEST
         score = scale.low + share * (scale.high - scale.low)
         return Guess(score, "weighted mean of " + ", ".join(metrics))
-    if recent:
-        mean = math.fsum(recent) / len(recent)
-        noun = "label" if len(recent) == 1 else f"{len(recent)} labels"
-        return Guess(min(max(mean, scale.low), scale.high), f"mean of the newest {noun}")
+    category = find_category(recent, features)
+    if category is not None:
+        name, level, mean = category
+        return _guess_mean(mean, scale, f" with {name} = {level}")
+    if recent.overall is not None:
+        return _guess_mean(recent.overall, scale, "")
     return Guess(
         None,
         "there is nothing to guess from either: no base metric ("
         + ", ".join(WEIGHTS)
         + ") in the request and no label yet",
+    )
+
+
+def measure_guesses(
+    labelled: Sequence[tuple[float, Features]], scale: Scale, tolerance: float
+) -> GuessFigures | None:
+    """How far the guesses for the newer half of labelled requests (given newest first) were off,
+    made from what the older half says; None for fewer than two.
+
+    >>> rows = [(60.0, {"codeQuality": 64.0}), (50.0, {"codeQuality": 60.0}), (70.0, {})]
+    >>> measure_guesses(rows, Scale(0.0, 100.0), 5.0)
+    GuessFigures(n=1, mae=4.0, accuracy=1.0, n_by_metrics=1)
+    """
+    newer, older = labelled[: len(labelled) // 2], labelled[len(labelled) // 2 :]
+    recent = summarize_recent(older)
+    errors = []
+    for actual, features in newer:
+        score = choose_guess(features, recent, scale).score
+        if score is not None:
+            errors.append(abs(score - actual))
+    if not errors:
+        return None
+    return GuessFigures(
+        n=len(errors),
+        mae=math.fsum(errors) / len(errors),
+        accuracy=sum(error <= tolerance for error in errors) / len(errors),
+        n_by_metrics=sum(bool(choose_metrics(features)) for _, features in newer),
     )
 
 
@@ -84,3 +127,9 @@ def weigh_metrics(metrics: dict[str, float]) -> float:
         for name, value in metrics.items()
     )
     return weighted / total
+
+
+def _guess_mean(mean: Mean, scale: Scale, of_what: str) -> Guess:
+    noun = "label" if mean.n == 1 else f"{mean.n} labels"
+    score = min(max(mean.value, scale.low), scale.high)
+    return Guess(score, f"mean of the newest {noun}{of_what}")

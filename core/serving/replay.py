@@ -7,6 +7,7 @@ from pathlib import Path
 from core.artifacts.artifact import Artifact
 from core.domain.card import Card
 from core.domain.job import Progress
+from core.domain.recent import RecentLabels
 from core.domain.replay import Recorded, Replay
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import InvalidInput, NotFound, OpsError, Refused
@@ -93,7 +94,7 @@ def _load(registry: Registry, version: Version) -> Artifact:
 
 def _choose_scorer(db: Database, artifact: Artifact | None, number: int, scale: Scale) -> Scorer:
     def guess(rows: Sequence[Asked]) -> list[float | str]:
-        guesses = [choose_guess(row.features, [], scale) for row in rows]
+        guesses = [choose_guess(row.features, RecentLabels(), scale) for row in rows]
         return [guess.how if guess.score is None else guess.score for guess in guesses]
 
     def score(rows: Sequence[Asked]) -> list[float | str]:

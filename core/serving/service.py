@@ -15,6 +15,7 @@ from core.domain.api_worker import StageTime
 from core.domain.feature import HISTORY
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant, was_removed
+from core.domain.recent import N_RECENT_LABELS, RecentLabels, summarize_recent
 from core.domain.retired import EVIDENCE_SHARE, find_retired
 from core.domain.snapshot import TEXT
 from core.domain.trial import ShadowScore
@@ -49,7 +50,6 @@ _BESIDE = frozenset({TEXT, *HISTORY})
 _LOOK_SECONDS = 0.25
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
 _LABELS_SECONDS = 10.0  # before the labels that the heuristic may use are read again
-_N_RECENT_LABELS = 200
 _MAX_ENTRY_ROWS = 2_000
 _MAX_CACHED_ROWS = 10_000  # a version, of about 2 KB each
 _SAMPLE = 64  # of so many requests, the stages of one are kept
@@ -170,7 +170,7 @@ class PredictionService:
         self._libraries = libraries
         self.stages = StageClock(_SAMPLE)
         self._in_force = _NOTHING
-        self._recent: Sequence[float] = ()
+        self._recent = RecentLabels()
         self._retry_at = self._labels_at = float("-inf")
         self._direct: DirectLog | None = None
         self._direct_at = float("-inf")  # when the next direct write may be tried
@@ -213,7 +213,7 @@ class PredictionService:
         )
         with self._db.read() as conn:
             if self.timer() >= self._labels_at:
-                self._recent = labels.load_recent_actuals(conn, _N_RECENT_LABELS)
+                self._recent = summarize_recent(labels.load_recent_labelled(conn, N_RECENT_LABELS))
                 self._labels_at = self.timer() + _LABELS_SECONDS
             current = deployments.find_current(conn)
             if current is None or (current.revision == serving.revision and not retry):

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.domain.label import Label
+from core.domain.sample import Features
 from core.store import schema
 
 _labels, _predictions = schema.labels, schema.predictions
@@ -87,14 +88,18 @@ def _values(label: Label) -> dict[str, Any]:
     }
 
 
-def load_recent_actuals(conn: sa.Connection, limit: int) -> list[float]:
-    """What the newest `limit` labels say, newest first; a corrected label counts once."""
+def load_recent_labelled(conn: sa.Connection, limit: int) -> list[tuple[float, Features]]:
+    """What the newest `limit` labels say, newest first, with the features that were asked, empty
+    where the prediction is not known; a corrected label counts once."""
     newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
     counted = sa.select(sa.func.max(newest.c.id)).group_by(newest.c.prediction_id)
     query = (
-        sa.select(_labels.c.actual).where(_labels.c.id.in_(counted)).order_by(_labels.c.id.desc())
+        sa.select(_labels.c.actual, _predictions.c.features)
+        .join(_predictions, _predictions.c.id == _labels.c.prediction_id, isouter=True)
+        .where(_labels.c.id.in_(counted))
+        .order_by(_labels.c.id.desc())
     )
-    return list(conn.execute(query).scalars())
+    return [(row.actual, row.features or {}) for row in conn.execute(query)]
 
 
 def find_span(conn: sa.Connection) -> tuple[datetime, datetime] | None:

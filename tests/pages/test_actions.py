@@ -1,5 +1,6 @@
 """Writing by clicking: two clicks with a reason, one core call, and what it did."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -42,6 +43,16 @@ def test_rolling_back_says_before_and_after_what_it_does(full: App, open_page: O
     with full.db.read() as conn:
         last = deployments.load_history(conn)[-1]
     assert (last.by, last.reason) == ("ada", "too slow")
+
+
+def test_the_heuristic_is_shown_with_what_it_would_have_been_worth(
+    full: App, open_page: OpenPage
+) -> None:
+    page = open_page("deployments")
+    page.selectbox(key="version_of_3").set_value(0).run()
+    [said] = [text.value for text in page.caption if "is the last resort" in text.value]
+    assert re.search(r"On the newest \d+ labels \(\d+ with base metrics\) its MAE would be", said)
+    assert "within ±5" in said
 
 
 def test_nothing_is_done_without_a_reason(full: App, open_page: OpenPage) -> None:

@@ -73,15 +73,24 @@ def test_a_repeat_whose_moment_was_filled_in_is_the_same(
     assert send(71.0, observed_at_given=False, observed_at=later)
 
 
-def test_recent_actuals_are_the_newest_and_count_a_correction_once(
+def test_recent_labels_are_the_newest_and_count_a_correction_once(
     db: Database, send: Callable[..., bool]
 ) -> None:
     for prediction_id, actual in (("a", 1.0), ("b", 2.0), ("c", 3.0), ("b", 4.0)):
         send(actual, prediction_id=prediction_id)
     with db.read() as conn:
-        assert labels.load_recent_actuals(conn, 10) == [4.0, 3.0, 1.0]
-        assert labels.load_recent_actuals(conn, 3) == [4.0, 3.0]
-        assert labels.load_recent_actuals(conn, 1) == [4.0]
+        assert labels.load_recent_labelled(conn, 10) == [(4.0, {}), (3.0, {}), (1.0, {})]
+        assert labels.load_recent_labelled(conn, 3) == [(4.0, {}), (3.0, {})]
+        assert labels.load_recent_labelled(conn, 1) == [(4.0, {})]
+
+
+def test_recent_labels_come_with_what_was_asked(db: Database, send: Callable[..., bool]) -> None:
+    asked = make_prediction("a")
+    with db.write() as conn:
+        predictions.append_predictions(conn, [asked])
+    send(64.0, prediction_id="a")
+    with db.read() as conn:
+        assert labels.load_recent_labelled(conn, 10) == [(64.0, asked.features)]
 
 
 def test_how_long_labels_took_counts_from_when_the_work_was_made(

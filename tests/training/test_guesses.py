@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.domain.recent import RecentLabels
 from core.serving.heuristic import choose_guess
 from core.settings import Scale
 from core.training.guesses import make_guesses, mean_of_level, weigh_rows
@@ -55,7 +56,7 @@ def test_the_heuristic_scores_a_row_as_the_api_does() -> None:
         {"wind": 3.0},
     ]
     scale = Scale(0, 10)
-    expected = [choose_guess(row, [], scale).score for row in rows]
+    expected = [choose_guess(row, RecentLabels(), scale).score for row in rows]
     found = weigh_rows(pd.DataFrame(rows), scale)
     assert found[:3].tolist() == pytest.approx(expected[:3])
     assert expected[3] is None

@@ -13,6 +13,7 @@ from core.data.sources.files import open_table
 from core.data.sources.raw import RawPiece
 from core.data.unlabelled import UnlabelledPlan, read_unlabelled
 from core.domain.job import Progress
+from core.domain.recent import N_RECENT_LABELS, RecentLabels, summarize_recent
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import InvalidInput, NotFound, OpsError, Refused
 from core.registry import Registry
@@ -35,7 +36,6 @@ from core.store.database import Database
 
 ROWS_PER_PART = 20_000
 _LOOK_ROWS = 1_000
-_N_RECENT_LABELS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +245,11 @@ def _choose_manifest(
     ]
 
 
-def _choose_version(db: Database, asked: int | None) -> tuple[int, str, tuple[float, ...]]:
+def _choose_version(db: Database, asked: int | None) -> tuple[int, str, RecentLabels]:
     """The version to score with, why it is the heuristic where it is, and the newest labels."""
     with db.read() as conn:
         current = deployments.find_current(conn)
-        recent = tuple(labels.load_recent_actuals(conn, _N_RECENT_LABELS))
+        recent = summarize_recent(labels.load_recent_labelled(conn, N_RECENT_LABELS))
     if asked is not None:
         return asked, "" if asked != HEURISTIC else "The heuristic was asked for", recent
     if current is None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from core.domain.recent import RecentLabels
 from core.errors import Conflict, InvalidInput, Unavailable
 from core.serving.files.report import FileReport, PartSummary
 
@@ -27,7 +28,7 @@ class Manifest:
     input_hash: str
     version: int
     at: datetime  # now, for rows that say no time
-    recent: tuple[float, ...]  # the newest labels, of which the heuristic may need the mean
+    recent: RecentLabels  # of which the heuristic may need a mean
     why_heuristic: str  # empty where a model answers
     options: dict[str, str | None]
     rows_per_part: int

@@ -12,6 +12,7 @@ from core.data.unlabelled import Unlabelled
 from core.domain.card import Card, find_limits
 from core.domain.history import MODEL, PROVIDER
 from core.domain.prediction import Source, Variant
+from core.domain.recent import RecentLabels
 from core.domain.sample import Features, FeatureValue
 from core.domain.snapshot import TEXT
 from core.domain.version import version_name
@@ -34,7 +35,7 @@ class RowScorer:
     artifact: Artifact | None
     version: int
     why: str
-    recent: Sequence[float]  # the newest labels
+    recent: RecentLabels
     at: datetime  # when rows were made that do not say it
     scale: Scale
 
