@@ -32,8 +32,9 @@ _NEXT_STEP = "Compare the versions on the monitoring page; roll back, or train o
 class Delivered:
     """The newest labelled predictions of a version beside what its training promised: the error on
     rows that were held out, later in time than those it learned from. `ratio` is live MAE over
-    promised MAE with its 90 % interval. `successor` is the version that serves since, where none of
-    its own predictions has a label yet."""
+    promised MAE with its 90 % interval; `by_row` has the limits that rows would have which do not
+    depend on each other: what was measured of these days, whatever others may bring. `successor` is
+    the version that serves since, where none of its own predictions has a label yet."""
 
     version: int
     promised: Metrics
@@ -41,6 +42,7 @@ class Delivered:
     span: timedelta
     mae: float
     ratio: Interval
+    by_row: Interval
     successor: int | None = None
 
 
@@ -52,15 +54,16 @@ def measure_delivery(
     total = merge_outcomes(days)
     if total.n < MIN_LABELS or promised.mae.value <= 0:
         return None
-    ratio = find_ratio(days, promised.mae.value)
+    ratio, by_row = (find_ratio(days, promised.mae.value, by_day=alike) for alike in (True, False))
     mae = total.sum_abs / total.n
-    return Delivered(version, promised, total.n, span, mae, ratio)
+    return Delivered(version, promised, total.n, span, mae, ratio, by_row)
 
 
-def find_ratio(days: Sequence[Outcomes], promised: float) -> Interval:
+def find_ratio(days: Sequence[Outcomes], promised: float, *, by_day: bool = True) -> Interval:
     """The mean absolute error over `promised`, with 90 % limits from Student's t on the logarithm
     (delta method; an error is a scale, and its mean is skewed). The standard error is the larger of
-    that of independent rows and that of independent days, since the rows of a day are alike.
+    that of independent rows and, `by_day`, that of independent days, since the rows of a day are
+    alike.
 
     >>> day = Outcomes(n=2, sum_abs=4.0, sum_squared=10.0)
     >>> ratio = find_ratio([day] * 4, promised=2.0)
@@ -76,47 +79,52 @@ def find_ratio(days: Sequence[Outcomes], promised: float) -> Interval:
     n_rows, n_days = float(n.sum()), len(n)
     variance = max(0.0, float(squared.sum()) / n_rows - mean**2) / (n_rows - 1)
     half = _quantile(n_rows - 1) * math.sqrt(variance)
-    if n_days > 1:
+    if by_day and n_days > 1:
         spread = float(np.sum((total - mean * n) ** 2)) * n_days / (n_days - 1)
         half = max(half, _quantile(n_days - 1) * math.sqrt(spread) / n_rows)
     factor = math.exp(min(half / mean, 50.0))
     return Interval(mean / promised, mean / promised / factor, mean / promised * factor)
 
 
-def judge_ratio(ratio: Interval, warning: float, critical: float) -> tuple[Health, bool]:
-    """How the error stands to the promise, and whether chance is no explanation.
+def judge_ratio(
+    ratio: Interval, by_row: Interval, warning: float, critical: float
+) -> tuple[Health, bool]:
+    """How the error stands to the promise, and whether that is sure.
 
-    Above `warning` times the promise it warns, confirmed where the whole interval is above the
-    promise itself; above `critical` with the interval above `warning` it is critical. Between 1.1
-    and `warning` times neither is sure: what was found before stands.
+    Above `warning` times the promise it warns, confirmed where the rows' own interval is above the
+    promise: so large the error was, be it for a bad day that will not come again. Above `critical`
+    it is critical where the interval that knows of days is above `warning`: then it lasts, and a
+    rollback or a training has something to mend. Between 1.1 and `warning` times neither is sure:
+    what was found before stands.
 
-    >>> judge_ratio(Interval(1.4, 1.2, 1.6), 1.2, 1.5)
+    >>> clear, wide = Interval(1.4, 1.2, 1.6), Interval(1.4, 0.9, 2.2)
+    >>> judge_ratio(wide, clear, 1.2, 1.5)
     (<Health.WARNING: 'warning'>, True)
-    >>> judge_ratio(Interval(1.4, 0.9, 2.2), 1.2, 1.5)
+    >>> judge_ratio(wide, wide, 1.2, 1.5)
     (<Health.WARNING: 'warning'>, False)
-    >>> judge_ratio(Interval(1.15, 1.1, 1.2), 1.2, 1.5)
+    >>> judge_ratio(Interval(1.15, 1.1, 1.2), Interval(1.15, 1.1, 1.2), 1.2, 1.5)
     (<Health.HEALTHY: 'healthy'>, False)
-    >>> judge_ratio(Interval(1.05, 1.0, 1.1), 1.2, 1.5)
+    >>> judge_ratio(Interval(1.05, 1.0, 1.1), Interval(1.05, 1.0, 1.1), 1.2, 1.5)
     (<Health.HEALTHY: 'healthy'>, True)
     """
     if ratio.value <= warning:
         return Health.HEALTHY, ratio.value <= min(KEPT, warning)
     if ratio.low > warning and ratio.value > critical:
         return Health.CRITICAL, True
-    return Health.WARNING, ratio.low > 1.0
+    return Health.WARNING, by_row.low > 1.0
 
 
 def check_promise(delivered: Delivered, warning: float, critical: float) -> Reason:
     """Whether the live error is what the training promised: the check that opens the incident
     "accuracy", and the one that ends it. What a version did before it was replaced is at most a
     warning: its successor is not to be rolled back for it."""
-    health, confirmed = judge_ratio(delivered.ratio, warning, critical)
+    health, confirmed = judge_ratio(delivered.ratio, delivered.by_row, warning, critical)
     replaced = ""
     if delivered.successor is not None:
         replaced = f", before {version_name(delivered.successor)} replaced it,"
         health = Health.WARNING if health is Health.CRITICAL else health
     ratio, promised = delivered.ratio, delivered.promised.mae
-    limits = _limits(health, warning, critical, confirmed=confirmed)
+    limits = _limits(health, warning, critical, confirmed=confirmed, lasts=ratio.low > 1.0)
     message = (
         f"The error of {version_name(delivered.version)}{replaced} is {ratio.value:.2f} times what "
         f"its training promised (90 % interval {ratio.low:.2f} to {ratio.high:.2f}): MAE "
@@ -128,11 +136,15 @@ def check_promise(delivered: Delivered, warning: float, critical: float) -> Reas
     )
 
 
-def _limits(health: Health, warning: float, critical: float, *, confirmed: bool) -> str:
+def _limits(
+    health: Health, warning: float, critical: float, *, confirmed: bool, lasts: bool
+) -> str:
     if health is Health.CRITICAL:
         return f"above {critical:g} times is critical."
     if health is Health.WARNING and not confirmed:
         return f"above {warning:g} times warns, but so few rows may say so by chance."
+    if health is Health.WARNING and not lasts:
+        return f"above {warning:g} times warns; a few days carry it."
     return f"above {warning:g} times warns."
 
 

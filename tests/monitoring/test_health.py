@@ -316,7 +316,7 @@ def delivered(released_accuracy: float, ratio: float = 1.0) -> Delivered:
     accuracy = Estimate(released_accuracy, released_accuracy - 0.02, released_accuracy + 0.02)
     promised = Metrics(estimate, estimate, None, accuracy, None)
     around = Interval(ratio, 0.9 * ratio, 1.1 * ratio)
-    return Delivered(3, promised, 300, timedelta(days=7), 4.0 * ratio, around)
+    return Delivered(3, promised, 300, timedelta(days=7), 4.0 * ratio, around, around)
 
 
 def test_a_kept_promise_is_healthy_below_the_thresholds_that_the_release_was_below() -> None:
