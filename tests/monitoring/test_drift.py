@@ -1,5 +1,6 @@
 """What chance explains is no drift; what it does not is found, by name, with its cost."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,15 @@ import pytest
 from core.domain.drift import DriftCheck, DriftReport, Reference, Subject
 from core.monitoring.drift import Key, describe_basis, key_of, list_mattering, matters
 from core.monitoring.estimate import estimate_mae
-from tests.monitoring.worlds import NOON, compare, draw_columns, make_reference
+from core.monitoring.pinning import History, build_reference
+from tests.monitoring.worlds import (
+    NOON,
+    compare,
+    draw_columns,
+    draw_day,
+    join,
+    make_reference,
+)
 
 ALL_X0 = frozenset({("x0", True, subject) for subject in Subject})
 
@@ -122,6 +131,45 @@ def test_twenty_columns_without_drift_alarm_on_at_most_one_day_in_thirty(n: int)
             n_days += 1
             n_alarms += any(check.confirmed for check in checks)
     assert n_alarms / n_days <= 1 / 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_columns", [5, 19, 60])
+def test_hours_weekends_and_moods_that_last_alarm_on_at_most_one_day_in_thirty(
+    n_columns: int,
+) -> None:
+    """120 days of history, the newest fifth held out, then 30 more days of the same world; a mood
+    outlasts its day (AR(1), 0.6), so that a window and the one before it are alike."""
+    n_alarms = 0
+    for seed in (1, 2):
+        rng = np.random.default_rng([seed, n_columns])
+        moods = list(walk(rng, n_columns, 150))
+        days = [draw_day(rng, number, 100, mood) for number, mood in enumerate(moods[:120])]
+        holdout = np.arange(96 * 100, 120 * 100)
+        history = History(
+            columns={name: join([day[name] for day in days]) for name in days[0]},
+            at_seconds=np.repeat(np.arange(120), 100) * 86_400.0,
+            holdout=holdout,
+            scores=rng.uniform(0, 100, len(holdout)),
+            errors=np.abs(rng.standard_normal(len(holdout))),
+        )
+        known = build_reference(history, version=3, now=NOON)
+        before: list[frozenset[Key]] = [frozenset(), frozenset()]
+        for number, mood in enumerate(moods[120:], 120):
+            rows = draw_day(rng, number, 500, mood)
+            checks = compare(known, rows, scores(500, number), before[0] | before[1], number)
+            before = [frozenset(key_of(check) for check in checks if check.passed), before[0]]
+            n_alarms += any(check.confirmed for check in checks)
+    print(f"{n_columns} columns: an alarm on {n_alarms} of 60 days")
+    assert n_alarms <= 60 / 30
+
+
+def walk(rng: np.random.Generator, n_columns: int, n_days: int) -> Iterator[np.ndarray]:
+    """The moods of the days, each 0.3 standard deviations large."""
+    mood = rng.standard_normal(n_columns)
+    for _ in range(n_days):
+        mood = 0.6 * mood + 0.8 * rng.standard_normal(n_columns)
+        yield 0.3 * mood
 
 
 @pytest.mark.slow

@@ -33,12 +33,28 @@ def draw_columns(
     return columns
 
 
+def draw_day(rng: np.random.Generator, number: int, n: int, mood: NDArray[np.float64]) -> Columns:
+    """`n` rows of one day: every other column follows the hours, every third is higher at weekends,
+    and all move with the day's `mood`, one a column; a fifth of them are categories, another fifth
+    skewed."""
+    hour = rng.integers(0, 24, n)
+    columns: Columns = {}
+    for i, shift in enumerate(mood):
+        values = rng.standard_normal(n) + shift + (number % 7 >= 5) * (i % 3 == 0)
+        values += 0.5 * np.sin(2 * np.pi * hour / 24) * (i % 2 == 0)
+        if i % 5 == 4:
+            columns[f"c{i}"] = LEVELS[np.searchsorted([-0.5, 0.3, 1.2], values)].tolist()
+        else:
+            columns[f"x{i}"] = np.exp(0.7 * values) if i % 5 == 3 else values
+    return columns
+
+
 def make_reference(
     rng: np.random.Generator, *, n_days: int = 40, per_day: int = 50, day: float = 0.0
 ) -> Reference:
     """The newest half of the days is held out; |error| grows with the size of x1."""
     days = [draw_columns(rng, per_day, day=day) for _ in range(2 * n_days)]
-    columns = {name: _join([part[name] for part in days]) for name in days[0]}
+    columns = {name: join([part[name] for part in days]) for name in days[0]}
     n = 2 * n_days * per_day
     holdout = np.arange(n // 2, n)
     size = np.asarray(columns["x1"])[holdout]
@@ -74,7 +90,8 @@ def compare(
     )
 
 
-def _join(parts: list[Values]) -> Values:
+def join(parts: list[Values]) -> Values:
+    """The parts of a column as one."""
     if isinstance(parts[0], list):
         return [level for part in parts for level in part]
     return np.concatenate(parts)  # type: ignore[arg-type]
