@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.data.glance import judge_data
 from core.data.overview import describe_data
 from core.store import jobs as job_rows
 from core.store import quality, snapshots
@@ -16,6 +17,12 @@ with app.db.read() as conn:
     reports = quality.load_reports(conn, 2)
 data = describe_data(app.db)
 
+if data.n_rows:
+    st.subheader("What is there")
+    holdings.show_glance(judge_data(data))
+    holdings.show_counts(data, app.now())
+
+st.subheader("Bring rows in")
 chosen = uploads.offer_import(app)
 uploads.offer_demo(app)
 sources.offer_collection(app)
@@ -35,9 +42,6 @@ if not data.n_rows:
         icon=":material/upload_file:",
     )
     st.stop()
-
-st.subheader("What is there")
-holdings.show_counts(data, app.now())
 
 st.subheader("Quality")
 holdings.show_quality(data.quality, reports[1] if len(reports) > 1 else None, app.now())

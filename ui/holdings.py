@@ -5,6 +5,7 @@ from datetime import datetime
 
 import streamlit as st
 
+from core.data.glance import Glance
 from core.data.overview import DataSummary
 from core.domain.issue import ColumnSummary, QualityReport
 from core.domain.sample import Collection, Provenance
@@ -17,6 +18,21 @@ _PROVENANCES = {
     Provenance.FEEDBACK: "feedback on predictions",
     Provenance.SYNTHETIC: "synthetic",
 }
+
+_ANSWERS = {
+    True: ("yes", ":material/check_circle:", "green"),
+    False: ("not quite", ":material/warning:", "orange"),
+    None: ("unknown", ":material/help:", "gray"),
+}
+
+
+def show_glance(glance: Glance) -> None:
+    """Whether the rows are whole, real and sound, and what to do next."""
+    with st.container(border=True, gap="xsmall", key="glance"):
+        for answer in glance.answers:
+            word, icon, color = _ANSWERS[answer.good]
+            st.markdown(f"**{answer.question}** :{color}-badge[{icon} {word}] {answer.said}.")
+        st.markdown(f"**Next:** {glance.next_step}")
 
 
 def show_counts(data: DataSummary, now: datetime) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.domain.issue import Issue, Severity
+from ui import words
+
+_OPEN = 8  # lines that are read before the eye slides over them
 
 _LOOKS = {
     Severity.BLOCKING: ("Blocking", ":material/block:", "red"),
@@ -19,8 +22,18 @@ def blocking(issues: Sequence[Issue]) -> list[Issue]:
 
 
 def show(issues: Sequence[Issue]) -> None:
-    """Every issue as a line: how bad it is, what was found, and what to do."""
+    """Every issue as a line: how bad it is, what was found, and what to do; the worst are open."""
     order = list(_LOOKS)
-    for issue in sorted(issues, key=lambda issue: order.index(issue.severity)):
+    ordered = sorted(issues, key=lambda issue: order.index(issue.severity))
+    n_open = max(_OPEN, len(blocking(issues)))
+    _list(ordered[:n_open])
+    if ordered[n_open:]:
+        rest = words.count(len(ordered) - n_open, "more finding")
+        with st.expander(rest, icon=":material/unfold_more:", key="more_issues"):
+            _list(ordered[n_open:])
+
+
+def _list(issues: Sequence[Issue]) -> None:
+    for issue in issues:
         word, icon, color = _LOOKS[issue.severity]
         st.markdown(f":{color}-badge[{icon} {word}] {issue.message}")

@@ -41,10 +41,10 @@ def offer_collection(app: App) -> None:
             icon=":material/cloud_download:",
         )
     if not has_project:
+        folder = "; for files that arrive in a folder, PLUMBLINE_WATCH_FOLDER"
         st.caption(
             "To collect from Supabase on schedule, set PLUMBLINE_SUPABASE_URL and "
-            "PLUMBLINE_SUPABASE_KEY and start again; for files that arrive in a folder, "
-            "PLUMBLINE_WATCH_FOLDER."
+            f"PLUMBLINE_SUPABASE_KEY and start again{'' if settings.watch_folder else folder}."
         )
         return
     with st.expander("Map a table of Supabase", icon=":material/table:", key="map_table"):

@@ -7,7 +7,7 @@ import pandas as pd
 from core.data.guess import BASE_METRICS, snake_case
 from core.data.leaks import find_leaks
 from core.data.naming import count_single_levels, judge_naming
-from core.data.populations import find_sudden_gaps, find_unit_changes
+from core.data.populations import Change, find_sudden_gaps, find_unit_changes
 from core.domain.issue import TARGET_NAME, ColumnSummary, Issue, Severity, warn
 from core.domain.snapshot import (
     AT,
@@ -19,6 +19,7 @@ _MISSING_INFO, _MISSING_WARNING = 0.01, 0.20
 _NEARLY_CONSTANT, _NEARLY_CONSTANT_ROWS = 0.995, 200
 _SAME_TARGET = 0.80  # where most targets are one value, guessing it wins
 _MIN_SPREAD = 0.01  # of the scale
+_MANY_GAPS = 3
 _MANY_DUPLICATES, _MANY_REPEATS = 0.01, 0.30
 
 
@@ -159,13 +160,34 @@ def check_changes(frame: pd.DataFrame) -> Iterator[Issue]:
             f"{change.where} as in the other rows: its unit has changed. Correct it at its source "
             "and import the rows again.",
         )
+    gaps: dict[str, list[Change]] = {}
     for change in find_sudden_gaps(frame):
+        gaps.setdefault(change.where, []).append(change)
+    for where, changes in gaps.items():
+        yield from _tell_gaps(where, changes)
+
+
+def _tell_gaps(where: str, changes: Sequence[Change]) -> Iterator[Issue]:
+    """Where many columns stop at once, one sentence says it."""
+    if len(changes) >= _MANY_GAPS:
+        names = ", ".join(f"'{change.column}'" for change in changes[:_MANY_GAPS])
+        others = f" and {len(changes) - _MANY_GAPS} more" if len(changes) > _MANY_GAPS else ""
+        yield warn(
+            "sudden_missingness",
+            None,
+            max(change.n_rows for change in changes),
+            f"{names}{others} are missing in most of the rows {where}, and hardly ever elsewhere: "
+            "something stopped sending them, or these rows are of another kind. Mend it at its "
+            "source, or import them apart.",
+        )
+        return
+    for change in changes:
         yield warn(
             "sudden_missingness",
             change.column,
             change.n_rows,
-            f"'{change.column}' is missing in {change.what:.0%} of the rows {change.where}, and "
-            "hardly ever elsewhere: something stopped sending it. Mend it at its source.",
+            f"'{change.column}' is missing in {change.what:.0%} of the rows {where}, and hardly "
+            "ever elsewhere: something stopped sending it. Mend it at its source.",
         )
 
 

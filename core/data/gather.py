@@ -85,7 +85,8 @@ def refuse_failures(found: Sequence[Source]) -> None:
         reasons = dict.fromkeys(source.message or "" for source in failed)
         n_new = sum(source.n_new for source in found if source not in failed)
         raise Unavailable(
-            f"{len(failed)} of {len(found)} sources failed; the others brought {n_new:,} new rows. "
+            f"{len(failed)} of {len(found)} sources failed"
+            + (f"; the others brought {n_new:,} new rows. " if len(failed) < len(found) else ". ")
             + " ".join(reasons)
         )
     if all(source.outcome is not Outcome.COLLECTED for source in found):

@@ -400,6 +400,16 @@ def test_a_column_that_goes_missing_of_late_or_in_one_source_is_named() -> None:
     assert "missing in 100% of the rows from file:b" in issue.message
 
 
+def test_columns_that_go_missing_together_are_one_finding() -> None:
+    frame = _wide()
+    frame[SOURCE] = np.where(np.arange(400) % 3, "file:a", "file:b")
+    frame.loc[frame[SOURCE] == "file:b", ["security", "health", "coverage"]] = np.nan
+    issue = _find(frame, "sudden_missingness")
+    assert (issue.column, issue.n_rows) == (None, 134)
+    assert all(f"'{name}'" in issue.message for name in ("security", "health", "coverage"))
+    assert "are missing in most of the rows from file:b" in issue.message
+
+
 @pytest.mark.parametrize(
     ("values", "how"),
     [

@@ -145,6 +145,20 @@ def test_a_table_that_fails_keeps_no_other_from_being_collected(
 
 
 @pytest.mark.slow
+def test_a_table_whose_last_attempt_was_cut_off_comes_last(
+    stack: Stack, project: Project, db: Database
+) -> None:
+    stack.execute(*RATINGS, *(text.replace("ratings", "grades") for text in RATINGS))
+    grades = TableMapping("grades", target="stars", features=("length",))
+    with db.write() as conn:
+        sources.begin_attempt(conn, MAPPING.source, {}, NOON)
+    found = [source.name for source in collect(db, project, MAPPING, grades)]
+    assert found[-2:] == ["supabase:grades", "supabase:ratings"]
+    again = [source.name for source in collect(db, project, MAPPING, grades)]
+    assert again[-2:] == ["supabase:ratings", "supabase:grades"], "it is not cut off any more"
+
+
+@pytest.mark.slow
 def test_a_configured_table_is_collected_beside_those_that_are_looked_for(
     stack: Stack, project: Project, db: Database
 ) -> None:
