@@ -73,18 +73,18 @@ class Registry(ArtifactFolder):
     def log_run(self, version: Version, snapshot: Snapshot) -> str:
         """Record a version as an MLflow run (parameters, figures with their limits, the learning
         curve, the snapshot's hash, libraries and commit, the artifact) and as a registered model
-        version; the run's id. A version that is recorded already keeps its run. Raises
-        `Unavailable`."""
+        version; the run's id. A version that is recorded already keeps its run; one that an attempt
+        has left half is taken away. Raises `Unavailable`."""
         client, experiment_id = self._client()
         with _as_unavailable(self.tracking_uri):
-            known = client.search_runs(
+            for known in client.search_runs(
                 [experiment_id],
-                f"tags.artifact_hash = '{version.artifact_hash}' and attributes.status = 'FINISHED'"
-                f" and tags.version = '{version.name}'",
-                max_results=1,
-            )
-            if known:
-                return str(known[0].info.run_id)
+                f"tags.artifact_hash = '{version.artifact_hash}' and tags.version = "
+                f"'{version.name}'",
+            ):
+                if known.info.status == "FINISHED":
+                    return str(known.info.run_id)
+                client.delete_run(known.info.run_id)
             run_id = _log_run(
                 client,
                 experiment_id,
@@ -249,13 +249,15 @@ def _log_run(
 
     report = version.report
     ended_ms = round(version.created_at.timestamp() * 1000)
+    named = {"version": version.name, "artifact_hash": version.artifact_hash}
     run = client.create_run(
-        experiment_id, ended_ms - round(report.seconds * 1000), run_name=version.name
+        experiment_id,
+        ended_ms - round(report.seconds * 1000),
+        tags=named,  # from the start, so that one that is left half is found
+        run_name=version.name,
     )
     run_id = str(run.info.run_id)
     tags = {
-        "version": version.name,
-        "artifact_hash": version.artifact_hash,
         "snapshot_hash": snapshot.content_hash,
         "gate": "passed" if report.gate.passed else "refused",
         "summary": report.summary,
@@ -278,7 +280,6 @@ def _log_run(
     )
     client.log_artifacts(run_id, str(artifact), "model")
     client.log_text(run_id, msgspec.json.encode(report).decode(), "report.json")
-    client.set_terminated(run_id, "FINISHED", ended_ms)
     try:
         client.create_registered_model(model)
     except MlflowException as error:
@@ -288,9 +289,10 @@ def _log_run(
         model,
         f"{run.info.artifact_uri}/model",
         run_id,
-        tags={"version": version.name, "artifact_hash": version.artifact_hash},
+        tags=named,
         await_creation_for=0,
     )
+    client.set_terminated(run_id, "FINISHED", ended_ms)  # last: what is finished is whole
     return run_id
 
 

@@ -418,3 +418,45 @@ def test_a_server_that_does_not_answer_is_unavailable_and_keeps_its_password(hom
     with pytest.raises(Unavailable, match="cannot be used") as caught:
         registry.list_runs()
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_left_half_is_taken_away_by_the_next_attempt(
+    tracking: Registry,
+    saved: str,
+    now: Callable[[], datetime],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The disk is full while the artifact is copied; the next synchronisation records all of it."""
+    client, experiment_id = tracking._client()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(client), "log_artifacts", full)
+        with pytest.raises(Unavailable, match="No space left on device"):
+            tracking.log_run(version(2, saved, now()), snapshot(now()))
+    assert client.search_model_versions("name = 'plumbline'") == []
+    run_id = tracking.log_run(version(2, saved, now()), snapshot(now()))
+    assert [run.info.run_id for run in client.search_runs([experiment_id])] == [run_id]
+    assert client.get_run(run_id).info.status == "FINISHED"
+    assert len(client.search_model_versions("name = 'plumbline'")) == 1
+
+
+@pytest.mark.slow
+def test_notes_and_tags_of_people_stand_on_the_run_and_go_with_them(
+    tracking: Registry, saved: str, now: Callable[[], datetime]
+) -> None:
+    run_id = tracking.log_run(version(1, saved, now()), snapshot(now()))
+    client, _ = tracking._client()
+    tracking.mirror_notes(run_id, "Better on **go**.", ("good", "for review"))
+    tags = client.get_run(run_id).data.tags
+    assert tags["mlflow.note.content"] == "Better on **go**."
+    assert {"tag.good", "tag.for review"} <= set(tags)
+    tracking.mirror_notes(run_id, "", ("good",))
+    tags = client.get_run(run_id).data.tags
+    assert tags["mlflow.note.content"] == ""
+    assert "tag.good" in tags
+    assert "tag.for review" not in tags
+    assert tags["gate"] == "passed"  # what the training said stays

@@ -90,6 +90,8 @@ def fit_recipe(
         pipeline = recipe.build(seed, search.parameters)
         fit_pipeline(pipeline, rows, np.arange(len(rows.target)), weight)
     except ValueError as error:
+        if "bad_alloc" in str(error):  # XGBoost's errors are values that are wrong, this one too
+            raise MemoryError from error
         raise Refused(
             f"The recipe '{recipe.name}' cannot learn from these rows: {error}"
         ) from error

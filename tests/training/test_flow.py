@@ -1,5 +1,6 @@
 """Training registers an honest version, or leaves nothing behind."""
 
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from core.domain.deployment import Action, Plan
 from core.domain.health import Health
 from core.domain.sample import Provenance
 from core.domain.version import Version
-from core.errors import Cancelled, InvalidInput, Refused
+from core.errors import Cancelled, InvalidInput, Refused, Unavailable
 from core.settings import Scale
 from core.store import alpha_spendings, deployments, incidents, snapshots, versions
 from core.store.database import Database
@@ -487,6 +488,61 @@ def test_without_mlflow_the_version_is_registered_and_recorded_later(
     assert sync_runs(db, registry, now()) == 0
     with db.read() as conn:
         assert [v.run_id for v in versions.load_versions(conn)] == ["run-2", "run-1"]
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        ("taking a snapshot", "The snapshot cannot be written to .*: free some space"),
+        ("saving the pipeline", "cannot be written"),
+        ("registering the version", "database"),
+    ],
+)
+def test_a_full_disk_at_any_write_leaves_no_half_version(
+    db: Database,
+    registry: FakeTracking,
+    train: Train,
+    now: Now,
+    home: Path,
+    step: str,
+    sentence: str,
+) -> None:
+    """The kernel refuses to make any file longer, by its limit on their size."""
+    fill(db, make_samples(120), now)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_disk(share: float, message: str) -> None:
+        if message.startswith(step):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+
+    try:
+        with pytest.raises(Unavailable, match=sentence):
+            train(progress=fill_disk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with db.read() as conn:
+        assert versions.load_versions(conn) == []
+    assert [path.name for path in home.rglob(".*")] == []  # files are written beside, then renamed
+    assert registry.runs == []
+    assert train().number == 1
+
+
+def test_a_feature_that_half_of_the_rows_lack_is_used_all_the_same(
+    db: Database, registry: FakeTracking, train: Train, now: Now
+) -> None:
+    rows = [
+        replace(sample, features={**sample.features, "size": None}) if i % 2 else sample
+        for i, sample in enumerate(make_samples(400))
+    ]
+    fill(db, rows, now)
+    version = train()
+    assert "size" in version.report.features_selected
+    assert version.report.metrics.skill is not None
+    assert version.report.metrics.skill.low > 0
+    artifact = registry.load_artifact(version.artifact_hash)
+    assert np.isfinite(
+        artifact.score([{"lang": "cobol"}, {"size": 1.0, "lang": "never seen"}])
+    ).all()
 
 
 @pytest.mark.parametrize("recipe", ["baseline", pytest.param("advanced", marks=pytest.mark.slow)])
