@@ -159,10 +159,13 @@ class Registry(ArtifactFolder):
 
     def count_rows(self) -> None:
         """Tell SQLite how its tables have grown: without, sorting 10,000 runs by a figure takes
-        13 s instead of 0.1 s."""
+        13 s instead of 0.1 s. The counts are made as new tables, since connections that are open
+        read them again only when a table comes or goes."""
         if self.tracking_uri.startswith("sqlite:///"):
             with _open_sqlite(Path(self.tracking_uri.removeprefix("sqlite:///"))) as connection:
                 connection.execute("PRAGMA analysis_limit = 400")
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("DROP TABLE IF EXISTS sqlite_stat1")
                 for table in ("runs", "latest_metrics", "params", "tags"):
                     connection.execute(f"ANALYZE {table}")
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -460,3 +461,22 @@ def test_notes_and_tags_of_people_stand_on_the_run_and_go_with_them(
     assert "tag.good" in tags
     assert "tag.for review" not in tags
     assert tags["gate"] == "passed"  # what the training said stays
+
+
+def test_counting_again_reaches_connections_that_are_open(home: Path) -> None:
+    """A dashboard that runs for weeks plans by the counts of when it first looked, until
+    the schema's version moves; the plan for one run takes minutes for 10,000."""
+    path = home / "mlflow.db"
+    registry = Registry(home / "artifacts", f"sqlite:///{path}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        for table in ("runs", "latest_metrics", "params", "tags"):
+            reader.execute(f"CREATE TABLE {table} (id INTEGER, name TEXT)")
+            reader.execute(f"CREATE INDEX by_name_{table} ON {table} (name)")
+            reader.execute(f"INSERT INTO {table} VALUES (1, 'one')")
+        registry.count_rows()
+        reader.execute("INSERT INTO runs SELECT 1, 'one' FROM pragma_function_list LIMIT 50")
+        before = reader.execute("PRAGMA schema_version").fetchone()[0]
+        registry.count_rows()
+        assert reader.execute("PRAGMA schema_version").fetchone()[0] > before
+        counted = reader.execute("SELECT stat FROM sqlite_stat1 WHERE tbl = 'runs'").fetchall()
+        assert counted == [("51 51",)]

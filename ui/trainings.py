@@ -69,7 +69,7 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
         choices.selectbox(
             "Aim at",
             list(OBJECTIVES),
-            format_func=lambda name: OBJECTIVES[name].capitalize(),
+            format_func=lambda name: f"{OBJECTIVES[name][0].upper()}{OBJECTIVES[name][1:]}",
             key=_OBJECTIVE,
             help="Within the tolerance is for where accuracy is what counts: a model that knows "
             "nothing then aims where most targets are close together.",

@@ -112,8 +112,8 @@ def _describe_death(code: int) -> str:
     >>> _describe_death(-9)
     'Its process was killed (signal 9; out of memory is the usual cause).'
     """
-    if code == -9:
-        return "Its process was killed (signal 9; out of memory is the usual cause)."
+    if code in (-6, -9):  # a library that gets no memory aborts; the kernel kills
+        return f"Its process was killed (signal {-code}; out of memory is the usual cause)."
     if code < 0:
         return f"Its process was killed (signal {-code})."
     return f"Its process ended without an outcome (exit code {code})."

@@ -119,11 +119,12 @@ def test_a_killed_child_is_lost_with_a_sentence_and_the_next_training_is_whole(
 def test_a_child_without_memory_says_so_and_leaves_no_version(
     app: App, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit is the kernel's own (RLIMIT_AS), so that the allocations really fail."""
+    """The limit is the kernel's own (RLIMIT_AS), so that allocations really fail: in Python, which
+    says so, or in a library, which then aborts."""
     fill(app.db, make_samples(40_000, group_size=8), app.now)
     job = run_child(app, home, monkeypatch, "starve", "checking")
-    assert job.status is JobStatus.FAILED
-    assert job.error == "The machine ran out of memory: use fewer rows, or a larger one."
+    assert job.status in (JobStatus.FAILED, JobStatus.LOST)
+    assert "out of memory" in str(job.error)
     assert count_versions(app) == 0
     assert list_half(home) == []
 
