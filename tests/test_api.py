@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -169,6 +171,14 @@ def test_a_batch_is_answered_in_arrow_where_that_is_asked_for(server: Server) ->
     assert [row.id for row in _logged(server.db)] == [row["prediction_id"] for row in answers]
 
 
+def test_the_arrow_stream_of_the_documentation_is_answered(server: Server) -> None:
+    document = Path(__file__).parents[1] / "docs" / "how-to" / "call.md"
+    code = document.read_text().rpartition("```python\n")[2].partition("```")[0]
+    found: dict[str, Any] = {}
+    exec(code.replace("http://127.0.0.1:8000", str(server.client.base_url).rstrip("/")), found)
+    assert found["answers"].column("score").to_pylist() == [73.0, 55.5]
+
+
 def test_a_wrong_batch_in_arrow_is_refused_as_one_in_json(server: Server) -> None:
     refused = _post_arrow(server, {"codeQuality": [1.0, float("nan")]}, ARROW)
     assert _error(refused) == (422, "rows[1].features.codeQuality")
@@ -181,6 +191,7 @@ def test_a_wrong_batch_in_arrow_is_refused_as_one_in_json(server: Server) -> Non
 def test_a_batch_of_which_nothing_can_be_scored_is_a_503(server: Server) -> None:
     response = server.client.post("/v1/predict/batch", json={"rows": [{"features": {}}] * 2})
     assert _error(response) == (503, None)
+    assert response.headers["retry-after"] == "1"
     assert len(response.json()["predictions"]) == 2
 
 

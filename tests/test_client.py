@@ -418,3 +418,19 @@ def test_it_uses_nothing_else_of_the_project() -> None:
         )
     }
     assert names - set(sys.stdlib_module_names) == {"httpx", "stamina"}
+
+
+def test_the_wiring_in_the_documentation_keeps_working_while_the_service_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    document = Path(__file__).parents[1] / "docs" / "how-to" / "call.md"
+    code = document.read_text().partition("```python\n")[2].partition("```")[0]
+    monkeypatch.setitem(sys.modules, "client", client_module)
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(code.replace(":8000", ":1"), found)  # nothing listens there
+    answer = found["answer"]
+    assert (answer.source, answer.prediction_id) == ("client_fallback", None)
+    assert answer.score == pytest.approx((0.25 * 82 + 0.20 * 64) / 0.45)
+    assert "does not answer" in answer.reason
+    found["plumbline"].close()

@@ -107,7 +107,7 @@ class Routes:
         if all(answer.score is None for answer in answers):
             detail = ErrorDetail(str(answers[0].reason))
             shown = [build_answer(answer) for answer in answers]
-            return json_response(503, ErrorAnswer(detail, predictions=shown))
+            return json_response(503, ErrorAnswer(detail, predictions=shown), {"retry-after": "1"})
         encode = _encode_arrow if accepts(request.headers, ARROW) else _encode_json
         return await anyio.to_thread.run_sync(encode, answers, limiter=self._batches)
 
