@@ -14,7 +14,7 @@ from bench.peers.model import fit, register
 from bench.serving import DATA, Server, list_servers, prepare_all, run
 from core.bootstrap import App, build_app
 from core.deployment.release import deploy
-from core.store import versions
+from core.store import deployments, versions
 
 ROUNDS, SECONDS, CONNECTIONS = 3, 6, 8
 
@@ -29,7 +29,11 @@ def prepare_versions(app: App) -> None:
 
 
 def release(app: App, number: int) -> None:
-    """Let a version serve."""
+    """Let a version serve, where another does."""
+    with app.db.read() as conn:
+        current = deployments.find_current(conn)
+    if current is not None and current.plan.champion == number:
+        return
     now = datetime.now(UTC)
     deploy(app.db, app.registry, number, reason="swap", by="bench", override=True, now=now)
 
