@@ -50,6 +50,8 @@ def show_open(app: App, found: Sequence[Incident], now: datetime) -> None:
                 f":gray[Incident {incident.id} · {incident.cause.replace('_', ' ')} · opened "
                 f"{words.moment_ago(incident.opened_at, now)}]"
             )
+            if incident.status is IncidentStatus.PENDING:
+                st.caption("Seen once, waiting for a second check: nobody was called.")
             known = _load_context(app, incident)
             for sentence in known.tell():
                 st.markdown(f"- {sentence}")

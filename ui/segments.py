@@ -17,6 +17,11 @@ def show_segments(report: SegmentReport | None) -> None:
             icon=":material/help:",
         )
         return
+    st.caption(
+        f":material/date_range: Whatever window is chosen above: "
+        f"{words.count(report.n_labelled, 'label')} from {words.moment(report.from_at)} to "
+        f"{words.moment(report.to_at)}, the newest of at most 7 days."
+    )
     st.markdown(_summarize(report))
     with figures.row():
         figures.show(
@@ -34,7 +39,6 @@ def show_segments(report: SegmentReport | None) -> None:
     with st.expander("By category and score", key="segment_groups"):
         _show_groups([*report.bands, *report.groups])
     st.caption(
-        f"{words.count(report.n_labelled, 'label')} of the last 7 days, "
         f"{report.n_parts} parts of the traffic looked at; the chance that any is named where "
         f"all are alike is 1 %. Measured at {words.moment(report.at)}."
     )

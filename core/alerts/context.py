@@ -18,8 +18,10 @@ RECENT = timedelta(hours=24)
 """A change this long before an incident, or shorter, is named as what may have caused it."""
 
 _CHANGES = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK})
-_FIGURES = frozenset({"accuracy", "collapsed", "error_rate", "fallback", "latency"})
-_OF_THE_ERROR = frozenset({"accuracy", "drift"})
+_FIGURES = frozenset(
+    {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
+)
+_OF_THE_ERROR = frozenset({"accuracy", "accuracy_level", "drift"})
 _N_COLLECTIONS = 20
 _MAX_DRIFTED = 5
 
@@ -37,6 +39,7 @@ class Remedy(StrEnum):
 class Context:
     """Sentences, each for itself, and what to do next."""
 
+    evidence: tuple[str, ...]  # what else goes wrong because of it
     where: str | None  # the part of the traffic that carries the error
     before: tuple[str, ...]  # what was changed shortly before the incident
     drifted: tuple[str, ...]  # inputs that are not as the champion knows them
@@ -46,7 +49,8 @@ class Context:
     def tell(self) -> tuple[str, ...]:
         """All of it, in the order in which a person needs it."""
         drifted = f"Drifted inputs: {', '.join(self.drifted)}." if self.drifted else ""
-        return tuple(filter(None, (self.where, *self.before, drifted, f"Next: {self.advice}")))
+        said = (*self.evidence, self.where, *self.before, drifted, f"Next: {self.advice}")
+        return tuple(filter(None, said))
 
 
 def load_context(conn: Connection, incident: Incident) -> Context:
@@ -84,22 +88,43 @@ def build_context(
     if arrived is not None and arrived.finished_at is not None:
         ago = _ago(incident.opened_at - arrived.finished_at)
         before.append(f"{ago} before it began, {arrived.n_new:,} rows came from {arrived.source}.")
-    remedy, advice = _choose_remedy(incident.cause, release, history)
+    remedy, advice = _choose_remedy(incident, release, history, culprit)
     where = None if _OF_THE_ERROR.isdisjoint(incident.checks) else culprit
-    return Context(where, tuple(before), tuple(drifted)[:_MAX_DRIFTED], remedy, advice)
+    return Context(
+        tuple(f"With it, {_name(event.check)}: {event.message}" for event in incident.evidence),
+        None if where is None or where in incident.message else f"{where}.",
+        tuple(before),
+        tuple(drifted)[:_MAX_DRIFTED],
+        remedy,
+        advice,
+    )
 
 
 def _choose_remedy(
-    cause: str, release: Deployment | None, history: Sequence[Deployment]
+    incident: Incident,
+    release: Deployment | None,
+    history: Sequence[Deployment],
+    culprit: str | None,
 ) -> tuple[Remedy, str]:
+    cause = incident.cause
     target = choose_rollback(history)
     released = release is not None and release.action is not Action.ROLLBACK
-    if cause in _FIGURES and released and target is not None:
+    if incident.has_bad(_FIGURES) and released and target is not None:
         return Remedy.ROLL_BACK, (
             f"roll back to {version_name(target)}; it began after the last release."
         )
-    if cause in ("accuracy", "drift"):
-        return Remedy.RETRAIN, "nothing was released shortly before: train on newer rows."
+    if cause == "drift":
+        return Remedy.RETRAIN, (
+            "ask the callers what changed in these inputs: a unit, a field that is missing, a new "
+            "category? Train on newer rows only where the change is to stay."
+        )
+    if cause in ("accuracy", "accuracy_level"):
+        return Remedy.RETRAIN, (
+            "nothing was released shortly before: ask who sends the part of the traffic that is "
+            "named what changed there, and train on newer rows where that is to stay."
+            if culprit
+            else "nothing was released shortly before: train on newer rows."
+        )
     if cause in ("collapsed", "fallback", "error_rate"):
         return Remedy.RUN_HEURISTIC, (
             "run the heuristic meanwhile, and look at what the callers send and at the API's log."
@@ -131,6 +156,10 @@ def _find_collection(collections: Sequence[Collection], at: datetime) -> Collect
         if done is not None and collection.n_new and timedelta(0) <= at - done <= RECENT:
             return collection
     return None
+
+
+def _name(check: str) -> str:
+    return check.replace("_", " ")
 
 
 def _ago(length: timedelta) -> str:

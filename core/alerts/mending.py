@@ -18,7 +18,9 @@ from core.registry import Registry
 from core.store import deployments, incidents
 from core.store.database import Database
 
-CURABLE = frozenset({"accuracy", "collapsed", "error_rate", "fallback", "latency"})
+CURABLE = frozenset(
+    {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
+)
 """What another version can cure."""
 
 _FOUND = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RETURNED})

@@ -9,6 +9,7 @@ from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentStatus, 
 
 CAUSES = (
     "accuracy",
+    "accuracy_level",
     "collapsed",
     "disk",
     "drift",
@@ -70,11 +71,18 @@ def read_findings(report: HealthReport) -> list[Finding]:
     >>> [(finding.cause, finding.severity.value) for finding in read_findings(report)]
     [('latency', 'critical')]
     """
-    return [
+    found = [
         Finding(reason.code, severity, reason.message)
         for reason in report.reasons
         if reason.code in CAUSES and (severity := _read_severity(reason)) is not None
     ]
+    if report.find_reason("accuracy_level") is None:  # without a promise, one check is both
+        found += [
+            Finding("accuracy_level", finding.severity, finding.message)
+            for finding in found
+            if finding.cause == "accuracy" and finding.severity is Health.HEALTHY
+        ]
+    return found
 
 
 def decide_steps(
@@ -151,7 +159,8 @@ def _decide_place(place: _Place, now: datetime) -> list[Step]:
         if (kind := _decide_change(finding, place.incident, now)) is not None
     ]
     if not joined and not changed and place.findings and _is_over(place.incident, now):
-        return [place.step(EventKind.RESOLVED, place.findings[0])]
+        own = (one for one in place.findings if one.cause == place.incident.cause)
+        return [place.step(EventKind.RESOLVED, next(own, place.findings[0]))]
     return joined + changed
 
 
@@ -190,7 +199,8 @@ def _read_severity(reason: Reason) -> Health | None:
 def _decide_change(finding: Finding, incident: Incident, now: datetime) -> EventKind | None:
     new, old = _RANK[finding.severity], _RANK[incident.checks[finding.cause]]
     if new > old:
-        news = new > _RANK[incident.worst] or _was_quiet(finding.cause, incident, now)
+        as_bad = new >= _RANK[incident.severity] and _was_quiet(finding.cause, incident, now)
+        news = new > _RANK[incident.worst] or as_bad
         return EventKind.WORSENED if news else EventKind.RETURNED
     return EventKind.EASED if new < old else None
 

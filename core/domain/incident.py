@@ -10,8 +10,9 @@ from core.domain.health import Health
 EXPLAINS: Mapping[str, tuple[str, ...]] = {
     "disk": ("error_rate", "fallback", "labels", "no_traffic"),  # nothing can be acknowledged
     "no_traffic": ("labels",),  # what is not asked is not labelled
-    "drift": ("collapsed", "accuracy"),  # a missing or changed input
-    "collapsed": ("accuracy",),  # one score for everything is mostly wrong
+    "drift": ("collapsed", "accuracy", "accuracy_level"),  # a missing or changed input
+    "collapsed": ("accuracy", "accuracy_level"),  # one score for everything is mostly wrong
+    "accuracy": ("accuracy_level",),  # the promise of the version, and the level that is asked for
     "fallback": ("error_rate",),  # where the heuristic has nothing to go by, nobody answers
 }
 """Which checks go wrong because of which: they are one incident, named by the first that is in
@@ -115,6 +116,18 @@ class Incident:
         """Each check in it with what it found last, in the order in which they went wrong."""
         found = (event for event in self.events if event.kind in FINDINGS)
         return {event.check or self.cause: event.severity for event in found}
+
+    @property
+    def evidence(self) -> tuple[IncidentEvent, ...]:
+        """What the checks beside its cause's found last, of those that are not well."""
+        found = {
+            event.check or self.cause: event for event in self.events if event.kind in FINDINGS
+        }
+        return tuple(
+            event
+            for check, event in found.items()
+            if check != self.cause and event.severity is not Health.HEALTHY
+        )
 
     def has_bad(self, checks: Collection[str]) -> bool:
         """Whether one of these checks is in it and was not well when it was last looked at."""

@@ -117,7 +117,7 @@ def add_culprit(check: Reason, facts: Facts) -> Reason:
         return check
     said = []
     if facts.culprit is not None:
-        said.append(f"{facts.culprit[0].upper()}{facts.culprit[1:]}.")
+        said.append(f"{facts.culprit}.")  # as it is: it begins with a column's name
     if facts.drift is not None and facts.drift.drifted:
         said.append(f"Drifted: {', '.join(facts.drift.drifted[:3])}.")
     return replace(check, message=" ".join([check.message, *said]))
@@ -196,9 +196,9 @@ def check_spread(facts: Facts, *, stale: bool) -> list[Reason]:
 
 
 def check_drift(facts: Facts, errors: Sequence[Reason], now: datetime) -> list[Reason]:
-    """A warning where drift may cost accuracy. An estimate calls nobody while the labels of the
-    same days are well: they know better. Where the error is known to be worse, or values were never
-    seen before, drift counts in any case; with the error it is one incident."""
+    """A warning where drift may cost accuracy. An estimate calls nobody where the labels of the
+    same days, or an error that is worse, know better. Values that were never seen before count in
+    any case: with an error that is worse they are one incident."""
     report = facts.drift
     if report is None or report.note or now - report.at > MAX_DRIFT_AGE:
         return []
@@ -227,7 +227,7 @@ def check_drift(facts: Facts, errors: Sequence[Reason], now: datetime) -> list[R
     message = f"Inputs have drifted in a way that may cost accuracy: {named} ({over})."
     if decided:
         message += " The labels of these days say what it costs: see the accuracy."
-    calls = worse or strange or not decided
+    calls = strange or not (worse or decided)
     return [Reason("drift", Health.WARNING, message, _NEXT_STEPS["drift"], calls)]
 
 

@@ -97,11 +97,11 @@ def describe_check(check: DriftCheck) -> str:
 
     >>> check = DriftCheck("length", True, Subject.MISSING, 0.4, 0.02, 0.05, 0.0, True, True)
     >>> describe_check(check)
-    "'length' is missing in 40 points more of 100 rows than on the holdout"
+    "'length' is missing in 40 more of 100 rows than on the holdout"
     """
     name = f"'{check.column}'" if check.is_feature else "the score"
     if check.subject is Subject.MISSING:
-        moved = f"{abs(check.effect) * 100:.3g} points {'more' if check.effect > 0 else 'fewer'}"
+        moved = f"{abs(check.effect) * 100:.3g} {'more' if check.effect > 0 else 'fewer'}"
         return f"{name} is missing in {moved} of 100 rows than on the holdout"
     if check.subject is Subject.UNSEEN:
         return f"{name} has categories that were never seen in {check.effect:.1%} of the rows"

@@ -104,6 +104,7 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
             {
                 "id": incident.id,
                 "cause": incident.cause,
+                "checks": {check: found.value for check, found in incident.checks.items()},
                 "severity": incident.severity.value,
                 "status": incident.status_at(summary.report.at).value,
                 "opened_at": incident.opened_at.isoformat(),

@@ -1,5 +1,6 @@
 """An incident names what was changed before it, and proposes what fits."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -85,11 +86,28 @@ def test_a_rollback_is_not_rolled_back() -> None:
 
 
 def test_the_part_that_carries_the_error_and_the_drifted_inputs_are_named() -> None:
-    culprit = "provider = openai carries 71 % of the excess error."
+    culprit = "provider = openai carries 71 % of the excess error"
     known = {"drifted": ["length", "tokens"], "culprit": culprit}
     told = build_context(incident("accuracy"), [OLD], [], **known).tell()  # type: ignore[arg-type]
-    assert told[:2] == (culprit, "Drifted inputs: length, tokens.")
-    assert culprit not in build_context(incident("latency"), [OLD], [], culprit=culprit).tell()
+    named = "provider = openai carries 71 % of the excess error."
+    assert told[:2] == (named, "Drifted inputs: length, tokens.")
+    assert named not in build_context(incident("latency"), [OLD], [], culprit=culprit).tell()
+
+
+def test_what_else_goes_wrong_from_the_same_cause_is_told_first() -> None:
+    events = (
+        IncidentEvent(
+            1, NOON, EventKind.OPENED, Health.CRITICAL, "one score", "p", check="collapsed"
+        ),
+        IncidentEvent(
+            1, NOON, EventKind.JOINED, Health.WARNING, "MAE is 9.", "p", check="accuracy"
+        ),
+        IncidentEvent(1, NOON, EventKind.JOINED, Health.WARNING, "moved", "p", check="drift"),
+        IncidentEvent(1, NOON, EventKind.EASED, Health.HEALTHY, "back", "p", check="drift"),
+    )
+    told = build_context(replace(incident("collapsed"), events=events), [OLD], []).tell()
+    assert told[0] == "With it, accuracy: MAE is 9."
+    assert not any("drift" in sentence for sentence in told)
 
 
 def test_every_cause_that_opens_incidents_has_an_advice_of_its_own() -> None:

@@ -71,7 +71,16 @@ def test_only_what_is_sure_is_a_finding(
     cause: str, health: Health, confirmed: bool, severity: Health | None
 ) -> None:
     found = read_findings(report(Reason(cause, health, "m", "", confirmed)))
-    assert [finding.severity for finding in found] == ([] if severity is None else [severity])
+    own = [finding.severity for finding in found if finding.cause == cause]
+    assert own == ([] if severity is None else [severity])
+
+
+def test_without_a_promise_an_accuracy_that_is_well_ends_what_its_level_began() -> None:
+    level = Reason("accuracy_level", Health.CRITICAL, "70 %", "")
+    well = Reason("accuracy", Health.HEALTHY, "90 %", "")
+    assert [f.cause for f in read_findings(report(well))] == ["accuracy", "accuracy_level"]
+    found = {f.cause: f.severity for f in read_findings(report(well, level))}
+    assert found == {"accuracy": Health.HEALTHY, "accuracy_level": Health.CRITICAL}
 
 
 @pytest.mark.parametrize(

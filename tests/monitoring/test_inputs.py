@@ -171,7 +171,9 @@ def test_a_changed_unit_is_confirmed_by_the_second_window_and_opens_an_incident(
     assert "'codeQuality' moved by" in reason.message
 
 
-def test_where_labels_of_the_same_days_are_in_they_decide(db: Database, snapshots: Path) -> None:
+def test_where_labels_of_the_same_days_are_bad_drift_is_evidence(
+    db: Database, snapshots: Path
+) -> None:
     for end in (NOON - DAY, NOON):
         add_day(db, end, 300, factor=100.0)
         measure(db, snapshots, end)
@@ -182,7 +184,7 @@ def test_where_labels_of_the_same_days_are_in_they_decide(db: Database, snapshot
     report = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
     reason = report.find_reason("drift")
     assert reason is not None
-    assert not reason.confirmed
+    assert reason.confirmed
     assert "The labels of these days say what it costs" in reason.message
 
 
@@ -251,7 +253,7 @@ def test_the_culprit_is_kept_and_named_by_the_check_of_the_accuracy(
     found = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
     reason = found.find_reason("accuracy")
     assert reason is not None
-    assert "Language = rust carries" in reason.message
+    assert "language = rust carries" in reason.message
 
 
 def test_without_labels_no_part_of_the_traffic_is_named(db: Database, snapshots: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from core.alerts.incidents import detect
-from core.domain.incident import Incident, IncidentStatus
+from core.alerts.rules import CONFIRM_AFTER
+from core.domain.incident import EventKind, Incident, IncidentStatus
 from core.domain.label import Label
 from core.domain.prediction import Source
 from core.domain.report import Estimate, Metrics
@@ -78,10 +79,16 @@ class World:
             )
             if at.hour % 12 == 0:
                 measure_segments(self.db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=at)
-            report = watch(self.db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=at)
-            detect(self.db, report, at)
+            if self._check(at):
+                self._check(at + CONFIRM_AFTER)
         with self.db.read() as conn:
             return incidents.load_incidents(conn, 100)
+
+    def _check(self, at: datetime) -> bool:
+        """One check as the schedule makes it; whether something is pending now."""
+        report = watch(self.db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=at)
+        events = detect(self.db, report, at)
+        return any(event.kind is EventKind.PENDING for event in events)
 
     def _register(self) -> None:
         """Version 1, judged on the 60 days before the start."""
@@ -164,10 +171,7 @@ class World:
         ]
         minute_at = end - timedelta(minutes=1)
         newest = [rollup for rollup in hours if rollup.start_at == end - ONE_HOUR]
-        minutes = [
-            replace(rollup, seconds=MINUTE, start_at=minute_at, outcomes=Outcomes())
-            for rollup in newest
-        ]
+        minutes = [replace(rollup, seconds=MINUTE, start_at=minute_at) for rollup in newest]
         with self.db.write() as conn:
             starts = sorted({rollup.start_at for rollup in hours})
             rollups.save_rollups(conn, HOUR, starts, hours)
@@ -240,6 +244,8 @@ class World:
         error = NOISE * (1 + 0.3 * self.mood[2]) * self.rng.standard_normal(n)
         if self._is("noise", at):
             error = error * 1.6
+        if self._is("missing feature", at):
+            error = error * 1.8
         if self._is("segment bias", at):
             error = error + 14.0 * openai
         if self._is("unit", at):
@@ -288,36 +294,40 @@ def _count(counts: np.ndarray) -> dict[int, int]:
     return {int(i): int(counts[i]) for i in np.flatnonzero(counts)}
 
 
+@pytest.mark.parametrize("seed", [7, 8])
 @pytest.mark.parametrize("per_day", [1_000, 10_000, 100_000])
-def test_ninety_quiet_days_page_at_most_three_times(db: Database, per_day: int) -> None:
-    found = World(db, per_day).run(START, START + 90 * ONE_DAY)
-    assert len(found) <= 3, [incident.message for incident in found]
+def test_ninety_quiet_days_page_at_most_three_times(db: Database, per_day: int, seed: int) -> None:
+    world = World(db, per_day, ONE_HOUR, seed=seed)
+    found = world.run(START, START + 90 * ONE_DAY)
+    calls = [incident for incident in found if incident.was_opened]
+    print(f"{per_day:,} a day, seed {seed}: {len(calls)} in 90 days, {len(found)} were pending")
+    assert len(calls) <= 3, [incident.message for incident in calls]
 
 
 @pytest.mark.parametrize(
-    ("fault", "cause", "within_hours", "named", "follow"),
+    ("fault", "cause", "within_hours", "named"),
     [
-        ("segment bias", "accuracy", 24, "Provider = openai carries", set()),
-        ("unit", "accuracy", 24, "", set()),
-        ("missing feature", "drift", 48, "'quality' is missing", set()),
-        ("latency", "latency", 3, "p95 latency", set()),
-        ("collapse", "collapsed", 24, "tells them apart", {"accuracy"}),
-        ("label delay", "labels", 24, "No label has come", set()),
-        ("noise", "accuracy", 48, "", set()),
+        ("segment bias", "accuracy", 24, "provider = openai carries"),
+        ("unit", "drift", 24, "'length' moved"),
+        ("missing feature", "drift", 48, "'quality' is missing"),
+        ("latency", "latency", 3, "p95 latency"),
+        ("collapse", "collapsed", 24, "tells them apart"),
+        ("label delay", "labels", 24, "No label has come"),
+        ("noise", "accuracy", 48, ""),
     ],
 )
 def test_a_planted_fault_is_one_incident_that_ends_by_itself(
-    db: Database, fault: str, cause: str, within_hours: int, named: str, follow: set[str]
+    db: Database, fault: str, cause: str, within_hours: int, named: str
 ) -> None:
     start = START + 8 * ONE_DAY
     world = World(db, 10_000, 3 * ONE_HOUR, fault, start, start + 3 * ONE_DAY)
     found = world.run(START, start + 14 * ONE_DAY)
-    causes = [incident.cause for incident in found]
-    assert set(causes) - follow == {cause}, [(i.cause, i.message) for i in found]
-    assert len(causes) == len(set(causes))
-    incident = next(incident for incident in found if incident.cause == cause)
+    assert len(found) == 1, [(i.cause, i.opened_at, i.message) for i in found]
+    (incident,) = found
     opened_after = (incident.opened_at - start) / ONE_HOUR
     print(f"{fault}: found after {opened_after:g} h, ended at {incident.resolved_at}")
+    print(*(f"  {e.at} {e.check} {e.kind}: {e.message}" for e in incident.events), sep="\n")
+    assert incident.cause == cause
     assert 0 < opened_after <= within_hours
     assert any(named in event.message for event in incident.events)
     assert incident.status is IncidentStatus.RESOLVED
