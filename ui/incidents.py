@@ -11,6 +11,7 @@ from core.alerts import incidents as alerts
 from core.alerts.context import Context, Remedy, load_context
 from core.bootstrap import App
 from core.deployment import release
+from core.domain.health import Health
 from core.domain.incident import EventKind, Incident, IncidentStatus
 from core.domain.notification import DeliveryState
 from core.domain.version import HEURISTIC, version_name
@@ -41,8 +42,8 @@ def show_short(found: Sequence[Incident], now: datetime) -> None:
 
 
 def show_open(app: App, found: Sequence[Incident], now: datetime) -> None:
-    """The incidents that last, each with what can be done."""
-    for incident in found:
+    """The incidents that last, with what can be done: the worst first, what is pending last."""
+    for incident in sorted(found, key=_rank):
         with st.container(border=True):
             st.markdown(
                 f"{status.inline(incident.severity)} {_STATUS[incident.status_at(now)]} "
@@ -102,6 +103,10 @@ def show_past(found: Sequence[Incident]) -> None:
 def _load_context(app: App, incident: Incident) -> Context:
     with app.db.read() as conn:
         return load_context(conn, incident)
+
+
+def _rank(incident: Incident) -> tuple[bool, bool]:
+    return not incident.was_opened, incident.severity is not Health.CRITICAL
 
 
 def lasts(incident: Incident) -> bool:

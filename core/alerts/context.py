@@ -21,7 +21,7 @@ _CHANGES = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK})
 _FIGURES = frozenset(
     {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
 )
-_OF_THE_ERROR = frozenset({"accuracy", "accuracy_level", "drift"})
+_OF_THE_ERROR = frozenset({"accuracy", "accuracy_level", "collapsed", "drift"})
 _N_COLLECTIONS = 20
 _MAX_DRIFTED = 5
 
@@ -94,7 +94,7 @@ def build_context(
         tuple(f"With it, {_name(event.check)}: {event.message}" for event in incident.evidence),
         None if where is None or where in incident.message else f"{where}.",
         tuple(before),
-        tuple(drifted)[:_MAX_DRIFTED],
+        () if _OF_THE_ERROR.isdisjoint(incident.checks) else tuple(drifted)[:_MAX_DRIFTED],
         remedy,
         advice,
     )
