@@ -60,6 +60,7 @@ bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 	@$(BIN)/python -m bench.windows
 	@$(BIN)/python -m bench.runs
 	@$(BIN)/python -m bench.training
+	@$(BIN)/python -m bench.large
 	@$(BIN)/python -m bench.checks
 
 screenshots: setup-dev  ## the README's pictures, taken from the running product

@@ -99,8 +99,8 @@ def test_two_identical_recipes_are_not_promoted_by_luck_more_often_than_a_gate_m
     seeds: str,
 ) -> None:
     """A against A, trained as a retraining does it: the candidate on newer rows of the same world,
-    both judged on the newest. A gate may promote one of 260; of 60, one at most."""
-    promoted, n_worlds = 0, 60
+    both judged on the newest ten days. A gate may promote one of 260; two of 120 are chance."""
+    promoted, n_worlds = 0, 120
     for world in range(n_worlds):
         rows = make_rows(320, 1_000 + world)
         old, new, newest = (rows.pick(np.arange(*part)) for part in ((200,), (80, 280), (280, 320)))
@@ -125,4 +125,4 @@ def test_two_identical_recipes_are_not_promoted_by_luck_more_often_than_a_gate_m
         )
         promoted += decide_gate(replace(GOOD, comparison=comparison)).passed
     print(f"{promoted} of {n_worlds} promoted with {seeds}")
-    assert promoted <= 1 if seeds == "different seeds" else promoted == 0
+    assert promoted <= 2 if seeds == "different seeds" else promoted == 0
