@@ -66,6 +66,21 @@ def test_26_retrainings_of_an_equal_model_promote_0_1_of_them_at_most() -> None:
 
 
 @pytest.mark.slow
+def test_ten_days_promote_an_equal_model_no_more_often_than_many() -> None:
+    rng = np.random.default_rng(9)
+    n, n_gates, promoted = 240, 800, 0
+    blocks = choose_blocks(np.repeat(np.arange(10), 24) * 86_400.0, None, n)
+    for seed in range(n_gates):
+        actual, shared = rng.uniform(20, 80, n), rng.normal(0, 5, n)
+        old, new = (actual + 0.95 * shared + 0.31 * rng.normal(0, 5, n) for _ in range(2))
+        lowest = compare_scores(actual, old, new, blocks=blocks, alpha=GATE_ALPHA, seed=seed)[2]
+        assert lowest is not None
+        promoted += lowest > 0
+    print(f"an equal model is promoted in {promoted} of {n_gates} gates")
+    assert promoted / n_gates <= GATE_ALPHA + 2 * (GATE_ALPHA / n_gates) ** 0.5
+
+
+@pytest.mark.slow
 def test_a_segment_that_is_not_worse_is_called_worse_in_one_gate_of_twenty_at_most() -> None:
     rng = np.random.default_rng(8)
     blocks = choose_blocks(None, None, 400)
