@@ -182,7 +182,7 @@ def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
         target = pick("target", "Target", guess.target, needed=True) or guess.target
         key = pick("key", "Key, different in every row", guess.key, needed=True) or guess.key
         timestamp = pick("timestamp", "Time of the work", guess.timestamp)
-        labelled_at = pick("labelled_at", "Time of the label", None)
+        label_timestamp = pick("label_timestamp", "Time of the label", None)
         changed = pick("changed", "Time of the last change", None)
         text = pick("text", "Text", None)
         group = pick("group", "Group", None)
@@ -199,13 +199,13 @@ def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
         default=list(guess.features),
         key=f"map_table_features_{guess.table}",
     )
-    taken = {target, key, timestamp, labelled_at, changed, text, group}
+    taken = {target, key, timestamp, label_timestamp, changed, text, group}
     return replace(
         guess,
         target=target,
         key=key,
         timestamp=timestamp,
-        labelled_at=labelled_at,
+        label_timestamp=label_timestamp,
         changed=changed,
         text=text,
         group=group,

@@ -20,7 +20,7 @@ _KEEP_SECONDS = 24 * 3600.0
 _GENERATION = "upload_generation"
 _ROLES = {
     "timestamp": ("Time", "When the work was made; the newest rows judge what the older taught."),
-    "labelled_at": (
+    "label_timestamp": (
         "Time of the label",
         "When the target was known: histories count a row from then on, and how late labels come "
         "is taken from it.",

@@ -84,7 +84,7 @@ def collect_file(
     text: Annotated[str | None, typer.Option(help="The column with the scored text.")] = None,
     id: Annotated[str | None, typer.Option(help="The column that names a row.")] = None,
     group: Annotated[str | None, typer.Option(help="Rows that belong together.")] = None,
-    labelled_at: Annotated[
+    label_timestamp: Annotated[
         str | None, typer.Option(help="The column with the time at which the target was known.")
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
@@ -100,7 +100,7 @@ def collect_file(
         text=text,
         id=id,
         group=group,
-        labelled_at=labelled_at,
+        label_timestamp=label_timestamp,
         ignored=tuple(ignore or ()),
     )
     job = do_job(

@@ -145,7 +145,7 @@ def guess_mapping(columns: Sequence[ColumnFacts]) -> tuple[ColumnMapping, dict[s
 
     label_times = _known_times(names, _LABEL_TIMES)
     timestamp = choose([c for c in _times(columns, names) if c not in label_times])
-    labelled_at = None if timestamp is None else choose(label_times)
+    label_timestamp = None if timestamp is None else choose(label_times)
     target = choose(_targets(columns, names)) or columns[-1].name
     taken.add(target)
     external_id = choose(_ids(columns, names))
@@ -156,7 +156,9 @@ def guess_mapping(columns: Sequence[ColumnFacts]) -> tuple[ColumnMapping, dict[s
         for column in columns
         if column.name not in taken and (reason := _why_no_feature(column)) is not None
     }
-    mapping = ColumnMapping(target, timestamp, text, external_id, group, tuple(why), labelled_at)
+    mapping = ColumnMapping(
+        target, timestamp, text, external_id, group, tuple(why), label_timestamp
+    )
     return mapping, why
 
 
@@ -168,7 +170,7 @@ def choose_columns(
     text: str | None = None,
     id: str | None = None,
     group: str | None = None,
-    labelled_at: str | None = None,
+    label_timestamp: str | None = None,
     ignored: Sequence[str] = (),
 ) -> ColumnMapping:
     """A guess with the columns that a person named instead; a column that was named leaves the
@@ -177,14 +179,14 @@ def choose_columns(
     >>> guess = ColumnMapping(target="csat", group="task", ignored=("note",))
     >>> choose_columns(guess, target="score", text="note")
     ColumnMapping(target='score', timestamp=None, text='note', id=None, group='task', ignored=(), \
-labelled_at=None)
+label_timestamp=None)
     """
     named = {
         "timestamp": timestamp,
         "text": text,
         "id": id,
         "group": group,
-        "labelled_at": labelled_at,
+        "label_timestamp": label_timestamp,
     }
     chosen = {column for column in (target, *named.values()) if column is not None}
     roles: dict[str, str | None] = {}
@@ -192,7 +194,7 @@ labelled_at=None)
         guessed = getattr(guess, role)
         roles[role] = column or (None if guessed in (*chosen, *ignored) else guessed)
     if roles["timestamp"] is None:
-        roles["labelled_at"] = labelled_at  # a guess at it says nothing without the other
+        roles["label_timestamp"] = label_timestamp  # a guess at it says nothing without the other
     still_ignored = (column for column in guess.ignored if column not in chosen)
     return ColumnMapping(
         target=target or guess.target,

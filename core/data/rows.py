@@ -75,7 +75,7 @@ def used_columns(mapping: ColumnMapping) -> set[str]:
     named = (
         mapping.target,
         mapping.timestamp,
-        mapping.labelled_at,
+        mapping.label_timestamp,
         mapping.text,
         mapping.id,
         mapping.group,
@@ -99,7 +99,7 @@ def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> 
     roles = {
         "target": mapping.target,
         "timestamp": mapping.timestamp,
-        "time of the label": mapping.labelled_at,
+        "time of the label": mapping.label_timestamp,
         "text": mapping.text,
         "id": mapping.id,
         "group": mapping.group,
@@ -122,10 +122,10 @@ def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> 
                 f"Column '{column}' cannot be both the {taken[column]} and the {role}: choose one."
             )
         taken[column] = role
-    if mapping.labelled_at is not None and mapping.timestamp is None:
+    if mapping.label_timestamp is not None and mapping.timestamp is None:
         raise InvalidInput(
-            f"'{mapping.labelled_at}' says when the labels of '{name}' came, and nothing when the "
-            "work was made: choose a column for its time as well."
+            f"'{mapping.label_timestamp}' says when the labels of '{name}' came, and nothing when "
+            "the work was made: choose a column for its time as well."
         )
 
 
@@ -139,7 +139,7 @@ def build_samples(
     mapping = plan.mapping
     targets = reader.targets(mapping.target, scale)
     times = reader.times(mapping.timestamp, "timestamp", plan.day_first)
-    label_times = reader.times(mapping.labelled_at, "time of the label", plan.day_first)
+    label_times = reader.times(mapping.label_timestamp, "time of the label", plan.day_first)
     texts = reader.texts(mapping.text, "text")
     groups = reader.texts(mapping.group, "group")
     ids = reader.texts(mapping.id, "id")

@@ -57,7 +57,7 @@ def plan_table(mapping: TableMapping, columns: Sequence[str]) -> TablePlan:
         "target": mapping.target,
         "time": mapping.timestamp,
         "time of change": mapping.changed,
-        "time of the label": mapping.labelled_at,
+        "time of the label": mapping.label_timestamp,
         "text": mapping.text,
         "group": mapping.group,
     }
@@ -181,7 +181,7 @@ def _build_sample(row: Mapping[str, Any], plan: TablePlan, scale: Scale) -> Samp
         text=None if mapping.text is None else _read_text(row[mapping.text], mapping.text),
         group=None if mapping.group is None else _read_text(row[mapping.group], mapping.group),
         external_id=as_text(row[mapping.key]),
-        labelled_at=_read_time_in(row, "time of the label", mapping.labelled_at),
+        labelled_at=_read_time_in(row, "time of the label", mapping.label_timestamp),
     )
 
 
@@ -213,7 +213,7 @@ def _build_together(
             texts(mapping.text),
             texts(mapping.group),
             _read_ids([row[mapping.key] for row in rows]),
-            times("time of the label", mapping.labelled_at),
+            times("time of the label", mapping.label_timestamp),
             strict=True,
         )
     ]
@@ -397,10 +397,10 @@ def _check_scale(mapping: TableMapping) -> None:
 
 
 def _check_label_time(mapping: TableMapping) -> None:
-    if mapping.labelled_at is not None and mapping.timestamp is None:
+    if mapping.label_timestamp is not None and mapping.timestamp is None:
         raise InvalidInput(
-            f"'{mapping.labelled_at}' says when the labels of '{mapping.table}' came, and nothing "
-            "when the work was made: map a column for its time as well."
+            f"'{mapping.label_timestamp}' says when the labels of '{mapping.table}' came, and "
+            "nothing when the work was made: map a column for its time as well."
         )
 
 

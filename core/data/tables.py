@@ -355,6 +355,6 @@ class _Attempt:
 def _record(mapping: TableMapping) -> dict[str, object]:
     """A mapping as it comes back from JSON, so that two can be compared."""
     values = asdict(mapping)
-    if mapping.labelled_at is None:  # so that one of before it could be chosen is the same
-        del values["labelled_at"]
+    if mapping.label_timestamp is None:  # so that one of before it could be chosen is the same
+        del values["label_timestamp"]
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}

@@ -13,4 +13,4 @@ class ColumnMapping:
     id: str | None = None
     group: str | None = None
     ignored: tuple[str, ...] = ()
-    labelled_at: str | None = None  # when the target was known, where that was later
+    label_timestamp: str | None = None  # when the target was known, where that was later

@@ -29,7 +29,7 @@ class TableMapping:
     group: str | None = None
     features: tuple[str, ...] = ()
     optional_features: tuple[str, ...] = ()  # taken where the table has them
-    labelled_at: str | None = None  # when the target was known, where that was later
+    label_timestamp: str | None = None  # when the target was known, where that was later
 
     @property
     def source(self) -> str:

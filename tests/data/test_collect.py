@@ -210,7 +210,7 @@ def test_choosing_when_labels_came_replaces_the_rows_that_do_not_say_it(
 ) -> None:
     path = write("work.csv", "at,rated,a,score\n2026-02-01,2026-02-05,1,50\n2026-02-02,,2,60\n")
     importer(path, ColumnMapping("score", timestamp="at", ignored=("rated",)))
-    importer(path, timestamp="at", labelled_at="rated")
+    importer(path, timestamp="at", label_timestamp="rated")
     assert [sample.labelled_at for sample in importer.samples()] == [
         datetime(2026, 2, 5, tzinfo=UTC),
         None,
@@ -221,7 +221,7 @@ def test_labels_from_before_the_work_are_an_issue(write, importer: Importer) -> 
     importer(
         write("work.csv", "at,rated,a,score\n2026-02-01,2026-01-05,1,50\n2026-02-02,,2,60\n"),
         timestamp="at",
-        labelled_at="rated",
+        label_timestamp="rated",
     )
     issues = {issue.code: issue.n_rows for issue in describe_data(importer.db).issues}
     assert issues["label_before_row"] == 1

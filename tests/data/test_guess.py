@@ -147,16 +147,16 @@ def test_ignoring_a_column_takes_its_role_away() -> None:
 def test_the_time_of_a_label_is_known_by_its_name_beside_the_time_of_the_work() -> None:
     columns = [_time("rated_at"), _time("made_at"), _column("score")]
     mapping, why = guess_mapping(columns)
-    assert (mapping.timestamp, mapping.labelled_at, why) == ("made_at", "rated_at", {})
+    assert (mapping.timestamp, mapping.label_timestamp, why) == ("made_at", "rated_at", {})
 
 
 def test_times_of_labels_alone_are_the_times_of_no_work() -> None:
     mapping, why = guess_mapping([_time("rated_at"), _column("score")])
-    assert (mapping.timestamp, mapping.labelled_at) == (None, None)
+    assert (mapping.timestamp, mapping.label_timestamp) == (None, None)
     assert why == {"rated_at": "holds times; one timestamp can be chosen"}
 
 
 def test_a_guessed_time_of_labels_goes_with_the_time_of_the_work() -> None:
-    guess = ColumnMapping("score", timestamp="at", labelled_at="rated")
+    guess = ColumnMapping("score", timestamp="at", label_timestamp="rated")
     assert choose_columns(guess, ignored=["at"]) == ColumnMapping("score", ignored=("at",))
-    assert choose_columns(guess, labelled_at="seen").labelled_at == "seen"
+    assert choose_columns(guess, label_timestamp="seen").label_timestamp == "seen"

@@ -122,7 +122,7 @@ def test_the_time_of_a_label_is_read_by_its_own_column() -> None:
         "l": ["2026-02-03 12:00", "", "soon"],
         "a": [1, 2, 3],
     }
-    mapping = ColumnMapping("y", timestamp="t", labelled_at="l")
+    mapping = ColumnMapping("y", timestamp="t", label_timestamp="l")
     samples, (rejection,) = _build(columns, mapping=mapping)
     assert [sample.labelled_at for sample in samples] == [
         datetime(2026, 2, 3, 12, tzinfo=UTC),
@@ -135,7 +135,7 @@ def test_the_time_of_a_label_is_read_by_its_own_column() -> None:
 
 def test_the_time_of_a_label_needs_the_time_of_the_work() -> None:
     assert _plan_refusal(
-        {"y": [1], "l": ["2026-02-03"], "a": [1]}, ColumnMapping("y", labelled_at="l")
+        {"y": [1], "l": ["2026-02-03"], "a": [1]}, ColumnMapping("y", label_timestamp="l")
     ) == (
         "'l' says when the labels of 'a.csv' came, and nothing when the work was made: choose a "
         "column for its time as well."

@@ -150,7 +150,7 @@ def test_a_rating_is_never_a_feature_of_its_own_row() -> None:
 
 
 def test_the_time_of_a_label_is_read_from_its_column() -> None:
-    mapping = replace(MAPPING, labelled_at="rated_at")
+    mapping = replace(MAPPING, label_timestamp="rated_at")
     plan = plan_table(mapping, [*COLUMNS, "rated_at"])
     rows = [{**ROW, "id": n, "rated_at": at} for n, at in enumerate(("2026-02-02T10:00:00Z", None))]
     samples, rejections = build_table_samples(rows, plan, first_row=1, scale=SCALE)
@@ -165,7 +165,7 @@ def test_the_time_of_a_label_is_read_from_its_column() -> None:
 
 
 def test_the_time_of_a_label_needs_a_column_that_is_there_and_the_time_of_the_work() -> None:
-    mapping = replace(MAPPING, labelled_at="rated_at")
+    mapping = replace(MAPPING, label_timestamp="rated_at")
     with pytest.raises(InvalidInput, match="has no column 'rated_at' for the time of the label"):
         plan_table(mapping, COLUMNS)
     with pytest.raises(InvalidInput, match="nothing when the work was made: map a column for its"):

@@ -173,7 +173,7 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
             scans[name].skip(len(piece.rows))
         n_rows += piece.n_received
         n_readable += len(piece.rows)
-        for column in (mapping.timestamp, mapping.labelled_at):
+        for column in (mapping.timestamp, mapping.label_timestamp):
             if column is not None and len(orders) < 2:
                 said = map(read_day_order, piece.columns.get(column, ()))
                 orders |= {day_first for day_first in said if day_first is not None}
@@ -284,7 +284,7 @@ def _shorten(text: str | None) -> str | None:
 
 def _roles(mapping: ColumnMapping) -> dict[str, str]:
     roles = dict.fromkeys(mapping.ignored, "ignored")
-    for role in ("target", "timestamp", "labelled_at", "text", "id", "group"):
+    for role in ("target", "timestamp", "label_timestamp", "text", "id", "group"):
         column = getattr(mapping, role)
         if column is not None:
             roles[column] = role
