@@ -14,7 +14,11 @@ _MOST_PICTURES = 4
 def show_drift(report: DriftReport | None) -> None:
     """The verdict first, then a picture for each drifted column, then every check in a table."""
     if report is None or report.note:
-        st.info(NOT_MEASURED if report is None else report.note, icon=":material/help:")
+        said = NOT_MEASURED
+        if report is not None:
+            looked = f"Looked at {words.moment(report.at)}; the worker does it every hour."
+            said = f"{report.note} {looked}"
+        st.info(said, icon=":material/help:")
         return
     st.markdown(_summarize(report))
     pictured = [check for check in report.confirmed if check.bins][:_MOST_PICTURES]

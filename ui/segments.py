@@ -13,7 +13,8 @@ def show_segments(report: SegmentReport | None) -> None:
     """The parts that carry the error first; then intervals, categories and score bands."""
     if report is None:
         st.info(
-            "Where the version errs is not known yet: 30 labels of the last 7 days are needed.",
+            "No part of the traffic was looked at yet: that takes 30 labels of the last 7 days, "
+            "and the worker looks every 15 minutes.",
             icon=":material/help:",
         )
         return

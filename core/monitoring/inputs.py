@@ -76,7 +76,7 @@ def compare_newest(
     counted, scores, n_rows = _count_window(conn, reference, from_at, now, n_requests)
     if n_rows < MIN_ROWS:
         note = (
-            f"No verdict on drift: {n_rows} requests came in {(now - from_at).days} days, "
+            f"No verdict on drift: {n_rows} requests had come in {(now - from_at).days} days, "
             f"{MIN_ROWS} are needed."
         )
         return _say_nothing(reference.version, now, note)

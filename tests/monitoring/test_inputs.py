@@ -197,7 +197,7 @@ def test_few_requests_are_looked_at_over_a_longer_window(db: Database, snapshots
 def test_too_few_requests_give_no_verdict(db: Database, snapshots: Path) -> None:
     add_day(db, NOON, 49, factor=100.0)
     report = measure(db, snapshots, NOON)
-    assert report.note == ("No verdict on drift: 49 requests came in 28 days, 50 are needed.")
+    assert report.note == ("No verdict on drift: 49 requests had come in 28 days, 50 are needed.")
     assert (
         watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON).find_reason("drift")
         is None

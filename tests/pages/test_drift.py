@@ -37,7 +37,7 @@ def test_before_the_first_measurement_the_page_says_so(
 ) -> None:
     said = read(open_page("monitoring"))
     assert "Drift was not measured yet" in said
-    assert "Where the version errs is not known yet: 30 labels" in said
+    assert "No part of the traffic was looked at yet: that takes 30 labels" in said
 
 
 def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
