@@ -304,11 +304,12 @@ def test_without_a_trial_there_is_nothing_to_watch(db: Database, registry: FakeR
     assert watch_trial(db, registry, NOON) is None  # type: ignore[arg-type]
 
 
+@pytest.mark.slow  # each of the days is a checkpoint of its own
 def test_no_data_holds_a_trial_for_ever(
     start: Callable[..., Deployment], db: Database, registry: FakeRegistry
 ) -> None:
     start()
-    following = watch_trial(db, registry, NOON + timedelta(days=40))  # type: ignore[arg-type]
+    following = watch_trial(db, registry, NOON + timedelta(days=400))  # type: ignore[arg-type]
     assert following is not None
     assert following.kind is StepKind.HOLD
     assert len(history(db)) == 2
