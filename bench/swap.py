@@ -6,7 +6,6 @@ server, which loads it beside answering."""
 
 import statistics
 import threading
-import time
 from datetime import UTC, datetime
 
 from bench.load import Load, run_wrk
@@ -67,7 +66,6 @@ def main() -> None:
             f"{usual.n_failed + amid.n_failed:7}",
             flush=True,
         )
-        time.sleep(1)
     print(f"slowest request amid a deployment: {statistics.median(more):+.1f} ms (median)")
     release(app, 1)
     app.close()

@@ -4,6 +4,7 @@ A piece is one transaction: the check, the rows, and the record of it. Wherever 
 run goes on, and what is counted of the rows that went stays as it was."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,6 +38,7 @@ def remove_old(
     now: datetime,
     piece_rows: int = _PIECE_ROWS,
     max_pieces: int = _MAX_PIECES,
+    wait: Callable[[float], None] = time.sleep,
 ) -> Run:
     """Remove the predictions that are older than `keep`, with their labels and the scores beside
     them, oldest first and by whole minutes; what `max_pieces` leave is for the next run.
@@ -55,7 +57,7 @@ def remove_old(
             gone = removals.remove_between(conn, done, piece_end)
             removals.add_removed(conn, removal_id, piece_end, gone)
         removed, until_at, done = removed + gone, piece_end, piece_end
-        time.sleep(_PAUSE_SECONDS)
+        wait(_PAUSE_SECONDS)
     if until_at is not None:
         log.info("predictions_removed", n=removed.n_predictions, until_at=until_at)
     return Run(removed, until_at, waits)
