@@ -66,10 +66,11 @@ def _show_figures(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
 
 
 def _show_scorer(check: ScorerCheck | None, alive: Sequence[ApiWorker]) -> None:
-    slow = next((worker for worker in alive if worker.scorer == "pipeline"), None)
+    other = next((worker for worker in alive if worker.scorer != "compiled"), None)
     note = "its difference from the pipeline is not known"
-    if slow is not None:
-        note = f"because {slow.scorer_reason}"
+    if other is not None:
+        why = other.scorer_reason or "no model answers"
+        note = f"because {why[0].lower()}{why[1:]}"
     elif check is not None and check.largest_difference is not None:
         note = (
             f"at most {check.largest_difference:.2g} points from the pipeline on "
@@ -77,7 +78,7 @@ def _show_scorer(check: ScorerCheck | None, alive: Sequence[ApiWorker]) -> None:
         )
     figures.show(
         f"Scorer of {alive[0].version}",
-        "Compiled" if slow is None else "Pipeline",
+        "Compiled" if other is None else other.scorer.capitalize(),
         note,
         "The pipeline as a function of one row; a version whose function scores differently "
         "serves from the pipeline itself.",

@@ -32,8 +32,8 @@ class ApiWorker:
     stages: Mapping[str, StageTime]
     cache_asked: int  # rows that were looked up since the version was loaded
     cache_found: int
-    scorer: str  # "compiled" or "pipeline"
-    scorer_reason: str | None  # why the pipeline itself scores
+    scorer: str  # "compiled", "pipeline", or "heuristic" where no model answers
+    scorer_reason: str | None  # why it is not a compiled one
     n_waiting: int  # rows that were not on disk yet
 
     def is_silent(self, now: datetime) -> bool:

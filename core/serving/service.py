@@ -115,8 +115,8 @@ class ServiceStatus:
     reason: str | None  # why no model answers
     challenger: str | None  # the version on trial
     challenger_reason: str | None  # why it does not score
-    scorer: str  # "compiled" or "pipeline"
-    scorer_reason: str | None  # why the pipeline itself scores
+    scorer: str  # "compiled", "pipeline", or "heuristic" where no model answers
+    scorer_reason: str | None  # why it is not a compiled one
     cache_asked: int  # single rows that were looked up, since the version was loaded
     cache_found: int  # and those whose score was there
     stages: Mapping[str, StageTime]  # where the time of single requests goes
@@ -331,7 +331,8 @@ class PredictionService:
         """What this process answers with right now."""
         serving = self._in_force
         champion, challenger = serving.champion, serving.challenger
-        why = "" if champion.artifact is None else champion.artifact.why_uncompiled
+        why = champion.why if champion.artifact is None else champion.artifact.why_uncompiled
+        scorer = "pipeline" if why else "compiled"
         return ServiceStatus(
             revision=serving.revision,
             version=version_name(champion.version),
@@ -339,7 +340,7 @@ class PredictionService:
             reason=champion.why or None,
             challenger=None if challenger is None else version_name(challenger.version),
             challenger_reason=None if challenger is None else challenger.why or None,
-            scorer="pipeline" if why else "compiled",
+            scorer="heuristic" if champion.artifact is None else scorer,
             scorer_reason=why or None,
             cache_asked=0 if champion.artifact is None else champion.artifact.n_asked,
             cache_found=0 if champion.artifact is None else champion.artifact.n_found,

@@ -68,6 +68,17 @@ def test_a_version_that_its_pipeline_serves_says_why(
     assert f"because {why}" in said
 
 
+def test_where_no_model_answers_none_is_said_to_be_compiled(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    why = "No version is deployed"
+    say(full, make_worker(full, version="heuristic", scorer="heuristic", scorer_reason=why))
+    said = read(open_page("system"))
+    assert "Scorer of heuristic: Heuristic" in said
+    assert "because no version is deployed" in said
+    assert "Compiled" not in said
+
+
 def test_without_a_word_from_a_worker_there_is_no_figure(
     full: App, open_page: OpenPage, read: Read
 ) -> None:

@@ -186,7 +186,7 @@ def test_a_version_that_did_not_load_is_tried_again_until_it_does(
         timer=timer,
     )
     service.refresh()
-    assert service.describe().source == "heuristic"
+    assert service.describe().source == service.describe().scorer == "heuristic"
     registry.altered.clear()
     service.refresh()
     assert service.describe().source == "heuristic"  # not at every look
