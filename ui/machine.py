@@ -61,6 +61,7 @@ def show_tasks(state: SystemStatus) -> None:
             for task in state.tasks
         ],
         key="tasks",
+        limit=len(state.tasks),
         alt="Scheduled tasks with their last and next runs and how the last one ended",
         columns={
             "last run (UTC)": tables.time(),
