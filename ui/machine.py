@@ -20,7 +20,7 @@ def show(state: SystemStatus) -> None:
         figures.show(
             "MLflow tracking",
             _kind(state.tracking),
-            f"{words.count(state.n_versions_untracked, 'version')} not logged yet",
+            _describe_untracked(state.n_versions_untracked),
             state.tracking,
         )
         figures.show(
@@ -80,6 +80,12 @@ def _kind(address: str) -> str:
         if address.startswith(start):
             return name
     return address.partition(":")[0]
+
+
+def _describe_untracked(n_versions: int) -> str:
+    if not n_versions:
+        return "every version is logged"
+    return f"{words.count(n_versions, 'version')} not logged yet"
 
 
 def _holder(state: SystemStatus) -> str:

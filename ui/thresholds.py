@@ -7,9 +7,10 @@ import streamlit as st
 from core.bootstrap import App, change_setting, load_current_settings
 from core.domain.setting_change import SettingChange
 from core.settings import SETTINGS, Setting
-from ui import actions, context, tables, words
+from ui import actions, context, tables
 
 _CHANGEABLE = {setting.name: setting for setting in SETTINGS if setting.runtime}
+_UNSET = "not set"
 
 
 def show(app: App, changes: Sequence[SettingChange]) -> None:
@@ -113,12 +114,12 @@ def _title(name: str) -> str:
 
 def _shown(setting: Setting, value: object) -> str:
     if setting.secret:
-        return "set, hidden" if value else "not set"
+        return "set, hidden" if value else _UNSET
     if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or words.NOTHING
+        return ", ".join(map(str, value)) or _UNSET
     if setting.name == "scale":
         return f"{value.low:g} to {value.high:g}"  # type: ignore[attr-defined]
-    return str(value) or words.NOTHING
+    return str(value) or _UNSET
 
 
 def _origin(app: App, setting: Setting, value: object) -> str:

@@ -95,16 +95,21 @@ def _show_stages(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
         [
             {
                 "stage": name,
-                "what": _WHAT.get(name, ""),
                 "mean (ms)": round(stage.mean_ms, 3),
                 "p95 (ms)": round(stage.p95_ms, 3),
                 "requests": stage.n,
+                "what": _WHAT.get(name, ""),
             }
             for name, stage in stages.items()
         ],
         key="stages",
         alt="Where the time of a single-row request goes, by stage",
-        columns={"what": tables.wide()},
+        columns={
+            "mean (ms)": tables.figure(),
+            "p95 (ms)": tables.figure(),
+            "requests": tables.whole(),
+            "what": tables.wide(),
+        },
     )
     st.caption(
         f"Of the newest requests that were measured, one in 64; the last "

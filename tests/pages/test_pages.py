@@ -206,6 +206,7 @@ def test_the_system_page_says_who_holds_the_lease_and_how_tasks_went(
     said = read(page)
     assert "Worker: Running" in said
     assert "worker on plum01, process 4121" in said
+    assert "3 versions not logged yet" in said
     tasks = next(table.value for table in page.dataframe if "task" in table.value)
     assert tasks[["task", "outcome", "what it said"]].values.tolist() == [
         ["sync runs", "failed", "MLflow does not answer."],
@@ -218,7 +219,7 @@ def test_the_system_page_hides_secrets(full: App, open_page: OpenPage) -> None:
         table.value for table in open_page("system").dataframe if "meaning" in table.value
     )
     values = dict(zip(settings["setting"], settings["value"], strict=True))
-    assert values["PLUMBLINE_SUPABASE_KEY"] == "not set"
+    assert values["PLUMBLINE_SUPABASE_KEY"] == values["PLUMBLINE_NOTIFY"] == "not set"
     assert values["PLUMBLINE_SCALE"] == "0 to 100"
 
 
