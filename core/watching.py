@@ -17,6 +17,7 @@ from core.domain.lease import SCHEDULER
 from core.domain.notification import Receipt
 from core.domain.retraining import RetrainingDecision
 from core.domain.segment import SegmentReport
+from core.domain.widening import Widening
 from core.errors import InvalidInput
 from core.monitoring.facts import build_thresholds
 from core.monitoring.flow import describe_health, watch
@@ -24,6 +25,7 @@ from core.monitoring.inputs import measure_drift
 from core.monitoring.labelled import measure_segments
 from core.monitoring.machine import Disk
 from core.monitoring.summary import MonitorSummary
+from core.monitoring.widening import measure_widenings
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import build_policy
 from core.settings import Settings
@@ -126,6 +128,11 @@ def measure_app_segments(app: App) -> SegmentReport | None:
         min_labels=settings.min_labels,
         now=app.now(),
     )
+
+
+def measure_app_widenings(app: App) -> list[Widening]:
+    """Let the newest labels say how wide intervals are to be; what was changed."""
+    return measure_widenings(app.db, app.registry, app.now())
 
 
 def describe_app_health(app: App, window: timedelta = DAY) -> MonitorSummary:

@@ -42,7 +42,7 @@ st.subheader("Figures")
 show_window(filters.pick_window())
 
 st.subheader("Where it errs")
-segments.show_segments(watching.load_segments(app))
+segments.show_segments(watching.load_segments(app), watching.load_widening(app))
 
 st.subheader("Drift")
 show_drift()

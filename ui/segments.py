@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.domain.segment import GroupFigures, SegmentReport
+from core.domain.widening import Widening, describe_widening
 from core.monitoring.segments import describe_segment
 from ui import figures, tables, words
 
 
-def show_segments(report: SegmentReport | None) -> None:
+def show_segments(report: SegmentReport | None, widening: Widening | None) -> None:
     """The parts that carry the error first; then intervals, categories and score bands."""
     if report is None:
         st.info(
@@ -37,6 +38,9 @@ def show_segments(report: SegmentReport | None) -> None:
             f"mean of {words.count(report.n_labelled, 'label')}",
             "How wide the 90 % intervals were that were answered.",
         )
+    widened = None if widening is None else describe_widening(widening)
+    if widened is not None:
+        st.info(widened, icon=":material/swap_vert:")
     with st.expander("By category and score", key="segment_groups"):
         _show_groups([*report.bands, *report.groups])
     st.caption(

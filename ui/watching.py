@@ -5,13 +5,14 @@ import streamlit as st
 from core.bootstrap import App, load_current_settings
 from core.domain.drift import DriftReport
 from core.domain.segment import SegmentReport
+from core.domain.widening import Widening
 from core.monitoring.lag import describe_lag
 from core.monitoring.outcomes import Figures, Performance, PerformancePoint
 from core.monitoring.performance import load_performance
 from core.monitoring.summary import MonitorSummary
 from core.monitoring.traffic import Traffic
 from core.settings import Settings
-from core.store import deployments, drift, segments
+from core.store import deployments, drift, segments, widenings
 from core.watching import describe_app_health
 from ui import charts, figures, filters, words
 from ui.filters import Window
@@ -34,6 +35,13 @@ def load_segments(app: App) -> SegmentReport | None:
     with app.db.read() as conn:
         current = deployments.find_current(conn)
         return None if current is None else segments.find_last_report(conn, current.plan.champion)
+
+
+def load_widening(app: App) -> Widening | None:
+    """How wide the champion's intervals are, where labels have changed that."""
+    with app.db.read() as conn:
+        current = deployments.find_current(conn)
+        return None if current is None else widenings.find_widening(conn, current.plan.champion)
 
 
 def load_outcomes(app: App, window: Window, settings: Settings) -> Performance:

@@ -17,6 +17,7 @@ from core.domain.notification import Maintenance, Receipt
 from core.domain.report import Estimate
 from core.domain.retraining import RetrainingDecision
 from core.domain.version import Version, version_name
+from core.domain.widening import describe_widening
 from core.monitoring.drift import describe_check
 from core.monitoring.lag import describe_lag
 from core.monitoring.retention import describe_retention
@@ -334,6 +335,8 @@ def of_health(summary: MonitorSummary) -> str:
     lines.append(_drift(summary.drift))
     culprit = name_culprit(summary.segments)
     lines += [] if culprit is None else [f"{culprit}."]
+    widened = None if summary.widening is None else describe_widening(summary.widening)
+    lines += [] if widened is None else [widened]
     lines += [of_incident(incident) for incident in summary.incidents]
     return "\n".join(lines)
 

@@ -1,6 +1,6 @@
 """A card: what a saved pipeline says of itself, beside the pipeline in its artifact."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.domain.sample import Features
 
@@ -48,19 +48,33 @@ class Card:
     scorer: ScorerCheck | None = None  # None in cards from before there were row scorers
 
 
-def find_limits(card: Card, score: float, factor: float = 1.0) -> tuple[float, float] | None:
+def find_limits(card: Card, score: float) -> tuple[float, float] | None:
     """The 90 % interval around a score, clipped to the card's scale; its width is that of the
-    score's band times `factor`. None where the card knows no width.
+    score's band. None where the card knows no width.
 
     >>> card = Card("r", (), 0.0, 100.0, 5.0, 6.0, (), False, (Band(50.0, 2.0), Band(90.0, 8.0)))
     >>> find_limits(card, 50.0), find_limits(card, 95.0)
     ((48.0, 52.0), (87.0, 100.0))
     """
-    half_width = find_half_width(card, score)
-    if half_width is None:
+    reach = find_half_width(card, score)
+    if reach is None:
         return None
-    reach = half_width * factor
     return max(score - reach, card.scale_low), min(score + reach, card.scale_high)
+
+
+def widen_card(card: Card, factor: float) -> Card:
+    """The card with intervals `factor` times as wide.
+
+    >>> card = Card("r", (), 0.0, 100.0, 5.0, 6.0, (), False, (Band(50.0, 2.0), Band(90.0, 8.0)))
+    >>> find_limits(widen_card(card, 1.5), 50.0)
+    (47.0, 53.0)
+    """
+    width = card.interval_half_width
+    return replace(
+        card,
+        interval_half_width=None if width is None else width * factor,
+        bands=tuple(Band(band.highest, band.half_width * factor) for band in card.bands),
+    )
 
 
 def find_half_width(card: Card, score: float) -> float | None:

@@ -9,6 +9,7 @@ from core.data.erased_files import remove_old_files
 from core.data.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
+from core.domain.version import version_name
 from core.monitoring.retention import describe_run, remove_old
 from core.monitoring.segments import name_culprit
 from core.store import deployments, feedback, jobs
@@ -19,6 +20,7 @@ from core.watching import (
     deliver_app,
     measure_app_drift,
     measure_app_segments,
+    measure_app_widenings,
     send_app_heartbeat,
     watch_app,
 )
@@ -63,6 +65,12 @@ def _measure_segments(app: App) -> str:
         return "too few labels to look at parts of the traffic"
     culprit = name_culprit(report) or "no part errs more than the rest"
     return f"{culprit}; {report.n_parts} parts looked at, {report.n_labelled} labels"
+
+
+def _measure_widenings(app: App) -> str:
+    changed = measure_app_widenings(app)
+    said = [f"{version_name(one.version)}'s are {one.factor:g} times as wide" for one in changed]
+    return ", ".join(said) or "no interval changed its width"
 
 
 def _check_retraining(app: App) -> str:
@@ -140,6 +148,7 @@ TASKS: tuple[Task, ...] = (
     Task("heartbeat", 60.0, send_app_heartbeat),
     Task("drift", 3_600.0, _measure_drift),
     Task("segments", 900.0, _measure_segments),
+    Task("intervals", 60.0, _measure_widenings),
     Task("trial", 60.0, _watch_trial),
     Task(RETRAIN_TASK, 300.0, _check_retraining),
     Task("collection", 60.0, _collect),

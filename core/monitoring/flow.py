@@ -34,6 +34,7 @@ from core.store import (
     rollups,
     segments,
     versions,
+    widenings,
 )
 from core.store.database import Connection, Database
 
@@ -119,6 +120,9 @@ def describe_health(
             segments=None
             if facts.champion is None
             else segments.find_last_report(conn, facts.champion),
+            widening=None
+            if facts.champion is None
+            else widenings.find_widening(conn, facts.champion),
             traffic=summarize_traffic(counted, from_at, now, scale=scale, step=step),
             performance=summarize_performance(
                 counted,

@@ -10,6 +10,7 @@ from core.domain.health import HealthReport
 from core.domain.incident import Incident
 from core.domain.segment import SegmentReport
 from core.domain.version import version_name
+from core.domain.widening import Widening, describe_widening
 from core.monitoring.estimate import describe_estimate
 from core.monitoring.lag import Lag, describe_lag
 from core.monitoring.outcomes import Figures, Performance
@@ -32,6 +33,7 @@ class MonitorSummary:
     lag: Lag  # of the window's labels
     drift: DriftReport | None  # the champion's newest window
     segments: SegmentReport | None  # of the champion's newest labels
+    widening: Widening | None  # of its intervals
     traffic: Traffic
     performance: Performance
     incidents: tuple[Incident, ...]  # that last, oldest first
@@ -100,6 +102,7 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
         "drift": None if summary.drift is None else _build_drift(summary.drift),
         "drift_note": NOT_MEASURED if summary.drift is None else summary.drift.note or None,
         "segments": None if summary.segments is None else _build_segments(summary.segments),
+        "widening": None if summary.widening is None else _build_widening(summary.widening),
         "incidents": [
             {
                 "id": incident.id,
@@ -144,6 +147,17 @@ def _build_segments(report: SegmentReport) -> dict[str, object]:
         "by_score": msgspec.to_builtins(report.bands),
         "interval_coverage": msgspec.to_builtins(report.coverage),
         "interval_width": report.width,
+    }
+
+
+def _build_widening(widening: Widening) -> dict[str, object]:
+    return {
+        "factor": widening.factor,
+        "at": widening.at.isoformat(),
+        "since_at": None if widening.since_at is None else widening.since_at.isoformat(),
+        "n_labels": widening.n_labels,
+        "n_inside": widening.n_inside,
+        "message": describe_widening(widening),
     }
 
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from core.domain.card import Card
+from core.domain.card import Card, widen_card
 from core.domain.sample import Features
 from core.serving.answer import check_scores
 
@@ -76,6 +76,10 @@ class CachedModel:
                 scores[place] = score
             self._keep([keys[place] for place in new], made)
         return [score for score in scores if score is not None]
+
+    def widen(self, factor: float) -> None:
+        """Answer intervals `factor` times as wide as training found from now on."""
+        self.card = widen_card(self._model.card, factor)
 
     def clear(self) -> None:
         """Forget the scores; what was counted stays."""

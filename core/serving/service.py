@@ -42,14 +42,22 @@ from core.serving.scoring import MODEL_ERRORS, clean_error, score_asked
 from core.serving.shadow import Shadow, ShadowAsk
 from core.serving.stages import StageClock
 from core.settings import Scale
-from core.store import deployments, labels, predictions, removals, trials, versions
+from core.store import (
+    deployments,
+    labels,
+    predictions,
+    removals,
+    trials,
+    versions,
+    widenings,
+)
 from core.store.database import DRIVER_ERRORS, Database
 from core.store.direct import DirectLog
 
 _BESIDE = frozenset({TEXT, *HISTORY})
 _LOOK_SECONDS = 0.25
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
-_LABELS_SECONDS = 10.0  # before the labels that the heuristic may use are read again
+_LABELS_SECONDS = 10.0  # before what comes of labels is read again: means, widths of intervals
 _MAX_ENTRY_ROWS = 2_000
 _MAX_CACHED_ROWS = 10_000  # a version, of about 2 KB each
 _SAMPLE = 64  # of so many requests, the stages of one are kept
@@ -214,6 +222,9 @@ class PredictionService:
         with self._db.read() as conn:
             if self.timer() >= self._labels_at:
                 self._recent = summarize_recent(labels.load_recent_labelled(conn, N_RECENT_LABELS))
+                for side in serving.loaded:
+                    if side.artifact is not None:
+                        side.artifact.widen(widenings.find_factor(conn, side.version))
                 self._labels_at = self.timer() + _LABELS_SECONDS
             current = deployments.find_current(conn)
             if current is None or (current.revision == serving.revision and not retry):
@@ -385,7 +396,10 @@ class PredictionService:
             artifact = self._registry.load_artifact(version.artifact_hash)
             artifact.verify_golden()
             self._check_scale(artifact)
-            side = Side(version.number, CachedModel(artifact, _MAX_CACHED_ROWS), "")
+            model = CachedModel(artifact, _MAX_CACHED_ROWS)
+            with self._db.read() as conn:
+                model.widen(widenings.find_factor(conn, version.number))
+            side = Side(version.number, model, "")
             if artifact.why_uncompiled:
                 log.warning(
                     "served_by_pipeline", version=version.number, reason=artifact.why_uncompiled

@@ -230,6 +230,13 @@ CREATE TABLE watched_attempts (
     n INTEGER NOT NULL);
 """
 
+_WIDENINGS = """
+CREATE TABLE widenings (
+    id {id}, version BIGINT NOT NULL, at BIGINT NOT NULL, factor DOUBLE PRECISION NOT NULL,
+    n_labels INTEGER NOT NULL, n_inside INTEGER NOT NULL, since_at BIGINT);
+CREATE INDEX widenings_version ON widenings (version, id)
+"""
+
 _TIMES_BEFORE_KEYS = {
     "sqlite": "printf('%016x', at + 4611686018427387904)",
     "postgresql": "lpad(to_hex(at + 4611686018427387904), 16, '0')",
@@ -326,6 +333,10 @@ def _create_watched_attempts(conn: sa.Connection) -> None:
     _execute(conn, _WATCHED_ATTEMPTS)
 
 
+def _create_widenings(conn: sa.Connection) -> None:
+    _execute(conn, _WIDENINGS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     key = _PRIMARY_KEY[conn.dialect.name]
     for statement in script.split(";"):
@@ -353,6 +364,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_api_workers,
     _put_times_before_keys,
     _create_watched_attempts,
+    _create_widenings,
 )
 """Append here; never change one that was released. A step knows the tables as they were at its
 time, so that it names columns in text and takes none from `schema`."""

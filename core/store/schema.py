@@ -532,3 +532,15 @@ watched_files = sa.Table(  # appended: what came of each file of the watched fol
     sa.Column("n_new", sa.BigInteger, nullable=False),
     sa.Column("error", sa.Text),
 )
+
+widenings = sa.Table(  # appended: how much wider a version's intervals became than training found
+    "widenings",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("factor", sa.Double, nullable=False),
+    sa.Column("n_labels", sa.Integer, nullable=False),
+    sa.Column("n_inside", sa.Integer, nullable=False),
+    sa.Column("since_at", UtcTime),
+)

@@ -7,10 +7,11 @@ import pytest
 
 from core.domain.health import Health, HealthReport
 from core.domain.prediction import Source
+from core.domain.widening import Widening
 from core.monitoring.facts import Thresholds
 from core.monitoring.flow import describe_health, watch
 from core.monitoring.summary import MonitorSummary, build_json
-from core.store import health, leases, rollups, versions
+from core.store import health, leases, rollups, versions, widenings
 from core.store.database import Database
 from tests.fakes import FakeRegistry, add_version, make_prediction, make_report
 from tests.streams import (
@@ -62,7 +63,18 @@ def test_a_good_day_is_healthy(db: Database) -> None:
     deploy(db, 3)
     add_good_day(db)
     assert look(db).health is Health.HEALTHY
+    with db.write() as conn:
+        widenings.append_widening(conn, Widening(3, NOON, 1.4, 300, 243, NOON - DAY))
     shown = build_json(describe(db))
+    assert shown["widening"] == {
+        "factor": 1.4,
+        "at": NOON.isoformat(),
+        "since_at": (NOON - DAY).isoformat(),
+        "n_labels": 300,
+        "n_inside": 243,
+        "message": "Intervals are 1.4 times as wide as training found since 1 March 12:00 UTC: as "
+        "they were, only 81 % of the last 300 labels would lie inside, and 90 % should.",
+    }
     assert shown["n_predictions"] == 1_000
     assert shown["n_labelled"] == 300
     assert shown["champion"] == "v3"

@@ -9,7 +9,8 @@ from core.bootstrap import App
 from core.domain.drift import DriftCheck, DriftReport, Subject
 from core.domain.report import Estimate
 from core.domain.segment import GroupFigures, Segment, SegmentReport
-from core.store import drift, segments
+from core.domain.widening import Widening
+from core.store import drift, segments, widenings
 
 OpenPage = Callable[..., AppTest]
 Read = Callable[[AppTest], str]
@@ -72,10 +73,12 @@ def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
     with full.db.write() as conn:
         drift.append_report(conn, report)
         segments.append_report(conn, found)
+        widenings.append_widening(conn, Widening(1, now, 1.4, 300, 243, now))
     page = open_page("monitoring")
     said = read(page)
     assert "1 of 2 columns drifted**, which may cost accuracy" in said
     assert "estimated effect on the MAE +1.5 points" in said
     assert "language = go carries 70 % of the excess error (n = 40" in said
+    assert "Intervals are 1.4 times as wide as training found since 2 March 12:00 UTC" in said
     tables = [table.value for table in page.dataframe if "MAE, points" in table.value]
     assert tables[0]["MAE, points"].tolist()[0] == "too few labels"

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from core.deployment.release import deploy, rollback
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Source
+from core.domain.widening import Widening
 from core.errors import Unavailable
 from core.serving.answer import Ask, Received, build_id
 from core.serving.service import LabelOutcome, PredictionService
 from core.settings import Scale
-from core.store import labels, predictions, removals
+from core.store import labels, predictions, removals, widenings
 from core.store.database import Database
 from core.store.direct import DirectLog
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
@@ -106,6 +107,25 @@ def test_the_deployed_version_answers_with_its_interval(
     assert answer.reason is None
     assert (answer.score, answer.low, answer.high) == (70.0, 66.0, 74.0)
     assert (answer.version, answer.revision) == (1, 1)
+
+
+def test_intervals_are_answered_as_wide_as_labels_ask_for(
+    db: Database, service: PredictionService, release: Callable[..., None], timer: Timer, now: Clock
+) -> None:
+    release()
+    for factor in (1.5, 0.5):
+        with db.write() as conn:
+            widenings.append_widening(conn, Widening(1, now(), factor, 300, 240, now()))
+        timer.seconds += 10
+        service.refresh()
+        [answer] = service.predict([ROW])
+        assert (answer.low, answer.high) == (70.0 - 4 * factor, 70.0 + 4 * factor)
+    release()  # another version, whose widths are its own
+    [answer] = service.predict([ROW])
+    assert (answer.low, answer.high) == (66.0, 74.0)
+    release(1)
+    [answer] = service.predict([ROW])
+    assert (answer.low, answer.high) == (68.0, 72.0)
 
 
 def test_what_is_answered_is_what_is_logged(

@@ -31,7 +31,7 @@ from core.serving.files.report import (
 from core.serving.files.score import RowScorer
 from core.serving.heuristic import explain_heuristic
 from core.settings import Scale
-from core.store import deployments, labels, snapshots, versions
+from core.store import deployments, labels, snapshots, versions, widenings
 from core.store.database import Database
 
 ROWS_PER_PART = 20_000
@@ -133,6 +133,7 @@ def _begin(
             recent=manifest.recent,
             at=manifest.at,
             scale=scale,
+            widening=manifest.widening,
         ),
         plan=plan,
         format=open_format(path, request.out, names, added),
@@ -219,6 +220,8 @@ def _choose_manifest(
     kept = parts.find_manifest()
     if kept is None:
         version, why, recent = _choose_version(db, request.version)
+        with db.read() as conn:
+            widening = widenings.find_factor(conn, version)
         return Manifest(
             input_name=request.path.name,
             input_hash=content,
@@ -228,6 +231,7 @@ def _choose_manifest(
             why_heuristic=why,
             options=options,
             rows_per_part=rows_per_part,
+            widening=widening,
         ), []
     if kept.input_hash != content:
         raise InvalidInput(

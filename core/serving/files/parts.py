@@ -32,6 +32,7 @@ class Manifest:
     why_heuristic: str  # empty where a model answers
     options: dict[str, str | None]
     rows_per_part: int
+    widening: float = 1.0  # how many times as wide as training found the intervals are
 
 
 class Parts:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.artifacts.artifact import Artifact
 from core.data.unlabelled import Unlabelled
-from core.domain.card import Card, find_limits
+from core.domain.card import Card, find_limits, widen_card
 from core.domain.history import MODEL, PROVIDER
 from core.domain.prediction import Source, Variant
 from core.domain.recent import RecentLabels
@@ -38,6 +38,7 @@ class RowScorer:
     recent: RecentLabels
     at: datetime  # when rows were made that do not say it
     scale: Scale
+    widening: float  # how many times as wide as training found the intervals are
 
     def score(self, rows: Unlabelled) -> dict[str, list[object]]:
         """The columns of `plan.ADDED`, a value a row."""
@@ -45,7 +46,7 @@ class RowScorer:
         columns: dict[str, list[object]] = {
             name: [None] * len(found) for name in ("score", "low", "high", "source", "reason")
         }
-        card = None if self.artifact is None else self.artifact.card
+        card = None if self.artifact is None else widen_card(self.artifact.card, self.widening)
         for place, score in enumerate(found):
             if place in rows.wrong:
                 answer: tuple[object, ...] = (None, None, None, REJECTED, rows.wrong[place])

@@ -18,6 +18,7 @@ from core.deployment.release import deploy
 from core.domain.card import Card
 from core.domain.label import Label
 from core.domain.snapshot import AT, TEXT
+from core.domain.widening import Widening
 from core.errors import Cancelled, Conflict, InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.registry import Registry
 from core.serving.answer import Ask
@@ -27,7 +28,7 @@ from core.serving.files.plan import Options
 from core.serving.files.report import FileReport
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import labels, predictions
+from core.store import labels, predictions, widenings
 from core.store.database import Database
 from tests.api_processes import add_linear_version
 from tests.conftest import NOON
@@ -241,6 +242,20 @@ def test_a_cancelled_attempt_is_gone_on_with_to_the_same_output(
     outputs = [desk.folder / f"{name}.{kind}" for name in ("whole", "out")]
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
     assert not find_folder(outputs[1]).exists()
+
+
+def test_intervals_are_as_wide_as_when_the_file_was_begun(desk: Desk) -> None:
+    path = desk.write("in.csv")
+    desk.score(path, "narrow.csv")
+    with desk.db.write() as conn:
+        widenings.append_widening(conn, Widening(1, NOON, 1.5, 300, 240, NOON))
+    with pytest.raises(Cancelled):
+        desk.score(path, "wide.csv", stop_after=1)
+    with desk.db.write() as conn:
+        widenings.append_widening(conn, Widening(1, NOON, 1.0, 300, 270, None))
+    desk.score(path, "wide.csv")
+    narrow, wide = (read(desk.folder / name)[0] for name in ("narrow.csv", "wide.csv"))
+    assert wide["high"] - wide["low"] == 1.5 * (narrow["high"] - narrow["low"])
 
 
 def test_an_attempt_that_ended_while_it_cleaned_up_is_finished(desk: Desk) -> None:
