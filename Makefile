@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
+# Container images often set it, and then every process compiles all that it imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := check
 .PHONY: check setup setup-dev run test test-slow lint types e2e screenshots bench lock mlflow clean
 
@@ -39,6 +42,9 @@ lint: setup-dev
 
 types: setup-dev
 	@$(BIN)/mypy
+
+# Two processes have two cores: threads of theirs would only wait for each other.
+test test-slow: export OMP_NUM_THREADS := 1
 
 test: setup-dev  ## the fast suite
 	@$(BIN)/python -m pytest -n 2 -m "not slow and not browser"

@@ -38,22 +38,33 @@ ROWS = make_rows(150)
 TARGET = np.array([30 + (row["size"] or 20) + 2 * row["tests"] for row in ROWS])
 
 
+def chain(*steps: Any) -> Pipeline:
+    return Pipeline([(f"step{i}", step) for i, step in enumerate(steps)])
+
+
 def fit(*steps: Any) -> Pipeline:
-    return Pipeline([(f"step{i}", step) for i, step in enumerate(steps)]).fit(ROWS, TARGET)
+    return chain(*steps).fit(ROWS, TARGET)
 
 
-PIPELINES: Mapping[str, Pipeline] = {
-    **{name: RECIPES[name].build(1, {}).fit(ROWS, TARGET) for name in ("baseline", "advanced")},
-    "forest": fit(RowEncoder(), RandomForestRegressor(30, random_state=1)),
-    "histogram": fit(RowEncoder(impute=False), HistGradientBoostingRegressor(max_iter=30)),
-    "selector": fit(RowEncoder(), SelectKBest(f_regression, k=3), BoostedTrees(n_trees=20)),
-    "pinball": fit(RowEncoder(impute=False), BoostedTrees(n_trees=20, objective="absolute")),
+UNFITTED: Mapping[str, Pipeline] = {
+    **{name: RECIPES[name].build(1, {}) for name in ("baseline", "advanced")},
+    "forest": chain(RowEncoder(), RandomForestRegressor(30, random_state=1)),
+    "histogram": chain(RowEncoder(impute=False), HistGradientBoostingRegressor(max_iter=30)),
+    "selector": chain(RowEncoder(), SelectKBest(f_regression, k=3), BoostedTrees(n_trees=20)),
+    "pinball": chain(RowEncoder(impute=False), BoostedTrees(n_trees=20, objective="absolute")),
 }
 
 
-@pytest.mark.parametrize("name", PIPELINES)
-def test_a_compiled_pipeline_scores_every_row_as_the_pipeline_does(name: str) -> None:
-    pipeline = PIPELINES[name]
+@pytest.fixture(scope="module")
+def fitted() -> Mapping[str, Pipeline]:
+    return {name: pipeline.fit(ROWS, TARGET) for name, pipeline in UNFITTED.items()}
+
+
+@pytest.mark.parametrize("name", UNFITTED)
+def test_a_compiled_pipeline_scores_every_row_as_the_pipeline_does(
+    name: str, fitted: Mapping[str, Pipeline]
+) -> None:
+    pipeline = fitted[name]
     scorer = compile_pipeline(pipeline)
     assert isinstance(scorer, CompiledScorer)
     rows = [*ROWS, *build_edge_rows(ROWS, CARD.features), {}]
@@ -70,29 +81,27 @@ def test_boosted_trees_give_the_same_bits_however_many_they_are() -> None:
     assert [scorer.score_row(row) for row in ROWS[:40]] == pipeline.predict(ROWS[:40]).tolist()
 
 
-def test_many_rows_score_as_each_of_them_alone() -> None:
-    scorer = compile_pipeline(PIPELINES["advanced"])
+def test_many_rows_score_as_each_of_them_alone(fitted: Mapping[str, Pipeline]) -> None:
+    scorer = compile_pipeline(fitted["advanced"])
     alone = [scorer.score_row(row) for row in ROWS]
     assert scorer.score_rows(ROWS).tolist() == pytest.approx(alone, abs=LARGEST_DIFFERENCE)
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "why"),
+    ("steps", "why"),
     [
-        (fit(RowEncoder(), KNeighborsRegressor()), "its model KNeighborsRegressor has no"),
+        ([KNeighborsRegressor()], "its model KNeighborsRegressor has no"),
+        ([PolynomialFeatures(), BoostedTrees(n_trees=2)], "its step 'step1' has no"),
         (
-            fit(RowEncoder(), PolynomialFeatures(), BoostedTrees(n_trees=2)),
-            "its step 'step1' has no",
-        ),
-        (
-            fit(RowEncoder(), BoostedTrees(n_trees=2, objective="count:poisson")),
+            [BoostedTrees(n_trees=2, objective="count:poisson")],
             "no row scorer for gbtree with count:poisson",
         ),
     ],
 )
 def test_what_cannot_be_compiled_serves_from_the_pipeline_and_says_why(
-    pipeline: Pipeline, why: str
+    steps: list[Any], why: str
 ) -> None:
+    pipeline = fit(RowEncoder(), *steps)
     scorer = compile_pipeline(pipeline)
     assert isinstance(scorer, PipelineScorer)
     assert why in scorer.why
@@ -122,8 +131,8 @@ def test_a_scorer_that_is_too_far_off_is_not_used(shift: float, compiled: bool) 
         assert artifact.scorer.why == "the compiled scorer is up to 0.0005 points from the pipeline"
 
 
-def test_a_served_score_is_clipped_and_never_no_number() -> None:
-    artifact = Artifact(PIPELINES["baseline"], CARD)
+def test_a_served_score_is_clipped_and_never_no_number(fitted: Mapping[str, Pipeline]) -> None:
+    artifact = Artifact(fitted["baseline"], CARD)
     assert artifact.score_row({"size": 1e6}) == 100.0
     assert artifact.score_rows([{"size": -1e6}, {"size": 1e6}]) == [0.0, 100.0]
     broken = fit(RowEncoder(), BoostedTrees(n_trees=1))
