@@ -17,7 +17,7 @@ from core.data.values import (
     parse_time,
     show,
 )
-from core.domain.sample import FeatureValue, Provenance, Rejection, Sample
+from core.domain.sample import FeatureValue, Provenance, Rejection, Sample, SampleColumns
 from core.domain.snapshot import RESERVED
 from core.domain.table_mapping import TableMapping
 from core.errors import InvalidInput
@@ -119,15 +119,15 @@ def fit_mapping(mapping: TableMapping, columns: Sequence[str]) -> TableMapping:
 
 def build_table_samples(
     rows: Sequence[Mapping[str, Any]], plan: TablePlan, *, first_row: int, scale: Scale
-) -> tuple[list[Sample], list[Rejection]]:
+) -> tuple[SampleColumns, list[Rejection]]:
     """The samples of some rows, and why each other one was not taken; `first_row` is the number
     of the first. A value that is absent stays missing.
 
     >>> plan = plan_table(TableMapping("t", "y", features=("a",)), ["id", "created_at", "y", "a"])
     >>> row = {"id": 1, "created_at": None, "y": 0.5, "a": None}
     >>> samples, _ = build_table_samples([row], plan, first_row=1, scale=Scale(0, 1))
-    >>> samples[0].target, dict(samples[0].features), samples[0].external_id
-    (0.5, {'a': None}, '1')
+    >>> samples.targets, samples.features, samples.external_ids
+    ([0.5], [{'a': None}], ['1'])
     """
     try:
         return _build_together(rows, plan, scale), []
@@ -141,7 +141,7 @@ def build_table_samples(
         except BadValue as error:
             message = f"{plan.mapping.key} {show(row.get(plan.mapping.key))}: {error.message}"
             rejections.append(Rejection(number, message, error.code))
-    return samples, rejections
+    return SampleColumns.of(samples), rejections
 
 
 def _guess_kind(values: Sequence[object]) -> ValueKind | None:
@@ -187,7 +187,7 @@ def _build_sample(row: Mapping[str, Any], plan: TablePlan, scale: Scale) -> Samp
 
 def _build_together(
     rows: Sequence[Mapping[str, Any]], plan: TablePlan, scale: Scale
-) -> list[Sample]:
+) -> SampleColumns:
     """As `_build_sample` for each, column by column; raises `BadValue` where one is wrong."""
     mapping = plan.mapping
     nothing: list[None] = [None] * len(rows)
@@ -197,26 +197,22 @@ def _build_together(
             return nothing
         return _read_texts([row[column] for row in rows], column)
 
-    targets = _read_targets([row[mapping.target] for row in rows], mapping, scale)
-
     def times(role: str, column: str | None) -> Sequence[Any]:
         if column is None:
             return nothing
         return _read_times([row[column] for row in rows], f"{role} '{column}'")
 
-    return [
-        Sample(mapping.source, Provenance.REAL, *values)
-        for values in zip(
-            _read_features(rows, plan.features),
-            targets,
-            times("time", mapping.timestamp),
-            texts(mapping.text),
-            texts(mapping.group),
-            _read_ids([row[mapping.key] for row in rows]),
-            times("time of the label", mapping.label_timestamp),
-            strict=True,
-        )
-    ]
+    return SampleColumns(
+        sources=[mapping.source] * len(rows),
+        provenances=[Provenance.REAL] * len(rows),
+        features=_read_features(rows, plan.features),
+        targets=_read_targets([row[mapping.target] for row in rows], mapping, scale),
+        ats=times("time", mapping.timestamp),
+        texts=texts(mapping.text),
+        groups=texts(mapping.group),
+        external_ids=_read_ids([row[mapping.key] for row in rows]),
+        labelled_ats=times("time of the label", mapping.label_timestamp),
+    )
 
 
 def _read_features(

@@ -31,6 +31,8 @@ from core.settings import Scale
 from core.store import samples as sample_rows
 from core.store import sources
 from core.store.database import Database
+from core.store.sample_values import Row as SampleRow
+from core.store.sample_values import build_rows
 
 log = get_logger(__name__)
 
@@ -91,7 +93,7 @@ class _Piece:
 
     first_row: int
     n_received: int
-    rows: list[sample_rows.Row]
+    rows: list[SampleRow]
     rejections: list[Rejection]
     place: Place | None = None
 
@@ -245,9 +247,7 @@ class _Attempt:
                 samples, rejections = build_table_samples(
                     rows, plan, first_row=piece.first_row + piece.n_received, scale=self._scale
                 )
-                piece.rows += (
-                    sample_rows.build_row(reading.collection_id, sample) for sample in samples
-                )
+                piece.rows += build_rows(reading.collection_id, samples)
                 piece.rejections += rejections
                 piece.n_received += len(rows)
                 piece.place = place

@@ -2,10 +2,12 @@
 their labels were known, so that what was known at any moment is one look into an index.
 
 `core.features.history` defines what is summed. A row here is a visible sample with a provider, a
-model and a time; its sums include it and all known before. One that comes or goes late in that
-order has those after it summed anew, none of the others."""
+model and a time; its sums include it and all known before. Those that come in that order are
+summed as they pass. One that comes or goes late has those after it summed anew, none of the
+others."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -62,7 +64,18 @@ _INSERTED = (
     "known_at",
     "quality",
     "csat",
+    "origin",
+    "n",
+    "total",
+    "squares",
+    "n_csat",
+    "csat_total",
+    "seen_at",
 )
+_NO_SUMS = (None,) * 7
+
+_SQUARABLE = 1e-100
+"""PostgreSQL refuses the square of what is too small to have one: it is none."""
 
 
 class _Named(msgspec.Struct):
@@ -71,7 +84,49 @@ class _Named(msgspec.Struct):
     csat: FeatureValue = None
 
 
-_DECODER = msgspec.json.Decoder(_Named)
+_DECODER = msgspec.json.Decoder(list[_Named])
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What `history` says of the newest row that is known of a maker; of none at first."""
+
+    known_at: int = _LONG_AGO
+    sample_id: int = 0
+    origin: float = 0.0
+    n: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    n_csat: int = 0
+    csat_total: float = 0.0
+    seen_at: int = _LONG_AGO
+
+    def add(
+        self, known_at: int, sample_id: int, at: int, quality: float, csat: float | None
+    ) -> tuple[Any, ...]:
+        """Take in the next row that is known; its sums."""
+        self.known_at, self.sample_id = known_at, sample_id
+        if self.n == 0:
+            self.origin = quality
+        difference = quality - self.origin
+        self.n += 1
+        self.total += difference
+        if abs(difference) >= _SQUARABLE:
+            self.squares += difference * difference
+        if csat is not None:
+            self.n_csat += 1
+            self.csat_total += csat
+        if at > self.seen_at:
+            self.seen_at = at
+        return (
+            self.origin,
+            self.n,
+            self.total,
+            self.squares,
+            self.n_csat,
+            self.csat_total,
+            self.seen_at,
+        )
 
 
 def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
@@ -84,14 +139,13 @@ def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
         sa.type_coerce(_samples.c.at, sa.BigInteger),
         sa.type_coerce(_samples.c.labelled_at, sa.BigInteger),
     ).where(samples, _samples.c.at.is_not(None), _samples.c.superseded_at.is_(None))
-    since: dict[Maker, int] = {}
-    read_maker = cache(_read_maker)
+    adding = _Adding(conn)
     rows = conn.execute(query.execution_options(yield_per=_PIECE))
     for part in rows.partitions(_PIECE):
-        entries = _build(part, read_maker, since)
+        entries = adding.build(part)
         if entries:
-            insert_rows(conn, "history", _INSERTED, entries, "ON CONFLICT (sample_id) DO NOTHING")
-    _sum_anew(conn, since)
+            insert_rows(conn, "history", _INSERTED, entries, "")
+    _sum_anew(conn, adding.since)
 
 
 def remove_history(conn: sa.Connection, sample_ids: sa.Select[Any]) -> None:
@@ -135,41 +189,60 @@ def _query(maker: Maker) -> sa.Select[Any]:
     )
 
 
-def _read_maker(provenance: str, provider: FeatureValue, model: FeatureValue) -> Maker | None:
-    synthetic = provenance == Provenance.SYNTHETIC.value
-    return find_maker({PROVIDER: provider, MODEL: model}, synthetic=synthetic)
+class _Adding:
+    """Samples on their way into the histories. `since` says of each maker that had a row come late
+    from when on its sums are not right."""
 
+    def __init__(self, conn: sa.Connection) -> None:
+        self._conn = conn
+        self._find = cache(self._find_sums)  # by what the rows say, which may be written in ways
+        self._sums: dict[Maker, _Sums] = {}
+        self.since: dict[Maker, int] = {}
 
-def _build(
-    rows: Iterable[Any], read_maker: Callable[..., Maker | None], since: dict[Maker, int]
-) -> list[tuple[Any, ...]]:
-    """The rows of `_INSERTED` for some samples, those without a maker left out, and `since` when
-    each maker's sums are no longer right. Plain tuples and numbers: all of a collection passes
-    here under the write lock."""
-    entries = []
-    for sample_id, provenance, features, target, at, labelled_at in rows:
-        named = _DECODER.decode(features)
-        provider, model = named.provider, named.model
-        maker = read_maker(provenance, provider, model)
+    def build(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of `_INSERTED` for some samples, those without a maker left out. Plain tuples
+        and numbers: all of a collection passes here under the write lock."""
+        named = _DECODER.decode(f"[{','.join(row[2] for row in rows)}]")
+        entries = []
+        for row, names in zip(rows, named, strict=True):
+            sample_id, provenance, _, quality, at, labelled_at = row
+            found = self._find(provenance, names.provider, names.model)
+            if found is None:
+                continue
+            maker, key, sums = found
+            known_at = find_known_at(at, labelled_at)
+            csat = None if names.csat is None else _read_csat(names.csat)
+            entry = (sample_id, *key, at, known_at, quality, csat)
+            if (known_at, sample_id) > (sums.known_at, sums.sample_id):
+                entries.append(entry + sums.add(known_at, sample_id, at, quality, csat))
+            else:
+                entries.append(entry + _NO_SUMS)
+                self.since[maker] = min(self.since.get(maker, _NEVER), known_at)
+        return entries
+
+    def _find_sums(
+        self, provenance: str, provider: FeatureValue, model: FeatureValue
+    ) -> tuple[Maker, tuple[int, str, str], _Sums] | None:
+        synthetic = provenance == Provenance.SYNTHETIC.value
+        maker = find_maker({PROVIDER: provider, MODEL: model}, synthetic=synthetic)
         if maker is None:
-            continue
-        known_at = find_known_at(at, labelled_at)
-        if known_at < since.get(maker, _NEVER):
-            since[maker] = known_at
-        csat = read_number(named.csat)
-        entries.append(
-            (
-                sample_id,
-                int(maker.synthetic),
-                maker.provider,
-                maker.model,
-                at,
-                known_at,
-                target,
-                csat if csat == csat else None,
-            )
-        )
-    return entries
+            return None
+        if maker not in self._sums:
+            self._sums[maker] = _find_newest(self._conn, maker)
+        return maker, (int(synthetic), maker.provider, maker.model), self._sums[maker]
+
+
+def _find_newest(conn: sa.Connection, maker: Maker) -> _Sums:
+    query = _query(maker).add_columns(
+        sa.type_coerce(_history.c.known_at, sa.BigInteger).label("known_at"), _history.c.sample_id
+    )
+    row = conn.execute(query).one_or_none()
+    return _Sums() if row is None else _Sums(**row._asdict() | {"seen_at": to_micros(row.seen_at)})
+
+
+def _read_csat(value: FeatureValue) -> float | None:
+    csat = read_number(value)
+    return csat if csat == csat else None
 
 
 def _sum_anew(conn: sa.Connection, since: Mapping[Maker, int]) -> None:

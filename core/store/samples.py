@@ -1,13 +1,10 @@
 """Collections and their samples: appended in pieces, visible when the collection is finished."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from core.domain.sample import (
@@ -15,33 +12,19 @@ from core.domain.sample import (
     Provenance,
     Rejection,
     Sample,
+    SampleColumns,
     SampleCounts,
 )
 from core.errors import Conflict, NotFound
 from core.store import schema
 from core.store.history import add_history, remove_history
 from core.store.many import insert_rows
-from core.store.types import to_micros
+from core.store.sample_values import COLUMNS, Row, build_rows, find_key, find_place
 
 MAX_KEPT_REJECTIONS = 1000
 _PIECE = 2000
 _PROVENANCES = {provenance.value: provenance for provenance in Provenance}
 
-_ENCODER = msgspec.json.Encoder()
-
-_COLUMNS = (
-    "key",
-    "collection_id",
-    "source",
-    "provenance",
-    "external_id",
-    "at",
-    "group_key",
-    "target",
-    "features",
-    "text",
-    "labelled_at",
-)
 _TAKEN_OVER = ("collection_id", "source", "provenance", "labelled_at")
 _ON_CONFLICT = f"""
 ON CONFLICT (key) DO UPDATE SET
@@ -55,9 +38,6 @@ WHERE samples.collection_id <> excluded.collection_id AND (
 """Adds a row, or takes it over from a collection that died and from a correction; a row that is
 visible, or stands in this collection, it leaves and does not count."""
 
-_PLACE_DIGITS, _UNDATED = 16, "0" * 16
-_YEAR_ONE = 2**62  # added to microseconds since 1970, so that earlier times sort before later ones
-
 _samples = schema.samples
 _collections = schema.collections
 _visible = sa.and_(
@@ -68,35 +48,12 @@ _visible = sa.and_(
 )
 
 
-Row = tuple[Any, ...]
-"""A sample as the driver takes it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Replaced:
     """Collections whose rows a new one takes over from, but for those that it brought again."""
 
     collection_ids: Sequence[int]
     kept_ids: Sequence[int]
-
-
-def sample_key(sample: Sample) -> str:
-    """A hash that two rows share exactly when they say the same: the source does not matter, nor
-    does it whether a missing value is written down, or when the label of a prediction came."""
-    features = sample.features
-    values = [(name, features[name]) for name in _sort_names(tuple(features))]
-    content: list[object] = [
-        sample.provenance is Provenance.SYNTHETIC,
-        sample.external_id,
-        None if sample.at is None else sample.at.isoformat(),
-        sample.group,
-        sample.text,
-        sample.target,
-        [item for item in values if item[1] is not None],
-    ]
-    if sample.labelled_at is not None and sample.provenance is Provenance.REAL:
-        content.append(sample.labelled_at.isoformat())
-    return hashlib.sha256(_ENCODER.encode(content)).hexdigest()
 
 
 def start_collection(
@@ -124,32 +81,14 @@ def start_collection(
 def append_samples(conn: sa.Connection, collection_id: int, samples: Sequence[Sample]) -> int:
     """Add rows to an open collection; how many were new. The rest are duplicates: rows that are
     visible already or stand twice in this collection."""
-    return add_rows(conn, [build_row(collection_id, sample) for sample in samples])
-
-
-def build_row(collection_id: int, sample: Sample) -> Row:
-    """A sample as `add_rows` takes it, in the order of `_COLUMNS`; needs no connection."""
-    micros = None if sample.at is None else to_micros(sample.at)
-    return (
-        _place(micros, sample_key(sample)),
-        collection_id,
-        sample.source,
-        sample.provenance._value_,  # `value` is ten times slower, and this is for every row
-        sample.external_id,
-        micros,
-        sample.group,
-        sample.target,
-        _ENCODER.encode(sample.features).decode(),
-        sample.text,
-        None if sample.labelled_at is None else to_micros(sample.labelled_at),
-    )
+    return add_rows(conn, build_rows(collection_id, SampleColumns.of(samples)))
 
 
 def add_rows(conn: sa.Connection, rows: Sequence[Row]) -> int:
     """As `append_samples`, of rows that are built already."""
     once = list({row[0]: row for row in reversed(rows)}.values())
     once.reverse()  # each key once, the first of them: PostgreSQL refuses two in a statement
-    return insert_rows(conn, "samples", _COLUMNS, once, _ON_CONFLICT)
+    return insert_rows(conn, "samples", COLUMNS, once, _ON_CONFLICT)
 
 
 def finish_collection(
@@ -202,7 +141,7 @@ def find_standing(
 ) -> list[int]:
     """The ids of the rows that say the same as one of the samples, visible in a collection of
     these."""
-    places = [_find_place(sample.at, sample_key(sample)) for sample in samples]
+    places = [row[0] for row in build_rows(0, SampleColumns.of(samples))]
     query = sa.select(_samples.c.id, _samples.c.collection_id).where(
         _samples.c.key.in_(places),
         _samples.c.superseded_at.is_(None),
@@ -304,7 +243,7 @@ def stream_pieces(
     rows = conn.execution_options(yield_per=_PIECE).execute(query)
     for part in rows.partitions(_PIECE):
         yield [
-            (place[_PLACE_DIGITS:], Sample(source, _PROVENANCES[provenance], *rest))
+            (find_key(place), Sample(source, _PROVENANCES[provenance], *rest))
             for place, source, provenance, *rest in part
         ]
 
@@ -336,10 +275,10 @@ def load_by_keys(
             _samples.c.text,
             _samples.c.group_key,
             _samples.c.external_id,
-        ).where(_visible, _samples.c.key.in_([_find_place(at, key) for at, key in keys]))
+        ).where(_visible, _samples.c.key.in_([find_place(at, key) for at, key in keys]))
     )
     return {
-        place[_PLACE_DIGITS:]: Sample(source, _PROVENANCES[provenance], *rest)
+        find_key(place): Sample(source, _PROVENANCES[provenance], *rest)
         for place, source, provenance, *rest in rows
     }
 
@@ -381,22 +320,6 @@ def _supersede(conn: sa.Connection, replaced: Replaced, now: datetime) -> int:
         conn.execute(_samples.update().where(kept).values(superseded_at=None))
         add_history(conn, kept)
     return int(ended.rowcount) - len(replaced.kept_ids)
-
-
-def _find_place(at: datetime | None, key: str) -> str:
-    return _place(None if at is None else to_micros(at), key)
-
-
-def _place(micros: int | None, key: str) -> str:
-    """Where a row stands in the index: its time, then its key. Rows come in the order of their
-    times mostly, and then fall side by side, where keys alone would scatter them over all of it."""
-    place = _UNDATED if micros is None else f"{micros + _YEAR_ONE:0{_PLACE_DIGITS}x}"
-    return place + key
-
-
-@lru_cache(maxsize=256)
-def _sort_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(names))
 
 
 def _collection(row: Any) -> Collection:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.data.frames import build_table, hash_rows, list_features
 from core.domain.sample import FeatureValue, Provenance, Sample
 from core.domain.snapshot import KEY, RESERVED, SOURCE, TARGET
-from core.store.samples import sample_key
+from tests.store.keys import sample_key
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

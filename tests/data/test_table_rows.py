@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.data.table_rows import build_table_samples, plan_table
 from core.domain.sample import Rejection, Sample
@@ -36,10 +38,11 @@ ROW: dict[str, Any] = {
 
 
 def build(**changes: object) -> Sample:
-    (sample,), rejections = build_table_samples(
+    samples, rejections = build_table_samples(
         [{**ROW, **changes}], plan_table(MAPPING, COLUMNS), first_row=1, scale=SCALE
     )
     assert rejections == []
+    (sample,) = samples.build()
     return sample
 
 
@@ -47,7 +50,7 @@ def reject(**changes: object) -> Rejection:
     samples, (rejection,) = build_table_samples(
         [{**ROW, **changes}], plan_table(MAPPING, COLUMNS), first_row=41, scale=SCALE
     )
-    assert samples == []
+    assert samples.build() == []
     return rejection
 
 
@@ -77,7 +80,8 @@ def test_the_target_is_stretched_to_the_scale(stars: object, target: float) -> N
 
 def test_a_target_without_a_scale_of_its_own_is_taken_as_it_is() -> None:
     plan = plan_table(replace(MAPPING, target_low=None, target_high=None), COLUMNS)
-    (sample,), _ = build_table_samples([{**ROW, "stars": 73.5}], plan, first_row=1, scale=SCALE)
+    samples, _ = build_table_samples([{**ROW, "stars": 73.5}], plan, first_row=1, scale=SCALE)
+    (sample,) = samples.build()
     assert sample.target == 73.5
 
 
@@ -154,11 +158,11 @@ def test_the_time_of_a_label_is_read_from_its_column() -> None:
     plan = plan_table(mapping, [*COLUMNS, "rated_at"])
     rows = [{**ROW, "id": n, "rated_at": at} for n, at in enumerate(("2026-02-02T10:00:00Z", None))]
     samples, rejections = build_table_samples(rows, plan, first_row=1, scale=SCALE)
-    assert [s.labelled_at for s in samples] == [datetime(2026, 2, 2, 10, tzinfo=UTC), None]
+    assert list(samples.labelled_ats) == [datetime(2026, 2, 2, 10, tzinfo=UTC), None]
     assert rejections == []
     wrong = [*rows, {**ROW, "id": 9, "rated_at": "infinity"}]
     samples, (rejection,) = build_table_samples(wrong, plan, first_row=1, scale=SCALE)
-    assert len(samples) == 2
+    assert len(samples.targets) == 2
     assert rejection.message.startswith(
         "id 9: time of the label 'rated_at': 'infinity' is not a ti"
     )
@@ -175,3 +179,39 @@ def test_the_time_of_a_label_needs_a_column_that_is_there_and_the_time_of_the_wo
 def test_numbers_beyond_what_a_float_holds_reject_their_row() -> None:
     assert reject(length=10**400).message.startswith("id 7: feature 'length': 1000000000000")
     assert reject(stars=10**400).code == "target_infinite"
+
+
+_ODD = [None, "NaN", "Infinity", "", " a ", "7", "7.50", True, 3, -0.0, 1e300, 10**400, [1], "\0"]
+_NUMBERS = st.none() | st.integers(-9, 9) | st.floats(-9, 9)
+_TIMES = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1))  # noqa: DTZ001
+_WRITTEN = _TIMES.map(lambda at: at.isoformat() + "+00:00")
+
+
+@st.composite
+def _pages(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """A page whose columns are each of one kind, as a database's are, or of anything at all."""
+    kinds = {
+        "id": st.integers(1, 10**19) | st.uuids().map(str),
+        "created_at": _WRITTEN | st.none(),
+        "stars": st.integers(1, 5) | st.floats(1, 5),
+        "length": _NUMBERS,
+        "language": st.none() | st.text("ab ", max_size=3),
+        "said": st.none() | st.text("ab ", max_size=3),
+        "session": st.none() | st.integers(0, 9),
+        "metadata": st.none() | st.fixed_dictionaries({}, optional={"codeQuality": _NUMBERS}),
+    }
+    odd = draw(st.sets(st.sampled_from(sorted(kinds)), max_size=1))
+    columns = {n: st.sampled_from(_ODD) if n in odd else values for n, values in kinds.items()}
+    return draw(st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=4))
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(_pages())
+def test_a_page_is_read_together_as_row_by_row(rows: list[dict[str, Any]]) -> None:
+    plan = plan_table(MAPPING, COLUMNS)
+    wrong = {**ROW, "stars": "none of them"}  # has every row of its page read by itself
+    alone, why = build_table_samples([*rows, wrong], plan, first_row=1, scale=SCALE)
+    assert why[-1].row == len(rows) + 1
+    together, rejections = build_table_samples(rows, plan, first_row=1, scale=SCALE)
+    assert [repr(sample) for sample in together.build()] == [repr(s) for s in alone.build()]
+    assert rejections == why[:-1]

@@ -17,9 +17,10 @@ from core.errors import Unavailable
 from core.store import migrations, schema
 from core.store.database import Database, open_database
 from core.store.history import find_totals
-from core.store.samples import append_samples, sample_key, start_collection, stream_pieces
+from core.store.samples import append_samples, start_collection, stream_pieces
 from core.store.types import to_micros
 from tests.conftest import NOON
+from tests.store.keys import sample_key
 
 Clock = Callable[[], datetime]
 

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from core.domain.sample import Collection, Provenance, Rejection, Sample, SampleCounts
 from core.errors import Conflict, NotFound
@@ -22,11 +20,11 @@ from core.store.samples import (
     get_collection,
     load_by_keys,
     load_collections,
-    sample_key,
     start_collection,
     stream_pieces,
     stream_samples,
 )
+from tests.store.keys import sample_key
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -242,46 +240,6 @@ def test_rows_are_streamed_in_pieces_with_their_keys_by_source_and_provenance(
     streamed = [sample for piece in pieces for _, sample in piece]
     assert streamed == rows[::-1]
     assert pieces[0][0][0] == sample_key(rows[-1])
-
-
-def test_the_key_is_of_what_a_row_says() -> None:
-    row = _sample(1.0)
-    assert sample_key(row) == sample_key(replace(row, source="file:b"))
-    assert sample_key(row) == sample_key(replace(row, provenance=Provenance.FEEDBACK))
-    assert sample_key(row) == sample_key(replace(row, features={"b": "x", "a": 1.0}))
-    others = [
-        replace(row, provenance=Provenance.SYNTHETIC),
-        replace(row, features={"a": 1.0}),
-        replace(row, features={"a": "1.0", "b": "x"}),
-        replace(row, target=50.5),
-        replace(row, at=NOON),
-        replace(row, text="t"),
-        replace(row, group="t"),
-        replace(row, external_id="t"),
-    ]
-    assert len({sample_key(other) for other in [row, *others]}) == 9
-
-
-_FEATURES = st.dictionaries(
-    st.text(max_size=3), st.one_of(st.none(), st.floats(-9, 9), st.text(max_size=3)), max_size=3
-)
-
-
-@settings(deadline=None, derandomize=True, database=None)
-@given(_FEATURES, _FEATURES)
-def test_keys_are_equal_exactly_where_features_are(
-    one: dict[str, float | str | None], other: dict[str, float | str | None]
-) -> None:
-    def said(features: dict[str, float | str | None]) -> str:
-        return repr(sorted((k, v) for k, v in features.items() if v is not None))
-
-    keys = [sample_key(_sample(features=features)) for features in (one, other)]
-    assert (keys[0] == keys[1]) == (said(one) == said(other))
-
-
-def test_the_key_does_not_change_from_release_to_release() -> None:
-    row = _sample(1.5, at=NOON, text="é", group="g", external_id="k")
-    assert sample_key(row) == "877a8c5566bd50755bc8b5da30b901e09c448cd44677c2193f17d103dbed8b86"
 
 
 def test_rows_are_found_by_their_keys(db: Database) -> None:
