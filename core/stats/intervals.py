@@ -193,7 +193,9 @@ def _draw_weights(
     n_draws = -(-n_blocks // run)
     for start in range(0, n_resamples, n_at_once):
         n = min(n_at_once, n_resamples - start)
-        starts = rng.multinomial(n_draws, np.full(n_blocks, 1 / n_blocks), size=n)
+        drawn = rng.integers(n_blocks, size=(n, n_draws))
+        drawn += np.arange(n)[:, None] * n_blocks  # each resample counts in cells of its own
+        starts = np.bincount(drawn.ravel(), minlength=n * n_blocks).reshape(n, n_blocks)
         weights = sum(np.roll(starts, shift, axis=1) for shift in range(run))
         pieces.append(np.asarray(weights, dtype=np.float64))
     return pieces
