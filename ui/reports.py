@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.domain.report import TrainingReport
 from core.domain.version import Version, version_name
+from core.training.verdict import describe_search
 from ui import charts, figures, filters, tables, words
 
 _NAIVE = {
@@ -127,10 +128,11 @@ def _describe_basis(report: TrainingReport) -> str:
         else " A split at random would have claimed a MAE of "
         f"{words.number(report.random_split_mae, words.digits_of(report.random_split_mae))} points."
     )
+    searched = describe_search(report.search, report.n_train)
     return (
         f"Trained on {words.count(report.n_train, 'row')}, evaluated on "
         f"{words.count(report.n_holdout, 'row')} that it never saw. The split: "
-        f"{report.split_reason.rstrip('.')}. Intervals are 95 %{independent}.{random}"
+        f"{report.split_reason.rstrip('.')}. Intervals are 95 %{independent}.{random} {searched}"
     )
 
 

@@ -26,7 +26,7 @@ from core.monitoring.summary import NOT_MEASURED, MonitorSummary
 from core.registry import RunSummary
 from core.settings import Setting
 from core.system import SystemStatus
-from core.training.verdict import describe_calibration, describe_curve
+from core.training.verdict import describe_calibration, describe_curve, describe_search
 
 _TIME = "%Y-%m-%d %H:%M UTC"
 
@@ -200,6 +200,8 @@ def of_training(version: Version) -> str:
         "Gate:",
         *(f"  {reason}" for reason in report.gate.reasons),
     ]
+    searched = describe_search(report.search, report.n_train)
+    lines += [searched] if searched else []
     lines.append(describe_curve(report.learning_curve, report.doubling))
     lines.append(describe_calibration(report.score_bands))
     if version.run_id is None:

@@ -1,6 +1,6 @@
 """What a training found, in sentences: the verdict, what a score means, whether more rows help."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.domain.report import CurvePoint, Estimate, ScoreBand
 from core.domain.version import version_name
@@ -82,6 +82,28 @@ def describe_calibration(bands: Sequence[ScoreBand]) -> str:
     return (
         f"In {len(off)} of {len(bands)} bands the truth lies elsewhere than the score on average: "
         f"too {'high' if distance > 0 else 'low'} by {abs(distance):.1f} at {worst.score:.0f}."
+    )
+
+
+def describe_search(search: Mapping[str, object], n_train: int) -> str:
+    """What was tried, and on which of the rows learned from; empty where nothing was chosen.
+    `search` is a report's.
+
+    >>> tried = {"n_combinations": 81, "n_folds": 5, "n_rows": 10_000}
+    >>> describe_search(tried, 12_000)
+    '81 combinations were tried in 5 folds of the training rows.'
+    >>> describe_search(tried, 640_000).partition(", ")[2]
+    'on at most 10,000 rows a fold, evenly taken; the best one learned from all 640,000.'
+    """
+    n, n_folds, n_rows = (search.get(name) for name in ("n_combinations", "n_folds", "n_rows"))
+    if not (isinstance(n, int) and n > 1 and isinstance(n_folds, int) and isinstance(n_rows, int)):
+        return ""
+    tried = f"{n:,} combinations were tried in {n_folds} folds of the training rows"
+    if not 0 < n_rows < n_train / 2:  # the largest fold fits on four fifths, or was thinned
+        return f"{tried}."
+    return (
+        f"{tried}, on at most {n_rows:,} rows a fold, evenly taken; the best one learned from all "
+        f"{n_train:,}."
     )
 
 

@@ -175,7 +175,7 @@ def build_report(
         features_available=("code_quality", "language"),
         features_selected=("code_quality", "language"),
         importance={"code_quality": 0.75, "language": 0.25},
-        search={"n_combinations": 1, "n_folds": 0, "best": {"max_depth": 4}},
+        search={"n_combinations": 81, "n_folds": 5, "n_rows": 100, "best": {"max_depth": 4}},
         metrics=Metrics(
             mae=Estimate(mae, mae - 0.5, mae + 0.5),
             rmse=Estimate(mae + 1, mae, mae + 2),

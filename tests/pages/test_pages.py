@@ -126,6 +126,7 @@ def test_the_training_page_says_the_verdict_of_the_newest_version_first(
     assert "No better than always guessing the median" in newest
     assert "Gate refused" in newest
     assert "Trained on synthetic rows" in newest
+    assert "on at most 100 rows a fold, evenly taken; the best one learned from all 400." in newest
     assert "MAE: 8.10 points" in newest
     page.selectbox(key="version_of_3").set_value(1).run()
     assert "25 % less error." in read(page)
