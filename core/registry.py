@@ -348,11 +348,10 @@ def _params(report: TrainingReport, snapshot: Snapshot) -> dict[str, str]:
 
 def _summary(run: Any) -> RunSummary:
     tags, info = run.data.tags, run.info
-    name = tags.get("version")
     started_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=info.start_time)
     return RunSummary(
         run_id=info.run_id,
-        version=None if name is None else parse_version(name),
+        version=_read_version(tags.get("version", "")),
         recipe=run.data.params.get("recipe", ""),
         status=info.status.lower(),
         started_at=started_at,
@@ -361,3 +360,11 @@ def _summary(run: Any) -> RunSummary:
         metrics=dict(run.data.metrics),
         params=dict(run.data.params),
     )
+
+
+def _read_version(tag: str) -> int | None:
+    """The number in a tag that anybody may have changed in MLflow; None where there is none."""
+    try:
+        return parse_version(tag)
+    except InvalidInput:
+        return None

@@ -368,6 +368,9 @@ def test_runs_come_in_pages_in_the_order_that_was_asked_for(
     assert msgspec.to_builtins(newest)[0]["recipe"] == "baseline"
     with pytest.raises(InvalidInput, match="cannot be sorted by 'colour'"):
         tracking.list_runs(sort="colour")
+    client, _ = tracking._client()
+    client.set_tag(newest[0].run_id, "version", "the best one")  # as anybody may in MLflow
+    assert [run.version for run in tracking.list_runs(2)] == [None, 2]
 
 
 @pytest.mark.slow

@@ -13,8 +13,7 @@ from ui import context, tables, words
 
 PAGE = 50
 
-_PLACE = "runs_place"
-_SORTS = {
+SORTS = {
     "started_at": "start",
     "version": "version",
     "recipe": "recipe",
@@ -25,7 +24,26 @@ _SORTS = {
     "skill": "skill",
     "seconds": "duration",
 }
-_SMALLEST_FIRST = ("mae", "rmse", "seconds", "recipe")
+"""What the runs may be ordered by, in words."""
+
+_PLACE = "runs_place"
+_SMALLEST_FIRST = {
+    "recipe": "A to Z",
+    "mae": "smallest first",
+    "rmse": "smallest first",
+    "seconds": "shortest first",
+}
+_LARGEST_FIRST = {"started_at": "newest first", "version": "newest first"}
+
+
+def describe_order(sort: str) -> str:
+    """In which order a page shows the runs, for one of `core.registry.RUN_SORTS`.
+
+    >>> describe_order("mae"), describe_order("version"), describe_order("skill")
+    ('by MAE, smallest first', 'by version, newest first', 'by skill, largest first')
+    """
+    first = _SMALLEST_FIRST.get(sort) or _LARGEST_FIRST.get(sort, "largest first")
+    return f"by {SORTS[sort]}, {first}"
 
 
 def show_waiting(trained: Sequence[Version]) -> None:
@@ -47,8 +65,8 @@ def show(app: App) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Sort by",
-            [name for name in RUN_SORTS if name in _SORTS],
-            format_func=lambda name: _SORTS[name],
+            [name for name in RUN_SORTS if name in SORTS],
+            format_func=lambda name: SORTS[name],
             key="runs_sort",
             on_change=_go_to_start,
             width=180,
@@ -84,19 +102,21 @@ def _load(app: App, url: str) -> None:
         tables.show(
             [_row(run, f"{url}/#/experiments/{page.experiment_id}/runs/") for run in page.runs],
             key="runs",
-            alt=f"MLflow runs, a page of at most {PAGE}, sorted by {_SORTS[sort]}",
+            alt=f"MLflow runs, a page of at most {PAGE}, {describe_order(sort)}",
             columns={
                 "started (UTC)": tables.time(),
                 "MAE, points": tables.figure(),
+                "RMSE, points": tables.figure(),
+                "R²": tables.figure(),
                 "skill, %": tables.figure(),
                 "accuracy, %": tables.figure(),
                 "in MLflow": st.column_config.LinkColumn(display_text="open"),
             },
         )
-        _show_pager(tokens, page)
+        _show_pager(tokens, page, describe_order(sort))
 
 
-def _show_pager(tokens: Sequence[str], page: RunPage) -> None:
+def _show_pager(tokens: Sequence[str], page: RunPage, order: str) -> None:
     first = len(tokens) * PAGE + 1
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -114,7 +134,7 @@ def _show_pager(tokens: Sequence[str], page: RunPage) -> None:
             args=(page.next_token,),
             icon=":material/chevron_right:",
         )
-        st.caption(f"Runs {first:,} to {first + len(page.runs) - 1:,}")
+        st.caption(f"Runs {first:,} to {first + len(page.runs) - 1:,}, {order}")
 
 
 def _row(run: RunSummary, address: str) -> dict[str, object]:
@@ -124,6 +144,8 @@ def _row(run: RunSummary, address: str) -> dict[str, object]:
         "recipe": run.recipe,
         "gate": {True: "passed", False: "refused", None: words.NOTHING}[run.passed],
         "MAE, points": run.metrics.get("mae"),
+        "RMSE, points": run.metrics.get("rmse"),
+        "R²": run.metrics.get("r2"),
         "accuracy, %": _percent(run.metrics.get("accuracy")),
         "skill, %": _percent(run.metrics.get("skill")),
         "status": run.status.lower(),

@@ -112,7 +112,7 @@ def test_runs_come_in_pages_and_another_order_begins_at_the_start(
     page.button(key="runs_back").click().run()
     assert "Runs 51 to 100" in read(page)
     page.selectbox(key="runs_sort").set_value("mae").run()
-    assert "Runs 1 to 50" in read(page)
+    assert "Runs 1 to 50, by MAE, smallest first" in read(page)
     assert tracking.asked[-1] == ("mae", False, None)  # type: ignore[attr-defined]
     (table,) = [table.value for table in page.dataframe if "in MLflow" in table.value]
     assert table["in MLflow"][0] == f"http://127.0.0.1:5000/#/experiments/7/runs/{0:032d}"
