@@ -1,13 +1,17 @@
 """What the figures of several versions rest on, laid side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from core.domain.report import Estimate, ScoreBand
 from core.domain.version import Version
-from core.training.attempts import build_axes, find_best
+from core.training.attempts import build_axes, find_best, find_chosen
 from ui import charts, charts_compared, reports, tables, words
+
+_CHOSEN_ELSEWHERE = (
+    " The one with the least loss was not chosen: a grid compares at its own numbers of trees."
+)
 
 
 def show(versions: Sequence[Version]) -> None:
@@ -109,8 +113,10 @@ def _show_search(version: Version) -> None:
     if not attempts:
         st.caption("Its report keeps no combinations: nothing was searched, or it is of old.")
         return
+    chosen = version.report.search.get("best")
+    place = find_chosen(attempts, chosen if isinstance(chosen, Mapping) else {})
     st.plotly_chart(
-        charts_compared.draw_attempts(build_axes(attempts), find_best(attempts)),
+        charts_compared.draw_attempts(build_axes(attempts), place),
         key=f"search_{version.number}",
         config=charts.CONFIG,
         alt="Each combination that the search tried as a line through its parameters to its loss",
@@ -120,4 +126,5 @@ def _show_search(version: Version) -> None:
         f"{words.count(len(attempts), 'combination')}"
         f"{', each at its best number of trees' if trees else ''}; the "
         "loss is the mean over the folds of the training rows, less is better."
+        f"{_CHOSEN_ELSEWHERE if place != find_best(attempts) else ''}"
     )

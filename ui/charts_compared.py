@@ -88,24 +88,24 @@ def draw_shares_beside(
     return figure
 
 
-def draw_attempts(axes: Sequence[Axis], best: int) -> go.Figure:
-    """Parallel coordinates: a line for each attempt through all axes, the best one thick."""
+def draw_attempts(axes: Sequence[Axis], chosen: int) -> go.Figure:
+    """Parallel coordinates: a line for each attempt through all axes, the chosen one thick."""
     figure = charts.build_figure(y="", height=320)
     n_attempts = len(axes[-1].positions)
-    for attempt in [*(i for i in range(n_attempts) if i != best), best]:
-        is_best = attempt == best
+    for attempt in [*(i for i in range(n_attempts) if i != chosen), chosen]:
+        is_chosen = attempt == chosen
         figure.add_scatter(
-            name="the best" if is_best else "tried",
+            name="chosen" if is_chosen else "tried",
             x=list(range(len(axes))),
             y=[axis.positions[attempt] for axis in axes],
-            mode="lines+markers" if is_best else "lines",
+            mode="lines+markers" if is_chosen else "lines",
             connectgaps=True,
             line={
-                "color": charts.PALETTE[1] if is_best else charts.PALETTE[0],
-                "width": 4 if is_best else 1,
+                "color": charts.PALETTE[1] if is_chosen else charts.PALETTE[0],
+                "width": 4 if is_chosen else 1,
             },
-            opacity=1.0 if is_best else 0.4,
-            showlegend=is_best or attempt == (1 if best == 0 else 0),
+            opacity=1.0 if is_chosen else 0.4,
+            showlegend=is_chosen or attempt == (1 if chosen == 0 else 0),
             hoverinfo="skip",
         )
     for place, axis in enumerate(axes):

@@ -10,7 +10,7 @@ from core.domain.version import Version
 from core.store import snapshots
 from core.training.changes import describe_changes
 from core.training.choice import explain_choice, share_holdout
-from ui import beside, charts, filters, reports, tables, together, words
+from ui import beside, charts, filters, reports, together, words
 
 
 def pick(trained: Sequence[Version]) -> list[Version]:
@@ -85,12 +85,9 @@ def _show_changes(app: App, versions: Sequence[Version]) -> None:
         st.markdown(f"**What changed from {before.name} to {after.name}**")
         found = describe_changes(before, after, rows[before.snapshot_id], rows[after.snapshot_id])
         if found:
-            tables.show(
-                [{"in": change.area, "what": change.text} for change in found],
-                key=f"changes_{before.number}_{after.number}",
-                alt=f"What changed from {before.name} to {after.name}",
-                limit=14,
-                columns={"in": tables.narrow(), "what": tables.wide()},
-            )
+            by_area = {change.area: "" for change in found}
+            for change in found:
+                by_area[change.area] += f" {words.escape(change.text)}"
+            st.markdown("\n".join(f"- **{area}**:{texts}" for area, texts in by_area.items()))
         else:
             st.caption("Nothing: the same rows, features, parameters, code and libraries.")

@@ -17,6 +17,8 @@ _NAIVE = {
     "heuristic": "the heuristic",
 }
 
+_FEATURE_NAMES = "feature names"
+
 
 def badges(report: TrainingReport) -> str:
     """What has to be seen wherever a version appears, as Markdown."""
@@ -162,7 +164,7 @@ def parameters(version: Version) -> dict[str, str]:
         "split": report.split,
         "tolerance": words.tolerance(report.tolerance),
         "features": f"{len(report.features_selected)} of {len(report.features_available)}",
-        "feature names": ", ".join(report.features_selected),
+        _FEATURE_NAMES: ", ".join(report.features_selected),
     }
     best = report.search.get("best")
     if isinstance(best, Mapping):
@@ -188,6 +190,7 @@ def differing(versions: Sequence[Version]) -> list[dict[str, str]]:
     """The parameters in which versions differ, a row each and a column a version."""
     found = {version.name: parameters(version) for version in versions}
     names = list(dict.fromkeys(name for values in found.values() for name in values))
+    names.remove(_FEATURE_NAMES)  # too many for a cell; which came and went is said in words
     rows = [
         {"parameter": name, **{who: of.get(name, words.NOTHING) for who, of in found.items()}}
         for name in names

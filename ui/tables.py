@@ -49,11 +49,6 @@ def wide() -> Any:
     return st.column_config.TextColumn(width="large")
 
 
-def narrow() -> Any:
-    """A column of short words."""
-    return st.column_config.TextColumn(width="small")
-
-
 def figure() -> Any:
     """A column of measurements, as precise as needed to tell them apart."""
     return st.column_config.NumberColumn(format="%.4g")

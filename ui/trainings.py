@@ -49,7 +49,7 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
             index=list(recipes).index(_PROPOSED),
             format_func=lambda name: f"{name}: {recipes[name].description}",
             key=_RECIPE,
-            width=380,
+            width=480,
         )
         inputs.number_input(
             "Seed",
@@ -63,7 +63,7 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
             "Why",
             key=_REASON,
             placeholder="Needed to override" if blocking else "Kept with the job; may stay empty",
-            width=360,
+            width=280,
         )
         choices = st.container(horizontal=True, vertical_alignment="bottom")
         choices.selectbox(

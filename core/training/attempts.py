@@ -1,6 +1,6 @@
 """What a search has tried, as parallel coordinates: an axis a parameter, and one for the loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.domain.report import Attempt
@@ -42,6 +42,21 @@ def find_best(attempts: Sequence[Attempt]) -> int:
     most = max(attempt.n_folds for attempt in attempts)
     places = [i for i, attempt in enumerate(attempts) if attempt.n_folds == most]
     return min(places, key=lambda i: attempts[i].loss)
+
+
+def find_chosen(attempts: Sequence[Attempt], chosen: Mapping[str, object]) -> int:
+    """The place of the attempt that has the parameters which were chosen; of the best where none
+    has. They may differ: a grid compares at its own numbers of trees, while an attempt stands at
+    the number that is best for it.
+
+    >>> tried = [Attempt({"depth": d}, loss, 5) for d, loss in ((2, 4.0), (6, 3.9))]
+    >>> find_chosen(tried, {"depth": 2, "start": "line"}), find_chosen(tried, {})
+    (0, 1)
+    """
+    for place, attempt in enumerate(attempts):
+        if all(chosen.get(name) == value for name, value in attempt.parameters.items()):
+            return place
+    return find_best(attempts)
 
 
 def _varies(values: Sequence[object]) -> bool:

@@ -31,13 +31,13 @@ def test_a_feature_that_one_version_lacks_has_no_share_there_and_the_rest_is_cou
     assert figure.layout.xaxis.title.text == "share (1 more left out)"
 
 
-def test_the_best_attempt_is_thick_drawn_last_and_named() -> None:
+def test_the_chosen_attempt_is_thick_drawn_last_and_named() -> None:
     axes = build_axes(
         [Attempt({"depth": n}, loss, 5) for n, loss in ((2, 3.0), (4, 1.0), (6, 2.0))]
     )
-    figure = draw_attempts(axes, best=1)
+    figure = draw_attempts(axes, chosen=1)
     *others, best = figure.data
-    assert (best.name, best.line.width, list(best.y)) == ("the best", 4, [0.5, 0.0])
+    assert (best.name, best.line.width, list(best.y)) == ("chosen", 4, [0.5, 0.0])
     assert {line.line.width for line in others} == {1}
-    assert [line.name for line in figure.data if line.showlegend] == ["tried", "the best"]
+    assert [line.name for line in figure.data if line.showlegend] == ["tried", "chosen"]
     assert list(figure.layout.xaxis.ticktext) == ["depth", "loss"]
