@@ -17,6 +17,7 @@ from core.errors import OpsError
 from core.monitoring.retention import load_retention
 from core.store import (
     api_workers,
+    batches,
     deployments,
     jobs,
     leases,
@@ -46,6 +47,7 @@ class SystemStatus:
     worker_alive: bool
     tasks: list[ScheduledTask]
     retention: Retention
+    n_rows_waiting: int  # of answered batches that are not moved to the log yet
     sources: list[SourceStatus]
     n_jobs_waiting: int
     n_jobs_running: int
@@ -79,6 +81,7 @@ def describe_system(app: App) -> SystemStatus:
             worker_alive=lease is not None and lease.expires_at > now,
             tasks=schedule.load_tasks(conn),
             retention=load_retention(conn, app.settings.keep_predictions_days),
+            n_rows_waiting=batches.count_rows(conn),
             sources=[summarize_source(source) for source in sources.load_sources(conn)],
             n_jobs_waiting=counts.get(JobStatus.QUEUED, 0),
             n_jobs_running=counts.get(JobStatus.RUNNING, 0),

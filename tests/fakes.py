@@ -1,5 +1,6 @@
 """Versions, artifacts and a registry that behave, without training anything."""
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.batch import Batch, Columns, build_key
 from core.domain.card import Card, GoldenRow
 from core.domain.prediction import Prediction, Source, Variant
 from core.domain.report import Estimate, Gate, Metrics, TrainingReport
@@ -34,6 +36,7 @@ class FakeArtifact:
     bias: float = 0.0
     error: Exception | None = None
     why_uncompiled: str = ""
+    takes_columns: bool = True
 
     def score(self, rows: Sequence[Mapping[str, FeatureValue]]) -> NDArray[np.float64]:
         if self.error is not None:
@@ -46,6 +49,12 @@ class FakeArtifact:
     def score_rows(self, rows: Sequence[Mapping[str, FeatureValue]]) -> list[float]:
         scores: list[float] = self.score(rows).tolist()
         return scores
+
+    def score_columns(self, rows: Columns) -> NDArray[np.float64]:
+        listed = [rows[name] for name in rows.columns]
+        return self.score(
+            [dict(zip(rows.columns, row, strict=True)) for row in zip(*listed, strict=True)]
+        )
 
     def time_row(
         self, row: Mapping[str, FeatureValue], timer: Callable[[], float]
@@ -136,6 +145,26 @@ def make_prediction(prediction_id: str, **changes: object) -> Prediction:
         "event_at": None,
     }
     return Prediction(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def make_batch(n_rows: int, *, at: datetime = AN_HOUR_BEFORE, bits: bytes = bytes(8)) -> Batch:
+    """A batch of v3, an hour before the fixed clock's noon, whose rows differ."""
+    scores = array("d", [float(place % 90) for place in range(n_rows)])
+    return Batch(
+        key=build_key(at, bits),
+        at=at,
+        version=3,
+        revision=1,
+        latency_ms=0.01,
+        features={
+            "codeQuality": scores,
+            "language": [("python", "go", None)[place % 3] for place in range(n_rows)],
+        },
+        unit_ids=[f"unit {place}" for place in range(n_rows)],
+        scores=scores,
+        lows=scores,
+        highs=array("d", [score + 5 for score in scores]),
+    )
 
 
 def add_version(

@@ -35,6 +35,11 @@ def show(state: SystemStatus) -> None:
             f"{state.n_jobs_waiting} waiting",
         )
     st.caption(f":material/auto_delete: {describe_retention(state.retention)}")
+    if state.n_rows_waiting:
+        st.caption(
+            f":material/hourglass: {state.n_rows_waiting:,} rows of batches are answered and on "
+            "disk, and not in the figures yet: the worker moves them to the log."
+        )
     if not state.worker_alive:
         st.warning(
             "No worker is running: nothing is measured, no incident opens, and jobs wait. Start "

@@ -20,6 +20,7 @@ from core.settings import Scale
 from core.store import erasures
 from core.store import snapshots as snapshot_rows
 from core.store.database import Connection, Database
+from core.store.drain import drain_batches
 
 log = get_logger(__name__)
 
@@ -27,6 +28,7 @@ log = get_logger(__name__)
 def trace_rows(db: Database, folder: Path, kind: Kind, name: str) -> Trace:
     """What there is of an id or a group, and which snapshots and versions used it. A snapshot
     whose file is gone holds nothing."""
+    drain_batches(db)
     with db.read() as conn:
         n_samples, n_predictions = erasures.count_rows(conn, kind, name)
         taken = snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)
@@ -66,6 +68,7 @@ def erase_rows(
     note = Erasure(
         now(), by, reason.strip(), found, tuple(Path(snapshot.path).name for snapshot in used)
     )
+    drain_batches(db)  # what came meanwhile
     with db.write() as conn:
         erasures.delete_rows(conn, kind, name)
         for snapshot, path, file_hash in replaced:

@@ -17,6 +17,7 @@ from core.settings import Scale
 from core.store import feedback, sources
 from core.store import samples as sample_rows
 from core.store.database import Connection, Database
+from core.store.drain import drain_batches
 
 SOURCE = "feedback"
 
@@ -29,6 +30,7 @@ def collect_feedback(
     """Make samples of the labelled predictions that are none yet; how that went, None where no
     label was ever given. A corrected label takes over from the one before. Raises what `progress`
     raises; what is in by then stays in."""
+    drain_batches(db)
     with db.read() as conn:
         reached, end = feedback.find_progress(conn), feedback.find_end(conn)
         known = sources.find_source(conn, SOURCE)

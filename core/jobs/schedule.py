@@ -13,6 +13,7 @@ from core.domain.version import version_name
 from core.monitoring.retention import describe_run, remove_old
 from core.monitoring.segments import name_culprit
 from core.store import deployments, feedback, jobs
+from core.store.drain import drain_batches
 from core.watching import (
     RETRAIN_TASK,
     WATCH_TASK,
@@ -118,6 +119,11 @@ def _collect(app: App) -> str:
     return f"job {job.id} collects"
 
 
+def _move_batches(app: App) -> str:
+    n_rows = drain_batches(app.db)
+    return f"{n_rows:,} predictions moved to the log" if n_rows else "no batch waits"
+
+
 def _remove_old(app: App) -> str:
     if not app.settings.keep_predictions_days:
         return "all predictions are kept"
@@ -144,6 +150,7 @@ def _record_in_mlflow(app: App) -> str:
 
 TASKS: tuple[Task, ...] = (
     Task(WATCH_TASK, 15.0, _watch),
+    Task("batches", 5.0, _move_batches),
     Task("messages", 10.0, _deliver),
     Task("heartbeat", 60.0, send_app_heartbeat),
     Task("drift", 3_600.0, _measure_drift),

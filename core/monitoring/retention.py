@@ -14,6 +14,7 @@ from core.domain.rollup import EPOCH, MINUTE, floor_time
 from core.log import get_logger
 from core.store import deployments, removals, rollups
 from core.store.database import Connection, Database
+from core.store.drain import drain_batches
 
 _PIECE_ROWS = 500  # a transaction's, since predictions wait while one deletes
 _MAX_PIECES = 400
@@ -45,6 +46,7 @@ def remove_old(
 
     Nothing goes that the rollups do not count, whose label is not a sample yet, or that was asked
     since the trial that runs began; and the newest minute stays, whenever it was."""
+    drain_batches(db)
     removed, until_at, removal_id = Removed(), None, None
     waits, done = "", EPOCH  # what is done is not looked at again: a database keeps its traces
     for _ in range(max_pieces):

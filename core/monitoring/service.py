@@ -17,6 +17,7 @@ from core.monitoring.traffic import Traffic, choose_step, summarize_traffic
 from core.settings import Scale
 from core.store import removals, rollups
 from core.store.database import Connection, Database
+from core.store.drain import drain_batches
 
 _PIECE_ROWS = 50_000
 _MAX_PIECES = 20
@@ -42,6 +43,7 @@ def measure(
     Nothing is counted twice or missed however often this runs, in however many processes, however
     late a row was committed, and wherever it stopped. A long backlog is worked off in pieces of
     `piece_rows` predictions and labels; what `max_pieces` leave is for the next call."""
+    drain_batches(db)
     n_minutes = 0
     for _ in range(max_pieces):
         done = _find_progress(db, describe_basis(scale, tolerance), now)

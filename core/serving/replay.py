@@ -20,6 +20,7 @@ from core.serving.tally import Tally, build_report
 from core.settings import Scale
 from core.store import replays, snapshots, versions
 from core.store.database import Database
+from core.store.drain import drain_batches
 
 Scorer = Callable[[Sequence[Asked]], list[float | str]]
 """A score for each row, or why there is none."""
@@ -49,6 +50,7 @@ def replay_version(
     Raises `InvalidInput` for days that are none, `NotFound` for a version that does not exist,
     `Refused` where it does not load or nothing was recorded, and what `progress` raises."""
     since_at = now() - timedelta(days=check_days(days))
+    drain_batches(db)
     with db.read() as conn:
         version = None if number == HEURISTIC else versions.get_version(conn, number)
         n_recorded = replays.count_recorded(conn, since_at)

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from core.domain.batch import build_predictions
 from core.domain.prediction import Prediction, Source, Variant, was_removed
 from core.errors import NotFound
 from core.store import schema
+from core.store.batches import find_batch_of, find_waiting
 from core.store.removals import find_kept_from
 from core.store.types import to_micros
 
@@ -92,10 +94,17 @@ def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
 
 
 def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | None:
-    """One prediction, or None."""
+    """One prediction, in the log or in a batch that waits for it, or None."""
     query = sa.select(_predictions).where(_predictions.c.id == prediction_id)
     row = conn.execute(query).one_or_none()
-    return None if row is None else read_prediction(row)
+    if row is not None:
+        return read_prediction(row)
+    found = find_batch_of(conn, prediction_id)
+    if found is None:
+        return None
+    batch, place = found
+    [prediction] = build_predictions(batch, [place])
+    return prediction
 
 
 def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
@@ -113,14 +122,14 @@ def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
 
 
 def find_known(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
-    """Those of the ids under which a prediction was logged."""
+    """Those of the ids under which a prediction was logged, or waits for the log in a batch."""
     found: set[str] = set()
     for start in range(0, len(ids), _IDS_AT_ONCE):
         part = ids[start : start + _IDS_AT_ONCE]
         found |= set(
             conn.execute(sa.select(_predictions.c.id).where(_predictions.c.id.in_(part))).scalars()
         )
-    return found
+    return found | find_waiting(conn, [one for one in ids if one not in found])
 
 
 def load_recent_predictions(conn: sa.Connection, limit: int) -> list[Prediction]:

@@ -154,6 +154,19 @@ predictions = sa.Table(
     sa.Column("event_at", UtcTime),
 )
 
+batches = sa.Table(  # answered by columns, and not yet rows of `predictions`; see store.batches
+    "batches",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("latency_ms", sa.Double, nullable=False),
+    sa.Column("n_rows", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
 shadow_scores = sa.Table(  # what the version that did not answer would have said
     "shadow_scores",
     metadata,

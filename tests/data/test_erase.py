@@ -1,5 +1,6 @@
 """A person's rows can be traced and deleted for good, from the store and from every snapshot."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,8 +17,9 @@ from core.domain.sample import Rejection
 from core.domain.snapshot import EXTERNAL_ID, Snapshot
 from core.errors import InvalidInput, NotFound
 from core.store import erasures, predictions, quality, samples, snapshots, versions
+from core.store.batches import append_batches
 from core.store.database import Database
-from tests.fakes import make_prediction, make_report
+from tests.fakes import make_batch, make_prediction, make_report
 from tests.streams import NOON, SCALE, add_labels, add_predictions
 
 ROWS = [
@@ -107,6 +109,24 @@ def test_what_predictions_of_a_unit_were_asked_goes_and_their_scores_stay(
         assert (left.features, left.text, left.unit_id, left.score) == ({}, None, None, 71.5)
         assert [one.external_id for one in samples.stream_samples(conn)] == ["b"]
     assert trace_rows(db, home / "snapshots", Kind.ID, "a").is_empty
+
+
+def test_what_a_waiting_batch_was_asked_goes_too_and_nothing_on_the_disk_says_it(
+    db: Database, home: Path
+) -> None:
+    batch = replace(make_batch(3), unit_ids=["ann-of-the-batch", None, "bob-of-the-batch"])
+    with db.write() as conn:
+        append_batches(conn, [batch])
+    note = erase(db, home, Kind.GROUP, "ann-of-the-batch")
+    assert note.found.n_predictions == 1
+    with db.read() as conn:
+        left = [predictions.get_prediction(conn, one) for one in batch.ids]
+    assert [one.unit_id for one in left] == [None, None, "bob-of-the-batch"]
+    assert (left[0].features, left[1].features != {}) == ({}, True)
+    db.close()
+    whole = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert b"bob-of-the-batch" in whole
+    assert b"ann-of-the-batch" not in whole
 
 
 def test_rows_that_are_brought_again_make_the_snapshot_whole(db: Database, home: Path) -> None:

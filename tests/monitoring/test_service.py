@@ -14,8 +14,9 @@ from core.monitoring.rollups import build_longer, build_minutes
 from core.monitoring.service import load_traffic, measure
 from core.settings import Scale
 from core.store import rollups
+from core.store.batches import append_batches
 from core.store.database import Database
-from tests.fakes import make_prediction
+from tests.fakes import make_batch, make_prediction
 from tests.streams import (
     NOON,
     SCALE,
@@ -97,6 +98,18 @@ def test_a_prediction_that_is_committed_late_is_counted_however_old(db: Database
     add_predictions(db, late)
     assert count(db) == 4
     assert_right(db)
+
+
+def test_the_rows_of_a_batch_that_waits_are_counted_with_their_labels(db: Database) -> None:
+    batch = make_batch(30)
+    with db.write() as conn:
+        append_batches(conn, [batch])
+    add_labels(db, [(batch.ids[7], 60.0)])
+    assert count(db) == 1
+    assert_right(db)
+    assert sum(rollup.n for rollup in load(db, DAY)) == 30
+    with db.read() as conn:
+        assert rollups.count_unmatched(conn) == 0
 
 
 def test_late_corrected_and_early_labels_reach_the_minute_of_their_prediction(

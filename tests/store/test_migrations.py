@@ -97,6 +97,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
     }
     assert unique == {
         ("api_keys", "key_hash"),
+        ("batches", "key"),
         ("deliveries", "event_id", "channel"),
         ("predictions", "id"),
         ("samples", "key"),

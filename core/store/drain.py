@@ -1,0 +1,28 @@
+"""Draining: batches that wait become rows of the log, each exactly once, whoever does it."""
+
+from core.domain.batch import build_predictions
+from core.store import batches, predictions
+from core.store.database import Database
+
+
+def drain_batches(db: Database) -> int:
+    """Move every batch that waits now into the log, oldest first; how many rows. Whatever must see
+    all that was answered asks for this first.
+
+    One batch is one transaction: a process that dies leaves it waiting or moved, and of several
+    that want the same one moves it."""
+    n_rows = number = 0
+    with db.read() as conn:
+        last = batches.find_last_number(conn)
+    while number < last:
+        with db.read() as conn:
+            found = batches.find_next_batch(conn, number, last)
+        if found is None:
+            break
+        number, batch = found
+        rows = build_predictions(batch)  # before the lock is taken, which answers wait for
+        with db.write() as conn:
+            if batches.remove_batch(conn, number):
+                predictions.append_predictions(conn, rows)
+                n_rows += len(rows)
+    return n_rows
