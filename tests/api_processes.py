@@ -35,6 +35,7 @@ from tests.fakes import FEATURES, FakeRegistry, add_version
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60.0
+BATCH_ROWS = 500
 ROW = {"features": {"codeQuality": 80, "testCoverage": 60}}
 
 
@@ -162,6 +163,21 @@ class Callers:
                 except httpx.HTTPError:
                     if not self._persistent:
                         return
+
+
+class BatchCallers(Callers):
+    """The same with batches, and without feedback; they end when they are stopped."""
+
+    def _call(self, url: str) -> None:
+        body = {"rows": [ROW] * BATCH_ROWS}
+        with httpx.Client(base_url=url, timeout=30) as client:
+            while not self.stopping.is_set():
+                try:
+                    answer = client.post("/v1/predict/batch", json=body)
+                except httpx.HTTPError:
+                    continue
+                if answer.status_code == 200:
+                    self.predicted += [row["prediction_id"] for row in answer.json()["predictions"]]
 
 
 def check_kept(db: Database, callers: Callers) -> None:

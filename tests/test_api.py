@@ -31,6 +31,7 @@ from core.settings import Scale
 from core.store import api_keys, labels, predictions, removals
 from core.store.database import Database
 from core.store.direct import DirectLog
+from core.store.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 
 HUNDRED = Scale(0.0, 100.0)
@@ -186,6 +187,73 @@ def test_a_wrong_batch_in_arrow_is_refused_as_one_in_json(server: Server) -> Non
     other = server.client.post("/v1/predict", content=b"x", headers={"content-type": ARROW})
     assert _error(other) == (415, None)
     assert _logged(server.db) == []
+
+
+def _make_large(n: int = 400) -> list[dict[str, Any]]:
+    return [
+        {"features": {"codeQuality": i % 90, "language": "go"}, "unit_id": f"{i}"} for i in range(n)
+    ]
+
+
+def test_a_large_batch_is_answered_by_columns_and_is_in_the_log_when_it_is_drained(
+    server: Server,
+) -> None:
+    rows = _make_large()
+    answers = server.client.post("/v1/predict/batch", json={"rows": rows}).json()["predictions"]
+    columns = {
+        "codeQuality": [float(row["features"]["codeQuality"]) for row in rows],
+        "language": ["go"] * 400,
+        "unit_id": [row["unit_id"] for row in rows],
+    }
+    response = _post_arrow(server, columns, ARROW)
+    answers += pa.ipc.open_stream(response.content).read_all().to_pylist()
+    assert _logged(server.db) == []
+    assert drain_batches(server.db) == 800
+    logged = _logged(server.db)
+    assert [row.features for row in logged] == 2 * [
+        {"codeQuality": float(row["features"]["codeQuality"]), "language": "go"} for row in rows
+    ]
+    for answer, row in zip(answers, logged, strict=True):
+        assert answer["latency_ms"] == pytest.approx(row.latency_ms, abs=0.001)
+        assert {**answer, "latency_ms": 0.0, "reason": None} == {
+            "prediction_id": row.id,
+            "score": row.score,
+            "low": row.low,
+            "high": row.high,
+            "source": "model",
+            "version": "v1",
+            "variant": "champion",
+            "latency_ms": 0.0,
+            "reason": None,
+        }
+    assert {row.unit_id for row in logged} == {f"{i}" for i in range(400)}
+
+
+def test_the_predictions_of_large_batches_are_counted(server: Server) -> None:
+    server.client.post("/v1/predict/batch", json={"rows": _make_large()})
+    said = server.client.get("/metrics").text
+    assert 'plumbline_predictions_total{source="model",version="v1"} 400.0' in said
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"features": {"codeQuality": True, "language": "go"}}, "rows[350].features.codeQuality"),
+        ({"features": {"codeQuality": 1}, "unit_id": ""}, "rows[350].unit_id"),
+        ({"features": {"codeQuality": 1}, "text": "a\0b"}, "rows[350].text"),
+        ({"features": {"codeQuality": 1}, "colour": 7}, "rows[350].colour"),
+        ({"features": {"codeQuality": 1}, "at": "1789-07-14T00:00:00Z"}, "rows[350].at"),
+    ],
+)
+def test_a_wrong_row_of_a_large_batch_is_refused_in_the_words_of_a_small_one(
+    server: Server, change: dict[str, Any], field: str
+) -> None:
+    large = _make_large()
+    large[350] = change
+    refused = server.client.post("/v1/predict/batch", json={"rows": large})
+    assert _error(refused) == (422, field)
+    small = server.client.post("/v1/predict/batch", json={"rows": [change]}).json()
+    assert small["error"]["message"] == refused.json()["error"]["message"]
 
 
 def test_a_batch_of_which_nothing_can_be_scored_is_a_503(server: Server) -> None:

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 
 from core.registry import Registry
 from core.store.database import Database
+from core.store.drain import drain_batches
 from tests.api_processes import (
     ROW,
+    BatchCallers,
     Callers,
     add_linear_version,
     check_kept,
@@ -81,6 +83,26 @@ def test_killed_workers_are_replaced_as_they_are_started_in_production(
             wait_until(lambda gone=workers: not set(gone) & set(find_workers(process.pid)))  # type: ignore[misc]
             wait_until(lambda: len(find_workers(process.pid)) == 2)
         callers.join()
+    check_kept(db, callers)
+
+
+@pytest.mark.usefixtures("registry")
+def test_every_row_of_an_acknowledged_batch_is_kept_once_in_ten_kills(
+    db: Database, home: Path
+) -> None:
+    """Workers are killed under a load of batches, while what waits is moved to the log."""
+    draw = random.Random(20260303)
+    with run_api(home, N_WORKERS, forked=True) as (url, process):
+        callers = BatchCallers(url, 2)
+        for _ in range(10):
+            n_before = len(callers.predicted)
+            wait_until(lambda n=n_before: len(callers.predicted) >= n + 2_000)  # type: ignore[misc]
+            drain_batches(db)
+            time.sleep(draw.uniform(0.0, 0.05))
+            os.kill(draw.choice(find_workers(process.pid)), signal.SIGKILL)
+        callers.join()
+    n_drained = drain_batches(db)
+    assert n_drained > 0
     check_kept(db, callers)
 
 

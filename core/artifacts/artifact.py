@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artifacts.check import build_edge_rows, check_scorer, clip_score
+from core.artifacts.check import build_edge_rows, check_scorer, clip_score, takes_columns
 from core.artifacts.scorer import PipelineScorer, Scorer, compile_pipeline
+from core.domain.batch import Columns
 from core.domain.card import Card
 from core.domain.sample import Features
 from core.errors import Refused
@@ -62,11 +63,20 @@ class Artifact:
 
     def score_rows(self, rows: Sequence[Features]) -> list[float]:
         """The scores of rows as they are served; see `score_row`."""
-        scores = self.scorer.score_rows(rows)
-        if not np.isfinite(scores).all():
-            raise ValueError("its score is not a finite number")
-        clipped: list[float] = np.clip(scores, self.card.scale_low, self.card.scale_high).tolist()
+        clipped: list[float] = self._clip(self.scorer.score_rows(rows)).tolist()
         return clipped
+
+    @cached_property
+    def takes_columns(self) -> bool:
+        """Whether `score_columns` gives golden rows the scores that they have as rows, and needs
+        nothing beside their features."""
+        golden = [row.features for row in self.card.golden]
+        return not self.card.reads and takes_columns(self.pipeline, golden)
+
+    def score_columns(self, rows: Columns) -> NDArray[np.float64]:
+        """The scores of rows that came by columns, which the pipeline itself scores, shape
+        (n_rows,); see `score_row`."""
+        return self._clip(np.asarray(self.pipeline.predict(rows), dtype=np.float64).reshape(-1))
 
     def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
         """The seconds that the features of a row take, and its score from them."""
@@ -84,3 +94,8 @@ class Artifact:
                     f"{row.score:.6g}: the libraries have changed since it was saved. Train it "
                     "again, or install the versions of the lock."
                 )
+
+    def _clip(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not np.isfinite(scores).all():
+            raise ValueError("its score is not a finite number")
+        return np.clip(scores, self.card.scale_low, self.card.scale_high)

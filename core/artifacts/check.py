@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from core.artifacts.scorer import MANY, PipelineScorer, Scorer
+from core.domain.batch import Columns
 from core.domain.card import Card, ScorerCheck
 from core.domain.sample import Features, FeatureValue
 
 LARGEST_DIFFERENCE = 1e-4
 """Points by which a compiled score may differ from the pipeline's."""
 
+_SAME = 1e-9  # points by which the pipeline's own scores may differ, by rows and by columns
 _ERRORS = (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError)
 _EDGES: tuple[FeatureValue, ...] = (
     None,
@@ -39,6 +41,17 @@ def build_edge_rows(rows: Sequence[Features], features: Sequence[str]) -> list[F
         *(dict.fromkeys(features, edge) for edge in _EDGES),
         *({**first, name: edge} for name in features[:_MAX_EDGE_FEATURES] for edge in _EDGES),
     ]
+
+
+def takes_columns(pipeline: Any, rows: Sequence[Features]) -> bool:
+    """Whether a pipeline gives these rows, if there are any, the same scores by columns."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = Columns({name: [row.get(name) for row in rows] for name in names})
+    try:
+        expected, found = pipeline.predict(rows), pipeline.predict(columns)
+        return bool(rows) and np.allclose(found, expected, rtol=0.0, atol=_SAME, equal_nan=True)
+    except (*_ERRORS, AttributeError):  # it wants of a frame what columns do not have
+        return False
 
 
 def check_scorer(

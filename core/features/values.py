@@ -1,5 +1,6 @@
 """What a raw feature value means, wherever it comes from: a number, a level, or nothing."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,13 +57,14 @@ def numbers_of(
     array([ 1., nan])
     """
     values = _column(rows, name)
-    if not isinstance(values, list) and values.dtype.kind in "fiub":  # a frame's: numbers already
+    if isinstance(values, array | np.ndarray):
+        numbers = np.array(values, dtype=np.float64)
+    elif not isinstance(values, list):  # a frame's: numbers already
         numbers = values.to_numpy(dtype=np.float64, na_value=NAN, copy=True)
-        numbers[~np.isfinite(numbers)] = NAN
-        return np.asarray(numbers)
-    if not _PLAIN.issuperset(map(type, values)):
+    elif _PLAIN.issuperset(map(type, values)):
+        numbers = np.array(values, dtype=np.float64)
+    else:
         return np.array([to_number(value) for value in values], dtype=np.float64)
-    numbers = np.array(values, dtype=np.float64)
     numbers[~np.isfinite(numbers)] = NAN
     return numbers
 
@@ -94,12 +96,15 @@ def check_rows(rows: object) -> None:
 
 
 def _column(rows: Any, name: str) -> Any:
-    """A frame's column, or a list; all missing where there is no such name."""
+    """A frame's column or an array, of numbers, or a list; all missing where there is no such
+    name."""
     if not _is_frame(rows):
         return [row.get(name) for row in rows]
     if name not in rows.columns:
         return [None] * len(rows)
     column = rows[name]
+    if isinstance(column, list | array | np.ndarray):  # of `core.domain.batch.Columns`
+        return column
     return column if column.dtype.kind in "fiub" else column.tolist()
 
 

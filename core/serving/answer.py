@@ -1,9 +1,13 @@
 """Answers: from a model's score, or a guess in its place, to the prediction that is logged."""
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.domain.card import Card, find_limits
 from core.domain.prediction import Prediction, Source, Variant
@@ -70,6 +74,35 @@ def build_model_prediction(
     clipped = clip(score, scale)
     low, high = find_limits(card, clipped) or (None, None)
     return _build(ask, attempt, Source.MODEL, None, clipped, low, high)
+
+
+def find_all_limits(
+    scores: NDArray[np.float64], card: Card
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The lower and the upper limits of scores, each as `find_limits` has them.
+
+    >>> card = Card("r", (), 0.0, 100.0, 5.0, 6.0, (), False)
+    >>> [limits.tolist() for limits in find_all_limits(np.array([50.0, 97.0]), card)]
+    [[44.0, 91.0], [56.0, 100.0]]
+    """
+    if card.bands:
+        place = np.searchsorted([band.highest for band in card.bands], scores)
+        widths = np.array([band.half_width for band in card.bands])
+        reach = widths[np.minimum(place, len(widths) - 1)]
+    elif card.interval_half_width is None:
+        return None
+    else:
+        reach = np.full(len(scores), card.interval_half_width)
+    return np.maximum(scores - reach, card.scale_low), np.minimum(scores + reach, card.scale_high)
+
+
+def to_array(numbers: NDArray[np.float64]) -> "array[float]":
+    """The same numbers as Python's array.
+
+    >>> to_array(np.array([1.0]))
+    array('d', [1.0])
+    """
+    return array("d", np.ascontiguousarray(numbers, dtype=np.float64).tobytes())
 
 
 def build_guessed_prediction(ask: Ask, attempt: Attempt, why: str, guess: Guess) -> Prediction:

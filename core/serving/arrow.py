@@ -1,5 +1,6 @@
 """Arrow bodies: a stream of columns to the rows to score, and predictions to a stream."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.data.values import FIRST_YEAR, LAST_YEAR
-from core.domain.prediction import Prediction
+from core.domain.batch import Batch, Column
+from core.domain.prediction import Prediction, Source, Variant
 from core.domain.sample import FeatureValue
 from core.domain.version import version_name
-from core.serving.answer import Ask
 from core.serving.bodies import MAX_NAME, MAX_ROWS, MAX_WORD, BadBody, check_text
+from core.serving.columns import AskedColumns
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,7 +41,7 @@ _ANSWER = pa.schema(
 _HEADER, _COMPRESSION = 2, 3
 
 
-def read_asks(content: bytes) -> list[Ask]:
+def read_columns(content: bytes) -> AskedColumns:
     """The rows of an Arrow IPC stream: one column a feature, of numbers or of strings, and beside
     them `unit_id`, `text` (strings) and `at` (timestamps with a time zone) where they are there;
     null is missing. Raises `BadBody` with the row and the column that is wrong.
@@ -48,23 +50,45 @@ def read_asks(content: bytes) -> list[Ask]:
     >>> table = pa.table({"codeQuality": [82, None], "unit_id": ["repo-7", None]})
     >>> with pa.ipc.new_stream(sink, table.schema) as stream:
     ...     stream.write_table(table)
-    >>> [(ask.features, ask.unit_id) for ask in read_asks(sink.getvalue().to_pybytes())]
-    [({'codeQuality': 82.0}, 'repo-7'), ({'codeQuality': None}, None)]
+    >>> asked = read_columns(sink.getvalue().to_pybytes())
+    >>> asked.features, asked.unit_ids, asked.texts
+    ({'codeQuality': [82.0, None]}, ['repo-7', None], None)
     """
     table = _read_table(content)
     beside = {
-        name: read(name, table.column(name)) if name in table.column_names else _none(table)
+        name: read(name, table.column(name)) if name in table.column_names else None
         for name, read in _BESIDE.items()
     }
-    names = [name for name in table.column_names if name not in _BESIDE]
-    columns = [_read_feature(name, table.column(name)) for name in names]
-    rows = zip(*columns, strict=True) if columns else [()] * table.num_rows
-    return [
-        Ask(dict(zip(names, row, strict=True)), text, unit_id, at)
-        for row, text, unit_id, at in zip(
-            rows, beside["text"], beside["unit_id"], beside["at"], strict=True
-        )
-    ]
+    return AskedColumns(
+        n_rows=table.num_rows,
+        features={
+            name: _read_feature(name, table.column(name))
+            for name in table.column_names
+            if name not in _BESIDE
+        },
+        unit_ids=beside["unit_id"],
+        texts=beside["text"],
+        event_ats=beside["at"],
+    )
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """The answers of a batch as an Arrow IPC stream; see `encode_predictions`."""
+    n_rows = batch.n_rows
+    nothing = pa.nulls(n_rows, pa.float64())
+    return _encode(
+        [
+            pa.array(batch.ids),
+            _wrap(batch.scores),
+            nothing if batch.lows is None else _wrap(batch.lows),
+            nothing if batch.highs is None else _wrap(batch.highs),
+            pa.repeat(Source.MODEL.value, n_rows),
+            pa.repeat(version_name(batch.version), n_rows),
+            pa.repeat(Variant.CHAMPION.value, n_rows),
+            pa.repeat(batch.latency_ms, n_rows),
+            pa.nulls(n_rows, pa.string()),
+        ]
+    )
 
 
 def encode_predictions(predictions: Sequence[Prediction]) -> bytes:
@@ -81,11 +105,19 @@ def encode_predictions(predictions: Sequence[Prediction]) -> bytes:
         [row.latency_ms for row in predictions],
         [row.reason for row in predictions],
     ]
+    return _encode(columns)
+
+
+def _encode(columns: Sequence[Any]) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, _ANSWER) as stream:
         stream.write_batch(pa.record_batch(columns, schema=_ANSWER))
     encoded: bytes = sink.getvalue().to_pybytes()
     return encoded
+
+
+def _wrap(numbers: "array[float]") -> Any:
+    return pa.Array.from_buffers(pa.float64(), len(numbers), [None, pa.py_buffer(numbers)])
 
 
 def _read_table(content: bytes) -> Any:
@@ -139,11 +171,7 @@ def _check_size(table: Any) -> None:
         raise BadBody(twice, "Two columns have this name: leave one out.")
 
 
-def _none(table: Any) -> list[None]:
-    return [None] * table.num_rows
-
-
-def _read_feature(name: str, column: Any) -> list[FeatureValue]:
+def _read_feature(name: str, column: Any) -> Column:
     kind = column.type
     if pa.types.is_null(kind):
         return [None] * len(column)
@@ -153,6 +181,10 @@ def _read_feature(name: str, column: Any) -> list[FeatureValue]:
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise BadBody(name, f"The column is of type {kind}: send numbers or strings.")
     column = column.cast(pa.float64(), safe=False)
+    if column.null_count == 0:
+        numbers = column.to_numpy()
+        if np.isfinite(numbers).all():
+            return array("d", numbers.tobytes())
     wrong = pc.invert(pc.is_finite(column))
     _check_none(
         wrong, f"features.{name}", "NaN and Infinity are no values: send null or leave it out."

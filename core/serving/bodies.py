@@ -10,7 +10,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from core.data.values import FIRST_YEAR, LAST_YEAR
-from core.domain.prediction import Prediction
+from core.domain.batch import Batch
+from core.domain.prediction import Prediction, Source, Variant
 from core.domain.version import version_name
 from core.errors import InvalidInput
 from core.serving.answer import Ask
@@ -26,15 +27,15 @@ _CONSTANT = object()  # stands for NaN and the infinities where a body is read i
 
 _NO_ZERO = {"pattern": r"^[^\u0000]*$"}  # described so; `check_text` says it in words
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=_NO_ZERO)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=_NO_ZERO)]
 _Text = Annotated[str, msgspec.Meta(extra_json_schema=_NO_ZERO)]
-_Word = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
+Value = float | Annotated[str, msgspec.Meta(max_length=MAX_WORD)] | None
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Moment = Annotated[
     datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^(19|20|21)[0-9]{2}-"})
 ]
 _Features = Annotated[
-    dict[_Name, float | _Word | None],
+    dict[_Name, Value],
     msgspec.Meta(
         description="Each a finite number, a string of at most 1,000 characters, or null.",
         examples=[{"codeQuality": 82.5, "testCoverage": 61, "language": "python"}],
@@ -55,7 +56,7 @@ class PredictBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     features: _Features
     unit_id: Annotated[
-        _Id | None,
+        Id | None,
         msgspec.Meta(description="Whom or what it is for; the same unit gets the same variant."),
     ] = None
     text: Annotated[_Text | None, msgspec.Meta(description="The scored work itself.")] = None
@@ -73,14 +74,14 @@ class PredictBatchBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What turned out to be true of a prediction."""
 
-    prediction_id: Annotated[_Id, msgspec.Meta(examples=["019cae6b660070008000000000000000"])]
+    prediction_id: Annotated[Id, msgspec.Meta(examples=["019cae6b660070008000000000000000"])]
     actual: Annotated[float, msgspec.Meta(description="On the scale of the scores.", examples=[74])]
     observed_at: Annotated[
         _Moment | None,
         msgspec.Meta(description="When it was observed, with a time zone; now unless given."),
     ] = None
     given_by: Annotated[
-        _Id | None, msgspec.Meta(description="Who said so; the key's name unless given.")
+        Id | None, msgspec.Meta(description="Who said so; the key's name unless given.")
     ] = None
     rating: Annotated[
         _Share | None,
@@ -245,6 +246,25 @@ def build_answer(prediction: Prediction) -> PredictAnswer:
         variant=prediction.variant.value,
         latency_ms=round(prediction.latency_ms, 3),
         reason=msgspec.UNSET if prediction.reason is None else prediction.reason,
+    )
+
+
+def build_batch_answer(batch: Batch) -> PredictBatchAnswer:
+    """The answers that a batch gives."""
+    nothing = [None] * batch.n_rows
+    version, latency_ms = version_name(batch.version), round(batch.latency_ms, 3)
+    source, variant = Source.MODEL.value, Variant.CHAMPION.value
+    return PredictBatchAnswer(
+        [
+            PredictAnswer(prediction_id, score, low, high, source, version, variant, latency_ms)
+            for prediction_id, score, low, high in zip(
+                batch.ids,
+                batch.scores,
+                batch.lows or nothing,
+                batch.highs or nothing,
+                strict=True,
+            )
+        ]
     )
 
 

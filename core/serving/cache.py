@@ -4,6 +4,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.batch import Columns
 from core.domain.card import Card, widen_card
 from core.domain.sample import Features
 from core.serving.answer import check_scores
@@ -26,6 +30,14 @@ class Model(Protocol):
     def score_rows(self, rows: Sequence[Features]) -> list[float]:
         """The scores of rows; raises where one has none."""
 
+    @property
+    def takes_columns(self) -> bool:
+        """Whether `score_columns` gives the scores that rows have one by one, from nothing but
+        their features."""
+
+    def score_columns(self, rows: Columns) -> NDArray[np.float64]:
+        """The scores of rows by columns; raises where one has none."""
+
     def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
         """The seconds that the features of a row take, and its score from them."""
 
@@ -41,6 +53,8 @@ class CachedModel:
     def __init__(self, model: Model, max_rows: int) -> None:
         self.card = model.card
         self.why_uncompiled = model.why_uncompiled
+        self.takes_columns = model.takes_columns
+        self.score_columns = model.score_columns
         self.n_asked = self.n_found = 0
         self.time_row = model.time_row
         self._model = model

@@ -9,6 +9,7 @@ from pathlib import Path
 import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from core.domain.batch import Batch
 from core.domain.prediction import Prediction, Source
 from core.domain.version import version_name
 from core.serving.service import ServiceStatus
@@ -44,7 +45,8 @@ class ServiceMetrics:
         )
         self._latency = prometheus.Histogram(
             "plumbline_prediction_latency_seconds",
-            "From receipt to just before the log; a batch's time is shared out over its rows.",
+            "From receipt to just before the log; a batch's time is shared out over its rows, and "
+            "one that is answered by columns counts once.",
             ("source",),
             buckets=_SECONDS,
             registry=self._registry,
@@ -98,17 +100,15 @@ class ServiceMetrics:
     def count_predictions(self, predictions: Sequence[Prediction]) -> None:
         """These were answered."""
         for prediction in predictions:
-            key = (prediction.source, prediction.version)
-            known = self._by_source.get(key)
-            if known is None:
-                source, version = prediction.source.value, version_name(prediction.version)
-                known = self._by_source[key] = (
-                    self._predictions.labels(source, version),
-                    self._latency.labels(source),
-                )
-            counter, latency = known
+            counter, latency = self._find_counters(prediction.source, prediction.version)
             counter.inc()
             latency.observe(prediction.latency_ms / 1000)
+
+    def count_batch(self, batch: Batch) -> None:
+        """These were answered together."""
+        counter, latency = self._find_counters(Source.MODEL, batch.version)
+        counter.inc(batch.n_rows)
+        latency.observe(batch.latency_ms / 1000)  # once: a thousand times would take as long as it
 
     def count_late(self, n: int) -> None:
         """The texts or histories of so many requests took too long."""
@@ -127,6 +127,18 @@ class ServiceMetrics:
         for name, found in serving.stages.items():
             self._stages.labels(name, "mean").set(found.mean_ms / 1000)
             self._stages.labels(name, "p95").set(found.p95_ms / 1000)
+
+    def _find_counters(
+        self, source: Source, version: int
+    ) -> tuple[prometheus.Counter, prometheus.Histogram]:
+        """Kept, since finding a label's counter takes longer than counting."""
+        found = self._by_source.get((source, version))
+        if found is None:
+            found = self._by_source[source, version] = (
+                self._predictions.labels(source.value, version_name(version)),
+                self._latency.labels(source.value),
+            )
+        return found
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format; with several workers, of all of them."""

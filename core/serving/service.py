@@ -4,6 +4,7 @@ import gc
 import importlib
 import threading
 import time
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from random import randbytes
 
 from core.artifacts.artifact import Artifact
 from core.domain.api_worker import StageTime
+from core.domain.batch import Batch, Columns, build_key, build_predictions
 from core.domain.feature import HISTORY
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Variant, was_removed
@@ -31,10 +33,13 @@ from core.serving.answer import (
     build_id,
     build_model_prediction,
     clip,
+    find_all_limits,
+    to_array,
 )
 from core.serving.assignment import choose_variant, is_sampled
 from core.serving.cache import CachedModel
 from core.serving.carry import Asked, build_asked, carry_rows, recall_asked
+from core.serving.columns import AskedColumns
 from core.serving.follower import Follower
 from core.serving.heuristic import choose_guess, explain_heuristic
 from core.serving.journal import Journal, Receipt
@@ -43,6 +48,7 @@ from core.serving.shadow import Shadow, ShadowAsk
 from core.serving.stages import StageClock
 from core.settings import Scale
 from core.store import (
+    batches,
     deployments,
     labels,
     predictions,
@@ -143,7 +149,7 @@ class _Shadowed:
     scores: Sequence[ShadowScore]
 
 
-_Entry = Sequence[Prediction] | _GivenLabel | _Shadowed
+_Entry = Sequence[Prediction] | Batch | _GivenLabel | _Shadowed
 _NOTHING = InForce(0, Side(HEURISTIC, None, "No version is deployed"))
 
 
@@ -165,16 +171,21 @@ class PredictionService:
         max_waiting_rows: int = 20_000,
         shadow_limit_seconds: float = 5.0,
         max_shadow_rows: int = 20_000,
+        max_stored_rows: int = 1_000_000,
         libraries: Sequence[str] = (),
     ) -> None:
-        """`random` makes ids differ and need not be a secret. `libraries` are modules that versions
-        need: imported beside serving, so that the first deployment is not followed seconds late."""
+        """`random` makes ids differ and need not be a secret. While `max_stored_rows` of batches
+        wait to be moved to the log, further ones are answered row by row. `libraries` are modules
+        that versions need: imported beside serving, so that the first deployment is not followed
+        seconds late."""
         self._db = db
         self._registry = registry
         self._scale = scale
         self.now = now
         self._random = random
         self.timer = timer
+        self._max_stored_rows = max_stored_rows
+        self._n_stored = 0  # rows of batches that wait, as counted last, with what came since
         self._libraries = libraries
         self.stages = StageClock(_SAMPLE)
         self._in_force = _NOTHING
@@ -226,6 +237,7 @@ class PredictionService:
                     if side.artifact is not None:
                         side.artifact.widen(widenings.find_factor(conn, side.version))
                 self._labels_at = self.timer() + _LABELS_SECONDS
+            self._n_stored = batches.count_rows(conn)
             current = deployments.find_current(conn)
             if current is None or (current.revision == serving.revision and not retry):
                 return
@@ -270,6 +282,40 @@ class PredictionService:
             for variant, ask, score in zip(variants, asks, scores, strict=True)
         ]
 
+    def answer_columns(self, asked: AskedColumns, at: datetime, started: float) -> Batch | None:
+        """`answer` by columns; None where rows have to be looked at one by one: a trial runs, no
+        model answers, it reads more than features, it has nothing to read in a row or no score for
+        it; or where too many rows wait for the log."""
+        serving = self._in_force
+        model = serving.champion.artifact
+        if (
+            model is None
+            or serving.challenger is not None
+            or not model.takes_columns
+            or asked.texts is not None
+            or asked.event_ats is not None
+            or self._n_stored + asked.n_rows > self._max_stored_rows
+            or not any(isinstance(asked.features.get(name), array) for name in model.card.features)
+        ):
+            return None
+        try:
+            scores = model.score_columns(Columns(asked.features))
+        except MODEL_ERRORS:
+            return None
+        limits = find_all_limits(scores, model.card)
+        return Batch(
+            key=build_key(at, self._random(8)),
+            at=at,
+            version=serving.champion.version,
+            revision=serving.revision,
+            latency_ms=(self.timer() - started) * 1000 / asked.n_rows,
+            features=asked.features,
+            unit_ids=asked.unit_ids,
+            scores=to_array(scores),
+            lows=None if limits is None else to_array(limits[0]),
+            highs=None if limits is None else to_array(limits[1]),
+        )
+
     @property
     def reads_beside(self) -> bool:
         """Whether what answers reads texts or the store, which may take long, beside features."""
@@ -299,6 +345,18 @@ class PredictionService:
         ]
         self._shadow.offer(choose_shadows(self._in_force, answers))
         return receipts
+
+    def log_batch(self, batch: Batch) -> Receipt[LabelOutcome | None]:
+        """Queue a batch for the disk, whole; see `log`."""
+        receipt = self._journal.append(batch, batch.n_rows)
+        self._n_direct = 0
+        self._n_stored += batch.n_rows
+        if self._in_force.retired is not None:
+            sampled = [
+                place for place, one in enumerate(batch.ids) if is_sampled(one, EVIDENCE_SHARE)
+            ]
+            self._shadow.offer(choose_shadows(self._in_force, build_predictions(batch, sampled)))
+        return receipt
 
     def log_at_once(self, answers: Sequence[Prediction]) -> bool:
         """Write attempts from the calling thread, always the same one; False where that would have
@@ -548,6 +606,7 @@ class PredictionService:
         given = [entry for entry in entries if isinstance(entry, _GivenLabel)]
         with self._db.write() as conn:
             predictions.append_predictions(conn, rows)
+            batches.append_batches(conn, [one for one in entries if isinstance(one, Batch)])
             trials.append_shadow_scores(conn, beside)
             are_new = labels.append_labels(
                 conn, [(entry.label, entry.observed_at_given) for entry in given]

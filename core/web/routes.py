@@ -1,7 +1,7 @@
 """The routes of the API but the busiest one: one method each, with what they share."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import anyio
 import msgspec
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from core.data.collect import add_rows
 from core.domain.api_key import Scope
+from core.domain.batch import Batch
 from core.domain.label import Label
 from core.domain.prediction import Prediction
 from core.domain.sample import Collection
@@ -30,10 +31,12 @@ from core.serving.bodies import (
     SamplesAnswer,
     build_answer,
     build_ask,
+    build_batch_answer,
     check_moment,
     check_text,
     decode_body,
 )
+from core.serving.columns import MIN_ROWS, AskedColumns, build_asks, read_json_columns
 from core.serving.journal import Receipt
 from core.serving.keys import KeyRing
 from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
@@ -94,17 +97,12 @@ class Routes:
         self._authorize(request, Scope.PREDICT)
         content = await self._read(request, _JSON_OR_ARROW)
 
-        def score() -> tuple[list[Prediction], list[Receipt[LabelOutcome | None]]]:
-            asks = self._decode_batch(content, get_media(request.headers.get("content-type")))
-            answers = self._service.answer(asks, at, started)
-            receipts = self._service.log(answers)
-            self._metrics.count_predictions(answers)
-            return answers, receipts
-
-        answers, receipts = await anyio.to_thread.run_sync(score, limiter=self._batches)
+        answers, receipts = await anyio.to_thread.run_sync(
+            self._answer_batch, request, content, at, started, limiter=self._batches
+        )
         for receipt in receipts:
             await self._log_wait.wait(receipt)
-        if all(answer.score is None for answer in answers):
+        if not isinstance(answers, Batch) and all(answer.score is None for answer in answers):
             detail = ErrorDetail(str(answers[0].reason))
             shown = [build_answer(answer) for answer in answers]
             return json_response(503, ErrorAnswer(detail, predictions=shown), {"retry-after": "1"})
@@ -189,24 +187,49 @@ class Routes:
     async def _read(self, request: Request, media: frozenset[str] = _ONLY_JSON) -> bytes:
         return await read_body(request.headers, request.receive, self._body_limit, media)
 
-    def _decode_batch(self, content: bytes, media: str) -> list[Ask]:
-        if media == ARROW:
-            # Not at the top: half a second to import, for callers who may never come.
-            from core.serving.arrow import read_asks
+    def _answer_batch(
+        self, request: Request, content: bytes, at: datetime, started: float
+    ) -> tuple[Batch | list[Prediction], list[Receipt[LabelOutcome | None]]]:
+        """Score and queue the rows of a body: by columns where it can be, else one by one."""
+        media = get_media(request.headers.get("content-type"))
+        asked = _read_arrow(content) if media == ARROW else read_json_columns(content)
+        batch = None
+        if asked is not None and asked.n_rows >= MIN_ROWS:
+            batch = self._service.answer_columns(asked, at, started)
+        if batch is not None:
+            receipts = [self._service.log_batch(batch)]
+            self._metrics.count_batch(batch)
+            return batch, receipts
+        asks = self._decode_batch(content) if asked is None else build_asks(asked)
+        answers = self._service.answer(asks, at, started)
+        receipts = self._service.log(answers)
+        self._metrics.count_predictions(answers)
+        return answers, receipts
 
-            return read_asks(content)
+    def _decode_batch(self, content: bytes) -> list[Ask]:
         body = decode_body(self._batch_decoder, content)
         return [build_ask(row, f"rows[{i}].") for i, row in enumerate(body.rows)]
 
 
-def _encode_json(answers: Sequence[Prediction]) -> Response:
+def _read_arrow(content: bytes) -> AskedColumns:
+    # Not at the top: half a second to import, for callers who may never come.
+    from core.serving.arrow import read_columns
+
+    return read_columns(content)
+
+
+def _encode_json(answers: Batch | Sequence[Prediction]) -> Response:
+    if isinstance(answers, Batch):
+        return json_response(200, build_batch_answer(answers))
     return json_response(200, PredictBatchAnswer([build_answer(answer) for answer in answers]))
 
 
-def _encode_arrow(answers: Sequence[Prediction]) -> Response:
+def _encode_arrow(answers: Batch | Sequence[Prediction]) -> Response:
     # Not at the top: see above.
-    from core.serving.arrow import encode_predictions
+    from core.serving.arrow import encode_batch, encode_predictions
 
+    if isinstance(answers, Batch):
+        return Response(encode_batch(answers), media_type=ARROW)
     return Response(encode_predictions(answers), media_type=ARROW)
 
 

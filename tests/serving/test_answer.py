@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import numpy as np
 import pytest
 
+from core.domain.card import Band, Card, find_limits
 from core.domain.prediction import Source, Variant
 from core.serving.answer import (
     Ask,
@@ -15,6 +17,7 @@ from core.serving.answer import (
     build_model_prediction,
     check_scores,
     choose_refusal,
+    find_all_limits,
 )
 from core.serving.heuristic import Guess
 from core.settings import Scale
@@ -114,3 +117,21 @@ def test_of_many_features_only_the_first_are_named() -> None:
 def test_scores_that_are_too_few_or_not_finite_are_no_scores(scores: list[float]) -> None:
     with pytest.raises(ValueError, match=r"scores for|finite"):
         check_scores(scores, 2)
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        make_card(4.0),
+        replace(make_card(4.0), bands=(Band(40.0, 2.0), Band(50.0, 7.5), Band(90.0, 3.1))),
+    ],
+)
+def test_the_limits_of_many_scores_are_those_of_each(card: Card) -> None:
+    scores = np.array([0.0, 1.9, 39.9, 40.0, 40.00001, 50.0, 89.7, 90.0, 90.1, 100.0])
+    limits = find_all_limits(scores, card)
+    assert limits is not None
+    assert [*zip(*limits, strict=True)] == [find_limits(card, score) for score in scores.tolist()]
+
+
+def test_many_scores_of_a_version_without_intervals_have_no_limits() -> None:
+    assert find_all_limits(np.array([50.0]), make_card(None)) is None

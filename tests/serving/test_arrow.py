@@ -6,8 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from core.serving.arrow import encode_predictions, read_asks
+from core.serving.answer import Ask
+from core.serving.arrow import encode_predictions, read_columns
 from core.serving.bodies import BadBody
+from core.serving.columns import build_asks
 from tests.fakes import make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -21,6 +23,11 @@ def write(columns: Any, *, compression: str | None = None) -> bytes:
     with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
         stream.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
+
+
+def read_asks(content: bytes) -> list[Ask]:
+    """The rows of a stream, one by one."""
+    return build_asks(read_columns(content))
 
 
 def test_columns_are_features_and_what_stands_beside_them() -> None:

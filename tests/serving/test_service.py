@@ -2,7 +2,9 @@
 
 import sys
 import threading
+from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,11 +16,13 @@ from core.domain.prediction import Prediction, Source
 from core.domain.widening import Widening
 from core.errors import Unavailable
 from core.serving.answer import Ask, Received, build_id
+from core.serving.columns import AskedColumns, build_asks
 from core.serving.service import LabelOutcome, PredictionService
 from core.settings import Scale
 from core.store import labels, predictions, removals, widenings
 from core.store.database import Database
 from core.store.direct import DirectLog
+from core.store.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 
 HUNDRED = Scale(0.0, 100.0)
@@ -552,3 +556,96 @@ def test_after_many_direct_writes_the_journal_gets_one_and_after_a_slow_one_all_
     assert not service.log_at_once(answers)
     timer.seconds += 2.5
     assert service.log_at_once(answers)
+
+
+# --- Batches by columns ---------------------------------------------------------------------
+
+
+def _ask_columns(n_rows: int = 5, **changes: object) -> AskedColumns:
+    columns = {
+        "codeQuality": array("d", [float(place) for place in range(n_rows)]),
+        "testCoverage": [None, *[60.0] * (n_rows - 1)],
+    }
+    return replace(AskedColumns(n_rows, columns), **changes)  # type: ignore[arg-type]
+
+
+def test_a_batch_by_columns_is_answered_and_logged_as_its_rows_are(
+    db: Database,
+    service: PredictionService,
+    release: Callable[..., None],
+    now: Clock,
+    timer: Timer,
+) -> None:
+    release()
+    asked = _ask_columns(unit_ids=["repo-7", None, None, None, "repo-8"])
+    started = timer.seconds
+    timer.seconds += 0.01
+    batch = service.answer_columns(asked, now(), started)
+    assert batch is not None
+    service.log_batch(batch).result()
+    assert _logged(db) == []
+    assert drain_batches(db) == 5
+    rows = service.answer(build_asks(asked), now(), started)
+    assert [replace(row, id="") for row in _logged(db)] == [replace(row, id="") for row in rows]
+    assert [row.id for row in _logged(db)] == batch.ids
+
+
+def test_a_label_of_a_row_that_waits_in_a_batch_is_news(
+    service: PredictionService, release: Callable[..., None], now: Clock
+) -> None:
+    release()
+    batch = service.answer_columns(_ask_columns(), now(), 0.0)
+    assert batch is not None
+    service.log_batch(batch)
+    label = Label(batch.ids[4], 70.0, now(), "ada", now())
+    assert service.add_label(label, observed_at_given=True).result() is LabelOutcome.NEW
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        _ask_columns(texts=["x = 1"] * 5),
+        _ask_columns(event_ats=[None] * 5),
+        AskedColumns(2, {"codeQuality": [None, 80.0]}),  # the first has nothing to read
+        AskedColumns(2, {"wind": array("d", [1.0, 2.0])}),
+        AskedColumns(2, {"codeQuality": array("d", [1.0, 2.0]), "testCoverage": ["x", None]}),
+    ],
+)
+def test_rows_that_have_to_be_looked_at_one_by_one_are_not_answered_by_columns(
+    service: PredictionService, release: Callable[..., None], now: Clock, asked: AskedColumns
+) -> None:
+    release()
+    assert service.answer_columns(asked, now(), 0.0) is None
+
+
+def test_without_a_model_that_takes_columns_none_is_answered_by_them(
+    service: PredictionService, release: Callable[..., None], now: Clock
+) -> None:
+    service.refresh()
+    assert service.answer_columns(_ask_columns(), now(), 0.0) is None
+    release(artifact=FakeArtifact(takes_columns=False))
+    assert service.answer_columns(_ask_columns(), now(), 0.0) is None
+
+
+def test_while_too_many_rows_wait_for_the_log_none_is_answered_by_columns(
+    db: Database, registry: FakeRegistry, now: Clock
+) -> None:
+    service = PredictionService(
+        db,
+        registry,  # type: ignore[arg-type]
+        scale=HUNDRED,
+        now=now,
+        max_stored_rows=9,
+    )
+    add_version(db, registry)
+    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    service.refresh()
+    batch = service.answer_columns(_ask_columns(), now(), 0.0)
+    assert batch is not None
+    service.log_batch(batch).result()
+    assert service.answer_columns(_ask_columns(), now(), 0.0) is None
+    assert service.answer_columns(_ask_columns(4), now(), 0.0) is not None
+    drain_batches(db)
+    service.refresh()
+    assert service.answer_columns(_ask_columns(), now(), 0.0) is not None
+    service.stop()

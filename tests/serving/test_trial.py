@@ -1,6 +1,7 @@
 """A trial as callers meet it: one answer, two scores, and no answer that waits for the second."""
 
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -8,14 +9,17 @@ import pytest
 
 from core.deployment.release import deploy, rollback
 from core.deployment.trials import describe_trial, start_trial
+from core.domain.batch import build_predictions
 from core.domain.label import Label
 from core.domain.prediction import Prediction, Source, Variant
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.serving.answer import Ask
+from core.serving.columns import AskedColumns
 from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store import labels, predictions, trials
 from core.store.database import Database
+from core.store.drain import drain_batches
 from tests.fakes import FakeRegistry, add_version
 
 ROW = Ask({"codeQuality": 80.0, "testCoverage": 60.0})
@@ -272,6 +276,34 @@ def test_the_version_that_was_replaced_scores_one_request_in_ten_beside_the_answ
     assert {(row.version, row.score) for row in kept} == {(1, 70.0)}
     assert 20 <= len(kept) <= 60
     assert registry.loaded[n_loaded:] == ["hash-2", "hash-2"]  # v1 stays in memory
+
+
+def test_of_a_batch_by_columns_too_it_scores_one_row_in_ten(
+    db: Database,
+    registry: FakeRegistry,
+    service: PredictionService,
+    now: Callable[[], datetime],
+) -> None:
+    service.refresh()
+    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    service.refresh()
+    asked = AskedColumns(400, {name: array("d", [60.0] * 400) for name in ROW.features})
+    batch = service.answer_columns(asked, now(), 0.0)
+    assert batch is not None
+    service.log_batch(batch).result()
+    service.stop()
+    drain_batches(db)
+    kept = beside(db, build_predictions(batch))
+    assert {(row.version, row.score) for row in kept} == {(1, 60.0)}
+    assert 20 <= len(kept) <= 60
+
+
+def test_while_a_trial_runs_no_batch_is_answered_by_columns(
+    service: PredictionService, start: Callable[[float], None], now: Callable[[], datetime]
+) -> None:
+    start(0.5)
+    asked = AskedColumns(400, {name: array("d", [60.0] * 400) for name in ROW.features})
+    assert service.answer_columns(asked, now(), 0.0) is None
 
 
 def test_a_rollback_has_the_version_before_in_memory_already(

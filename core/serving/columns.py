@@ -1,0 +1,130 @@
+"""What a batch asks, by columns, and the reading of plain JSON into them, several times as quick as
+row by row."""
+
+import json
+import re
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+
+from core.domain.batch import Column
+from core.domain.sample import FeatureValue
+from core.serving.answer import Ask
+from core.serving.bodies import MAX_NAME, MAX_ROWS, BadBody, Id, Value, check_text
+
+MIN_ROWS = 300
+"""Rows below which a batch is answered row by row."""
+
+_MAX_FEATURES = 1_000
+_FIRST_ROW = re.compile(rb'\s*\{\s*"rows"\s*:\s*\[\s*')
+_FIRST_ROW_BYTES = 65_536  # within which it has to end
+_STRICT: dict[str, Any] = {"forbid_unknown_fields": True, "frozen": True, "gc": False}
+_json = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class AskedColumns:
+    """Rows to score, by columns; None for what no row has beside its features."""
+
+    n_rows: int
+    features: Mapping[str, Column]
+    unit_ids: Sequence[str | None] | None = None
+    texts: Sequence[str | None] | None = None
+    event_ats: Sequence[datetime | None] | None = None
+
+
+def build_asks(asked: AskedColumns) -> list[Ask]:
+    """The same rows one by one.
+
+    >>> build_asks(AskedColumns(2, {"a": [1.0, None]}, unit_ids=["repo-7", None]))[0].unit_id
+    'repo-7'
+    """
+    nothing = [None] * asked.n_rows
+    columns = asked.features.values()
+    rows = zip(*columns, strict=True) if columns else [()] * asked.n_rows
+    return [
+        Ask(dict(zip(asked.features, row, strict=True)), text, unit_id, at)
+        for row, text, unit_id, at in zip(
+            rows,
+            asked.texts or nothing,
+            asked.unit_ids or nothing,
+            asked.event_ats or nothing,
+            strict=True,
+        )
+    ]
+
+
+def pack_column(values: Sequence[FeatureValue]) -> Column:
+    """The values of a feature as an array where each is a number.
+
+    >>> pack_column([1.0, 2.0]), pack_column([1.0, None])
+    (array('d', [1.0, 2.0]), [1.0, None])
+    """
+    try:
+        return array("d", values)  # type: ignore[type-var]  # what is no number raises
+    except TypeError:
+        return list(values)
+
+
+def read_json_columns(content: bytes) -> AskedColumns | None:
+    """The rows of a large JSON body by columns where it is plain: every row has the features of the
+    first one, and nothing beside them but a unit. None for every other body, right or wrong, which
+    has to be read row by row: only that knows all that is allowed, and says what is wrong.
+
+    >>> row = b'{"features": {"a": 1, "lang": "go"}}'
+    >>> asked = read_json_columns(b'{"rows": [' + b", ".join([row] * 300) + b"]}")
+    >>> asked.n_rows, asked.features["a"][:2], asked.features["lang"][:2], asked.unit_ids
+    (300, array('d', [1.0, 1.0]), ['go', 'go'], None)
+    """
+    names = None if content.count(b'"features"') < MIN_ROWS else _find_names(content)
+    try:
+        rows = [] if names is None else _build_decoder(names).decode(content).rows
+        for unit_id in {row.unit_id for row in rows}:
+            check_text(unit_id, "unit_id")
+    except (msgspec.MsgspecError, ValueError, RecursionError, BadBody):
+        return None
+    if names is None or len(rows) < MIN_ROWS:
+        return None
+    columns = zip(*[msgspec.structs.astuple(row.features) for row in rows], strict=True)
+    unit_ids = [row.unit_id for row in rows]
+    return AskedColumns(
+        n_rows=len(rows),
+        features=dict(zip(names, map(pack_column, columns), strict=True)),
+        unit_ids=None if unit_ids.count(None) == len(rows) else unit_ids,
+    )
+
+
+def _find_names(content: bytes) -> tuple[str, ...] | None:
+    """The features of the first row; None where it is not plain."""
+    found = _FIRST_ROW.match(content)
+    if found is None:
+        return None
+    start = content[found.end() : found.end() + _FIRST_ROW_BYTES].decode(errors="replace")
+    try:
+        row, _ = _json.raw_decode(start)
+    except (ValueError, RecursionError):
+        return None
+    features = row.get("features") if isinstance(row, dict) else None
+    if not isinstance(features, dict) or not 1 <= len(features) <= _MAX_FEATURES:
+        return None
+    return tuple(features) if all(1 <= len(name) <= MAX_NAME for name in features) else None
+
+
+@lru_cache(maxsize=64)
+def _build_decoder(names: tuple[str, ...]) -> "msgspec.json.Decoder[Any]":
+    """What reads a body whose rows all have these features, by the rules of `PredictBatchBody`;
+    raises `ValueError` for a name that it cannot look for."""
+    places = {f"x{place}": name for place, name in enumerate(names)}
+    features = msgspec.defstruct(
+        "Features", [(place, Value) for place in places], rename=places, **_STRICT
+    )
+    row = msgspec.defstruct(
+        "Row", [("features", features), ("unit_id", Id | None, None)], **_STRICT
+    )
+    rows = Annotated[list[row], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]  # type: ignore[valid-type]
+    return msgspec.json.Decoder(msgspec.defstruct("Body", [("rows", rows)], **_STRICT))
