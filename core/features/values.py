@@ -70,12 +70,15 @@ def numbers_of(
 
 
 def levels_of(rows: "Sequence[Mapping[str, object]] | pd.DataFrame", name: str) -> list[str | None]:
-    """A column as levels; None where `to_level` says so.
+    """A column as levels; None where `to_level` says so. A text is read once, however often it
+    stands there.
 
     >>> levels_of([{"a": 1}, {"a": "x"}, {}], "a")
     ['1', 'x', None]
     """
-    return [to_level(value) for value in _column(rows, name)]
+    values = _column(rows, name)
+    of_text = {text: to_level(text) for text in {value for value in values if type(value) is str}}
+    return [of_text[value] if type(value) is str else to_level(value) for value in values]
 
 
 def check_rows(rows: object) -> None:

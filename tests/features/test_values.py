@@ -66,6 +66,13 @@ def test_every_numeric_dtype_of_a_frame_is_read(dtype: str) -> None:
     assert levels_of(frame, "a") == ["1", "0", "1"]
 
 
+def test_equal_texts_and_numbers_are_one_level_wherever_they_stand() -> None:
+    values = [" x ", "x", "1.0", 1, True, " x ", None, "", [1], "1.0"]
+    levels = ["x", "x", "1", "1", "1", "x", None, None, None, "1"]
+    assert levels_of([{"a": value} for value in values], "a") == levels
+    assert levels_of(pd.DataFrame({"a": pd.Series(values, dtype="object")}), "a") == levels
+
+
 def test_missing_and_infinite_numbers_of_a_frame_are_nan_and_the_frame_stays_as_it_was() -> None:
     frame = pd.DataFrame(
         {"a": [1.0, math.inf, math.nan], "b": pd.Series([1, None, 3], dtype="Int64")}
