@@ -59,11 +59,13 @@ def show_waiting(trained: Sequence[Version]) -> None:
     )
 
 
+@st.fragment(parallel=True)
 def show(app: App) -> None:
-    """One page of what tracking holds, and MLflow's own pages."""
+    """One page of what tracking holds, and MLflow's own pages. Loaded beside the rest, because
+    MLflow takes seconds to import, and alone where another order or page is asked for."""
     url = build_mlflow_url(app)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
+        sort = st.selectbox(
             "Sort by",
             [name for name in RUN_SORTS if name in SORTS],
             format_func=lambda name: SORTS[name],
@@ -74,13 +76,6 @@ def show(app: App) -> None:
         st.link_button("Open MLflow", url, icon=":material/open_in_new:")
     if not app.settings.mlflow_uri.startswith("http"):
         st.caption("`make mlflow` starts MLflow's own pages on this machine.")
-    _load(app, url)
-
-
-@st.fragment(parallel=True)
-def _load(app: App, url: str) -> None:
-    """Loaded beside the page, because MLflow takes seconds to import."""
-    sort = st.session_state["runs_sort"]
     tokens: list[str] = st.session_state.setdefault(_PLACE, [])
     with st.skeleton(height=120):
         try:
