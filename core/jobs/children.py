@@ -116,4 +116,7 @@ def _describe_death(code: int) -> str:
         return f"Its process was killed (signal {-code}; out of memory is the usual cause)."
     if code < 0:
         return f"Its process was killed (signal {-code})."
-    return f"Its process ended without an outcome (exit code {code})."
+    return (  # OpenBLAS without threads exits with 1, after a line on the error output
+        f"Its process ended without an outcome (exit code {code}; out of memory is one cause, and "
+        "what it said last is in the worker's log)."
+    )
