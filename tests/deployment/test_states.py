@@ -1,6 +1,5 @@
 """Random sequences of operators and automation: the plan is always one that somebody chose."""
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -28,14 +27,16 @@ NAMES = st.sampled_from(["one", "two"])
 
 
 @cache
-def make_template() -> Path:
-    """A folder with a store of four versions, made once: a fresh one for each sequence is slow."""
+def make_store() -> tuple[Database, Path, bytes]:
+    """A store of four versions, its file and what that holds: each sequence begins there, with the
+    statements that the ones before have compiled."""
     home = Path(tempfile.mkdtemp())
     db, registry = open_database("", home, "process", NOON), FakeRegistry()
     for _ in range(4):
         add_version(db, registry)
     db.close()  # the last connection writes the log into the file
-    return home
+    file = home / "plumbline.db"
+    return db, file, file.read_bytes()
 
 
 class Crash(BaseException):
@@ -47,10 +48,9 @@ class Releases(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = Path(tempfile.mkdtemp())
         self.registry = FakeRegistry()
-        shutil.copy(make_template() / "plumbline.db", self.home)
-        self.db: Database = open_database("", self.home, "process", NOON)
+        self.db, file, content = make_store()
+        file.write_bytes(content)
         self.registry.artifacts = {f"hash-{number}": FakeArtifact() for number in range(1, 5)}
         self.now = NOON
         self.plan: Plan | None = None
@@ -168,7 +168,6 @@ class Releases(RuleBasedStateMachine):
         finally:
             deployments.append_deployment = original
         self.db.close()
-        self.db = open_database("", self.home, "process", NOON)
 
     @rule(hours=st.integers(-5, 50))
     def wait(self, hours: int) -> None:
@@ -197,7 +196,6 @@ class Releases(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.db.close()
-        shutil.rmtree(self.home)
 
     def who(self) -> dict[str, object]:
         return {"reason": "because", "by": "ada", "now": self.now}
