@@ -94,13 +94,16 @@ def test_a_90_percent_interval_holds_88_to_92_percent_of_fresh_rows(by_time: boo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", ["the same seed", "different seeds"])
+@pytest.mark.parametrize(
+    ("seeds", "n_worlds", "at_most"), [("the same seed", 12, 0), ("different seeds", 120, 2)]
+)
 def test_two_identical_recipes_are_not_promoted_by_luck_more_often_than_a_gate_may(
-    seeds: str,
+    seeds: str, n_worlds: int, at_most: int
 ) -> None:
     """A against A, trained as a retraining does it: the candidate on newer rows of the same world,
-    both judged on the newest ten days. A gate may promote one of 260; two of 120 are chance."""
-    promoted, n_worlds = 0, 120
+    both judged on the newest ten days. A gate may promote one of 260; two of 120 are chance. With
+    the same seed and rows the two are one model, which leaves nothing to chance."""
+    promoted = 0
     for world in range(n_worlds):
         rows = make_rows(320, 1_000 + world)
         old, new, newest = (rows.pick(np.arange(*part)) for part in ((200,), (80, 280), (280, 320)))
@@ -125,4 +128,4 @@ def test_two_identical_recipes_are_not_promoted_by_luck_more_often_than_a_gate_m
         )
         promoted += decide_gate(replace(GOOD, comparison=comparison)).passed
     print(f"{promoted} of {n_worlds} promoted with {seeds}")
-    assert promoted <= 2 if seeds == "different seeds" else promoted == 0
+    assert promoted <= at_most
