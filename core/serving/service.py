@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from random import randbytes
 
 from core.artifacts.artifact import Artifact
@@ -16,13 +15,13 @@ from core.domain.api_worker import StageTime
 from core.domain.batch import Batch, Columns, build_key, build_predictions
 from core.domain.feature import HISTORY
 from core.domain.label import Label
-from core.domain.prediction import Prediction, Variant, was_removed
+from core.domain.prediction import Prediction, Variant
 from core.domain.recent import N_RECENT_LABELS, RecentLabels, summarize_recent
 from core.domain.retired import EVIDENCE_SHARE, find_retired
 from core.domain.snapshot import TEXT
 from core.domain.trial import ShadowScore
 from core.domain.version import HEURISTIC, Version, version_name
-from core.errors import InvalidInput, OpsError, Refused, Unavailable
+from core.errors import OpsError, Refused
 from core.log import get_logger
 from core.registry import Registry
 from core.serving.answer import (
@@ -42,7 +41,7 @@ from core.serving.carry import Asked, build_asked, carry_rows, recall_asked
 from core.serving.columns import AskedColumns
 from core.serving.follower import Follower
 from core.serving.heuristic import choose_guess, explain_heuristic
-from core.serving.journal import Journal, Receipt
+from core.serving.logbook import Kept, Logbook
 from core.serving.scoring import MODEL_ERRORS, clean_error, score_asked
 from core.serving.shadow import Shadow, ShadowAsk
 from core.serving.stages import StageClock
@@ -51,38 +50,19 @@ from core.store import (
     batches,
     deployments,
     labels,
-    predictions,
-    removals,
-    trials,
     versions,
     widenings,
 )
-from core.store.database import DRIVER_ERRORS, Database
-from core.store.direct import DirectLog
+from core.store.database import Database
 
 _BESIDE = frozenset({TEXT, *HISTORY})
 _LOOK_SECONDS = 0.25
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
 _LABELS_SECONDS = 10.0  # before what comes of labels is read again: means, widths of intervals
-_MAX_ENTRY_ROWS = 2_000
 _MAX_CACHED_ROWS = 10_000  # a version, of about 2 KB each
 _SAMPLE = 64  # of so many requests, the stages of one are kept
-_TROUBLE_SECONDS = 5.0
-_MAX_DIRECT_ROWS = 100  # more are the journal's, which nobody else waits for
-_MAX_DIRECT_WRITES = 256  # in a row; then the journal writes once, and copies the log back if due
-_SLOW_WRITE_SECONDS = 0.02  # a direct write that takes longer is the last for a while
-_DIRECT_PAUSE = 25.0  # so many times as long as it took
 
 log = get_logger(__name__)
-
-
-class LabelOutcome(StrEnum):
-    """What became of a label."""
-
-    NEW = "new"
-    SAME = "same"  # the newest label of the prediction said so already
-    UNKNOWN = "unknown"  # kept; joined when the prediction is logged
-    REMOVED = "removed"  # kept and counted, but its prediction is so old that it was removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +118,6 @@ class ServiceStatus:
     problem: str | None  # why it cannot serve at all
 
 
-@dataclass(frozen=True, slots=True)
-class _GivenLabel:
-    label: Label
-    observed_at_given: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Shadowed:
-    scores: Sequence[ShadowScore]
-
-
-_Entry = Sequence[Prediction] | Batch | _GivenLabel | _Shadowed
 _NOTHING = InForce(0, Side(HEURISTIC, None, "No version is deployed"))
 
 
@@ -191,16 +159,9 @@ class PredictionService:
         self._in_force = _NOTHING
         self._recent = RecentLabels()
         self._retry_at = self._labels_at = float("-inf")
-        self._direct: DirectLog | None = None
-        self._direct_at = float("-inf")  # when the next direct write may be tried
-        self._n_direct = 0
         self._failure = ""
-        self._trouble = ""
-        self._trouble_at = float("-inf")
         self._follower = Follower("deployments", self.refresh, _LOOK_SECONDS)
-        self._journal: Journal[_Entry, LabelOutcome | None] = Journal(
-            self._write, max_batch_rows=_MAX_ENTRY_ROWS, max_waiting_rows=max_waiting_rows
-        )
+        self._logbook = Logbook(db, timer=timer, max_waiting_rows=max_waiting_rows)
         self._shadow = Shadow(
             self._score_shadow,
             self._keep_shadow,
@@ -212,7 +173,7 @@ class PredictionService:
     def start(self) -> None:
         """Load what serves, then follow it; raises `Unavailable` where the store is away."""
         self.refresh()
-        self._direct = self._db.open_direct()
+        self._logbook.open()
         self._follower.start()
         threading.Thread(target=self._import_libraries, name="imports", daemon=True).start()
 
@@ -220,9 +181,7 @@ class PredictionService:
         """Stop following, and write what waits to be written."""
         self._follower.stop()
         self._shadow.close()
-        self._journal.close()
-        if self._direct is not None:
-            self._direct.close()
+        self._logbook.close()
 
     def refresh(self) -> None:
         """Look at the newest deployment once, and swap to it when it is loaded and warm."""
@@ -334,22 +293,16 @@ class PredictionService:
             for variant, row, score in zip(variants, rows, scores, strict=True)
         ]
 
-    def log(self, answers: Sequence[Prediction]) -> list[Receipt[LabelOutcome | None]]:
+    def log(self, answers: Sequence[Prediction]) -> list[Kept]:
         """Queue attempts for the disk; raises `Unavailable` where too many wait. While a trial
         runs, the version that did not answer scores them as well, later and beside serving."""
-        self._n_direct = 0
-        receipts = [
-            self._journal.append(answers[start : start + _MAX_ENTRY_ROWS], n_rows)
-            for start in range(0, len(answers), _MAX_ENTRY_ROWS)
-            for n_rows in [min(_MAX_ENTRY_ROWS, len(answers) - start)]
-        ]
+        receipts = self._logbook.append(answers)
         self._shadow.offer(choose_shadows(self._in_force, answers))
         return receipts
 
-    def log_batch(self, batch: Batch) -> Receipt[LabelOutcome | None]:
+    def log_batch(self, batch: Batch) -> Kept:
         """Queue a batch for the disk, whole; see `log`."""
-        receipt = self._journal.append(batch, batch.n_rows)
-        self._n_direct = 0
+        receipt = self._logbook.append_batch(batch)
         self._n_stored += batch.n_rows
         if self._in_force.retired is not None:
             sampled = [
@@ -361,22 +314,8 @@ class PredictionService:
     def log_at_once(self, answers: Sequence[Prediction]) -> bool:
         """Write attempts from the calling thread, always the same one; False where that would have
         to wait, and `log` has to be asked."""
-        direct = self._direct
-        if (
-            direct is None
-            or len(answers) > _MAX_DIRECT_ROWS
-            or self._n_direct >= _MAX_DIRECT_WRITES
-            or self._journal.n_waiting
-        ):
+        if not self._logbook.append_at_once(answers):
             return False
-        started = self.timer()
-        if started < self._direct_at or not direct.append(answers):
-            return False
-        taken = self.timer() - started
-        if taken > _SLOW_WRITE_SECONDS:
-            self._direct_at = started + _DIRECT_PAUSE * taken
-        self._n_direct += 1
-        self._trouble = ""
         self._shadow.offer(choose_shadows(self._in_force, answers))
         return True
 
@@ -392,9 +331,9 @@ class PredictionService:
         except MODEL_ERRORS:
             return None
 
-    def add_label(self, label: Label, *, observed_at_given: bool) -> Receipt[LabelOutcome | None]:
+    def add_label(self, label: Label, *, observed_at_given: bool) -> Kept:
         """Queue a label for the disk; raises `Unavailable` where too many wait."""
-        return self._journal.append(_GivenLabel(label, observed_at_given))
+        return self._logbook.append_label(label, observed_at_given=observed_at_given)
 
     def describe(self) -> ServiceStatus:
         """What this process answers with right now."""
@@ -414,23 +353,14 @@ class PredictionService:
             cache_asked=0 if champion.artifact is None else champion.artifact.n_asked,
             cache_found=0 if champion.artifact is None else champion.artifact.n_found,
             stages=self.stages.summarize(),
-            n_waiting=self._journal.n_waiting,
+            n_waiting=self._logbook.n_waiting,
             problem=self._find_problem(),
         )
 
     def check_ready(self, timeout_seconds: float) -> str | None:
         """Why this process cannot serve, or None: it takes a place in the log's queue and the
         store's write lock, without writing anything."""
-        problem = self._find_problem()
-        if problem is not None:
-            return problem
-        try:
-            self._journal.append((), 0).result(timeout_seconds)
-        except TimeoutError:
-            return f"The log did not take anything within {timeout_seconds:g} s."
-        except OpsError as error:
-            return str(error)
-        return None
+        return self._find_problem() or self._logbook.check(timeout_seconds)
 
     def _import_libraries(self) -> None:
         for name in self._libraries:
@@ -441,9 +371,7 @@ class PredictionService:
     def _find_problem(self) -> str | None:
         if not self._follower.is_alive:
             return "Deployments are not followed: the service is not started, or has to be."
-        if self._trouble and self.timer() - self._trouble_at < _TROUBLE_SECONDS:
-            return self._trouble
-        return None
+        return self._logbook.find_trouble()
 
     def _open(self, version: Version) -> Side:
         """The version as it is loaded already, or loaded now."""
@@ -559,9 +487,7 @@ class PredictionService:
 
     def _keep_shadow(self, scores: list[ShadowScore]) -> None:
         try:
-            for start in range(0, len(scores), _MAX_ENTRY_ROWS):
-                part = scores[start : start + _MAX_ENTRY_ROWS]
-                self._journal.append(_Shadowed(part), len(part))
+            self._logbook.append_shadow_scores(scores)
         except OpsError as error:
             log.warning("shadow_not_kept", n_scores=len(scores), error=str(error))
 
@@ -577,48 +503,6 @@ class PredictionService:
         if why != self._failure:  # once, not at every request
             self._failure = why
             log.warning("model_failed", reason=why, exc_info=True)
-
-    def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
-        """The outcomes of entries that are on disk; raises `Unavailable` where none of them is.
-        What is a bug, or the value of one among several, is a reason for everyone to ask again."""
-        try:
-            return self._write_together(entries)
-        except Unavailable as error:
-            self._report_trouble(str(error), len(entries), is_bug=False)
-            raise
-        except (*DRIVER_ERRORS, *MODEL_ERRORS) as error:
-            if isinstance(error, InvalidInput) and len(entries) == 1:
-                raise
-            why = (
-                f"The log could not be written ({type(error).__name__}: {clean_error(error)}): "
-                "nothing of what came together was kept, and it was recorded. Try again."
-            )
-            self._report_trouble(why, len(entries), is_bug=True)
-            raise Unavailable(why) from error
-
-    def _report_trouble(self, why: str, n_entries: int, *, is_bug: bool) -> None:
-        self._trouble, self._trouble_at = why, self.timer()
-        log.warning("log_not_written", n_entries=n_entries, error=why, exc_info=is_bug)
-
-    def _write_together(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
-        rows = [row for entry in entries if isinstance(entry, Sequence) for row in entry]
-        beside = [row for entry in entries if isinstance(entry, _Shadowed) for row in entry.scores]
-        given = [entry for entry in entries if isinstance(entry, _GivenLabel)]
-        with self._db.write() as conn:
-            predictions.append_predictions(conn, rows)
-            batches.append_batches(conn, [one for one in entries if isinstance(one, Batch)])
-            trials.append_shadow_scores(conn, beside)
-            are_new = labels.append_labels(
-                conn, [(entry.label, entry.observed_at_given) for entry in given]
-            )
-            known = predictions.find_known(conn, [entry.label.prediction_id for entry in given])
-            kept_from = removals.find_kept_from(conn) if len(known) < len(given) else None
-        self._trouble = ""
-        judged = (
-            _judge_label(is_new, entry.label.prediction_id, known, kept_from)
-            for entry, is_new in zip(given, are_new, strict=True)
-        )
-        return [next(judged) if isinstance(entry, _GivenLabel) else None for entry in entries]
 
 
 def choose_shadows(serving: InForce, answers: Sequence[Prediction]) -> list[ShadowAsk]:
@@ -648,12 +532,3 @@ def choose_shadows(serving: InForce, answers: Sequence[Prediction]) -> list[Shad
 def _side(serving: InForce, variant: Variant) -> Side:
     challenger = serving.challenger
     return serving.champion if variant is Variant.CHAMPION or challenger is None else challenger
-
-
-def _judge_label(
-    is_new: bool, prediction_id: str, known: set[str], kept_from: datetime | None
-) -> LabelOutcome:
-    if prediction_id not in known:
-        removed = was_removed(prediction_id, kept_from)
-        return LabelOutcome.REMOVED if removed else LabelOutcome.UNKNOWN
-    return LabelOutcome.NEW if is_new else LabelOutcome.SAME

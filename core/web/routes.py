@@ -37,10 +37,10 @@ from core.serving.bodies import (
     decode_body,
 )
 from core.serving.columns import MIN_ROWS, AskedColumns, build_asks, read_json_columns
-from core.serving.journal import Receipt
 from core.serving.keys import KeyRing
+from core.serving.logbook import Kept, LabelOutcome
 from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
-from core.serving.service import LabelOutcome, PredictionService
+from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.database import Database
 from core.web.answers import ARROW, JSON, json_response
@@ -189,7 +189,7 @@ class Routes:
 
     def _answer_batch(
         self, request: Request, content: bytes, at: datetime, started: float
-    ) -> tuple[Batch | list[Prediction], list[Receipt[LabelOutcome | None]]]:
+    ) -> tuple[Batch | list[Prediction], list[Kept]]:
         """Score and queue the rows of a body: by columns where it can be, else one by one."""
         media = get_media(request.headers.get("content-type"))
         asked = _read_arrow(content) if media == ARROW else read_json_columns(content)

@@ -17,7 +17,8 @@ from core.domain.widening import Widening
 from core.errors import Unavailable
 from core.serving.answer import Ask, Received, build_id
 from core.serving.columns import AskedColumns, build_asks
-from core.serving.service import LabelOutcome, PredictionService
+from core.serving.logbook import LabelOutcome
+from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store import labels, predictions, removals, widenings
 from core.store.database import Database
