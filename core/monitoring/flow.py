@@ -15,7 +15,13 @@ from core.monitoring.health import has_changed, judge_health
 from core.monitoring.lag import summarize_lag
 from core.monitoring.machine import MIN_SILENCE, Disk, LabelSilence
 from core.monitoring.outcomes import summarize_outcomes, summarize_performance
-from core.monitoring.promise import MIN_LABELS, WIDER_SPANS, Delivered, measure_delivery
+from core.monitoring.promise import (
+    MIN_LABELS,
+    WIDER_SPANS,
+    Delivered,
+    find_newest,
+    measure_delivery,
+)
 from core.monitoring.rollups import merge_outcomes
 from core.monitoring.segments import name_culprit
 from core.monitoring.service import load_window, measure
@@ -270,10 +276,16 @@ def _measure_version(conn: Connection, number: int, span: timedelta) -> Delivere
     if version is None or last_at is None:
         return None
     to_at = last_at + timedelta(seconds=MINUTE)
+    promised = version.report.metrics
+    recent: list[Outcomes] | None = None
     for looked_back in (n * span for n in WIDER_SPANS):
         days = _load_days(conn, number, to_at - looked_back, to_at)
         if sum(day.n for day in days) >= MIN_LABELS:
-            return measure_delivery(number, version.report.metrics, days, looked_back)
+            found = measure_delivery(number, promised, days, looked_back)
+            if found is None or recent is None:
+                return found
+            return replace(found, newest=find_newest(recent, days, promised.mae.value))
+        recent = recent or days
     return None
 
 

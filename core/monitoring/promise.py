@@ -24,8 +24,19 @@ KEPT = 1.1
 WIDER_SPANS = (1, 4, 13)
 """How many times the usual span may be looked back where it holds too few labels."""
 
+MIN_NEWEST = 2
+"""Labels that say, where a longer span was looked at, that what it found is over."""
+
 _CONFIDENCE = 0.95
 _NEXT_STEP = "Compare the versions on the monitoring page; roll back, or train on newer rows."
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The last labels of a span, and their MAE over the promised one."""
+
+    n_labelled: int
+    ratio: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,9 @@ class Delivered:
     """The newest labelled predictions of a version beside what its training promised: the error on
     rows that were held out, later in time than those it learned from. `ratio` is live MAE over
     promised MAE with its 90 % interval; `by_row` has the limits that rows would have which do not
-    depend on each other: what was measured of these days, whatever others may bring. `successor` is
-    the version that serves since, where none of its own predictions has a label yet."""
+    depend on each other: what was measured of these days, whatever others may bring. `newest` is
+    the end of a span that is longer than usual. `successor` is the version that serves since, where
+    none of its own predictions has a label yet."""
 
     version: int
     promised: Metrics
@@ -43,6 +55,7 @@ class Delivered:
     mae: float
     ratio: Interval
     by_row: Interval
+    newest: Newest | None = None
     successor: int | None = None
 
 
@@ -57,6 +70,27 @@ def measure_delivery(
     ratio, by_row = (find_ratio(days, promised.mae.value, by_day=alike) for alike in (True, False))
     mae = total.sum_abs / total.n
     return Delivered(version, promised, total.n, span, mae, ratio, by_row)
+
+
+def find_newest(
+    recent: Sequence[Outcomes], days: Sequence[Outcomes], promised: float
+) -> Newest | None:
+    """What the newest labels say where `recent`, the days of the usual span, holds too few to be
+    judged: all of them or, where that is one, those of the newest `days` that hold two. None where
+    there are not even two, or nothing was promised.
+
+    >>> bad, well = Outcomes(n=1, sum_abs=9.0), Outcomes(n=1, sum_abs=2.0)
+    >>> find_newest([well], [bad, bad, well, well], promised=4.0)
+    Newest(n_labelled=2, ratio=0.5)
+    """
+    newest = merge_outcomes(recent)
+    for n in range(1, len(days) + 1):
+        if newest.n >= MIN_NEWEST:
+            break
+        newest = merge_outcomes(days[-n:])
+    if newest.n < MIN_NEWEST or promised <= 0:
+        return None
+    return Newest(newest.n, newest.sum_abs / newest.n / promised)
 
 
 def find_ratio(days: Sequence[Outcomes], promised: float, *, by_day: bool = True) -> Interval:
@@ -117,7 +151,8 @@ def judge_ratio(
 def check_promise(delivered: Delivered, warning: float, critical: float) -> Reason:
     """Whether the live error is what the training promised: the check that opens the incident
     "accuracy", and the one that ends it. What a version did before it was replaced is at most a
-    warning: its successor is not to be rolled back for it."""
+    warning: its successor is not to be rolled back for it. Where labels are so few that a longer
+    span has to be looked at, the newest of them end what it found, once they keep the promise."""
     health, confirmed = judge_ratio(delivered.ratio, delivered.by_row, warning, critical)
     replaced = ""
     if delivered.successor is not None:
@@ -125,6 +160,10 @@ def check_promise(delivered: Delivered, warning: float, critical: float) -> Reas
         health = Health.WARNING if health is Health.CRITICAL else health
     ratio, promised = delivered.ratio, delivered.promised.mae
     limits = _limits(health, warning, critical, confirmed=confirmed, lasts=ratio.low > 1.0)
+    newest = delivered.newest
+    if newest is not None and newest.ratio <= KEPT < ratio.value:
+        health, confirmed = Health.HEALTHY, True
+        limits = f"the newest {newest.n_labelled} keep it, at {newest.ratio:.2f} times."
     message = (
         f"The error of {version_name(delivered.version)}{replaced} is {ratio.value:.2f} times what "
         f"its training promised (90 % interval {ratio.low:.2f} to {ratio.high:.2f}): MAE "

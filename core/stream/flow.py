@@ -25,13 +25,14 @@ from core.domain.rollup import Outcomes
 from core.domain.version import HEURISTIC, Version, parse_version
 from core.errors import InvalidInput
 from core.jobs.runner import do_job, run_job
-from core.monitoring.promise import find_ratio
+from core.monitoring.promise import MIN_LABELS, find_ratio
 from core.monitoring.rollups import merge_outcomes
 from core.monitoring.service import load_window
 from core.settings import parse_settings
 from core.store import health, incidents, jobs, versions
 from core.store.database import Connection
-from core.stream.home import Clock, open_home
+from core.store.types import from_micros
+from core.stream.home import Clock, look_back, open_home
 from core.stream.plan import (
     Moment,
     WindowKind,
@@ -48,6 +49,7 @@ from core.watching import check_app_retraining, watch_app
 MIN_TRAIN = 30
 """Labelled rows before `train_until` below which nothing is trained."""
 
+_MINUTE, _MOMENT = timedelta(minutes=1), timedelta(microseconds=1)
 _BY = "stream"
 _CAUSE = "accuracy"
 
@@ -151,7 +153,7 @@ class _Replay:
             self._traffic.service.refresh()
             for moment in list_moments(windows, self._request.window, self._request.label_delay):
                 if moment.from_at is None:
-                    self._look(moment.at)
+                    self._close(windows[moment.window], moment.at)
                     in_incident[moment.window] = self._has_incident()
                     self._tell(moment, len(windows))
                 else:
@@ -181,17 +183,33 @@ class _Replay:
             return self._look(datetime.fromtimestamp(last, moment.at.tzinfo))
         return self._look(moment.at) if before is Health.UNKNOWN else before
 
+    def _close(self, window: tuple[datetime, datetime], at: datetime) -> None:
+        """Look at a window when its last label is in: at its rows alone, where enough of them have
+        one, be it a month of 31 days or one that ends with a pause."""
+        start, end = map(self._timeline.find, window)
+        labelled = start + np.flatnonzero(~np.isnan(self._timeline.target[start:end]))
+        app = self._app
+        if len(labelled) >= MIN_LABELS:
+            last_at = from_micros(int(self._timeline.at_micros[labelled[-1]]))
+            app = look_back(app, last_at.replace(second=0, microsecond=0) + _MINUTE - window[0])
+        self._clock.move(at)
+        self._traffic.deliver(at - _MOMENT)
+        self._watch(app)
+
     def _look(self, at: datetime) -> Health:
         """Send the labels that are due, measure, judge, and let incidents and retraining follow."""
         self._clock.move(at)
         self._traffic.deliver(self._clock.now())
-        events = watch_app(self._app, worker_lease=None)
+        return self._watch(self._app)
+
+    def _watch(self, app: App) -> Health:
+        events = watch_app(app, worker_lease=None)
         if any(event.kind is EventKind.PENDING for event in events):  # opens if it stays so
             self._clock.move(self._clock.now() + CONFIRM_AFTER)
-            events += watch_app(self._app, worker_lease=None)
+            events += watch_app(app, worker_lease=None)
         if any(event.kind is EventKind.EASED for event in events):  # ends if it stays so
             self._clock.move(self._clock.now() + RESOLVE_AFTER)
-            watch_app(self._app, worker_lease=None)
+            watch_app(app, worker_lease=None)
         if self._request.retrain == "auto":
             self._retrain()
         with self._app.db.read() as conn:

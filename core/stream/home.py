@@ -54,7 +54,7 @@ def open_home(
         "home": str(home),
         "scale": f"{measure.scale.low!r}:{measure.scale.high!r}",
         "tolerance": repr(measure.tolerance),
-        "accuracy_days": repr(span / timedelta(days=1)),
+        "accuracy_days": _days(span),
         "retrain": retrain,
     }
     if recipe is not None:
@@ -64,3 +64,14 @@ def open_home(
     )
     registry = UnrecordedRegistry(app.settings.artifacts, app.registry.tracking_uri)
     return replace(app, registry=registry)
+
+
+def look_back(app: App, span: timedelta) -> App:
+    """The same installation, which judges the error over another span; a quarter of an hour is the
+    shortest."""
+    values = {**app.values, PREFIX + "ACCURACY_DAYS": _days(max(span, timedelta(minutes=15)))}
+    return replace(app, values=values)
+
+
+def _days(span: timedelta) -> str:
+    return repr(span / timedelta(days=1))
