@@ -1,0 +1,63 @@
+"""The labelled answers of a version are read with the label that counts; what was found is kept."""
+
+from dataclasses import replace
+
+from core.domain.label import Label
+from core.domain.prediction import Source
+from core.domain.report import Estimate
+from core.domain.segment import Segment, SegmentReport
+from core.store import segments
+from core.store.database import Database
+from core.store.labels import append_label
+from tests.fakes import make_prediction
+from tests.streams import HOUR, NOON, add_predictions
+
+REPORT = SegmentReport(
+    version=3,
+    at=NOON,
+    from_at=NOON - HOUR,
+    to_at=NOON,
+    n_labelled=60,
+    n_parts=12,
+    segments=(Segment("provider", "provider = openai", 20, 1 / 3, 9.0, 3.0, 0.8, 0.001),),
+    groups=(),
+    bands=(),
+    coverage=Estimate(0.9, 0.8, 0.95),
+    width=12.0,
+)
+
+
+def test_the_newest_report_of_a_version_comes_back_as_it_was_kept(db: Database) -> None:
+    later = replace(REPORT, at=NOON + HOUR, segments=(), coverage=None, width=None)
+    with db.write() as conn:
+        assert segments.find_last_report(conn, 3) is None
+        for report in (REPORT, later, replace(REPORT, version=4)):
+            segments.append_report(conn, report)
+        assert segments.find_last_report(conn, 3) == later
+        assert segments.find_last_report(conn, 4) == replace(REPORT, version=4)
+
+
+def test_answers_come_with_the_label_that_counts_the_newest_label_first(db: Database) -> None:
+    add_predictions(
+        db,
+        [
+            make_prediction("a", at=NOON, version=3, score=50.0, features={"provider": "openai"}),
+            make_prediction("b", at=NOON, version=3, score=60.0, low=55.0, high=65.0, features={}),
+            make_prediction("other", at=NOON, version=2),
+            make_prediction("fallback", at=NOON, version=3, source=Source.HEURISTIC),
+            make_prediction("old", at=NOON - 2 * HOUR, version=3),
+            make_prediction("waits", at=NOON, version=3),
+        ],
+    )
+    with db.write() as conn:
+        for name, actual in (
+            *(("a", 40.0), ("b", 61.0), ("other", 1.0), ("fallback", 1.0), ("old", 1.0)),
+            ("a", 45.0),  # corrected
+        ):
+            append_label(conn, Label(name, actual, NOON, "ada", NOON))
+    with db.read() as conn:
+        found = segments.load_labelled(conn, 3, NOON - HOUR, 100)
+        assert [(row.score, row.actual) for row in found] == [(50.0, 45.0), (60.0, 61.0)]
+        assert (found[1].low, found[1].high) == (55.0, 65.0)
+        assert (found[0].at, found[0].features) == (NOON, {"provider": "openai"})
+        assert [row.actual for row in segments.load_labelled(conn, 3, NOON - HOUR, 1)] == [45.0]
