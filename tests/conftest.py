@@ -17,6 +17,10 @@ settings.load_profile("plumbline")
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
+PATIENCE_SECONDS = 180
+"""How long a page may take in a test. The first one of a process imports what pages are drawn with:
+ten seconds where five processes share two cores, and more where more do."""
+
 
 @pytest.fixture
 def now() -> Callable[[], datetime]:

@@ -47,7 +47,7 @@ from core.store import (
     versions,
 )
 from tests.alerts.seeing import see
-from tests.conftest import NOON
+from tests.conftest import NOON, PATIENCE_SECONDS
 from ui import context
 
 ENTRY = Path(__file__).resolve().parents[2] / "ui" / "navigation.py"
@@ -127,7 +127,7 @@ def open_page(quick_pages: None) -> Callable[..., AppTest]:
     """Opens a page the way a visitor does: through the navigation, with a query in the address."""
 
     def open_(name: str, **query: str) -> AppTest:
-        page = AppTest.from_file(str(ENTRY), default_timeout=30)
+        page = AppTest.from_file(str(ENTRY), default_timeout=PATIENCE_SECONDS)
         page.run()
         for key, value in query.items():
             page.query_params[key] = value

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core import bootstrap
 from core.bootstrap import App
 from core.errors import InvalidInput, Refused, Unavailable
+from tests.conftest import PATIENCE_SECONDS
 from ui import context
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +50,7 @@ def visit(
     ) -> AppTest:
         st.cache_resource.clear()
         monkeypatch.setattr(context, "build_app", lambda: build(allowed))
-        page = AppTest.from_file(str(ROOT / path), default_timeout=30)
+        page = AppTest.from_file(str(ROOT / path), default_timeout=PATIENCE_SECONDS)
         if login:
             page.secrets["auth"] = LOGIN
         if user is not None:
@@ -137,7 +138,7 @@ def test_a_store_that_cannot_be_used_is_one_sentence(
 
     st.cache_resource.clear()
     monkeypatch.setattr(context, "build_app", fail)
-    page = AppTest.from_file(str(ROOT / "ui/navigation.py"), default_timeout=30).run()
+    page = AppTest.from_file(str(ROOT / "ui/navigation.py"), default_timeout=PATIENCE_SECONDS).run()
     assert not page.exception
     assert [message.value for message in page.error] == [str(error)]
 
