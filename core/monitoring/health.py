@@ -3,17 +3,9 @@
 from datetime import datetime
 
 from core.domain.health import Health, HealthReport
-from core.monitoring.checks import (
-    add_culprit,
-    check_base,
-    check_drift,
-    check_errors,
-    check_requests,
-    check_skill,
-    check_spread,
-    check_traffic,
-    check_worker,
-)
+from core.monitoring.accuracy import add_culprit, check_errors, check_skill
+from core.monitoring.answering import check_requests, check_spread
+from core.monitoring.checks import check_base, check_drift, check_traffic, check_worker
 from core.monitoring.facts import Facts, Thresholds
 from core.monitoring.machine import check_disk, check_labels
 

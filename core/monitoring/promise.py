@@ -27,8 +27,10 @@ WIDER_SPANS = (1, 4, 13)
 MIN_NEWEST = 2
 """Labels that say, where a longer span was looked at, that what it found is over."""
 
+NEXT_STEP = "Compare the versions on the monitoring page; roll back, or train on newer rows."
+"""What to do about an error that is not well."""
+
 _CONFIDENCE = 0.95
-_NEXT_STEP = "Compare the versions on the monitoring page; roll back, or train on newer rows."
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def check_promise(delivered: Delivered, warning: float, critical: float) -> Reas
         f"{promised.value:.3g} on its held-out rows; {limits}"
     )
     return Reason(
-        "accuracy", health, message, "" if health is Health.HEALTHY else _NEXT_STEP, confirmed
+        "accuracy", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed
     )
 
 
