@@ -167,12 +167,14 @@ def _decide_place(place: _Place, now: datetime) -> list[Step]:
 def _decide_pending(
     place: _Place, incident: Incident, again: Sequence[Finding], now: datetime
 ) -> list[Step]:
-    """Open where a check still says so, withdraw where all that began it say that they are well."""
+    """Open where a check still says so, by the worst of them, since what is critical waits for no
+    quiet hours; withdraw where all that began it say that they are well."""
     if now - incident.opened_at < CONFIRM_AFTER:
         return []
     bad = [finding for finding in again if finding.severity is not Health.HEALTHY]
     if bad:
-        return [place.step(EventKind.OPENED, bad[0])]
+        worst = max(place.findings, key=lambda finding: _RANK[finding.severity])
+        return [place.step(EventKind.OPENED, worst)]
     if {finding.cause for finding in again} == set(incident.checks):
         return [place.step(EventKind.WITHDRAWN, again[0])]
     return []

@@ -151,6 +151,20 @@ def test_checks_of_one_cause_are_one_incident_whichever_is_first(cause: str, che
     ]
 
 
+def test_what_is_pending_opens_by_the_worst_of_its_checks() -> None:
+    """A critical check beside a warning one: a call that waits for no quiet hours."""
+    event = IncidentEvent(1, NOON, EventKind.PENDING, Health.WARNING, "m", RULE, check="accuracy")
+    pending = Incident(1, "accuracy", NOON, IncidentStatus.PENDING, Health.WARNING, "m", (event,))
+    found = [
+        Finding("accuracy", Health.WARNING, "1.3 times"),
+        Finding("collapsed", Health.CRITICAL, "one score"),
+    ]
+    joined, opened = decide_steps(found, [pending], [], NOON + CONFIRM_AFTER)
+    assert (joined.kind, joined.check) == (EventKind.JOINED, "collapsed")
+    assert (opened.kind, opened.check) == (EventKind.OPENED, "collapsed")
+    assert opened.severity is Health.CRITICAL
+
+
 def test_what_joins_and_is_worse_calls() -> None:
     lasting = incident((EventKind.OPENED, Health.WARNING), cause="drift")
     assert decide(Finding("accuracy", Health.WARNING, "m"), lasting) is EventKind.JOINED
