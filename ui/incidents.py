@@ -12,7 +12,7 @@ from core.alerts.context import Context, Remedy, load_context
 from core.bootstrap import App
 from core.deployment import release
 from core.domain.health import Health
-from core.domain.incident import EventKind, Incident, IncidentStatus
+from core.domain.incident import EventKind, Incident, IncidentStatus, describe_cause
 from core.domain.notification import DeliveryState
 from core.domain.version import HEURISTIC, version_name
 from core.store import deliveries
@@ -48,7 +48,7 @@ def show_open(app: App, found: Sequence[Incident], now: datetime) -> None:
             st.markdown(
                 f"{status.inline(incident.severity)} {_STATUS[incident.status_at(now)]} "
                 f"**{incident.message}**  \n"
-                f":gray[Incident {incident.id} · {incident.cause.replace('_', ' ')} · opened "
+                f":gray[Incident {incident.id} · {describe_cause(incident.cause)} · opened "
                 f"{words.moment_ago(incident.opened_at, now)}]"
             )
             if incident.status is IncidentStatus.PENDING:
@@ -79,7 +79,7 @@ def show_past(found: Sequence[Incident]) -> None:
         [
             {
                 "incident": incident.id,
-                "cause": incident.cause.replace("_", " "),
+                "cause": describe_cause(incident.cause),
                 "worst": status.name(incident.worst),
                 "opened (UTC)": incident.opened_at,
                 "resolved (UTC)": incident.resolved_at,
@@ -210,7 +210,7 @@ def show_judging(app: App, found: Sequence[Incident]) -> None:
     for cause, kinds in sorted(counted.items()):
         n_real, n_noise = kinds.get(EventKind.REAL, 0), kinds.get(EventKind.NOISE, 0)
         st.caption(
-            f"{cause.replace('_', ' ')}: {n_real} of {n_real + n_noise} calls that people judged "
+            f"{describe_cause(cause)}: {n_real} of {n_real + n_noise} calls that people judged "
             "were real."
         )
     waiting = {incident.id: incident for incident in found if incident.judgement is None}

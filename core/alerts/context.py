@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from core.deployment.plan import choose_rollback, describe_action
 from core.domain.deployment import Action, Deployment
-from core.domain.incident import Incident
+from core.domain.incident import Incident, IncidentEvent, describe_cause
 from core.domain.sample import Collection
 from core.domain.version import HEURISTIC, version_name
 from core.monitoring.segments import name_culprit
@@ -22,6 +22,7 @@ _FIGURES = frozenset(
     {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
 )
 _OF_THE_ERROR = frozenset({"accuracy", "accuracy_level", "collapsed", "drift"})
+_FIGURES_FROM = " ("  # of a culprit's sentence: they change from one look to the next
 _N_COLLECTIONS = 20
 _MAX_DRIFTED = 5
 
@@ -43,18 +44,26 @@ class Context:
     where: str | None  # the part of the traffic that carries the error
     before: tuple[str, ...]  # what was changed shortly before the incident
     drifted: tuple[str, ...]  # inputs that are not as the champion knows them
+    suspected: tuple[str, ...]  # the same, going by the newest window alone
     remedy: Remedy
     advice: str
 
     def tell(self) -> tuple[str, ...]:
         """All of it, in the order in which a person needs it."""
-        drifted = f"Drifted inputs: {', '.join(self.drifted)}." if self.drifted else ""
-        said = (*self.evidence, self.where, *self.before, drifted, f"Next: {self.advice}")
+        inputs = ""
+        if self.drifted:
+            inputs = f"Drifted inputs: {', '.join(self.drifted)}."
+        elif self.suspected:
+            inputs = f"Inputs unlike before, so far in one window: {', '.join(self.suspected)}."
+        said = (*self.evidence, self.where, *self.before, inputs, f"Next: {self.advice}")
         return tuple(filter(None, said))
 
 
-def load_context(conn: Connection, incident: Incident) -> Context:
-    """What is known around an incident; a few short reads."""
+def load_context(
+    conn: Connection, incident: Incident, told: IncidentEvent | None = None
+) -> Context:
+    """What is known around an incident beside what is `told` of it anyway, its cause's last message
+    unless another event is given; a few short reads."""
     history = deployments.load_history(conn)
     champion = history[-1].plan.champion if history else HEURISTIC
     moved = drift.find_last_report(conn, champion)
@@ -62,7 +71,11 @@ def load_context(conn: Connection, incident: Incident) -> Context:
         incident,
         history,
         samples.load_collections(conn, _N_COLLECTIONS),
+        told=told,
         drifted=() if moved is None else moved.drifted,
+        suspected=()
+        if moved is None
+        else tuple(dict.fromkeys(check.column for check in moved.checks if check.passed)),
         culprit=name_culprit(segments.find_last_report(conn, champion)),
     )
 
@@ -72,7 +85,9 @@ def build_context(
     history: Sequence[Deployment],
     collections: Sequence[Collection],
     *,
+    told: IncidentEvent | None = None,
     drifted: Sequence[str] = (),
+    suspected: Sequence[str] = (),
     culprit: str | None = None,
 ) -> Context:
     """The last change of what serves and the last rows that came in before the incident opened, and
@@ -88,16 +103,30 @@ def build_context(
     if arrived is not None and arrived.finished_at is not None:
         ago = _ago(incident.opened_at - arrived.finished_at)
         before.append(f"{ago} before it began, {arrived.n_new:,} rows came from {arrived.source}.")
-    remedy, advice = _choose_remedy(incident, release, history, culprit)
-    where = None if _OF_THE_ERROR.isdisjoint(incident.checks) else culprit
+    if _OF_THE_ERROR.isdisjoint(incident.checks):
+        culprit, drifted, suspected = None, (), ()
+    remedy, advice = _choose_remedy(incident, release, history, culprit, drifted or suspected)
+    evidence = _list_evidence(incident, told)
+    said = " ".join((incident.message if told is None else told.message, *evidence))
+    named = culprit is not None and culprit.partition(_FIGURES_FROM)[0] in said
     return Context(
-        tuple(f"With it, {_name(event.check)}: {event.message}" for event in incident.evidence),
-        None if where is None or where in incident.message else f"{where}.",
+        evidence,
+        None if culprit is None or named else f"{culprit}.",
         tuple(before),
-        () if _OF_THE_ERROR.isdisjoint(incident.checks) else tuple(drifted)[:_MAX_DRIFTED],
+        tuple(drifted)[:_MAX_DRIFTED],
+        tuple(suspected)[:_MAX_DRIFTED],
         remedy,
         advice,
     )
+
+
+def _list_evidence(incident: Incident, told: IncidentEvent | None) -> tuple[str, ...]:
+    """What the checks in it say that is not told anyway."""
+    cause, check = incident.cause, None if told is None else told.check or incident.cause
+    found = [(event.check, event.message) for event in incident.evidence if event.check != check]
+    if check not in (None, cause):
+        found.insert(0, (cause, incident.message))
+    return tuple(f"With it, {describe_cause(check)}: {message}" for check, message in found)
 
 
 def _choose_remedy(
@@ -105,6 +134,7 @@ def _choose_remedy(
     release: Deployment | None,
     history: Sequence[Deployment],
     culprit: str | None,
+    moved: Sequence[str],
 ) -> tuple[Remedy, str]:
     cause = incident.cause
     target = choose_rollback(history)
@@ -113,7 +143,7 @@ def _choose_remedy(
         return Remedy.ROLL_BACK, (
             f"roll back to {version_name(target)}; it began after the last release."
         )
-    if cause == "drift":
+    if cause == "drift" or (cause in ("accuracy", "accuracy_level") and moved):
         return Remedy.RETRAIN, (
             "ask the callers what changed in these inputs: a unit, a field that is missing, a new "
             "category? Train on newer rows only where the change is to stay."
@@ -156,10 +186,6 @@ def _find_collection(collections: Sequence[Collection], at: datetime) -> Collect
         if done is not None and collection.n_new and timedelta(0) <= at - done <= RECENT:
             return collection
     return None
-
-
-def _name(check: str) -> str:
-    return check.replace("_", " ")
 
 
 def _ago(length: timedelta) -> str:

@@ -181,7 +181,7 @@ def _tell(
     *,
     with_context: bool,
 ) -> Story:
-    context = load_context(conn, incident).tell() if with_context else ()
+    context = load_context(conn, incident, event).tell() if with_context else ()
     link = f"{manners.address}/monitoring?incident={incident.id}"
     return Story(incident, event, context, link)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from core.domain.health import Health
-from core.domain.incident import FINDINGS, EventKind, Incident, IncidentEvent
+from core.domain.incident import FINDINGS, EventKind, Incident, IncidentEvent, describe_cause
 from core.domain.notification import DeliveryState, Maintenance, Message
 
 CALLING = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RESOLVED, EventKind.MENDED})
@@ -156,7 +156,7 @@ def _tell(story: Story) -> Message:
 
 
 def _headline(story: Story) -> str:
-    cause = story.incident.cause.replace("_", " ")
+    cause = describe_cause(story.incident.cause)
     word = _WORDS[story.event.kind]
     if story.event.kind is EventKind.RESOLVED:
         length = story.event.at - story.incident.opened_at

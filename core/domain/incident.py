@@ -18,6 +18,19 @@ EXPLAINS: Mapping[str, tuple[str, ...]] = {
 """Which checks go wrong because of which: they are one incident, named by the first that is in
 it."""
 
+_WORDS = {
+    "accuracy": "error above its promise",
+    "accuracy_level": "accuracy below its threshold",
+    "collapsed": "scores collapsed",
+    "disk": "disk nearly full",
+    "drift": "inputs drifted",
+    "error_rate": "requests fail",
+    "fallback": "heuristic answers",
+    "labels": "labels stopped",
+    "no_traffic": "requests stopped",
+    "notifications": "a channel fails",
+}
+
 _RANK = {Health.HEALTHY: 0, Health.WARNING: 1, Health.CRITICAL: 2}
 
 
@@ -157,6 +170,15 @@ class Incident:
         """What a person called it last: real or noise; None where nobody said."""
         said = (event.kind for event in reversed(self.events) if event.kind in JUDGEMENTS)
         return next(said, None)
+
+
+def describe_cause(cause: str) -> str:
+    """What goes wrong, in a few words.
+
+    >>> describe_cause("labels"), describe_cause("latency")
+    ('labels stopped', 'latency')
+    """
+    return _WORDS.get(cause, cause)
 
 
 def choose_cause(checks: Collection[str]) -> str:

@@ -5,6 +5,7 @@ from core.monitoring.facts import Facts, Recent, Thresholds
 from core.monitoring.level import (
     describe_limits,
     format_duration,
+    format_figure,
     format_share,
     format_shares,
     judge_level,
@@ -76,8 +77,8 @@ def check_spread(facts: Facts, *, stale: bool) -> list[Reason]:
     health = Health.CRITICAL if collapsed else Health.HEALTHY
     message = (
         f"{format_share(spread.share)} of the newest {spread.n_distinct:,} different requests got "
-        f"a score around {spread.score:.3g}; from {format_share(COLLAPSED_SHARE)} on the model no "
-        "longer tells them apart."
+        f"a score around {format_figure(spread.score)}; from {format_share(COLLAPSED_SHARE)} on "
+        "the model no longer tells them apart."
     )
     check = Reason("collapsed", health, message, _next_step("collapsed", health))
     return [_age(check) if stale else check]
@@ -116,8 +117,8 @@ def _check_latency(recent: Recent, thresholds: Thresholds, over: str, *, held: b
     warning, critical = thresholds.latency_warning_ms, thresholds.latency_critical_ms
     health, confirmed = judge_level(p95, warning, critical, held=held)
     message = (
-        f"The p95 latency is {p95.value:,.3g} ms (95 % interval "
-        f"{p95.low:,.3g} to {p95.high:,.3g} ms; {over}); "
+        f"The p95 latency is {format_figure(p95.value)} ms (95 % interval "
+        f"{format_figure(p95.low)} to {format_figure(p95.high)} ms; {over}); "
         + describe_limits(
             health,
             f"{warning:g} ms",

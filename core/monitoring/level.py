@@ -86,6 +86,15 @@ def describe_limits(
     return f"{beyond} {warning} warns, but so few rows may say so by chance."
 
 
+def format_figure(figure: float) -> str:
+    """A figure of three digits, never as a power of ten.
+
+    >>> format_figure(1449.6), format_figure(2.3949), format_figure(0.012345)
+    ('1,450', '2.39', '0.0123')
+    """
+    return f"{figure:,.0f}" if abs(figure) >= 1_000 else f"{figure:.3g}"
+
+
 def format_share(share: float) -> str:
     """A share 0..1 as a percentage of three digits.
 

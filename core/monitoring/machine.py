@@ -36,7 +36,7 @@ def check_labels(silence: LabelSilence | None, now: datetime) -> list[Reason]:
     >>> noon = datetime(2026, 3, 2, 12)
     >>> reason, = check_labels(LabelSilence(noon - timedelta(hours=8), 40.0), noon)
     >>> reason.message
-    'No label has come for 8 hours; about 40 would be usual in that time.'
+    'No label has come for 8 hours, since 2026-03-02 04:00 UTC; about 40 would be usual by now.'
     """
     if silence is None:
         return []
@@ -46,8 +46,8 @@ def check_labels(silence: LabelSilence | None, now: datetime) -> list[Reason]:
         message = f"The last label came {hours} hours ago, which is not unusual."
         return [Reason("labels", Health.HEALTHY, message, "")]
     message = (
-        f"No label has come for {hours} hours; about {silence.expected:,.0f} would be usual in "
-        "that time."
+        f"No label has come for {hours} hours, since {silence.last_at:%Y-%m-%d %H:%M} UTC; about "
+        f"{silence.expected:,.0f} would be usual by now."
     )
     step = "Check whoever sends to POST /v1/feedback: without labels the accuracy grows old unseen."
     return [Reason("labels", Health.WARNING, message, step)]

@@ -12,6 +12,7 @@ from core.domain.health import Health, Reason
 from core.domain.report import Metrics
 from core.domain.rollup import Outcomes
 from core.domain.version import version_name
+from core.monitoring.level import format_figure
 from core.monitoring.rollups import merge_outcomes
 from core.stats.intervals import Interval
 
@@ -166,11 +167,12 @@ def check_promise(delivered: Delivered, warning: float, critical: float) -> Reas
     if newest is not None and newest.ratio <= KEPT < ratio.value:
         health, confirmed = Health.HEALTHY, True
         limits = f"the newest {newest.n_labelled} keep it, at {newest.ratio:.2f} times."
+    mae, held_out = map(format_figure, (delivered.mae, promised.value))
     message = (
         f"The error of {version_name(delivered.version)}{replaced} is {ratio.value:.2f} times what "
         f"its training promised (90 % interval {ratio.low:.2f} to {ratio.high:.2f}): MAE "
-        f"{delivered.mae:.3g} over {delivered.n_labelled:,} labels of {_days(delivered.span)}, "
-        f"{promised.value:.3g} on its held-out rows; {limits}"
+        f"{mae} over {delivered.n_labelled:,} labels of {_days(delivered.span)}, "
+        f"{held_out} on its held-out rows; {limits}"
     )
     return Reason(
         "accuracy", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed

@@ -10,6 +10,7 @@ from scipy import special
 from core.domain.report import Estimate
 from core.domain.segment import GroupFigures, Segment, SegmentReport
 from core.monitoring.bins import Values
+from core.monitoring.level import format_figure
 from core.stats.intervals import wilson
 
 MIN_SHARE = 0.05
@@ -106,7 +107,8 @@ def describe_segment(segment: Segment) -> str:
     >>> describe_segment(Segment("p", "p = openai", 412, 0.2, 9.0, 3.0, None, 1e-9))
     'p = openai errs more than the rest (n = 412, MAE 9 against 3 elsewhere)'
     """
-    figures = f"(n = {segment.n:,}, MAE {segment.mae:.3g} against {segment.rest_mae:.3g} elsewhere)"
+    mae, rest = map(format_figure, (segment.mae, segment.rest_mae))
+    figures = f"(n = {segment.n:,}, MAE {mae} against {rest} elsewhere)"
     if segment.excess_share is None:
         return f"{segment.where} errs more than the rest {figures}"
     return (

@@ -106,10 +106,45 @@ def test_what_else_goes_wrong_from_the_same_cause_is_told_first() -> None:
         IncidentEvent(1, NOON, EventKind.EASED, Health.HEALTHY, "back", "p", check="drift"),
     )
     told = build_context(replace(incident("collapsed"), events=events), [OLD], []).tell()
-    assert told[0] == "With it, accuracy: MAE is 9."
+    assert told[0] == "With it, error above its promise: MAE is 9."
     assert not any("drift" in sentence for sentence in told)
 
 
 def test_every_cause_that_opens_incidents_has_an_advice_of_its_own() -> None:
     told = {cause: build_context(incident(cause), [OLD], []).advice for cause in CAUSES}
     assert [cause for cause, advice in told.items() if advice == "look at the page."] == []
+
+
+def test_inputs_that_are_unlike_before_in_one_window_ask_the_callers_and_not_for_a_training() -> (
+    None
+):
+    found = build_context(incident("accuracy"), [OLD], [], suspected=["length"])
+    assert found.tell()[0] == "Inputs unlike before, so far in one window: length."
+    assert found.advice.startswith("ask the callers what changed in these inputs")
+    assert not build_context(incident("latency"), [OLD], [], suspected=["length"]).suspected
+
+
+def test_a_message_about_one_check_tells_the_cause_and_not_itself_again() -> None:
+    level = IncidentEvent(
+        1, NOON, EventKind.OPENED, Health.CRITICAL, "73 %", "p", check="accuracy_level"
+    )
+    promise = IncidentEvent(
+        1, NOON, EventKind.JOINED, Health.WARNING, "1.3 times", "p", check="accuracy"
+    )
+    both = replace(incident("accuracy"), events=(level, promise), message="1.3 times")
+    evidence = {
+        told: build_context(both, [OLD], [], told=told).evidence for told in (None, level, promise)
+    }
+    assert evidence == {
+        None: ("With it, accuracy below its threshold: 73 %",),
+        level: ("With it, error above its promise: 1.3 times",),
+        promise: ("With it, accuracy below its threshold: 73 %",),
+    }
+
+
+def test_the_culprit_is_named_once_though_its_figures_move() -> None:
+    culprit = (
+        "provider = openai carries 71 % of the excess error (n = 40, MAE 9 against 3 elsewhere)"
+    )
+    said = replace(incident("accuracy"), message=f"MAE 5. {culprit.replace('40', '38')}.")
+    assert build_context(said, [OLD], [], culprit=culprit).where is None

@@ -145,7 +145,7 @@ def test_a_channel_that_keeps_failing_is_an_incident_that_the_other_channel_tell
     for minute in (0, 1, 3, 6, 7):
         deliver(db, two, MANNERS, NOON + minute * MINUTE)
     assert causes(db) == ["latency", "notifications"]
-    assert titles(receiver)[-1] == "Plumbline: warning incident 2 (notifications) began"
+    assert titles(receiver)[-1] == "Plumbline: warning incident 2 (a channel fails) began"
     assert "json://127.0.0.1:1/closed has not taken" in receiver.bodies[-1]["message"]
 
 
@@ -194,7 +194,7 @@ def test_a_warning_waits_for_the_end_of_the_quiet_hours_and_a_critical_one_does_
     assert receiver.bodies == []
     see(db, report(Health.CRITICAL, "error_rate"), NOON + MINUTE)
     deliver(db, channels, NIGHT, NOON + MINUTE)
-    assert titles(receiver) == ["Plumbline: critical incident 2 (error rate) began"]
+    assert titles(receiver) == ["Plumbline: critical incident 2 (requests fail) began"]
     deliver(db, channels, NIGHT, NOON + 2 * HOUR)
     assert titles(receiver)[1:] == ["Plumbline: warning incident 1 (latency) began"]
 
@@ -244,7 +244,7 @@ def test_what_is_pending_and_what_joins_call_nobody(
     deliver(db, channels, MANNERS, NOON + MINUTE)
     record(db, [*collapsed, Finding("accuracy", Health.CRITICAL, "MAE 9")], NOON + HOUR)
     deliver(db, channels, MANNERS, NOON + HOUR)
-    assert titles(receiver) == ["Plumbline: critical incident 1 (collapsed) began"]
+    assert titles(receiver) == ["Plumbline: critical incident 1 (scores collapsed) began"]
 
 
 def test_what_was_withdrawn_or_resolved_before_it_opened_is_not_told(
@@ -269,7 +269,7 @@ def test_a_check_that_calls_is_not_silenced_by_one_that_runs_dry(
     see(db, [Finding("accuracy", Health.WARNING, "MAE 5")], NOON + HOUR)
     deliver(db, channels, dry, NOON + HOUR)
     (body,) = receiver.bodies
-    assert body["title"] == "Plumbline: warning incident 1 (drift) began"
+    assert body["title"] == "Plumbline: warning incident 1 (inputs drifted) began"
     assert body["message"].startswith("MAE 5")
 
 
