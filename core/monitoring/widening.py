@@ -42,14 +42,15 @@ def measure_widenings(db: Database, registry: Registry, now: datetime) -> list[W
 
 def _measure(db: Database, registry: Registry, version: Version, now: datetime) -> Widening | None:
     card = registry.load_card(version.artifact_hash)
-    with db.write() as conn:
+    with db.read() as conn:
         rows = segments.load_labelled(conn, version.number, version.created_at, MAX_LABELS)
-        ratios = [
-            abs(row.actual - row.score) / max(width, _LEAST_WIDTH)
-            for row in reversed(rows)
-            if (width := find_half_width(card, row.score)) is not None
-        ]
-        adapted = adapt_widths(np.array(ratios, dtype=np.float64))[-1]
+    ratios = [
+        abs(row.actual - row.score) / max(width, _LEAST_WIDTH)
+        for row in reversed(rows)
+        if (width := find_half_width(card, row.score)) is not None
+    ]
+    adapted = adapt_widths(np.array(ratios, dtype=np.float64))[-1]
+    with db.write() as conn:  # not around the rest: requests wait for this lock
         before = widenings.find_widening(conn, version.number)
         following = _follow(before, adapted, version.number, now)
         if following is not None:
