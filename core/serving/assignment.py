@@ -31,7 +31,7 @@ def is_sampled(prediction_id: str, share: float) -> bool:
 
     >>> is_sampled("019cae6b660070008000000000000000", 0.1)
     False
-    >>> is_sampled("019cae6b660070008000000000000000", 0.9)
+    >>> is_sampled("019cae6b660070008000000000000000", 0.98)
     True
     """
     return zlib.crc32(prediction_id.encode()) < share * _SAMPLED
