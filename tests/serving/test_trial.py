@@ -23,6 +23,7 @@ from core.store.drain import drain_batches
 from tests.fakes import FakeRegistry, add_version
 
 ROW = Ask({"codeQuality": 80.0, "testCoverage": 60.0})
+COLUMNS = AskedColumns(400, {name: array("d", [60.0] * 400) for name in ROW.features})
 
 
 @pytest.fixture
@@ -287,8 +288,7 @@ def test_of_a_batch_by_columns_too_it_scores_one_row_in_ten(
     service.refresh()
     deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
-    asked = AskedColumns(400, {name: array("d", [60.0] * 400) for name in ROW.features})
-    batch = service.answer_columns(asked, now(), 0.0)
+    batch = service.answer_columns(COLUMNS, now(), 0.0)
     assert batch is not None
     service.log_batch(batch).result()
     service.stop()
@@ -302,8 +302,7 @@ def test_while_a_trial_runs_no_batch_is_answered_by_columns(
     service: PredictionService, start: Callable[[float], None], now: Callable[[], datetime]
 ) -> None:
     start(0.5)
-    asked = AskedColumns(400, {name: array("d", [60.0] * 400) for name in ROW.features})
-    assert service.answer_columns(asked, now(), 0.0) is None
+    assert service.answer_columns(COLUMNS, now(), 0.0) is None
 
 
 def test_a_rollback_has_the_version_before_in_memory_already(
