@@ -46,12 +46,11 @@ types: setup-dev
 # Two processes have two cores: threads of theirs would only wait for each other.
 test test-slow: export OMP_NUM_THREADS := 1
 
-test: setup-dev  ## the fast suite
-	@$(BIN)/python -m pytest -n 2 -m "not slow and not browser"
-	@$(BIN)/python -m pytest --doctest-modules core ui -p no:randomly
+test: setup-dev  ## the fast suite, with the examples in the docstrings
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --doctest-modules tests core ui
 
 test-slow: setup-dev  ## the slow ones: simulations, real servers, killed processes
-	@$(BIN)/python -m pytest -n 2 -m "slow and not browser"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not browser"
 
 e2e: setup-dev  ## the story in a real browser (Chromium must be installed)
 	@$(BIN)/python -m pytest -m browser
