@@ -6,12 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from core.domain.prediction import Prediction, Source, Variant
 from core.domain.sample import FeatureValue
 
 Column = Sequence[FeatureValue]
 """The values of a feature; an array where each is a number."""
+
+if TYPE_CHECKING:
+    Numbers = array[float]
+else:  # Python 3.11 cannot say what an array holds
+    Numbers = array
 
 _MAX_ROWS = 1 << 14  # what fits between the two parts of the key
 
@@ -54,9 +60,9 @@ class Batch:
     latency_ms: float  # a row's
     features: Mapping[str, Column]
     unit_ids: Sequence[str | None] | None  # None where no row names a unit
-    scores: "array[float]"
-    lows: "array[float] | None"  # None where the version knows no interval
-    highs: "array[float] | None"
+    scores: Numbers
+    lows: Numbers | None  # None where the version knows no interval
+    highs: Numbers | None
 
     @property
     def n_rows(self) -> int:
