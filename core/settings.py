@@ -378,6 +378,13 @@ SETTINGS: tuple[Setting, ...] = (
         _choice("cpu", "cuda"),
     ),
     Setting(
+        "text_model",
+        "",
+        "What the recipe `text` reads texts by: the folder of a transformer, on every machine that "
+        "trains or serves; empty for hashed tokens, which need none.",
+        _optional_path,
+    ),
+    Setting(
         "collect_every_minutes",
         "60",
         "Minutes between two collections of all configured sources.",
@@ -486,6 +493,7 @@ class Settings:
     retrain_per_week: int
     retrain_recipe: str
     device: str
+    text_model: Path | None
     collect_every_minutes: float
     collect_overlap_hours: float
     watch_folder: Path | None

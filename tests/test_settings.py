@@ -26,6 +26,7 @@ SECRET = "geheim-4711"
 WRONG = {
     "home": (["", "  ", "~nobody-of-this-name/var"], "a folder's path"),
     "watch_folder": (["~nobody-of-this-name/in"], "a folder's path"),
+    "text_model": (["~nobody-of-this-name/model"], "a folder's path"),
     "scale": (
         ["", "100", "0:", ":100", "100:0", "5:5", "a:b", "nan:1", "0:inf", "-inf:0", "0:50:100"],
         "LOW:HIGH",

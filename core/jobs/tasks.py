@@ -115,7 +115,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
         progress=progress,
         leave_out=msgspec.convert(job.args.get("leave_out", ()), tuple[str, ...]),
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
-        plan=read_plan(job.args, settings.device),
+        plan=read_plan(_choose_text_model(job.args, settings.text_model), settings.device),
         rules=settings.rules,
     )
     pin_reference(app.db, app.registry, version, folder=settings.snapshots, now=version.created_at)
@@ -126,6 +126,14 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
         )
         result["rollout"] = {"how": rollout.how, "why": rollout.why}
     return result
+
+
+def _choose_text_model(args: Mapping[str, object], model: Path | None) -> Mapping[str, object]:
+    """What a training is asked for; by the recipe for texts with the model of the settings, unless
+    its parameters are given."""
+    if model is None or args.get("recipe") != "text" or args.get("parameters") is not None:
+        return args
+    return {**args, "parameters": {"embedding": str(model)}}
 
 
 def _preview(app: App, job: Job, progress: Progress) -> Result:

