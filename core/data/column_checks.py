@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from core.data.guess import BASE_METRICS, snake_case
@@ -36,8 +37,8 @@ def check_target(target: pd.Series, scale: Scale) -> Iterator[Issue]:
             f"{scale.high:g} (they go from {target.min():g} to {target.max():g}): set "
             "PLUMBLINE_SCALE to the scale of the targets, or import corrected rows.",
         )
-    n_distinct = target.nunique()
-    if n_distinct == 1:
+    values, counts = np.unique(target.dropna().to_numpy("f8"), return_counts=True)
+    if len(values) == 1:
         yield Issue(
             "low_target_variance",
             Severity.BLOCKING,
@@ -47,9 +48,8 @@ def check_target(target: pd.Series, scale: Scale) -> Iterator[Issue]:
             "Import rows with other scores, or choose another target column.",
         )
         return
-    top_share = float(target.value_counts(normalize=True).iloc[0])
+    top, top_share = values[counts.argmax()], float(counts.max()) / int(counts.sum())
     if top_share >= _SAME_TARGET:
-        top = target.mode().iloc[0]
         yield warn(
             "low_target_variance",
             TARGET_NAME,

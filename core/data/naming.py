@@ -2,7 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import rankdata
+
+from core.data.distinct import count_distinct
 
 _MIN_ROWS = 50
 _ALL_DIFFERENT = 0.99
@@ -26,19 +29,23 @@ def judge_naming(column: pd.Series, at: pd.Series | None) -> str | None:
     n = len(known)
     if n < _MIN_ROWS or n < _WORDY * len(column):
         return None
-    n_distinct = known.nunique()
     if not pd.api.types.is_numeric_dtype(known):
-        return "is different in nearly every row" if n_distinct >= _ALL_DIFFERENT * n else None
+        different = known.nunique() >= _ALL_DIFFERENT * n
+        return "is different in nearly every row" if different else None
     values = known.to_numpy("f8")
     whole = bool(np.all(values == np.floor(values)))
-    if whole and n_distinct == n and np.ptp(values) < _DENSE * n:
+    if whole and np.ptp(values) < _DENSE * n and count_distinct(values) == n:
         return "counts the rows"
-    if at is None or n_distinct < _WORDY * n:
+    if at is None or not _follows(values, at[known.index]):
         return None
-    step = -(-n // _MAX_RANKED)
-    times = at[known.index].astype("int64").to_numpy()[::step]
+    return "follows the time of the rows" if count_distinct(values) >= _WORDY * n else None
+
+
+def _follows(values: NDArray[np.float64], at: pd.Series) -> bool:
+    step = -(-len(values) // _MAX_RANKED)
+    times = at.astype("int64").to_numpy()[::step]
     ranks = np.corrcoef(rankdata(values[::step]), rankdata(times))[0, 1]
-    return "follows the time of the rows" if abs(float(ranks)) > _ORDERED else None
+    return abs(float(ranks)) > _ORDERED
 
 
 def count_single_levels(column: pd.Series) -> int:

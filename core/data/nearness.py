@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from core.data.distinct import count_distinct
 from core.domain.snapshot import RESERVED, TEXT
 
 GRID = 1e-3
@@ -103,7 +104,8 @@ def _link_texts(frame: pd.DataFrame) -> _Indices | None:
 
 
 def _link_numbers(frame: pd.DataFrame) -> list[_Indices]:
-    """Two numberings of the rows, one a grid; none where chance would bring rows together."""
+    """A numbering of the rows for each of two grids that bring some together; none where chance
+    would."""
     names = [name for name in frame.columns if name not in RESERVED]
     numbers = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
     fine = [name for name in numbers if _is_fine(frame[name])]
@@ -118,12 +120,15 @@ def _link_numbers(frame: pd.DataFrame) -> list[_Indices]:
             for name in fine
         }
         table = pd.concat([rest, pd.DataFrame(cells, index=frame.index)], axis=1)
-        codes = pd.factorize(pd.util.hash_pandas_object(table, index=False))[0]
-        found.append(np.where(enough, codes, -1).astype(np.int64))
+        hashes = pd.util.hash_pandas_object(table, index=False).to_numpy()
+        if count_distinct(hashes) < len(hashes):  # else each row has a cell to itself
+            found.append(np.where(enough, pd.factorize(hashes)[0], -1).astype(np.int64))
     return found
 
 
 def _is_fine(column: pd.Series) -> bool:
     """Whether a number has so many values that two rows do not share one by chance."""
     n = int(column.notna().sum())
-    return n > 1 and float(column.std()) > 0 and column.nunique() > _MANY_VALUES * n
+    if n < 2 or not float(column.std()) > 0:
+        return False
+    return count_distinct(column.dropna().to_numpy("f8")) > _MANY_VALUES * n

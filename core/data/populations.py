@@ -115,7 +115,7 @@ def _list_parts(
 ) -> Iterator[tuple[str, _Mask]]:
     yield f"'{name}' is missing", codes < 0
     is_number = pd.api.types.is_numeric_dtype(rows[name])
-    if is_number and top >= 0 and len(np.unique(codes)) > _MANY_LEVELS:
+    if is_number and top >= 0 and codes.max() >= _MANY_LEVELS:
         value = rows[name].to_numpy("f8")[codes == top][0]
         yield f"'{name}' is {value:g}", codes == top
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from core.data.distinct import count_distinct
 from core.data.nearness import count_near, identify_copies
 from core.data.populations import find_populations
 from core.domain.issue import TIME_NAME, Issue, Severity, warn
@@ -28,7 +29,7 @@ def check_duplicates(frame: pd.DataFrame) -> Iterator[Issue]:
     """Rows that say the same but for their id: the store keeps equal rows only once."""
     columns = [name for name in frame.columns if name not in (KEY, EXTERNAL_ID, SOURCE, PROVENANCE)]
     hashes = pd.util.hash_pandas_object(frame[columns], index=False)
-    n = int(hashes.duplicated().sum())
+    n = len(hashes) - count_distinct(hashes.to_numpy())
     if n:
         share = n / len(frame)
         yield Issue(

@@ -1,5 +1,7 @@
 """A line for each column: its kind, its gaps, its range, its shape; pure."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,10 +26,9 @@ def summarize_columns(frame: pd.DataFrame) -> tuple[ColumnSummary, ...]:
 
 
 def _summarize(name: str, column: pd.Series) -> ColumnSummary:
-    codes, values = pd.factorize(column)
-    counts = np.bincount(codes[codes >= 0]) if len(values) else np.array([], dtype=np.int64)
-    n_present = int(counts.sum())
     is_number = pd.api.types.is_numeric_dtype(column)
+    values, counts = _count_numbers(column) if is_number else _count_words(column)
+    n_present = int(counts.sum())
     top = values[int(counts.argmax())] if n_present else None
     return ColumnSummary(
         name=name,
@@ -41,6 +42,17 @@ def _summarize(name: str, column: pd.Series) -> ColumnSummary:
         top_share=float(counts.max()) / n_present if n_present else 0.0,
         shape=_count_ranges(column) if is_number else _count_levels(counts),
     )
+
+
+def _count_numbers(column: pd.Series) -> tuple[Any, NDArray[np.int64]]:
+    """The different values and how often each stands there, by sorting: where nearly all differ,
+    a table of them takes several times as long."""
+    return np.unique(column.dropna().to_numpy("f8"), return_counts=True)
+
+
+def _count_words(column: pd.Series) -> tuple[Any, NDArray[np.int64]]:
+    codes, values = pd.factorize(column)
+    return values, np.bincount(codes[codes >= 0], minlength=len(values))
 
 
 def _count_ranges(column: pd.Series) -> tuple[int, ...]:
