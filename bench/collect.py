@@ -1,6 +1,7 @@
 """Rows a second from the real PostgREST into the store, beside a bare loop of the same client.
 
-Run as `python -m bench.collect [ROWS]`; both read the same columns of the same table, in turn.
+Run as `python -m bench.collect [ROWS]`; both read the same columns of the same table, in turn, on
+this machine alone and once more with 40 ms before every request, as to a project somewhere else.
 The bare loop keeps nothing: the share is what typing, hashing and storing every row leave of the
 client's own speed. The bare writer keeps each row as JSON in one SQLite table without an index, in
 one transaction: what anybody pays who stores the rows at all."""
@@ -31,6 +32,7 @@ from core.settings import Scale
 from core.store.database import open_database
 
 ROUNDS = 3
+DELAYS_MS = (0, 40)
 FEATURES = ("provider", "model", "length", "quality", "coverage", "complexity")
 MAPPING = TableMapping("scores", target="score", features=FEATURES)
 COLUMNS = ("id", "created_at", "score", *FEATURES)
@@ -117,34 +119,45 @@ def measure(read: Callable[[str, str], int], url: str, key: str, n_rows: int) ->
 
 
 def main(n_rows: int) -> None:
-    """Measure both in turn, and print the medians as one JSON object."""
-    command = [sys.executable, "-m", "tests.supastack"]
+    """Print one JSON object for each delay, with the medians of all rounds."""
+    for delay_ms in DELAYS_MS:
+        rates = measure_all(n_rows, delay_ms)
+        bare, written, collected = (statistics.median(each) for each in rates.values())
+        print(
+            json.dumps(
+                {
+                    "n_rows": n_rows,
+                    "delay_ms": delay_ms,
+                    "bare_rows_per_second": round(bare),
+                    "written_rows_per_second": round(written),
+                    "collected_rows_per_second": round(collected),
+                    "share": round(collected / bare, 3),
+                    "share_of_written": round(collected / written, 3),
+                    "rounds": {
+                        name: [round(rate) for rate in each] for name, each in rates.items()
+                    },
+                }
+            ),
+            flush=True,
+        )
+
+
+def measure_all(n_rows: int, delay_ms: int) -> dict[str, list[float]]:
+    """The rates of each reader, in turn, from a project that is so far away."""
+    command = [sys.executable, "-m", "tests.supastack", str(delay_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             stack = json.loads(process.stdout.readline())
             with psycopg.connect(stack["database"], autocommit=True) as conn:
                 conn.execute(TABLE.format(n=n_rows))
-            rates: dict[str, list[float]] = {"bare": [], "written": [], "collected": []}
+            rates: dict[str, list[float]] = {name: [] for name in _READERS}
             for _ in range(ROUNDS):
                 for name, read in _READERS.items():
                     rates[name].append(measure(read, stack["url"], stack["service_key"], n_rows))
         finally:
             process.terminate()
-    bare, written, collected = (statistics.median(each) for each in rates.values())
-    print(
-        json.dumps(
-            {
-                "n_rows": n_rows,
-                "bare_rows_per_second": round(bare),
-                "written_rows_per_second": round(written),
-                "collected_rows_per_second": round(collected),
-                "share": round(collected / bare, 3),
-                "share_of_written": round(collected / written, 3),
-                "rounds": {name: [round(rate) for rate in each] for name, each in rates.items()},
-            }
-        )
-    )
+    return rates
 
 
 _READERS = {"bare": read_bare, "written": write_bare, "collected": collect}

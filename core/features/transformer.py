@@ -20,6 +20,7 @@ from core.errors import Unavailable
 
 MAX_TOKENS = 256
 _BATCH = 16
+_KEPT = 10_000  # vectors, each of some kilobytes
 
 _Array = NDArray[np.float32]
 
@@ -32,15 +33,19 @@ class Transformer:
         self.name = name
         self._tokenizer = tokenizer
         self._run = run
+        self._known: dict[str, NDArray[np.float64]] = {}
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """One vector of length 1 a text, shape (n, d)."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding
-        found: dict[int, NDArray[np.float64]] = {}
-        for start in range(0, len(order), _BATCH):
-            batch = order[start : start + _BATCH]
-            found |= zip(batch, self._embed_batch([texts[i] for i in batch]), strict=True)
-        return np.array([found[i] for i in range(len(texts))])
+        """One vector of length 1 a text, shape (n, d). Those of the last texts are kept: a training
+        asks for each again in every fold."""
+        if len(self._known) > _KEPT:
+            self._known = {}
+        known = self._known
+        new = sorted({text for text in texts if text not in known}, key=len)  # little padding
+        for start in range(0, len(new), _BATCH):
+            batch = new[start : start + _BATCH]
+            known.update(zip(batch, self._embed_batch(batch), strict=True))
+        return np.array([known[text] for text in texts])
 
     def _embed_batch(self, texts: Sequence[str]) -> NDArray[np.float64]:
         encoded = self._tokenizer.encode_batch(list(texts))

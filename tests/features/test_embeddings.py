@@ -17,10 +17,11 @@ from sklearn.utils import estimator_checks
 from core.domain.card import Card
 from core.domain.snapshot import TEXT
 from core.errors import Unavailable
+from core.features import transformer
 from core.features.embeddings import TextEmbedding
 from core.features.encoder import RowEncoder
 from core.features.hashed import HashedTokens
-from core.features.transformer import open_transformer, read_safetensors
+from core.features.transformer import Transformer, open_transformer, read_safetensors
 from core.registry import Registry
 from core.training.anatomy import trace_inputs
 from tests.text_model import find_text_model
@@ -142,10 +143,30 @@ def test_the_nearest_of_many_sentences_is_the_one_that_says_the_same(text_model:
 
 @pytest.mark.slow
 def test_a_text_has_the_same_vector_in_whatever_company(text_model: str) -> None:
-    model = open_transformer(text_model)
     texts = ["sort a list", "a much longer sentence about cats that sit on mats " * 4]
-    together, alone = model.embed(texts), model.embed(texts[:1])
+    together = open_transformer(text_model).embed(texts)
+    open_transformer.cache_clear()
+    alone = open_transformer(text_model).embed(texts[:1])
     np.testing.assert_allclose(together[0], alone[0], atol=1e-5)
+
+
+def test_a_text_is_embedded_once_and_forgotten_where_there_are_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def embed(self: Transformer, texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        return np.array([[float(len(text))] for text in texts])
+
+    monkeypatch.setattr(Transformer, "_embed_batch", embed)
+    monkeypatch.setattr(transformer, "_KEPT", 2)
+    model = Transformer("m", None, None)
+    assert model.embed(["aaa", "b", "aaa"]).tolist() == [[3.0], [1.0], [3.0]]
+    assert model.embed(["b", "cc"]).tolist() == [[1.0], [2.0]]
+    assert asked == ["b", "aaa", "cc"]
+    assert model.embed(["b"]).tolist() == [[1.0]]
+    assert asked[3:] == ["b"]
 
 
 @pytest.mark.slow

@@ -1,4 +1,6 @@
-"""A Supabase project to try things against: prints its address and keys, and runs until stopped."""
+"""A Supabase project to try things against: prints its address and keys, and runs until stopped.
+
+`python -m tests.supastack [MILLISECONDS]`, by which every request is late."""
 
 import json
 import signal
@@ -8,6 +10,7 @@ from tests.supastack.stack import run_stack
 
 if __name__ == "__main__":
     with run_stack() as stack:
+        stack.gateway.delay_seconds = float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.0
         print(
             json.dumps(
                 {

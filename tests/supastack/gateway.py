@@ -43,13 +43,15 @@ Change = Callable[[str, Answer], Answer]  # the path asked for and the true answ
 
 @dataclass
 class Gateway:
-    """A running gateway. `faults` are used up, one a request; `change` sees every answer."""
+    """A running gateway. `faults` are used up, one a request; `change` sees every answer; every
+    request waits `delay_seconds` besides, as on a way through the world."""
 
     keys: set[str]
     port: int
     upstream_port: int
     faults: list[Fault] = field(default_factory=list)
     change: Change | None = None
+    delay_seconds: float = 0.0
     paths: list[str] = field(default_factory=list)  # what was asked for, in order
 
     @property
@@ -61,6 +63,7 @@ class Gateway:
         self.faults.clear()
         self.paths.clear()
         self.change = None
+        self.delay_seconds = 0.0
 
 
 @contextmanager
@@ -107,6 +110,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         gateway = self.server.gateway
         gateway.paths.append(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(gateway.delay_seconds)
         fault = gateway.faults.pop(0) if gateway.faults else None
         if isinstance(fault, Dropped):
             self.close_connection = True
