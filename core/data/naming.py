@@ -43,9 +43,10 @@ def judge_naming(column: pd.Series, at: pd.Series | None) -> str | None:
 
 def _follows(values: NDArray[np.float64], at: pd.Series) -> bool:
     step = -(-len(values) // _MAX_RANKED)
-    times = at.astype("int64").to_numpy()[::step]
-    ranks = np.corrcoef(rankdata(values[::step]), rankdata(times))[0, 1]
-    return abs(float(ranks)) > _ORDERED
+    values, times = values[::step], at.astype("int64").to_numpy()[::step]
+    if np.ptp(values) == 0 or np.ptp(times) == 0:  # what never changes has no order
+        return False
+    return abs(float(np.corrcoef(rankdata(values), rankdata(times))[0, 1])) > _ORDERED
 
 
 def count_single_levels(column: pd.Series) -> int:

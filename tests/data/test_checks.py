@@ -425,6 +425,11 @@ def test_what_names_a_row_is_no_feature(values: object, how: str) -> None:
     assert how in issue.message
 
 
+def test_what_never_changes_follows_no_time() -> None:
+    issues = _check(make_frame(400).assign(ref=1.0))
+    assert [issue.code for issue in issues if issue.column == "ref"] == ["constant_column"]
+
+
 def test_categories_of_one_row_are_counted() -> None:
     frame = make_frame(400)
     frame["team"] = [f"rare{n}" if n < 12 else "many" if n % 2 else "more" for n in range(400)]
