@@ -49,9 +49,11 @@ def _compare_pair(version: Version, versions: Sequence[Version]) -> str | None:
         return None
     champion = version_name(report.champion or 0)
     verdict = "better" if gain.low > 0 else "worse" if gain.high < 0 else "neither better nor worse"
+    loss = Estimate(-gain.value, -gain.high, -gain.low)
+    changed, how = (loss, "larger") if loss.value > 0 else (gain, "smaller")
     return (
         f"Row by row on {report.n_compared:,} held-out rows that {champion} had not learned from, "
-        f"{version.name} is {verdict}: its MAE is {_limits(gain)} points smaller."
+        f"{version.name} is {verdict}: its MAE is {_limits(changed)} points {how}."
     )
 
 

@@ -50,6 +50,14 @@ def test_the_comparison_with_the_champion_of_its_time_is_told_where_both_are_the
     assert len(explain_choice([new, version(5, BAD)], None)) == 3
 
 
+def test_a_larger_error_is_called_larger() -> None:
+    new = version(7, BAD, champion=6, improvement=Estimate(-0.9, -1.4, -0.4), n_compared=230)
+    assert explain_choice([new, version(6, GOOD)], None)[1] == (
+        "Row by row on 230 held-out rows that v6 had not learned from, v7 is worse: its MAE is "
+        "0.9 (0.4 to 1.4) points larger."
+    )
+
+
 def test_a_refusal_is_told_with_its_reason_and_synthetic_rows_are_named() -> None:
     gate = Gate(False, ("Passed: enough rows.", "Failed: no better than the median."))
     bad = version(7, GOOD, gate=gate, synthetic=True)
