@@ -156,4 +156,6 @@ def _say_span(span: timedelta) -> str:
     hours = span.total_seconds() / 3600.0
     if hours == 0:
         return "one moment"
-    return f"{span.days + 1} days" if hours >= 24 else f"{max(1, round(hours))} hours"
+    if hours < 1.5:
+        return "an hour" if hours >= 0.5 else "less than half an hour"
+    return f"{span.days + 1} days" if hours >= 24 else f"{round(hours)} hours"

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.monitoring.level import format_duration
 
+_SECOND = timedelta(seconds=1)
 _LATE_SHARE = 0.1
 
 
@@ -58,7 +59,8 @@ def describe_lag(lag: Lag, window: timedelta) -> str:
         return f"None of the labels of {span} is in."
     state = "provisional" if lag.provisional else "few are still to come"
     share = 100 * lag.n_labelled / lag.n_scored
+    half, most = (format_duration(max(one, _SECOND)) for one in (lag.median, lag.nine_in_ten))
     return (
-        f"{share:.0f} % of the labels of {span} are in (half take up to "
-        f"{format_duration(lag.median)}, nine in ten {format_duration(lag.nine_in_ten)}); {state}."
+        f"{share:.0f} % of the labels of {span} are in (half take up to {half}, nine in ten "
+        f"{most}); {state}."
     )

@@ -194,6 +194,16 @@ def test_all_rows_from_a_few_days(clean_frame: pd.DataFrame) -> None:
     assert "All rows are from 3 days (2026-02-28 12:00 to 2026-03-02 12:00 UTC)" in issue.message
 
 
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [(5, "less than half an hour"), (40, "an hour"), (100, "2 hours"), (30 * 60, "2 days")],
+)
+def test_a_short_time_is_said_in_words(clean_frame: pd.DataFrame, minutes: int, said: str) -> None:
+    times = pd.date_range(NOON - timedelta(minutes=minutes), NOON, periods=400)
+    issue = _find(clean_frame.assign(**{AT: times}), "narrow_time_window")
+    assert issue.message.startswith(f"All rows are from {said} (")
+
+
 def test_rows_that_are_old(clean_frame: pd.DataFrame) -> None:
     issue = _find(
         clean_frame.assign(**{AT: clean_frame[AT] - pd.Timedelta(days=200)}), "stale_data"

@@ -30,4 +30,6 @@ def test_without_scores_there_is_no_coverage() -> None:
 
 
 def test_a_moment_that_lies_before_its_prediction_takes_no_time() -> None:
-    assert summarize_lag(10, 5, [-5.0] * 9, WEEK).median == timedelta(0)
+    lag = summarize_lag(10, 5, [-5.0] * 9, WEEK)
+    assert lag.median == timedelta(0)
+    assert "(half take up to 1 second, nine in ten 1 second)" in describe_lag(lag, WEEK)
