@@ -143,7 +143,7 @@ def _offer_remedy(app: App, incident: Incident, remedy: Remedy) -> None:
         key=f"mend_{incident.id}",
         confirm=f"{offer.label} now",
         icon=offer.icon,
-        primary=True,
+        primary=remedy is not Remedy.RETRAIN,  # what is to be asked of people comes first
     )
 
 

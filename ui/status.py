@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.domain.health import Health, Reason
+from core.domain.health import Health, HealthReport, Reason
 from core.monitoring.summary import MonitorSummary
 from ui import words
 
@@ -13,6 +13,9 @@ _LOOKS = {
     Health.UNKNOWN: ("Unknown", ":material/help:", "gray"),
     Health.STALE: ("Stale", ":material/history_toggle_off:", "violet"),
 }
+_OF_THE_SERVICE = frozenset({"disk", "error_rate", "fallback", "latency"})
+"""Checks that say nothing against the scores that are given."""
+
 _MEANINGS = {
     Health.HEALTHY: "every check is well",
     Health.WARNING: "something needs a look",
@@ -49,7 +52,7 @@ def show_report(summary: MonitorSummary) -> None:
         demo = " :violet-badge[:material/science: Trained on synthetic rows]"
         word, icon, color = _LOOKS[report.health]
         st.markdown(
-            f"### :{color}[{icon} {word}]: {_MEANINGS[report.health]}"
+            f"### :{color}[{icon} {word}]: {_find_meaning(report)}"
             f"{demo if summary.synthetic else ''}"
         )
         for reason in report.reasons:
@@ -60,6 +63,13 @@ def show_report(summary: MonitorSummary) -> None:
                 for reason in well:
                     _show_reason(reason)
         st.caption(_describe_age(summary))
+
+
+def _find_meaning(report: HealthReport) -> str:
+    critical = {reason.code for reason in report.reasons if reason.health is Health.CRITICAL}
+    if report.health is Health.CRITICAL and critical <= _OF_THE_SERVICE:
+        return "the service needs somebody now; nothing is known against its scores"
+    return _MEANINGS[report.health]
 
 
 def _show_reason(reason: Reason) -> None:

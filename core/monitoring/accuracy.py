@@ -14,6 +14,12 @@ from core.monitoring.level import (
 )
 from core.monitoring.promise import NEXT_STEP, check_promise
 
+ASK_CALLERS = (
+    "Ask who sends this what changed there; roll back where it began with a release, and train on "
+    "newer rows only where the change is to stay."
+)
+"""What to do about an error where a part of the traffic or an input is named."""
+
 
 def check_errors(facts: Facts, thresholds: Thresholds) -> list[Reason]:
     """Against the version's own promise where it made one; the thresholds of the accuracy stand
@@ -41,7 +47,8 @@ def check_errors(facts: Facts, thresholds: Thresholds) -> list[Reason]:
 
 
 def add_culprit(check: Reason, facts: Facts) -> Reason:
-    """A check of the error that is not well names who carries it, and what has drifted."""
+    """A check of the error that is not well names who carries it and what has drifted, and sends
+    the reader there first: training learns a mistake of the callers, and no rollback mends it."""
     if check.health not in (Health.WARNING, Health.CRITICAL):
         return check
     said = []
@@ -49,7 +56,8 @@ def add_culprit(check: Reason, facts: Facts) -> Reason:
         said.append(f"{facts.culprit}.")  # as it is: it begins with a column's name
     if facts.drift is not None and facts.drift.drifted:
         said.append(f"Drifted: {', '.join(facts.drift.drifted[:3])}.")
-    return replace(check, message=" ".join([check.message, *said]))
+    next_step = ASK_CALLERS if said else check.next_step
+    return replace(check, message=" ".join([check.message, *said]), next_step=next_step)
 
 
 def check_skill(facts: Facts) -> list[Reason]:

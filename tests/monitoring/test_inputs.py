@@ -254,6 +254,7 @@ def test_the_culprit_is_kept_and_named_by_the_check_of_the_accuracy(
     reason = found.find_reason("accuracy")
     assert reason is not None
     assert "language = rust carries" in reason.message
+    assert reason.next_step.startswith("Ask who sends this what changed there")
 
 
 def test_without_labels_no_part_of_the_traffic_is_named(db: Database, snapshots: Path) -> None:

@@ -7,7 +7,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
 from core.errors import Unavailable
+from core.monitoring.service import measure
 from core.registry import RunSummary
+from tests.fakes import make_prediction
+from tests.streams import HOUR, NOON, add_predictions, deploy, spread_times
 
 OpenPage = Callable[..., AppTest]
 Read = Callable[[AppTest], str]
@@ -68,6 +71,20 @@ def test_the_sidebar_says_health_version_and_user(full: App, open_page: OpenPage
 def test_the_sidebar_says_when_nobody_watches(app: App, open_page: OpenPage) -> None:
     side = open_page("overview").sidebar
     assert any("no worker runs" in caption.value for caption in side.caption)
+
+
+def test_slow_answers_are_not_said_to_be_wrong(app: App, open_page: OpenPage, read: Read) -> None:
+    deploy(app.db, 1)
+    times = spread_times(NOON - HOUR, NOON, 200)
+    slow = [
+        make_prediction(f"{i:032x}", at=at, version=1, latency_ms=900.0, score=20.0 + i % 50)
+        for i, at in enumerate(times)
+    ]
+    add_predictions(app.db, slow)
+    measure(app.db, NOON, scale=app.settings.scale, tolerance=app.settings.tolerance)
+    text = read(open_page("monitoring"))
+    assert "the service needs somebody now; nothing is known against its scores" in text
+    assert "do not rely on the scores" not in text
 
 
 def test_the_overview_counts_every_request_and_says_what_a_figure_rests_on(
