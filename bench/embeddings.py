@@ -75,17 +75,18 @@ def main() -> None:
         }
     )
     packages = np.array([f.package for f in functions])
-    models = {"no text": None, HASHED: HASHED, "transformer": options.model}
+    models = {HASHED: HASHED, "transformer": options.model}
     print(f"{len(functions):,} functions, {N_FOLDS} folds of {len(set(packages))} whole packages")
     print("skill = 1 - MAE / MAE of the median; time: the median of 100 texts, one by one")
     for target in ("complexity", "comments"):
         y = np.array([getattr(f, target) for f in functions])
-        plain = None
+        plain = measure_skill(frame, y, packages, None)
+        print(f"{target:12}{'no text':14}skill {plain:6.3f}")
         for name, model in models.items():
             skill = measure_skill(frame, y, packages, model)
-            plain = skill if plain is None else plain
-            spent = "" if model is None else f"{time_one(frame, model):9.2f} ms"
-            print(f"{target:12}{name:14}skill {skill:6.3f}  {skill - plain:+.3f} {spent}")
+            print(f"{target:12}{name:14}skill {skill:6.3f}  {skill - plain:+.3f}", flush=True)
+    for name, model in models.items():
+        print(f"{'time':12}{name:14}{time_one(frame, model):9.2f} ms")
 
 
 def measure_skill(
