@@ -1,7 +1,6 @@
 """The settings: one table of name, default, help and meaning that everything else reads."""
 
 import difflib
-import json
 import os
 import re
 import tomllib
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
 
+from core import setting_values as read
 from core.errors import InvalidInput
 
 PREFIX = "PLUMBLINE_"
@@ -40,104 +40,6 @@ class Setting:
         return PREFIX + self.name.upper()
 
 
-def _text(value: str) -> str:
-    return value.strip()
-
-
-def _path(value: str) -> Path:
-    try:
-        if value.strip():
-            return Path(value.strip()).expanduser().resolve()
-    except (RuntimeError, ValueError):  # ~ of somebody who does not exist, a zero byte
-        pass
-    raise ValueError("a folder's path")
-
-
-def _optional_path(value: str) -> Path | None:
-    return _path(value) if value.strip() else None
-
-
-def _address(value: str) -> str:
-    if not re.fullmatch(r"[\w.:%-]+", value.strip()):
-        raise ValueError("an address to listen on, such as 127.0.0.1")
-    return value.strip()
-
-
-def _web_address(value: str) -> str:
-    if value.strip() and not re.match(r"https?://\S+$", value.strip()):
-        raise ValueError("a web address, https://…")
-    return value.strip()
-
-
-def _name(value: str) -> str:
-    if not value.strip():
-        raise ValueError("a name")
-    return value.strip()
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _json_list(value: str) -> str:
-    if value.strip():
-        try:
-            items = json.loads(value)
-        except ValueError:
-            items = None
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise ValueError('a JSON list of mappings, such as [{"table": "t", "target": "y"}]')
-    return value.strip()
-
-
-def _number(low: float, high: float, meaning: str) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            raise ValueError(meaning) from None
-        if not low <= number <= high:
-            raise ValueError(meaning)
-        return number
-
-    return parse
-
-
-def _integer(low: int, high: int, meaning: str) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            raise ValueError(meaning) from None
-        if not low <= number <= high:
-            raise ValueError(meaning)
-        return number
-
-    return parse
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.strip() not in allowed:
-            raise ValueError("one of " + ", ".join(allowed))
-        return value.strip()
-
-    return parse
-
-
-def _hours(value: str) -> tuple[time, time] | None:
-    if not value.strip():
-        return None
-    start, separator, end = value.partition("-")
-    try:
-        hours = time.fromisoformat(start.strip()), time.fromisoformat(end.strip())
-    except ValueError:
-        hours = None
-    if not separator or hours is None or hours[0] == hours[1]:
-        raise ValueError("two different times of day, such as 22:00-07:00")
-    return hours
-
-
 def _scale(value: str) -> Scale:
     low, separator, high = value.partition(":")
     try:
@@ -149,186 +51,192 @@ def _scale(value: str) -> Scale:
     return scale
 
 
-def _days_kept(value: str) -> int:
-    meaning = "0, which keeps all, or whole days from 30: drift looks back on 28"
-    number = _integer(0, 36_500, meaning)(value)
-    if 0 < number < 30:
-        raise ValueError(meaning)
-    return number
-
-
-def _days_or_measured(value: str) -> float | None:
-    if value.strip() == "measured":
-        return None
-    return _number(0.0, 3650.0, "days, a number from 0, or `measured`")(value)
-
-
-_share = _number(0.0, 1.0, "a share between 0 and 1")
-_growth = _number(1.0, 1e6, "a multiple, a number from 1")
-_positive = _number(1e-9, 1e12, "a number above 0")
-_milliseconds = _number(0.001, 1e9, "milliseconds, a number above 0")
-_port = _integer(1, 65535, "a port, 1 to 65535")
-
 SETTINGS: tuple[Setting, ...] = (
-    Setting("home", "var", "Folder of the database, the MLflow store and the artifacts.", _path),
+    Setting(
+        "home", "var", "Folder of the database, the MLflow store and the artifacts.", read.path
+    ),
     Setting(
         "database_url",
         "",
         "Database; empty for SQLite in the home folder, or postgresql://user:password@host/name.",
-        _text,
+        read.text,
         secret=True,
     ),
     Setting(
         "mlflow_uri",
         "",
         "MLflow tracking; empty for SQLite in home, or a server.",
-        _text,
+        read.text,
         secret=True,
     ),
     Setting("scale", "0:100", "Lowest and highest score, LOW:HIGH.", _scale),
-    Setting("tolerance", "5", "Points within which a score counts as accurate.", _positive),
-    Setting("host", "127.0.0.1", "Address to listen on; others need login and API keys.", _address),
-    Setting("dashboard_port", "8501", "The dashboard's port.", _port),
-    Setting("api_port", "8000", "The prediction API's port.", _port),
-    Setting("api_workers", "1", "Processes that answer predictions.", _integer(1, 64, "1 to 64")),
+    Setting("tolerance", "5", "Points within which a score counts as accurate.", read.positive),
+    Setting(
+        "host", "127.0.0.1", "Address to listen on; others need login and API keys.", read.address
+    ),
+    Setting("dashboard_port", "8501", "The dashboard's port.", read.port),
+    Setting("api_port", "8000", "The prediction API's port.", read.port),
+    Setting(
+        "api_workers", "1", "Processes that answer predictions.", read.integer(1, 64, "1 to 64")
+    ),
     Setting(
         "durability",
         "process",
         "What an acknowledged prediction survives: `process`, any crash of ours; `power`, a power "
         "cut as well, at a fraction of the speed.",
-        _choice("process", "power"),
+        read.choice("process", "power"),
     ),
-    Setting("supabase_url", "", "Address of the Supabase project to collect from.", _web_address),
-    Setting("supabase_key", "", "Key of the Supabase project.", _text, secret=True),
+    Setting(
+        "supabase_url", "", "Address of the Supabase project to collect from.", read.web_address
+    ),
+    Setting("supabase_key", "", "Key of the Supabase project.", read.text, secret=True),
     Setting(
         "supabase_tables",
         "",
         "How tables other than the origin's are read: a JSON list of mappings; the data page "
         "writes them too.",
-        _json_list,
+        read.json_list,
     ),
     Setting(
         "supabase_timeout_seconds",
         "10",
         "Seconds after which a request to Supabase is tried again, three times in all.",
-        _number(0.1, 600.0, "seconds between 0.1 and 600"),
+        read.number(0.1, 600.0, "seconds between 0.1 and 600"),
     ),
     Setting(
         "rules",
         "",
         "A team's own data checks: the path of a pandera schema in YAML.",
-        _optional_path,
+        read.optional_path,
     ),
-    Setting("notify", "", "Where alerts go: Apprise URLs, comma-separated.", _list, secret=True),
+    Setting(
+        "notify", "", "Where alerts go: Apprise URLs, comma-separated.", read.names, secret=True
+    ),
     Setting(
         "public_url",
         "",
         "Address of the dashboard as people reach it, for the links in messages; empty for this "
         "machine's.",
-        _web_address,
+        read.web_address,
     ),
     Setting(
         "heartbeat_url",
         "",
         "Address that is called every minute while watching works: a dead man's switch.",
-        _web_address,
+        read.web_address,
         secret=True,
     ),
     Setting(
         "allowed_emails",
         "",
         "Who may log in, comma-separated; with [auth] in .streamlit/secrets.toml, login is on.",
-        _list,
+        read.names,
     ),
-    Setting("user", "", "Name written beside every local action; empty for the OS user.", _text),
-    Setting("accuracy_warning", "0.80", "Accuracy below this warns (share).", _share, runtime=True),
+    Setting(
+        "user", "", "Name written beside every local action; empty for the OS user.", read.text
+    ),
+    Setting(
+        "accuracy_warning", "0.80", "Accuracy below this warns (share).", read.share, runtime=True
+    ),
     Setting(
         "accuracy_critical",
         "0.75",
         "Accuracy below this is critical (share).",
-        _share,
+        read.share,
         runtime=True,
     ),
     Setting(
         "error_growth_warning",
         "1.2",
         "Live error, in multiples of what training promised, that warns and opens an incident.",
-        _growth,
+        read.growth,
         runtime=True,
     ),
     Setting(
-        "error_growth_critical", "1.5", "The multiple that is critical.", _growth, runtime=True
+        "error_growth_critical", "1.5", "The multiple that is critical.", read.growth, runtime=True
     ),
     Setting(
         "accuracy_days",
         "7",
         "Days of labelled predictions whose error is compared with what training promised.",
-        _number(0.01, 10_000.0, "days, a number from 0.01"),
+        read.number(0.01, 10_000.0, "days, a number from 0.01"),
         runtime=True,
     ),
     Setting(
-        "latency_warning_ms", "100", "p95 latency above this warns.", _milliseconds, runtime=True
+        "latency_warning_ms",
+        "100",
+        "p95 latency above this warns.",
+        read.milliseconds,
+        runtime=True,
     ),
     Setting(
         "latency_critical_ms",
         "200",
         "p95 latency above this is critical.",
-        _milliseconds,
+        read.milliseconds,
         runtime=True,
     ),
     Setting(
-        "error_rate_warning", "0.01", "Share of failed requests that warns.", _share, runtime=True
+        "error_rate_warning",
+        "0.01",
+        "Share of failed requests that warns.",
+        read.share,
+        runtime=True,
     ),
     Setting(
         "error_rate_critical",
         "0.05",
         "Share of failed requests that is critical.",
-        _share,
+        read.share,
         runtime=True,
     ),
     Setting(
         "fallback_warning",
         "0.05",
         "Share answered by the heuristic that warns.",
-        _share,
+        read.share,
         runtime=True,
     ),
     Setting(
-        "fallback_critical", "0.50", "The share of these that is critical.", _share, runtime=True
+        "fallback_critical",
+        "0.50",
+        "The share of these that is critical.",
+        read.share,
+        runtime=True,
     ),
     Setting(
         "drift_threshold",
         "0.1",
         "Smallest drift that counts (standard deviations).",
-        _share,
+        read.share,
         runtime=True,
     ),
     Setting(
         "stale_after_minutes",
         "60",
         "Minutes without a prediction after which the status is stale.",
-        _positive,
+        read.positive,
         runtime=True,
     ),
     Setting(
         "min_labels",
         "30",
         "Labels below which no accuracy is shown.",
-        _integer(2, 1_000_000, "a whole number from 2"),
+        read.integer(2, 1_000_000, "a whole number from 2"),
         runtime=True,
     ),
     Setting(
         "quiet_hours",
         "",
         "Hours of the day, UTC, in which only critical messages are sent, such as 22:00-07:00.",
-        _hours,
+        read.hours,
         runtime=True,
     ),
     Setting(
         "silent_causes",
         "",
         "Causes of incidents that run dry, comma-separated: recorded, but nobody is called.",
-        _list,
+        read.names,
         runtime=True,
     ),
     Setting(
@@ -336,23 +244,27 @@ SETTINGS: tuple[Setting, ...] = (
         "on",
         "`on`: a release that turns critical within its baking time is rolled back by itself, "
         "once; or `off`.",
-        _choice("on", "off"),
+        read.choice("on", "off"),
         runtime=True,
     ),
-    Setting("baking_hours", "24", "Hours for which a release is fresh.", _positive, runtime=True),
-    Setting("retrain_every_days", "7", "Days after which to train again.", _positive, runtime=True),
+    Setting(
+        "baking_hours", "24", "Hours for which a release is fresh.", read.positive, runtime=True
+    ),
+    Setting(
+        "retrain_every_days", "7", "Days after which to train again.", read.positive, runtime=True
+    ),
     Setting(
         "retrain_new_rows",
         "100",
         "New labelled rows after which to train again.",
-        _integer(1, 1_000_000_000, "a whole number from 1"),
+        read.integer(1, 1_000_000_000, "a whole number from 1"),
         runtime=True,
     ),
     Setting(
         "retrain",
         "propose",
         "Retraining: `off`, `propose` (the page says when it is due) or `auto`.",
-        _choice("off", "propose", "auto"),
+        read.choice("off", "propose", "auto"),
         runtime=True,
     ),
     Setting(
@@ -360,49 +272,51 @@ SETTINGS: tuple[Setting, ...] = (
         "measured",
         "Days until a label is known; rows younger than that at the split are not trained on. "
         "`measured`: as the newest labels took.",
-        _days_or_measured,
+        read.days_or_measured,
         runtime=True,
     ),
     Setting(
         "retrain_per_week",
         "1",
         "Trainings in seven days after which automatic retraining rests.",
-        _integer(1, 10_000, "a whole number from 1"),
+        read.integer(1, 10_000, "a whole number from 1"),
         runtime=True,
     ),
-    Setting("retrain_recipe", "advanced", "Recipe of automatic retraining.", _name, runtime=True),
+    Setting(
+        "retrain_recipe", "advanced", "Recipe of automatic retraining.", read.name, runtime=True
+    ),
     Setting(
         "device",
         "cpu",
         "Where XGBoost trains: `cpu`, or `cuda` for a GPU where it finds one.",
-        _choice("cpu", "cuda"),
+        read.choice("cpu", "cuda"),
     ),
     Setting(
         "text_model",
         "",
         "What the recipe `text` reads texts by: the folder of a transformer, on every machine that "
         "trains or serves; empty for hashed tokens, which need none.",
-        _optional_path,
+        read.optional_path,
     ),
     Setting(
         "collect_every_minutes",
         "60",
         "Minutes between two collections of all configured sources.",
-        _positive,
+        read.positive,
         runtime=True,
     ),
     Setting(
         "collect_overlap_hours",
         "24",
         "How late a row may become visible at its source and still be collected.",
-        _number(0.0, 100_000.0, "hours, a number from 0"),
+        read.number(0.0, 100_000.0, "hours, a number from 0"),
         runtime=True,
     ),
     Setting(
         "watch_folder",
         "",
         "Folder whose files are imported, each once, by the scheduled collection; empty for none.",
-        _optional_path,
+        read.optional_path,
         runtime=True,
     ),
     Setting(
@@ -410,26 +324,26 @@ SETTINGS: tuple[Setting, ...] = (
         "90",
         "Days for which predictions are kept one by one, with what was asked and their labels; "
         "figures stay. 0 keeps all.",
-        _days_kept,
+        read.days_kept,
     ),
     Setting(
         "upload_limit_mb",
         "200",
         "Largest file to import, in megabytes.",
-        _integer(1, 100_000, "megabytes, a whole number from 1"),
+        read.integer(1, 100_000, "megabytes, a whole number from 1"),
     ),
     Setting(
         "body_limit_kb",
         "8192",
         "Largest request body at the API, in kilobytes.",
-        _integer(1, 1_000_000, "kilobytes, a whole number from 1"),
+        read.integer(1, 1_000_000, "kilobytes, a whole number from 1"),
     ),
     Setting(
         "text_timeout_ms",
         "1000",
         "Milliseconds for what one request's version reads of its text and history; what takes "
         "longer is answered by the heuristic.",
-        _integer(1, 60_000, "milliseconds, a whole number from 1"),
+        read.integer(1, 60_000, "milliseconds, a whole number from 1"),
     ),
 )
 

@@ -1,0 +1,151 @@
+"""How the text of a setting becomes its value: each function raises `ValueError` with what would be
+right."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import time
+from pathlib import Path
+from typing import TypeVar
+
+_Number = TypeVar("_Number", int, float)
+
+
+def text(value: str) -> str:
+    """Any text, empty for none."""
+    return value.strip()
+
+
+def name(value: str) -> str:
+    """A text that is not empty."""
+    if not value.strip():
+        raise ValueError("a name")
+    return value.strip()
+
+
+def names(value: str) -> tuple[str, ...]:
+    """Texts between commas.
+
+    >>> names("a, b,"), names("")
+    (('a', 'b'), ())
+    """
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def path(value: str) -> Path:
+    """A path, made absolute."""
+    try:
+        if value.strip():
+            return Path(value.strip()).expanduser().resolve()
+    except (RuntimeError, ValueError):  # ~ of somebody who does not exist, a zero byte
+        pass
+    raise ValueError("a folder's path")
+
+
+def optional_path(value: str) -> Path | None:
+    """A path, or None for an empty text."""
+    return path(value) if value.strip() else None
+
+
+def address(value: str) -> str:
+    """An address to listen on, by name or number."""
+    if not re.fullmatch(r"[\w.:%-]+", value.strip()):
+        raise ValueError("an address to listen on, such as 127.0.0.1")
+    return value.strip()
+
+
+def web_address(value: str) -> str:
+    """An address of the web, or nothing."""
+    if value.strip() and not re.match(r"https?://\S+$", value.strip()):
+        raise ValueError("a web address, https://…")
+    return value.strip()
+
+
+def json_list(value: str) -> str:
+    """A JSON list of objects, kept as text, or nothing."""
+    if value.strip():
+        try:
+            items = json.loads(value)
+        except ValueError:
+            items = None
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise ValueError('a JSON list of mappings, such as [{"table": "t", "target": "y"}]')
+    return value.strip()
+
+
+def number(low: float, high: float, meaning: str) -> Callable[[str], float]:
+    """A number from `low` to `high`; `meaning` says so.
+
+    >>> number(0.0, 1.0, "a share")("0.25")
+    0.25
+    """
+    return lambda value: _read_between(float, value, low, high, meaning)
+
+
+def integer(low: int, high: int, meaning: str) -> Callable[[str], int]:
+    """A whole number from `low` to `high`; `meaning` says so."""
+    return lambda value: _read_between(int, value, low, high, meaning)
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """One of a few words."""
+
+    def read(value: str) -> str:
+        if value.strip() not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return value.strip()
+
+    return read
+
+
+def hours(value: str) -> tuple[time, time] | None:
+    """From when to when of each day, or None for an empty text.
+
+    >>> hours("22:00-07:00")
+    (datetime.time(22, 0), datetime.time(7, 0))
+    """
+    if not value.strip():
+        return None
+    start, separator, end = value.partition("-")
+    try:
+        span = time.fromisoformat(start.strip()), time.fromisoformat(end.strip())
+    except ValueError:
+        span = None
+    if not separator or span is None or span[0] == span[1]:
+        raise ValueError("two different times of day, such as 22:00-07:00")
+    return span
+
+
+def days_kept(value: str) -> int:
+    """For how many days something is kept; 0 for ever."""
+    meaning = "0, which keeps all, or whole days from 30: drift looks back on 28"
+    days = integer(0, 36_500, meaning)(value)
+    if 0 < days < 30:
+        raise ValueError(meaning)
+    return days
+
+
+def days_or_measured(value: str) -> float | None:
+    """Days, or None for `measured`."""
+    if value.strip() == "measured":
+        return None
+    return number(0.0, 3650.0, "days, a number from 0, or `measured`")(value)
+
+
+def _read_between(
+    kind: type[_Number], value: str, low: _Number, high: _Number, meaning: str
+) -> _Number:
+    try:
+        found = kind(value)
+    except ValueError:
+        raise ValueError(meaning) from None
+    if not low <= found <= high:
+        raise ValueError(meaning)
+    return found
+
+
+share = number(0.0, 1.0, "a share between 0 and 1")
+growth = number(1.0, 1e6, "a multiple, a number from 1")
+positive = number(1e-9, 1e12, "a number above 0")
+milliseconds = number(0.001, 1e9, "milliseconds, a number above 0")
+port = integer(1, 65535, "a port, 1 to 65535")
