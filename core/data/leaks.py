@@ -8,6 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from core.data.distinct import count_distinct
+
 MAX_ROWS = 20_000
 """More rows are thinned out evenly: a leak does not hide in the rest."""
 
@@ -74,7 +76,7 @@ def _judge_number(x: _Floats, y: _Floats) -> str | None:
     correlation = float(np.corrcoef(x, y)[0, 1])
     if abs(correlation) > _CORRELATION:
         return f"its correlation with the target is {correlation:.4f}"
-    if len(np.unique(x)) < _MIN_ROWS:
+    if count_distinct(x) < _MIN_ROWS:
         return None
     ranks = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
     if abs(ranks) > _RANK_CORRELATION:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from core.data.distinct import count_distinct
 from core.domain.snapshot import KEY
 from core.errors import Refused
 
@@ -158,12 +159,13 @@ def split_rows(
     contents = np.asarray(content, dtype=np.int64)
     n = len(contents)
     groups = _codes(group, n)
-    coarse = n >= _COARSE_ROWS and len(np.unique(contents)) * _COARSE_REPEATS <= n
+    n_contents = count_distinct(contents)
+    coarse = n >= _COARSE_ROWS and n_contents * _COARSE_REPEATS <= n
     said = ""
     if coarse:
         said = (
-            f" The features take only {len(np.unique(contents)):,} different values together, so "
-            "rows with equal features are not counted as copies."
+            f" The features take only {n_contents:,} different values together, so rows with equal "
+            "features are not counted as copies."
         )
         contents = (
             np.arange(n, dtype=np.int64)
@@ -227,7 +229,7 @@ def _split_by_unit(
     """Whole groups of rows to either side, drawn with the seed."""
     n = len(contents)
     kind: Literal["group", "random"] = (
-        "group" if len(np.unique(groups[groups >= 0])) > 1 else "random"
+        "group" if count_distinct(groups[groups >= 0]) > 1 else "random"
     )
     units = _connect(groups, contents)
     in_holdout = _draw(units, ranks, n * share)
@@ -247,7 +249,7 @@ def _split_by_unit(
             "of them belong to one group or have the same features. Import rows that differ, or "
             "choose another group column."
         )
-    n_units = len(np.unique(units))
+    n_units = count_distinct(units)
     if kind == "group":
         reason = (
             f"By group: {len(holdout):,} of {n:,} rows are held out, drawn with seed {seed}, no "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.distinct import count_distinct
 from core.domain.feature import CARRIED
 from core.domain.sample import Features, Provenance
 from core.domain.snapshot import AT, GROUP, LABELLED_AT, PROVENANCE, RESERVED, TARGET, TEXT
@@ -126,6 +127,6 @@ def _group_codes(frame: "pd.DataFrame") -> NDArray[np.int64] | None:
 def _together(group: NDArray[np.int64] | None, content: NDArray[np.int64]) -> NDArray[np.int64]:
     if group is not None:
         return group
-    if len(np.unique(content)) * _COARSE_REPEATS <= len(content):  # so coarse that no row is a copy
+    if count_distinct(content) * _COARSE_REPEATS <= len(content):  # so coarse that no row is a copy
         return np.arange(len(content))
     return content
