@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.domain.issue import Issue, Severity
+from core.domain.issue import Issue, Severity, fold_issues
 from ui import words
 
 _OPEN = 8  # lines that are read before the eye slides over them
@@ -24,8 +24,8 @@ def blocking(issues: Sequence[Issue]) -> list[Issue]:
 def show(issues: Sequence[Issue]) -> None:
     """Every issue as a line: how bad it is, what was found, and what to do; the worst are open."""
     order = list(_LOOKS)
-    ordered = sorted(issues, key=lambda issue: order.index(issue.severity))
-    n_open = max(_OPEN, len(blocking(issues)))
+    ordered = sorted(fold_issues(issues), key=lambda issue: order.index(issue.severity))
+    n_open = max(_OPEN, len(blocking(ordered)))
     _list(ordered[:n_open])
     if ordered[n_open:]:
         rest = words.count(len(ordered) - n_open, "more finding")

@@ -11,6 +11,7 @@ from core.domain.deployment import Deployment
 from core.domain.drift import DriftReport
 from core.domain.erasure import Trace
 from core.domain.incident import Incident
+from core.domain.issue import fold_issues
 from core.domain.job import Job
 from core.domain.note import Note, NoteKind, list_tags
 from core.domain.notification import Maintenance, Receipt
@@ -80,7 +81,7 @@ def of_data(summary: DataSummary) -> str:
         f"{source.message or 'not finished'}"
         for source in summary.sources
     ]
-    lines += [f"{issue.severity.upper()}: {issue.message}" for issue in summary.issues]
+    lines += [f"{issue.severity.upper()}: {issue.message}" for issue in fold_issues(summary.issues)]
     return "\n".join(lines)
 
 

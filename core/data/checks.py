@@ -103,8 +103,9 @@ def check_provenance(n_observed: int, n_synthetic: int) -> list[Issue]:
             )
         ]
     return [
-        warn(
+        Issue(
             "mixed_provenance",
+            Severity.INFO,
             None,
             n_synthetic,
             f"{n_synthetic:,} generated rows stand beside {n_observed:,} observed ones: training "
@@ -185,7 +186,8 @@ def _check_rejected(collection: Collection) -> Iterator[Issue]:
             None,
             n,
             f"{n:,} of {collection.n_received:,} rows of {collection.source} were not taken. Row "
-            f"{example.row}: {example.message}.",
+            f"{example.row}: {example.message}. Correct such rows at their source and "
+            "bring them again.",
         )
 
 

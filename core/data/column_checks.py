@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.guess import BASE_METRICS, snake_case
-from core.data.leaks import find_leaks
+from core.data.leaks import Leak, find_leaks
 from core.data.naming import count_single_levels, judge_naming
 from core.data.populations import Change, find_sudden_gaps, find_unit_changes
 from core.domain.issue import TARGET_NAME, ColumnSummary, Issue, Severity, warn
@@ -134,18 +134,24 @@ def check_base_metrics(features: pd.DataFrame) -> Iterator[Issue]:
 
 
 def check_leaks(features: pd.DataFrame, target: pd.Series) -> Iterator[Issue]:
-    """Columns that give the target away."""
+    """Columns that give the target away, each of those that do so together in the same words."""
     for leak in find_leaks(features, target):
-        beside = " and ".join(f"'{other}'" for other in leak.others[:3])
-        more = f" and {len(leak.others) - 3} more" if len(leak.others) > 3 else ""
-        subject = f"'{leak.column}' with {beside}{more}" if beside else f"'{leak.column}'"
-        yield warn(
-            "leaky_column",
-            leak.column,
-            len(target),
-            f"{subject} gives the target away ({leak.how}): where it is known only together with "
-            "the target, every figure will be too good to be true. Leave it out when you train.",
+        yield warn("leaky_column", leak.column, len(target), _say_leak(leak))
+
+
+def _say_leak(leak: Leak) -> str:
+    if not leak.others:
+        return (
+            f"'{leak.column}' gives the target away ({leak.how}): where it is known only together "
+            "with the target, every figure will be too good to be true. Leave it out when you "
+            "train."
         )
+    *most, last = (f"'{name}'" for name in sorted((leak.column, *leak.others)))
+    return (
+        f"{', '.join(most)} and {last} together give the target away ({leak.how}): where they are "
+        "known only together with the target, every figure will be too good to be true. Leave them "
+        "out when you train."
+    )
 
 
 def check_changes(frame: pd.DataFrame) -> Iterator[Issue]:

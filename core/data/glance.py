@@ -4,7 +4,7 @@ what to do next; pure."""
 from dataclasses import dataclass
 
 from core.data.overview import DataSummary
-from core.domain.issue import Issue, Severity
+from core.domain.issue import Severity, fold_issues
 from core.domain.source import Outcome
 
 
@@ -71,8 +71,8 @@ def _is_real(data: DataSummary) -> Answer:
 def _is_sound(data: DataSummary) -> Answer:
     if data.quality is None:
         return Answer("Sound", None, "the rows were not checked yet")
-    n_blocking = _count(data.issues, Severity.BLOCKING)
-    n_warnings = _count(data.issues, Severity.WARNING)
+    n_blocking = _count(data, Severity.BLOCKING)
+    n_warnings = _count(data, Severity.WARNING)
     if n_blocking:
         return Answer("Sound", False, f"{n_blocking} of the checks stop a training")
     if n_warnings:
@@ -85,14 +85,16 @@ def _choose_step(data: DataSummary, whole: Answer, real: Answer) -> str:
         return "Mend the source that failed, as it says below, and collect again."
     if not whole.good and any(source.n_waiting for source in data.sources):
         return "Collect now: it goes on where it was cut off."
-    if _count(data.issues, Severity.BLOCKING):
+    if _count(data, Severity.BLOCKING):
         return "Settle what stops a training, under Quality, or override it there with a reason."
     if not real.good:
         return "Import rows that people scored: what synthetic ones teach is true of them only."
     if data.quality is None:
         return "Import something, so that the checks run."
-    return "Look through the warnings, then train." if data.issues else "Train a version."
+    if _count(data, Severity.WARNING):
+        return "Look through the warnings, then train."
+    return "Train a version."
 
 
-def _count(issues: tuple[Issue, ...], severity: Severity) -> int:
-    return sum(issue.severity is severity for issue in issues)
+def _count(data: DataSummary, severity: Severity) -> int:
+    return sum(issue.severity is severity for issue in fold_issues(data.issues))

@@ -23,6 +23,9 @@ _STALE = timedelta(days=90)
 _MANY_DUPLICATES, _MANY_REPEATS = 0.01, 0.30
 _FEW_NEAR = 0.001
 _SHOWN = 4
+_LOOK_INTO_REPEATS = (
+    " Find out whether an export repeats its rows, or lacks a column that tells them apart."
+)
 
 
 def check_duplicates(frame: pd.DataFrame) -> Iterator[Issue]:
@@ -49,27 +52,30 @@ def check_repeats(frame: pd.DataFrame) -> Iterator[Issue]:
     _, n_equal = np.unique(content, return_counts=True)
     n = int(n_equal[n_equal > 1].sum())
     if n:
-        share = n / len(frame)
-        yield Issue(
+        yield _tell_repeats(
             "duplicates_across_split",
-            Severity.WARNING if share >= _MANY_REPEATS else Severity.INFO,
-            None,
             n,
-            f"{n:,} of {len(frame):,} rows ({share:.1%}) have the same features as another row: "
-            "on both sides of a plain random split they would flatter every figure, so the split "
-            "keeps them together.",
+            len(frame),
+            "have the same features as another row: on both sides of a plain random split they "
+            "would flatter every figure, so the split keeps them together.",
         )
     n_near = count_near(frame, content)
     if n_near >= _FEW_NEAR * len(frame):
-        share = n_near / len(frame)
-        yield Issue(
+        yield _tell_repeats(
             "near_duplicates",
-            Severity.WARNING if share >= _MANY_REPEATS else Severity.INFO,
-            None,
             n_near,
-            f"{n_near:,} of {len(frame):,} rows ({share:.1%}) are nearly copies of another: a "
-            "rounding, a case or a space apart. The split keeps them together, too.",
+            len(frame),
+            "are nearly copies of another: a rounding, a case or a space apart. The split keeps "
+            "them together, too.",
         )
+
+
+def _tell_repeats(code: str, n: int, n_all: int, what: str) -> Issue:
+    share = n / n_all
+    said = f"{n:,} of {n_all:,} rows ({share:.1%}) {what}"
+    if share >= _MANY_REPEATS:
+        return warn(code, None, n, said + _LOOK_INTO_REPEATS)
+    return Issue(code, Severity.INFO, None, n, said)
 
 
 def check_groups(frame: pd.DataFrame) -> Iterator[Issue]:

@@ -1,5 +1,6 @@
 """An issue: something that a data check found, with how bad it is and what to do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +31,20 @@ class Issue:
 def warn(code: str, column: str | None, n_rows: int, message: str) -> Issue:
     """An issue that does not stop a training."""
     return Issue(code, Severity.WARNING, column, n_rows, message)
+
+
+def fold_issues(issues: Iterable[Issue]) -> list[Issue]:
+    """The issues as a person reads them, each sentence once: of columns that are at fault together,
+    each has an issue of its own that says the same.
+
+    >>> parts = [warn("leaky_column", name, 9, "'a' and 'b' add up.") for name in "ab"]
+    >>> [issue.column for issue in fold_issues(parts)]
+    ['a']
+    """
+    found: dict[str, Issue] = {}
+    for issue in issues:
+        found.setdefault(issue.message, issue)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from core.data.feedback import collect_feedback
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.splits import choose_recent
 from core.domain.alpha_spending import AlphaSpending
-from core.domain.issue import Issue, Severity
+from core.domain.issue import Issue, Severity, fold_issues
 from core.domain.job import Progress
 from core.domain.snapshot import AT, KEY, Snapshot
 from core.domain.trial import MARGIN_SHARE
@@ -174,7 +174,7 @@ def _check_data(issues: list[Issue], overrides: tuple[str, ...] | None, by: str)
     blocking = [issue.message for issue in issues if issue.severity is Severity.BLOCKING]
     leaks = [
         issue.message
-        for issue in issues
+        for issue in fold_issues(issues)
         if issue.code == "leaky_column" and issue.severity is not Severity.BLOCKING
     ]
     if overrides:

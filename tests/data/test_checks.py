@@ -18,7 +18,7 @@ from core.data.frames import build_table
 from core.data.nearness import identify_content
 from core.data.sources.demo import generate_demo
 from core.data.summaries import summarize_columns
-from core.domain.issue import Issue, Severity
+from core.domain.issue import Issue, Severity, fold_issues
 from core.domain.sample import Collection, Rejection
 from core.domain.snapshot import (
     AT,
@@ -163,12 +163,16 @@ def test_a_leaky_column(clean_frame: pd.DataFrame) -> None:
     )
 
 
-def test_columns_that_leak_together_are_each_named_with_the_others(clean_frame) -> None:
+def test_columns_that_leak_together_each_say_so_in_the_same_sentence(clean_frame) -> None:
     part = np.random.default_rng(0).normal(20, 8, 400)
     frame = clean_frame.assign(first=part, second=clean_frame[TARGET] - part)
     issues = [issue for issue in _check(frame) if issue.code == "leaky_column"]
     assert [issue.column for issue in issues] == ["first", "second"]
-    assert "'first' with 'second' gives the target away (they add up" in issues[0].message
+    assert issues[0].message == issues[1].message
+    assert issues[0].message.startswith(
+        "'first' and 'second' together give the target away (they add up to the target): where"
+    )
+    assert fold_issues(issues) == issues[:1]
 
 
 def test_rows_that_repeat_but_for_their_id(clean_frame: pd.DataFrame) -> None:
@@ -185,6 +189,17 @@ def test_rows_with_the_same_features_would_flatter_a_random_split(clean_frame) -
     issue = _find(pd.concat([clean_frame, again], ignore_index=True), "duplicates_across_split")
     assert (issue.n_rows, issue.severity) == (6, Severity.INFO)
     assert "6 of 403 rows (1.5%) have the same features as another row" in issue.message
+    assert "Find out" not in issue.message
+
+
+def test_a_third_of_rows_with_the_same_features_is_to_be_looked_into(clean_frame) -> None:
+    again = clean_frame.iloc[:100].assign(**{TARGET: 1.0})
+    issue = _find(pd.concat([clean_frame, again], ignore_index=True), "duplicates_across_split")
+    assert (issue.n_rows, issue.severity) == (200, Severity.WARNING)
+    assert issue.message.endswith(
+        "keeps them together. Find out whether an export repeats its rows, or lacks a column that "
+        "tells them apart."
+    )
 
 
 def test_all_rows_from_a_few_days(clean_frame: pd.DataFrame) -> None:
@@ -225,7 +240,7 @@ def test_rows_without_times_raise_nothing_about_times(clean_frame: pd.DataFrame)
 def test_observed_rows_are_checked_alone_where_generated_ones_stand_beside(clean_frame) -> None:
     synthetic = clean_frame.assign(**{PROVENANCE: "synthetic", TARGET: 999.0})
     issues = _check(pd.concat([clean_frame, synthetic], ignore_index=True))
-    assert [issue.code for issue in issues] == ["mixed_provenance"]
+    assert [(i.code, i.severity) for i in issues] == [("mixed_provenance", Severity.INFO)]
     assert "400 generated rows stand beside 400 observed ones" in issues[0].message
 
 
@@ -303,7 +318,8 @@ def test_what_the_newest_import_of_a_source_rejected_is_said_by_reason() -> None
         Severity.WARNING,
     )
     assert missing.message == (
-        "8 of 100 rows of file:a.csv were not taken. Row 10: target 'y' is missing."
+        "8 of 100 rows of file:a.csv were not taken. Row 10: target 'y' is missing. Correct such "
+        "rows at their source and bring them again."
     )
     assert (outside.code, outside.n_rows, outside.severity) == ("out_of_range", 2, Severity.INFO)
 

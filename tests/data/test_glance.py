@@ -49,6 +49,16 @@ def test_what_the_checks_found_is_counted(severity: Severity, sentence: str, ste
     assert judge_data(summary(severity)).next_step.startswith(step)
 
 
+def test_one_sentence_of_two_columns_is_one_warning_and_a_note_is_none() -> None:
+    parts = tuple(Issue("leaky_column", Severity.WARNING, name, 5, "Both.") for name in "ab")
+    note = Issue("mixed_provenance", Severity.INFO, None, 5, "Nothing needs to be done.")
+    data = summary(quality=replace(CLEAN, issues=(*parts, note)))
+    assert said(data)["Sound"] == (False, "the checks warn of 1, none stops a training")
+    data = summary(quality=replace(CLEAN, issues=(note,)))
+    assert said(data)["Sound"] == (True, "the checks found nothing to warn of")
+    assert judge_data(data).next_step == "Train a version."
+
+
 def test_a_source_that_failed_comes_before_everything_else() -> None:
     failed = Source("supabase:t", {}, 1, NOON, NOON, outcome=Outcome.FAILED, message="No.")
     data = summarize_data([REAL], CLEAN, [DONE], [failed])

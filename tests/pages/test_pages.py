@@ -122,7 +122,7 @@ def test_the_data_page_keeps_synthetic_rows_apart(
     assert "Rows: 120" in said
     assert "Synthetic: 30" in said
     assert "25.0 % of the rows" in said
-    assert "grade gives it away." in said
+    assert said.count("grade gives it away.") == 1, "two columns are one finding"
     sources = next(table.value for table in page.dataframe if "provenance" in table.value)
     assert sources[["source", "provenance", "rows"]].values.tolist() == [
         ["demo", "synthetic", 30],
