@@ -154,18 +154,20 @@ def _describe_change(now: ColumnSummary, before: ColumnSummary | None) -> str:
 
 
 def show_imports(found: Sequence[Collection]) -> None:
-    """Every import with what became of its rows, and the rejected rows one by one."""
+    """Every import with what became of it and its rows, what matters first since a narrow screen
+    cuts the rest, and the rejected rows one by one."""
     tables.show(
         [
             {
                 "started (UTC)": one.started_at,
                 "source": one.source,
+                "outcome": _name_outcome(one),
                 "rows": one.n_received,
+                "rejected": one.n_rejected,
                 "new": one.n_new,
                 "duplicates": one.n_duplicate,
-                "rejected": one.n_rejected,
                 "by": one.started_by,
-                "outcome": one.error or ("done" if one.finished_at else "not finished"),
+                "why it failed": one.error,
             }
             for one in found
         ],
@@ -173,7 +175,8 @@ def show_imports(found: Sequence[Collection]) -> None:
         alt="Imports, newest first, with how many rows were new, duplicates or rejected",
         columns={
             "started (UTC)": tables.time(),
-            **{name: tables.whole() for name in ("rows", "new", "duplicates", "rejected")},
+            **{name: tables.whole() for name in ("rows", "rejected", "new", "duplicates")},
+            "why it failed": tables.wide(),
         },
     )
     for one in found:
@@ -192,6 +195,12 @@ def show_imports(found: Sequence[Collection]) -> None:
                 )
                 if one.n_rejected > len(one.rejected):
                     st.caption(f"The first {len(one.rejected):,} are kept.")
+
+
+def _name_outcome(collection: Collection) -> str:
+    if collection.error is not None:
+        return "failed"
+    return "done" if collection.finished_at else "not finished"
 
 
 def show_snapshots(found: Sequence[Snapshot]) -> None:

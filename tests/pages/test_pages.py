@@ -9,6 +9,7 @@ from core.bootstrap import App
 from core.errors import Unavailable
 from core.monitoring.service import measure
 from core.registry import RunSummary
+from core.store import samples
 from tests.fakes import make_prediction
 from tests.streams import HOUR, NOON, add_predictions, deploy, spread_times
 
@@ -133,6 +134,22 @@ def test_the_data_page_keeps_synthetic_rows_apart(
 def test_the_data_page_lists_rejected_rows_one_by_one(full: App, open_page: OpenPage) -> None:
     tables = [table.value for table in open_page("data").dataframe if "why" in table.value]
     assert tables[0].values.tolist() == [[17, "the target 'n/a' is not a number"]]
+
+
+def test_the_data_page_says_of_each_import_how_it_ended_before_its_rows(
+    full: App, open_page: OpenPage
+) -> None:
+    with full.db.write() as conn:
+        failed = samples.start_collection(conn, "file:b.csv", {}, "ada", full.now())
+        samples.fail_collection(conn, failed, "Row 3 has no target.")
+    table = next(table.value for table in open_page("data").dataframe if "rejected" in table.value)
+    assert list(table)[1:5] == ["source", "outcome", "rows", "rejected"]
+    told = table[["source", "outcome", "rejected", "why it failed"]].astype(object)
+    assert told.where(told.notna(), None).values.tolist() == [
+        ["file:b.csv", "failed", 0, "Row 3 has no target."],
+        ["demo", "done", 1, None],
+        ["file:ratings.csv", "done", 1, None],
+    ]
 
 
 def test_the_training_page_says_the_verdict_of_the_newest_version_first(
