@@ -113,14 +113,19 @@ def describe_health(
         synthetic = tuple(
             number for number in sorted(asked | champions) if _is_synthetic(conn, number)
         )
+        report = judge_health(facts, thresholds, now)
+        silence = report.find_reason("labels")
         return MonitorSummary(
-            report=judge_health(facts, thresholds, now),
+            report=report,
             window=window,
             champion=facts.champion,
             synthetic=facts.champion in synthetic,
             synthetic_versions=synthetic,
             lag=summarize_lag(
-                *_count_labels(counted), labels.load_delays(conn, _N_DELAYS), now - from_at
+                *_count_labels(counted),
+                labels.load_delays(conn, _N_DELAYS),
+                now - from_at,
+                stopped=silence is not None and silence.health is not Health.HEALTHY,
             ),
             drift=facts.drift,
             segments=None

@@ -21,6 +21,7 @@ class Lag:
     median: timedelta | None  # None without labels
     nine_in_ten: timedelta | None
     provisional: bool  # labels are still on their way that would change the figures
+    stopped: bool = False  # labels that used to come do not come any more
 
     @property
     def coverage(self) -> float | None:
@@ -29,16 +30,24 @@ class Lag:
 
 
 def summarize_lag(
-    n_scored: int, n_labelled: int, delays_seconds: Sequence[float], window: timedelta
+    n_scored: int,
+    n_labelled: int,
+    delays_seconds: Sequence[float],
+    window: timedelta,
+    *,
+    stopped: bool = False,
 ) -> Lag:
     """The lag of a window. It is provisional while one label in ten takes longer than a tenth of
-    the window: the newest scores' labels are then missing more often than the others'."""
+    the window, or labels have stopped: the newest scores' labels are then missing more often than
+    the others'."""
+    missing = n_labelled < n_scored
     if not len(delays_seconds):
-        return Lag(n_scored, n_labelled, None, None, n_scored > n_labelled)
+        return Lag(n_scored, n_labelled, None, None, missing, stopped)
     median, late = np.quantile(np.maximum(np.asarray(delays_seconds), 0.0), [0.5, 0.9])
     nine_in_ten = timedelta(seconds=float(late))
-    provisional = n_labelled < n_scored and nine_in_ten > _LATE_SHARE * window
-    return Lag(n_scored, n_labelled, timedelta(seconds=float(median)), nine_in_ten, provisional)
+    provisional = missing and (stopped or nine_in_ten > _LATE_SHARE * window)
+    half = timedelta(seconds=float(median))
+    return Lag(n_scored, n_labelled, half, nine_in_ten, provisional, stopped)
 
 
 def describe_lag(lag: Lag, window: timedelta) -> str:
@@ -58,6 +67,8 @@ def describe_lag(lag: Lag, window: timedelta) -> str:
     if not lag.n_labelled or lag.median is None or lag.nine_in_ten is None:
         return f"None of the labels of {span} is in."
     state = "provisional" if lag.provisional else "few are still to come"
+    if lag.stopped:
+        state = "they have stopped coming"
     share = 100 * lag.n_labelled / lag.n_scored
     half, most = (format_duration(max(one, _SECOND)) for one in (lag.median, lag.nine_in_ten))
     return (

@@ -81,6 +81,7 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
             "median_delay_seconds": _seconds(summary.lag.median),
             "nine_in_ten_seconds": _seconds(summary.lag.nine_in_ten),
             "provisional": summary.lag.provisional,
+            "stopped": summary.lag.stopped,
             "note": describe_lag(summary.lag, summary.window),
         },
         "error_rate": counts.error_rate,

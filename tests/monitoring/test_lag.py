@@ -24,6 +24,15 @@ def test_quick_labels_that_cover_a_part_are_not_waited_for() -> None:
     assert describe_lag(lag, WEEK).endswith("few are still to come.")
 
 
+def test_labels_that_have_stopped_are_not_said_to_be_nearly_complete() -> None:
+    lag = summarize_lag(1_000, 640, [2 * HOURS] * 100, WEEK, stopped=True)
+    assert lag.provisional
+    assert describe_lag(lag, WEEK) == (
+        "64 % of the labels of 7 days are in (half take up to 2 hours, nine in ten 2 hours); "
+        "they have stopped coming."
+    )
+
+
 def test_without_scores_there_is_no_coverage() -> None:
     assert summarize_lag(0, 0, [], WEEK) == Lag(0, 0, None, None, provisional=False)
     assert summarize_lag(0, 0, [], WEEK).coverage is None

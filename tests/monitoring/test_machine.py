@@ -8,7 +8,7 @@ import pytest
 from core.domain.health import Health
 from core.domain.label import Label
 from core.monitoring.facts import Facts, Thresholds
-from core.monitoring.flow import watch
+from core.monitoring.flow import describe_health, watch
 from core.monitoring.health import judge_health
 from core.monitoring.machine import Disk, LabelSilence, check_disk, check_labels
 from core.store.database import Database
@@ -60,6 +60,17 @@ def test_silent_labels_are_measured_against_the_same_hours_of_other_days(
     reason = report.find_reason("labels")
     assert reason is not None
     assert reason.health is health
+
+
+@pytest.mark.parametrize(("per_hour", "stopped"), [(3, True), (1, False)])
+def test_the_lag_says_that_labels_have_stopped_where_their_silence_is_a_reason(
+    db: Database, per_hour: int, stopped: bool
+) -> None:
+    deploy(db, 3)
+    add_requests(db, "day", spread_times(NOON - DAY, NOON, 200))
+    add_labels_of_a_week(db, per_hour)
+    summary = describe_health(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
+    assert summary.lag.stopped == stopped
 
 
 def test_labels_are_counted_by_when_they_came(db: Database) -> None:

@@ -234,10 +234,11 @@ def test_where_labels_are_few_the_newest_two_end_what_a_longer_span_found(
 def test_with_few_labels_a_week_an_incident_is_open_while_they_are_bad(
     per_week: int, most: float, least: float
 ) -> None:
-    """1,000 weeks, three times the noise in every fourth run of 25: an incident is open in at most
-    5 % of the weeks whose labels kept the promise, and in at least 90 % of those whose labels did
-    not, from the fourth of a bad run on. A single label a week alone ends nothing, and four labels
-    in a month often may be chance: 10 and 75 %."""
+    """1,000 weeks, three times the noise in every fourth run of 25. With two or three labels a week
+    an incident is open in at most 5 % of the weeks whose labels kept the promise, and in at least
+    90 % of those whose labels did not, from the fourth of a bad run on. With one a week neither is
+    reached, and 10 % and 75 % are all that is shown: one label alone ends nothing, and four of a
+    month are often not enough to tell an error from chance."""
     rng = np.random.default_rng(per_week)
     bad = np.arange(1_000) // 25 % 4 == 3
     errors = np.abs(rng.standard_normal((1_000, per_week))) * np.where(bad, 3.0, 1.0)[:, None]
