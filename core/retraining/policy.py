@@ -13,7 +13,7 @@ BUDGET_SPAN = timedelta(days=7)
 
 _SHOWN = 3
 
-CURABLE = ("accuracy", "collapsed")
+CURABLE = ("accuracy", "accuracy_level", "collapsed")
 """The critical checks that a better model can cure; slow or failing requests are not among them."""
 
 

@@ -62,7 +62,7 @@ def test_a_hundred_new_rows_are_a_reason_wherever_they_come_from() -> None:
     assert not decide(n_new_samples=50, n_new_labels=49).retrain
 
 
-@pytest.mark.parametrize("code", ["accuracy", "collapsed"])
+@pytest.mark.parametrize("code", ["accuracy", "accuracy_level", "collapsed"])
 def test_critical_health_is_a_reason_where_a_model_can_cure_it(code: str) -> None:
     verdict = decide(report=critical("latency", code))
     assert verdict.signals == ("critical_health",)
