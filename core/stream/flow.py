@@ -25,6 +25,7 @@ from core.domain.rollup import Outcomes
 from core.domain.version import HEURISTIC, Version, parse_version
 from core.errors import InvalidInput
 from core.jobs.runner import do_job, run_job
+from core.monitoring.level import format_duration
 from core.monitoring.promise import MIN_LABELS, find_ratio
 from core.monitoring.rollups import merge_outcomes
 from core.monitoring.service import load_window
@@ -267,7 +268,8 @@ def _check_rows(request: StreamRequest, timeline: Timeline, n_known: int, n_befo
         raise InvalidInput(f"No row of '{name}' is from {until} on, so nothing happens: {span}.")
     n_labelled = int((~np.isnan(timeline.target[:n_known])).sum())
     if n_labelled < MIN_TRAIN:
-        late = "" if not request.label_delay else f" minus the label delay of {request.label_delay}"
+        delay = format_duration(request.label_delay)
+        late = f" minus the label delay of {delay}" if request.label_delay else ""
         raise InvalidInput(
             f"Only {n_labelled} rows of '{name}' have a known target by {until}{late}, and "
             f"{MIN_TRAIN} are needed: choose a later --train-until ({span})."
@@ -350,8 +352,8 @@ def _describe(
         notes.append(f"{n_unlabelled:,} rows without a target are predicted and never labelled.")
     if request.label_delay:
         notes.append(
-            f"Labels come {request.label_delay} late: in_incident says whether an accuracy "
-            "incident was open when a window's last label had come."
+            f"Labels come {format_duration(request.label_delay)} late: in_incident says whether an "
+            "accuracy incident was open when a window's last label had come."
         )
     return notes
 

@@ -58,6 +58,7 @@ def test_late_labels_open_the_incident_for_the_window_they_are_of(tmp_path: Path
     assert [window.in_incident for window in report.windows] == [False] * 4 + [True] * 6
     (incident,) = report.incidents
     assert incident.opened_at > START + timedelta(days=98)
+    assert any(note.startswith("Labels come 10 days late: ") for note in report.notes)
 
 
 @pytest.mark.slow
@@ -81,7 +82,7 @@ def test_a_file_without_later_labels_has_windows_without_figures(tmp_path: Path)
         ({"train_until": START}, "No row of 'power.csv' is before 2026-01-01 00:00 UTC"),
         ({"train_until": UNTIL + timedelta(days=900)}, "No row of 'power.csv' is from 2028"),
         ({"train_until": START + timedelta(days=2)}, "Only 12 rows of 'power.csv' have a known"),
-        ({"label_delay": timedelta(days=58)}, "minus the label delay of 58 days"),
+        ({"label_delay": timedelta(days=58)}, "minus the label delay of 58 days, and 30 are"),
         ({"path": Path("nothing.csv")}, "'nothing.csv' cannot be read"),
     ],
 )
