@@ -1,15 +1,18 @@
 """How the predictor does in a window: figures in boxes, and how they moved."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.bootstrap import App, load_current_settings
 from core.domain.drift import DriftReport
+from core.domain.prediction import Shortfall
 from core.domain.segment import SegmentReport
 from core.domain.widening import Widening
 from core.monitoring.lag import describe_lag
 from core.monitoring.outcomes import Figures, Performance, PerformancePoint
 from core.monitoring.performance import load_performance
-from core.monitoring.summary import MonitorSummary
+from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary, describe_shortfall
 from core.monitoring.traffic import Traffic
 from core.settings import Settings
 from core.store import deployments, drift, segments, widenings
@@ -101,6 +104,8 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: Window) ->
     st.caption(f":material/label: {describe_lag(summary.lag, summary.window)}")
     if model.note:
         st.caption(f":material/info: {model.note}")
+    if summary.shortfalls:
+        _show_shortfalls(summary.shortfalls, window)
 
 
 def show_charts(summary: MonitorSummary, settings: Settings, window: Window) -> None:
@@ -163,6 +168,14 @@ def _show_requests(traffic: Traffic, window: Window) -> None:
         f"{counts.n_model:,} model, {counts.n_heuristic:,} heuristic, {counts.n_failed:,} failed, "
         f"{window.words}",
         "All that were attempted: answered by the model, by the heuristic, or not at all.",
+    )
+
+
+def _show_shortfalls(found: Sequence[Shortfall], window: Window) -> None:
+    st.caption(
+        f":material/rule: Why the model did not answer, most frequent first ({window.words}, the "
+        f"newest {NEWEST_REQUESTS:,} requests at most):\n"
+        + "\n".join(f"- {words.escape(describe_shortfall(one))}" for one in found)
     )
 
 

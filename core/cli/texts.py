@@ -23,7 +23,7 @@ from core.monitoring.drift import describe_check
 from core.monitoring.lag import describe_lag
 from core.monitoring.retention import describe_retention
 from core.monitoring.segments import name_culprit
-from core.monitoring.summary import NOT_MEASURED, MonitorSummary
+from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
 from core.registry import RunSummary
 from core.settings import Setting
 from core.system import SystemStatus
@@ -335,6 +335,7 @@ def of_health(summary: MonitorSummary) -> str:
         f"{counts.n_heuristic} by the heuristic + {counts.n_failed} failed; "
         f"{counts.n_labelled} labelled."
     )
+    lines += [f"  {describe_shortfall(one)}" for one in summary.shortfalls]
     lines.append(describe_lag(summary.lag, summary.window))
     lines.append(_drift(summary.drift))
     culprit = name_culprit(summary.segments)

@@ -48,6 +48,15 @@ class Prediction:
     event_at: datetime | None = None  # when the scored work was made, where the caller said so
 
 
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A reason why no model answered, and how many requests had it."""
+
+    source: Source  # the heuristic answered instead, or nobody did
+    reason: str
+    n: int
+
+
 def find_id_time(prediction_id: str) -> datetime | None:
     """When the request of a prediction was received, to the millisecond, by its id, which is a UUID
     of version 7 without dashes; None for what is none.

@@ -26,7 +26,7 @@ from core.monitoring.rollups import merge_outcomes
 from core.monitoring.segments import name_culprit
 from core.monitoring.service import load_window, measure
 from core.monitoring.spread import summarize_spread
-from core.monitoring.summary import MonitorSummary
+from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary
 from core.monitoring.traffic import choose_step, count, summarize_traffic
 from core.settings import Scale
 from core.stats.histogram import merge
@@ -56,6 +56,7 @@ RECENT_WINDOWS = (
 LABEL_WINDOWS = (timedelta(hours=24), timedelta(days=7), timedelta(days=30))
 """Accuracy is judged over the shortest that holds the smallest number of labels."""
 
+_N_REASONS = 5
 _SPREAD_SCORES = 500
 _SPREAD_WINDOW = timedelta(hours=24)
 _MAX_UNMEASURED = 10_000
@@ -143,6 +144,9 @@ def describe_health(
                 scale=scale,
                 min_labels=thresholds.min_labels,
                 step=step,
+            ),
+            shortfalls=tuple(
+                rollups.count_shortfalls(conn, from_at, limit=NEWEST_REQUESTS, most=_N_REASONS)
             ),
             incidents=tuple(incidents.load_unresolved(conn)),
             n_unmatched_labels=rollups.count_unmatched(conn),

@@ -8,6 +8,7 @@ import msgspec
 from core.domain.drift import DriftCheck, DriftReport
 from core.domain.health import HealthReport
 from core.domain.incident import Incident
+from core.domain.prediction import Shortfall, Source
 from core.domain.segment import SegmentReport
 from core.domain.version import version_name
 from core.domain.widening import Widening, describe_widening
@@ -19,6 +20,9 @@ from core.monitoring.traffic import Traffic
 from core.stats.intervals import Interval
 
 NOT_MEASURED = "Drift was not measured yet: the worker does it every hour."
+
+NEWEST_REQUESTS = 10_000
+"""The requests of a window among which it is looked why no model answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,21 @@ class MonitorSummary:
     widening: Widening | None  # of its intervals
     traffic: Traffic
     performance: Performance
+    shortfalls: tuple[Shortfall, ...]  # of the window's newest requests, the most frequent first
     incidents: tuple[Incident, ...]  # that last, oldest first
     n_unmatched_labels: int  # labels of predictions that are not in the log
     n_unmeasured: int  # predictions that no figure counts yet, at most 10,000
     measured_at: datetime | None
+
+
+def describe_shortfall(shortfall: Shortfall) -> str:
+    """How many requests no model answered, and why.
+
+    >>> describe_shortfall(Shortfall(Source.FAILED, "v3 cannot be loaded.", 1_204))
+    '1,204 failed: v3 cannot be loaded.'
+    """
+    how = "answered by the heuristic" if shortfall.source is Source.HEURISTIC else "failed"
+    return f"{shortfall.n:,} {how}: {shortfall.reason}"
 
 
 def build_json(summary: MonitorSummary) -> dict[str, object]:
@@ -86,6 +101,7 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
         },
         "error_rate": counts.error_rate,
         "fallback_share": counts.fallback_share,
+        "shortfalls": [msgspec.to_builtins(one) for one in summary.shortfalls],
         "latency_ms": {"p50": counts.p50_ms, "p95": counts.p95_ms, "p99": counts.p99_ms},
         **_build_figures(figures),
         "tolerance": summary.performance.tolerance,

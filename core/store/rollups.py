@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from core.domain.prediction import Source
+from core.domain.prediction import Shortfall, Source
 from core.domain.rollup import DAY, HOUR, MINUTE, Observation, Outcomes, Rollup, RollupProgress
 from core.store import schema
 from core.store.removals import find_kept_from
@@ -288,6 +288,29 @@ def load_recent_scores(
         .limit(limit)
     )
     return [(row.score, row.features) for row in rows]
+
+
+def count_shortfalls(
+    conn: sa.Connection, since_at: datetime, *, limit: int, most: int
+) -> list[Shortfall]:
+    """Why no model answered since a moment: at most `most` reasons, the most frequent first, looked
+    for among the newest `limit` predictions only."""
+    newest = (
+        sa.select(_predictions.c.at, _predictions.c.source, _predictions.c.reason)
+        .order_by(_predictions.c.seq.desc())
+        .limit(limit)
+        .subquery()
+    )
+    reason = (newest.c.source, newest.c.reason)
+    n = sa.func.count().label("n")
+    rows = conn.execute(
+        sa.select(*reason, n)
+        .where(newest.c.reason.is_not(None), newest.c.at >= since_at)
+        .group_by(*reason)
+        .order_by(n.desc(), *reason)
+        .limit(most)
+    )
+    return [Shortfall(Source(row.source), row.reason, row.n) for row in rows]
 
 
 def _last(conn: sa.Connection, column: sa.Column[int], after: int, limit: int) -> int:

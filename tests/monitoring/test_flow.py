@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.cli.texts import of_health
 from core.domain.health import Health, HealthReport
 from core.domain.prediction import Source
 from core.domain.widening import Widening
@@ -93,6 +94,20 @@ def test_the_figures_balance(db: Database) -> None:
     parts = [shown[name] for name in ("n_model", "n_fallback", "n_failed")]
     assert shown["n_predictions"] == sum(parts) == 1_000  # type: ignore[arg-type]
     assert all(part > 50 for part in parts)  # type: ignore[operator]
+
+
+def test_the_summary_says_why_no_model_answered(db: Database) -> None:
+    deploy(db, 3)
+    why = "v3 cannot be loaded; the score is the median of the labels."
+    rows = [
+        make_prediction(f"p{i}", at=NOON - HOUR, source=Source.HEURISTIC, reason=why)
+        for i in range(3)
+    ]
+    add_predictions(db, rows)
+    summary = describe(db)
+    assert build_json(summary)["shortfalls"] == [{"source": "heuristic", "reason": why, "n": 3}]
+    assert f"\n  3 answered by the heuristic: {why}\n" in of_health(summary)
+    assert build_json(describe(db, window=MINUTE))["shortfalls"] == []
 
 
 def test_only_what_is_new_is_appended(db: Database) -> None:

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
+from core.domain.prediction import Source
 from core.errors import Unavailable
 from core.monitoring.service import measure
 from core.registry import RunSummary
@@ -86,6 +87,19 @@ def test_slow_answers_are_not_said_to_be_wrong(app: App, open_page: OpenPage, re
     text = read(open_page("monitoring"))
     assert "the service needs somebody now; nothing is known against its scores" in text
     assert "do not rely on the scores" not in text
+
+
+def test_the_monitoring_page_says_why_no_model_answered(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    why = "v1 cannot score this row: 'a_b' is no number"
+    rows = [
+        make_prediction(f"p{i}", at=full.now() - HOUR, source=Source.FAILED, score=None, reason=why)
+        for i in range(2)
+    ]
+    add_predictions(full.db, rows)
+    said = read(open_page("monitoring"))
+    assert r"- 2 failed\: v1 cannot score this row\: 'a\_b' is no number" in said
 
 
 def test_the_overview_counts_every_request_and_says_what_a_figure_rests_on(

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.prediction import Source
+from core.domain.prediction import Shortfall, Source
 from core.domain.rollup import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupProgress, floor_time
 from core.store import rollups
 from core.store.database import Database
@@ -176,6 +176,32 @@ def test_recent_scores_are_those_of_one_version_s_model(db: Database) -> None:
         newest = rollups.load_recent_scores(conn, 3, NOON - timedelta(days=1), 1)
     assert found == [(61.0, '{"x":2.0}'), (60.0, '{"x":1.0}')]
     assert newest == [(61.0, '{"x":2.0}')]
+
+
+def test_why_no_model_answered_is_counted_by_reason(db: Database) -> None:
+    heuristic, failed = (
+        {"at": NOON, "source": source, "reason": f"{source} because"}
+        for source in (Source.HEURISTIC, Source.FAILED)
+    )
+    add_predictions(
+        db,
+        [
+            make_prediction("beyond", **failed),
+            make_prediction("before", **{**failed, "at": NOON - timedelta(days=2)}),
+            *(make_prediction(f"h{i}", **heuristic) for i in range(2)),
+            *(make_prediction(f"f{i}", **failed) for i in range(3)),
+            make_prediction("model", at=NOON),
+        ],
+    )
+    since_at = NOON - timedelta(days=1)
+    with db.read() as conn:
+        found = rollups.count_shortfalls(conn, since_at, limit=7, most=5)
+        first = rollups.count_shortfalls(conn, since_at, limit=7, most=1)
+    assert found == [
+        Shortfall(Source.FAILED, "failed because", 3),
+        Shortfall(Source.HEURISTIC, "heuristic because", 2),
+    ]
+    assert first == found[:1]
 
 
 @pytest.mark.parametrize("seconds", [MINUTE, HOUR, DAY])
