@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -30,6 +30,9 @@ from core.domain.sample import Collection, Provenance
 from core.domain.snapshot import AT, LABELLED_AT, PROVENANCE, RESERVED, TARGET
 from core.settings import Scale
 
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
+
 BLOCKING_ROWS = 50
 """Below, a fifth held out is fewer than ten rows, on which no interval says anything."""
 
@@ -42,7 +45,11 @@ _ORDER = {Severity.BLOCKING: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 def check_rows(
-    frame: pd.DataFrame, *, scale: Scale, now: datetime, rules: Path | None = None
+    frame: pd.DataFrame,
+    *,
+    scale: Scale,
+    now: datetime,
+    rules: "DataFrameSchema | None" = None,
 ) -> list[Issue]:
     """What is wrong with the rows of a frame such as `read_snapshot` gives, worst first; with
     `rules`, by the team's own schema too. Where observed and generated rows stand side by side,

@@ -87,6 +87,7 @@ def refresh_quality(
     """Check the rows that training would use, and keep what was found."""
     # Not at the top: pandas, pyarrow and scipy would slow the first paint and the API's start.
     from core.data import checks, frames, summaries
+    from core.data.rules import read_rules
 
     with db.read() as conn:
         counts = sample_rows.count_samples(conn)
@@ -97,7 +98,7 @@ def refresh_quality(
         pieces = sample_rows.stream_pieces(conn, provenances=chosen)
         n_labels, n_same = feedback.count_own_scores(conn)
         frame = frames.build_table(pieces, keep_empty=True).to_pandas()
-    issues = checks.check_rows(frame, scale=scale, now=now, rules=rules)
+    issues = checks.check_rows(frame, scale=scale, now=now, rules=read_rules(rules))
     issues += checks.check_own_scores(n_labels, n_same)
     if chosen == OBSERVED:
         issues += checks.check_provenance(n_observed, n_synthetic)

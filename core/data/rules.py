@@ -1,7 +1,8 @@
-"""A team's own rules: a pandera schema in a YAML file, checked beside the program's own."""
+"""A team's own rules: a pandera schema, read from a YAML file and checked beside the program's
+own."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -9,32 +10,21 @@ from core.domain.issue import TARGET_NAME, TIME_NAME, Issue, Severity
 from core.domain.snapshot import AT, GROUP, RESERVED, SOURCE, TARGET, TEXT
 from core.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
+
 NAMES = {TARGET: TARGET_NAME, AT: TIME_NAME, TEXT: "text", GROUP: "group", SOURCE: "source"}
 """What a schema calls the columns that are no feature; a feature of that name goes first."""
 
 _MAX_ROWS_NAMED = 3
 
 
-def check_rules(frame: pd.DataFrame, path: Path) -> list[Issue]:
-    """What breaks the schema of a file, an issue a rule; all of them block. Raises `InvalidInput`
-    where the file is missing or holds no schema."""
-    from pandera.errors import SchemaErrors  # 2 s that only a team with rules pays
-
-    schema = _read_schema(path)
-    columns = {
-        NAMES.get(str(name), str(name)): frame[name]
-        for name in frame.columns
-        if name in NAMES or name not in RESERVED
-    }
-    try:
-        schema.validate(pd.DataFrame(columns), lazy=True)
-    except SchemaErrors as error:
-        return _read_failures(error.failure_cases)
-    return []
-
-
-def _read_schema(path: Path) -> Any:
-    from pandera.errors import SchemaDefinitionError  # see above
+def read_rules(path: Path | None) -> "DataFrameSchema | None":
+    """The schema of a file; none without a path. Raises `InvalidInput` where the file is missing or
+    holds no schema."""
+    if path is None:
+        return None
+    from pandera.errors import SchemaDefinitionError  # 2 s that only a team with rules pays
     from pandera.pandas import DataFrameSchema
     from yaml import YAMLError
 
@@ -50,6 +40,22 @@ def _read_schema(path: Path) -> Any:
             f"PLUMBLINE_RULES: {path} holds no pandera schema ({type(e).__name__}: {e}). Write it "
             "with pandera's `to_yaml`."
         ) from e
+
+
+def check_rules(frame: pd.DataFrame, schema: "DataFrameSchema") -> list[Issue]:
+    """What breaks a schema, an issue a rule; all of them block."""
+    from pandera.errors import SchemaErrors  # see above
+
+    columns = {
+        NAMES.get(str(name), str(name)): frame[name]
+        for name in frame.columns
+        if name in NAMES or name not in RESERVED
+    }
+    try:
+        schema.validate(pd.DataFrame(columns), lazy=True)
+    except SchemaErrors as error:
+        return _read_failures(error.failure_cases)
+    return []
 
 
 def _read_failures(cases: pd.DataFrame) -> list[Issue]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.data.checks import check_rows
 from core.data.feedback import collect_feedback
+from core.data.rules import read_rules
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.splits import choose_recent
 from core.domain.alpha_spending import AlphaSpending
@@ -82,7 +83,8 @@ def train_version(
     progress(0.05, f"checking {snapshot.n_rows:,} rows")
     frame = read_snapshot(snapshots, snapshot)
     used = frame.drop(columns=list(leave_out), errors="ignore")
-    checked = _check_data(check_rows(used, scale=scale, now=now(), rules=rules), overrides, by)
+    issues = check_rows(used, scale=scale, now=now(), rules=read_rules(rules))
+    checked = _check_data(issues, overrides, by)
     if order.plan.holdout == RECENT:
         order = replace(order, holdout_from_at=choose_recent(frame[AT]))
     learned = learn(frame, order, progress)

@@ -16,6 +16,7 @@ from core.data.checks import (
 )
 from core.data.frames import build_table
 from core.data.nearness import identify_content
+from core.data.rules import read_rules
 from core.data.sources.demo import generate_demo
 from core.data.summaries import summarize_columns
 from core.domain.issue import Issue, Severity, fold_issues
@@ -510,7 +511,7 @@ def test_a_rule_of_the_team_blocks_and_says_where_it_does_not_hold(tmp_path: Pat
     frame = make_frame(400)
     (issue,) = [
         issue
-        for issue in check_rows(frame, scale=PERCENT, now=NOON, rules=rules)
+        for issue in check_rows(frame, scale=PERCENT, now=NOON, rules=read_rules(rules))
         if issue.code == "team_rule"
     ]
     assert (issue.column, issue.severity) == ("size", Severity.BLOCKING)
@@ -527,4 +528,4 @@ def test_rules_that_cannot_be_read_say_so(tmp_path: Path, content: str | None, s
     if content is not None:
         rules.write_text(content)
     with pytest.raises(InvalidInput, match=said):
-        check_rows(make_frame(60), scale=PERCENT, now=NOON, rules=rules)
+        read_rules(rules)
