@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.data.glance import judge_data
-from core.data.overview import describe_data
+from core.data.overview import describe_data, find_baseline
 from core.store import jobs as job_rows
-from core.store import quality, snapshots
+from core.store import snapshots
 from ui import actions, context, erasures, holdings, jobs, sources, uploads
 
 app = context.get_app()
@@ -14,7 +14,7 @@ actions.head("Data", "Labelled rows to learn from: import a file, and see what i
 with app.db.read() as conn:
     recent = job_rows.load_jobs(conn, 1, ["import", "demo", "collect"])
     taken = snapshots.load_snapshots(conn, 20)
-    reports = quality.load_reports(conn, 2)
+    baseline = find_baseline(conn)
 data = describe_data(app.db)
 
 if data.n_rows:
@@ -44,7 +44,7 @@ if not data.n_rows:
     st.stop()
 
 st.subheader("Quality")
-holdings.show_quality(data.quality, reports[1] if len(reports) > 1 else None, app.now())
+holdings.show_quality(data.quality, baseline, app.now())
 holdings.show_enhanced(data)
 
 st.subheader("Imports")

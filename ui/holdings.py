@@ -6,7 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.data.glance import Glance
-from core.data.overview import DataSummary
+from core.data.overview import Baseline, DataSummary
 from core.domain.issue import ColumnSummary, QualityReport
 from core.domain.sample import Collection, Provenance
 from core.domain.snapshot import Snapshot
@@ -67,11 +67,8 @@ def show_counts(data: DataSummary, now: datetime) -> None:
     )
 
 
-def show_quality(
-    report: QualityReport | None, earlier: QualityReport | None, now: datetime
-) -> None:
-    """What the checks found, then every column with its picture, and how it was at the check
-    before."""
+def show_quality(report: QualityReport | None, baseline: Baseline | None, now: datetime) -> None:
+    """What the checks found, then every column with its picture, and how it changed."""
     if report is None:
         st.caption("Not checked yet: the checks run at the end of every import.")
         return
@@ -86,8 +83,9 @@ def show_quality(
             ":green-badge[:material/check_circle: Nothing found] Nothing speaks against "
             "training on these rows."
         )
-    before = {} if earlier is None else {column.name: column for column in earlier.columns}
     with st.expander(words.count(len(report.columns), "column"), key="quality_columns"):
+        if baseline is not None:
+            st.caption(f"Changes are since {baseline.since}.")
         tables.show(
             [
                 {
@@ -96,7 +94,7 @@ def show_quality(
                     "shape": list(column.shape),
                     "missing": column.n_missing,
                     "missing, %": column.n_missing / report.n_rows * 100 if report.n_rows else 0.0,
-                    "since the check before": _describe_change(column, before.get(column.name)),
+                    "change": _describe_change(column, baseline),
                     "distinct": column.n_distinct,
                     "lowest": column.low,
                     "mean": column.mean,
@@ -139,8 +137,11 @@ def show_enhanced(data: DataSummary) -> None:
         )
 
 
-def _describe_change(now: ColumnSummary, before: ColumnSummary | None) -> str:
-    """How a column was at the check before, where it was otherwise."""
+def _describe_change(now: ColumnSummary, baseline: Baseline | None) -> str:
+    """How a column was, where it was otherwise."""
+    if baseline is None:
+        return words.NOTHING
+    before = next((one for one in baseline.report.columns if one.name == now.name), None)
     if before is None:
         return "new"
     changes = []

@@ -10,10 +10,10 @@ from core.domain.issue import Issue, QualityReport
 from core.domain.sample import OBSERVED, Collection, Provenance, SampleCounts
 from core.domain.source import Source, SourceStatus, summarize_source
 from core.settings import Scale
-from core.store import feedback, quality
+from core.store import feedback, quality, snapshots
 from core.store import samples as sample_rows
 from core.store import sources as source_rows
-from core.store.database import Database
+from core.store.database import Connection, Database
 
 _COLLECTIONS = 20
 
@@ -37,6 +37,14 @@ class DataSummary:
     def issues(self) -> tuple[Issue, ...]:
         """What the newest checks found, worst first."""
         return self.quality.issues if self.quality else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the newest report is held against, and since when that is, in words."""
+
+    since: str
+    report: QualityReport
 
 
 def summarize_data(
@@ -79,6 +87,17 @@ def describe_data(db: Database) -> DataSummary:
             sample_rows.load_collections(conn, _COLLECTIONS),
             source_rows.load_sources(conn),
         )
+
+
+def find_baseline(conn: Connection) -> Baseline | None:
+    """What the checks said when the newest snapshot was taken, so that what a next training would
+    see can be held against it; before any snapshot, what they said the time before. None where no
+    such report is kept."""
+    for snapshot in snapshots.load_snapshots(conn, 1):
+        reports = quality.load_reports(conn, 1, upto=snapshot.created_at)
+        return Baseline(f"snapshot {snapshot.id}", reports[0]) if reports else None
+    earlier = quality.load_reports(conn, 2)[1:]
+    return Baseline("the check before", earlier[0]) if earlier else None
 
 
 def refresh_quality(

@@ -1,5 +1,7 @@
 """Quality reports: appended after every collection; the newest is the one that counts."""
 
+from datetime import datetime
+
 import msgspec
 import sqlalchemy as sa
 
@@ -26,9 +28,12 @@ def find_last_report(conn: sa.Connection) -> QualityReport | None:
     return next(iter(load_reports(conn, 1)), None)
 
 
-def load_reports(conn: sa.Connection, limit: int) -> list[QualityReport]:
-    """The newest reports, newest first."""
-    rows = conn.execute(sa.select(_reports).order_by(_reports.c.id.desc()).limit(limit))
+def load_reports(
+    conn: sa.Connection, limit: int, upto: datetime | None = None
+) -> list[QualityReport]:
+    """The newest reports, newest first; with `upto`, of those that were there at that moment."""
+    query = sa.select(_reports).order_by(_reports.c.id.desc()).limit(limit)
+    rows = conn.execute(query if upto is None else query.where(_reports.c.at <= upto))
     return [
         QualityReport(
             at=row.at,

@@ -1,11 +1,13 @@
 """The overview: counts without reading a feature, and the checks kept from the last collection."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from core.data.collect import add_demo, add_rows
-from core.data.overview import describe_data, refresh_quality
+from core.data.overview import Baseline, describe_data, find_baseline, refresh_quality
+from core.data.snapshots import take_snapshot
 from core.domain.issue import Severity
 from core.settings import Scale
 from core.store import samples as sample_rows
@@ -83,3 +85,19 @@ def test_checking_an_empty_store_says_that_rows_are_missing(db: Database) -> Non
     report = refresh_quality(db, PERCENT, NOON)
     (issue,) = report.issues
     assert (issue.code, issue.severity, issue.n_rows) == ("too_few_rows", Severity.BLOCKING, 0)
+
+
+def test_columns_are_held_against_the_check_before_until_a_snapshot_is_taken(
+    db: Database, home: Path
+) -> None:
+    _add(db, 60)
+    with db.read() as conn:
+        assert find_baseline(conn) is None
+    reports = [refresh_quality(db, PERCENT, NOON + timedelta(hours=n)) for n in range(2)]
+    with db.read() as conn:
+        assert find_baseline(conn) == Baseline("the check before", reports[0])
+    taken = take_snapshot(db, home / "snapshots", by="ada", now=NOON + timedelta(hours=1.5))
+    for n in range(2, 4):
+        refresh_quality(db, PERCENT, NOON + timedelta(hours=n))
+    with db.read() as conn:
+        assert find_baseline(conn) == Baseline(f"snapshot {taken.id}", reports[1])

@@ -1,6 +1,8 @@
 """Every page, empty and full: it opens, says what there is, and what comes next."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,7 +12,7 @@ from core.domain.prediction import Source
 from core.errors import Unavailable
 from core.monitoring.service import measure
 from core.registry import RunSummary
-from core.store import samples
+from core.store import quality, samples
 from tests.fakes import make_prediction
 from tests.streams import HOUR, NOON, add_predictions, deploy, spread_times
 
@@ -148,6 +150,26 @@ def test_the_data_page_keeps_synthetic_rows_apart(
 def test_the_data_page_lists_rejected_rows_one_by_one(full: App, open_page: OpenPage) -> None:
     tables = [table.value for table in open_page("data").dataframe if "why" in table.value]
     assert tables[0].values.tolist() == [[17, "the target 'n/a' is not a number"]]
+
+
+def test_the_data_page_says_how_columns_changed_since_the_last_snapshot(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    with full.db.write() as conn:
+        newest = quality.find_last_report(conn)
+        assert newest is not None
+        code_quality, grade = newest.columns
+        columns = (replace(code_quality, mean=40.0, n_missing=9), grade, replace(grade, name="age"))
+        later = full.now() + timedelta(minutes=1)
+        quality.append_report(conn, replace(newest, at=later, columns=columns))
+    page = open_page("data")
+    assert "Changes are since snapshot 1." in read(page)
+    (table,) = [table.value for table in page.dataframe if "change" in table.value]
+    assert table[["column", "change"]].values.tolist() == [
+        ["code_quality", "mean was 44.5, 0 were missing"],
+        ["grade", "the same"],
+        ["age", "new"],
+    ]
 
 
 def test_the_data_page_says_of_each_import_how_it_ended_before_its_rows(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.domain.issue import ColumnSummary, Issue, QualityReport, Severity
 from core.store.database import Database
-from core.store.quality import append_report, find_last_report
+from core.store.quality import append_report, find_last_report, load_reports
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 REPORT = QualityReport(
@@ -40,3 +40,6 @@ def test_the_newest_report_counts(db: Database) -> None:
         append_report(conn, later)
     with db.read() as conn:
         assert find_last_report(conn) == later
+        assert load_reports(conn, 9) == [later, REPORT]
+        assert load_reports(conn, 9, upto=NOON) == [REPORT]
+        assert load_reports(conn, 9, upto=NOON - timedelta(seconds=1)) == []
