@@ -4,6 +4,7 @@ Statements are what a kill can fall between: SQLite keeps a transaction whole wh
 comes, and counting them lets a test draw its moments at random and yet see the same run twice."""
 
 import itertools
+import json
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.data.collect import import_file
+from core.data.collect import add_rows, import_file
 from core.data.feedback import collect_feedback
 from core.data.folder import collect_folder
 from core.domain.mapping import ColumnMapping
@@ -35,7 +36,7 @@ def die_with(db: Database, n_statements: int) -> None:
 
 
 def collect(db: Database, kind: str, path: Path) -> None:
-    """All that is new of one kind; `path` is the file, or the folder."""
+    """All that is new of one kind; `path` is the file, the folder, or the body that is pushed."""
     shared: dict[str, Any] = {
         "scale": Scale(0.0, 100.0),
         "by": "ada",
@@ -46,6 +47,9 @@ def collect(db: Database, kind: str, path: Path) -> None:
         import_file(db, path, ColumnMapping(target="score"), name=path.name, **shared)
     elif kind == "folder":
         collect_folder(db, path, limit_bytes=10**9, wait=lambda seconds: None, **shared)
+    elif kind == "pushed":
+        rows = json.loads(path.read_text())
+        add_rows(db, rows, source="api", by="ada", now=NOON, scale=shared["scale"])
     else:
         collect_feedback(db, **shared)
 

@@ -1,5 +1,6 @@
 """Each kind of collection, killed between two statements again and again, ends exactly once."""
 
+import json
 import random
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from tests.fakes import make_prediction
 from tests.streams import NOON, add_labels, add_predictions
 
 N_ROWS, N_KILLS = 5_000, 5
-KINDS = {"file": 28, "folder": 56, "feedback": 36}
+KINDS = {"file": 28, "folder": 56, "feedback": 36, "pushed": 22}
 """The statements among which one is drawn: few enough that a collection is not whole before."""
 
 
@@ -42,6 +43,11 @@ def prepare(db: Database, kind: str, folder: Path) -> Path:
     if kind == "file":
         write_rows(folder / "a.csv")
         return folder / "a.csv"
+    if kind == "pushed":
+        rows = [{"features": {"a": n, "b": n % 7}, "target": n % 100} for n in range(N_ROWS)]
+        folder.mkdir()
+        (folder / "body.json").write_text(json.dumps(rows))
+        return folder / "body.json"
     for n, name in enumerate(("a.csv", "b.csv", "c.csv")):
         write_rows(folder / name, first=n * N_ROWS)
     return folder
