@@ -3,7 +3,18 @@
 import streamlit as st
 
 from core.store import incidents as incident_rows
-from ui import actions, context, drift, filters, incidents, messages, segments, status, watching
+from ui import (
+    actions,
+    context,
+    delivered,
+    drift,
+    filters,
+    incidents,
+    messages,
+    segments,
+    status,
+    watching,
+)
 
 app = context.get_app()
 actions.head("Monitoring", "Whether the predictor can be trusted now, and how that has moved.")
@@ -20,6 +31,7 @@ def show_window(window: filters.Window) -> None:
     """The figures of the window, live."""
     settings, summary = watching.load(app, window)
     watching.show_figures(summary, settings, window)
+    delivered.show(summary.performance)
     watching.show_charts(summary, settings, window)
 
 

@@ -23,8 +23,9 @@ COLLAPSED_SHARE = 0.95
 """The share of scores in one 50th of the scale from which on they have collapsed to one value."""
 
 _NEXT_STEPS = {
-    "error_rate": "Read the API's log for the reason of the failures.",
-    "fallback": "Look at the reasons of the newest predictions; deploy a version that loads.",
+    "error_rate": "Read the reasons below the figures of the monitoring page, and the API's log.",
+    "fallback": "Read the reasons below the figures of the monitoring page; deploy a version that "
+    "loads.",
     "latency": "Look at the machine's load and at what was deployed last; roll back if it began "
     "there.",
     "collapsed": "Roll back, and look at what the callers send: a constant or missing feature?",

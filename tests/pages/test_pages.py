@@ -104,6 +104,26 @@ def test_the_monitoring_page_says_why_no_model_answered(
     assert r"- 2 failed\: v1 cannot score this row\: 'a\_b' is no number" in said
 
 
+def test_the_monitoring_page_sets_versions_and_the_heuristic_beside_each_other(
+    full: App, open_page: OpenPage
+) -> None:
+    page = open_page("monitoring")
+    (table,) = [table.value for table in page.dataframe if "who answered" in table.value]
+    model, heuristic = table.to_dict("records")
+    assert model == {
+        "who answered": "v1",
+        "scores": 90,
+        "labels": 72,
+        "accuracy (within ±5)": "100 % (94.9–100.0)",
+        "MAE": "2.00 points (2.00–2.00)",
+        "RMSE": "2.00 points (2.00–2.00)",
+        "skill": "60.0 % (60.0–60.0)",
+        "best constant guess": "always 61: MAE 5.00",
+    }
+    assert (heuristic["who answered"], heuristic["scores"]) == ("heuristic", 10)
+    assert heuristic["accuracy (within ±5)"] == "too few labels"
+
+
 def test_the_overview_counts_every_request_and_says_what_a_figure_rests_on(
     full: App, open_page: OpenPage, read: Read
 ) -> None:
