@@ -26,7 +26,7 @@ from core.data.row_checks import (
 from core.data.rules import check_rules
 from core.data.summaries import summarize_columns
 from core.domain.issue import TARGET_NAME, Issue, Severity, warn
-from core.domain.sample import Collection, Provenance
+from core.domain.sample import Collection, Provenance, choose_newest
 from core.domain.snapshot import AT, LABELLED_AT, PROVENANCE, RESERVED, TARGET
 from core.settings import Scale
 
@@ -123,12 +123,8 @@ def check_provenance(n_observed: int, n_synthetic: int) -> list[Issue]:
 
 def check_collections(collections: Iterable[Collection]) -> list[Issue]:
     """Say what the newest import of each source rejected, and how many rows came twice."""
-    newest: dict[str, Collection] = {}
-    for collection in sorted(collections, key=lambda c: c.id):
-        if collection.finished_at is not None:
-            newest[collection.source] = collection
     issues: list[Issue] = []
-    for collection in newest.values():
+    for collection in choose_newest(collections):
         issues += [*_check_rejected(collection), *_check_known(collection)]
     return issues
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.data.overview import DataSummary
 from core.domain.issue import Severity, fold_issues
+from core.domain.sample import choose_newest
 from core.domain.source import Outcome
 
 
@@ -42,16 +43,27 @@ def judge_data(data: DataSummary) -> Glance:
 def _is_whole(data: DataSummary) -> Answer:
     failed = [source.name for source in data.sources if source.outcome is Outcome.FAILED]
     waiting = [source.name for source in data.sources if source.n_waiting]
-    n_rejected = sum(one.n_rejected for one in data.collections)
+    n_rejected = sum(one.n_rejected for one in choose_newest(data.collections))
+    lost = _find_lost_files(data)
     if failed:
         return Answer("Whole", False, f"the last collection of {', '.join(failed)} failed")
     if waiting:
         return Answer("Whole", False, f"a collection of {', '.join(waiting)} was cut off")
+    if lost:
+        return Answer(
+            "Whole", False, f"the import of {', '.join(lost)} failed: none of its rows is there"
+        )
     if n_rejected:
         return Answer(
             "Whole", False, f"{n_rejected:,} rows of the newest imports were rejected, see below"
         )
     return Answer("Whole", True, "every row of the newest imports was taken")
+
+
+def _find_lost_files(data: DataSummary) -> list[str]:
+    """The files whose import failed and left nothing; tables and the folder tell their own."""
+    failed = dict.fromkeys(one.source for one in data.collections if one.error is not None)
+    return [name for name in failed if name.startswith("file:") and name not in data.by_source]
 
 
 def _is_real(data: DataSummary) -> Answer:
@@ -85,6 +97,8 @@ def _choose_step(data: DataSummary, whole: Answer, real: Answer) -> str:
         return "Mend the source that failed, as it says below, and collect again."
     if not whole.good and any(source.n_waiting for source in data.sources):
         return "Collect now: it goes on where it was cut off."
+    if _find_lost_files(data):
+        return "Import what failed again: under Imports it says why."
     if _count(data, Severity.BLOCKING):
         return "Settle what stops a training, under Quality, or override it there with a reason."
     if not real.good:

@@ -94,6 +94,16 @@ class Collection:
     error: str | None
 
 
+def choose_newest(collections: Iterable[Collection]) -> list[Collection]:
+    """The newest finished import of each source: what it says holds now, whatever earlier ones
+    said."""
+    newest: dict[str, Collection] = {}
+    for collection in sorted(collections, key=lambda c: c.id):
+        if collection.finished_at is not None:
+            newest[collection.source] = collection
+    return list(newest.values())
+
+
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
     """What the store holds of one source and provenance."""

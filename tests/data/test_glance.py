@@ -71,6 +71,26 @@ def test_rejected_rows_are_not_whole() -> None:
     assert said(data)["Whole"][1] == "2 rows of the newest imports were rejected, see below"
 
 
+def test_what_the_newest_import_of_a_file_took_counts_and_no_earlier_one() -> None:
+    corrected = replace(DONE, id=2)
+    data = summary(collections=(corrected, replace(DONE, n_rejected=2)))
+    assert said(data)["Whole"] == (True, "every row of the newest imports was taken")
+
+
+def test_a_file_that_never_came_in_is_not_whole() -> None:
+    failed = replace(DONE, id=2, source="file:b", finished_at=None, error="Row 1 has no target.")
+    data = summary(collections=(failed, DONE))
+    assert said(data)["Whole"] == (
+        False,
+        "the import of file:b failed: none of its rows is there",
+    )
+    assert judge_data(data).next_step == "Import what failed again: under Imports it says why."
+    there = summarize_data([REAL, replace(REAL, source="file:b")], CLEAN, [failed, DONE])
+    assert said(there)["Whole"][0] is True
+    rows_of_before = summary(collections=(replace(failed, source=DONE.source), DONE))
+    assert said(rows_of_before)["Whole"][0] is True
+
+
 def test_synthetic_rows_are_told_from_real_ones() -> None:
     only = summarize_data([DEMO], CLEAN, [])
     assert said(only)["Real"] == (False, "every row is synthetic")
