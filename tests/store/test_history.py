@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -136,17 +137,23 @@ def test_generated_rows_have_a_history_of_their_own(db: Database) -> None:
 
 
 def test_a_look_back_reads_an_index_and_no_other_row(db: Database) -> None:
-    """However long the history: the plan names the index, and no sort."""
+    """However long the history: the plan of what serving asks names the index, and no sort."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(*said: Any) -> None:
+        asked.append((said[2], said[3]))
+
     with db.write() as conn:
         collect(conn, [sample(Work(i % 30, 0, "a", "m", float(i), None), i) for i in range(200)])
         if conn.dialect.name == "postgresql":
             conn.exec_driver_sql("ANALYZE history")
             conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
         explain = "EXPLAIN QUERY PLAN" if conn.dialect.name == "sqlite" else "EXPLAIN"
-        plan = conn.exec_driver_sql(
-            f"{explain} SELECT n FROM history WHERE synthetic = 0 AND provider = 'a' AND"
-            " model = 'm' AND known_at < 99 ORDER BY known_at DESC, sample_id DESC LIMIT 1"
-        ).all()
+        sa.event.listen(conn, "before_cursor_execute", note)
+        assert find_totals(conn, MAKER, START + timedelta(hours=9)) is not None
+        sa.event.remove(conn, "before_cursor_execute", note)
+        ((statement, values),) = asked
+        plan = conn.exec_driver_sql(f"{explain} {statement}", values).all()
     text = " ".join(str(row) for row in plan)
     assert "history_known" in text
     assert "Sort" not in text
