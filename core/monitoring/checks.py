@@ -16,7 +16,9 @@ MIN_EXPECTED = 10.0
 MAX_DRIFT_AGE = timedelta(hours=6)
 """How old a measurement of drift may be and still say something of now."""
 
-_MANY_UNMEASURED = 1_000
+MAX_LAG = timedelta(minutes=2)
+"""How long a request may wait to be counted, whatever their number: the worker counts them every
+few seconds."""
 
 _ASK_CALLERS = (
     "Ask the callers what has changed in these columns; train again once rows like these have "
@@ -98,18 +100,26 @@ def check_drift(facts: Facts, errors: Sequence[Reason], now: datetime) -> list[R
     return [Reason("drift", Health.WARNING, message, _ASK_CALLERS, calls)]
 
 
-def check_worker(worker: Worker | None) -> Reason | None:
-    """Whether anybody measures; None where it is well or nobody asked."""
+def check_worker(worker: Worker | None, now: datetime) -> Reason | None:
+    """Whether anybody measures, and keeps up; None where it is well or nobody asked."""
     if worker is None:
         return None
+    since = worker.unmeasured_since
     waiting = f"{worker.n_unmeasured:,} predictions are not counted yet"
     step = "Start the worker: `python -m core worker`, or `make run`."
     if worker.expired_at is not None and not worker.alive:
         message = f"The worker has not run since {worker.expired_at:%Y-%m-%d %H:%M} UTC"
     elif not worker.alive:
         message = "The worker does not run"
-    elif worker.n_unmeasured >= _MANY_UNMEASURED:
-        return Reason("measuring", Health.UNKNOWN, f"{waiting}.", "Wait until they are.")
+    elif since is not None and now - since > MAX_LAG:
+        return Reason(
+            "measuring",
+            Health.UNKNOWN,
+            f"Requests since {since:%Y-%m-%d %H:%M} UTC are not counted yet, so that nothing is "
+            "known of them.",
+            "Wait until the worker has caught up; where it does not, read its last error on the "
+            "system page.",
+        )
     else:
         return None
     effects = f"{waiting}; " if worker.n_unmeasured else ""

@@ -56,6 +56,7 @@ class Worker:
     expired_at: datetime | None  # of a worker that stopped; None where none ever ran
     n_unmeasured: int  # predictions that no figure counts yet
     measured_at: datetime | None
+    unmeasured_since: datetime | None = None  # the first of them; None where every one is counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,6 +318,7 @@ def _load_worker(conn: Connection, lease_name: str, now: datetime) -> Worker:
         expired_at=None if lease is None else lease.expires_at,
         n_unmeasured=rollups.count_unmeasured(conn, _MAX_UNMEASURED),
         measured_at=None if progress is None else progress.measured_at,
+        unmeasured_since=rollups.find_first_unmeasured_at(conn),
     )
 
 

@@ -27,7 +27,7 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
     cannot be judged yet), healthy. See `judge_level` for the thresholds."""
     no_base = check_base(facts)
     if no_base is not None:
-        worker = check_worker(facts.worker)
+        worker = check_worker(facts.worker, now)
         machine = [*([worker] if worker else []), *check_disk(facts.disk)]
         return HealthReport(Health.UNKNOWN, (no_base, *machine), now)
     traffic = check_traffic(facts, thresholds, now)
@@ -42,7 +42,7 @@ def judge_health(facts: Facts, thresholds: Thresholds, now: datetime) -> HealthR
         *([] if stale else check_labels(facts.label_silence, now)),  # one cause, not two
         *check_disk(facts.disk),
     ]
-    worker = check_worker(facts.worker)
+    worker = check_worker(facts.worker, now)
     if worker is not None:
         checks.append(worker)
     checks.sort(key=lambda reason: (_RANK[reason.health], not reason.confirmed))

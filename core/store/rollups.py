@@ -196,6 +196,19 @@ def count_unmeasured(conn: sa.Connection, limit: int) -> int:
     return conn.execute(sa.select(sa.func.count()).select_from(waiting.subquery())).scalar_one()
 
 
+def find_first_unmeasured_at(conn: sa.Connection) -> datetime | None:
+    """When the first request was received that the rollups do not count yet, in the log or in a
+    batch that waits for it; None where they count all."""
+    done = sa.select(sa.func.coalesce(sa.func.max(_progress.c.prediction_seq), 0)).scalar_subquery()
+    logged = sa.select(_predictions.c.at).where(_predictions.c.seq > done)
+    waiting = sa.select(schema.batches.c.at)
+    first = (
+        conn.execute(logged.order_by(_predictions.c.seq).limit(1)).scalar(),
+        conn.execute(waiting.order_by(schema.batches.c.id).limit(1)).scalar(),
+    )
+    return min((at for at in first if at is not None), default=None)
+
+
 def find_last_prediction_at(conn: sa.Connection) -> datetime | None:
     """When the newest request was received, measured or not; None before the first."""
     return conn.execute(sa.select(sa.func.max(_predictions.c.at))).scalar()

@@ -12,9 +12,9 @@ from core.domain.widening import Widening
 from core.monitoring.facts import Thresholds
 from core.monitoring.flow import describe_health, watch
 from core.monitoring.summary import MonitorSummary, build_json
-from core.store import health, leases, rollups, versions, widenings
+from core.store import batches, health, leases, rollups, versions, widenings
 from core.store.database import Database
-from tests.fakes import FakeRegistry, add_version, make_prediction, make_report
+from tests.fakes import FakeRegistry, add_version, make_batch, make_prediction, make_report
 from tests.streams import (
     DAY,
     HOUR,
@@ -260,6 +260,20 @@ def test_a_worker_whose_lease_ran_out_is_a_reason(db: Database) -> None:
     assert reason is not None
     assert reason.health is Health.WARNING
     assert describe(db, NOON + MINUTE).report.find_reason("worker") is None
+
+
+def test_what_waits_to_be_counted_is_a_reason_once_it_waits_long(db: Database) -> None:
+    deploy(db, 3)
+    add_good_day(db)
+    look(db)
+    with db.write() as conn:
+        leases.claim_lease(conn, "scheduler", "worker:host:1", HOUR, NOON)
+        batches.append_batches(conn, [make_batch(2_000, at=NOON)])
+    for minutes, is_reason in ((2, False), (3, True)):
+        summary = describe(db, NOON + minutes * MINUTE, worker_lease="scheduler")
+        assert (summary.report.find_reason("measuring") is not None) == is_reason
+    later = NOON + 3 * MINUTE
+    assert look(db, later, worker_lease="scheduler").find_reason("measuring") is None
 
 
 def test_the_window_of_the_summary_starts_with_a_whole_step(db: Database) -> None:

@@ -248,9 +248,17 @@ def test_a_worker_that_stopped_or_never_ran_is_a_reason() -> None:
     assert [reason.code for reason in judge(never).reasons] == ["deployment", "worker"]
 
 
-def test_a_long_backlog_leaves_the_status_unknown() -> None:
-    busy = Worker(True, NOON, 5_000, NOON)
-    assert judge(replace(GOOD, worker=busy)).health is Health.UNKNOWN
+@pytest.mark.parametrize(
+    ("minutes", "health"), [(1, Health.HEALTHY), (2, Health.HEALTHY), (3, Health.UNKNOWN)]
+)
+def test_requests_that_wait_long_to_be_counted_leave_the_status_unknown(
+    minutes: int, health: Health
+) -> None:
+    """However many: thousands a second are counted within seconds."""
+    since = NOON - timedelta(minutes=minutes)
+    report = judge(replace(GOOD, worker=Worker(True, NOON, 10_000, NOON, since)))
+    assert report.health is health
+    assert (report.find_reason("measuring") is None) == (health is Health.HEALTHY)
     assert judge(replace(GOOD, worker=None)).health is Health.HEALTHY
 
 

@@ -7,8 +7,9 @@ import pytest
 from core.domain.prediction import Shortfall, Source
 from core.domain.rollup import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupProgress, floor_time
 from core.store import rollups
+from core.store.batches import append_batches
 from core.store.database import Database
-from tests.fakes import make_prediction
+from tests.fakes import make_batch, make_prediction
 from tests.streams import NOON, add_labels, add_predictions
 
 START = RollupProgress("0:100", 0, 0, NOON)
@@ -138,6 +139,21 @@ def test_predictions_that_wait_to_be_counted_are_counted_up_to_a_limit(db: Datab
             conn, RollupProgress("0:100", changes.prediction_seq, changes.label_id, NOON)
         )
         assert rollups.count_unmeasured(conn, 3) == 1
+
+
+def test_the_first_request_that_is_not_counted_is_found_in_the_log_and_in_batches(
+    db: Database,
+) -> None:
+    with db.write() as conn:
+        assert rollups.find_first_unmeasured_at(conn) is None
+        append_batches(conn, [make_batch(3, at=NOON)])
+        assert rollups.find_first_unmeasured_at(conn) == NOON
+    earlier = NOON - timedelta(minutes=1)
+    add_predictions(db, [make_prediction("counted", at=earlier), make_prediction("b", at=earlier)])
+    with db.write() as conn:
+        assert rollups.find_first_unmeasured_at(conn) == earlier
+        rollups.save_progress(conn, RollupProgress("0:100", 2, 0, NOON))
+        assert rollups.find_first_unmeasured_at(conn) == NOON
 
 
 def test_requests_are_counted_from_the_minutes(db: Database) -> None:
