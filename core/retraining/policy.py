@@ -78,8 +78,9 @@ def build_policy(settings: Settings) -> Policy:
 
 
 def decide_retraining(facts: Facts, policy: Policy, now: datetime) -> Verdict:
-    """Train where the last training is old enough, enough labelled rows are new, or the health is
-    critical in a way that a model can cure; but not while nothing could come of it."""
+    """Train where the last training is old enough, enough labelled rows are new, the health is
+    critical in a way that a model can cure, or inputs drifted in a way that costs; but not while
+    nothing could come of it."""
     if facts.champion is None or facts.champion == HEURISTIC or facts.trained_at is None:
         what = "Nothing is" if facts.champion is None else "No trained version is"
         message = f"{what} deployed: train a version and deploy it first."

@@ -55,6 +55,14 @@ def test_an_empty_page_says_the_next_step(
     assert next_step in read(open_page(name))
 
 
+def test_the_monitoring_page_of_nothing_is_unknown_and_says_what_is_missing(
+    app: App, open_page: OpenPage, read: Read
+) -> None:
+    said = read(open_page("monitoring"))
+    assert "Unknown]: there is too little to judge by" in said
+    assert "Nothing is deployed.  \n:gray[Next: Train a version and deploy it.]" in said
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_shows_no_missing_value_as_a_number(
     app: App, open_page: OpenPage, read: Read, name: str
