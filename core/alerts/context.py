@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from core.deployment.plan import choose_rollback, describe_action
 from core.domain.deployment import Action, Deployment
+from core.domain.drift import SCORE
 from core.domain.incident import Incident, IncidentEvent, describe_cause
 from core.domain.sample import Collection
 from core.domain.version import HEURISTIC, version_name
@@ -75,7 +76,7 @@ def load_context(
         drifted=() if moved is None else moved.drifted,
         suspected=()
         if moved is None
-        else tuple(dict.fromkeys(check.column for check in moved.checks if check.passed)),
+        else tuple(check.column for check in moved.checks if check.passed),
         culprit=name_culprit(segments.find_last_report(conn, champion)),
     )
 
@@ -103,6 +104,7 @@ def build_context(
     if arrived is not None and arrived.finished_at is not None:
         ago = _ago(incident.opened_at - arrived.finished_at)
         before.append(f"{ago} before it began, {arrived.n_new:,} rows came from {arrived.source}.")
+    drifted, suspected = _list_inputs(drifted), _list_inputs(suspected)
     if _OF_THE_ERROR.isdisjoint(incident.checks):
         culprit, drifted, suspected = None, (), ()
     remedy, advice = _choose_remedy(incident, release, history, culprit, drifted or suspected)
@@ -111,13 +113,18 @@ def build_context(
     named = culprit is not None and culprit.partition(_FIGURES_FROM)[0] in said
     return Context(
         evidence,
-        None if culprit is None or named else f"{culprit}.",
+        None if culprit is None or named else f"Where: {culprit}.",
         tuple(before),
-        tuple(drifted)[:_MAX_DRIFTED],
-        tuple(suspected)[:_MAX_DRIFTED],
+        drifted[:_MAX_DRIFTED],
+        suspected[:_MAX_DRIFTED],
         remedy,
         advice,
     )
+
+
+def _list_inputs(columns: Sequence[str]) -> tuple[str, ...]:
+    """Each once, without the score, which the callers do not send."""
+    return tuple(column for column in dict.fromkeys(columns) if column != SCORE)
 
 
 def _list_evidence(incident: Incident, told: IncidentEvent | None) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def add_culprit(check: Reason, facts: Facts) -> Reason:
         return check
     said = []
     if facts.culprit is not None:
-        said.append(f"{facts.culprit}.")  # as it is: it begins with a column's name
+        said.append(f"Where: {facts.culprit}.")
     if facts.drift is not None and facts.drift.drifted:
         said.append(f"Drifted: {', '.join(facts.drift.drifted[:3])}.")
     next_step = ASK_CALLERS if said else check.next_step

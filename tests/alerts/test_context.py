@@ -89,7 +89,7 @@ def test_the_part_that_carries_the_error_and_the_drifted_inputs_are_named() -> N
     culprit = "provider = openai carries 71 % of the excess error"
     known = {"drifted": ["length", "tokens"], "culprit": culprit}
     told = build_context(incident("accuracy"), [OLD], [], **known).tell()  # type: ignore[arg-type]
-    named = "provider = openai carries 71 % of the excess error."
+    named = "Where: provider = openai carries 71 % of the excess error."
     assert told[:2] == (named, "Drifted inputs: length, tokens.")
     assert named not in build_context(incident("latency"), [OLD], [], culprit=culprit).tell()
 
@@ -122,6 +122,12 @@ def test_inputs_that_are_unlike_before_in_one_window_ask_the_callers_and_not_for
     assert found.tell()[0] == "Inputs unlike before, so far in one window: length."
     assert found.advice.startswith("ask the callers what changed in these inputs")
     assert not build_context(incident("latency"), [OLD], [], suspected=["length"]).suspected
+
+
+def test_scores_that_drifted_are_no_input_to_ask_the_callers_about() -> None:
+    found = build_context(incident("accuracy"), [OLD], [], drifted=["score"], suspected=["score"])
+    assert (found.drifted, found.suspected) == ((), ())
+    assert not found.advice.startswith("ask the callers")
 
 
 def test_a_message_about_one_check_tells_the_cause_and_not_itself_again() -> None:
