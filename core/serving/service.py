@@ -57,6 +57,7 @@ from core.store.database import Database
 
 _BESIDE = frozenset({TEXT, *HISTORY})
 _LOOK_SECONDS = 0.25
+_COPY_SECONDS = 0.5  # between two copies of the log back, so that no request waits for a long one
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
 _LABELS_SECONDS = 10.0  # before what comes of labels is read again: means, widths of intervals
 _MAX_CACHED_ROWS = 10_000  # a version, of about 2 KB each
@@ -161,6 +162,7 @@ class PredictionService:
         self._retry_at = self._labels_at = float("-inf")
         self._failure = ""
         self._follower = Follower("deployments", self.refresh, _LOOK_SECONDS)
+        self._copier = Follower("log", db.copy_log_back, _COPY_SECONDS)
         self._logbook = Logbook(db, timer=timer, max_waiting_rows=max_waiting_rows)
         self._shadow = Shadow(
             self._score_shadow,
@@ -175,11 +177,13 @@ class PredictionService:
         self.refresh()
         self._logbook.open()
         self._follower.start()
+        self._copier.start()
         threading.Thread(target=self._import_libraries, name="imports", daemon=True).start()
 
     def stop(self) -> None:
         """Stop following, and write what waits to be written."""
         self._follower.stop()
+        self._copier.stop()
         self._shadow.close()
         self._logbook.close()
 

@@ -72,14 +72,27 @@ class Database:
     def empty_log(self) -> bool:
         """Copy the write-ahead log back and cut it to nothing, so that no file says any more what
         rows were before; False where somebody reads all the while. PostgreSQL keeps its own."""
+        return self._copy_log_back("TRUNCATE")
+
+    def copy_log_back(self) -> None:
+        """Copy back what it can of the write-ahead log without anybody waiting for it. Asked for
+        often, it leaves little to the commit that finds the log long, and whose requests wait."""
+        self._copy_log_back("PASSIVE")
+
+    def _copy_log_back(self, how: str) -> bool:
         if self.engine.dialect.name != "sqlite":
             return True
-        with _as_unavailable(self):
+        try:
             connection = self.engine.raw_connection()
             try:
-                busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                busy = connection.cursor().execute(f"PRAGMA wal_checkpoint({how})").fetchone()[0]
             finally:
                 connection.close()
+        except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
+            raise Unavailable(
+                f"The write-ahead log of {self.address} cannot be copied back ({error}): see that "
+                "its disk has room and may be written."
+            ) from error
         return not busy
 
     def close(self) -> None:

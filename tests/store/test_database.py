@@ -134,6 +134,27 @@ def test_sqlite_keeps_a_log_ahead_and_checks_what_points_where(sqlite_db: Databa
         assert conn.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 
 
+def test_the_log_is_copied_back_while_somebody_writes(
+    sqlite_db: Database, home: Path, now: Clock
+) -> None:
+    with sqlite_db.write() as conn:
+        append_change(conn, change("0.71", now))
+    file = home / "plumbline.db"
+    assert b"0.71" not in file.read_bytes()
+    with sqlite_db.write() as conn:
+        append_change(conn, change("0.72", now))
+        sqlite_db.copy_log_back()
+        assert b"0.71" in file.read_bytes()
+        assert b"0.72" not in file.read_bytes()
+
+
+def test_a_log_that_cannot_be_copied_back_is_a_sentence(sqlite_db: Database, home: Path) -> None:
+    sqlite_db.close()
+    (home / "plumbline.db").write_bytes(b"no database" * 1_000)
+    with pytest.raises(Unavailable, match=r"The write-ahead log of .* cannot be copied back"):
+        sqlite_db.copy_log_back()
+
+
 @pytest.mark.parametrize(("durability", "level"), [("process", 1), ("power", 2)])
 def test_durability_says_whether_a_commit_waits_for_the_disk(
     home: Path, now: Clock, durability: str, level: int
