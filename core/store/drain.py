@@ -1,6 +1,5 @@
 """Draining: batches that wait become rows of the log, each exactly once, whoever does it."""
 
-from core.domain.batch import build_predictions
 from core.store import batches, predictions
 from core.store.database import Database
 
@@ -20,9 +19,9 @@ def drain_batches(db: Database) -> int:
         if found is None:
             break
         number, batch = found
-        rows = build_predictions(batch)  # before the lock is taken, which answers wait for
+        rows = predictions.list_batch_values(batch)  # before the lock is taken: answers wait for it
         with db.write() as conn:
             if batches.remove_batch(conn, number):
-                predictions.append_predictions(conn, rows)
+                predictions.append_rows(conn, rows)
                 n_rows += len(rows)
     return n_rows

@@ -1,13 +1,14 @@
 """Predictions: appended before they are answered."""
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from core.domain.batch import build_predictions
+from core.domain.batch import Batch, build_predictions
 from core.domain.prediction import Prediction, Source, Variant, was_removed
 from core.errors import NotFound
 from core.store import schema
@@ -55,9 +56,13 @@ def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -
 
     Every request waits for this, so rows go to the driver as they are: half the processor time of
     the same insert built as an expression."""
-    if not predictions:
+    append_rows(conn, list_values(predictions))
+
+
+def append_rows(conn: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Log attempts that are as the log's columns have them already."""
+    if not rows:
         return
-    rows = list_values(predictions)
     if conn.dialect.name == "sqlite":
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = rows[start : start + _ROWS_AT_ONCE]
@@ -70,7 +75,7 @@ def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -
 
 def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
     """Predictions as the log's columns have them."""
-    features = _encode_lines([one.features for one in predictions]).decode().split("\n")
+    lines = _encode_features([one.features for one in predictions])
     return [
         (
             one.id,
@@ -89,8 +94,54 @@ def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
             one.revision,
             None if one.event_at is None else to_micros(one.event_at),
         )
-        for one, line in zip(predictions, features, strict=False)  # the last line ends as well
+        for one, line in zip(predictions, lines, strict=True)
     ]
+
+
+def list_batch_values(batch: Batch) -> list[tuple[Any, ...]]:
+    """`list_values` of the predictions that a batch is, without making these: a quarter of the
+    time."""
+    nothing = repeat(None)
+    by_column = (
+        batch.ids,
+        repeat(to_micros(batch.at)),
+        repeat(batch.version),
+        repeat(_VARIANTS[Variant.CHAMPION]),
+        repeat(_SOURCES[Source.MODEL]),
+        nothing,
+        batch.scores,
+        batch.lows or nothing,
+        batch.highs or nothing,
+        _encode_features(_list_features(batch)),
+        nothing,
+        batch.unit_ids or nothing,
+        repeat(batch.latency_ms),
+        repeat(batch.revision),
+        nothing,
+    )
+    return list(zip(*by_column, strict=False))  # what is repeated never ends
+
+
+def _list_features(batch: Batch) -> list[Any]:
+    """The features of each row: as structs, which are quicker to make and to encode than dicts and
+    none of the garbage collector's business, unless a name is one that they cannot have."""
+    names, columns = tuple(batch.features), batch.features.values()
+    try:
+        return list(map(_define_features(names), *columns))
+    except ValueError:
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+@lru_cache(maxsize=64)
+def _define_features(names: tuple[str, ...]) -> Callable[..., Any]:
+    """Features of these names as a struct; raises `ValueError` where one has to be escaped."""
+    places = {f"x{place}": name for place, name in enumerate(names)}
+    return msgspec.defstruct("Features", list(places), rename=places, gc=False)
+
+
+def _encode_features(rows: Sequence[Any]) -> list[str]:
+    lines = _encode_lines(rows).decode().split("\n")
+    return lines[:-1]  # the last line ends as well
 
 
 def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | None:

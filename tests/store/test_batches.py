@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from core.domain.prediction import Prediction
 from core.store import batches, predictions
 from core.store.database import Database
 from core.store.drain import drain_batches
-from core.store.predictions import append_predictions
+from core.store.predictions import append_predictions, list_batch_values, list_values
 from tests.conftest import NOON
 from tests.fakes import make_batch, make_prediction
 
@@ -43,6 +44,14 @@ def test_what_waits_comes_back_as_it_was_answered_in_the_order_in_which_it_came(
     assert drain_batches(db) == 407
     assert load_all(db) == build_predictions(FIRST) + build_predictions(SECOND)
     assert drain_batches(db) == 0
+
+
+def test_rows_of_a_batch_are_logged_as_the_predictions_that_they_are() -> None:
+    plain = replace(make_batch(3), unit_ids=None, lows=None, highs=None)
+    odd_features = {'say "hi"': ["a\nb", 1.5, None], "\\": [0.0, -1e300, 7.0]}
+    odd = replace(make_batch(3), features=odd_features)
+    for batch in (FIRST, plain, odd):
+        assert list_batch_values(batch) == list_values(build_predictions(batch))
 
 
 def test_the_rows_that_wait_are_counted(db: Database) -> None:
