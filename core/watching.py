@@ -117,9 +117,9 @@ def measure_app_drift(app: App) -> DriftReport | None:
     )
 
 
-def measure_app_segments(app: App) -> SegmentReport | None:
-    """Look where the newest labelled predictions err, and keep the report; None where too few have
-    a label."""
+def measure_app_segments(app: App) -> list[SegmentReport]:
+    """Look where the newest labelled predictions of each version err, and keep the reports; none
+    where too few have a label."""
     settings = load_current_settings(app)
     return measure_segments(
         app.db,

@@ -54,7 +54,9 @@ st.subheader("Figures")
 show_window(filters.pick_window())
 
 st.subheader("Where it errs")
-segments.show_segments(watching.load_segments(app), watching.load_widening(app))
+errs = segments.pick_report(watching.load_segments(app))
+widened = None if errs is None else watching.load_widening(app, errs.version)
+segments.show_segments(errs, widened, app.settings.tolerance)
 
 st.subheader("Drift")
 show_drift()

@@ -1,23 +1,23 @@
-"""What each version and the heuristic delivered in a window, beside the best constant guess."""
+"""What each version and the heuristic delivered in a window, beside the best constant guesses."""
 
 import streamlit as st
 
 from core.domain.version import version_name
 from core.monitoring.outcomes import Figures, Performance
-from ui import tables, words
+from ui import figures, tables
 
 
 def show(performance: Performance) -> None:
     """A row for each version that answered and one for the heuristic; nothing where none did."""
     rows = [
-        _build_row(version_name(number), figures, performance.tolerance)
-        for number, figures in performance.versions.items()
+        _build_row(version_name(number), found, performance.tolerance)
+        for number, found in performance.versions.items()
     ]
     if performance.heuristic.n_predictions:
         rows.append(_build_row("heuristic", performance.heuristic, performance.tolerance))
     if not rows:
         return
-    st.markdown("**By version**, with 95 % intervals")
+    st.markdown("**By version**, with 95 % intervals", help=figures.NAIVE_HELP)
     tables.show(
         rows,
         key="delivered",
@@ -26,19 +26,12 @@ def show(performance: Performance) -> None:
     )
 
 
-def _build_row(name: str, figures: Figures, tolerance: float) -> dict[str, object]:
-    naive = figures.naive
+def _build_row(name: str, found: Figures, tolerance: float) -> dict[str, object]:
+    naive = found.naive
     return {
         "who answered": name,
-        "scores": figures.n_predictions,
-        "labels": figures.n_labelled,
-        f"accuracy ({words.tolerance(tolerance)})": "too few labels"
-        if figures.accuracy is None
-        else words.percent_range(figures.accuracy),
-        "MAE": words.points(figures.mae),
-        "RMSE": words.points(figures.rmse),
-        "skill": words.percent_range(figures.skill),
-        "best constant guess": words.NOTHING
-        if naive is None
-        else f"always {naive.guess:g}: MAE {words.number(naive.mae, words.digits_of(naive.mae))}",
+        "scores": found.n_predictions,
+        "labels": found.n_labelled,
+        **figures.build_cells(found, tolerance),
+        "guess with the least MAE": None if naive is None else f"always {naive.guess:g}",
     }

@@ -1,11 +1,33 @@
 """Figures in boxes: a value with its unit, and below it what it rests on."""
 
+from typing import Protocol
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.domain.naive import Naive
 from core.domain.report import TrainingReport
 from core.domain.version import version_name
 from ui import words
+
+NAIVE_HELP = "Naive: the best constant guess for the same rows, found in hindsight."
+
+
+class Judged(Protocol):
+    """What the labels of some rows say, with the best constant guesses for them; None below the
+    smallest number of labels."""
+
+    @property
+    def accuracy(self) -> words.Ranged | None: ...
+    @property
+    def mae(self) -> words.Ranged | None: ...
+    @property
+    def rmse(self) -> words.Ranged | None: ...
+    @property
+    def skill(self) -> words.Ranged | None: ...
+    @property
+    def naive(self) -> Naive | None: ...
+
 
 _NARROWEST = {3: 280, 4: 190, 5: 165}
 
@@ -22,6 +44,20 @@ def show(label: str, value: str, note: str = "", help: str | None = None) -> Non
         st.metric(label, value, help=help)
         if note:
             st.caption(note)
+
+
+def build_cells(found: Judged, tolerance: float) -> dict[str, str]:
+    """The cells of a table about some rows: each figure with its interval and the naive one."""
+    accuracy = f"accuracy ({words.tolerance(tolerance)})"
+    naive = found.naive
+    if found.accuracy is None or found.mae is None or naive is None:
+        return dict.fromkeys((accuracy, "MAE", "RMSE", "skill"), "too few labels")
+    return {
+        accuracy: f"{words.percent_range(found.accuracy)}, naive {words.percent(naive.accuracy)}",
+        "MAE": f"{words.points(found.mae)}, naive {words.error(naive.mae)}",
+        "RMSE": f"{words.points(found.rmse)}, naive {words.error(naive.rmse)}",
+        "skill": words.percent_range(found.skill),
+    }
 
 
 def show_metrics(report: TrainingReport) -> None:

@@ -5,12 +5,26 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.domain.segment import GroupFigures, SegmentReport
+from core.domain.version import version_name
 from core.domain.widening import Widening, describe_widening
 from core.monitoring.segments import describe_segment
 from ui import figures, tables, words
 
 
-def show_segments(report: SegmentReport | None, widening: Widening | None) -> None:
+def pick_report(reports: Sequence[SegmentReport]) -> SegmentReport | None:
+    """The report of a version that the reader chooses, the first unless said; None without any."""
+    if len(reports) < 2:
+        return reports[0] if reports else None
+    by_name = {version_name(report.version): report for report in reports}
+    chosen = st.segmented_control(
+        "Version", list(by_name), default=next(iter(by_name)), required=True, key="segment_version"
+    )
+    return by_name.get(chosen or "", reports[0])
+
+
+def show_segments(
+    report: SegmentReport | None, widening: Widening | None, tolerance: float
+) -> None:
     """The parts that carry the error first; then intervals, categories and score bands."""
     if report is None:
         st.info(
@@ -20,7 +34,7 @@ def show_segments(report: SegmentReport | None, widening: Widening | None) -> No
         )
         return
     st.caption(
-        f":material/date_range: Whatever window is chosen above: "
+        f":material/date_range: {version_name(report.version)}, whatever window is chosen above: "
         f"{words.count(report.n_labelled, 'label')} from {words.moment(report.from_at)} to "
         f"{words.moment(report.to_at)}, the newest of at most 7 days."
     )
@@ -42,7 +56,7 @@ def show_segments(report: SegmentReport | None, widening: Widening | None) -> No
     if widened is not None:
         st.info(widened, icon=":material/swap_vert:")
     with st.expander("By category and score", key="segment_groups"):
-        _show_groups([*report.bands, *report.groups])
+        _show_groups([*report.bands, *report.groups], tolerance)
     st.caption(
         f"{report.n_parts} parts of the traffic looked at; the chance that any is named where "
         f"all are alike is 1 %. Measured at {words.moment(report.at)}."
@@ -55,21 +69,19 @@ def _summarize(report: SegmentReport) -> str:
     return "\n".join(f"- **{describe_segment(segment)}**" for segment in report.segments)
 
 
-def _show_groups(groups: Sequence[GroupFigures]) -> None:
+def _show_groups(groups: Sequence[GroupFigures], tolerance: float) -> None:
+    st.caption(figures.NAIVE_HELP)
     tables.show(
         [
             {
                 "column": group.column,
                 "value": group.value,
                 "labels": group.n,
-                "MAE, points": "too few labels"
-                if group.mae is None
-                else f"{words.point(group.mae)}, {words.interval(group.mae)}",
-                "accuracy": words.percent_range(group.accuracy),
+                **figures.build_cells(group, tolerance),
             }
             for group in groups
         ],
         key="segment_table",
-        alt="MAE and accuracy by category and by score",
+        alt="Accuracy, errors and skill by category and by score",
         columns={"labels": tables.whole()},
     )

@@ -9,13 +9,14 @@ from core.domain.drift import DriftReport
 from core.domain.prediction import Shortfall
 from core.domain.segment import SegmentReport
 from core.domain.widening import Widening
+from core.monitoring.labelled import list_reports
 from core.monitoring.lag import describe_lag
 from core.monitoring.outcomes import Figures, Performance, PerformancePoint
 from core.monitoring.performance import load_performance
 from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary, describe_shortfall
 from core.monitoring.traffic import Traffic
 from core.settings import Settings
-from core.store import deployments, drift, segments, widenings
+from core.store import deployments, drift, widenings
 from core.watching import describe_app_health
 from ui import charts, figures, filters, words
 from ui.filters import Window
@@ -33,18 +34,18 @@ def load_drift(app: App) -> DriftReport | None:
         return None if current is None else drift.find_last_report(conn, current.plan.champion)
 
 
-def load_segments(app: App) -> SegmentReport | None:
-    """Where the champion's newest labelled predictions err."""
+def load_segments(app: App) -> list[SegmentReport]:
+    """Where the newest labelled predictions of each version err, the champion's first."""
     with app.db.read() as conn:
         current = deployments.find_current(conn)
-        return None if current is None else segments.find_last_report(conn, current.plan.champion)
+        champion = None if current is None else current.plan.champion
+        return list_reports(conn, champion, app.now())
 
 
-def load_widening(app: App) -> Widening | None:
-    """How wide the champion's intervals are, where labels have changed that."""
+def load_widening(app: App, version: int) -> Widening | None:
+    """How wide a version's intervals are, where labels have changed that."""
     with app.db.read() as conn:
-        current = deployments.find_current(conn)
-        return None if current is None else widenings.find_widening(conn, current.plan.champion)
+        return widenings.find_widening(conn, version)
 
 
 def load_outcomes(app: App, window: Window, settings: Settings) -> Performance:
@@ -79,9 +80,9 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: Window) ->
     traffic = summary.traffic
     counts, model = traffic.counts, summary.performance.model
     basis = words.basis(model.n_labelled, window.words)
-    with figures.row():
+    with figures.row(across=5):
         _show_requests(traffic, window)
-        _show_estimates(model, settings, basis)
+        _show_estimates(model, settings, basis, rmse=True)
         figures.show(
             "Labels",
             words.percent(model.coverage),
@@ -247,27 +248,47 @@ def _chart_requests(traffic: Traffic, window: Window) -> None:
     )
 
 
-def _show_estimates(model: Figures, settings: Settings, basis: str) -> None:
-    accuracy, mae, skill = model.accuracy, model.mae, model.skill
+def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: bool = False) -> None:
+    accuracy, mae, skill, naive = model.accuracy, model.mae, model.skill, model.naive
     figures.show(
         f"Accuracy ({words.tolerance(settings.tolerance)})",
         words.percent(accuracy.value if accuracy else None),
-        f"{words.interval(accuracy, 1, 100)}, {basis}" if accuracy else basis,
+        f"{words.interval(accuracy, 1, 100)}, naive {words.percent(naive.accuracy)}, {basis}"
+        if accuracy and naive
+        else basis,
         f"Share of scores {words.tolerance(settings.tolerance)} points of the truth, with its "
-        "95 % interval.",
+        f"95 % interval. {figures.NAIVE_HELP}",
     )
     figures.show(
         "MAE",
         words.point(mae) if mae else words.NOTHING,
-        f"{words.interval(mae)}, {basis}" if mae else basis,
-        "Mean absolute error in points of the scale, with its 95 % interval; less is better.",
+        f"{words.interval(mae)}, naive {words.error(naive.mae)}, {basis}"
+        if mae and naive
+        else basis,
+        "Mean absolute error in points of the scale, with its 95 % interval; less is better. "
+        + figures.NAIVE_HELP,
     )
+    if rmse:
+        _show_rmse(model, basis)
     figures.show(
         "Skill",
         words.percent(skill.value if skill else None),
         f"{words.interval(skill, 1, 100)}, {basis}" if skill else basis,
-        "How much less error than the best constant guess for these rows; 0 % is no better than "
+        "How much less MAE than the best constant guess for these rows; 0 % is no better than "
         "guessing.",
+    )
+
+
+def _show_rmse(model: Figures, basis: str) -> None:
+    rmse, naive = model.rmse, model.naive
+    figures.show(
+        "RMSE",
+        words.point(rmse) if rmse else words.NOTHING,
+        f"{words.interval(rmse)}, naive {words.error(naive.rmse)}, {basis}"
+        if rmse and naive
+        else basis,
+        "Root mean squared error, in points: large misses weigh more than in the MAE. "
+        + figures.NAIVE_HELP,
     )
 
 

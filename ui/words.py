@@ -44,6 +44,15 @@ def digits_of(value: float) -> int:
     return next((n for n, least in enumerate((100, 10, 1, 0.1)) if size_of >= least), 4)
 
 
+def error(value: float) -> str:
+    """An error in points, without its unit.
+
+    >>> error(13.61), error(0.0083)
+    ('13.6', '0.0083')
+    """
+    return number(value, digits_of(value))
+
+
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """How many there are of something.
 
@@ -119,7 +128,7 @@ def point(estimate: Ranged) -> str:
     >>> point(Estimate(6.214, 5.9, 6.55))
     '6.21 points'
     """
-    return f"{number(estimate.value, digits_of(estimate.value))} points"
+    return f"{error(estimate.value)} points"
 
 
 def interval(estimate: Ranged, digits: int | None = None, factor: float = 1.0) -> str:

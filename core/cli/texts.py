@@ -21,11 +21,13 @@ from core.domain.version import Version, version_name
 from core.domain.widening import describe_widening
 from core.monitoring.drift import describe_check
 from core.monitoring.lag import describe_lag
+from core.monitoring.outcomes import Figures
 from core.monitoring.retention import describe_retention
 from core.monitoring.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
 from core.registry import RunSummary
 from core.settings import Setting
+from core.stats.intervals import Interval
 from core.system import SystemStatus
 from core.training.verdict import describe_calibration, describe_curve, describe_search
 
@@ -194,8 +196,9 @@ def of_training(version: Version) -> str:
         f"Trained on {report.n_train} rows, judged on {report.n_holdout} others ({report.split}: "
         f"{report.split_reason})",
         f"  MAE       {_points(metrics.mae)}   best naive guess ({best[0]}): {best[1].mae:.3g}",
-        f"  RMSE      {_points(metrics.rmse)}",
-        f"  accuracy  {_percent(metrics.accuracy)} within +-{report.tolerance:g} points",
+        f"  RMSE      {_points(metrics.rmse)}   {best[0]}: {best[1].rmse:.3g}",
+        f"  accuracy  {_percent(metrics.accuracy)} within +-{report.tolerance:g} points   "
+        f"{best[0]}: {best[1].accuracy:.1%}",
         f"  R2        {'the target does not vary' if metrics.r2 is None else _points(metrics.r2)}",
         f"  skill     {'no naive guess errs' if metrics.skill is None else _points(metrics.skill)}",
         "Gate:",
@@ -336,14 +339,30 @@ def of_health(summary: MonitorSummary) -> str:
         f"{counts.n_labelled} labelled."
     )
     lines += [f"  {describe_shortfall(one)}" for one in summary.shortfalls]
+    lines += _figures(summary.performance.model, summary.performance.tolerance)
     lines.append(describe_lag(summary.lag, summary.window))
     lines.append(_drift(summary.drift))
-    culprit = name_culprit(summary.segments)
+    culprit = name_culprit(summary.find_segments(summary.champion))
     lines += [] if culprit is None else [f"{culprit}."]
     widened = None if summary.widening is None else describe_widening(summary.widening)
     lines += [] if widened is None else [widened]
     lines += [of_incident(incident) for incident in summary.incidents]
     return "\n".join(lines)
+
+
+def _figures(found: Figures, tolerance: float) -> list[str]:
+    """What the labels say of the model's answers, each beside the best constant guess."""
+    if found.accuracy is None or found.mae is None or found.rmse is None or found.naive is None:
+        return [] if found.note is None else [f"  {found.note}"]
+    naive = found.naive
+    skill = "no constant guess errs" if found.skill is None else _points(found.skill)
+    return [
+        f"  accuracy  {_percent(found.accuracy)} within +-{tolerance:g} points   naive "
+        f"{naive.accuracy:.1%}",
+        f"  MAE       {_points(found.mae)}   naive {naive.mae:.3g} (always {naive.guess:g})",
+        f"  RMSE      {_points(found.rmse)}   naive {naive.rmse:.3g}",
+        f"  skill     {skill}",
+    ]
 
 
 def _drift(report: DriftReport | None) -> str:
@@ -428,9 +447,9 @@ def of_settings_as_markdown(settings: Sequence[Setting]) -> str:
     return "\n".join(rows)
 
 
-def _points(estimate: Estimate) -> str:
+def _points(estimate: Estimate | Interval) -> str:
     return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
 
 
-def _percent(estimate: Estimate) -> str:
+def _percent(estimate: Estimate | Interval) -> str:
     return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.domain.naive import Naive
 from core.domain.report import Estimate
 
 
@@ -22,13 +23,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """The figures of one category or score band; None below the smallest number of labels."""
+    """The figures of one category or score band beside those of the best constant guesses for the
+    same rows; None below the smallest number of labels."""
 
     column: str
     value: str
     n: int
     mae: Estimate | None = None
     accuracy: Estimate | None = None
+    rmse: Estimate | None = None
+    skill: Estimate | None = None  # None too where the best constant makes no error
+    naive: Naive | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,14 @@ def _deliver(app: App) -> str:
 
 
 def _measure_segments(app: App) -> str:
-    report = measure_app_segments(app)
-    if report is None:
-        return "too few labels to look at parts of the traffic"
-    culprit = name_culprit(report) or "no part errs more than the rest"
-    return f"{culprit}; {report.n_parts} parts looked at, {report.n_labelled} labels"
+    reports = measure_app_segments(app)
+    said = [
+        f"{version_name(report.version)}: "
+        f"{name_culprit(report) or 'no part errs more than the rest'}; {report.n_parts} parts "
+        f"looked at, {report.n_labelled} labels"
+        for report in reports
+    ]
+    return ". ".join(said) or "too few labels to look at parts of the traffic"
 
 
 def _measure_widenings(app: App) -> str:

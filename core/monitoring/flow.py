@@ -12,6 +12,7 @@ from core.log import get_logger
 from core.monitoring.expectation import choose_spans, expect_requests
 from core.monitoring.facts import Facts, Labelled, Recent, Thresholds, Worker
 from core.monitoring.health import has_changed, judge_health
+from core.monitoring.labelled import list_reports
 from core.monitoring.lag import summarize_lag
 from core.monitoring.machine import MIN_SILENCE, Disk, LabelSilence
 from core.monitoring.outcomes import summarize_outcomes, summarize_performance
@@ -129,9 +130,7 @@ def describe_health(
                 stopped=silence is not None and silence.health is not Health.HEALTHY,
             ),
             drift=facts.drift,
-            segments=None
-            if facts.champion is None
-            else segments.find_last_report(conn, facts.champion),
+            segments=tuple(list_reports(conn, facts.champion, now)),
             widening=None
             if facts.champion is None
             else widenings.find_widening(conn, facts.champion),
@@ -184,7 +183,7 @@ def load_facts(
         last_prediction_at=last_at,
         expected_requests=_load_expected(conn, last_at, thresholds, now),
         recent=_load_recent(conn, now),
-        labelled=_load_labelled(conn, champion, thresholds, scale, now),
+        labelled=_load_labelled(conn, champion, thresholds, scale, tolerance, now),
         tolerance=tolerance,
         spread=summarize_spread(scores, scale),
         worker=None if worker_lease is None else _load_worker(conn, worker_lease, now),
@@ -244,6 +243,7 @@ def _load_labelled(
     champion: int | None,
     thresholds: Thresholds,
     scale: Scale,
+    tolerance: float,
     now: datetime,
 ) -> Labelled | None:
     if champion is None:
@@ -256,6 +256,7 @@ def _load_labelled(
                 if rollup.version == champion and rollup.source is Source.MODEL
             ),
             scale=scale,
+            tolerance=tolerance,
             min_labels=thresholds.min_labels,
             block=choose_step(now - window, now),
         )

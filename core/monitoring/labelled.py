@@ -8,22 +8,18 @@ from numpy.typing import NDArray
 
 from core.domain.drift import Reference
 from core.domain.report import Estimate
+from core.domain.rollup import EPOCH
 from core.domain.sample import Features
 from core.domain.segment import SegmentReport
-from core.domain.version import HEURISTIC
 from core.log import get_logger
 from core.monitoring.bins import index_values, read_values, read_window
-from core.monitoring.segments import (
-    MIN_LABELS,
-    Outcome,
-    find_segments,
-    measure_bands,
-    measure_groups,
-)
+from core.monitoring.groups import Unit, measure_bands, measure_groups
+from core.monitoring.segments import MIN_LABELS, Outcome, find_segments
+from core.monitoring.traffic import choose_step
 from core.settings import Scale
 from core.stats.intervals import wilson
-from core.store import deployments, drift, segments, versions
-from core.store.database import Database
+from core.store import drift, segments, versions
+from core.store.database import Connection, Database
 from core.store.segments import Labelled
 
 WINDOW = timedelta(days=7)
@@ -34,12 +30,40 @@ log = get_logger(__name__)
 
 def measure_segments(
     db: Database, *, scale: Scale, tolerance: float, min_labels: int, now: datetime
-) -> SegmentReport | None:
-    """Look where the newest labelled predictions of the last week err, and keep the report; None
-    where no trained version serves, or fewer than 30 of its predictions have a label."""
+) -> list[SegmentReport]:
+    """Look where the newest labelled predictions of the last week err, of each trained version that
+    gave 30 of them or more, and keep the reports."""
+    unit = Unit(scale, tolerance, min_labels)
     with db.read() as conn:
-        current = deployments.find_current(conn)
-        number = HEURISTIC if current is None else current.plan.champion
+        numbers = segments.list_labelled_versions(conn, now - WINDOW, MAX_LABELS)
+    found = [_measure_version(db, number, unit, now) for number in numbers]
+    reports = [report for report in found if report is not None]
+    with db.write() as conn:
+        for report in reports:
+            segments.save_report(conn, report)
+    for report in reports:
+        log.info(
+            "segments_measured",
+            version=report.version,
+            n_labelled=report.n_labelled,
+            n_found=len(report.segments),
+        )
+    return reports
+
+
+def list_reports(conn: Connection, champion: int | None, now: datetime) -> list[SegmentReport]:
+    """Where the champion's newest labelled predictions err, then where those of each other version
+    do that was looked at in the last week."""
+    found = None if champion is None else segments.find_last_report(conn, champion)
+    others = segments.load_last_reports(conn, now - WINDOW)
+    return [
+        *([] if found is None else [found]),
+        *(report for report in others if report.version != champion),
+    ]
+
+
+def _measure_version(db: Database, number: int, unit: Unit, now: datetime) -> SegmentReport | None:
+    with db.read() as conn:
         version = versions.find_version(conn, number)
         if version is None:
             return None
@@ -52,7 +76,7 @@ def measure_segments(
     )
     found, n_parts = find_segments(outcome)
     coverage, width = _measure_intervals(rows)
-    report = SegmentReport(
+    return SegmentReport(
         version=number,
         at=now,
         from_at=min(row.at for row in rows),
@@ -60,15 +84,11 @@ def measure_segments(
         n_labelled=len(rows),
         n_parts=n_parts,
         segments=found,
-        groups=tuple(measure_groups(outcome, tolerance, min_labels)),
-        bands=tuple(measure_bands(outcome, scale.low, scale.high, tolerance, min_labels)),
+        groups=tuple(measure_groups(outcome, unit)),
+        bands=tuple(measure_bands(outcome, unit)),
         coverage=coverage,
         width=width,
     )
-    with db.write() as conn:
-        segments.append_report(conn, report)
-    log.info("segments_measured", version=number, n_labelled=len(rows), n_found=len(found))
-    return report
 
 
 def _build_outcome(
@@ -79,12 +99,19 @@ def _build_outcome(
     features = [row.features for row in rows]
     names = dict.fromkeys([*selected, *(name for row in features for name in row)])
     scores = np.array([row.score for row in rows])
-    actual = np.array([row.actual for row in rows])
     columns = {name: read_values(features, name) for name in names}
     expected = np.full(len(rows), promised if reference is None else reference.mae)
     if reference is not None and reference.estimates:
         expected = expected + _expect(features, scores, reference)
-    return Outcome(columns, scores, np.abs(scores - actual), expected)
+    return Outcome(
+        columns, scores, np.array([row.actual for row in rows]), expected, _number_spans(rows)
+    )
+
+
+def _number_spans(rows: Sequence[Labelled]) -> NDArray[np.int64]:
+    """The hour of each row, or its day where they are of more than two days."""
+    step = choose_step(min(row.at for row in rows), max(row.at for row in rows))
+    return np.array([(row.at - EPOCH) // step for row in rows])
 
 
 def _expect(

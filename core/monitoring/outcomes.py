@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from core.domain.naive import Naive
 from core.domain.prediction import Source
 from core.domain.rollup import Outcomes, Rollup, floor_time
 from core.monitoring.rollups import N_ACTUAL_BUCKETS, merge_outcomes
@@ -16,21 +17,12 @@ from core.monitoring.traffic import choose_step, split_steps
 from core.settings import Scale
 from core.stats.histogram import score_edges
 from core.stats.intervals import Interval, bootstrap_blocks, wilson
+from core.stats.metrics import EDGE
 
 MIN_BLOCKS = 8
 """Spans with labels from which on the intervals take account of rows of one span being alike."""
 
 _N_RESAMPLES = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Naive:
-    """The best constant guess for the labels of the same rows, found in hindsight: of all constants
-    in 200 equal steps of the scale, the one with the smallest MAE. It is at least as hard to beat
-    as the mean and the median of any earlier rows."""
-
-    guess: float
-    mae: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +91,9 @@ def summarize_performance(
     }
 
     def summarize(members: list[Rollup]) -> Figures:
-        return summarize_outcomes(members, scale=scale, min_labels=min_labels, block=step)
+        return summarize_outcomes(
+            members, scale=scale, tolerance=tolerance, min_labels=min_labels, block=step
+        )
 
     def series(members: list[Rollup]) -> tuple[PerformancePoint, ...]:
         return tuple(
@@ -121,18 +115,41 @@ def summarize_performance(
 
 
 def summarize_outcomes(
-    rollups: Iterable[Rollup], *, scale: Scale, min_labels: int, block: timedelta
+    rollups: Iterable[Rollup],
+    *,
+    scale: Scale,
+    tolerance: float,
+    min_labels: int,
+    block: timedelta,
 ) -> Figures:
-    """The figures of some rollups together. Each interval is at least as wide as for independent
-    rows; where 8 spans of the length `block` or more have labels, a bootstrap of whole spans widens
-    it for rows of one span that are alike."""
+    """The figures of some rollups together, from blocks of the length `block`."""
     members = list(rollups)
-    n_predictions = sum(rollup.n for rollup in members)
     blocks = _merge_blocks(members, round(block.total_seconds()))
+    return summarize_blocks(
+        blocks,
+        sum(rollup.n for rollup in members),
+        scale=scale,
+        tolerance=tolerance,
+        min_labels=min_labels,
+    )
+
+
+def summarize_blocks(
+    blocks: Sequence[Outcomes],
+    n_predictions: int,
+    *,
+    scale: Scale,
+    tolerance: float,
+    min_labels: int,
+) -> Figures:
+    """The figures of the labels of some spans of time. Each interval is at least as wide as for
+    independent rows; where 8 spans or more have labels, a bootstrap of whole spans widens it for
+    rows of one span that are alike."""
+    blocks = [block for block in blocks if block.n]
     total = merge_outcomes(blocks)
-    if total.n < min_labels:
+    if total.n < max(min_labels, 1):
         return Figures(n_predictions, total.n, note=_explain(n_predictions, total.n, min_labels))
-    naive = choose_naive(total, scale)
+    naive = choose_naive(total, scale, tolerance)
     by_block = _bootstrap(blocks, naive.guess, scale) if len(blocks) >= MIN_BLOCKS else {}
     mae = _mean_interval(total.sum_abs, total.sum_squared, total.n)
     squared = _mean_interval(total.sum_squared, total.sum_fourth, total.n)
@@ -149,19 +166,33 @@ def summarize_outcomes(
     )
 
 
-def choose_naive(outcomes: Outcomes, scale: Scale) -> Naive:
-    """The best constant on 200 steps of the scale, and its MAE on the same labels, exactly: the sum
-    of distances from a step's edge needs only the count and the sum of each step.
+def choose_naive(outcomes: Outcomes, scale: Scale, tolerance: float) -> Naive:
+    """The best constants for the labels of which `outcomes` holds the counts, by 200 steps of the
+    scale. The MAE is exact for each of the steps' edges: the sum of distances from an edge needs
+    only the count and the sum of each step. For the RMSE and the accuracy the labels of a step
+    stand for their mean: exact where labels are whole steps, and otherwise no more off than half a
+    step (RMSE) and the labels of the two steps at the ends of the tolerance (accuracy).
 
     >>> labels = {20: (1, 10.0), 40: (1, 20.0), 120: (1, 60.0)}
-    >>> choose_naive(Outcomes(n=3, actuals=labels), Scale(0.0, 100.0))
-    Naive(guess=20.0, mae=16.666666666666668)
+    >>> choose_naive(Outcomes(n=3, actuals=labels), Scale(0.0, 100.0), 5.0)
+    Naive(guess=20.0, mae=16.666666666666668, rmse=21.602468994692867, accuracy=0.6666666666666666)
     """
+    edges = np.array(score_edges(scale.low, scale.high, N_ACTUAL_BUCKETS))
     distances = _distances(outcomes, scale)
     best = int(np.argmin(distances))
+    steps = [outcomes.actuals[bucket] for bucket in sorted(outcomes.actuals)]
+    n, total = np.array(steps, dtype=np.float64).T
+    mean = total / n
+    centre = total.sum() / n.sum()
+    reach = tolerance + EDGE * max(1.0, tolerance)
+    n_before = np.concatenate([[0.0], np.cumsum(n)])
+    first = np.searchsorted(mean, edges - reach, side="left")
+    last = np.searchsorted(mean, edges + reach, side="right")
     return Naive(
-        guess=score_edges(scale.low, scale.high, N_ACTUAL_BUCKETS)[best],
+        guess=float(edges[best]),
         mae=float(distances[best]) / outcomes.n,
+        rmse=math.sqrt(float(n @ (mean - centre) ** 2) / n.sum()),
+        accuracy=float((n_before[last] - n_before[first]).max() / n.sum()),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.domain.prediction import Source
 from core.domain.rollup import (
@@ -18,7 +19,7 @@ from core.domain.rollup import (
     floor_time,
 )
 from core.settings import Scale
-from core.stats.histogram import latency_bucket, merge, score_bucket
+from core.stats.histogram import latency_bucket, merge, score_bucket, score_buckets
 from core.stats.metrics import is_accurate
 
 N_ACTUAL_BUCKETS = 200
@@ -48,7 +49,7 @@ def build_minutes(
                     if row.score is not None
                 )
             ),
-            outcomes=_outcomes(group, scale, tolerance),
+            outcomes=_count_outcomes(group, scale, tolerance),
         )
         for (start_at, version, _), group in sorted(groups.items(), key=lambda item: item[0])
     ]
@@ -95,6 +96,28 @@ def merge_outcomes(outcomes: Iterable[Outcomes]) -> Outcomes:
         sum_squared=sum((part.sum_squared for part in parts), 0.0),
         sum_fourth=sum((part.sum_fourth for part in parts), 0.0),
         actuals=actuals,
+    )
+
+
+def build_outcomes(
+    score: NDArray[np.float64], actual: NDArray[np.float64], *, scale: Scale, tolerance: float
+) -> Outcomes:
+    """The sums over some scores and their labels; both arrays are parallel."""
+    if not len(score):
+        return Outcomes()
+    error = score - actual
+    steps = score_buckets(actual, scale.low, scale.high, N_ACTUAL_BUCKETS)
+    counts, sums = np.bincount(steps), np.bincount(steps, actual)
+    return Outcomes(
+        n=len(score),
+        n_within=int(is_accurate(actual, score, tolerance).sum()),
+        sum_error=float(error.sum()),
+        sum_abs=float(np.abs(error).sum()),
+        sum_squared=float((error**2).sum()),
+        sum_fourth=float((error**4).sum()),
+        actuals={
+            int(step): (int(counts[step]), float(sums[step])) for step in np.flatnonzero(counts)
+        },
     )
 
 
@@ -156,22 +179,7 @@ def describe_basis(scale: Scale, tolerance: float) -> str:
     return f"{scale.low}:{scale.high} within {tolerance}"
 
 
-def _outcomes(group: Sequence[Observation], scale: Scale, tolerance: float) -> Outcomes:
+def _count_outcomes(group: Sequence[Observation], scale: Scale, tolerance: float) -> Outcomes:
     pairs = [(row.score, row.actual) for row in group if None not in (row.score, row.actual)]
-    if not pairs:
-        return Outcomes()
-    score, actual = np.array(pairs, dtype=np.float64).T
-    error = score - actual
-    buckets = [score_bucket(value, scale.low, scale.high, N_ACTUAL_BUCKETS) for value in actual]
-    return Outcomes(
-        n=len(pairs),
-        n_within=int(is_accurate(actual, score, tolerance).sum()),
-        sum_error=float(error.sum()),
-        sum_abs=float(np.abs(error).sum()),
-        sum_squared=float((error**2).sum()),
-        sum_fourth=float((error**4).sum()),
-        actuals={
-            bucket: (buckets.count(bucket), float(actual[np.equal(buckets, bucket)].sum()))
-            for bucket in sorted(set(buckets))
-        },
-    )
+    score, actual = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+    return build_outcomes(score, actual, scale=scale, tolerance=tolerance)

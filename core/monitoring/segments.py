@@ -7,11 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from core.domain.report import Estimate
-from core.domain.segment import GroupFigures, Segment, SegmentReport
+from core.domain.segment import Segment, SegmentReport
 from core.monitoring.bins import Values
 from core.monitoring.level import format_figure
-from core.stats.intervals import wilson
 
 MIN_SHARE = 0.05
 MIN_LABELS = 30
@@ -20,9 +18,7 @@ MIN_LABELS = 30
 ALPHA = 0.01
 """The chance that any part is named where all are alike."""
 
-N_BANDS = 5
 _MOST_SEGMENTS = 3
-_MOST_LEVELS = 12
 _CUTS = ((0.1, 0.9), (0.25, 0.75), (0.5, 0.5))
 
 Floats = NDArray[np.float64]
@@ -34,8 +30,14 @@ class Outcome:
 
     columns: Mapping[str, Values]
     scores: Floats
-    errors: Floats  # |score - actual|, points
-    expected: Floats  # |error| that was expected of such rows
+    actual: Floats
+    expected: Floats  # |error| that was expected of such rows, points
+    block: NDArray[np.int64]  # the span of time that a row belongs to; rows of one may be alike
+
+    @property
+    def errors(self) -> Floats:
+        """|score - actual|, points."""
+        return np.abs(self.scores - self.actual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +64,6 @@ def find_segments(outcome: Outcome) -> tuple[tuple[Segment, ...], int]:
         if part.column not in segments:
             segments[part.column] = _describe(outcome, excess, part, p_value)
     return tuple(segments.values())[:_MOST_SEGMENTS], len(parts)
-
-
-def measure_groups(outcome: Outcome, tolerance: float, min_labels: int) -> list[GroupFigures]:
-    """The figures of every category of every column that has at most a dozen, the largest first."""
-    found = []
-    for column, values in outcome.columns.items():
-        if not isinstance(values, list):
-            continue
-        levels = np.array([level or "missing" for level in values])
-        names, counts = np.unique(levels, return_counts=True)
-        if len(names) <= _MOST_LEVELS:
-            found += [
-                _measure(column, str(names[i]), outcome, levels == names[i], tolerance, min_labels)
-                for i in np.argsort(-counts, kind="stable")
-            ]
-    return found
-
-
-def measure_bands(
-    outcome: Outcome, low: float, high: float, tolerance: float, min_labels: int
-) -> list[GroupFigures]:
-    """The figures of each fifth of the scale, by the score that was given."""
-    edges = np.linspace(low, high, N_BANDS + 1)
-    band = np.clip(np.searchsorted(edges, outcome.scores, side="right") - 1, 0, N_BANDS - 1)
-    return [
-        _measure(
-            "score",
-            f"{edges[i]:g} to {edges[i + 1]:g}",
-            outcome,
-            band == i,
-            tolerance,
-            min_labels,
-        )
-        for i in range(N_BANDS)
-    ]
 
 
 def describe_segment(segment: Segment) -> str:
@@ -188,32 +155,3 @@ def _describe(outcome: Outcome, excess: Floats, part: _Part, p_value: float) -> 
         excess_share=min(1.0, own / total) if total > 0 and own > 0 else None,
         p_value=p_value,
     )
-
-
-def _measure(
-    column: str,
-    value: str,
-    outcome: Outcome,
-    rows: NDArray[np.bool_],
-    tolerance: float,
-    min_labels: int,
-) -> GroupFigures:
-    errors = outcome.errors[rows]
-    if len(errors) < min_labels:
-        return GroupFigures(column, value, len(errors))
-    within = wilson(int((errors <= tolerance + 1e-9).sum()), len(errors))
-    return GroupFigures(
-        column,
-        value,
-        len(errors),
-        _estimate_mean(errors),
-        Estimate(within.value, within.low, within.high),
-    )
-
-
-def _estimate_mean(errors: Floats) -> Estimate:
-    """With Student's 95 % limits, for rows that do not depend on each other."""
-    mean = float(errors.mean())
-    reach = float(special.stdtrit(max(len(errors) - 1, 1), 0.975))
-    half = reach * float(errors.std(ddof=1 if len(errors) > 1 else 0)) / len(errors) ** 0.5
-    return Estimate(mean, max(0.0, mean - half), mean + half)

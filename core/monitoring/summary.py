@@ -36,7 +36,7 @@ class MonitorSummary:
     synthetic_versions: tuple[int, ...]  # of those that were asked in the window
     lag: Lag  # of the window's labels
     drift: DriftReport | None  # the champion's newest window
-    segments: SegmentReport | None  # of the champion's newest labels
+    segments: tuple[SegmentReport, ...]  # of each version's newest labels, the champion's first
     widening: Widening | None  # of its intervals
     traffic: Traffic
     performance: Performance
@@ -45,6 +45,10 @@ class MonitorSummary:
     n_unmatched_labels: int  # labels of predictions that are not in the log
     n_unmeasured: int  # predictions that no figure counts yet, at most 10,000
     measured_at: datetime | None
+
+    def find_segments(self, version: int | None) -> SegmentReport | None:
+        """Where a version errs; None where that was not looked at."""
+        return next((report for report in self.segments if report.version == version), None)
 
 
 def describe_shortfall(shortfall: Shortfall) -> str:
@@ -113,12 +117,13 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
                 "n_predictions": version.n_predictions,
                 "n_labelled": version.n_labelled,
                 **_build_figures(version),
+                "segments": _build_segments(summary.find_segments(number)),
             }
             for number, version in summary.performance.versions.items()
         ],
         "drift": None if summary.drift is None else _build_drift(summary.drift),
         "drift_note": NOT_MEASURED if summary.drift is None else summary.drift.note or None,
-        "segments": None if summary.segments is None else _build_segments(summary.segments),
+        "segments": _build_segments(summary.find_segments(summary.champion)),
         "widening": None if summary.widening is None else _build_widening(summary.widening),
         "incidents": [
             {
@@ -151,7 +156,9 @@ def _build_drift(report: DriftReport) -> dict[str, object]:
     }
 
 
-def _build_segments(report: SegmentReport) -> dict[str, object]:
+def _build_segments(report: SegmentReport | None) -> dict[str, object] | None:
+    if report is None:
+        return None
     return {
         "at": report.at.isoformat(),
         "n_labelled": report.n_labelled,
@@ -207,9 +214,7 @@ def _build_figures(figures: Figures) -> dict[str, object]:
     return {
         **{name: None if value is None else value.value for name, value in intervals.items()},
         "bias": figures.bias,
-        "naive": None
-        if figures.naive is None
-        else {"guess": figures.naive.guess, "mae": figures.naive.mae},
+        "naive": msgspec.to_builtins(figures.naive),
         "intervals": {name: _build_limits(value) for name, value in intervals.items()},
         "note": figures.note,
     }

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 _FASTEST_MS = 0.001
@@ -101,6 +103,17 @@ def score_bucket(score: float, low: float, high: float, n: int = N_SCORE_BUCKETS
     (0, 30, 49)
     """
     return min(n - 1, max(0, math.floor((score - low) / (high - low) * n)))
+
+
+def score_buckets(
+    scores: NDArray[np.float64], low: float, high: float, n: int = N_SCORE_BUCKETS
+) -> NDArray[np.int64]:
+    """The same of many scores.
+
+    >>> score_buckets(np.array([0.0, 61.0, 100.0]), 0.0, 100.0).tolist()
+    [0, 30, 49]
+    """
+    return np.clip(np.floor((scores - low) / (high - low) * n), 0, n - 1).astype(np.int64)
 
 
 def score_edges(low: float, high: float, n: int = N_SCORE_BUCKETS) -> list[float]:

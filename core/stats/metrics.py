@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from core.stats.intervals import Interval, bootstrap_blocks, wilson
 
-_EDGE = 1e-9  # a score exactly at the tolerance is within it, whatever its last bit says
+EDGE = 1e-9
+"""A score exactly at the tolerance is within it, whatever its last bit says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def is_accurate(
     >>> is_accurate(np.array([80.0, 80.0]), np.array([85.0, 85.1]), 5.0).tolist()
     [True, False]
     """
-    return np.asarray(np.abs(actual - predicted) <= tolerance + _EDGE * max(1.0, tolerance))
+    return np.asarray(np.abs(actual - predicted) <= tolerance + EDGE * max(1.0, tolerance))
 
 
 def accuracy(

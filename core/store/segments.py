@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from core.domain.prediction import Source
+from core.domain.rollup import DAY, floor_time
 from core.domain.sample import Features
 from core.domain.segment import SegmentReport
 from core.store import schema
@@ -59,8 +60,30 @@ def load_labelled(
     ]
 
 
-def append_report(conn: sa.Connection, report: SegmentReport) -> None:
-    """Keep what was found."""
+def list_labelled_versions(conn: sa.Connection, since_at: datetime, limit: int) -> list[int]:
+    """The versions whose models gave answers since a moment that are among those of the newest
+    `limit` labels."""
+    newest = sa.select(_labels.c.prediction_id).order_by(_labels.c.id.desc()).limit(limit)
+    query = (
+        sa.select(_predictions.c.version)
+        .distinct()
+        .where(
+            _predictions.c.id.in_(newest),
+            _predictions.c.source == Source.MODEL.value,
+            _predictions.c.at >= since_at,
+        )
+        .order_by(_predictions.c.version)
+    )
+    return list(conn.execute(query).scalars())
+
+
+def save_report(conn: sa.Connection, report: SegmentReport) -> None:
+    """Keep what was found; of each day (UTC) and version the last that was."""
+    conn.execute(
+        _reports.delete().where(
+            _reports.c.version == report.version, _reports.c.at >= floor_time(report.at, DAY)
+        )
+    )
     conn.execute(_reports.insert().values(version=report.version, at=report.at, body=report))
 
 
@@ -74,3 +97,14 @@ def find_last_report(conn: sa.Connection, version: int) -> SegmentReport | None:
     )
     body = conn.execute(query).scalar()
     return None if body is None else msgspec.convert(body, SegmentReport)
+
+
+def load_last_reports(conn: sa.Connection, since_at: datetime) -> list[SegmentReport]:
+    """What was found last for each version that was looked at since a moment, by version."""
+    newest = (
+        sa.select(sa.func.max(_reports.c.id))
+        .where(_reports.c.at >= since_at)
+        .group_by(_reports.c.version)
+    )
+    query = sa.select(_reports.c.body).where(_reports.c.id.in_(newest)).order_by(_reports.c.version)
+    return [msgspec.convert(body, SegmentReport) for body in conn.execute(query).scalars()]

@@ -11,6 +11,7 @@ from core.domain.prediction import Source
 from core.domain.widening import Widening
 from core.monitoring.facts import Thresholds
 from core.monitoring.flow import describe_health, watch
+from core.monitoring.labelled import measure_segments
 from core.monitoring.summary import MonitorSummary, build_json
 from core.store import batches, health, leases, rollups, versions, widenings
 from core.store.database import Database
@@ -84,6 +85,49 @@ def test_a_good_day_is_healthy(db: Database) -> None:
     assert 0.9 < shown["accuracy"] < 1.0
     assert isinstance(shown["skill"], float)
     assert shown["skill"] > 0.5
+
+
+def test_each_figure_stands_beside_that_of_the_best_constant_guess(db: Database) -> None:
+    deploy(db, 3)
+    add_good_day(db)
+    look(db)
+    summary = describe(db)
+    naive = build_json(summary)["naive"]
+    assert isinstance(naive, dict)
+    assert set(naive) == {"guess", "mae", "rmse", "accuracy"}
+    assert naive["mae"] == pytest.approx(12.5, abs=1.5)  # scores are uniform over 50 points
+    assert naive["rmse"] == pytest.approx(50 / 12**0.5, abs=1.5)
+    assert naive["accuracy"] == pytest.approx(0.24, abs=0.03)
+    said = of_health(summary)
+    assert f"within +-5 points   naive {naive['accuracy']:.1%}\n  MAE " in said
+    assert f"naive {naive['mae']:.3g} (always {naive['guess']:g})\n  RMSE " in said
+    assert f"naive {naive['rmse']:.3g}\n  skill     0.7" in said
+
+
+def test_too_few_labels_give_no_figure_in_the_text_but_the_reason(db: Database) -> None:
+    deploy(db, 3)
+    label_all(db, add_requests(db, "few", spread_times(NOON - DAY, NOON, 100))[:10], within=1.0)
+    look(db)
+    assert "\n  10 of 100 predictions have a label; 30 are needed" in of_health(describe(db))
+
+
+def test_every_version_with_labels_is_looked_at_part_by_part(db: Database) -> None:
+    for _ in range(3):
+        add_version(db, FakeRegistry())
+    deploy(db, 3)
+    for version, n in ((1, 40), (2, 29), (3, 60)):
+        times = spread_times(NOON - DAY, NOON, n)
+        label_all(db, add_requests(db, f"v{version}-", times, version=version), within=0.9)
+    look(db)
+    found = measure_segments(db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=NOON)
+    assert [(report.version, report.n_labelled) for report in found] == [(1, 40), (3, 60)]
+    summary = describe(db)
+    assert [report.version for report in summary.segments] == [3, 1], "the champion's first"
+    shown = build_json(summary)
+    by_version = {one["version"]: one["segments"] for one in shown["versions"]}  # type: ignore[attr-defined]
+    assert by_version["v1"]["n_labelled"] == 40
+    assert by_version["v2"] is None
+    assert by_version["v3"] == shown["segments"]
 
 
 def test_the_figures_balance(db: Database) -> None:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.health import Health, HealthReport, Reason
+from core.domain.naive import Naive
 from core.domain.report import Estimate, Metrics
 from core.monitoring.facts import Facts, Labelled, Recent, Thresholds, Worker, build_thresholds
 from core.monitoring.health import has_changed, judge_health
 from core.monitoring.level import format_duration, judge_level
-from core.monitoring.outcomes import Figures, Naive
+from core.monitoring.outcomes import Figures
 from core.monitoring.promise import Delivered
 from core.monitoring.spread import Spread
 from core.monitoring.traffic import Counts
@@ -45,7 +46,7 @@ def labels(n_hits: int, n: int, skill: float = 0.5) -> Labelled:
         accuracy=wilson(n_hits, n),
         mae=Interval(3.0, 2.8, 3.2),
         skill=interval,
-        naive=Naive(61.0, 6.0),
+        naive=Naive(61.0, 6.0, 7.5, 0.4),
     )
     return Labelled(figures, timedelta(hours=24))
 

@@ -245,8 +245,7 @@ def test_the_culprit_is_kept_and_named_by_the_check_of_the_accuracy(
             miss = 40.0 if row.features["language"] == "rust" else 2.0
             actual = min(max((row.score or 0.0) - miss, 0.0), 100.0)
             labels.append_label(conn, Label(row.id, actual, NOON, "ada", NOON))
-    report = measure_segments(db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=NOON)
-    assert report is not None
+    (report,) = measure_segments(db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=NOON)
     assert report.segments[0].where == "language = rust"
     assert report.coverage is not None
     assert report.width == pytest.approx(11.0)
@@ -259,4 +258,4 @@ def test_the_culprit_is_kept_and_named_by_the_check_of_the_accuracy(
 
 def test_without_labels_no_part_of_the_traffic_is_named(db: Database, snapshots: Path) -> None:
     add_day(db, NOON, 400)
-    assert measure_segments(db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=NOON) is None
+    assert measure_segments(db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=NOON) == []

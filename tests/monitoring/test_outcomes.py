@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.domain.naive import Naive
 from core.domain.prediction import Source
 from core.domain.rollup import HOUR, Observation, Rollup
 from core.monitoring.outcomes import (
@@ -16,7 +17,7 @@ from core.monitoring.outcomes import (
 )
 from core.monitoring.rollups import build_longer, build_minutes, merge_outcomes
 from core.settings import Scale
-from core.stats.metrics import mae, rmse
+from core.stats.metrics import accuracy, mae, rmse
 from tests.streams import DAY as A_DAY
 from tests.streams import HOUR as AN_HOUR
 from tests.streams import NOON, SCALE, TOLERANCE
@@ -36,7 +37,9 @@ def build(
 
 
 def summarize(rollups: list[Rollup], min_labels: int = 2) -> Figures:
-    return summarize_outcomes(rollups, scale=SCALE, min_labels=min_labels, block=AN_HOUR)
+    return summarize_outcomes(
+        rollups, scale=SCALE, tolerance=TOLERANCE, min_labels=min_labels, block=AN_HOUR
+    )
 
 
 def test_the_figures_by_hand() -> None:
@@ -50,6 +53,8 @@ def test_the_figures_by_hand() -> None:
     assert found.bias == pytest.approx(-4 / 3)
     assert found.naive is not None
     assert (found.naive.guess, found.naive.mae) == (20.0, pytest.approx(50 / 3))
+    assert found.naive.rmse == pytest.approx((1_400 / 3) ** 0.5)  # of the mean, which is 30
+    assert found.naive.accuracy == 2 / 3  # always 15: 10 and 20 are within 5
     assert found.skill is not None
     assert found.skill.value == pytest.approx(1 - 8 / 50)
 
@@ -111,18 +116,32 @@ def test_the_naive_guess_beats_mean_and_median_of_any_rows() -> None:
     rng = np.random.default_rng(4)
     actual = np.round(rng.gamma(2, 12, 400).clip(0, 100), 2)
     outcomes = merge_outcomes(rollup.outcomes for rollup in build(actual, actual))
-    found = choose_naive(outcomes, SCALE)
+    found = choose_naive(outcomes, SCALE, TOLERANCE)
     exact = mae(actual, float(np.median(actual)))  # no constant has a smaller MAE
     assert exact <= found.mae <= exact + 0.01
     assert found.mae < mae(actual, float(np.mean(actual)))
     assert found.mae == pytest.approx(mae(actual, found.guess))
 
 
+@pytest.mark.parametrize("tolerance", [5.0, 3.3, 0.5])
+def test_naive_rmse_and_accuracy_are_those_of_the_best_constants(tolerance: float) -> None:
+    rng = np.random.default_rng(9)
+    for actual in (np.round(rng.normal(60, 15, 400).clip(0, 100)), rng.uniform(0, 100, 400)):
+        outcomes = merge_outcomes(rollup.outcomes for rollup in build(actual, actual))
+        found = choose_naive(outcomes, SCALE, tolerance)
+        assert found.rmse == pytest.approx(float(np.std(actual)), abs=0.01)
+        constants = np.linspace(0, 100, 201)
+        best = max(accuracy(actual, guess, tolerance) for guess in constants)
+        whole = tolerance % 0.5 == 0 or np.array_equal(actual, np.round(actual))
+        slack = 0.0 if whole else 2 * float(np.histogram(actual, constants)[0].max()) / 400
+        assert found.accuracy == pytest.approx(best, abs=slack + 1e-12)
+
+
 def test_a_naive_guess_can_stand_at_either_end_of_the_scale() -> None:
     for end in (0.0, 100.0):
         outcomes = merge_outcomes(r.outcomes for r in build(np.full(5, 50.0), np.full(5, end)))
-        found = choose_naive(outcomes, SCALE)
-        assert (found.guess, found.mae) == (end, 0.0)
+        found = choose_naive(outcomes, SCALE, TOLERANCE)
+        assert found == Naive(end, 0.0, 0.0, 1.0)
 
 
 def test_a_constant_model_has_no_skill() -> None:
@@ -196,4 +215,4 @@ def test_a_scale_with_negative_numbers_has_a_naive_guess_too() -> None:
     rows = [Observation(NOON, 3, Source.MODEL, 1.0, 0.0, value) for value in (-0.5, -0.5, 0.5)]
     scale = Scale(-1.0, 1.0)
     (minute,) = build_minutes(rows, scale=scale, tolerance=0.1)
-    assert choose_naive(minute.outcomes, scale).guess == -0.5
+    assert choose_naive(minute.outcomes, scale, 0.1).guess == -0.5

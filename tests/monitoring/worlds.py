@@ -10,10 +10,12 @@ from core.domain.drift import DriftCheck, Reference
 from core.monitoring.bins import Values, count_values
 from core.monitoring.drift import Key, compare_window
 from core.monitoring.pinning import History, build_reference
+from core.monitoring.segments import Outcome
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 N_NUMBERS = 15
 LEVELS = np.array(["a", "b", "c", "d", "e", "f"])
+PROVIDERS = np.array(["openai", "anthropic", "google", "mistral"])
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
 
 Columns = dict[str, Values]
@@ -95,3 +97,16 @@ def join(parts: list[Values]) -> Values:
     if isinstance(parts[0], list):
         return [level for part in parts for level in part]
     return np.concatenate(parts)  # type: ignore[arg-type]
+
+
+def draw_outcome(seed: int, n: int = 800, *, bias: float = 0.0, slow: float = 0.0) -> Outcome:
+    """Errors with a mean of about 2.4 points, `bias` points more at one provider, `slow` more for
+    the longest tenth."""
+    rng = np.random.default_rng(seed)
+    provider = rng.choice(PROVIDERS, n, p=[0.2, 0.4, 0.3, 0.1])
+    length = rng.exponential(100.0, n)
+    errors = np.abs(3 * rng.standard_normal(n))
+    errors += bias * (provider == "openai") + slow * (length > np.quantile(length, 0.9))
+    columns = {"provider": provider.tolist(), "length": length, "noise": rng.standard_normal(n)}
+    scores = rng.uniform(30, 100, n)
+    return Outcome(columns, scores, scores - errors, np.full(n, 2.4), np.arange(n) % 7)

@@ -1,12 +1,14 @@
 """The monitoring page says what has drifted and who carries the error, or why it cannot."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
 from core.domain.drift import DriftCheck, DriftReport, Subject
+from core.domain.naive import Naive
 from core.domain.report import Estimate
 from core.domain.segment import GroupFigures, Segment, SegmentReport
 from core.domain.widening import Widening
@@ -67,12 +69,25 @@ def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
         100,
         12,
         (culprit,),
-        (GroupFigures("language", "go", 40, Estimate(9.0, 8.0, 10.0), Estimate(0.2, 0.1, 0.3)),),
+        (
+            GroupFigures(
+                "language",
+                "go",
+                40,
+                mae=Estimate(9.0, 8.0, 10.0),
+                accuracy=Estimate(0.2, 0.1, 0.3),
+                rmse=Estimate(11.0, 9.5, 12.5),
+                skill=Estimate(0.25, 0.1, 0.4),
+                naive=Naive(55.0, 12.0, 14.0, 0.15),
+            ),
+        ),
         (GroupFigures("score", "0 to 20", 3),),
     )
+    challenger = replace(found, version=2, n_labelled=31, segments=())
     with full.db.write() as conn:
         drift.append_report(conn, report)
-        segments.append_report(conn, found)
+        segments.save_report(conn, found)
+        segments.save_report(conn, challenger)
         widenings.append_widening(conn, Widening(1, now, 1.4, 300, 243, now))
     page = open_page("monitoring")
     said = read(page)
@@ -80,5 +95,19 @@ def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
     assert "estimated effect on the MAE +1.5 points" in said
     assert "language = go carries 70 % of the excess error (n = 40" in said
     assert "Intervals are 1.4 times as wide as training found since 2 March 12:00 UTC" in said
-    tables = [table.value for table in page.dataframe if "MAE, points" in table.value]
-    assert tables[0]["MAE, points"].tolist()[0] == "too few labels"
+    (table,) = [one.value for one in page.dataframe if {"column", "RMSE"} <= set(one.value)]
+    few, go = table.to_dict("records")
+    assert set(list(few.values())[3:]) == {"too few labels"}
+    assert go == {
+        "column": "language",
+        "value": "go",
+        "labels": 40,
+        "accuracy (within ±5)": "20.0 % (10.0–30.0), naive 15.0 %",
+        "MAE": "9.00 points (8.00–10.00), naive 12.0",
+        "RMSE": "11.0 points (9.5–12.5), naive 14.0",
+        "skill": "25.0 % (10.0–40.0)",
+    }
+    page.segmented_control(key="segment_version").set_value("v2").run()
+    said = read(page)
+    assert "v2, whatever window is chosen above: 31 labels" in said
+    assert "**No part of the traffic** errs more than the rest" in said

@@ -122,11 +122,11 @@ def test_the_monitoring_page_sets_versions_and_the_heuristic_beside_each_other(
         "who answered": "v1",
         "scores": 90,
         "labels": 72,
-        "accuracy (within ±5)": "100 % (94.9–100.0)",
-        "MAE": "2.00 points (2.00–2.00)",
-        "RMSE": "2.00 points (2.00–2.00)",
+        "accuracy (within ±5)": "100 % (94.9–100.0), naive 55.6 %",
+        "MAE": "2.00 points (2.00–2.00), naive 5.00",
+        "RMSE": "2.00 points (2.00–2.00), naive 5.63",
         "skill": "60.0 % (60.0–60.0)",
-        "best constant guess": "always 61: MAE 5.00",
+        "guess with the least MAE": "always 61",
     }
     assert (heuristic["who answered"], heuristic["scores"]) == ("heuristic", 10)
     assert heuristic["accuracy (within ±5)"] == "too few labels"

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import sqlalchemy as sa
+
 from core.domain.label import Label
+from core.domain.naive import Naive
 from core.domain.prediction import Source
 from core.domain.report import Estimate
-from core.domain.segment import Segment, SegmentReport
-from core.store import segments
+from core.domain.segment import GroupFigures, Segment, SegmentReport
+from core.store import schema, segments
 from core.store.database import Database
 from core.store.labels import append_label
 from tests.fakes import make_prediction
@@ -28,13 +31,49 @@ REPORT = SegmentReport(
 
 
 def test_the_newest_report_of_a_version_comes_back_as_it_was_kept(db: Database) -> None:
-    later = replace(REPORT, at=NOON + HOUR, segments=(), coverage=None, width=None)
+    group = GroupFigures(
+        "provider",
+        "openai",
+        40,
+        mae=Estimate(3.0, 2.0, 4.0),
+        naive=Naive(61.0, 9.0, 11.0, 0.3),
+    )
+    later = replace(REPORT, at=NOON + HOUR, segments=(), groups=(group,), coverage=None, width=None)
     with db.write() as conn:
         assert segments.find_last_report(conn, 3) is None
         for report in (REPORT, later, replace(REPORT, version=4)):
-            segments.append_report(conn, report)
+            segments.save_report(conn, report)
         assert segments.find_last_report(conn, 3) == later
         assert segments.find_last_report(conn, 4) == replace(REPORT, version=4)
+        assert segments.load_last_reports(conn, NOON) == [later, replace(REPORT, version=4)]
+        assert segments.load_last_reports(conn, NOON + HOUR) == [later]
+
+
+def test_of_a_day_the_last_report_of_a_version_is_kept(db: Database) -> None:
+    with db.write() as conn:
+        for hours in (0, 1, 30, 31):
+            segments.save_report(conn, replace(REPORT, at=NOON + hours * HOUR))
+        kept = conn.execute(sa.select(schema.segment_reports.c.at).order_by("at")).scalars()
+        assert list(kept) == [NOON + HOUR, NOON + 31 * HOUR]
+
+
+def test_versions_are_those_of_the_newest_labels(db: Database) -> None:
+    rows = [
+        make_prediction(f"v{version}", at=at, version=version, source=source)
+        for version, at, source in (
+            (1, NOON - 2 * HOUR, Source.MODEL),
+            (2, NOON, Source.HEURISTIC),
+            (3, NOON, Source.MODEL),
+            (4, NOON, Source.MODEL),
+        )
+    ]
+    add_predictions(db, rows)
+    with db.write() as conn:
+        for row in (rows[3], *rows[:3]):
+            append_label(conn, Label(row.id, 50.0, NOON, "ada", NOON))
+    with db.read() as conn:
+        assert segments.list_labelled_versions(conn, NOON - HOUR, 100) == [3, 4]
+        assert segments.list_labelled_versions(conn, NOON - HOUR, 3) == [3]
 
 
 def test_answers_come_with_the_label_that_counts_the_newest_label_first(db: Database) -> None:
