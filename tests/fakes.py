@@ -1,7 +1,7 @@
 """Versions, artifacts and a registry that behave, without training anything."""
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from core.domain.batch import Batch, Columns, build_key
 from core.domain.card import Card, GoldenRow
+from core.domain.label import Label
 from core.domain.prediction import Prediction, Source, Variant
 from core.domain.report import Estimate, Gate, Metrics, TrainingReport
 from core.domain.sample import FeatureValue
 from core.domain.version import Version
 from core.errors import NotFound, Refused
-from core.store import snapshots, versions
-from core.store.database import Database
+from core.store import labels, snapshots, versions
+from core.store.database import Connection, Database
 
 AN_HOUR_BEFORE = datetime(2026, 3, 2, 11, tzinfo=UTC)
 FEATURES = ("codeQuality", "testCoverage")
@@ -145,6 +146,11 @@ def make_prediction(prediction_id: str, **changes: object) -> Prediction:
         "event_at": None,
     }
     return Prediction(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def keep_labels(conn: Connection, rows: Iterable[Label]) -> None:
+    """Keep labels whose moments were given, as the API does: in one go."""
+    labels.append_labels(conn, [(row, True) for row in rows])
 
 
 def make_batch(n_rows: int, *, at: datetime = AN_HOUR_BEFORE, bits: bytes = bytes(8)) -> Batch:

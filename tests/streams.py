@@ -12,9 +12,8 @@ from core.domain.prediction import Prediction, Source
 from core.settings import Scale
 from core.store import deployments, schema
 from core.store.database import Database
-from core.store.labels import append_label
 from core.store.predictions import append_predictions
-from tests.fakes import make_prediction
+from tests.fakes import keep_labels, make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SCALE = Scale(0.0, 100.0)
@@ -50,8 +49,7 @@ def add_predictions(db: Database, predictions: Iterable[Prediction]) -> None:
 def add_labels(db: Database, labels: Iterable[tuple[str, float]], now: datetime = NOON) -> None:
     """Say what turned out to be true of predictions."""
     with db.write() as conn:
-        for prediction_id, actual in labels:
-            append_label(conn, Label(prediction_id, actual, now, "ada", now))
+        keep_labels(conn, (Label(name, actual, now, "ada", now) for name, actual in labels))
 
 
 def spread_times(start_at: datetime, end_at: datetime, n: int) -> list[datetime]:

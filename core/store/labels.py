@@ -17,11 +17,6 @@ effective_ids = sa.select(sa.func.max(_labels.c.id)).group_by(_labels.c.predicti
 """The ids of the labels that count."""
 
 
-def append_label(conn: sa.Connection, label: Label, *, observed_at_given: bool = True) -> bool:
-    """Keep a label; see `append_labels`."""
-    return append_labels(conn, [(label, observed_at_given)])[0]
-
-
 def append_labels(conn: sa.Connection, given: Sequence[tuple[Label, bool]]) -> list[bool]:
     """Keep labels in their order; False for each whose prediction's newest label says the same
     already. Where the moment was not given (the second of a pair) but filled in with "now", two

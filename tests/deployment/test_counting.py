@@ -23,9 +23,9 @@ from core.stats.sequential import (
     find_share_crossing,
     follow_mean,
 )
-from core.store import deployments, labels, pair_sums, predictions, trials
-from core.store.database import Database
-from tests.fakes import FakeRegistry, add_version, make_prediction
+from core.store import deployments, pair_sums, predictions, trials
+from core.store.database import Connection, Database
+from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
 
 START = datetime(2026, 3, 2, 20, tzinfo=UTC)
 SETTINGS = TrialSettings(t_star=300)
@@ -156,10 +156,10 @@ def add_requests(db: Database, pairs: Sequence[Pair], first: int) -> None:
             label(conn, asked.id, pair.actual, pair.labelled_at)
 
 
-def label(conn: object, prediction_id: str, actual: float, at: datetime) -> None:
+def label(conn: Connection, prediction_id: str, actual: float, at: datetime) -> None:
     rating = 0.5 if prediction_id.endswith("7") else None
     given = Label(prediction_id, actual, at, "ada", at)
-    labels.append_label(conn, replace(given, rating=rating))  # type: ignore[arg-type]
+    keep_labels(conn, [replace(given, rating=rating)])
 
 
 def stand(db: Database, now: datetime) -> Standing:

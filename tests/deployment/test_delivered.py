@@ -10,10 +10,10 @@ from core.deployment.standing import load_delivered
 from core.domain.label import Label
 from core.domain.report import Estimate
 from core.domain.trial import ShadowOutcome, ShadowScore
-from core.store import deployments, labels, predictions, trials, versions
+from core.store import deployments, predictions, trials, versions
 from core.store.database import Database
 from tests.conftest import NOON
-from tests.fakes import FakeRegistry, add_version, make_prediction
+from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
 
 LATER = NOON + timedelta(days=2)
 
@@ -37,7 +37,7 @@ def answer_requests(db: Database, n: int) -> None:
             trials.append_shadow_scores(
                 conn, [ShadowScore(kept.id, 1, ShadowOutcome.SCORED, 70.0, 1.0, None)]
             )
-            labels.append_label(conn, Label(kept.id, 74.0, NOON, "ada", NOON))
+            keep_labels(conn, [Label(kept.id, 74.0, NOON, "ada", NOON)])
 
 
 def test_the_version_before_and_the_champion_are_compared_on_the_same_requests(

@@ -15,11 +15,11 @@ from core.domain.prediction import Source, Variant
 from core.domain.retraining import RetrainingDecision
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.errors import NotFound
-from core.store import labels, predictions, retraining, samples, trials
+from core.store import predictions, retraining, samples, trials
 from core.store.database import Database
 from tests.alerts.seeing import see
 from tests.conftest import NOON
-from tests.fakes import FakeRegistry, add_version, make_prediction
+from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
 
 
 def hours(n: float) -> datetime:
@@ -110,7 +110,7 @@ def test_a_prediction_is_told_with_everything_that_made_it(lived: Database) -> N
         trials.append_shadow_scores(
             conn, [ShadowScore("abc", 1, ShadowOutcome.SCORED, 70.0, 1.0, None)]
         )
-        labels.append_label(conn, Label("abc", 75.0, hours(5), "bob", hours(5)))
+        keep_labels(conn, [Label("abc", 75.0, hours(5), "bob", hours(5))])
     said = describe_story(load_story(lived, " abc "))
     assert said["answer"] == "71.50 (66.0 to 77.0)"
     assert said["answered by"] == "model, as the challenger"

@@ -23,9 +23,9 @@ from core.domain.label import Label
 from core.domain.prediction import Variant
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings, Verdict
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
-from core.store import deployments, labels, predictions, trials
+from core.store import deployments, predictions, trials
 from core.store.database import Database
-from tests.fakes import FakeRegistry, add_version, make_prediction, make_report
+from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction, make_report
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 QUICK = TrialSettings(t_star=200, min_step_requests=20, min_step_labels=20)
@@ -103,8 +103,7 @@ def answer_requests(
     with db.write() as conn:
         predictions.append_predictions(conn, kept)
         trials.append_shadow_scores(conn, beside)
-        for actual in actuals:
-            labels.append_label(conn, actual)
+        keep_labels(conn, actuals)
 
 
 def test_a_trial_is_a_row_with_its_settings(start: Callable[..., Deployment], db: Database) -> None:
@@ -367,8 +366,7 @@ def test_a_verdict_is_kept_when_labels_change_afterwards(
     now = NOON + timedelta(hours=1)
     watch_trial(db, registry, now)  # type: ignore[arg-type]
     with db.write() as conn:
-        for i in range(300):
-            labels.append_label(conn, Label(f"2-{i}", 90.0, now, "ada", now))
+        keep_labels(conn, (Label(f"2-{i}", 90.0, now, "ada", now) for i in range(300)))
     standing = describe_trial(db, now + timedelta(hours=1))
     assert standing is not None
     assert standing.report.verdict is Verdict.BETTER

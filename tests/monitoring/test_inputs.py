@@ -22,11 +22,11 @@ from core.monitoring.facts import Thresholds
 from core.monitoring.flow import watch
 from core.monitoring.inputs import measure_drift
 from core.monitoring.labelled import measure_segments
-from core.store import drift, labels, samples, versions
+from core.store import drift, samples, versions
 from core.store.database import Database
 from core.store.predictions import load_recent_predictions
-from tests.fakes import make_card, make_prediction, make_report
-from tests.streams import DAY, HOUR, NOON, SCALE, TOLERANCE, add_predictions, deploy
+from tests.fakes import keep_labels, make_card, make_prediction, make_report
+from tests.streams import DAY, HOUR, NOON, SCALE, TOLERANCE, add_labels, add_predictions, deploy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,9 +178,8 @@ def test_where_labels_of_the_same_days_are_bad_drift_is_evidence(
         add_day(db, end, 300, factor=100.0)
         measure(db, snapshots, end)
     with db.write() as conn:
-        for i in range(100):
-            name = f"{NOON:%d%H}{i:05d}"
-            labels.append_label(conn, Label(name, 60.0, NOON, "ada", NOON))
+        names = (f"{NOON:%d%H}{i:05d}" for i in range(100))
+        keep_labels(conn, (Label(name, 60.0, NOON, "ada", NOON) for name in names))
     report = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
     reason = report.find_reason("drift")
     assert reason is not None
@@ -240,11 +239,9 @@ def test_the_culprit_is_kept_and_named_by_the_check_of_the_accuracy(
     add_day(db, NOON, 400)
     with db.read() as conn:
         rows = load_recent_predictions(conn, 400)
-    with db.write() as conn:
-        for row in rows:
-            miss = 40.0 if row.features["language"] == "rust" else 2.0
-            actual = min(max((row.score or 0.0) - miss, 0.0), 100.0)
-            labels.append_label(conn, Label(row.id, actual, NOON, "ada", NOON))
+    misses = [40.0 if row.features["language"] == "rust" else 2.0 for row in rows]
+    actuals = [max((row.score or 0.0) - miss, 0.0) for row, miss in zip(rows, misses, strict=True)]
+    add_labels(db, [(row.id, actual) for row, actual in zip(rows, actuals, strict=True)])
     (report,) = measure_segments(db, scale=SCALE, tolerance=TOLERANCE, min_labels=30, now=NOON)
     assert report.segments[0].where == "language = rust"
     assert report.coverage is not None

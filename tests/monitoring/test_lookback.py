@@ -9,9 +9,9 @@ from core.domain.label import Label
 from core.monitoring.lookback import list_promotions, load_lookbacks
 from core.monitoring.service import measure
 from core.settings import Scale
-from core.store import deployments, labels, predictions
+from core.store import deployments, predictions
 from core.store.database import Database
-from tests.fakes import FakeRegistry, add_version, make_prediction
+from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAYS = timedelta(days=1)
@@ -48,13 +48,13 @@ def serve(db: Database, error: float) -> None:
             evidence={},
             now=START,
         )
-        for i in range(100):
-            at = START + i * DAYS / 5 + timedelta(minutes=1)
-            predictions.append_predictions(
-                conn, [make_prediction(f"p{i}", at=at, version=1, score=50.0)]
-            )
-            actual = 50.0 + error * (0.5 + i % 3 / 2)
-            labels.append_label(conn, Label(f"p{i}", actual, at, "ana", at))
+        times = [START + i * DAYS / 5 + timedelta(minutes=1) for i in range(100)]
+        asked = [make_prediction(f"p{i}", at=times[i], version=1, score=50.0) for i in range(100)]
+        predictions.append_predictions(conn, asked)
+        actuals = [50.0 + error * (0.5 + i % 3 / 2) for i in range(100)]
+        keep_labels(
+            conn, (Label(f"p{i}", actuals[i], times[i], "ana", times[i]) for i in range(100))
+        )
     measure(db, START + 21 * DAYS, scale=Scale(0, 100), tolerance=5.0)
 
 

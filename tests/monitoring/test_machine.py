@@ -12,7 +12,8 @@ from core.monitoring.flow import describe_health, watch
 from core.monitoring.health import judge_health
 from core.monitoring.machine import Disk, LabelSilence, check_disk, check_labels
 from core.store.database import Database
-from core.store.labels import append_label, count_received, find_span
+from core.store.labels import count_received, find_span
+from tests.fakes import keep_labels
 from tests.streams import DAY, HOUR, NOON, SCALE, TOLERANCE, add_requests, deploy, spread_times
 
 NOTHING = Facts(
@@ -27,11 +28,9 @@ NOTHING = Facts(
 
 def add_labels_of_a_week(db: Database, per_hour: int) -> None:
     """Labels at every hour of the eight days before noon, but for the last eight hours."""
+    times = [NOON - hour * HOUR for hour in range(8, 8 * 24) for _ in range(per_hour)]
     with db.write() as conn:
-        for hour in range(8, 8 * 24):
-            for i in range(per_hour):
-                at = NOON - hour * HOUR
-                append_label(conn, Label(f"p{hour}.{i}", 50.0, at, "ada", at))
+        keep_labels(conn, (Label(f"p{i}", 50.0, at, "ada", at) for i, at in enumerate(times)))
 
 
 def test_labels_that_never_came_are_not_missed() -> None:

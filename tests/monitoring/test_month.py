@@ -14,9 +14,8 @@ from core.monitoring.facts import Thresholds
 from core.monitoring.flow import watch
 from core.store import incidents
 from core.store.database import Database
-from core.store.labels import append_label
 from core.store.predictions import append_predictions
-from tests.fakes import make_prediction
+from tests.fakes import keep_labels, make_prediction
 from tests.streams import DAY, HOUR, MINUTE, NOON, SCALE, TOLERANCE, deploy
 
 pytestmark = pytest.mark.slow
@@ -61,8 +60,7 @@ class World:
         self.waiting = [label for label in self.waiting if label.received_at > end]
         with self.db.write() as conn:
             append_predictions(conn, rows)
-            for label in due:
-                append_label(conn, label)
+            keep_labels(conn, due)
 
     def _ask(self, at: datetime) -> Prediction | None:
         fault = self.fault if self.fault_from <= at < self.fault_to else ""

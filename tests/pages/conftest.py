@@ -37,7 +37,6 @@ from core.registry import Registry, RunPage, RunSummary
 from core.store import (
     deployments,
     jobs,
-    labels,
     leases,
     predictions,
     quality,
@@ -48,6 +47,7 @@ from core.store import (
 )
 from tests.alerts.seeing import see
 from tests.conftest import NOON, PATIENCE_SECONDS
+from tests.fakes import keep_labels
 from ui import context
 
 ENTRY = Path(__file__).resolve().parents[2] / "ui" / "navigation.py"
@@ -328,11 +328,9 @@ def _fill_traffic(app: App, now: datetime) -> None:
     ]
     with app.db.write() as conn:
         predictions.append_predictions(conn, asked)
-        for prediction in asked[:80]:
-            actual = (prediction.score or 0.0) + 2.0
-            labels.append_label(
-                conn, Label(prediction.id, actual, prediction.at, "reviewer", prediction.at)
-            )
+        keep_labels(
+            conn, (Label(p.id, (p.score or 0.0) + 2.0, p.at, "reviewer", p.at) for p in asked[:80])
+        )
     measure(app.db, now, scale=app.settings.scale, tolerance=app.settings.tolerance)
     slow = Reason(
         "latency", Health.WARNING, "p95 latency is 143 ms.", "Look at the newest version."

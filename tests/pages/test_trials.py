@@ -13,8 +13,8 @@ from core.deployment.trials import describe_trial, start_trial
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.label import Label
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
-from core.store import deployments, labels, predictions, trials
-from tests.fakes import make_prediction
+from core.store import deployments, predictions, trials
+from tests.fakes import keep_labels, make_prediction
 
 OpenPage = Callable[[str], AppTest]
 Read = Callable[[AppTest], str]
@@ -64,7 +64,7 @@ def add_pairs(app: App, n: int, gain: float) -> None:
                 conn, [ShadowScore(kept.id, 2, ShadowOutcome.SCORED, score, 1.0, None)]
             )
             received_at = at + timedelta(seconds=i)
-            labels.append_label(conn, Label(kept.id, 50.0, received_at, "ada", received_at))
+            keep_labels(conn, [Label(kept.id, 50.0, received_at, "ada", received_at)])
 
 
 def give_reason(page: AppTest, key: str, reason: str, *, override: bool = False) -> AppTest:

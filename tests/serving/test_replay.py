@@ -19,10 +19,10 @@ from core.errors import InvalidInput, NotFound, OpsError, Refused
 from core.serving.replay import replay_version
 from core.serving.tally import N_CHANGES, Tally, build_report
 from core.settings import Scale
-from core.store import labels, predictions
+from core.store import predictions
 from core.store.database import Database
 from tests.conftest import NOON
-from tests.fakes import FakeRegistry, add_version, make_prediction
+from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
 
 SCALE = Scale(0.0, 100.0)
 
@@ -72,8 +72,8 @@ def record(db: Database, n: int, *, actual: float | None = 74.0, **changes: obje
     ]
     with db.write() as conn:
         predictions.append_predictions(conn, rows)
-        for row in rows if actual is not None else []:
-            labels.append_label(conn, Label(row.id, float(actual or 0), NOON, "ada", NOON))
+        if actual is not None:
+            keep_labels(conn, (Label(row.id, actual, NOON, "ada", NOON) for row in rows))
 
 
 def test_errors_are_measured_on_the_same_rows_as_those_served(
@@ -111,7 +111,7 @@ def test_rows_that_it_has_learned_from_are_left_out_and_counted(
     record_other = make_prediction("other", at=NOON - timedelta(hours=1), version=1, score=10.0)
     with db.write() as conn:
         predictions.append_predictions(conn, [record_other])
-        labels.append_label(conn, Label("other", 12.0, NOON, "ada", NOON))
+        keep_labels(conn, [Label("other", 12.0, NOON, "ada", NOON)])
     columns = {
         EXTERNAL_ID: ["other", None],
         TARGET: [99.0, 74.0],

@@ -17,10 +17,10 @@ from core.serving.answer import Ask
 from core.serving.columns import AskedColumns
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import labels, predictions, trials
+from core.store import predictions, trials
 from core.store.database import Database
 from core.store.drain import drain_batches
-from tests.fakes import FakeRegistry, add_version
+from tests.fakes import FakeRegistry, add_version, keep_labels
 
 ROW = Ask({"codeQuality": 80.0, "testCoverage": 60.0})
 COLUMNS = AskedColumns(400, {name: array("d", [60.0] * 400) for name in ROW.features})
@@ -251,8 +251,7 @@ def test_labels_join_both_scores_into_pairs(
     answers = service.predict([ROW] * 80)
     service.stop()
     with db.write() as conn:
-        for row in answers:
-            labels.append_label(conn, Label(row.id, 74.0, now(), "ada", now()))
+        keep_labels(conn, (Label(row.id, 74.0, now(), "ada", now()) for row in answers))
     standing = describe_trial(db, now() + timedelta(hours=1))
     assert standing is not None
     assert standing.report.n_pairs == 80

@@ -24,7 +24,7 @@ def send(db: Database, now: Callable[[], datetime]) -> Callable[..., bool]:
         }
         label = Label(actual=actual, **{**values, **changes})  # type: ignore[arg-type]
         with db.write() as conn:
-            return labels.append_label(conn, label, observed_at_given=observed_at_given)
+            return labels.append_labels(conn, [(label, observed_at_given)])[0]
 
     return run
 

@@ -7,9 +7,9 @@ import pytest
 from core.domain.label import Label
 from core.domain.replay import Change, ReplayReport
 from core.domain.report import Estimate
-from core.store import labels, predictions, replays
+from core.store import predictions, replays
 from core.store.database import Database
-from tests.fakes import make_prediction
+from tests.fakes import keep_labels, make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 REPORT = ReplayReport(
@@ -45,8 +45,7 @@ def test_requests_come_with_the_label_that_counts_oldest_first(
     rows = [make_prediction(f"p{i}", at=NOON + timedelta(minutes=i)) for i in range(5)]
     with db.write() as conn:
         predictions.append_predictions(conn, rows)
-        for actual in (40.0, 45.0):
-            labels.append_label(conn, Label("p3", actual, NOON, "ada", NOON))
+        keep_labels(conn, (Label("p3", actual, NOON, "ada", NOON) for actual in (40.0, 45.0)))
     pieces = list(replays.stream_recorded(db, NOON + timedelta(minutes=1)))
     assert [len(piece) for piece in pieces] == [2, 2]
     found = [row for piece in pieces for row in piece]

@@ -11,8 +11,7 @@ from core.domain.report import Estimate
 from core.domain.segment import GroupFigures, Segment, SegmentReport
 from core.store import schema, segments
 from core.store.database import Database
-from core.store.labels import append_label
-from tests.fakes import make_prediction
+from tests.fakes import keep_labels, make_prediction
 from tests.streams import HOUR, NOON, add_predictions
 
 REPORT = SegmentReport(
@@ -89,11 +88,11 @@ def test_answers_come_with_the_label_that_counts_the_newest_label_first(db: Data
         ],
     )
     with db.write() as conn:
-        for name, actual in (
+        given = (
             *(("a", 40.0), ("b", 61.0), ("other", 1.0), ("fallback", 1.0), ("old", 1.0)),
             ("a", 45.0),  # corrected
-        ):
-            append_label(conn, Label(name, actual, NOON, "ada", NOON))
+        )
+        keep_labels(conn, (Label(name, actual, NOON, "ada", NOON) for name, actual in given))
     with db.read() as conn:
         found = segments.load_labelled(conn, 3, NOON - HOUR, 100)
         assert [(row.score, row.actual) for row in found] == [(50.0, 45.0), (60.0, 61.0)]

@@ -21,9 +21,9 @@ from core.domain.trial import (
     TrialSettings,
     Verdict,
 )
-from core.store import deployments, labels, predictions, trials
+from core.store import deployments, predictions, trials
 from core.store.database import Connection, Database
-from tests.fakes import make_prediction
+from tests.fakes import keep_labels, make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TRIAL = Trial(
@@ -60,9 +60,7 @@ def keep(db: Database, *rows: Prediction | ShadowScore | Label) -> None:
     with db.write() as conn:
         predictions.append_predictions(conn, [r for r in rows if isinstance(r, Prediction)])
         trials.append_shadow_scores(conn, [r for r in rows if isinstance(r, ShadowScore)])
-        for row in rows:
-            if isinstance(row, Label):
-                labels.append_label(conn, row)
+        keep_labels(conn, [r for r in rows if isinstance(r, Label)])
 
 
 def load_conduct(conn: Connection) -> Conduct:

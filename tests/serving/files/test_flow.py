@@ -28,11 +28,11 @@ from core.serving.files.plan import Options
 from core.serving.files.report import FileReport
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import labels, predictions, widenings
+from core.store import predictions, widenings
 from core.store.database import Database
 from tests.api_processes import add_linear_version
 from tests.conftest import NOON
-from tests.fakes import FEATURES, FakeArtifact, FakeRegistry, add_version
+from tests.fakes import FEATURES, FakeArtifact, FakeRegistry, add_version, keep_labels
 
 HUNDRED = Scale(0.0, 100.0)
 ROWS = [
@@ -276,7 +276,7 @@ def test_an_attempt_that_ended_while_it_cleaned_up_is_finished(desk: Desk) -> No
 def test_the_heuristic_answers_a_file_where_somebody_chose_it(fake: Desk) -> None:
     label = Label("p1", 64.0, NOON, "ada", NOON)
     with fake.db.write() as conn:
-        labels.append_label(conn, label)
+        keep_labels(conn, [label])
     path = fake.write(
         "in.csv", [{"codeQuality": 80.0, "wind": 3.0}, {"codeQuality": "", "wind": 1}]
     )
