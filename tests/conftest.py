@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine
 
+from core.store import database
 from core.store.database import Database, open_database
 from tests.supastack.stack import Stack, run_stack
 
@@ -20,6 +22,27 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PATIENCE_SECONDS = 180
 """How long a page may take in a test. The first one of a process imports what pages are drawn with:
 ten seconds where five processes share two cores, and more where more do."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """The stores of a run compile each statement once, and not once a store: that took a seventh
+    of the suite."""
+    create = database._create_engine
+    first: Engine | None = None
+
+    def share(url: str, durability: str) -> Engine:
+        nonlocal first
+        engine = create(url, durability)
+        if engine.dialect.name != "sqlite":
+            return engine
+        first = first or engine
+        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_create_engine", share)
+        yield
 
 
 @pytest.fixture
