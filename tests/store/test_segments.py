@@ -68,8 +68,8 @@ def test_versions_are_those_of_the_newest_labels(db: Database) -> None:
     ]
     add_predictions(db, rows)
     with db.write() as conn:
-        for row in (rows[3], *rows[:3]):
-            append_label(conn, Label(row.id, 50.0, NOON, "ada", NOON))
+        given = (rows[3], *rows[:3])
+        keep_labels(conn, (Label(row.id, 50.0, NOON, "ada", NOON) for row in given))
     with db.read() as conn:
         assert segments.list_labelled_versions(conn, NOON - HOUR, 100) == [3, 4]
         assert segments.list_labelled_versions(conn, NOON - HOUR, 3) == [3]
