@@ -184,6 +184,8 @@ def split_rows(
         split, not_by_time = _split_by_time(times, has_time, groups, contents, holdout_share)
         if split is not None:
             return _with_reason(split, split.reason + said)
+    elif groups.max(initial=-1) < 0:
+        not_by_time = "The rows carry no time and no group. "
     ranks = _rank(group, contents, seed)
     split = _split_by_unit(groups, contents, ranks, holdout_share, seed)
     return _with_reason(split, not_by_time + split.reason + said)
@@ -257,8 +259,7 @@ def _split_by_unit(
         )
     else:
         reason = (
-            f"At random, since rows carry no time and no group: {len(holdout):,} of {n:,} rows are "
-            f"held out, drawn with seed {seed}"
+            f"At random: {len(holdout):,} of {n:,} rows are held out, drawn with seed {seed}"
             + (
                 f"; {n - n_units:,} rows repeat features and stay beside their equals."
                 if n_units < n

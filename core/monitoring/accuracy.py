@@ -38,7 +38,7 @@ def check_errors(facts: Facts, thresholds: Thresholds) -> list[Reason]:
     released = delivered.promised.accuracy
     if level.health is not Health.HEALTHY and released.low < thresholds.accuracy_warning:
         message = (
-            f"{level.message.partition(';')[0]}; at its release it was "
+            f"{level.message.partition('); ')[0]}); at its release it was "
             f"{format_share(released.value)} on the held-out rows, so that the threshold of "
             f"{format_share(thresholds.accuracy_warning)} says nothing of a change."
         )

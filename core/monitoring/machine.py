@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.domain.health import Health, Reason
+from core.monitoring.level import format_duration
 
 MIN_SILENCE = timedelta(hours=6)
 """How long no label has to come before their absence is looked at."""
@@ -43,7 +44,7 @@ def check_labels(silence: LabelSilence | None, now: datetime) -> list[Reason]:
     length = now - silence.last_at
     hours = max(0, int(length.total_seconds())) // 3600
     if length < MIN_SILENCE or silence.expected < MIN_EXPECTED:
-        message = f"The last label came {hours} hours ago, which is not unusual."
+        message = f"The last label came {format_duration(length)} ago, which is not unusual."
         return [Reason("labels", Health.HEALTHY, message, "")]
     message = (
         f"No label has come for {hours} hours, since {silence.last_at:%Y-%m-%d %H:%M} UTC; about "

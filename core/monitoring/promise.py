@@ -193,7 +193,7 @@ def _limits(
 
 def _days(span: timedelta) -> str:
     days = span / timedelta(days=1)
-    return "a day" if days == 1 else f"{days:g} days"
+    return "a day" if days == 1 else f"{days:.3g} days"
 
 
 def _quantile(freedom: float) -> float:

@@ -88,7 +88,7 @@ def test_groups_that_last_all_the_time_are_split_by_group_instead() -> None:
 def test_one_moment_for_all_rows_is_no_order() -> None:
     split = split_rows(_days(*[5] * 50), None, range(50), seed=0)
     assert split.kind == "random"
-    assert split.reason.startswith("Not by time, since all rows carry the same one. At random")
+    assert split.reason.startswith("Not by time, since all rows carry the same one. At random: ")
 
 
 def test_a_few_rows_without_a_time_are_learned_from() -> None:
@@ -119,7 +119,7 @@ def test_without_times_and_groups_the_draw_is_seeded() -> None:
     assert splits[0].holdout.tolist() == splits[1].holdout.tolist()
     assert splits[0].holdout.tolist() != splits[2].holdout.tolist()
     assert splits[0].reason == (
-        "At random, since rows carry no time and no group: 20 of 100 rows are held out, drawn with "
+        "The rows carry no time and no group. At random: 20 of 100 rows are held out, drawn with "
         "seed 0."
     )
 

@@ -332,7 +332,7 @@ def test_a_kept_promise_is_healthy_below_the_thresholds_that_the_release_was_bel
     facts = replace(GOOD, labelled=labels(90, 300), delivered=delivered(0.31))
     assert judge(facts).health is Health.HEALTHY
     level = find(facts, "accuracy_level")
-    assert "at its release it was 31 % on the held-out rows" in level.message
+    assert "300 labels over 24 hours); at its release it was 31 % on the held-out" in level.message
 
 
 def test_a_fall_below_the_thresholds_is_told_although_the_promise_is_kept() -> None:

@@ -48,6 +48,11 @@ def test_a_silence_counts_from_six_hours_and_ten_usual_labels_on(
     assert (reason.code, reason.health, reason.confirmed) == ("labels", health, True)
 
 
+def test_a_label_that_came_just_now_is_not_zero_hours_old() -> None:
+    (reason,) = check_labels(LabelSilence(NOON - timedelta(seconds=90), 500.0), NOON)
+    assert reason.message == "The last label came 1 minute ago, which is not unusual."
+
+
 @pytest.mark.parametrize(("per_hour", "health"), [(3, Health.WARNING), (1, Health.HEALTHY)])
 def test_silent_labels_are_measured_against_the_same_hours_of_other_days(
     db: Database, per_hour: int, health: Health

@@ -111,6 +111,11 @@ def test_the_message_carries_the_figures_and_the_next_step() -> None:
     assert reason.next_step.startswith("Compare the versions")
 
 
+def test_a_span_of_no_whole_days_is_told_in_three_digits() -> None:
+    short = replace(delivered(Interval(1.0, 0.9, 1.1)), span=timedelta(days=6, hours=16, minutes=32))
+    assert "168 labels of 6.69 days, 4 on" in check_promise(short, 1.2, 1.5).message
+
+
 def test_between_kept_and_broken_an_incident_is_neither_opened_nor_ended() -> None:
     between = check_promise(delivered(Interval(1.15, 1.1, 1.2)), 1.2, 1.5)
     assert between.health is Health.HEALTHY
