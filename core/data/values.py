@@ -17,7 +17,29 @@ _DAY_AND_MONTH = re.compile(
 )
 _SPACED_OFFSET = re.compile(r"\s+([+-]\d\d:?\d\d)$")
 _MAIL_DATE = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ")
-_TIME_FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y")
+_YEAR_FIRST = re.compile(
+    r"(?P<year>\d{4})(?P<between>[/.-])(?P<month>\d{1,2})(?:(?P=between)(?P<day>\d{1,2}))?"
+    r"(?P<clock>(?:[ T,].*)?)"
+)
+_MONTH_NAMED = re.compile(
+    r"(?:(?P<day>\d{1,2})[ -])?(?P<month>[A-Za-z]{3,9})(?:[ -](?P<late_day>\d{1,2}),?)?"
+    r"(?:[ -](?P<year>\d{4}|\d\d))(?P<clock>(?:[ T,].*)?)"
+)
+_HALF_DAY = re.compile(r"(?P<hour>\d{1,2})(?P<rest>(?::\d\d)*) ?(?P<half>[APap])\.?[Mm]\.?")
+_MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """A time outside these years is taken for a mistake."""
 
@@ -97,8 +119,9 @@ def as_text(value: object) -> str | None:
 
 def parse_time(value: object, day_first: bool | None = None) -> datetime | None:
     """The aware UTC time that a value says, None where it is missing. Read are ISO 8601 with any
-    offset (without one it is taken as UTC), month names, and seconds, milliseconds, microseconds
-    or nanoseconds since 1970. 01/02/2026 may be either, and is read only where somebody knows
+    offset (without one it is taken as UTC), month names, clocks of twelve hours, a month or an ISO
+    week for its first day, and seconds, milliseconds, microseconds or nanoseconds since 1970.
+    01/02/2026 may be either, and is read only where somebody knows
     whether the day comes first (see `read_day_order`). Raises `BadValue`.
 
     >>> parse_time("2026-03-02T14:00:00+02:00").isoformat()
@@ -246,7 +269,16 @@ def _put_year_first(text: str, parts: re.Match[str], day_first: bool) -> str:
     if not day_first:
         day, month = month, day
     year = parts["year"] if len(parts["year"]) == 4 else f"20{parts['year']}"
-    clock = text[parts.end() :].strip(" T,")
+    return _write_time(year, month, day, text[parts.end() :])
+
+
+def _write_time(year: str, month: str, day: str, clock: str) -> str:
+    """ISO 8601 of the parts of a time, and of a clock of twelve hours or without its zero."""
+    clock = clock.strip(" T,")
+    half = _HALF_DAY.fullmatch(clock)
+    if half is not None:
+        hour = int(half["hour"]) % 12 + (12 if half["half"] in "Pp" else 0)
+        clock = f"{hour}{half['rest'] or ':00'}"
     clock = f" {clock.rjust(len(clock) + (clock[1:2] == ':'), '0')}" if clock else ""
     return f"{year}-{month:0>2}-{day:0>2}{clock}"
 
@@ -266,15 +298,29 @@ def _parse_other_time(text: str) -> datetime:
     for zone in (" UTC", " GMT", " Z"):
         if cleaned.endswith(zone):
             cleaned = cleaned.removesuffix(zone) + "+00:00"
+    found = _YEAR_FIRST.fullmatch(cleaned)
+    if found is not None and (found["day"] or found["between"] != "."):  # 2026.5 is a number
+        year, month, day = found["year"], found["month"], found["day"] or "1"
+        return datetime.fromisoformat(_write_time(year, month, day, found["clock"]))
     if cleaned[:4].isdigit():
-        return datetime.fromisoformat(cleaned.replace("/", "-"))
-    for form in _TIME_FORMATS:
-        for clock in ("", " %H:%M", " %H:%M:%S"):
-            try:
-                return datetime.strptime(cleaned, form + clock)  # noqa: DTZ007
-            except ValueError:
-                continue
-    raise ValueError(text)
+        return datetime.fromisoformat(cleaned.replace(" W", "-W"))
+    return datetime.fromisoformat(_number_month(cleaned))
+
+
+def _number_month(text: str) -> str:
+    """ISO 8601 of a time whose month has a name; a year of two digits only behind a day."""
+    found = _MONTH_NAMED.fullmatch(text)
+    if found is None or (found["day"] and found["late_day"]):
+        raise ValueError(text)
+    name, year = found["month"].lower(), found["year"]
+    number = next(
+        (n for n, month in enumerate(_MONTHS, 1) if name in (month, month[:3], month[:4])), None
+    )
+    day = found["day"] or found["late_day"]
+    if number is None or (len(year) == 2 and not found["day"]):
+        raise ValueError(text)
+    year = year if len(year) == 4 else f"{19 if year >= '69' else 20}{year}"
+    return _write_time(year, str(number), day or "1", found["clock"])
 
 
 def _since_1970(number: float, value: object) -> datetime:

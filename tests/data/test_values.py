@@ -95,6 +95,10 @@ def test_every_finite_number_survives_its_own_text(number: float) -> None:
         "20260302T120000Z",
         "2 Mar 2026 12:00",
         "Mar 2, 2026 12:00:00",
+        "March 2 2026 12:00 p.m.",
+        "02-MAR-26 12:00",
+        "2026/3/2 12:00:00 PM",
+        "2026.03.02 12:00",
         "Mon, 02 Mar 2026 12:00:00 GMT",
         "1772452800",
         "1772452800.0",
@@ -119,6 +123,32 @@ def test_one_moment_in_many_formats_and_zones_is_one_time(value: object) -> None
 @pytest.mark.parametrize("value", ["2026-03-02", "20260302", date(2026, 3, 2), "2 March 2026"])
 def test_a_day_is_its_midnight_in_utc(value: object) -> None:
     assert parse_time(value) == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", ["2026-03", "2026/3", "Mar 2026", "March 2026", "1-Mar-2026"])
+def test_a_month_is_its_first_day(value: str) -> None:
+    assert parse_time(value) == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", ["1991-W06", "1991 W06"])
+def test_a_week_is_its_monday(value: str) -> None:
+    assert parse_time(value) == datetime(1991, 2, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "hour"),
+    [("3/16/2026 1:05 AM", 1), ("3/16/2026 12:05:00 am", 0), ("3/16/26 11 PM", 23)],
+)
+def test_a_clock_of_twelve_hours_is_read(value: str, hour: int) -> None:
+    at = parse_time(value, day_first=False)
+    assert at is not None
+    assert (at.day, at.hour) == (16, hour)
+
+
+@pytest.mark.parametrize("value", ["2026.5", "Mar-26", "Mars 2 2026", "2026-13", "2 Mar 3 2026"])
+def test_what_only_looks_like_a_time_is_none(value: str) -> None:
+    with pytest.raises(BadValue, match="is not a time"):
+        parse_time(value)
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "n/a", math.nan])

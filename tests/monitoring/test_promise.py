@@ -112,7 +112,9 @@ def test_the_message_carries_the_figures_and_the_next_step() -> None:
 
 
 def test_a_span_of_no_whole_days_is_told_in_three_digits() -> None:
-    short = replace(delivered(Interval(1.0, 0.9, 1.1)), span=timedelta(days=6, hours=16, minutes=32))
+    short = replace(
+        delivered(Interval(1.0, 0.9, 1.1)), span=timedelta(days=6, hours=16, minutes=32)
+    )
     assert "168 labels of 6.69 days, 4 on" in check_promise(short, 1.2, 1.5).message
 
 
