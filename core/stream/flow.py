@@ -25,7 +25,7 @@ from core.domain.rollup import Outcomes
 from core.domain.version import HEURISTIC, Version, parse_version
 from core.errors import InvalidInput
 from core.jobs.runner import do_job, run_job
-from core.monitoring.level import format_duration
+from core.monitoring.level import format_duration, format_figure
 from core.monitoring.promise import MIN_LABELS, find_ratio
 from core.monitoring.rollups import merge_outcomes
 from core.monitoring.service import load_window
@@ -327,10 +327,11 @@ def _describe(
     version: Version,
 ) -> list[str]:
     report = version.report
+    mae = format_figure(report.metrics.mae.value)
     notes = [
         f"{version.name} ({report.recipe}) learned from {report.n_train:,} of {n_known:,} rows "
         f"that were known at {request.train_until:%Y-%m-%d %H:%M} UTC; its MAE on "
-        f"{report.n_holdout:,} held-out rows ({report.split}) is {report.metrics.mae.value:.4g}, "
+        f"{report.n_holdout:,} held-out rows ({report.split}) is {mae}, "
         "the promise that the windows are judged by.",
         report.summary,
     ]

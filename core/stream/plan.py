@@ -85,8 +85,7 @@ def choose_measure(
         return Measure(
             scale,
             tolerance,
-            f"scale {scale.low:g}:{scale.high:g} and tolerance {tolerance:g}, as set: the target "
-            "fits them.",
+            f"scale {_write(scale)} and tolerance {tolerance:g}, as set: the target fits them.",
         )
     spread = spread or max(abs(high), 1.0)
     bottom = low - _ROOM_BELOW * spread
@@ -95,9 +94,9 @@ def choose_measure(
     return Measure(
         wide,
         share,
-        f"the target does not fit PLUMBLINE_SCALE {scale.low:g}:{scale.high:g}, so the scale is "
-        f"{wide.low:g}:{wide.high:g} (training targets from {low:g} to {high:g}, with room for a "
-        f"stream that grows) and the tolerance {share:g}, {TOLERANCE_SHARE:.0%} of their range.",
+        f"the target does not fit PLUMBLINE_SCALE {_write(scale)}, so the scale is {_write(wide)} "
+        f"(training targets from {low:.12g} to {high:.12g}, with room for a stream that grows) and "
+        f"the tolerance {share:.12g}, {TOLERANCE_SHARE * 100:g} % of their range.",
     )
 
 
@@ -158,6 +157,10 @@ def _next(at: datetime, kind: WindowKind) -> datetime:
         return at + find_span(kind)
     first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return (first + timedelta(days=32)).replace(day=1)
+
+
+def _write(scale: Scale) -> str:
+    return f"{scale.low:.12g}:{scale.high:.12g}"  # as the setting is written: no power of ten
 
 
 def _round(value: float) -> float:

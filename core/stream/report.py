@@ -7,6 +7,7 @@ from datetime import datetime
 from core.domain.health import Health
 from core.domain.incident import Incident
 from core.domain.version import version_name
+from core.monitoring.level import format_figure
 from core.stats.intervals import Interval
 
 _TIME = "%Y-%m-%d %H:%M"
@@ -102,7 +103,7 @@ def _summarize(report: StreamReport) -> str:
 
 
 def _window_line(window: StreamWindow) -> str:
-    mae = "-" if window.mae is None else f"{window.mae:.4g}"
+    mae = "-" if window.mae is None else format_figure(window.mae)
     ratio = "-" if window.ratio is None else f"{window.ratio.value:.2f}"
     return (
         f"{window.from_at:{_TIME}}  {window.n_predictions:8,} {window.n_labelled:8,} {mae:>9} "

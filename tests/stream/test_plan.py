@@ -28,6 +28,13 @@ def test_a_target_below_zero_gets_room_on_both_sides() -> None:
     assert "scale is -90:190" in made.why
 
 
+def test_a_large_scale_is_written_as_the_setting_would_be() -> None:
+    known = np.array([19_460_500.0, 74_429_400.0])
+    made = choose_measure(known, known, DEFAULT, 5.0)
+    assert "the scale is 0:294000000 (training targets from 19460500 to 74429400" in made.why
+    assert made.why.endswith("the tolerance 2700000, 5 % of their range.")
+
+
 def test_ratings_of_one_to_five_do_not_take_the_scale_of_a_hundred() -> None:
     known = np.array([1.0, 5.0])
     assert choose_measure(known, known, DEFAULT, 5.0).tolerance == 0.2
