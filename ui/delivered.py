@@ -27,11 +27,9 @@ def show(performance: Performance) -> None:
 
 
 def _build_row(name: str, found: Figures, tolerance: float) -> dict[str, object]:
-    naive = found.naive
     return {
         "who answered": name,
         "scores": found.n_predictions,
         "labels": found.n_labelled,
         **figures.build_cells(found, tolerance),
-        "guess with the least MAE": None if naive is None else f"always {naive.guess:g}",
     }

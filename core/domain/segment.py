@@ -12,13 +12,14 @@ class Segment:
     """A part of the traffic whose error is surely larger than the rest's, in points."""
 
     column: str
-    where: str  # "provider = openai", "length above 1,200"
+    where: str  # "provider = openai", "length above 1,200", or two of these with "and" between
     n: int  # labelled predictions in it
     share: float  # of all labelled predictions
     mae: float
     rest_mae: float
     excess_share: float | None  # of the error beyond what was expected; None where there is none
     p_value: float  # corrected for the number of parts that were looked at
+    second: str | None = None  # the other column, where neither alone explains it
 
 
 @dataclass(frozen=True, slots=True)

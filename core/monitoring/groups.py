@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from core.domain.report import Estimate
 from core.domain.segment import GroupFigures
 from core.monitoring.outcomes import summarize_blocks
+from core.monitoring.parts import Outcome
 from core.monitoring.rollups import build_outcomes
-from core.monitoring.segments import Outcome
 from core.settings import Scale
 from core.stats.histogram import score_buckets, score_edges
 from core.stats.intervals import Interval

@@ -14,7 +14,8 @@ from core.domain.segment import SegmentReport
 from core.log import get_logger
 from core.monitoring.bins import index_values, read_values, read_window
 from core.monitoring.groups import Unit, measure_bands, measure_groups
-from core.monitoring.segments import MIN_LABELS, Outcome, find_segments
+from core.monitoring.parts import MIN_LABELS, Outcome
+from core.monitoring.segments import find_segments
 from core.monitoring.traffic import choose_step
 from core.settings import Scale
 from core.stats.intervals import wilson

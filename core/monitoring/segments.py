@@ -1,69 +1,40 @@
 """Segments: which part of the traffic carries the error, corrected for having looked at many."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
-from scipy import special
 
 from core.domain.segment import Segment, SegmentReport
-from core.monitoring.bins import Values
 from core.monitoring.level import format_figure
-
-MIN_SHARE = 0.05
-MIN_LABELS = 30
-"""A part of the traffic is looked at from 5 % of the rows and 30 labels on."""
+from core.monitoring.parts import Floats, Outcome, Part, find_worst, list_parts
 
 ALPHA = 0.01
 """The chance that any part is named where all are alike."""
 
 _MOST_SEGMENTS = 3
-_CUTS = ((0.1, 0.9), (0.25, 0.75), (0.5, 0.5))
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Labelled predictions; arrays and columns are parallel."""
-
-    columns: Mapping[str, Values]
-    scores: Floats
-    actual: Floats
-    expected: Floats  # |error| that was expected of such rows, points
-    block: NDArray[np.int64]  # the span of time that a row belongs to; rows of one may be alike
-
-    @property
-    def errors(self) -> Floats:
-        """|score - actual|, points."""
-        return np.abs(self.scores - self.actual)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    column: str
-    where: str
-    rows: NDArray[np.bool_]
 
 
 def find_segments(outcome: Outcome) -> tuple[tuple[Segment, ...], int]:
-    """The parts whose error beyond the expected one is surely larger than the rest's, at most one
-    a column and three in all, the surest first; and how many parts were looked at. One-sided Welch
-    tests, Bonferroni over all parts."""
+    """The parts whose error beyond the expected one is surely larger than the rest's, and how many
+    were looked at. The strongest comes first; then it is looked again at the rows that are left, in
+    the columns that were not named, three times in all.
+
+    A part is a category or a range of one column, or the overlap of two such parts where neither
+    column alone explains it (see `parts`). Half of ALPHA is for parts of one column and half for
+    overlaps, each by Bonferroni over all that are looked at."""
     excess = outcome.errors - outcome.expected
-    parts = [part for part in _list_parts(outcome) if _is_large(part.rows)]
-    found = []
-    for part in parts:
-        p_value = min(1.0, _compare(excess, part.rows) * len(parts))
-        if p_value <= ALPHA:
-            found.append((p_value, _strength(excess, part.rows), part))
-    found.sort(key=lambda item: (item[0], -item[1]))
-    segments: dict[str, Segment] = {}
-    for p_value, _, part in found:
-        if part.column not in segments:
-            segments[part.column] = _describe(outcome, excess, part, p_value)
-    return tuple(segments.values())[:_MOST_SEGMENTS], len(parts)
+    parts = list_parts(outcome)
+    left = np.ones(len(excess), dtype=np.bool_)
+    segments: list[Segment] = []
+    n_parts = 0
+    while len(segments) < _MOST_SEGMENTS:
+        named = {column for found in segments for column in (found.column, found.second)}
+        open_parts = [part for part in parts if part.column not in named]
+        found = find_worst(excess, open_parts, left, ALPHA)
+        n_parts = n_parts or found.n_looked_at
+        if found.part is None:
+            break
+        segments.append(_describe(outcome, excess, found.part, found.p_value))
+        left &= ~found.part.rows
+    return tuple(segments), n_parts
 
 
 def describe_segment(segment: Segment) -> str:
@@ -92,57 +63,7 @@ def name_culprit(report: SegmentReport | None) -> str | None:
     return describe_segment(report.segments[0])
 
 
-def _list_parts(outcome: Outcome) -> list[_Part]:
-    parts: list[_Part] = []
-    for column, values in {**outcome.columns, "the score": outcome.scores}.items():
-        parts += (
-            _cut_levels(column, values)
-            if isinstance(values, list)
-            else _cut_numbers(column, values)
-        )
-    return parts
-
-
-def _cut_levels(column: str, values: Sequence[str | None]) -> list[_Part]:
-    levels = np.array([level or "" for level in values])
-    names, counts = np.unique(levels, return_counts=True)
-    large = names[counts >= MIN_SHARE * len(levels)]
-    return [
-        _Part(column, f"{column} = {name}" if name else f"{column} missing", levels == name)
-        for name in large
-    ]
-
-
-def _cut_numbers(column: str, values: Floats) -> list[_Part]:
-    known = np.isfinite(values)
-    parts = [_Part(column, f"{column} missing", ~known)]
-    if not known.any():
-        return parts
-    for low, high in _CUTS:
-        below, above = np.quantile(values[known], [low, high])
-        parts.append(_Part(column, f"{column} up to {below:.4g}", values <= below))
-        parts.append(_Part(column, f"{column} above {above:.4g}", values > above))
-    return parts
-
-
-def _is_large(rows: NDArray[np.bool_]) -> bool:
-    n = int(rows.sum())
-    return n >= max(MIN_LABELS, MIN_SHARE * len(rows)) and len(rows) - n >= MIN_LABELS
-
-
-def _strength(excess: Floats, rows: NDArray[np.bool_]) -> float:
-    inside, rest = excess[rows], excess[~rows]
-    variance = inside.var(ddof=1) / len(inside) + rest.var(ddof=1) / len(rest)
-    return float((inside.mean() - rest.mean()) / np.sqrt(max(variance, 1e-300)))
-
-
-def _compare(excess: Floats, rows: NDArray[np.bool_]) -> float:
-    """The p-value of Welch's test that a part's mean is no larger than the rest's."""
-    n = min(int(rows.sum()), int((~rows).sum()))
-    return float(special.stdtr(n - 1, -_strength(excess, rows)))
-
-
-def _describe(outcome: Outcome, excess: Floats, part: _Part, p_value: float) -> Segment:
+def _describe(outcome: Outcome, excess: Floats, part: Part, p_value: float) -> Segment:
     """The part's share of all the excess, where the rows together err more than expected."""
     total, own = float(excess.sum()), float(excess[part.rows].sum())
     return Segment(
@@ -154,4 +75,5 @@ def _describe(outcome: Outcome, excess: Floats, part: _Part, p_value: float) -> 
         rest_mae=float(outcome.errors[~part.rows].mean()),
         excess_share=min(1.0, own / total) if total > 0 and own > 0 else None,
         p_value=p_value,
+        second=part.second,
     )

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from core.domain.drift import DriftCheck, Reference
 from core.monitoring.bins import Values, count_values
 from core.monitoring.drift import Key, compare_window
+from core.monitoring.parts import Outcome
 from core.monitoring.pinning import History, build_reference
-from core.monitoring.segments import Outcome
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 N_NUMBERS = 15
@@ -108,5 +108,37 @@ def draw_outcome(seed: int, n: int = 800, *, bias: float = 0.0, slow: float = 0.
     errors = np.abs(3 * rng.standard_normal(n))
     errors += bias * (provider == "openai") + slow * (length > np.quantile(length, 0.9))
     columns = {"provider": provider.tolist(), "length": length, "noise": rng.standard_normal(n)}
+    scores = rng.uniform(30, 100, n)
+    return Outcome(columns, scores, scores - errors, np.full(n, 2.4), np.arange(n) % 7)
+
+
+def draw_crossed(seed: int, n: int, fault: str = "", bias: float = 6.0) -> Outcome:
+    """Errors with a mean of about 2.4 points in ten columns, four of them categories and two that
+    move together; a fault makes those of some rows `bias` points larger, or by a factor."""
+    rng = np.random.default_rng([seed, n])
+    provider = rng.choice(PROVIDERS, n, p=[0.3, 0.3, 0.25, 0.15])
+    action = rng.choice(np.array(["code", "text", "answer", "plan"]), n, p=[0.3, 0.3, 0.2, 0.2])
+    length = rng.exponential(100.0, n)
+    models = np.char.add(provider, np.where(rng.random(n) < 0.8, "-a", "-b"))
+    numbers = rng.standard_normal((4, n))
+    errors = np.abs(3 * rng.standard_normal(n))
+    openai, code, long = provider == "openai", action == "code", length > np.quantile(length, 0.75)
+    errors *= {"factors": np.where(openai, 3, 1) * np.where(code, 1.5, 1)}.get(fault, np.ones(n))
+    errors += bias * {
+        "provider": 1 * openai,
+        "provider and action": openai & code,
+        "provider, and action": 1 * openai + code,
+        "provider and length": openai & long,
+        "two numbers": (numbers[0] > 0.5) & (numbers[1] > 0.3),
+    }.get(fault, np.zeros(n))
+    columns: Columns = {
+        "provider": provider.tolist(),
+        "action": action.tolist(),
+        "language": rng.choice(np.array(["en", "de", "fr"]), n, p=[0.6, 0.25, 0.15]).tolist(),
+        "model": models.tolist(),
+        "length": length,
+        "tokens": length * np.exp(0.3 * rng.standard_normal(n)),
+        **{f"x{i}": numbers[i] for i in range(4)},
+    }
     scores = rng.uniform(30, 100, n)
     return Outcome(columns, scores, scores - errors, np.full(n, 2.4), np.arange(n) % 7)
