@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.artifacts.check import build_edge_rows, check_scorer, clip_score, takes_columns
-from core.artifacts.scorer import PipelineScorer, Scorer, compile_pipeline
+from core.artifacts.scorer import (
+    ColumnScorer,
+    PipelineScorer,
+    Scorer,
+    compile_columns,
+    compile_pipeline,
+)
 from core.domain.batch import Columns
 from core.domain.card import Card
 from core.domain.sample import Features
@@ -71,12 +77,16 @@ class Artifact:
         """Whether `score_columns` gives golden rows the scores that they have as rows, and needs
         nothing beside their features."""
         golden = [row.features for row in self.card.golden]
-        return not self.card.reads and takes_columns(self.pipeline, golden)
+        return not self.card.reads and takes_columns(self.pipeline, self._column_scorer, golden)
+
+    @cached_property
+    def _column_scorer(self) -> ColumnScorer:
+        return compile_columns(self.pipeline)
 
     def score_columns(self, rows: Columns) -> NDArray[np.float64]:
         """The scores of rows that came by columns, which the pipeline itself scores, shape
         (n_rows,); see `score_row`."""
-        return self._clip(np.asarray(self.pipeline.predict(rows), dtype=np.float64).reshape(-1))
+        return self._clip(self._column_scorer(rows))
 
     def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
         """The seconds that the features of a row take, and its score from them."""

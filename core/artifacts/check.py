@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.artifacts.scorer import MANY, PipelineScorer, Scorer
+from core.artifacts.scorer import MANY, ColumnScorer, PipelineScorer, Scorer
 from core.domain.batch import Columns
 from core.domain.card import Card, ScorerCheck
 from core.domain.sample import Features, FeatureValue
@@ -43,12 +43,12 @@ def build_edge_rows(rows: Sequence[Features], features: Sequence[str]) -> list[F
     ]
 
 
-def takes_columns(pipeline: Any, rows: Sequence[Features]) -> bool:
-    """Whether a pipeline gives these rows, if there are any, the same scores by columns."""
+def takes_columns(pipeline: Any, scorer: ColumnScorer, rows: Sequence[Features]) -> bool:
+    """Whether a scorer gives these rows, if there are any, by columns the pipeline's scores."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = Columns({name: [row.get(name) for row in rows] for name in names})
     try:
-        expected, found = pipeline.predict(rows), pipeline.predict(columns)
+        expected, found = pipeline.predict(rows), scorer(columns)
         return bool(rows) and np.allclose(found, expected, rtol=0.0, atol=_SAME, equal_nan=True)
     except (*_ERRORS, AttributeError):  # it wants of a frame what columns do not have
         return False

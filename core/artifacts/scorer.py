@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 from core.artifacts.row_model import RowModel, score_each
 from core.artifacts.steps import RowStep, compile_model, compile_step
+from core.domain.batch import Columns
 from core.domain.sample import Features
+
+ColumnScorer = Callable[[Columns], NDArray[np.float64]]
+"""Rows by columns -> their scores, unclipped, shape (n_rows,)."""
 
 MANY = 300
 """Rows from which on a pipeline is quicker than what was compiled from it."""
@@ -107,3 +111,20 @@ def compile_pipeline(pipeline: Any) -> Scorer:
     if row_model is None or not compiled:
         return PipelineScorer(pipeline, f"its model {type(model).__name__} has no row scorer")
     return CompiledScorer(compiled, row_model, pipeline)
+
+
+def compile_columns(pipeline: Any) -> ColumnScorer:
+    """The pipeline as a function of rows by columns, without the checks that scikit-learn makes of
+    what one step hands to the next: for a thousand rows they take half as long as the trees."""
+    functions = [pipeline.predict]
+    *steps, model = [step for _, step in getattr(pipeline, "steps", [("all", pipeline)])]
+    if all(hasattr(step, "transform") for step in steps):  # one may be left out by a word
+        functions = [getattr(step, "encode", step.transform) for step in steps]
+        functions.append(getattr(model, "predict_matrix", model.predict))
+
+    def score(rows: Any) -> NDArray[np.float64]:
+        for function in functions:
+            rows = function(rows)
+        return np.asarray(rows, dtype=np.float64).reshape(-1)
+
+    return score

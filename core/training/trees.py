@@ -109,6 +109,10 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
         """The score of each row, shape (n_rows,)."""
         check_is_fitted(self)
         X = validate_data(self, X, ensure_all_finite="allow-nan", dtype=np.float64, reset=False)
+        return self.predict_matrix(X)
+
+    def predict_matrix(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`predict` of numbers that are known to be such, as what encodes rows makes them."""
         scores = np.asarray(self.booster_.inplace_predict(X), dtype=np.float64)
         return scores + self.line_.predict(X) if self.start == LINE else scores
 

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from core.artifacts.artifact import Artifact
 from core.artifacts.check import takes_columns
+from core.artifacts.scorer import compile_columns
 from core.domain.batch import Columns
 from core.domain.card import Card, GoldenRow
 from core.domain.sample import FeatureValue
@@ -62,8 +63,9 @@ def fit(name: str) -> Pipeline:
 def test_rows_by_columns_have_the_scores_that_they_have_one_by_one(name: str) -> None:
     pipeline = fit(name)
     rows = make_rows(50)
-    assert takes_columns(pipeline, rows)
-    scores = pipeline.predict(by_columns(rows))
+    score = compile_columns(pipeline)
+    assert takes_columns(pipeline, score, rows)
+    scores = score(by_columns(rows))
     assert scores == pytest.approx(pipeline.predict(rows), abs=1e-9)
     single = [pipeline.predict([row])[0] for row in rows]
     assert scores == pytest.approx(single, abs=1e-9)
@@ -98,5 +100,18 @@ class ByRows(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is
 
 
 def test_a_pipeline_that_cannot_read_columns_is_not_given_any() -> None:
-    assert not takes_columns(ByRows(), make_rows(5))
-    assert not takes_columns(fit("linear"), [])
+    assert not takes_columns(ByRows(), compile_columns(ByRows()), make_rows(5))
+    linear = fit("linear")
+    assert not takes_columns(linear, compile_columns(linear), [])
+
+
+def test_a_scorer_of_columns_that_says_otherwise_is_not_used() -> None:
+    pipeline = fit("trees")
+    score = compile_columns(pipeline)
+    assert not takes_columns(pipeline, lambda rows: score(rows) + 0.001, make_rows(5))
+
+
+def test_a_step_that_is_left_out_by_a_word_is_left_out() -> None:
+    pipeline = fit("linear")
+    pipeline.steps.insert(1, ("nothing", "passthrough"))
+    assert takes_columns(pipeline, compile_columns(pipeline), make_rows(5))
