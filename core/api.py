@@ -4,6 +4,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import anyio
 from fastapi import APIRouter, FastAPI
@@ -35,6 +36,7 @@ from core.settings import Scale
 from core.store.database import Database
 from core.system import describe_system
 from core.web.answers import ARROW
+from core.web.batching import BatchRoute
 from core.web.documentation import (
     BODY_ERRORS,
     KEY_ERRORS,
@@ -82,6 +84,7 @@ def build_api(
     gathering = Gathering(service, metrics, log_wait, limit_ms=beside_limit_ms)
     reporter = Reporter(db, service, metrics, service.now)
     predict = PredictRoute(service, keys, gathering, body_limit=body_limit)
+    batch = BatchRoute(service, keys, metrics, log_wait, body_limit=body_limit)
     routes = Routes(
         db, service, keys, metrics, log_wait, scale=scale, body_limit=body_limit, status=status
     )
@@ -99,23 +102,32 @@ def build_api(
 
     api = _Api(title="Plumbline prediction API", version="1", lifespan=lifespan)
     documented = APIRouter()
-    api.router.routes.append(Route("/v1/predict", predict, methods=["POST"]))
-    documented.add_api_route(
-        "/v1/predict",
-        lambda: None,  # what is described is a plain ASGI application, which FastAPI cannot read
-        methods=["POST"],
-        name="predict",
-        description=inspect.getdoc(predict),
-        response_model=None,
-        openapi_extra=describe(PredictBody, {200: PredictAnswer}, BODY_ERRORS),
-    )
-    for path, method, endpoint, description in (
+    plain: tuple[tuple[str, ASGIApp, str, dict[str, Any]], ...] = (
+        (
+            "/v1/predict",
+            predict,
+            "predict",
+            describe(PredictBody, {200: PredictAnswer}, BODY_ERRORS),
+        ),
         (
             "/v1/predict/batch",
-            "POST",
-            routes.predict_batch,
+            batch,
+            "predict_batch",
             describe(PredictBatchBody, {200: PredictBatchAnswer}, BODY_ERRORS, beside_json=ARROW),
         ),
+    )
+    for path, route, name, description in plain:
+        api.router.routes.append(Route(path, route, methods=["POST"]))
+        documented.add_api_route(
+            path,
+            lambda: None,  # what is described is a plain ASGI application: FastAPI cannot read it
+            methods=["POST"],
+            name=name,
+            description=inspect.getdoc(route),
+            response_model=None,
+            openapi_extra=description,
+        )
+    for path, method, endpoint, description in (
         (
             "/v1/feedback",
             "POST",
@@ -145,7 +157,7 @@ def build_api(
         api.add_exception_handler(kind, answer_error)
     paths = {route.path for route in documented.routes if isinstance(route, Route)}
     api.add_middleware(Outermost, metrics=metrics, paths=paths)
-    api.at_once = {("POST", "/v1/predict"): Outermost(predict, metrics, paths)}
+    api.at_once = {("POST", path): Outermost(route, metrics, paths) for path, route, *_ in plain}
     return api
 
 

@@ -1,5 +1,6 @@
 """The logbook: what answering leaves behind, on disk before anyone is told."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ _MAX_DIRECT_ROWS = 100  # more are the journal's, which nobody else waits for
 _MAX_DIRECT_WRITES = 256  # in a row; then the journal writes once, and copies the log back if due
 _SLOW_WRITE_SECONDS = 0.02  # a direct write that takes longer is the last for a while
 _DIRECT_PAUSE = 25.0  # so many times as long as it took
+_BATCH_WAIT_MS = 100  # for other writers, in a thread that has a batch to itself
 
 Row = TypeVar("Row")
 
@@ -64,6 +66,8 @@ class Logbook:
         self._db = db
         self._timer = timer
         self._direct: DirectLog | None = None
+        self._direct_batches: DirectLog | None = None
+        self._batch_lock = threading.Lock()
         self._direct_at = float("-inf")  # when the next direct write may be tried
         self._n_direct = 0
         self._trouble = ""
@@ -80,20 +84,32 @@ class Logbook:
     def open(self) -> None:
         """Allow writes at once, where the store has them."""
         self._direct = self._db.open_direct()
+        self._direct_batches = self._db.open_direct(_BATCH_WAIT_MS)
 
     def close(self) -> None:
         """Write everything that waits, then take no more."""
         self._journal.close()
-        if self._direct is not None:
-            self._direct.close()
+        with self._batch_lock:
+            for direct in (self._direct, self._direct_batches):
+                if direct is not None:
+                    direct.close()
+            self._direct = self._direct_batches = None
 
     def append(self, answers: Sequence[Prediction]) -> list[Kept]:
         """Queue attempts for the disk; raises `Unavailable` where too many wait."""
         self._n_direct = 0
         return [self._journal.append(part, len(part)) for part in _split(answers)]
 
-    def append_batch(self, batch: Batch) -> Kept:
-        """Queue a batch for the disk, whole; see `append`."""
+    def append_batch(self, batch: Batch) -> Kept | None:
+        """Write a batch, whole, from any thread but the one that writes at once: None where it is
+        on disk, else the promise of it; see `append`."""
+        if not self._journal.n_waiting and self._n_direct < _MAX_DIRECT_WRITES:
+            with self._batch_lock:
+                direct = self._direct_batches
+                if direct is not None and direct.append_batch(batch):
+                    self._n_direct += 1
+                    self._trouble = ""
+                    return None
         self._n_direct = 0
         return self._journal.append(batch, batch.n_rows)
 

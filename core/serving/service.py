@@ -304,8 +304,8 @@ class PredictionService:
         self._shadow.offer(choose_shadows(self._in_force, answers))
         return receipts
 
-    def log_batch(self, batch: Batch) -> Kept:
-        """Queue a batch for the disk, whole; see `log`."""
+    def log_batch(self, batch: Batch) -> Kept | None:
+        """Put a batch on disk, whole, or queue it: None where it is there; see `log`."""
         receipt = self._logbook.append_batch(batch)
         self._n_stored += batch.n_rows
         if self._in_force.retired is not None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from core.domain.batch import Batch, Column, split_id
 from core.store import schema
+from core.store.types import to_micros
 
 _batches = schema.batches
 _IDS_AT_ONCE = 500
@@ -27,12 +28,38 @@ class _Body(msgspec.Struct, array_like=True):
 
 
 _decoder = msgspec.msgpack.Decoder(_Body)
+_COLUMNS = ("key", "at", "version", "revision", "latency_ms", "n_rows", "body")
+INSERT_BATCH = (
+    f"INSERT INTO batches ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{c}' for c in _COLUMNS)})"
+)
+"""What keeps one batch in SQLite, with what `build_values` says of it."""
 
 
 def append_batches(conn: sa.Connection, batches: Sequence[Batch]) -> None:
     """Keep batches until they are moved to the log."""
     if batches:
-        conn.execute(_batches.insert(), [_values(batch) for batch in batches])
+        rows = [build_values(batch) | {"at": batch.at} for batch in batches]
+        conn.execute(_batches.insert(), rows)
+
+
+def build_values(batch: Batch) -> dict[str, Any]:
+    """A batch as the columns of its table in SQLite."""
+    body = _Body(
+        features={name: _pack(column) for name, column in batch.features.items()},
+        unit_ids=None if batch.unit_ids is None else list(batch.unit_ids),
+        scores=batch.scores.tobytes(),
+        lows=None if batch.lows is None else batch.lows.tobytes(),
+        highs=None if batch.highs is None else batch.highs.tobytes(),
+    )
+    return {
+        "key": batch.key,
+        "at": to_micros(batch.at),
+        "version": batch.version,
+        "revision": batch.revision,
+        "latency_ms": batch.latency_ms,
+        "n_rows": batch.n_rows,
+        "body": msgspec.msgpack.encode(body),
+    }
 
 
 def count_rows(conn: sa.Connection) -> int:
@@ -86,25 +113,6 @@ def find_batch_of(conn: sa.Connection, prediction_id: str) -> tuple[Batch, int] 
     key, place = split_id(prediction_id)
     row = conn.execute(sa.select(_batches).where(_batches.c.key == key)).one_or_none()
     return None if row is None or not 0 <= place < row.n_rows else (_batch(row), place)
-
-
-def _values(batch: Batch) -> dict[str, Any]:
-    body = _Body(
-        features={name: _pack(column) for name, column in batch.features.items()},
-        unit_ids=None if batch.unit_ids is None else list(batch.unit_ids),
-        scores=batch.scores.tobytes(),
-        lows=None if batch.lows is None else batch.lows.tobytes(),
-        highs=None if batch.highs is None else batch.highs.tobytes(),
-    )
-    return {
-        "key": batch.key,
-        "at": batch.at,
-        "version": batch.version,
-        "revision": batch.revision,
-        "latency_ms": batch.latency_ms,
-        "n_rows": batch.n_rows,
-        "body": msgspec.msgpack.encode(body),
-    }
 
 
 def _batch(row: Any) -> Batch:

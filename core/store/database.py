@@ -57,15 +57,15 @@ class Database:
         ):
             yield conn
 
-    def open_direct(self) -> DirectLog | None:
-        """A way to log predictions without waiting for anything; None where each commit waits for
-        the disk (durability "power") or for a server."""
+    def open_direct(self, wait_ms: int = 0) -> DirectLog | None:
+        """A way to log predictions without waiting for other writers, or no longer than `wait_ms`;
+        None where each commit waits for the disk (durability "power") or for a server."""
         file = self.engine.url.database
         if self.engine.dialect.name != "sqlite" or not file or self._durability == "power":
             return None
         connection = sqlite3.connect(file, check_same_thread=False)
         _set_up(connection, self._durability)
-        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         return DirectLog(connection)
 

@@ -29,17 +29,18 @@ async def read_body(
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(limit, is_open=False)
-    content: bytes = b""
+    chunks: list[bytes] = []
+    n_bytes = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise ClientDisconnect
-        chunk: bytes = message.get("body", b"")
-        content = content + chunk if content else chunk
-        if len(content) > limit:
+        chunks.append(message.get("body", b""))
+        n_bytes += len(chunks[-1])
+        if n_bytes > limit:
             raise BodyTooLarge(limit, is_open=not announced)
         if not message.get("more_body", False):
-            return content
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def get_key(headers: Mapping[str, str]) -> str | None:

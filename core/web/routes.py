@@ -1,7 +1,7 @@
 """The routes of the API but the busiest one: one method each, with what they share."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 import anyio
 import msgspec
@@ -10,48 +10,36 @@ from starlette.responses import Response
 
 from core.data.collect import add_rows
 from core.domain.api_key import Scope
-from core.domain.batch import Batch
 from core.domain.label import Label
-from core.domain.prediction import Prediction
 from core.domain.sample import Collection
 from core.errors import Unavailable
-from core.serving.answer import Ask
 from core.serving.bodies import (
     AliveAnswer,
     BadBody,
-    ErrorAnswer,
-    ErrorDetail,
     FeedbackAnswer,
     FeedbackBody,
-    PredictBatchAnswer,
-    PredictBatchBody,
     RawSamplesBody,
     ReadyAnswer,
     RejectedRow,
     SamplesAnswer,
-    build_answer,
-    build_ask,
-    build_batch_answer,
     check_moment,
     check_text,
     decode_body,
 )
-from core.serving.columns import MIN_ROWS, AskedColumns, build_asks, read_json_columns
 from core.serving.keys import KeyRing
-from core.serving.logbook import Kept, LabelOutcome
+from core.serving.logbook import LabelOutcome
 from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
 from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.database import Database
-from core.web.answers import ARROW, JSON, json_response
-from core.web.reading import accepts, get_key, get_media, read_body
+from core.web.answers import JSON, json_response
+from core.web.reading import get_key, read_body
 from core.web.waiting import LogWait
 
 _READY_SECONDS = 2.0
 _CLOCK_SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
-_N_BATCHES = 2  # batches that are scored at once; single rows do not wait for them
+_N_ADDING = 2  # requests whose rows are added at once
 _ONLY_JSON = frozenset({JSON})
-_JSON_OR_ARROW = frozenset({JSON, ARROW})
 
 LABEL_STATUS = {
     LabelOutcome.NEW: 201,
@@ -84,30 +72,9 @@ class Routes:
         self._scale = scale
         self._body_limit = body_limit
         self._status = status
-        self._batches = anyio.CapacityLimiter(_N_BATCHES)
-        self._batch_decoder = msgspec.json.Decoder(PredictBatchBody)
+        self._adding = anyio.CapacityLimiter(_N_ADDING)
         self._feedback_decoder = msgspec.json.Decoder(FeedbackBody)
         self._samples_decoder = msgspec.json.Decoder(RawSamplesBody)
-
-    async def predict_batch(self, request: Request) -> Response:
-        """Score up to 10,000 rows, in their order. They may come as an Arrow IPC stream, one column
-        a feature and beside them unit_id, text and at, and are answered as one where Accept asks
-        for it."""
-        started, at = self._service.timer(), self._service.now()
-        self._authorize(request, Scope.PREDICT)
-        content = await self._read(request, _JSON_OR_ARROW)
-
-        answers, receipts = await anyio.to_thread.run_sync(
-            self._answer_batch, request, content, at, started, limiter=self._batches
-        )
-        for receipt in receipts:
-            await self._log_wait.wait(receipt)
-        if not isinstance(answers, Batch) and all(answer.score is None for answer in answers):
-            detail = ErrorDetail(str(answers[0].reason))
-            shown = [build_answer(answer) for answer in answers]
-            return json_response(503, ErrorAnswer(detail, predictions=shown), {"retry-after": "1"})
-        encode = _encode_arrow if accepts(request.headers, ARROW) else _encode_json
-        return await anyio.to_thread.run_sync(encode, answers, limiter=self._batches)
 
     async def feedback(self, request: Request) -> Response:
         """Say what turned out to be true: 201 for news, 200 for what was known, 202 for a
@@ -148,7 +115,7 @@ class Routes:
                 scale=self._scale,
             )
 
-        added = await anyio.to_thread.run_sync(add, limiter=self._batches)
+        added = await anyio.to_thread.run_sync(add, limiter=self._adding)
         rejected = [RejectedRow(rejection.row, rejection.message) for rejection in added.rejected]
         answer = SamplesAnswer(added.n_received, added.n_new, added.n_duplicate, rejected)
         return json_response(200, answer)
@@ -184,53 +151,8 @@ class Routes:
         """The name of the caller's key, None while everyone may call."""
         return self._keys.check(get_key(request.headers), scope)
 
-    async def _read(self, request: Request, media: frozenset[str] = _ONLY_JSON) -> bytes:
-        return await read_body(request.headers, request.receive, self._body_limit, media)
-
-    def _answer_batch(
-        self, request: Request, content: bytes, at: datetime, started: float
-    ) -> tuple[Batch | list[Prediction], list[Kept]]:
-        """Score and queue the rows of a body: by columns where it can be, else one by one."""
-        media = get_media(request.headers.get("content-type"))
-        asked = _read_arrow(content) if media == ARROW else read_json_columns(content)
-        batch = None
-        if asked is not None and asked.n_rows >= MIN_ROWS:
-            batch = self._service.answer_columns(asked, at, started)
-        if batch is not None:
-            receipts = [self._service.log_batch(batch)]
-            self._metrics.count_batch(batch)
-            return batch, receipts
-        asks = self._decode_batch(content) if asked is None else build_asks(asked)
-        answers = self._service.answer(asks, at, started)
-        receipts = self._service.log(answers)
-        self._metrics.count_predictions(answers)
-        return answers, receipts
-
-    def _decode_batch(self, content: bytes) -> list[Ask]:
-        body = decode_body(self._batch_decoder, content)
-        return [build_ask(row, f"rows[{i}].") for i, row in enumerate(body.rows)]
-
-
-def _read_arrow(content: bytes) -> AskedColumns:
-    # Not at the top: half a second to import, for callers who may never come.
-    from core.serving.arrow import read_columns
-
-    return read_columns(content)
-
-
-def _encode_json(answers: Batch | Sequence[Prediction]) -> Response:
-    if isinstance(answers, Batch):
-        return json_response(200, build_batch_answer(answers))
-    return json_response(200, PredictBatchAnswer([build_answer(answer) for answer in answers]))
-
-
-def _encode_arrow(answers: Batch | Sequence[Prediction]) -> Response:
-    # Not at the top: see above.
-    from core.serving.arrow import encode_batch, encode_predictions
-
-    if isinstance(answers, Batch):
-        return Response(encode_batch(answers), media_type=ARROW)
-    return Response(encode_predictions(answers), media_type=ARROW)
+    async def _read(self, request: Request) -> bytes:
+        return await read_body(request.headers, request.receive, self._body_limit, _ONLY_JSON)
 
 
 def check_label(label: Label, scale: Scale) -> None:

@@ -17,7 +17,7 @@ from core.domain.widening import Widening
 from core.errors import Unavailable
 from core.serving.answer import Ask, Received, build_id
 from core.serving.columns import AskedColumns, build_asks
-from core.serving.logbook import LabelOutcome
+from core.serving.logbook import Kept, LabelOutcome
 from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store import labels, predictions, removals, widenings
@@ -589,6 +589,31 @@ def test_a_batch_by_columns_is_answered_and_logged_as_its_rows_are(
     rows = service.answer(build_asks(asked), now(), started)
     assert [replace(row, id="") for row in _logged(db)] == [replace(row, id="") for row in rows]
     assert [row.id for row in _logged(db)] == batch.ids
+
+
+def test_a_batch_is_on_disk_at_once_unless_others_write_or_it_is_the_journals_turn(
+    db: Database, service: PredictionService, release: Callable[..., None], now: Clock
+) -> None:
+    release()
+    service.start()
+
+    def log_one() -> Kept | None:
+        batch = service.answer_columns(_ask_columns(), now(), 0.0)
+        assert batch is not None
+        return service.log_batch(batch)
+
+    assert log_one() is None
+    assert drain_batches(db) == 5
+    with db.write():
+        kept = log_one()
+    assert kept is not None
+    kept.result(10)
+    assert drain_batches(db) == 5
+    turns = [log_one() for _ in range(257)]
+    assert turns[:256] == [None] * 256
+    assert turns[256] is not None
+    turns[256].result(10)
+    assert log_one() is None
 
 
 def test_a_label_of_a_row_that_waits_in_a_batch_is_news(
