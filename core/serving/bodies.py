@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import repeat
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -113,7 +114,7 @@ class RawSamplesBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rows: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
 
 
-class PredictAnswer(msgspec.Struct, frozen=True):
+class PredictAnswer(msgspec.Struct, frozen=True, gc=False):
     """A logged prediction."""
 
     prediction_id: str
@@ -251,21 +252,19 @@ def build_answer(prediction: Prediction) -> PredictAnswer:
 
 def build_batch_answer(batch: Batch) -> PredictBatchAnswer:
     """The answers that a batch gives."""
-    nothing = [None] * batch.n_rows
-    version, latency_ms = version_name(batch.version), round(batch.latency_ms, 3)
-    source, variant = Source.MODEL.value, Variant.CHAMPION.value
-    return PredictBatchAnswer(
-        [
-            PredictAnswer(prediction_id, score, low, high, source, version, variant, latency_ms)
-            for prediction_id, score, low, high in zip(
-                batch.ids,
-                batch.scores,
-                batch.lows or nothing,
-                batch.highs or nothing,
-                strict=True,
-            )
-        ]
+    nothing = repeat(None)
+    answers = map(
+        PredictAnswer,
+        batch.ids,
+        batch.scores,
+        batch.lows or nothing,
+        batch.highs or nothing,
+        repeat(Source.MODEL.value),
+        repeat(version_name(batch.version)),
+        repeat(Variant.CHAMPION.value),
+        repeat(round(batch.latency_ms, 3)),
     )
+    return PredictBatchAnswer(list(answers))
 
 
 def check_text(text: str | None, field: str) -> None:

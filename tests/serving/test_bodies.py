@@ -1,11 +1,13 @@
 """Bodies: a wrong one is refused with the field that is wrong."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
+from core.domain.batch import build_predictions
 from core.domain.prediction import Source
 from core.serving.bodies import (
     BadBody,
@@ -14,9 +16,10 @@ from core.serving.bodies import (
     PredictBody,
     build_answer,
     build_ask,
+    build_batch_answer,
     decode_body,
 )
-from tests.fakes import make_prediction
+from tests.fakes import make_batch, make_prediction
 
 PREDICT = msgspec.json.Decoder(PredictBody)
 BATCH = msgspec.json.Decoder(PredictBatchBody)
@@ -188,3 +191,9 @@ def test_an_answer_has_a_reason_only_where_there_is_one() -> None:
     guessed = make_prediction("b", source=Source.HEURISTIC, reason="why", low=None, high=None)
     answer = json.loads(msgspec.json.encode(build_answer(guessed)))
     assert (answer["reason"], answer["low"], answer["high"]) == ("why", None, None)
+
+
+def test_a_batch_is_answered_as_its_rows_are_one_by_one() -> None:
+    for batch in (make_batch(400), replace(make_batch(3), lows=None, highs=None)):
+        rows = [build_answer(prediction) for prediction in build_predictions(batch)]
+        assert build_batch_answer(batch).predictions == rows
