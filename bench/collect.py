@@ -4,7 +4,8 @@ Run as `python -m bench.collect [ROWS]`; both read the same columns of the same 
 this machine alone and once more with 40 ms before every request, as to a project somewhere else.
 The bare loop keeps nothing: the share is what typing, hashing and storing every row leave of the
 client's own speed. The bare writer keeps each row as JSON in one SQLite table without an index, in
-one transaction: what anybody pays who stores the rows at all."""
+one transaction: what anybody pays who stores the rows at all. Of each the processor time of this
+process is told as well, which means more on a machine that does other things too."""
 
 import json
 import sqlite3
@@ -108,20 +109,23 @@ def collect(url: str, key: str) -> int:
     return source.n_new
 
 
-def measure(read: Callable[[str, str], int], url: str, key: str, n_rows: int) -> float:
-    """Rows a second, of all of them."""
-    started = time.perf_counter()
+def measure(
+    read: Callable[[str, str], int], url: str, key: str, n_rows: int
+) -> tuple[float, float]:
+    """Rows a second, of all of them, and the seconds of processor time of this process."""
+    started, worked = time.perf_counter(), time.process_time()
     n_read = read(url, key)
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     if n_read != n_rows:
         raise SystemExit(f"{read.__name__} brought {n_read:,} of {n_rows:,} rows")
-    return n_rows / seconds
+    return n_rows / seconds, cpu_seconds
 
 
 def main(n_rows: int) -> None:
     """Print one JSON object for each delay, with the medians of all rounds."""
     for delay_ms in DELAYS_MS:
-        rates = measure_all(n_rows, delay_ms)
+        rounds = measure_all(n_rows, delay_ms)
+        rates = {name: [rate for rate, _ in each] for name, each in rounds.items()}
         bare, written, collected = (statistics.median(each) for each in rates.values())
         print(
             json.dumps(
@@ -133,6 +137,10 @@ def main(n_rows: int) -> None:
                     "collected_rows_per_second": round(collected),
                     "share": round(collected / bare, 3),
                     "share_of_written": round(collected / written, 3),
+                    "cpu_seconds": {
+                        name: round(statistics.median(cpu for _, cpu in each), 2)
+                        for name, each in rounds.items()
+                    },
                     "rounds": {
                         name: [round(rate) for rate in each] for name, each in rates.items()
                     },
@@ -142,8 +150,8 @@ def main(n_rows: int) -> None:
         )
 
 
-def measure_all(n_rows: int, delay_ms: int) -> dict[str, list[float]]:
-    """The rates of each reader, in turn, from a project that is so far away."""
+def measure_all(n_rows: int, delay_ms: int) -> dict[str, list[tuple[float, float]]]:
+    """What `measure` says of each reader, in turn, from a project that is so far away."""
     command = [sys.executable, "-m", "tests.supastack", str(delay_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -151,13 +159,13 @@ def measure_all(n_rows: int, delay_ms: int) -> dict[str, list[float]]:
             stack = json.loads(process.stdout.readline())
             with psycopg.connect(stack["database"], autocommit=True) as conn:
                 conn.execute(TABLE.format(n=n_rows))
-            rates: dict[str, list[float]] = {name: [] for name in _READERS}
+            found: dict[str, list[tuple[float, float]]] = {name: [] for name in _READERS}
             for _ in range(ROUNDS):
                 for name, read in _READERS.items():
-                    rates[name].append(measure(read, stack["url"], stack["service_key"], n_rows))
+                    found[name].append(measure(read, stack["url"], stack["service_key"], n_rows))
         finally:
             process.terminate()
-    return rates
+    return found
 
 
 _READERS = {"bare": read_bare, "written": write_bare, "collected": collect}

@@ -3,12 +3,12 @@
 A few pages are one transaction with the place they end at, so that a process may die anywhere: the
 rows are in and the place says so, or neither. While they are stored, a thread prepares the next."""
 
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+from core.data.ahead import work_ahead
 from core.data.readings import (
     Request,
     choose_reading,
@@ -42,6 +42,8 @@ _ABANDONED = "Something else was asked for before this reading was whole; its ro
 
 _ROWS_AT_ONCE = 5 * PAGE_ROWS
 """In one transaction: the index pages that rows fall into are written once for all of them."""
+
+_PIECES_AHEAD = 2
 
 
 class _Spoilt(OpsError):
@@ -221,11 +223,9 @@ class _Attempt:
         for span in plan_spans(self._mapping, reading)[reading.n_spans_done :]:
             n_left = None if reading.limit is None else reading.limit - reading.n_received
             pages = self._project.read_pages(span, plan.columns, reading.after, n_left)
-            pieces = self._build_pieces(pages, reading, plan)
-            with closing(pieces), ThreadPoolExecutor(1, thread_name_prefix="typing") as ahead:
-                asked = ahead.submit(next, pieces, None)
-                while (piece := asked.result()) is not None:
-                    asked = ahead.submit(next, pieces, None)
+            pieces = work_ahead(self._build_pieces(pages, reading, plan), _PIECES_AHEAD, "typing")
+            with closing(pieces):
+                for piece in pieces:
                     reading = self._add(reading, piece)
                     progress(
                         min(1.0, reading.n_received / reading.n_counted),
@@ -238,7 +238,7 @@ class _Attempt:
         return reading
 
     def _build_pieces(
-        self, pages: Iterable[tuple[list[Row], Place]], reading: Reading, plan: TablePlan
+        self, pages: Generator[tuple[list[Row], Place]], reading: Reading, plan: TablePlan
     ) -> Generator[_Piece]:
         """The pages, several together; where reading fails, those before it first."""
         piece = _Piece(reading.n_received + 1, 0, [], [])
@@ -263,7 +263,7 @@ class _Attempt:
 
     def _add(self, reading: Reading, piece: _Piece) -> Reading:
         with self._db.write() as conn:
-            n_new = sample_rows.add_rows(conn, piece.rows)
+            n_new = sample_rows.add_rows(conn, reading.collection_id, piece.rows)
             reading = replace(
                 reading,
                 n_received=reading.n_received + piece.n_received,

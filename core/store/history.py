@@ -1,15 +1,19 @@
 """Histories: running sums over the labelled rows of each provider and model, in the order in which
 their labels were known, so that what was known at any moment is one look into an index.
 
-`core.features.history` defines what is summed. A row here is a visible sample with a provider, a
-model and a time; its sums include it and all known before. Those that come in that order are
-summed as they pass. One that comes or goes late has those after it summed anew, none of the
-others."""
+`core.features.history` defines what is summed. A row here is a sample with a provider, a model and
+a time; its sums include it and all known before. Those that come in that order are summed as they
+pass. One that comes or goes late has those after it summed anew, none of the others.
 
-from collections.abc import Mapping, Sequence
+The rows of a collection wait, summed by themselves, until it is finished and they are visible:
+then a maker that had no history takes theirs, and into one that had they are moved."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from itertools import accumulate, chain
 from typing import Any
 
 import msgspec
@@ -23,8 +27,10 @@ from core.store.many import insert_rows
 from core.store.types import to_micros
 
 _PIECE = 5_000
+_KNOWN = 0  # where others have the number of the collection that they wait for
 
 _history = schema.history
+_makers = schema.history_makers
 _samples = schema.samples
 
 _SUM_ANEW = sa.text("""
@@ -45,8 +51,7 @@ FROM (
         CASE WHEN MAX(at) OVER known > CAST(:seen_at AS BIGINT) THEN MAX(at) OVER known
             ELSE CAST(:seen_at AS BIGINT) END AS seen_at
     FROM history
-    WHERE synthetic = :synthetic AND provider = :provider AND model = :model
-        AND known_at >= :since
+    WHERE maker_id = :maker_id AND known_at >= :since
     WINDOW known AS (ORDER BY known_at, sample_id ROWS UNBOUNDED PRECEDING)
 ) AS sums
 WHERE history.sample_id = sums.sample_id
@@ -57,11 +62,9 @@ _LONG_AGO, _NEVER = -(2**62), 2**62
 
 _INSERTED = (
     "sample_id",
-    "synthetic",
-    "provider",
-    "model",
-    "at",
+    "maker_id",
     "known_at",
+    "at",
     "quality",
     "csat",
     "origin",
@@ -72,10 +75,20 @@ _INSERTED = (
     "csat_total",
     "seen_at",
 )
+_TAKE_OVER = "ON CONFLICT (sample_id) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in _INSERTED[1:]
+)
+"""A row that another collection brought, which died, still waits for that."""
 _NO_SUMS = (None,) * 7
 
 _SQUARABLE = 1e-100
 """PostgreSQL refuses the square of what is too small to have one: it is none."""
+
+Fresh = tuple[int, str, str, float, int, int | None]
+"""A sample as it is stored: its id, provenance, features, target, time and the label's time."""
+
+_Entry = tuple[int, int, int, float, float | None]
+"""When a row was known, its sample's id, when it was made, its quality and its csat."""
 
 
 class _Named(msgspec.Struct):
@@ -87,9 +100,9 @@ class _Named(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(list[_Named])
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sums:
-    """What `history` says of the newest row that is known of a maker; of none at first."""
+    """What `history` says of the newest row that is known of a maker; of none by default."""
 
     known_at: int = _LONG_AGO
     sample_id: int = 0
@@ -101,36 +114,50 @@ class _Sums:
     csat_total: float = 0.0
     seen_at: int = _LONG_AGO
 
-    def add(
-        self, known_at: int, sample_id: int, at: int, quality: float, csat: float | None
-    ) -> tuple[Any, ...]:
-        """Take in the next row that is known; its sums."""
-        self.known_at, self.sample_id = known_at, sample_id
-        if self.n == 0:
-            self.origin = quality
-        difference = quality - self.origin
-        self.n += 1
-        self.total += difference
-        if abs(difference) >= _SQUARABLE:
-            self.squares += difference * difference
-        if csat is not None:
-            self.n_csat += 1
-            self.csat_total += csat
-        if at > self.seen_at:
-            self.seen_at = at
-        return (
-            self.origin,
-            self.n,
-            self.total,
-            self.squares,
-            self.n_csat,
-            self.csat_total,
-            self.seen_at,
-        )
+
+def add_waiting(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh]) -> None:
+    """Keep what is new in an open collection, for `show_waiting`."""
+    _mend(conn, _add(conn, collection_id, samples))
+
+
+def show_waiting(conn: sa.Connection, collection_id: int) -> None:
+    """Make known what waits for a collection, which is finished."""
+    waiting = conn.execute(
+        sa.select(
+            _makers.c.id,
+            _makers.c.synthetic,
+            _makers.c.provider,
+            _makers.c.model,
+            sa.type_coerce(_makers.c.wrong_from, sa.BigInteger).label("wrong_from"),
+        ).where(_makers.c.collection_id == collection_id)
+    ).all()
+    for row in waiting:
+        own = _makers.c.id == row.id
+        maker_id = _find_maker_id(conn, Maker(row.synthetic, row.provider, row.model), _KNOWN)
+        if maker_id is None:
+            conn.execute(_makers.update().where(own).values(collection_id=_KNOWN, wrong_from=None))
+            if row.wrong_from is not None:
+                _sum_anew(conn, row.id, row.wrong_from)
+            continue
+        theirs = _history.c.maker_id == row.id
+        first = conn.execute(
+            sa.select(sa.type_coerce(sa.func.min(_history.c.known_at), sa.BigInteger)).where(theirs)
+        ).scalar()
+        conn.execute(_history.update().where(theirs).values(maker_id=maker_id))
+        conn.execute(_makers.delete().where(own))
+        if first is not None:
+            _sum_anew(conn, maker_id, first)
+
+
+def drop_waiting(conn: sa.Connection, collection_id: int) -> None:
+    """Forget what waits for a collection, which will not be finished."""
+    waiting = sa.select(_makers.c.id).where(_makers.c.collection_id == collection_id)
+    conn.execute(_history.delete().where(_history.c.maker_id.in_(waiting)))
+    conn.execute(_makers.delete().where(_makers.c.collection_id == collection_id))
 
 
 def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
-    """Take in the samples of a condition, which are visible from now on."""
+    """Take in the samples of a condition, which are visible from now on and wait for nothing."""
     query = sa.select(
         _samples.c.id,
         _samples.c.provenance,
@@ -139,36 +166,51 @@ def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
         sa.type_coerce(_samples.c.at, sa.BigInteger),
         sa.type_coerce(_samples.c.labelled_at, sa.BigInteger),
     ).where(samples, _samples.c.at.is_not(None), _samples.c.superseded_at.is_(None))
-    adding = _Adding(conn)
+    since: dict[int, int] = {}
     rows = conn.execute(query.execution_options(yield_per=_PIECE))
     for part in rows.partitions(_PIECE):
-        entries = adding.build(part)
-        if entries:
-            insert_rows(conn, "history", _INSERTED, entries, "")
-    _sum_anew(conn, adding.since)
+        for maker_id, micros in _add(conn, _KNOWN, part).items():
+            since[maker_id] = min(since.get(maker_id, _NEVER), micros)
+    _mend(conn, since)
 
 
 def remove_history(conn: sa.Connection, sample_ids: sa.Select[Any]) -> None:
-    """Leave out samples that are no longer visible."""
-    columns = (_history.c.synthetic, _history.c.provider, _history.c.model, _history.c.known_at)
+    """Leave out samples that are no longer visible, or will not be."""
     gone = conn.execute(
-        _history.delete().where(_history.c.sample_id.in_(sample_ids)).returning(*columns)
+        _history.delete()
+        .where(_history.c.sample_id.in_(sample_ids))
+        .returning(_history.c.maker_id, sa.type_coerce(_history.c.known_at, sa.BigInteger))
     )
-    since: dict[Maker, int] = {}
-    for row in gone:
-        maker = Maker(bool(row.synthetic), row.provider, row.model)
-        since[maker] = min(since.get(maker, _NEVER), to_micros(row.known_at))
-    _sum_anew(conn, since)
+    since: dict[int, int] = {}
+    for maker_id, micros in gone:
+        since[maker_id] = min(since.get(maker_id, _NEVER), micros)
+    _mend(conn, since)
+    for maker_id in since:
+        left = sa.exists().where(_history.c.maker_id == maker_id)
+        conn.execute(_makers.delete().where(_makers.c.id == maker_id, ~left))
 
 
 def find_totals(conn: sa.Connection, maker: Maker, at: datetime) -> Totals | None:
     """The sums over what was known of a maker before a moment; None where nothing was."""
-    query = _query(maker).where(_history.c.known_at < at)
+    query = _query(_select_id(maker, _KNOWN).scalar_subquery()).where(_history.c.known_at < at)
     row = conn.execute(query).one_or_none()
     return None if row is None else Totals(*row)
 
 
-def _query(maker: Maker) -> sa.Select[Any]:
+def _select_id(maker: Maker, collection_id: int) -> sa.Select[int]:
+    return sa.select(_makers.c.id).where(
+        _makers.c.synthetic == maker.synthetic,
+        _makers.c.provider == maker.provider,
+        _makers.c.model == maker.model,
+        _makers.c.collection_id == collection_id,
+    )
+
+
+def _find_maker_id(conn: sa.Connection, maker: Maker, collection_id: int) -> int | None:
+    return conn.execute(_select_id(maker, collection_id)).scalar()
+
+
+def _query(maker_id: sa.ScalarSelect[int] | int) -> sa.Select[Any]:
     return (
         sa.select(
             _history.c.n,
@@ -179,65 +221,102 @@ def _query(maker: Maker) -> sa.Select[Any]:
             _history.c.csat_total,
             _history.c.seen_at,
         )
-        .where(
-            _history.c.synthetic == maker.synthetic,
-            _history.c.provider == maker.provider,
-            _history.c.model == maker.model,
-        )
+        .where(_history.c.maker_id == maker_id)
         .order_by(_history.c.known_at.desc(), _history.c.sample_id.desc())
         .limit(1)
     )
 
 
-class _Adding:
-    """Samples on their way into the histories. `since` says of each maker that had a row come late
-    from when on its sums are not right."""
+def _add(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh]) -> dict[int, int]:
+    """Put samples into the histories of their makers that wait for a collection; from when on the
+    sums of each are wrong that had a row come late. Plain tuples and numbers, a maker at a time:
+    all of a collection passes here under the write lock."""
+    entries: list[tuple[Any, ...]] = []
+    wrong_from: dict[int, int] = {}
+    for maker, known in _build_entries(samples).items():
+        maker_id = _find_maker_id(conn, maker, collection_id)
+        if maker_id is None:
+            maker_id, newest = _add_maker(conn, maker, collection_id), _Sums()
+        else:
+            newest = _find_newest(conn, maker_id)
+        known.sort()
+        n_late = bisect_left(known, (newest.known_at, newest.sample_id))
+        if n_late:
+            wrong_from[maker_id] = known[0][0]
+        sums = chain([_NO_SUMS] * n_late, _sum_up(newest, known[n_late:]))
+        entries += [
+            (sample_id, maker_id, known_at, at, quality, csat, *each)
+            for (known_at, sample_id, at, quality, csat), each in zip(known, sums, strict=True)
+        ]
+    if entries:
+        insert_rows(conn, "history", _INSERTED, entries, _TAKE_OVER)
+    return wrong_from
 
-    def __init__(self, conn: sa.Connection) -> None:
-        self._conn = conn
-        self._find = cache(self._find_sums)  # by what the rows say, which may be written in ways
-        self._sums: dict[Maker, _Sums] = {}
-        self.since: dict[Maker, int] = {}
 
-    def build(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of `_INSERTED` for some samples, those without a maker left out. Plain tuples
-        and numbers: all of a collection passes here under the write lock."""
-        named = _DECODER.decode(f"[{','.join(row[2] for row in rows)}]")
-        entries = []
-        for row, names in zip(rows, named, strict=True):
-            sample_id, provenance, _, quality, at, labelled_at = row
-            found = self._find(provenance, names.provider, names.model)
-            if found is None:
-                continue
-            maker, key, sums = found
-            known_at = find_known_at(at, labelled_at)
+def _build_entries(samples: Sequence[Fresh]) -> dict[Maker, list[_Entry]]:
+    """The entries of each maker, of samples without a maker or a time none."""
+    named = _DECODER.decode(f"[{','.join([sample[2] for sample in samples])}]")
+    by_names: dict[tuple[str, FeatureValue, FeatureValue], list[_Entry]] = defaultdict(list)
+    for (sample_id, provenance, _, quality, at, labelled_at), names in zip(
+        samples, named, strict=True
+    ):
+        if at is not None:
+            known_at = at if labelled_at is None else find_known_at(at, labelled_at)
             csat = None if names.csat is None else _read_csat(names.csat)
-            entry = (sample_id, *key, at, known_at, quality, csat)
-            if (known_at, sample_id) > (sums.known_at, sums.sample_id):
-                entries.append(entry + sums.add(known_at, sample_id, at, quality, csat))
-            else:
-                entries.append(entry + _NO_SUMS)
-                self.since[maker] = min(self.since.get(maker, _NEVER), known_at)
-        return entries
-
-    def _find_sums(
-        self, provenance: str, provider: FeatureValue, model: FeatureValue
-    ) -> tuple[Maker, tuple[int, str, str], _Sums] | None:
+            by_names[provenance, names.provider, names.model].append(
+                (known_at, sample_id, at, quality, csat)
+            )
+    entries: dict[Maker, list[_Entry]] = defaultdict(list)
+    for (provenance, provider, model), each in by_names.items():  # which may be written in ways
         synthetic = provenance == Provenance.SYNTHETIC.value
         maker = find_maker({PROVIDER: provider, MODEL: model}, synthetic=synthetic)
-        if maker is None:
-            return None
-        if maker not in self._sums:
-            self._sums[maker] = _find_newest(self._conn, maker)
-        return maker, (int(synthetic), maker.provider, maker.model), self._sums[maker]
+        if maker is not None:
+            entries[maker] += each
+    return entries
 
 
-def _find_newest(conn: sa.Connection, maker: Maker) -> _Sums:
-    query = _query(maker).add_columns(
+def _sum_up(newest: _Sums, entries: Sequence[_Entry]) -> Iterable[tuple[Any, ...]]:
+    """The sums of each entry, which come after the newest in their order."""
+    if not entries:
+        return ()
+    origin = newest.origin if newest.n else entries[0][3]
+    differences = [entry[3] - origin for entry in entries]
+    squares = [each * each if abs(each) >= _SQUARABLE else 0.0 for each in differences]
+    csats = [entry[4] for entry in entries]
+    columns = (
+        accumulate(differences, initial=newest.total),
+        accumulate(squares, initial=newest.squares),
+        accumulate((csat is not None for csat in csats), initial=newest.n_csat),
+        accumulate((csat or 0.0 for csat in csats), initial=newest.csat_total),
+        accumulate((entry[2] for entry in entries), max, initial=newest.seen_at),
+    )
+    for column in columns:
+        next(column)  # what it started from
+    total, squared, n_csat, csat_total, seen_at = columns
+    n = range(newest.n + 1, newest.n + len(entries) + 1)
+    return zip([origin] * len(entries), n, total, squared, n_csat, csat_total, seen_at, strict=True)
+
+
+def _add_maker(conn: sa.Connection, maker: Maker, collection_id: int) -> int:
+    values = {
+        "synthetic": maker.synthetic,
+        "provider": maker.provider,
+        "model": maker.model,
+        "collection_id": collection_id,
+    }
+    return int(conn.execute(_makers.insert().values(values).returning(_makers.c.id)).scalar_one())
+
+
+def _find_newest(conn: sa.Connection, maker_id: int) -> _Sums:
+    query = _query(maker_id).add_columns(
         sa.type_coerce(_history.c.known_at, sa.BigInteger).label("known_at"), _history.c.sample_id
     )
     row = conn.execute(query).one_or_none()
-    return _Sums() if row is None else _Sums(**row._asdict() | {"seen_at": to_micros(row.seen_at)})
+    if row is None:
+        return _Sums()
+    if row.n is None:  # it came late and waits, and so do the sums of all that follow it
+        return _Sums(row.known_at, row.sample_id)
+    return _Sums(**row._asdict() | {"seen_at": to_micros(row.seen_at)})
 
 
 def _read_csat(value: FeatureValue) -> float | None:
@@ -245,26 +324,31 @@ def _read_csat(value: FeatureValue) -> float | None:
     return csat if csat == csat else None
 
 
-def _sum_anew(conn: sa.Connection, since: Mapping[Maker, int]) -> None:
-    for maker, micros in since.items():
-        key = {
-            "synthetic": int(maker.synthetic),
-            "provider": maker.provider,
-            "model": maker.model,
-            "since": micros,
-        }
-        start = _find_start(conn, maker, micros)
-        if start is not None:
-            conn.execute(_SUM_ANEW, key | start)
+def _mend(conn: sa.Connection, since: Mapping[int, int]) -> None:
+    """Make the sums of some makers anew, each from a moment on; at the end, where they wait."""
+    for maker_id, micros in since.items():
+        own = _makers.c.id == maker_id
+        if conn.execute(sa.select(_makers.c.collection_id).where(own)).scalar() == _KNOWN:
+            _sum_anew(conn, maker_id, micros)
+            continue
+        wrong_from = sa.type_coerce(_makers.c.wrong_from, sa.BigInteger)
+        later = sa.or_(wrong_from.is_(None), wrong_from > micros)
+        conn.execute(_makers.update().where(own, later).values({wrong_from: micros}))
 
 
-def _find_start(conn: sa.Connection, maker: Maker, micros: int) -> dict[str, Any] | None:
+def _sum_anew(conn: sa.Connection, maker_id: int, micros: int) -> None:
+    start = _find_start(conn, maker_id, micros)
+    if start is not None:
+        conn.execute(_SUM_ANEW, {"maker_id": maker_id, "since": micros, **start})
+
+
+def _find_start(conn: sa.Connection, maker_id: int, micros: int) -> dict[str, Any] | None:
     """The sums before a moment; None where no row of the maker is left from then on."""
     known_at = sa.type_coerce(_history.c.known_at, sa.BigInteger)
-    row = conn.execute(_query(maker).where(known_at < micros)).one_or_none()
+    row = conn.execute(_query(maker_id).where(known_at < micros)).one_or_none()
     if row is not None:
         return {**row._asdict(), "seen_at": to_micros(row.seen_at)}
-    first = _query(maker).with_only_columns(_history.c.quality).order_by(None)
+    first = _query(maker_id).with_only_columns(_history.c.quality).order_by(None)
     first = first.order_by(_history.c.known_at, _history.c.sample_id)
     origin = conn.execute(first).scalar()
     if origin is None:

@@ -5,7 +5,7 @@ than the database does."""
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from core.domain.sample import Features, Provenance, Sample, SampleColumns  # noqa: F401 - Sample is for the example
+from core.store.history import Fresh
 from core.store.types import to_micros
 
 COLUMNS = (
@@ -67,6 +68,15 @@ def build_rows(collection_id: int, samples: SampleColumns) -> list[Row]:
         strict=True,
     )
     return list(rows)
+
+
+def list_fresh(rows: Iterable[Row], ids: Mapping[str, int]) -> list[Fresh]:
+    """What the histories take of the rows whose keys have an id."""
+    return [
+        (ids[key], provenance, features, target, at, labelled_at)
+        for key, _, _, provenance, _, at, _, target, features, _, labelled_at in rows
+        if key in ids
+    ]
 
 
 def find_place(at: datetime | None, key: str) -> str:

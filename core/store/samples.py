@@ -17,9 +17,22 @@ from core.domain.sample import (
 )
 from core.errors import Conflict, NotFound
 from core.store import schema
-from core.store.history import add_history, remove_history
+from core.store.history import (
+    add_history,
+    add_waiting,
+    drop_waiting,
+    remove_history,
+    show_waiting,
+)
 from core.store.many import insert_rows
-from core.store.sample_values import COLUMNS, Row, build_rows, find_key, find_place
+from core.store.sample_values import (
+    COLUMNS,
+    Row,
+    build_rows,
+    find_key,
+    find_place,
+    list_fresh,
+)
 
 MAX_KEPT_REJECTIONS = 1000
 _PIECE = 2000
@@ -34,9 +47,10 @@ WHERE samples.collection_id <> excluded.collection_id AND (
     OR NOT EXISTS (
         SELECT 1 FROM collections
         WHERE collections.id = samples.collection_id AND collections.finished_at IS NOT NULL))
+RETURNING key, id
 """
 """Adds a row, or takes it over from a collection that died and from a correction; a row that is
-visible, or stands in this collection, it leaves and does not count."""
+visible, or stands in this collection, it leaves and does not return."""
 
 _samples = schema.samples
 _collections = schema.collections
@@ -81,14 +95,16 @@ def start_collection(
 def append_samples(conn: sa.Connection, collection_id: int, samples: Sequence[Sample]) -> int:
     """Add rows to an open collection; how many were new. The rest are duplicates: rows that are
     visible already or stand twice in this collection."""
-    return add_rows(conn, build_rows(collection_id, SampleColumns.of(samples)))
+    return add_rows(conn, collection_id, build_rows(collection_id, SampleColumns.of(samples)))
 
 
-def add_rows(conn: sa.Connection, rows: Sequence[Row]) -> int:
+def add_rows(conn: sa.Connection, collection_id: int, rows: Sequence[Row]) -> int:
     """As `append_samples`, of rows that are built already."""
     once = list({row[0]: row for row in reversed(rows)}.values())
     once.reverse()  # each key once, the first of them: PostgreSQL refuses two in a statement
-    return insert_rows(conn, "samples", COLUMNS, once, _ON_CONFLICT)
+    ids = dict(insert_rows(conn, "samples", COLUMNS, once, _ON_CONFLICT))
+    add_waiting(conn, collection_id, list_fresh(once, ids))
+    return len(ids)
 
 
 def finish_collection(
@@ -117,7 +133,7 @@ def finish_collection(
         )
     n_replaced = 0 if replaced is None else _supersede(conn, replaced, now)
     _supersede_older(conn, collection_id, now)
-    add_history(conn, _samples.c.collection_id == collection_id)
+    show_waiting(conn, collection_id)
     conn.execute(
         _collections.update()
         .where(_collections.c.id == collection_id)
@@ -162,6 +178,7 @@ def count_repeated_ids(conn: sa.Connection, collection_id: int) -> int:
 def fail_collection(conn: sa.Connection, collection_id: int, error: str) -> None:
     """Say why a collection was not finished; its rows stay invisible until a later one brings
     them again."""
+    drop_waiting(conn, collection_id)
     conn.execute(
         _collections.update().where(_collections.c.id == collection_id).values(error=error)
     )

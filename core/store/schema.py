@@ -50,13 +50,26 @@ samples = sa.Table(
     sa.Column("labelled_at", UtcTime),  # when the target was known, where that was later than `at`
 )
 
-history = sa.Table(  # running sums over what was known of a provider and model; see store.history
+history_makers = (
+    sa.Table(  # whose histories there are: what is known, and what waits in a collection
+        "history_makers",
+        metadata,
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("synthetic", Flag, nullable=False),
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("collection_id", sa.BigInteger, nullable=False),  # 0 for what is known
+        sa.Column(
+            "wrong_from", UtcTime
+        ),  # sums from here on are made when the collection is finished
+    )
+)
+
+history = sa.Table(  # running sums over what was known of a maker; see store.history
     "history",
     metadata,
-    sa.Column("sample_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("synthetic", Flag, nullable=False),
-    sa.Column("provider", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("sample_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("maker_id", sa.BigInteger, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("known_at", UtcTime, nullable=False),
     sa.Column("quality", sa.Double, nullable=False),

@@ -1,6 +1,7 @@
 """What the store says of a history is what training saw, whatever came in which order."""
 
 import math
+import random
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,7 +62,12 @@ def mean_quality(db: Database, at: datetime, maker: Maker = MAKER) -> float:
 
 def clear(db: Database) -> None:
     with db.write() as conn:
-        for table in (schema.history, schema.samples, schema.collections):
+        for table in (
+            schema.history,
+            schema.history_makers,
+            schema.samples,
+            schema.collections,
+        ):
             conn.execute(sa.delete(table))
 
 
@@ -76,6 +82,74 @@ def test_training_and_serving_agree_on_every_row(
     with db.write() as conn:
         for piece in range(n_pieces):
             collect(conn, [sample(rows[i], i) for i in order[piece::n_pieces]])
+    assert_serving_agrees(db, rows)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=histories,
+    n_open=st.integers(1, 3),
+    at_once=st.integers(1, 4),
+    seed=st.randoms(use_true_random=False),
+)
+def test_collections_that_are_open_together_leave_the_same_whichever_ends_first(
+    db: Database, rows: list[Work], n_open: int, at_once: int, seed: random.Random
+) -> None:
+    """Each brings its rows in pieces, in any order; the first of them dies, and all that it
+    brought comes again."""
+    clear(db)
+    order = list(range(len(rows)))
+    seed.shuffle(order)
+    pieces = [order[start : start + at_once] for start in range(0, len(order), at_once)]
+    n_new = dict.fromkeys(open_collections(db, n_open), 0)
+    dead, *others = n_new
+    of_dead: list[int] = []
+    for piece in pieces:
+        number = seed.choice(list(n_new))
+        of_dead += piece if number == dead else []
+        n_new[number] += append(db, number, [sample(rows[i], i) for i in piece])
+    seed.shuffle(others)
+    for number in others:
+        finish(db, number, n_new[number])
+    (again,) = open_collections(db, 1)
+    finish(db, again, append(db, again, [sample(rows[i], i) for i in of_dead]))
+    assert_serving_agrees(db, rows)
+
+
+def test_a_failed_collection_leaves_nothing_that_waits(db: Database) -> None:
+    (number,) = open_collections(db, 1)
+    append(db, number, [sample(Work(0, 0, "a", "m", 10.0, None), 0)])
+    with db.write() as conn:
+        samples.fail_collection(conn, number, "the project did not answer")
+        assert conn.execute(sa.select(schema.history)).all() == []
+        assert conn.execute(sa.select(schema.history_makers)).all() == []
+
+
+def open_collections(db: Database, n: int) -> list[int]:
+    with db.write() as conn:
+        return [samples.start_collection(conn, "test", {}, "ana", START) for _ in range(n)]
+
+
+def append(db: Database, number: int, rows: list[Sample]) -> int:
+    with db.write() as conn:
+        return samples.append_samples(conn, number, rows)
+
+
+def finish(db: Database, number: int, n_new: int) -> None:
+    with db.write() as conn:
+        samples.finish_collection(
+            conn,
+            number,
+            n_received=n_new,
+            n_new=n_new,
+            n_duplicate=0,
+            rejected=[],
+            n_rejected=0,
+            now=START,
+        )
+
+
+def assert_serving_agrees(db: Database, rows: list[Work]) -> None:
     found = trace(rows)
     with db.read() as conn:
         for place, row in enumerate(rows):

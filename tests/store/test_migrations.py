@@ -99,6 +99,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
         ("api_keys", "key_hash"),
         ("batches", "key"),
         ("deliveries", "event_id", "channel"),
+        ("history_makers", "synthetic", "provider", "model", "collection_id"),
         ("predictions", "id"),
         ("samples", "key"),
         ("snapshots", "content_hash"),

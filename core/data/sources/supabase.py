@@ -5,8 +5,7 @@ page starts behind the last row of the one before, in the order of (time, key), 
 rows is asked for separately, so that what was read can be held against it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +17,12 @@ from postgrest.types import CountMethod
 from supabase import Client, SupabaseException, create_client
 from supabase.lib.client_options import SyncClientOptions
 
+from core.data.ahead import work_ahead
 from core.domain.source import Place, Span
 from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
 
 PAGE_ROWS = 1000
+_PAGES_AHEAD = 10
 _ATTEMPTS = 3
 _WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.2, 2.0
 _MESSAGE_CHARACTERS = 200
@@ -107,17 +108,20 @@ class Project:
         columns: Sequence[str],
         after: Place | None = None,
         limit: int | None = None,
-    ) -> Iterator[tuple[list[Row], Place]]:
+    ) -> Generator[tuple[list[Row], Place]]:
         """The rows of a span, behind `after` where an earlier reading came so far, a page at a time
-        with the place of its last row. The next page is asked for while the caller works."""
-        n_left = limit
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="supabase") as ahead:
-            asked = ahead.submit(self._read_page, span, columns, after or span.after, n_left)
-            while rows := asked.result():
-                place = _find_place(rows[-1], span)
-                n_left = None if n_left is None else n_left - len(rows)
-                asked = ahead.submit(self._read_page, span, columns, place, n_left)
-                yield rows, place
+        with the place of its last row. Each next page is asked for as soon as one is there,
+        whatever the caller does with it, until a few of them wait."""
+        return work_ahead(self._read_on(span, columns, after, limit), _PAGES_AHEAD, "supabase")
+
+    def _read_on(
+        self, span: Span, columns: Sequence[str], after: Place | None, n_left: int | None
+    ) -> Generator[tuple[list[Row], Place]]:
+        place = after or span.after
+        while rows := self._read_page(span, columns, place, n_left):
+            place = _find_place(rows[-1], span)
+            n_left = None if n_left is None else n_left - len(rows)
+            yield rows, place
 
     def _read_page(
         self, span: Span, columns: Sequence[str], after: Place | None, n_left: int | None
