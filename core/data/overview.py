@@ -15,7 +15,7 @@ from core.store import samples as sample_rows
 from core.store import sources as source_rows
 from core.store.database import Connection, Database
 
-_COLLECTIONS = 20
+_OF_EACH_SOURCE, _COLLECTIONS = 3, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class DataSummary:
     first_at: datetime | None
     last_at: datetime | None
     quality: QualityReport | None
-    collections: tuple[Collection, ...]  # the newest 20, newest first
+    collections: tuple[Collection, ...]  # the newest of each source, newest first
     sources: tuple[SourceStatus, ...] = ()  # those that are collected again and again
 
     @property
@@ -84,7 +84,7 @@ def describe_data(db: Database) -> DataSummary:
         return summarize_data(
             sample_rows.count_samples(conn),
             quality.find_last_report(conn),
-            sample_rows.load_collections(conn, _COLLECTIONS),
+            sample_rows.load_newest_collections(conn, _OF_EACH_SOURCE, _COLLECTIONS),
             source_rows.load_sources(conn),
         )
 
@@ -110,7 +110,7 @@ def refresh_quality(
 
     with db.read() as conn:
         counts = sample_rows.count_samples(conn)
-        collections = sample_rows.load_collections(conn, _COLLECTIONS)
+        collections = sample_rows.load_newest_collections(conn, _OF_EACH_SOURCE, _COLLECTIONS)
         n_synthetic = sum(c.n_rows for c in counts if c.provenance is Provenance.SYNTHETIC)
         n_observed = sum(c.n_rows for c in counts) - n_synthetic
         chosen = choose_provenances(counts) if counts else OBSERVED

@@ -204,6 +204,20 @@ def load_collections(
     return [_collection(row) for row in conn.execute(query)]
 
 
+def load_newest_collections(conn: sa.Connection, n_each: int, limit: int) -> list[Collection]:
+    """Of each source the newest collections that were finished, and the newest that were not, so
+    that one which is collected often hides no other; newest first."""
+    place = sa.func.row_number().over(
+        partition_by=(_collections.c.source, _collections.c.finished_at.is_(None)),
+        order_by=_collections.c.id.desc(),
+    )
+    ranked = sa.select(_collections.c.id, place.label("place")).subquery()
+    newest = sa.select(ranked.c.id).where(ranked.c.place <= n_each)
+    query = sa.select(_collections).where(_collections.c.id.in_(newest))
+    rows = conn.execute(query.order_by(_collections.c.id.desc()).limit(limit))
+    return [_collection(row) for row in rows]
+
+
 def count_samples(conn: sa.Connection) -> list[SampleCounts]:
     """The visible rows by source and provenance."""
     rows = conn.execute(

@@ -52,6 +52,23 @@ def test_rows_are_counted_by_source_and_provenance(db: Database) -> None:
     assert [c.source for c in summary.collections] == ["demo", "api"]
 
 
+def test_many_pushes_hide_no_import_of_another_source(db: Database) -> None:
+    _demo(db)
+    for n in range(1, 25):
+        _add(db, n)
+    assert [c.source for c in describe_data(db).collections] == ["api", "api", "api", "demo"]
+
+
+def test_failures_hide_no_import_that_succeeded(db: Database) -> None:
+    _add(db, 1)
+    with db.write() as conn:
+        for _ in range(9):
+            failed = sample_rows.start_collection(conn, "api", {}, "ada", NOON)
+            sample_rows.fail_collection(conn, failed, "the disk was full")
+    found = describe_data(db).collections
+    assert [c.finished_at is None for c in found] == [True, True, True, False]
+
+
 def test_describing_never_reads_the_rows(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     _add(db, 60)
     refresh_quality(db, PERCENT, NOON)
