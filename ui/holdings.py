@@ -83,18 +83,20 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
             ":green-badge[:material/check_circle: Nothing found] Nothing speaks against "
             "training on these rows."
         )
-    with st.expander(words.count(len(report.columns), "column"), key="quality_columns"):
+    title = words.count(len(report.columns), "column")
+    with st.expander(title, key="quality_columns", expanded=True):
         if baseline is not None:
             st.caption(f"Changes are since {baseline.since}.")
         tables.show(
             [
                 {
                     "column": column.name,
-                    "kind": column.kind,
+                    "found": issues.name_worst(report.issues, column.name),
                     "shape": list(column.shape),
-                    "missing": column.n_missing,
                     "missing, %": column.n_missing / report.n_rows * 100 if report.n_rows else 0.0,
                     "change": _describe_change(column, baseline),
+                    "kind": column.kind,
+                    "missing": column.n_missing,
                     "distinct": column.n_distinct,
                     "lowest": column.low,
                     "mean": column.mean,

@@ -155,6 +155,7 @@ def read() -> Callable[[AppTest], str]:
             *(element.value for element in page.success),
             *(f"{element.label}: {element.value}" for element in page.metric),
             *(element.label for element in page.button),
+            *(str(cell) for element in page.table for cell in element.value.to_numpy().ravel()),
         ]
         return "\n".join(said)
 

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
+from core.domain.issue import Issue, Severity
 from core.domain.prediction import Source
 from core.errors import Unavailable
 from core.monitoring.service import measure
@@ -197,6 +198,39 @@ def test_the_data_page_says_how_columns_changed_since_the_last_snapshot(
         ["grade", "the same"],
         ["age", "new"],
     ]
+
+
+def test_the_data_page_lists_what_the_checks_found_worst_first(
+    full: App, open_page: OpenPage
+) -> None:
+    found = (
+        Issue("stale_data", Severity.WARNING, "timestamp", 12, "Old. Import newer rows."),
+        Issue("leaky_column", Severity.BLOCKING, "code_quality", 1_200, "They add up: drop one."),
+        Issue("leaky_column", Severity.BLOCKING, "a_b", 1_200, "They add up: drop one."),
+    )
+    with full.db.write() as conn:
+        newest = quality.find_last_report(conn)
+        assert newest is not None
+        later = full.now() + timedelta(minutes=1)
+        quality.append_report(conn, replace(newest, at=later, issues=found))
+    page = open_page("data")
+    (table,) = [table.value for table in page.table if "severity" in table.value]
+    assert table.values.tolist() == [
+        [
+            ":red-badge[:material/block: Blocking]",
+            r"code\_quality, a\_b",
+            "1,200",
+            r"They add up\: drop one.",
+        ],
+        [
+            ":orange-badge[:material/warning: Warning]",
+            "timestamp",
+            "12",
+            "Old. Import newer rows.",
+        ],
+    ]
+    (columns,) = [table.value for table in page.dataframe if "change" in table.value]
+    assert dict(zip(columns["column"], columns["found"], strict=True))["code_quality"] == "blocking"
 
 
 def test_the_data_page_says_of_each_import_how_it_ended_before_its_rows(
