@@ -53,10 +53,14 @@ def offer_collection(app: App) -> None:
 
 
 def show(found: Sequence[SourceStatus]) -> None:
-    """When each source was last collected, up to where, with how many rows, and what went wrong."""
+    """When each source was last collected, up to where, with how many rows, and what went wrong,
+    said once of all that failed for the same reason."""
+    failed: dict[str, list[str]] = {}
     for source in found:
         if source.outcome is Outcome.FAILED:
-            st.error(f"**{source.name}**: {source.message}", icon=":material/cloud_off:")
+            failed.setdefault(source.message or "", []).append(words.escape(source.name))
+    for message, names in failed.items():
+        st.error(f"**{', '.join(names)}**: {words.escape(message)}", icon=":material/cloud_off:")
     tables.show(
         [
             {
@@ -69,7 +73,7 @@ def show(found: Sequence[SourceStatus]) -> None:
                 "read up to (UTC)": source.watermark_at,
                 "what came of it": source.message or words.NOTHING,
             }
-            for source in found
+            for source in sorted(found, key=lambda one: one.outcome is not Outcome.FAILED)
         ],
         key="sources",
         alt="Sources with their last run, rows, watermark and failures",

@@ -8,6 +8,8 @@ from core.domain.issue import Severity, fold_issues
 from core.domain.sample import choose_newest
 from core.domain.source import Outcome
 
+_NAMED = 2  # sources; below the answers each says for itself what went wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -42,6 +44,8 @@ def judge_data(data: DataSummary) -> Glance:
 
 def _is_whole(data: DataSummary) -> Answer:
     failed = [source.name for source in data.sources if source.outcome is Outcome.FAILED]
+    if len(failed) > _NAMED:
+        failed = [*failed[:_NAMED], f"{len(failed) - _NAMED} more"]
     waiting = [source.name for source in data.sources if source.n_waiting]
     n_rejected = sum(one.n_rejected for one in choose_newest(data.collections))
     lost = _find_lost_files(data)

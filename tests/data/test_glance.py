@@ -64,6 +64,8 @@ def test_a_source_that_failed_comes_before_everything_else() -> None:
     data = summarize_data([REAL], CLEAN, [DONE], [failed])
     assert said(data)["Whole"] == (False, "the last collection of supabase:t failed")
     assert judge_data(data).next_step.startswith("Mend the source that failed")
+    many = summarize_data([REAL], CLEAN, [DONE], [replace(failed, name=name) for name in "abcd"])
+    assert said(many)["Whole"] == (False, "the last collection of a, b, 2 more failed")
 
 
 def test_rejected_rows_are_not_whole() -> None:
