@@ -100,20 +100,32 @@ def choose_label_delay(measured_seconds: Sequence[float], days: float | None) ->
     return max(0.0, float(np.quantile(measured_seconds, 0.9)))
 
 
-def choose_recent(at: ArrayLike | pd.Series, holdout_share: float = 0.2) -> datetime | None:
-    """Where a short holdout begins: 28 days before the newest row, or as far back as 30 rows need;
-    None where that would be more than `holdout_share` of the rows, or too few carry a time.
+def choose_recent(
+    at: ArrayLike | pd.Series,
+    holdout_share: float = 0.2,
+    *,
+    spans: Sequence[timedelta] = (RECENT,),
+    min_rows: int = RECENT_ROWS,
+) -> datetime | None:
+    """Where a short holdout begins: so long before the newest row as the first of `spans` that
+    holds `min_rows`, or as far back as those need; None where that would be more than
+    `holdout_share` of the rows, or too few carry a time.
 
     >>> days = pd.date_range("2026-01-01", periods=400, tz="UTC")
     >>> choose_recent(days), choose_recent(days[:100])
     (datetime.datetime(2027, 1, 6, 0, 0, tzinfo=datetime.timezone.utc), None)
+    >>> weeks = [timedelta(days=7), timedelta(days=14)]
+    >>> str(choose_recent(days, spans=weeks, min_rows=10))
+    '2027-01-21 00:00:00+00:00'
     """
     series = pd.to_datetime(pd.Series(at), utc=True)
     n = len(series)
     ordered = series.dropna().sort_values()
-    if len(ordered) < max(MIN_SHARE_WITH_TIME * n, RECENT_ROWS):
+    if len(ordered) < max(MIN_SHARE_WITH_TIME * n, min_rows):
         return None
-    begins = min(ordered.iloc[-1] - RECENT, ordered.iloc[-RECENT_ROWS])
+    starts = [ordered.iloc[-1] - span for span in spans]
+    least = ordered.iloc[-min_rows]
+    begins = next((start for start in starts if start <= least), least)
     begins = ordered[ordered >= begins].iloc[0]
     if int((ordered >= begins).sum()) > holdout_share * len(ordered):
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,11 @@ from core.training.rows import carry_frame
 if TYPE_CHECKING:
     import pandas as pd
 
+WEEKS = tuple(timedelta(weeks=n) for n in (1, 2, 4))
+MIN_ROWS = 100
+"""The refit and the champion are compared on the last labelled week or, where it holds fewer rows
+than this, on the last two or four, or as many weeks as that takes."""
+
 HELPS, HURTS, SAME, NOT_YET = "helps", "hurts", "same", "not_yet"
 
 
@@ -44,6 +49,7 @@ class Preview:
     mae: Estimate | None  # the champion's on those rows
     improvement: Estimate | None
     doubling: Estimate | None
+    days: int | None = None  # that those rows span; None where time does not order them
 
 
 def preview_retraining(
@@ -58,9 +64,9 @@ def preview_retraining(
     now: Callable[[], datetime],
     progress: Progress,
 ) -> Preview:
-    """Fit the champion's own recipe again, with the parameters that it has, on all rows but the
-    newest four weeks, and compare both there. Nothing is searched, registered or spent: a look
-    costs a few fits, and no version can come of it.
+    """Fit the champion's own recipe again, with the parameters that it has, on all rows but those
+    of the last labelled week (see `WEEKS`), and compare both there. Nothing is searched, registered
+    or spent: a look costs a few fits, and no version can come of it.
 
     Raises `Refused` where no trained version serves or the rows are too few, `Unavailable` where a
     folder cannot be written, and what `progress` raises."""
@@ -93,15 +99,25 @@ def preview_retraining(
     known = load_trained_keys(db, snapshots, champion)
     n_new = int((~frame[KEY].iloc[learned.split.train].isin(known)).sum())
     return judge_preview(
-        comparison, learned.doubling, n_new, margin=MARGIN_SHARE * (scale.high - scale.low)
+        comparison,
+        learned.doubling,
+        n_new,
+        margin=MARGIN_SHARE * (scale.high - scale.low),
+        days=count_days(holdout[AT]) if learned.split.kind == "time" else None,
     )
 
 
 def judge_preview(
-    comparison: Comparison, doubling: Estimate | None, n_new: int, *, margin: float
+    comparison: Comparison,
+    doubling: Estimate | None,
+    n_new: int,
+    *,
+    margin: float,
+    days: int | None = None,
 ) -> Preview:
     """Whether the refit is shown to be better, worse or, within `margin` points, the same; and
-    what is missing where nothing is shown.
+    what is missing where nothing is shown. `days` is how long the rows took on which both are
+    compared, None where they are not the newest.
 
     >>> found = Comparison(3, Estimate(5.0, 4.5, 5.5), Estimate(0.8, 0.3, 1.3), n_compared=120)
     >>> preview = judge_preview(found, None, 400, margin=0.3)
@@ -111,7 +127,7 @@ def judge_preview(
     >>> judge_preview(found, None, 0, margin=0.3).summary
     'Cannot say yet: it cannot be scored (gone).'
     """
-    verdict, summary = _judge(comparison, n_new, margin)
+    verdict, summary = _judge(comparison, n_new, margin, days)
     return Preview(
         verdict=verdict,
         summary=" ".join([summary, *_describe_curve(doubling)]),
@@ -121,24 +137,37 @@ def judge_preview(
         mae=comparison.mae,
         improvement=comparison.improvement,
         doubling=doubling,
+        days=days,
     )
 
 
-def _judge(comparison: Comparison, n_new: int, margin: float) -> tuple[str, str]:
+def count_days(at: "pd.Series") -> int:
+    """How many days some rows span, begun ones counted whole.
+
+    >>> import pandas as pd
+    >>> count_days(pd.Series(pd.date_range("2026-03-01 12:00", periods=7, freq="D", tz="UTC")))
+    7
+    """
+    return int((at.max() - at.min()) / timedelta(days=1)) + 1
+
+
+def _judge(comparison: Comparison, n_new: int, margin: float, days: int | None) -> tuple[str, str]:
     gain, before = comparison.improvement, comparison.mae
     if gain is None or before is None:
         why = comparison.problem or "too few days are left for an interval"
         return NOT_YET, f"Cannot say yet: {why}."
+    newest = "held-out" if days is None else "newest labelled"
+    lasting = "" if days is None else f" (the last {_count(days, 'day')})"
     on = (
-        f"on the {comparison.n_compared:,} newest labelled rows that neither has learned from: MAE "
-        f"{show(before.value - gain.value)} against {show(before.value)}, a difference of "
+        f"on the {comparison.n_compared:,} {newest} rows that neither has learned from{lasting}: "
+        f"MAE {show(before.value - gain.value)} against {show(before.value)}, a difference of "
         f"{show(gain.value)} ({show_limits(gain)})"
     )
     name = version_name(comparison.version)
     if n_new == 0:
         return NOT_YET, (
-            f"Cannot say yet: no row older than the newest weeks is new to {name}, so that a refit "
-            "learns what it knows. Wait for labels."
+            f"Cannot say yet: no row older than those that both are judged on{lasting} is new to "
+            f"{name}, so that a refit learns what it knows. Wait for labels."
         )
     if gain.low > 0:
         return HELPS, f"Training again would help: it beats {name} {on}."
@@ -150,6 +179,10 @@ def _judge(comparison: Comparison, n_new: int, margin: float) -> tuple[str, str]
         f"Cannot say yet: the difference to {name} may be chance {on}. More labelled rows would "
         "narrow it."
     )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun if n == 1 else noun + 's'}"
 
 
 def _describe_curve(doubling: Estimate | None) -> list[str]:
@@ -164,7 +197,7 @@ def _describe_curve(doubling: Estimate | None) -> list[str]:
 def _order_again(
     champion: Version, frame: "pd.DataFrame", scale: Scale, tolerance: float, delay: float
 ) -> Order:
-    """The champion's training with its own parameters, judged on the newest weeks."""
+    """The champion's training with its own parameters, judged on the last labelled week."""
     report = champion.report
     asked = read_plan(report.plan, str(report.plan.get("device", "cpu")))
     best = report.search.get("best")
@@ -177,6 +210,6 @@ def _order_again(
         tolerance,
         left_out,
         delay,
-        holdout_from_at=choose_recent(frame[AT]),
+        holdout_from_at=choose_recent(frame[AT], spans=WEEKS, min_rows=MIN_ROWS),
         plan=plan,
     )

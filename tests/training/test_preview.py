@@ -6,8 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from core.data.splits import choose_recent
 from core.deployment.release import deploy
 from core.domain.report import Estimate
 from core.domain.sample import Sample
@@ -17,7 +19,7 @@ from core.settings import Scale
 from core.store import versions
 from core.store.database import Database
 from core.training.gate import Comparison
-from core.training.preview import Preview, judge_preview, preview_retraining
+from core.training.preview import MIN_ROWS, WEEKS, Preview, judge_preview, preview_retraining
 from tests.conftest import NOON
 from tests.training.worlds import START, FakeTracking, fill, make_samples
 
@@ -60,7 +62,9 @@ def test_a_world_that_moved_is_learned_and_the_gain_has_an_interval(
     assert preview.improvement is not None
     assert preview.improvement.low > 0
     assert preview.n_new > 400
-    assert "beats v1 on the" in preview.summary
+    assert preview.days is not None
+    assert preview.n_compared >= MIN_ROWS
+    assert f"neither has learned from (the last {preview.days} days)" in preview.summary
     with db.read() as conn:
         assert len(versions.load_versions(conn)) == 1
 
@@ -72,7 +76,9 @@ def test_without_rows_that_are_new_to_the_champion_nothing_can_be_said(
     serve(db, registry, train())
     preview = look(db, registry, home)
     assert (preview.verdict, preview.n_new) == ("not_yet", 0)
-    assert preview.summary.startswith("Cannot say yet: no row older than the newest weeks is new")
+    assert preview.summary.startswith(
+        "Cannot say yet: no row older than those that both are judged"
+    )
 
 
 def test_without_a_version_that_serves_nothing_is_compared(
@@ -80,6 +86,30 @@ def test_without_a_version_that_serves_nothing_is_compared(
 ) -> None:
     with pytest.raises(Refused, match="No trained version serves"):
         look(db, registry, home)
+
+
+def begin(per_day: int, n_days: int = 200) -> int:
+    """Before how many days the rows begin that both are judged on."""
+    hours = pd.Series(pd.date_range(NOON - timedelta(days=n_days), NOON, n_days * per_day))
+    found = choose_recent(hours, spans=WEEKS, min_rows=MIN_ROWS)
+    assert found is not None
+    return round((NOON - found) / timedelta(days=1))
+
+
+def test_the_last_labelled_week_decides_or_as_many_as_hold_enough_rows() -> None:
+    assert [begin(per_day) for per_day in (40, 10, 5, 3)] == [7, 14, 28, 33]
+
+
+def test_the_days_that_were_compared_are_said() -> None:
+    found = Comparison(1, Estimate(5.0, 4.0, 6.0), Estimate(0.8, 0.1, 1.5), n_compared=140)
+    preview = judge_preview(found, None, 40, margin=0.3, days=7)
+    assert (
+        "on the 140 newest labelled rows that neither has learned from (the last 7 days): MAE"
+        in (preview.summary)
+    )
+    assert preview.days == 7
+    by_group = judge_preview(found, None, 40, margin=0.3)
+    assert "on the 140 held-out rows that neither has learned from: MAE" in by_group.summary
 
 
 @pytest.mark.parametrize(
