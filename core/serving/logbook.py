@@ -25,6 +25,7 @@ _MAX_DIRECT_ROWS = 100  # more are the journal's, which nobody else waits for
 _MAX_DIRECT_WRITES = 256  # in a row; then the journal writes once, and copies the log back if due
 _SLOW_WRITE_SECONDS = 0.02  # a direct write that takes longer is the last for a while
 _DIRECT_PAUSE = 25.0  # so many times as long as it took
+_COPIED_ROWS = 1_000  # fewer leave the log short, and after each copy one write waits for the disk
 _BATCH_WAIT_MS = 100  # for other writers, in a thread that has a batch to itself
 
 Row = TypeVar("Row")
@@ -70,6 +71,7 @@ class Logbook:
         self._batch_lock = threading.Lock()
         self._direct_at = float("-inf")  # when the next direct write may be tried
         self._n_direct = 0
+        self._n_uncopied = 0  # rows since the last copy, nearly: several threads count
         self._trouble = ""
         self._trouble_at = float("-inf")
         self._journal: Journal[_Entry, LabelOutcome | None] = Journal(
@@ -108,6 +110,7 @@ class Logbook:
                 direct = self._direct_batches
                 if direct is not None and direct.append_batch(batch):
                     self._n_direct += 1
+                    self._n_uncopied += batch.n_rows
                     self._trouble = ""
                     return None
         self._n_direct = 0
@@ -131,6 +134,7 @@ class Logbook:
         if taken > _SLOW_WRITE_SECONDS:
             self._direct_at = started + _DIRECT_PAUSE * taken
         self._n_direct += 1
+        self._n_uncopied += len(answers)
         self._trouble = ""
         return True
 
@@ -142,6 +146,13 @@ class Logbook:
         """Queue scores beside answers for the disk; see `append`."""
         for part in _split(scores):
             self._journal.append(_Shadowed(part), len(part))
+
+    def copy_back(self) -> None:
+        """Copy the store's write-ahead log back, so that no write finds it long, where enough rows
+        came since the last time: what is written next after a copy waits for the disk."""
+        if self._n_uncopied >= _COPIED_ROWS:
+            self._n_uncopied = 0
+            self._db.copy_log_back()
 
     def find_trouble(self) -> str | None:
         """Why the last write failed, where that was a moment ago and none has succeeded since."""
@@ -186,15 +197,17 @@ class Logbook:
         rows = [row for entry in entries if isinstance(entry, Sequence) for row in entry]
         beside = [row for entry in entries if isinstance(entry, _Shadowed) for row in entry.scores]
         given = [entry for entry in entries if isinstance(entry, _GivenLabel)]
+        whole = [entry for entry in entries if isinstance(entry, Batch)]
         with self._db.write() as conn:
             predictions.append_predictions(conn, rows)
-            batches.append_batches(conn, [one for one in entries if isinstance(one, Batch)])
+            batches.append_batches(conn, whole)
             trials.append_shadow_scores(conn, beside)
             are_new = labels.append_labels(
                 conn, [(entry.label, entry.observed_at_given) for entry in given]
             )
             known = predictions.find_known(conn, [entry.label.prediction_id for entry in given])
             kept_from = removals.find_kept_from(conn) if len(known) < len(given) else None
+        self._n_uncopied += len(rows) + len(given) + sum(batch.n_rows for batch in whole)
         self._trouble = ""
         judged = (
             _judge_label(is_new, entry.label.prediction_id, known, kept_from)

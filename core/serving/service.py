@@ -162,8 +162,8 @@ class PredictionService:
         self._retry_at = self._labels_at = float("-inf")
         self._failure = ""
         self._follower = Follower("deployments", self.refresh, _LOOK_SECONDS)
-        self._copier = Follower("log", db.copy_log_back, _COPY_SECONDS)
         self._logbook = Logbook(db, timer=timer, max_waiting_rows=max_waiting_rows)
+        self._copier = Follower("log", self._logbook.copy_back, _COPY_SECONDS)
         self._shadow = Shadow(
             self._score_shadow,
             self._keep_shadow,
