@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from core.domain.health import Health, HealthReport
 from core.domain.prediction import Source
+from core.domain.report import Metrics
 from core.domain.rollup import DAY, MINUTE, Outcomes, Rollup, floor_time
 from core.domain.version import HEURISTIC
 from core.log import get_logger
@@ -16,13 +17,7 @@ from core.monitoring.labelled import list_reports
 from core.monitoring.lag import summarize_lag
 from core.monitoring.machine import MIN_SILENCE, Disk, LabelSilence
 from core.monitoring.outcomes import summarize_outcomes, summarize_performance
-from core.monitoring.promise import (
-    MIN_LABELS,
-    WIDER_SPANS,
-    Delivered,
-    find_newest,
-    measure_delivery,
-)
+from core.monitoring.promise import WIDER_SPANS, Delivered, measure_delivery
 from core.monitoring.rollups import merge_outcomes
 from core.monitoring.segments import name_culprit
 from core.monitoring.service import load_window, measure
@@ -266,49 +261,56 @@ def _load_labelled(
 
 
 def _load_delivered(conn: Connection, champion: int | None, span: timedelta) -> Delivered | None:
-    """What the champion delivered or, until it has labels, the version that the newest labels are
-    of: where labels come later than releases, nobody would ever hear of an error otherwise."""
+    """What the champion delivered or, until it has labels enough, what it and the versions before
+    it did: where versions change more often than labels come, nobody would ever hear of an error
+    otherwise. The newest labelled predictions count, by the time of the prediction: labels may come
+    weeks later, and then the newest that have one are those to judge by."""
     if champion is None or champion == HEURISTIC:
         return None
-    found = _measure_version(conn, champion, span)
-    if found is not None:
-        return found
-    before = rollups.find_last_labelled_version(conn)
-    found = None if before is None else _measure_version(conn, before, span)
-    return None if found is None else replace(found, successor=champion)
-
-
-def _measure_version(conn: Connection, number: int, span: timedelta) -> Delivered | None:
-    """A version's newest labelled predictions, by the time of the prediction: labels may come weeks
-    later, and then the newest that have one are those to judge by."""
-    version = versions.find_version(conn, number)
-    last_at = None if version is None else rollups.find_last_labelled_at(conn, number)
-    if version is None or last_at is None:
+    own_at = rollups.find_last_labelled_at(conn, champion)
+    if own_at is not None:
+        days = _load_days(conn, own_at, span, champion)
+        own = measure_delivery(_load_promises(conn, days), days, span)
+        if own is not None:
+            return own
+    newest = rollups.find_last_labelled_version(conn)
+    newest_at = None if newest is None else rollups.find_last_labelled_at(conn, newest)
+    last_at = max((at for at in (own_at, newest_at) if at is not None), default=None)
+    if last_at is None:
         return None
-    to_at = last_at + timedelta(seconds=MINUTE)
-    promised = version.report.metrics
-    recent: list[Outcomes] | None = None
+    recent: list[dict[int, Outcomes]] | None = None
     for looked_back in (n * span for n in WIDER_SPANS):
-        days = _load_days(conn, number, to_at - looked_back, to_at)
-        if sum(day.n for day in days) >= MIN_LABELS:
-            found = measure_delivery(number, promised, days, looked_back)
-            if found is None or recent is None:
-                return found
-            return replace(found, newest=find_newest(recent, days, promised.mae.value))
+        days = _load_days(conn, last_at, looked_back)
+        found = measure_delivery(_load_promises(conn, days), days, looked_back, recent)
+        if found is not None:
+            alone = found.version == champion and not found.before
+            return found if alone else replace(found, successor=champion)
         recent = recent or days
     return None
 
 
 def _load_days(
-    conn: Connection, version: int, from_at: datetime, to_at: datetime
-) -> list[Outcomes]:
-    """The outcomes of a version's own answers, by days."""
-    days: dict[int, list[Outcomes]] = {}
-    for rollup in load_window(conn, from_at, to_at):
-        if rollup.version == version and rollup.source is Source.MODEL and rollup.outcomes.n:
+    conn: Connection, last_at: datetime, span: timedelta, version: int | None = None
+) -> list[dict[int, Outcomes]]:
+    """The outcomes of models' own answers in the span that ends with the minute `last_at`, by days
+    and versions; of one version where it is given."""
+    to_at = last_at + timedelta(seconds=MINUTE)
+    days: dict[int, dict[int, list[Outcomes]]] = {}
+    for rollup in load_window(conn, to_at - span, to_at):
+        wanted = rollup.source is Source.MODEL and version in (None, rollup.version)
+        if wanted and rollup.outcomes.n:
             day = round(floor_time(rollup.start_at, DAY).timestamp()) // DAY
-            days.setdefault(day, []).append(rollup.outcomes)
-    return [merge_outcomes(parts) for _, parts in sorted(days.items())]
+            days.setdefault(day, {}).setdefault(rollup.version, []).append(rollup.outcomes)
+    return [
+        {number: merge_outcomes(parts) for number, parts in by_version.items()}
+        for _, by_version in sorted(days.items())
+    ]
+
+
+def _load_promises(conn: Connection, days: list[dict[int, Outcomes]]) -> dict[int, Metrics]:
+    """What the versions of some days promised; those without an evaluation are not there."""
+    found = (versions.find_version(conn, number) for number in {n for day in days for n in day})
+    return {version.number: version.report.metrics for version in found if version is not None}
 
 
 def _load_worker(conn: Connection, lease_name: str, now: datetime) -> Worker:

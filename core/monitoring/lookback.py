@@ -93,8 +93,9 @@ def _look_back(conn: Connection, promotion: Promotion, now: datetime) -> Lookbac
             if rollup.version == promotion.version and rollup.source is Source.MODEL
         ]
     )
+    promised = {promotion.version: version.report.metrics}
     delivered = measure_delivery(
-        promotion.version, version.report.metrics, days, end - promotion.at
+        promised, [{promotion.version: day} for day in days], end - promotion.at
     )
     return Lookback(promotion, delivered, describe_lookback(promotion, delivered, now))
 

@@ -1,7 +1,7 @@
 """Promise: whether the error of the version that serves is still the one of its training."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,10 +46,11 @@ class Newest:
 class Delivered:
     """The newest labelled predictions of a version beside what its training promised: the error on
     rows that were held out, later in time than those it learned from. `ratio` is live MAE over
-    promised MAE with its 90 % interval; `by_row` has the limits that rows would have which do not
-    depend on each other: what was measured of these days, whatever others may bring. `newest` is
-    the end of a span that is longer than usual. `successor` is the version that serves since, where
-    none of its own predictions has a label yet."""
+    promised MAE, each error beside the promise of its own version, with its 90 % interval; `by_row`
+    has the limits that rows would have which do not depend on each other: what was measured of
+    these days, whatever others may bring. `newest` is the end of a span that is longer than usual.
+    Where too few predictions of the version that serves have a label, it is the `successor`, and
+    `before` are the versions that count besides `version`, the newest of them."""
 
     version: int
     promised: Metrics
@@ -60,30 +61,67 @@ class Delivered:
     by_row: Interval
     newest: Newest | None = None
     successor: int | None = None
+    before: tuple[int, ...] = ()
 
 
 def measure_delivery(
-    version: int, promised: Metrics, days: Sequence[Outcomes], span: timedelta
+    promised: Mapping[int, Metrics],
+    days: Sequence[Mapping[int, Outcomes]],
+    span: timedelta,
+    recent: Sequence[Mapping[int, Outcomes]] | None = None,
 ) -> Delivered | None:
-    """What the outcomes of the days of a span say; None for too few labels, and where the promise
-    was to make no error at all: nothing is a multiple of that."""
-    total = merge_outcomes(days)
-    if total.n < MIN_LABELS or promised.mae.value <= 0:
+    """What the outcomes of a span say, by day and by the version whose predictions they are of: of
+    one version, or of several where none has labels enough of its own. Each error counts in
+    multiples of what its own version promised. `recent` are the days of the usual span where that
+    held too few labels. None for too few labels, and where the promise was
+    to make no error at all: nothing is a multiple of that."""
+    multiples = {number: made.mae.value for number, made in promised.items() if made.mae.value > 0}
+    pooled = [pool_day(day, multiples) for day in days]
+    if sum(day.n for day in pooled) < MIN_LABELS:
         return None
-    ratio, by_row = (find_ratio(days, promised.mae.value, by_day=alike) for alike in (True, False))
-    mae = total.sum_abs / total.n
-    return Delivered(version, promised, total.n, span, mae, ratio, by_row)
+    ratio, by_row = (find_ratio(pooled, by_day=alike) for alike in (True, False))
+    answers = [item for day in days for item in day.items() if item[0] in multiples]
+    total = merge_outcomes(outcomes for _, outcomes in answers)
+    *before, version = sorted({number for number, _ in answers})
+    return Delivered(
+        version,
+        promised[version],
+        total.n,
+        span,
+        total.sum_abs / total.n,
+        ratio,
+        by_row,
+        newest=None
+        if recent is None
+        else find_newest([pool_day(day, multiples) for day in recent], pooled),
+        before=tuple(before),
+    )
 
 
-def find_newest(
-    recent: Sequence[Outcomes], days: Sequence[Outcomes], promised: float
-) -> Newest | None:
+def pool_day(day: Mapping[int, Outcomes], promised: Mapping[int, float]) -> Outcomes:
+    """The size of a day's errors, each in multiples of the MAE that its version promised; of
+    versions that promised none, nothing.
+
+    >>> day = {n: Outcomes(n=1, sum_abs=8.0, sum_squared=64.0) for n in (1, 2, 3)}
+    >>> pooled = pool_day(day, {1: 4.0, 2: 2.0})
+    >>> pooled.n, pooled.sum_abs, pooled.sum_squared
+    (2, 6.0, 20.0)
+    """
+    parts = [(day[number], mae) for number, mae in promised.items() if number in day]
+    return Outcomes(
+        n=sum(outcomes.n for outcomes, _ in parts),
+        sum_abs=sum(outcomes.sum_abs / mae for outcomes, mae in parts),
+        sum_squared=sum(outcomes.sum_squared / mae**2 for outcomes, mae in parts),
+    )
+
+
+def find_newest(recent: Sequence[Outcomes], days: Sequence[Outcomes]) -> Newest | None:
     """What the newest labels say where `recent`, the days of the usual span, holds too few to be
     judged: all of them or, where that is one, those of the newest `days` that hold two. None where
-    there are not even two, or nothing was promised.
+    there are not even two. Both are in multiples of the promise.
 
-    >>> bad, well = Outcomes(n=1, sum_abs=9.0), Outcomes(n=1, sum_abs=2.0)
-    >>> find_newest([well], [bad, bad, well, well], promised=4.0)
+    >>> bad, well = Outcomes(n=1, sum_abs=2.25), Outcomes(n=1, sum_abs=0.5)
+    >>> find_newest([well], [bad, bad, well, well])
     Newest(n_labelled=2, ratio=0.5)
     """
     newest = merge_outcomes(recent)
@@ -91,19 +129,17 @@ def find_newest(
         if newest.n >= MIN_NEWEST:
             break
         newest = merge_outcomes(days[-n:])
-    if newest.n < MIN_NEWEST or promised <= 0:
-        return None
-    return Newest(newest.n, newest.sum_abs / newest.n / promised)
+    return None if newest.n < MIN_NEWEST else Newest(newest.n, newest.sum_abs / newest.n)
 
 
-def find_ratio(days: Sequence[Outcomes], promised: float, *, by_day: bool = True) -> Interval:
-    """The mean absolute error over `promised`, with 90 % limits from Student's t on the logarithm
-    (delta method; an error is a scale, and its mean is skewed). The standard error is the larger of
-    that of independent rows and, `by_day`, that of independent days, since the rows of a day are
-    alike.
+def find_ratio(days: Sequence[Outcomes], *, by_day: bool = True) -> Interval:
+    """The mean of errors in multiples of the promise (`pool_day`), with 90 % limits from Student's
+    t on the logarithm (delta method; an error is a scale, and its mean is skewed). The standard
+    error is the larger of that of independent rows and, `by_day`, that of independent days, since
+    the rows of a day are alike.
 
-    >>> day = Outcomes(n=2, sum_abs=4.0, sum_squared=10.0)
-    >>> ratio = find_ratio([day] * 4, promised=2.0)
+    >>> day = Outcomes(n=2, sum_abs=2.0, sum_squared=2.5)
+    >>> ratio = find_ratio([day] * 4)
     >>> ratio.value, round(ratio.low, 2), round(ratio.high, 2)
     (1.0, 0.7, 1.43)
     """
@@ -120,7 +156,7 @@ def find_ratio(days: Sequence[Outcomes], promised: float, *, by_day: bool = True
         spread = float(np.sum((total - mean * n) ** 2)) * n_days / (n_days - 1)
         half = max(half, _quantile(n_days - 1) * math.sqrt(spread) / n_rows)
     factor = math.exp(min(half / mean, 50.0))
-    return Interval(mean / promised, mean / promised / factor, mean / promised * factor)
+    return Interval(mean, mean / factor, mean * factor)
 
 
 def judge_ratio(
@@ -153,30 +189,45 @@ def judge_ratio(
 
 def check_promise(delivered: Delivered, warning: float, critical: float) -> Reason:
     """Whether the live error is what the training promised: the check that opens the incident
-    "accuracy", and the one that ends it. What a version did before it was replaced is at most a
-    warning: its successor is not to be rolled back for it. Where labels are so few that a longer
+    "accuracy", and the one that ends it. What versions did before they were replaced is at most a
+    warning: their successor is not to be rolled back for it. Where labels are so few that a longer
     span has to be looked at, the newest of them end what it found, once they keep the promise."""
     health, confirmed = judge_ratio(delivered.ratio, delivered.by_row, warning, critical)
-    replaced = ""
     if delivered.successor is not None:
-        replaced = f", before {version_name(delivered.successor)} replaced it,"
         health = Health.WARNING if health is Health.CRITICAL else health
-    ratio, promised = delivered.ratio, delivered.promised.mae
+    ratio = delivered.ratio
     limits = _limits(health, warning, critical, confirmed=confirmed, lasts=ratio.low > 1.0)
     newest = delivered.newest
     if newest is not None and newest.ratio <= KEPT < ratio.value:
         health, confirmed = Health.HEALTHY, True
         limits = f"the newest {newest.n_labelled} keep it, at {newest.ratio:.2f} times."
-    mae, held_out = map(format_figure, (delivered.mae, promised.value))
     message = (
-        f"The error of {version_name(delivered.version)}{replaced} is {ratio.value:.2f} times what "
-        f"its training promised (90 % interval {ratio.low:.2f} to {ratio.high:.2f}): MAE "
-        f"{mae} over {delivered.n_labelled:,} labels of {_days(delivered.span)}, "
-        f"{held_out} on its held-out rows; {limits}"
+        f"The error of {_name(delivered)} is {ratio.value:.2f} times what "
+        f"{'its' if not delivered.before else 'their'} training promised (90 % interval "
+        f"{ratio.low:.2f} to {ratio.high:.2f}): {_measured(delivered)}; {limits}"
     )
     return Reason(
         "accuracy", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed
     )
+
+
+def _name(delivered: Delivered) -> str:
+    """Whose error it is, and who serves now where that is another."""
+    judged = (*delivered.before, delivered.version)
+    *others, last = map(version_name, judged)
+    name = f"{', '.join(others)} and {last}" if others else last
+    if delivered.successor is None or delivered.successor in judged:
+        return name
+    them = "them" if delivered.before else "it"
+    return f"{name}, before {version_name(delivered.successor)} replaced {them},"
+
+
+def _measured(delivered: Delivered) -> str:
+    labels = f"{delivered.n_labelled:,} labels of {_days(delivered.span)}"
+    if delivered.before:
+        return f"{labels}, each beside what its own version promised"
+    mae, held_out = map(format_figure, (delivered.mae, delivered.promised.mae.value))
+    return f"MAE {mae} over {labels}, {held_out} on its held-out rows"
 
 
 def _limits(

@@ -26,7 +26,7 @@ from core.domain.version import HEURISTIC, Version, parse_version
 from core.errors import InvalidInput
 from core.jobs.runner import do_job, run_job
 from core.monitoring.level import format_duration, format_figure
-from core.monitoring.promise import MIN_LABELS, find_ratio
+from core.monitoring.promise import MIN_LABELS, find_ratio, pool_day
 from core.monitoring.rollups import merge_outcomes
 from core.monitoring.service import load_window
 from core.settings import parse_settings
@@ -371,10 +371,20 @@ def _build_window(
     number = max(counts, key=lambda version: counts[version], default=None)
     version = None if number in (None, HEURISTIC) else versions.get_version(conn, number)
     promised = None if version is None else version.report.metrics.mae.value
-    days: dict[date, list[Outcomes]] = {}
+    promises = {
+        number: made.report.metrics.mae.value
+        for number in {rollup.version for rollup in model}
+        if (made := versions.get_version(conn, number)).report.metrics.mae.value > 0
+    }
+    days: dict[date, dict[int, list[Outcomes]]] = {}
     for rollup in model:
-        days.setdefault(rollup.start_at.date(), []).append(rollup.outcomes)
-    daily = [day for parts in days.values() if (day := merge_outcomes(parts)).n]
+        day = days.setdefault(rollup.start_at.date(), {})
+        day.setdefault(rollup.version, []).append(rollup.outcomes)
+    pooled = [
+        pool_day({number: merge_outcomes(parts) for number, parts in day.items()}, promises)
+        for day in days.values()
+    ]
+    daily = [day for day in pooled if day.n]
     return StreamWindow(
         from_at=span[0],
         to_at=span[1],
@@ -385,7 +395,7 @@ def _build_window(
         health=health,
         in_incident=in_incident,
         promised_mae=promised,
-        ratio=find_ratio(daily, promised) if promised and total.n > 1 else None,
+        ratio=find_ratio(daily) if sum(day.n for day in daily) > 1 else None,
     )
 
 

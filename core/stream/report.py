@@ -17,8 +17,8 @@ _TIME = "%Y-%m-%d %H:%M"
 class StreamWindow:
     """One window of predictions. `health` is what the operator saw just after its last request;
     `in_incident` whether an accuracy incident was open when its last label had arrived, at
-    `to_at` plus the label delay. `ratio` is the error over the version's own held-out error,
-    with a 90 % interval."""
+    `to_at` plus the label delay. `ratio` is the error over the held-out one, each answer's
+    over that of its own version, with a 90 % interval."""
 
     from_at: datetime
     to_at: datetime
