@@ -12,7 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from core.domain.batch import Batch
 from core.domain.prediction import Prediction, Source
 from core.domain.version import version_name
-from core.serving.service import ServiceStatus
+from core.serving.status import ServiceStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"

@@ -25,7 +25,7 @@ from core.serving.bodies import (
     SamplesAnswer,
     SamplesBody,
 )
-from core.serving.service import ServiceStatus
+from core.serving.status import ServiceStatus
 from core.settings import Scale
 from core.system import SystemStatus
 from core.web.answers import JSON

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from core.domain.api_worker import StageTime
 from core.domain.prediction import Source
 from core.serving.metrics import ServiceMetrics
-from core.serving.service import ServiceStatus
+from core.serving.status import ServiceStatus
 from tests.fakes import make_prediction
 
 
