@@ -62,24 +62,28 @@ def load_current_settings(app: App) -> Settings:
         return parse_settings(_overlay(app.values, setting_changes.load_values(conn)))
 
 
-def change_setting(app: App, name: str, value: str | None, *, by: str, reason: str) -> Settings:
-    """Put a value in force without a restart, or with None return to the environment's; the
-    settings from then on. Raises `InvalidInput` for a setting that cannot change while
-    everything runs, a value that is not allowed, or a change without a reason."""
+def preview_setting(app: App, name: str, value: str | None) -> Settings:
+    """The settings as they would be with a value in force, or with None with the environment's.
+    Raises `InvalidInput` for a setting that cannot change while everything runs and for a value
+    that is not allowed."""
     if name not in {setting.name for setting in SETTINGS if setting.runtime}:
         raise InvalidInput(
             f"'{name}' cannot be changed while everything runs: set it in the environment and "
             "start again."
         )
+    with app.db.read() as conn:
+        changed = setting_changes.load_values(conn)
+    return _put(app, changed, name, value)
+
+
+def change_setting(app: App, name: str, value: str | None, *, by: str, reason: str) -> Settings:
+    """Put a value in force without a restart, or with None return to the environment's; the
+    settings from then on. Raises as `preview_setting` does, and for a change without a reason."""
+    preview_setting(app, name, value)
     if not reason.strip():
         raise InvalidInput("A change needs a reason: say why, for whoever reads the history.")
     with app.db.write() as conn:
-        changed = {**setting_changes.load_values(conn)}
-        if value is None:
-            changed.pop(name, None)
-        else:
-            changed[name] = value
-        settings = parse_settings(_overlay(app.values, changed))
+        settings = _put(app, setting_changes.load_values(conn), name, value)
         setting_changes.append_change(
             conn, SettingChange(name, value, app.now(), by, reason.strip())
         )
@@ -92,6 +96,11 @@ def local_user(settings: Settings) -> str:
         return settings.user or getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         return f"uid-{os.getuid()}"
+
+
+def _put(app: App, changed: Mapping[str, str], name: str, value: str | None) -> Settings:
+    kept = {other: text for other, text in changed.items() if other != name}
+    return parse_settings(_overlay(app.values, kept if value is None else {**kept, name: value}))
 
 
 def _overlay(values: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:

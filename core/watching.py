@@ -9,7 +9,8 @@ from core.alerts.incidents import detect
 from core.alerts.mending import mend
 from core.alerts.notices import QuietHours
 from core.alerts.notify import open_channels
-from core.bootstrap import App, load_current_settings
+from core.alerts.rehearsal import Rehearsal, rehearse
+from core.bootstrap import App, load_current_settings, preview_setting
 from core.domain.drift import DriftReport
 from core.domain.incident import IncidentEvent
 from core.domain.job import Job, JobStatus
@@ -65,6 +66,21 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
         baking = timedelta(hours=settings.baking_hours)
         mend(app.db, app.registry, baking=baking, now=app.now())
     return events
+
+
+def rehearse_app_setting(app: App, name: str, value: str) -> Rehearsal:
+    """What a threshold would have opened in the last days, beside what the one in force would
+    have; nothing is changed. Raises `InvalidInput` for what cannot be changed or rehearsed."""
+    would_be, as_is = preview_setting(app, name, value), load_current_settings(app)
+    return rehearse(
+        app.db,
+        name,
+        would_be=build_thresholds(would_be),
+        as_is=build_thresholds(as_is),
+        scale=as_is.scale,
+        tolerance=as_is.tolerance,
+        now=app.now(),
+    )
 
 
 def deliver_app(app: App) -> list[Receipt]:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.alerts.rehearsal import DAYS, REHEARSED, describe_rehearsal
 from core.bootstrap import App, change_setting, load_current_settings
 from core.domain.setting_change import SettingChange
 from core.settings import SETTINGS, Setting
+from core.watching import rehearse_app_setting
 from ui import actions, context, tables
 
 _CHANGEABLE = {setting.name: setting for setting in SETTINGS if setting.runtime}
@@ -30,6 +32,7 @@ def show(app: App, changes: Sequence[SettingChange]) -> None:
             placeholder=f"{getattr(current, name)} now",
             width=200,
         )
+        _offer_rehearsal(app, _CHANGEABLE[name], value.strip())
         _offer_change(app, _CHANGEABLE[name], str(getattr(current, name)), value.strip())
         _offer_return(app, _CHANGEABLE[name], str(getattr(current, name)))
     st.caption(f"{_CHANGEABLE[name].help} A share is written 0 to 1.")
@@ -70,6 +73,20 @@ def show_settings(app: App) -> None:
         limit=12,
         columns={"meaning": tables.wide()},
     )
+
+
+def _offer_rehearsal(app: App, setting: Setting, value: str) -> None:
+    if setting.name in REHEARSED:
+        actions.button(
+            f"Try on the last {DAYS} days",
+            lambda: describe_rehearsal(rehearse_app_setting(app, setting.name, value), value),
+            key="rehearse_setting",
+            icon=":material/history:",
+            disabled=not value,
+            help="Which incidents it would have opened; nothing is changed."
+            if value
+            else "Write the new value first.",
+        )
 
 
 def _offer_change(app: App, setting: Setting, before: str, value: str) -> None:

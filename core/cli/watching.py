@@ -9,6 +9,7 @@ import typer
 
 from core.alerts import incidents as alerts
 from core.alerts.maintenance import announce, end_maintenance
+from core.alerts.rehearsal import describe_rehearsal
 from core.bootstrap import App, build_app, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, do_job, emit, finish_job, say
@@ -22,6 +23,7 @@ from core.watching import (
     describe_app_health,
     describe_app_retraining,
     find_app_preview,
+    rehearse_app_setting,
     start_app_retraining,
     try_app_channels,
 )
@@ -106,6 +108,13 @@ def send_test_messages(as_json: AsJson = False) -> None:
     emit({"receipts": receipts}, lambda: texts.of_receipts(receipts), as_json)
     if any(receipt.error for receipt in receipts):
         raise typer.Exit(1)
+
+
+@incidents_cli.command("rehearse")
+def rehearse_setting(setting: str, value: str, as_json: AsJson = False) -> None:
+    """What a threshold would have opened in the last 7 days; nothing is changed."""
+    found = rehearse_app_setting(build_app(), setting, value)
+    emit(found, lambda: describe_rehearsal(found, value), as_json)
 
 
 @incidents_cli.command()

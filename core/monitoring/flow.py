@@ -1,31 +1,27 @@
 """Watching: measure, judge, keep what changed; and the summary of it all."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.domain.health import Health, HealthReport
 from core.domain.prediction import Source
-from core.domain.report import Metrics
-from core.domain.rollup import DAY, MINUTE, Outcomes, Rollup, floor_time
+from core.domain.rollup import Rollup, floor_time
 from core.domain.version import HEURISTIC
 from core.log import get_logger
 from core.monitoring.expectation import choose_spans, expect_requests
-from core.monitoring.facts import Facts, Labelled, Recent, Thresholds, Worker
+from core.monitoring.facts import Facts, Thresholds, Worker
 from core.monitoring.health import has_changed, judge_health
 from core.monitoring.labelled import list_reports
 from core.monitoring.lag import summarize_lag
 from core.monitoring.machine import MIN_SILENCE, Disk, LabelSilence
-from core.monitoring.outcomes import summarize_outcomes, summarize_performance
-from core.monitoring.promise import WIDER_SPANS, Delivered, measure_delivery
-from core.monitoring.rollups import merge_outcomes
+from core.monitoring.measured import load_delivered, load_labelled, load_recent
+from core.monitoring.outcomes import summarize_performance
 from core.monitoring.segments import name_culprit
 from core.monitoring.service import load_window, measure
 from core.monitoring.spread import summarize_spread
 from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary
-from core.monitoring.traffic import choose_step, count, summarize_traffic
+from core.monitoring.traffic import choose_step, summarize_traffic
 from core.settings import Scale
-from core.stats.histogram import merge
 from core.store import (
     deployments,
     drift,
@@ -39,18 +35,6 @@ from core.store import (
     widenings,
 )
 from core.store.database import Connection, Database
-
-ENOUGH_REQUESTS = 100
-RECENT_WINDOWS = (
-    timedelta(minutes=15),
-    timedelta(hours=1),
-    timedelta(hours=6),
-    timedelta(hours=24),
-)
-"""Errors, fallback and latency are judged over the shortest that holds enough requests."""
-
-LABEL_WINDOWS = (timedelta(hours=24), timedelta(days=7), timedelta(days=30))
-"""Accuracy is judged over the shortest that holds the smallest number of labels."""
 
 _N_REASONS = 5
 _SPREAD_SCORES = 500
@@ -177,12 +161,12 @@ def load_facts(
         champion=champion,
         last_prediction_at=last_at,
         expected_requests=_load_expected(conn, last_at, thresholds, now),
-        recent=_load_recent(conn, now),
-        labelled=_load_labelled(conn, champion, thresholds, scale, tolerance, now),
+        recent=load_recent(conn, now),
+        labelled=load_labelled(conn, champion, thresholds, scale, tolerance, now),
         tolerance=tolerance,
         spread=summarize_spread(scores, scale),
         worker=None if worker_lease is None else _load_worker(conn, worker_lease, now),
-        delivered=_load_delivered(conn, champion, thresholds.accuracy_span),
+        delivered=load_delivered(conn, champion, thresholds.accuracy_span),
         drift=None if champion is None else drift.find_last_report(conn, champion),
         bad_before=_load_bad(conn),
         label_silence=_load_label_silence(conn, now),
@@ -222,95 +206,6 @@ def _load_label_silence(conn: Connection, now: datetime) -> LabelSilence | None:
     spans = choose_spans(first_at, last_at, now)
     counts = [labels.count_received(conn, start, start + length) for start, length in spans]
     return LabelSilence(last_at, expect_requests(spans, counts, now - last_at))
-
-
-def _load_recent(conn: Connection, now: datetime) -> Recent:
-    for window in RECENT_WINDOWS:
-        found = load_window(conn, now - window, now)
-        recent = Recent(count(found), merge(rollup.latency for rollup in found), window)
-        if recent.counts.n_attempted >= ENOUGH_REQUESTS:
-            break
-    return recent
-
-
-def _load_labelled(
-    conn: Connection,
-    champion: int | None,
-    thresholds: Thresholds,
-    scale: Scale,
-    tolerance: float,
-    now: datetime,
-) -> Labelled | None:
-    if champion is None:
-        return None
-    for window in LABEL_WINDOWS:
-        figures = summarize_outcomes(
-            (
-                rollup
-                for rollup in load_window(conn, now - window, now)
-                if rollup.version == champion and rollup.source is Source.MODEL
-            ),
-            scale=scale,
-            tolerance=tolerance,
-            min_labels=thresholds.min_labels,
-            block=choose_step(now - window, now),
-        )
-        if figures.accuracy is not None:
-            break
-    return Labelled(figures, window)
-
-
-def _load_delivered(conn: Connection, champion: int | None, span: timedelta) -> Delivered | None:
-    """What the champion delivered or, until it has labels enough, what it and the versions before
-    it did: where versions change more often than labels come, nobody would ever hear of an error
-    otherwise. The newest labelled predictions count, by the time of the prediction: labels may come
-    weeks later, and then the newest that have one are those to judge by."""
-    if champion is None or champion == HEURISTIC:
-        return None
-    own_at = rollups.find_last_labelled_at(conn, champion)
-    if own_at is not None:
-        days = _load_days(conn, own_at, span, champion)
-        own = measure_delivery(_load_promises(conn, days), days, span)
-        if own is not None:
-            return own
-    newest = rollups.find_last_labelled_version(conn)
-    newest_at = None if newest is None else rollups.find_last_labelled_at(conn, newest)
-    last_at = max((at for at in (own_at, newest_at) if at is not None), default=None)
-    if last_at is None:
-        return None
-    recent: list[dict[int, Outcomes]] | None = None
-    for looked_back in (n * span for n in WIDER_SPANS):
-        days = _load_days(conn, last_at, looked_back)
-        found = measure_delivery(_load_promises(conn, days), days, looked_back, recent)
-        if found is not None:
-            alone = found.version == champion and not found.before
-            return found if alone else replace(found, successor=champion)
-        recent = recent or days
-    return None
-
-
-def _load_days(
-    conn: Connection, last_at: datetime, span: timedelta, version: int | None = None
-) -> list[dict[int, Outcomes]]:
-    """The outcomes of models' own answers in the span that ends with the minute `last_at`, by days
-    and versions; of one version where it is given."""
-    to_at = last_at + timedelta(seconds=MINUTE)
-    days: dict[int, dict[int, list[Outcomes]]] = {}
-    for rollup in load_window(conn, to_at - span, to_at):
-        wanted = rollup.source is Source.MODEL and version in (None, rollup.version)
-        if wanted and rollup.outcomes.n:
-            day = round(floor_time(rollup.start_at, DAY).timestamp()) // DAY
-            days.setdefault(day, {}).setdefault(rollup.version, []).append(rollup.outcomes)
-    return [
-        {number: merge_outcomes(parts) for number, parts in by_version.items()}
-        for _, by_version in sorted(days.items())
-    ]
-
-
-def _load_promises(conn: Connection, days: list[dict[int, Outcomes]]) -> dict[int, Metrics]:
-    """What the versions of some days promised; those without an evaluation are not there."""
-    found = (versions.find_version(conn, number) for number in {n for day in days for n in day})
-    return {version.number: version.report.metrics for version in found if version is not None}
 
 
 def _load_worker(conn: Connection, lease_name: str, now: datetime) -> Worker:

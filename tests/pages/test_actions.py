@@ -276,6 +276,24 @@ def test_a_threshold_changes_with_a_reason_and_can_go_back(full: App, open_page:
     assert load_current_settings(full).accuracy_warning == 0.8
 
 
+def test_a_threshold_is_tried_on_the_last_days_before_it_changes(
+    full: App, open_page: OpenPage
+) -> None:
+    page = open_page("system")
+    assert page.button(key="rehearse_setting").disabled
+    page.text_input(key="value_accuracy_warning").set_value("0.99").run()
+    page.button(key="rehearse_setting").click().run()
+    assert page.success[0].value.startswith(
+        "With accuracy_warning at 0.99 the last 7 days would have had "
+    )
+    assert load_current_settings(full).accuracy_warning == 0.8
+    page.text_input(key="value_accuracy_warning").set_value("2").run()
+    page.button(key="rehearse_setting").click().run()
+    assert "PLUMBLINE_ACCURACY_WARNING" in page.error[0].value
+    page.selectbox(key="setting").set_value("drift_threshold").run()
+    assert "rehearse_setting" not in [button.key for button in page.button]
+
+
 def test_a_key_is_shown_once_and_revoked(app: App, open_page: OpenPage) -> None:
     page = open_page("system")
     page.text_input(key="key_name").set_value("web team")

@@ -1,0 +1,149 @@
+"""Rehearsing a threshold: what it would have opened in the days that lie behind, before it is in
+force."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from core.alerts.rules import read_findings
+from core.domain.health import Health
+from core.domain.incident import describe_cause
+from core.errors import InvalidInput
+from core.monitoring.facts import Facts, Thresholds
+from core.monitoring.health import judge_health
+from core.monitoring.measured import load_past_facts
+from core.settings import Scale
+from core.store.database import Database
+
+REHEARSED = {
+    "accuracy_warning": ("accuracy", "accuracy_level"),
+    "accuracy_critical": ("accuracy", "accuracy_level"),
+    "error_growth_warning": ("accuracy",),
+    "error_growth_critical": ("accuracy",),
+    "latency_warning_ms": ("latency",),
+    "latency_critical_ms": ("latency",),
+    "error_rate_warning": ("error_rate",),
+    "error_rate_critical": ("error_rate",),
+    "fallback_warning": ("fallback",),
+    "fallback_critical": ("fallback",),
+}
+"""The settings that can be rehearsed, with the checks that they are about: what those judge is told
+by the rollups of any moment."""
+
+_BAD = (Health.WARNING, Health.CRITICAL)
+
+DAYS = 7
+_STEP, _STEP_OF_ERRORS = timedelta(minutes=15), timedelta(hours=6)
+"""How often a past day is looked at: requests are judged over 15 minutes or more, errors over a day
+or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An incident that a rule would have opened, with what it would have said first."""
+
+    at: datetime
+    worst: Health
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The incidents of one cause over some days, by the rule as it would be and as it is."""
+
+    setting: str
+    cause: str
+    from_at: datetime
+    to_at: datetime
+    would_be: tuple[Opening, ...]
+    as_is: tuple[Opening, ...]
+
+
+def rehearse(
+    db: Database,
+    setting: str,
+    *,
+    would_be: Thresholds,
+    as_is: Thresholds,
+    scale: Scale,
+    tolerance: float,
+    now: datetime,
+    days: int = DAYS,
+) -> Rehearsal:
+    """Judge the last days again by both thresholds, step by step, with the code that judges
+    now; writes nothing. Labels count from the time of their prediction on, though they came later.
+
+    Raises `InvalidInput` for a setting whose rule looks at more than the rollups keep."""
+    checks = REHEARSED.get(setting)
+    if checks is None:
+        raise InvalidInput(
+            f"What '{setting}' would have opened cannot be told from what is kept. These can be "
+            f"rehearsed: {', '.join(REHEARSED)}."
+        )
+    errors = "accuracy" in checks
+    step = _STEP_OF_ERRORS if errors else _STEP
+    from_at = now - timedelta(days=days)
+    replays = [_Replay(thresholds, checks) for thresholds in (would_be, as_is)]
+    with db.read() as conn:
+        for i in range(1, (now - from_at) // step + 1):
+            at = from_at + i * step
+            facts = load_past_facts(
+                conn, as_is, scale=scale, tolerance=tolerance, at=at, errors=errors
+            )
+            for replay in replays:
+                replay.look(facts, at)
+    opened = [tuple(replay.opened) for replay in replays]
+    return Rehearsal(setting, checks[0], from_at, now, *opened)
+
+
+def describe_rehearsal(rehearsal: Rehearsal, value: str) -> str:
+    """What would have been different, in words.
+
+    >>> at = datetime(2026, 3, 2, 12, 5)
+    >>> slow = Opening(at, Health.WARNING, "The p95 latency is 130 ms.")
+    >>> found = Rehearsal("latency_warning_ms", "latency", at - timedelta(days=7), at, (slow,), ())
+    >>> print(describe_rehearsal(found, "120"))
+    With latency_warning_ms at 120 the last 7 days would have had 1 incident (latency), as it is \
+none. The newest: 2026-03-02 12:05 UTC, warning: The p95 latency is 130 ms.
+    """
+    days = (rehearsal.to_at - rehearsal.from_at).days
+    said = (
+        f"With {rehearsal.setting} at {value} the last {days} days would have had "
+        f"{_count(len(rehearsal.would_be))} ({describe_cause(rehearsal.cause)}), as it is "
+        f"{len(rehearsal.as_is) or 'none'}."
+    )
+    if not rehearsal.would_be:
+        return said
+    newest = rehearsal.would_be[-1]
+    return (
+        f"{said} The newest: {newest.at:%Y-%m-%d %H:%M} UTC, {newest.worst.value}: {newest.message}"
+    )
+
+
+@dataclass(slots=True)
+class _Replay:
+    """One rule that looks at moment after moment, and what it opened so far."""
+
+    thresholds: Thresholds
+    checks: Sequence[str]
+    opened: list[Opening] = field(default_factory=list)
+    bad_before: frozenset[str] = frozenset()
+    lasts: bool = False
+
+    def look(self, facts: Facts, at: datetime) -> None:
+        report = judge_health(replace(facts, bad_before=self.bad_before), self.thresholds, at)
+        self.bad_before = frozenset(r.code for r in report.reasons if r.health in _BAD)
+        found = [one for one in read_findings(report) if one.cause in self.checks]
+        bad = [one for one in found if one.severity is not Health.HEALTHY]
+        critical = any(one.severity is Health.CRITICAL for one in bad)
+        if bad and not self.lasts:
+            worst = Health.CRITICAL if critical else Health.WARNING
+            self.opened.append(Opening(at, worst, bad[0].message))
+        elif critical and self.opened:
+            self.opened[-1] = replace(self.opened[-1], worst=Health.CRITICAL)
+        if found:  # what cannot be said for sure changes nothing
+            self.lasts = bool(bad)
+
+
+def _count(n: int) -> str:
+    return "no incident" if n == 0 else f"{n} incident{'' if n == 1 else 's'}"
