@@ -6,6 +6,7 @@ load is held by pauses between requests, some of wrk's connections asking whenev
 import argparse
 import os
 import shutil
+import statistics
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.load import Load, run_wrk
 from bench.serving import DATA, list_servers, prepare_all, run
 
 CONNECTIONS, SHARE = 64, 0.8
+LEAST, GROWTH = 3, 0.02  # minutes to tell by; what memory may grow
 PAUSE = """
 function delay()
   return math.random(0, {twice})
@@ -35,6 +37,26 @@ def read_memory(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     [line] = [line for line in lines if line.startswith("VmRSS:")]
     return int(line.split()[1]) / 1024
+
+
+def judge(memory: list[float], p99s: list[float]) -> str:
+    """Whether memory in MB and p99 in ms, each by the minute, are flat. The first minute, in which
+    caches fill, is left out; memory is flat where a straight line through the others rises by less
+    than 2 % of their mean over all of them, and p99 where no minute is above twice the median.
+
+    >>> judge([300, 350, 351, 350], [9.0, 8.0, 7.0, 8.5])
+    'from the second minute on: memory is flat (+0 MB), p99 is flat (7.0 to 8.5 ms)'
+    """
+    memory, p99s = memory[1:], p99s[1:]
+    if len(memory) < LEAST:
+        return f"too short to tell: {LEAST + 1} minutes at least"
+    rise = statistics.linear_regression(range(len(memory)), memory).slope * (len(memory) - 1)
+    is_flat = rise < GROWTH * statistics.fmean(memory)
+    is_even = max(p99s) <= 2 * statistics.median(p99s)
+    return (
+        f"from the second minute on: memory is {'flat' if is_flat else 'NOT flat'} ({rise:+.0f} MB)"
+        f", p99 is {'flat' if is_even else 'NOT flat'} ({min(p99s):.1f} to {max(p99s):.1f} ms)"
+    )
 
 
 def main() -> None:
@@ -64,12 +86,8 @@ def main() -> None:
                     f"{load.p50_ms:6.1f} {load.p99_ms:7.1f} {lines[-1][1]:6.0f}",
                     flush=True,
                 )
-    first, last = lines[0], lines[-1]
-    n_failed = sum(load.n_failed for load, _ in lines)
-    print(
-        f"from the first minute to the last: {last[1] - first[1]:+.0f} MB, p99 "
-        f"{last[0].p99_ms - first[0].p99_ms:+.1f} ms; {n_failed} requests failed"
-    )
+    print(judge([memory for _, memory in lines], [load.p99_ms for load, _ in lines]))
+    print(f"{sum(load.n_failed for load, _ in lines)} requests failed")
 
 
 if __name__ == "__main__":
