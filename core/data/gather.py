@@ -1,14 +1,12 @@
 """Gathering: feedback, the watched folder, the configured tables, each whatever the others do."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from core.data.feedback import collect_feedback
-from core.data.folder import collect_folder
 from core.data.overview import refresh_quality
 from core.data.readings import Request
+from core.data.sources import feedback, folder, tables
+from core.data.sources.contract import Asked
 from core.domain.job import Progress, part_of
 from core.domain.source import Outcome, Source, find_cut_off
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
@@ -17,17 +15,6 @@ from core.store import sources
 from core.store.database import Database
 
 _CHECKING = 0.95  # the share of the work at which the rows are in and the checks begin
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What every source is told."""
-
-    db: Database
-    settings: Settings
-    request: Request
-    by: str
-    now: Callable[[], datetime]
 
 
 def gather(
@@ -43,14 +30,14 @@ def gather(
     failures too. One whose last attempt was cut off comes last, so that a source which ends the
     process each time keeps no other from being collected. Raises `InvalidInput` where there is no
     source, and what `progress` raises."""
-    asked = _Asked(db, settings, request, by, now)
+    asked = Asked(db, settings, request, by, now)
     found: list[Source] = []
     with db.read() as conn:
         cut_off = find_cut_off(sources.load_sources(conn))
-    parts = sorted(_PARTS, key=lambda name: any(each.startswith(name) for each in cut_off))
-    for place, name in enumerate(parts):
-        low, high = (_CHECKING * share / len(parts) for share in (place, place + 1))
-        found += _PARTS[name](asked, part_of(progress, low, high))
+    kinds = sorted(KINDS, key=lambda kind: any(each.startswith(kind.name) for each in cut_off))
+    for place, kind in enumerate(kinds):
+        low, high = (_CHECKING * share / len(kinds) for share in (place, place + 1))
+        found += kind.collect(asked, part_of(progress, low, high))
     if not found:
         raise InvalidInput(
             "No source is configured: set PLUMBLINE_SUPABASE_URL and PLUMBLINE_SUPABASE_KEY, or "
@@ -71,8 +58,8 @@ def gather_tables(
 ) -> list[Source]:
     """As `gather`, from the Supabase project only; raises `InvalidInput` also where it or a
     mapping is not configured rightly."""
-    asked = _Asked(db, settings, request, by, now)
-    found = _collect_tables(asked, part_of(progress, 0.0, _CHECKING))
+    asked = Asked(db, settings, request, by, now)
+    found = tables.collect_configured(asked, part_of(progress, 0.0, _CHECKING))
     _check(asked, found, progress)
     return found
 
@@ -101,83 +88,12 @@ def refuse_failures(found: Sequence[Source]) -> None:
         )
 
 
-def _gather_feedback(asked: _Asked, progress: Progress) -> list[Source]:
-    source = collect_feedback(
-        asked.db, scale=asked.settings.scale, by=asked.by, now=asked.now, progress=progress
-    )
-    return [] if source is None else [source]
-
-
-def _gather_folder(asked: _Asked, progress: Progress) -> list[Source]:
-    if asked.settings.watch_folder is None:
-        return []
-    source = collect_folder(
-        asked.db,
-        asked.settings.watch_folder,
-        scale=asked.settings.scale,
-        limit_bytes=asked.settings.upload_limit_mb * 1_000_000,
-        by=asked.by,
-        now=asked.now,
-        progress=progress,
-    )
-    return [source]
-
-
-def _gather_tables(asked: _Asked, progress: Progress) -> list[Source]:
-    if not asked.settings.supabase_url:
-        return []
-    try:
-        return _collect_tables(asked, progress)
-    except InvalidInput as error:  # of the settings: the others are collected
-        return [_build_failure("supabase", str(error), asked.now())]
-
-
-def _collect_tables(asked: _Asked, progress: Progress) -> list[Source]:
-    # Not at the top: the Supabase client takes a second that every other verb would wait for.
-    from core.data import configured
-
-    settings = asked.settings
-    with closing(
-        configured.open_project(
-            settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
-        )
-    ) as project:
-        return configured.collect_tables(
-            asked.db,
-            project,
-            configured.parse_mappings(settings.supabase_tables),
-            asked.request,
-            scale=settings.scale,
-            overlap=timedelta(hours=settings.collect_overlap_hours),
-            by=asked.by,
-            now=asked.now,
-            progress=progress,
-        )
-
-
-def _check(asked: _Asked, found: Sequence[Source], progress: Progress) -> None:
+def _check(asked: Asked, found: Sequence[Source], progress: Progress) -> None:
     if any(source.n_new for source in found):
         progress(_CHECKING, "Checking the rows")
         settings = asked.settings
         refresh_quality(asked.db, settings.scale, asked.now(), settings.rules)
 
 
-def _build_failure(name: str, message: str, now: datetime) -> Source:
-    return Source(
-        name,
-        {},
-        attempt=0,
-        started_at=now,
-        finished_at=now,
-        outcome=Outcome.FAILED,
-        message=message,
-    )
-
-
-_Gather = Callable[[_Asked, Progress], list[Source]]
-_PARTS: dict[str, _Gather] = {
-    "feedback": _gather_feedback,
-    "folder": _gather_folder,
-    "supabase": _gather_tables,
-}
-"""What sources of these names are collected by, in this order."""
+KINDS = (feedback.KIND, folder.KIND, tables.KIND)
+"""What is collected, in this order."""

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from core.data.checks import check_rows
-from core.data.feedback import collect_feedback
 from core.data.rules import read_rules
 from core.data.snapshots import read_snapshot, take_snapshot
+from core.data.sources.feedback import collect_feedback
 from core.data.splits import choose_recent
 from core.domain.alpha_spending import AlphaSpending
 from core.domain.issue import Issue, Severity, fold_issues

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.data.feedback import collect_feedback
 from core.data.snapshots import read_snapshot, take_snapshot
+from core.data.sources.feedback import collect_feedback
 from core.data.splits import choose_recent
 from core.domain.job import Progress, part_of
 from core.domain.report import LEFT_OUT, Estimate

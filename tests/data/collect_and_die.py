@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.data.collect import add_rows, import_file
-from core.data.feedback import collect_feedback
-from core.data.folder import collect_folder
+from core.data.sources.feedback import collect_feedback
+from core.data.sources.folder import collect_folder
 from core.domain.mapping import ColumnMapping
 from core.settings import Scale
 from core.store.database import Database, open_database

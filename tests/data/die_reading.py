@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from core.data.folder import collect_folder
+from core.data.sources.folder import collect_folder
 from core.settings import Scale
 from core.store.database import open_database
 from tests.streams import NOON

@@ -9,9 +9,9 @@ import pytest
 from core.data.collect import add_rows
 from core.data.erase import erase_rows, trace_rows
 from core.data.erased_files import remove_old_files
-from core.data.feedback import collect_feedback
 from core.data.overview import refresh_quality
 from core.data.snapshots import read_snapshot, take_snapshot
+from core.data.sources.feedback import collect_feedback
 from core.domain.erasure import Erasure, Kind, Trace, Use
 from core.domain.sample import Rejection
 from core.domain.snapshot import EXTERNAL_ID, Snapshot

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.data.collect import add_demo, add_rows
-from core.data.feedback import collect_feedback
 from core.data.snapshots import read_snapshot, take_snapshot
+from core.data.sources.feedback import collect_feedback
 from core.domain.sample import Provenance
 from core.domain.snapshot import AT, PROVENANCE, TARGET, Snapshot
 from core.errors import InvalidInput, NotFound, Refused, Unavailable

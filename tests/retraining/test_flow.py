@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.data.feedback import collect_feedback
+from core.data.sources.feedback import collect_feedback
 from core.domain.drift import DriftCheck, DriftReport, Subject
 from core.domain.health import Health, HealthReport
 from core.domain.job import Job, JobStatus

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from core.data.sources.contract import Asked, Kind
 from core.data.sources.raw import ROWS_PER_PIECE
 from core.data.values import as_text
 from core.domain.job import Progress
@@ -150,3 +151,13 @@ def _describe(n_received: int, n_new: int, n_rejected: int) -> str:
         f"{n_received:,} labelled predictions read: {n_new:,} became rows to learn from, "
         f"{n_received - n_new - n_rejected:,} were there already, {n_rejected:,} rejected."
     )
+
+
+def _collect(asked: Asked, progress: Progress) -> list[Source]:
+    source = collect_feedback(
+        asked.db, scale=asked.settings.scale, by=asked.by, now=asked.now, progress=progress
+    )
+    return [] if source is None else [source]
+
+
+KIND = Kind(SOURCE, _collect)

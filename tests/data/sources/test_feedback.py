@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from core.data import feedback as feedback_module
-from core.data.feedback import SOURCE, build_feedback_samples, collect_feedback
+from core.data.sources import feedback as feedback_module
+from core.data.sources.feedback import SOURCE, build_feedback_samples, collect_feedback
 from core.domain.label import LabelledPrediction
 from core.domain.prediction import Source as Answerer
 from core.domain.sample import Provenance, Sample

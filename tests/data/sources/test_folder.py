@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.data.folder import collect_folder, find_finished
+from core.data.sources.folder import collect_folder, find_finished
 from core.domain.source import Outcome, Source
 from core.errors import Cancelled
 from core.store import samples, watched_files

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from core.data.collect import take_file
+from core.data.sources.contract import Asked, Kind
 from core.data.sources.files import preview_file
 from core.domain.job import Progress
 from core.domain.mapping import ColumnMapping
@@ -222,3 +223,22 @@ def _describe(taken: Sequence[WatchedFile], failures: Sequence[str]) -> str:
 
 def _report(progress: Progress, name: str, place: int, n_files: int) -> Progress:
     return lambda share, text: progress((place + share) / n_files, f"{name}: {text}")
+
+
+def _collect(asked: Asked, progress: Progress) -> list[Source]:
+    settings = asked.settings
+    if settings.watch_folder is None:
+        return []
+    source = collect_folder(
+        asked.db,
+        settings.watch_folder,
+        scale=settings.scale,
+        limit_bytes=settings.upload_limit_mb * 1_000_000,
+        by=asked.by,
+        now=asked.now,
+        progress=progress,
+    )
+    return [source]
+
+
+KIND = Kind(SOURCE, _collect)

@@ -1,0 +1,47 @@
+"""The configured tables of a Supabase project as a source."""
+
+from contextlib import closing
+from datetime import timedelta
+
+from core.data.sources.contract import Asked, Kind
+from core.domain.job import Progress
+from core.domain.source import Outcome, Source
+from core.errors import InvalidInput
+
+
+def collect(asked: Asked, progress: Progress) -> list[Source]:
+    """Every table; where the settings themselves are wrong, that as a failure of all."""
+    if not asked.settings.supabase_url:
+        return []
+    try:
+        return collect_configured(asked, progress)
+    except InvalidInput as error:
+        now = asked.now()
+        return [Source("supabase", {}, 0, now, now, outcome=Outcome.FAILED, message=str(error))]
+
+
+def collect_configured(asked: Asked, progress: Progress) -> list[Source]:
+    """Every table; raises `InvalidInput` where the project's settings or a mapping are wrong."""
+    # Not at the top: the Supabase client takes a second that every other verb would wait for.
+    from core.data import configured
+
+    settings = asked.settings
+    with closing(
+        configured.open_project(
+            settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
+        )
+    ) as project:
+        return configured.collect_tables(
+            asked.db,
+            project,
+            configured.parse_mappings(settings.supabase_tables),
+            asked.request,
+            scale=settings.scale,
+            overlap=timedelta(hours=settings.collect_overlap_hours),
+            by=asked.by,
+            now=asked.now,
+            progress=progress,
+        )
+
+
+KIND = Kind("supabase", collect)
