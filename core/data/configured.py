@@ -9,7 +9,8 @@ import msgspec
 
 from core.data.readings import Request
 from core.data.sources.supabase import Project, Row
-from core.data.table_rows import build_table_samples, guess_table, plan_table
+from core.data.table_plans import guess_table, plan_table
+from core.data.table_rows import build_table_samples
 from core.data.tables import WantedTable, collect_table
 from core.domain.job import Progress
 from core.domain.sample import Rejection, Sample

@@ -20,7 +20,8 @@ from core.data.readings import (
     plan_spans,
 )
 from core.data.sources.supabase import PAGE_ROWS, Extent, Project, Row
-from core.data.table_rows import TablePlan, build_table_samples, fit_mapping, plan_table
+from core.data.table_plans import TablePlan, fit_mapping, plan_table
+from core.data.table_rows import build_table_samples
 from core.domain.job import Progress
 from core.domain.sample import Rejection
 from core.domain.source import Outcome, Place, Reading, Source, Watermark

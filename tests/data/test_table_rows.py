@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data.table_rows import build_table_samples, plan_table
+from core.data.table_plans import plan_table
+from core.data.table_rows import build_table_samples
 from core.domain.sample import Rejection, Sample
 from core.domain.table_mapping import ORIGIN_TABLES, TableMapping
 from core.errors import InvalidInput
