@@ -11,7 +11,7 @@ then a maker that had no history takes theirs, and into one that had they are mo
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import accumulate, chain
 from typing import Any
@@ -27,6 +27,8 @@ from core.store.many import insert_rows
 from core.store.types import to_micros
 
 _PIECE = 5_000
+_MAKER_KEY = ("synthetic", "provider", "model", "collection_id")
+_SUMMED_AT_ONCE = 4 * _PIECE  # rows, where a piece came late into what waits
 _KNOWN = 0  # where others have the number of the collection that they wait for
 
 _history = schema.history
@@ -57,6 +59,27 @@ FROM (
 WHERE history.sample_id = sums.sample_id
 """)
 """PostgreSQL refuses the square of what is too small to have one."""
+
+_MAKER_ID = sa.select(_makers.c.id).where(
+    *(_makers.c[name] == sa.bindparam(name) for name in _MAKER_KEY)
+)
+_NEWEST = (
+    sa.select(
+        _history.c.n,
+        _history.c.origin,
+        _history.c.total,
+        _history.c.squares,
+        _history.c.n_csat,
+        _history.c.csat_total,
+        _history.c.seen_at,
+    )
+    .order_by(_history.c.known_at.desc(), _history.c.sample_id.desc())
+    .limit(1)
+)
+_LOOK = _NEWEST.where(
+    _history.c.maker_id == _MAKER_ID.scalar_subquery(), _history.c.known_at < sa.bindparam("at")
+)
+"""Built once: that takes as long as the look itself."""
 
 _LONG_AGO, _NEVER = -(2**62), 2**62
 
@@ -192,39 +215,16 @@ def remove_history(conn: sa.Connection, sample_ids: sa.Select[Any]) -> None:
 
 def find_totals(conn: sa.Connection, maker: Maker, at: datetime) -> Totals | None:
     """The sums over what was known of a maker before a moment; None where nothing was."""
-    query = _query(_select_id(maker, _KNOWN).scalar_subquery()).where(_history.c.known_at < at)
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(_LOOK, {**asdict(maker), "collection_id": _KNOWN, "at": at}).one_or_none()
     return None if row is None else Totals(*row)
 
 
-def _select_id(maker: Maker, collection_id: int) -> sa.Select[int]:
-    return sa.select(_makers.c.id).where(
-        _makers.c.synthetic == maker.synthetic,
-        _makers.c.provider == maker.provider,
-        _makers.c.model == maker.model,
-        _makers.c.collection_id == collection_id,
-    )
-
-
 def _find_maker_id(conn: sa.Connection, maker: Maker, collection_id: int) -> int | None:
-    return conn.execute(_select_id(maker, collection_id)).scalar()
+    return conn.execute(_MAKER_ID, {**asdict(maker), "collection_id": collection_id}).scalar()
 
 
-def _query(maker_id: sa.ScalarSelect[int] | int) -> sa.Select[Any]:
-    return (
-        sa.select(
-            _history.c.n,
-            _history.c.origin,
-            _history.c.total,
-            _history.c.squares,
-            _history.c.n_csat,
-            _history.c.csat_total,
-            _history.c.seen_at,
-        )
-        .where(_history.c.maker_id == maker_id)
-        .order_by(_history.c.known_at.desc(), _history.c.sample_id.desc())
-        .limit(1)
-    )
+def _query(maker_id: int) -> sa.Select[Any]:
+    return _NEWEST.where(_history.c.maker_id == maker_id)
 
 
 def _add(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh]) -> dict[int, int]:
@@ -298,12 +298,7 @@ def _sum_up(newest: _Sums, entries: Sequence[_Entry]) -> Iterable[tuple[Any, ...
 
 
 def _add_maker(conn: sa.Connection, maker: Maker, collection_id: int) -> int:
-    values = {
-        "synthetic": maker.synthetic,
-        "provider": maker.provider,
-        "model": maker.model,
-        "collection_id": collection_id,
-    }
+    values = {**asdict(maker), "collection_id": collection_id}
     return int(conn.execute(_makers.insert().values(values).returning(_makers.c.id)).scalar_one())
 
 
@@ -325,15 +320,38 @@ def _read_csat(value: FeatureValue) -> float | None:
 
 
 def _mend(conn: sa.Connection, since: Mapping[int, int]) -> None:
-    """Make the sums of some makers anew, each from a moment on; at the end, where they wait."""
+    """Make the sums of some makers anew, each from a moment on; where they wait and many rows have
+    come after it, once at the end, since more may come before them."""
     for maker_id, micros in since.items():
-        own = _makers.c.id == maker_id
-        if conn.execute(sa.select(_makers.c.collection_id).where(own)).scalar() == _KNOWN:
+        maker = conn.execute(
+            sa.select(
+                _makers.c.collection_id,
+                sa.type_coerce(_makers.c.wrong_from, sa.BigInteger).label("wrong_from"),
+            ).where(_makers.c.id == maker_id)
+        ).one()
+        if maker.collection_id == _KNOWN:
             _sum_anew(conn, maker_id, micros)
-            continue
-        wrong_from = sa.type_coerce(_makers.c.wrong_from, sa.BigInteger)
-        later = sa.or_(wrong_from.is_(None), wrong_from > micros)
-        conn.execute(_makers.update().where(own, later).values({wrong_from: micros}))
+        elif maker.wrong_from is not None or _has_more(
+            conn, maker_id, micros, _SUMMED_AT_ONCE // len(since)
+        ):
+            wrong_from = micros if maker.wrong_from is None else min(micros, maker.wrong_from)
+            conn.execute(
+                _makers.update()
+                .where(_makers.c.id == maker_id)
+                .values({sa.type_coerce(_makers.c.wrong_from, sa.BigInteger): wrong_from})
+            )
+        else:
+            _sum_anew(conn, maker_id, micros)
+
+
+def _has_more(conn: sa.Connection, maker_id: int, micros: int, n: int) -> bool:
+    """Whether more than n rows of a maker were known from a moment on."""
+    later = sa.and_(
+        _history.c.maker_id == maker_id,
+        sa.type_coerce(_history.c.known_at, sa.BigInteger) >= micros,
+    )
+    query = sa.select(_history.c.known_at).where(later).order_by(_history.c.known_at)
+    return conn.execute(query.offset(n).limit(1)).first() is not None
 
 
 def _sum_anew(conn: sa.Connection, maker_id: int, micros: int) -> None:
