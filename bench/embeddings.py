@@ -4,8 +4,8 @@ The texts are functions of the packages that are installed here; the targets are
 syntax trees: cyclomatic complexity (McCabe 1976: one and a branch each) and the share of comment
 and docstring lines. Whole packages are held out, so that nothing is learned by heart. The features
 without text are what a caller would send: lines, characters, arguments. What an embedder adds to
-their skill on the same rows comes with a 95 % interval: packages drawn again, since functions of one
-are alike.
+their skill on the same rows comes with a 95 % interval over packages drawn again, since functions
+of one are alike.
 
 The transformer is the small model of the tests unless a folder is named; it reads the first 256
 tokens of a text, as it does when it serves.
