@@ -31,7 +31,7 @@ from tests.supastack.stack import Stack
 pytestmark = pytest.mark.slow
 
 Clock = Callable[[], datetime]
-N_KILLS = 6
+N_KILLS, N_MANY = 5, 100_000
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 MAPPING = TableMapping(
@@ -423,11 +423,11 @@ def test_a_dropped_connection_is_not_seen(ratings: Stack, collect: Collector) ->
 def test_a_process_that_is_killed_anywhere_loses_and_doubles_nothing(
     ratings: Stack, db: Database, home: Path
 ) -> None:
-    ratings.execute(fill(2501, 25_000))
+    ratings.execute(fill(2501, N_MANY))
     draw = random.Random(5)
     command = [sys.executable, "-m", "tests.data.collect_once", ratings.url, ratings.service_key]
     for _ in range(N_KILLS):
-        n_answers, is_time = draw.randrange(2, 8), Event()  # the first three are no pages
+        n_answers, is_time = draw.randrange(2, 30), Event()  # the first three are no pages
 
         def count(_path: str, answer: Answer, n: int = n_answers, done: Event = is_time) -> Answer:
             if len(ratings.gateway.paths) == n:
@@ -442,8 +442,13 @@ def test_a_process_that_is_killed_anywhere_loses_and_doubles_nothing(
         assert process.wait() == -signal.SIGKILL
     ratings.gateway.change = None
     collect = Collector(ratings, db)
+    with db.read() as conn:
+        (cut_off,) = sources.load_sources(conn)
+    assert cut_off.reading is not None
+    assert 0 < cut_off.reading.n_received < N_MANY, "the kills came while rows were stored"
+    assert collect.ids() == set(), "none of them is visible yet"
     assert collect().outcome is Outcome.COLLECTED
-    assert collect.ids() == numbers((1, 25_000))
+    assert collect.ids() == numbers((1, N_MANY))
 
 
 # --- What is not there ----------------------------------------------------------------------
