@@ -55,7 +55,7 @@ def _build_row(group: Sequence[Issue]) -> dict[str, str]:
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return {
         "severity": f":{color}-badge[{icon} {word}]",
-        "column": (", ".join(names[:_NAMES]) + more) or "all together",
+        "column": (", ".join(names[:_NAMES]) + more) or "no single one",
         "rows": words.number(first.n_rows),
         "what was found, and what to do": words.escape(first.message),
     }

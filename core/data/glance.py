@@ -44,13 +44,13 @@ def judge_data(data: DataSummary) -> Glance:
 
 def _is_whole(data: DataSummary) -> Answer:
     failed = [source.name for source in data.sources if source.outcome is Outcome.FAILED]
-    if len(failed) > _NAMED:
-        failed = [*failed[:_NAMED], f"{len(failed) - _NAMED} more"]
     waiting = [source.name for source in data.sources if source.n_waiting]
     n_rejected = sum(one.n_rejected for one in choose_newest(data.collections))
     lost = _find_lost_files(data)
     if failed:
-        return Answer("Whole", False, f"the last collection of {', '.join(failed)} failed")
+        more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        names = ", ".join(failed[:_NAMED]) + more
+        return Answer("Whole", False, f"the last collection of {names} failed")
     if waiting:
         return Answer("Whole", False, f"a collection of {', '.join(waiting)} was cut off")
     if lost:

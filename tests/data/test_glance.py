@@ -65,7 +65,7 @@ def test_a_source_that_failed_comes_before_everything_else() -> None:
     assert said(data)["Whole"] == (False, "the last collection of supabase:t failed")
     assert judge_data(data).next_step.startswith("Mend the source that failed")
     many = summarize_data([REAL], CLEAN, [DONE], [replace(failed, name=name) for name in "abcd"])
-    assert said(many)["Whole"] == (False, "the last collection of a, b, 2 more failed")
+    assert said(many)["Whole"] == (False, "the last collection of a, b and 2 more failed")
 
 
 def test_rejected_rows_are_not_whole() -> None:
