@@ -3,6 +3,7 @@
 import shutil
 from datetime import timedelta
 
+from core.alerts.admission import admit_rules, list_dry
 from core.alerts.deliver import Manners, deliver, send_test
 from core.alerts.heartbeat import send_heartbeat
 from core.alerts.incidents import detect
@@ -10,6 +11,7 @@ from core.alerts.mending import mend
 from core.alerts.notices import QuietHours
 from core.alerts.notify import open_channels
 from core.alerts.rehearsal import Rehearsal, rehearse
+from core.alerts.rules import CALLING_CAUSES
 from core.bootstrap import App, load_current_settings, preview_setting
 from core.domain.drift import DriftReport
 from core.domain.incident import IncidentEvent
@@ -52,6 +54,7 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
     """Measure, judge, and let the incidents say what was found; the events that were appended.
     Without a lease's name nobody asks whether the worker runs."""
     settings = load_current_settings(app)
+    admit_rules(app.db, CALLING_CAUSES, app.now())
     report = watch(
         app.db,
         build_thresholds(settings),
@@ -87,8 +90,10 @@ def deliver_app(app: App) -> list[Receipt]:
     """Send people what is due, and let a channel that fails be an incident."""
     settings = load_current_settings(app)
     quiet = settings.quiet_hours
+    with app.db.read() as conn:
+        dry = tuple(rule.cause for rule in list_dry(conn, app.now()))
     manners = Manners(
-        silent=settings.silent_causes,
+        silent=settings.silent_causes + dry,
         quiet=None if quiet is None else QuietHours(*quiet),
         address=settings.public_url.rstrip("/")
         or f"http://{settings.host}:{settings.dashboard_port}",

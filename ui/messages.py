@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import streamlit as st
 
+from core.alerts.admission import list_dry, make_live
 from core.alerts.maintenance import announce, end_maintenance
 from core.bootstrap import App, load_current_settings
+from core.domain.alert_rule import AlertRule
+from core.domain.incident import describe_cause
 from core.domain.notification import Delivery, DeliveryState, Maintenance
 from core.settings import Settings
-from core.store import deliveries, maintenance
+from core.store import deliveries, incidents, maintenance
 from core.watching import try_app_channels
 from ui import actions, context, tables, words
 
@@ -31,6 +34,11 @@ def show(app: App) -> None:
         window = maintenance.find_window(conn, app.now())
         waiting = deliveries.load_open(conn)
         newest = deliveries.load_newest(conn, _N_SHOWN)
+        dry = list_dry(conn, app.now())
+        n_opened = {
+            rule.cause: incidents.count_opened_since(conn, rule.at).get(rule.cause, 0)
+            for rule in dry
+        }
     if window is not None:
         st.info(
             f"Maintenance by {window.by} until {words.moment(window.until_at)}: incidents are "
@@ -38,6 +46,8 @@ def show(app: App) -> None:
             icon=":material/construction:",
         )
     st.markdown(_describe(settings, waiting))
+    for rule in dry:
+        _show_dry(app, rule, n_opened[rule.cause])
     with st.container(horizontal=True):
         if settings.notify:
             actions.button(
@@ -49,6 +59,29 @@ def show(app: App) -> None:
         _offer_maintenance(app, window)
     if newest:
         _show_newest(newest)
+
+
+def _show_dry(app: App, rule: AlertRule, n_opened: int) -> None:
+    cause = describe_cause(rule.cause)
+    st.info(
+        f"The rule '{cause}' is new since {words.moment(rule.at)} and runs dry: it would have "
+        f"called for {words.count(n_opened, 'incident')} since. It is live by itself at "
+        f"{words.moment(rule.live_at)}.",
+        icon=":material/science:",
+    )
+    actions.ask_reason(
+        f"Make '{cause}' live",
+        "Its incidents call people from now on, instead of being recorded only.",
+        lambda reason: _make_live(app, rule.cause, reason),
+        key=f"make_live_{rule.cause}",
+        confirm="Make it live now",
+        icon=":material/notifications_active:",
+    )
+
+
+def _make_live(app: App, cause: str, reason: str) -> str:
+    make_live(app.db, cause, by=context.get_user(), reason=reason, now=app.now())
+    return f"'{describe_cause(cause)}' calls people from now on."
 
 
 def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:

@@ -281,6 +281,13 @@ CREATE INDEX history_known ON history (maker_id, known_at, sample_id);
 _RATINGS = "ALTER TABLE labels ADD COLUMN rating DOUBLE PRECISION"
 
 
+_ALERT_RULES = """
+CREATE TABLE alert_rules (
+    id {id}, cause TEXT NOT NULL, at BIGINT NOT NULL, live_at BIGINT NOT NULL, "by" TEXT NOT NULL,
+    reason TEXT NOT NULL);
+"""
+
+
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
 
@@ -380,6 +387,10 @@ def _name_history_makers(conn: sa.Connection) -> None:
     _execute(conn, _HISTORY_MAKERS)
 
 
+def _create_alert_rules(conn: sa.Connection) -> None:
+    _execute(conn, _ALERT_RULES)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     kinds = {name: kind[conn.dialect.name] for name, kind in _KINDS.items()}
     for statement in script.split(";"):
@@ -410,6 +421,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_widenings,
     _create_batches,
     _name_history_makers,
+    _create_alert_rules,
 )
 """Append here; never change one that was released. A step knows the tables as they were at its
 time, so that it names columns in text and takes none from `schema`."""
