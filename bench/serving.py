@@ -67,6 +67,7 @@ def list_servers() -> list[Server]:
     uvicorn = [sys.executable, "-m", "uvicorn", "--port", str(PORT), "--log-level", "error"]
     uvicorn.append("--no-access-log")
     ours = [*uvicorn, "--factory", "core.api:create"]
+    ours += ["--http", "core.web.protocol:GatheringProtocol"]  # as `make run` starts it
     two = [*ours, "--workers", "2"]
     home = {HOME: str(DATA / "home")}
     mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(DATA / "mlflow")]

@@ -69,6 +69,7 @@ def build_command(app: App, part: Part) -> list[str]:
             *("--host", settings.host, "--port", str(settings.api_port)),
             *("--workers", str(settings.api_workers)),
             *("--log-level", "warning", "--no-access-log"),
+            *("--http", "core.web.protocol:GatheringProtocol"),
             *("--timeout-graceful-shutdown", "10"),
         ]
     if part is Part.MLFLOW:

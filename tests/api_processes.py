@@ -31,6 +31,7 @@ from core.features.encoder import RowEncoder
 from core.registry import Registry
 from core.store import schema
 from core.store.database import Database
+from core.web.protocol import GatheringProtocol
 from tests.fakes import FEATURES, FakeRegistry, add_version
 
 ROOT = Path(__file__).parents[1]
@@ -81,6 +82,7 @@ def run_api(
     port = port or free_port()
     options = ["--port", str(port), "--workers", str(n_workers), "--log-level", "warning"]
     command = [sys.executable, "-m", "uvicorn", "core.api:create", "--factory", *options]
+    command += ["--http", "core.web.protocol:GatheringProtocol"]
     if forked:
         command = [sys.executable, "-m", "tests.api_processes", str(port), str(n_workers)]
     if as_verb:
@@ -210,7 +212,9 @@ def main() -> None:
 
 def _fork(listener: socket.socket) -> None:
     if os.fork() == 0:
-        uvicorn.Server(uvicorn.Config(create, factory=True, log_level="warning")).run([listener])
+        uvicorn.Server(
+            uvicorn.Config(create, factory=True, log_level="warning", http=GatheringProtocol)
+        ).run([listener])
         os._exit(0)
 
 
