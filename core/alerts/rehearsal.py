@@ -16,8 +16,8 @@ from core.settings import Scale
 from core.store.database import Database
 
 REHEARSED = {
-    "accuracy_warning": ("accuracy", "accuracy_level"),
-    "accuracy_critical": ("accuracy", "accuracy_level"),
+    "accuracy_warning": ("accuracy_level", "accuracy"),
+    "accuracy_critical": ("accuracy_level", "accuracy"),
     "error_growth_warning": ("accuracy",),
     "error_growth_critical": ("accuracy",),
     "latency_warning_ms": ("latency",),
@@ -55,6 +55,8 @@ class Rehearsal:
     cause: str
     from_at: datetime
     to_at: datetime
+    n_looks: int  # moments that were judged again
+    n_judged: int  # of them, those at which enough was known to say how it stood
     would_be: tuple[Opening, ...]
     as_is: tuple[Opening, ...]
 
@@ -92,8 +94,16 @@ def rehearse(
             )
             for replay in replays:
                 replay.look(facts, at)
-    opened = [tuple(replay.opened) for replay in replays]
-    return Rehearsal(setting, checks[0], from_at, now, *opened)
+    return Rehearsal(
+        setting,
+        checks[0],
+        from_at,
+        now,
+        n_looks=(now - from_at) // step,
+        n_judged=replays[0].n_judged,
+        would_be=tuple(replays[0].opened),
+        as_is=tuple(replays[1].opened),
+    )
 
 
 def describe_rehearsal(rehearsal: Rehearsal, value: str) -> str:
@@ -101,16 +111,24 @@ def describe_rehearsal(rehearsal: Rehearsal, value: str) -> str:
 
     >>> at = datetime(2026, 3, 2, 12, 5)
     >>> slow = Opening(at, Health.WARNING, "The p95 latency is 130 ms.")
-    >>> found = Rehearsal("latency_warning_ms", "latency", at - timedelta(days=7), at, (slow,), ())
+    >>> week = (at - timedelta(days=7), at)
+    >>> found = Rehearsal("latency_warning_ms", "latency", *week, 672, 670, (slow,), ())
     >>> print(describe_rehearsal(found, "120"))
-    With latency_warning_ms at 120 the last 7 days would have had 1 incident (latency), as it is \
-none. The newest: 2026-03-02 12:05 UTC, warning: The p95 latency is 130 ms.
+    With latency_warning_ms at 120 there would have been 1 incident (latency) in the last 7 days, \
+with the value in force none; it could be judged at 670 of 672 moments. The newest: 2026-03-02 \
+12:05 UTC, warning: The p95 latency is 130 ms.
     """
     days = (rehearsal.to_at - rehearsal.from_at).days
+    if not rehearsal.n_judged:
+        return (
+            f"What {rehearsal.setting} at {value} would have opened in the last {days} days cannot "
+            f"be said: at none of {rehearsal.n_looks} moments was enough known to judge by."
+        )
     said = (
-        f"With {rehearsal.setting} at {value} the last {days} days would have had "
-        f"{_count(len(rehearsal.would_be))} ({describe_cause(rehearsal.cause)}), as it is "
-        f"{len(rehearsal.as_is) or 'none'}."
+        f"With {rehearsal.setting} at {value} there would have been "
+        f"{_count(len(rehearsal.would_be))} ({describe_cause(rehearsal.cause)}) in the last {days} "
+        f"days, with the value in force {len(rehearsal.as_is) or 'none'}; it could be judged at "
+        f"{rehearsal.n_judged} of {rehearsal.n_looks} moments."
     )
     if not rehearsal.would_be:
         return said
@@ -129,6 +147,7 @@ class _Replay:
     opened: list[Opening] = field(default_factory=list)
     bad_before: frozenset[str] = frozenset()
     lasts: bool = False
+    n_judged: int = 0
 
     def look(self, facts: Facts, at: datetime) -> None:
         report = judge_health(replace(facts, bad_before=self.bad_before), self.thresholds, at)
@@ -142,6 +161,7 @@ class _Replay:
         elif critical and self.opened:
             self.opened[-1] = replace(self.opened[-1], worst=Health.CRITICAL)
         if found:  # what cannot be said for sure changes nothing
+            self.n_judged += 1
             self.lasts = bool(bad)
 
 

@@ -57,7 +57,9 @@ def test_a_stricter_latency_would_have_opened_one_incident_in_the_slow_hours(db:
     assert opening.message.startswith("The p95 latency is ")
     assert found.as_is == ()
     said = describe_rehearsal(found, "90")
-    assert "would have had 1 incident (latency), as it is none. The newest: 2026-03-02" in said
+    assert "been 1 incident (latency) in the last 1 days, with the value in force none; " in said
+    assert f"judged at {found.n_judged} of 96 moments. The newest: 2026-03-02" in said
+    assert found.n_judged > 80
     with db.read() as conn:
         assert health.find_last_change(conn) is None
         assert incidents.load_incidents(conn, 10) == []
@@ -82,12 +84,12 @@ def test_errors_are_judged_by_the_predictions_that_were_asked_for_by_then(db: Da
     assert found.as_is == ()
 
 
-def test_without_requests_nothing_would_have_opened(db: Database) -> None:
+def test_without_requests_nothing_can_be_said(db: Database) -> None:
     found = try_out(db, "error_rate_warning", Thresholds(), Thresholds(), days=2)
     assert (found.would_be, found.as_is) == ((), ())
     assert describe_rehearsal(found, "0.01") == (
-        "With error_rate_warning at 0.01 the last 2 days would have had no incident (requests "
-        "fail), as it is none."
+        "What error_rate_warning at 0.01 would have opened in the last 2 days cannot be said: at "
+        "none of 192 moments was enough known to judge by."
     )
 
 
