@@ -342,21 +342,26 @@ def _describe(
         notes.append(f"Not learned from, since they give the target away: {', '.join(leaks)}.")
     if n_before > n_known:
         notes.append(
-            f"{n_before - n_known:,} rows before that moment had no label yet and are not used."
+            f"{_count_rows(n_before - n_known)} before that moment had no label yet: not used."
         )
     if timeline.n_left_out:
         notes.append(
-            f"{timeline.n_left_out:,} rows cannot be read or have no time ({timeline.example})."
+            f"{_count_rows(timeline.n_left_out)} left out, unreadable or without a time "
+            f"({timeline.example})."
         )
     n_unlabelled = int(np.isnan(timeline.target[n_before:]).sum())
     if n_unlabelled:
-        notes.append(f"{n_unlabelled:,} rows without a target are predicted and never labelled.")
+        notes.append(f"{_count_rows(n_unlabelled)} without a target: predicted, never labelled.")
     if request.label_delay:
         notes.append(
             f"Labels come {format_duration(request.label_delay)} late: in_incident says whether an "
             "accuracy incident was open when a window's last label had come."
         )
     return notes
+
+
+def _count_rows(n: int) -> str:
+    return "1 row" if n == 1 else f"{n:,} rows"
 
 
 def _build_window(

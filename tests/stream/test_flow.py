@@ -70,7 +70,7 @@ def test_a_file_without_later_labels_has_windows_without_figures(tmp_path: Path)
     report = run(tmp_path, ask(path, window=WindowKind.MONTH))
     assert sum(window.n_predictions for window in report.windows) == 90
     assert {window.mae for window in report.windows} == {None}
-    assert "90 rows without a target are predicted and never labelled." in report.notes
+    assert "90 rows without a target: predicted, never labelled." in report.notes
 
 
 @pytest.mark.parametrize(
