@@ -57,6 +57,7 @@ e2e: setup-dev  ## the story in a real browser (Chromium must be installed)
 
 bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 	@$(BIN)/python -m bench.collect
+	@$(BIN)/python -m bench.history
 	@$(BIN)/python -m bench.monitoring
 	@$(BIN)/python -m bench.serving
 	@$(BIN)/python -m bench.swap

@@ -143,6 +143,15 @@ def add_waiting(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh
     _mend(conn, _add(conn, collection_id, samples))
 
 
+def is_waiting(sample_id: sa.ColumnElement[int], collection_id: int) -> sa.ColumnElement[bool]:
+    """Whether a sample waits for a collection, as a condition."""
+    return sa.exists().where(
+        _history.c.sample_id == sample_id,
+        _history.c.maker_id == _makers.c.id,
+        _makers.c.collection_id == collection_id,
+    )
+
+
 def show_waiting(conn: sa.Connection, collection_id: int) -> None:
     """Make known what waits for a collection, which is finished."""
     waiting = conn.execute(

@@ -17,18 +17,15 @@ def insert_rows(
     columns: tuple[str, ...],
     rows: Sequence[tuple[Any, ...]],
     clause: str,
-) -> list[Any]:
-    """Insert rows of values as the driver takes them; what the clause behind them returns of each
-    that was inserted or, by that clause, updated. PostgreSQL refuses rows that conflict with each
-    other."""
-    written: list[Any] = []
+) -> int:
+    """Insert rows of values as the driver takes them; how many were inserted or, by the clause
+    behind them, updated. PostgreSQL refuses rows that conflict with each other."""
+    n_written = 0
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         part = rows[start : start + _ROWS_AT_ONCE]
         statement = _write(conn.dialect.name, table, columns, len(part), clause)
-        result = conn.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
-        if result.returns_rows:
-            written += result.all()
-    return written
+        n_written += conn.exec_driver_sql(statement, tuple(chain.from_iterable(part))).rowcount
+    return n_written
 
 
 @cache

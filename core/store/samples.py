@@ -21,6 +21,7 @@ from core.store.history import (
     add_history,
     add_waiting,
     drop_waiting,
+    is_waiting,
     remove_history,
     show_waiting,
 )
@@ -47,10 +48,9 @@ WHERE samples.collection_id <> excluded.collection_id AND (
     OR NOT EXISTS (
         SELECT 1 FROM collections
         WHERE collections.id = samples.collection_id AND collections.finished_at IS NOT NULL))
-RETURNING key, id
 """
 """Adds a row, or takes it over from a collection that died and from a correction; a row that is
-visible, or stands in this collection, it leaves and does not return."""
+visible, or stands in this collection, it leaves and does not count."""
 
 _samples = schema.samples
 _collections = schema.collections
@@ -102,9 +102,15 @@ def add_rows(conn: sa.Connection, collection_id: int, rows: Sequence[Row]) -> in
     """As `append_samples`, of rows that are built already."""
     once = list({row[0]: row for row in reversed(rows)}.values())
     once.reverse()  # each key once, the first of them: PostgreSQL refuses two in a statement
-    ids = dict(insert_rows(conn, "samples", COLUMNS, once, _ON_CONFLICT))
+    newest = conn.execute(sa.select(sa.func.max(_samples.c.id))).scalar() or 0
+    n_written = insert_rows(conn, "samples", COLUMNS, once, _ON_CONFLICT)
+    inserted = sa.select(_samples.c.key, _samples.c.id).where(_samples.c.id > newest)
+    ids = dict(conn.execute(inserted).all())  # cheaper than what the statement could return
+    if n_written > len(ids):
+        left = [row[0] for row in once if row[0] not in ids]
+        ids |= _find_taken_over(conn, collection_id, left)
     add_waiting(conn, collection_id, list_fresh(once, ids))
-    return len(ids)
+    return n_written
 
 
 def finish_collection(
@@ -312,6 +318,21 @@ def load_by_keys(
         find_key(place): Sample(source, _PROVENANCES[provenance], *rest)
         for place, source, provenance, *rest in rows
     }
+
+
+def _find_taken_over(
+    conn: sa.Connection, collection_id: int, keys: Sequence[str]
+) -> dict[str, int]:
+    """Rows that stand in a collection now and are not in what waits for it."""
+    ids: dict[str, int] = {}
+    for start in range(0, len(keys), _PIECE):
+        query = sa.select(_samples.c.key, _samples.c.id).where(
+            _samples.c.key.in_(keys[start : start + _PIECE]),
+            _samples.c.collection_id == collection_id,
+            ~is_waiting(_samples.c.id, collection_id),
+        )
+        ids.update(conn.execute(query).all())
+    return ids
 
 
 def _supersede_older(conn: sa.Connection, collection_id: int, now: datetime) -> None:
