@@ -79,7 +79,41 @@ _NEWEST = (
 _LOOK = _NEWEST.where(
     _history.c.maker_id == _MAKER_ID.scalar_subquery(), _history.c.known_at < sa.bindparam("at")
 )
-"""Built once: that takes as long as the look itself."""
+"""Built once, as what follows is: that takes as long as the look itself."""
+
+_LAST = _NEWEST.add_columns(
+    sa.type_coerce(_history.c.known_at, sa.BigInteger).label("known_at"), _history.c.sample_id
+).where(_history.c.maker_id == sa.bindparam("maker_id"))
+_BEFORE = _NEWEST.where(
+    _history.c.maker_id == sa.bindparam("maker_id"),
+    sa.type_coerce(_history.c.known_at, sa.BigInteger) < sa.bindparam("micros"),
+)
+
+_FIRST_QUALITY = (
+    sa.select(_history.c.quality)
+    .where(_history.c.maker_id == sa.bindparam("maker_id"))
+    .order_by(_history.c.known_at, _history.c.sample_id)
+    .limit(1)
+)
+_WAITING = sa.text("""
+SELECT waiting.id, waiting.wrong_from, known.id AS known_id,
+    (SELECT MIN(known_at) FROM history WHERE maker_id = waiting.id) AS first_at
+FROM history_makers AS waiting
+LEFT JOIN history_makers AS known ON known.synthetic = waiting.synthetic
+    AND known.provider = waiting.provider AND known.model = waiting.model
+    AND known.collection_id = 0
+WHERE waiting.collection_id = :collection_id
+""")
+_MOVE = sa.text("UPDATE history SET maker_id = :known_id WHERE maker_id = :maker_id")
+_SHOW = sa.text("""
+UPDATE history_makers SET collection_id = 0, wrong_from = NULL
+WHERE collection_id = :collection_id AND NOT EXISTS (
+    SELECT 1 FROM history_makers AS known
+    WHERE known.synthetic = history_makers.synthetic
+        AND known.provider = history_makers.provider AND known.model = history_makers.model
+        AND known.collection_id = 0)
+""")
+_DROP = sa.text("DELETE FROM history_makers WHERE collection_id = :collection_id")
 
 _LONG_AGO, _NEVER = -(2**62), 2**62
 
@@ -154,38 +188,25 @@ def is_waiting(sample_id: sa.ColumnElement[int], collection_id: int) -> sa.Colum
 
 def show_waiting(conn: sa.Connection, collection_id: int) -> None:
     """Make known what waits for a collection, which is finished."""
-    waiting = conn.execute(
-        sa.select(
-            _makers.c.id,
-            _makers.c.synthetic,
-            _makers.c.provider,
-            _makers.c.model,
-            sa.type_coerce(_makers.c.wrong_from, sa.BigInteger).label("wrong_from"),
-        ).where(_makers.c.collection_id == collection_id)
-    ).all()
+    waiting = conn.execute(_WAITING, {"collection_id": collection_id}).all()
     for row in waiting:
-        own = _makers.c.id == row.id
-        maker_id = _find_maker_id(conn, Maker(row.synthetic, row.provider, row.model), _KNOWN)
-        if maker_id is None:
-            conn.execute(_makers.update().where(own).values(collection_id=_KNOWN, wrong_from=None))
-            if row.wrong_from is not None:
-                _sum_anew(conn, row.id, row.wrong_from)
-            continue
-        theirs = _history.c.maker_id == row.id
-        first = conn.execute(
-            sa.select(sa.type_coerce(sa.func.min(_history.c.known_at), sa.BigInteger)).where(theirs)
-        ).scalar()
-        conn.execute(_history.update().where(theirs).values(maker_id=maker_id))
-        conn.execute(_makers.delete().where(own))
-        if first is not None:
-            _sum_anew(conn, maker_id, first)
+        if row.known_id is not None:
+            conn.execute(_MOVE, {"maker_id": row.id, "known_id": row.known_id})
+            if row.first_at is not None:
+                _sum_anew(conn, row.known_id, row.first_at)
+        elif row.wrong_from is not None:
+            _sum_anew(conn, row.id, row.wrong_from)
+    if any(row.known_id is None for row in waiting):
+        conn.execute(_SHOW, {"collection_id": collection_id})
+    if any(row.known_id is not None for row in waiting):
+        conn.execute(_DROP, {"collection_id": collection_id})
 
 
 def drop_waiting(conn: sa.Connection, collection_id: int) -> None:
     """Forget what waits for a collection, which will not be finished."""
     waiting = sa.select(_makers.c.id).where(_makers.c.collection_id == collection_id)
     conn.execute(_history.delete().where(_history.c.maker_id.in_(waiting)))
-    conn.execute(_makers.delete().where(_makers.c.collection_id == collection_id))
+    conn.execute(_DROP, {"collection_id": collection_id})
 
 
 def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
@@ -230,10 +251,6 @@ def find_totals(conn: sa.Connection, maker: Maker, at: datetime) -> Totals | Non
 
 def _find_maker_id(conn: sa.Connection, maker: Maker, collection_id: int) -> int | None:
     return conn.execute(_MAKER_ID, {**asdict(maker), "collection_id": collection_id}).scalar()
-
-
-def _query(maker_id: int) -> sa.Select[Any]:
-    return _NEWEST.where(_history.c.maker_id == maker_id)
 
 
 def _add(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh]) -> dict[int, int]:
@@ -312,10 +329,7 @@ def _add_maker(conn: sa.Connection, maker: Maker, collection_id: int) -> int:
 
 
 def _find_newest(conn: sa.Connection, maker_id: int) -> _Sums:
-    query = _query(maker_id).add_columns(
-        sa.type_coerce(_history.c.known_at, sa.BigInteger).label("known_at"), _history.c.sample_id
-    )
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(_LAST, {"maker_id": maker_id}).one_or_none()
     if row is None:
         return _Sums()
     if row.n is None:  # it came late and waits, and so do the sums of all that follow it
@@ -371,13 +385,10 @@ def _sum_anew(conn: sa.Connection, maker_id: int, micros: int) -> None:
 
 def _find_start(conn: sa.Connection, maker_id: int, micros: int) -> dict[str, Any] | None:
     """The sums before a moment; None where no row of the maker is left from then on."""
-    known_at = sa.type_coerce(_history.c.known_at, sa.BigInteger)
-    row = conn.execute(_query(maker_id).where(known_at < micros)).one_or_none()
+    row = conn.execute(_BEFORE, {"maker_id": maker_id, "micros": micros}).one_or_none()
     if row is not None:
         return {**row._asdict(), "seen_at": to_micros(row.seen_at)}
-    first = _query(maker_id).with_only_columns(_history.c.quality).order_by(None)
-    first = first.order_by(_history.c.known_at, _history.c.sample_id)
-    origin = conn.execute(first).scalar()
+    origin = conn.execute(_FIRST_QUALITY, {"maker_id": maker_id}).scalar()
     if origin is None:
         return None
     return {
