@@ -296,12 +296,18 @@ def _count(counts: np.ndarray) -> dict[int, int]:
 
 
 @pytest.mark.parametrize(("per_day", "seed"), [(1_000, 7), (10_000, 8), (100_000, 7)])
-def test_ninety_quiet_days_page_at_most_three_times(db: Database, per_day: int, seed: int) -> None:
+def test_quiet_days_call_for_at_most_one_incident_in_thirty(
+    db: Database, per_day: int, seed: int
+) -> None:
+    """The mean over ninety days, since one seed a rate is as much as is simulated."""
+    n_months = 3
     world = World(db, per_day, ONE_HOUR, seed=seed)
-    found = world.run(START, START + 90 * ONE_DAY)
+    found = world.run(START, START + n_months * 30 * ONE_DAY)
     calls = [incident for incident in found if incident.was_opened]
-    print(f"{per_day:,} a day, seed {seed}: {len(calls)} in 90 days, {len(found)} were pending")
-    assert len(calls) <= 3, [incident.message for incident in calls]
+    months = [int((incident.opened_at - START) / ONE_DAY) // 30 for incident in calls]
+    counts = [months.count(i) for i in range(n_months)]
+    print(f"{per_day:,} a day, seed {seed}: {counts} calls, of {len(found)} that were pending")
+    assert len(calls) / n_months <= 1, [incident.message for incident in calls]
 
 
 @pytest.mark.parametrize(
