@@ -63,13 +63,17 @@ def build_minutes(n: int) -> list[Rollup]:
         latency = dict(zip(names.tolist(), shares, strict=True))
         scores = dict.fromkeys(range(20, 45, 3), per_minute // 9)
         labelled = per_minute // 3
+        steps, times = np.unique(rng.integers(60, 180, labelled), return_counts=True)
         outcomes = Outcomes(
             n=labelled,
             n_within=int(labelled * 0.8),
             sum_abs=3.0 * labelled,
             sum_squared=14.0 * labelled,
             sum_fourth=600.0 * labelled,
-            actuals={100: (labelled, 50.2 * labelled)},
+            actuals={
+                step: (n, n * (step + 0.4) / 2)
+                for step, n in zip(steps.tolist(), times.tolist(), strict=True)
+            },
         )
         at = START + timedelta(minutes=minute)
         found.append(Rollup(MINUTE, at, 1, Source.MODEL, per_minute, latency, scores, outcomes))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +178,7 @@ def choose_naive(outcomes: Outcomes, scale: Scale, tolerance: float) -> Naive:
     >>> choose_naive(Outcomes(n=3, actuals=labels), Scale(0.0, 100.0), 5.0)
     Naive(guess=20.0, mae=16.666666666666668, rmse=21.602468994692867, accuracy=0.6666666666666666)
     """
-    edges = np.array(score_edges(scale.low, scale.high, N_ACTUAL_BUCKETS))
+    edges = _edges(scale)
     distances = _distances(outcomes, scale)
     best = int(np.argmin(distances))
     steps = [outcomes.actuals[bucket] for bucket in sorted(outcomes.actuals)]
@@ -205,13 +206,19 @@ def _merge_blocks(rollups: Iterable[Rollup], seconds: int) -> list[Outcomes]:
     return [merge_outcomes(groups[start_at]) for start_at in sorted(groups)]
 
 
+@cache
+def _edges(scale: Scale) -> NDArray[np.float64]:
+    return np.array(score_edges(scale.low, scale.high, N_ACTUAL_BUCKETS))
+
+
 def _distances(outcomes: Outcomes, scale: Scale) -> NDArray[np.float64]:
     """The sum of |actual - edge| for each of the 201 edges."""
     n, total = np.zeros(N_ACTUAL_BUCKETS + 1), np.zeros(N_ACTUAL_BUCKETS + 1)
-    for bucket, (count, subtotal) in outcomes.actuals.items():
-        n[bucket + 1], total[bucket + 1] = count, subtotal
+    if outcomes.actuals:
+        buckets = np.array(list(outcomes.actuals)) + 1
+        n[buckets], total[buckets] = np.array(list(outcomes.actuals.values())).T
     n_below, sum_below = np.cumsum(n), np.cumsum(total)
-    edges = np.array(score_edges(scale.low, scale.high, N_ACTUAL_BUCKETS))
+    edges = _edges(scale)
     below = n_below * edges - sum_below
     above = (sum_below[-1] - sum_below) - (n_below[-1] - n_below) * edges
     distances: NDArray[np.float64] = np.maximum(below + above, 0.0)

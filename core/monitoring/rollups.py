@@ -83,6 +83,8 @@ def merge_outcomes(outcomes: Iterable[Outcomes]) -> Outcomes:
     5.5
     """
     parts = [part for part in outcomes if part.n]
+    if len(parts) == 1:
+        return parts[0]
     actuals: dict[int, tuple[int, float]] = {}
     for part in parts:
         for bucket, (n, total) in part.actuals.items():
