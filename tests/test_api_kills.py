@@ -115,7 +115,7 @@ def test_with_durability_power_an_answer_waits_for_the_disk(
     """Traced: between the request and its answer the log's file was synced, each time; with
     durability `process` it never waits for that."""
     trace = tmp_path / "trace"
-    calls = "trace=fsync,fdatasync,sendto,write"
+    calls = "trace=fsync,fdatasync,sendto,write,writev"
     before = ("strace", "-f", "--seccomp-bpf", "-y", "-s", "40", "-e", calls, "-o", str(trace))
     with (
         run_api(home, before=before, PLUMBLINE_DURABILITY=durability) as (url, _),
