@@ -7,7 +7,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.peers.environment import make_environment
 from core.domain.drift import Reference
 from core.monitoring.bins import Values, count_values
 from core.monitoring.drift import compare_window
@@ -72,18 +72,6 @@ def compare(reference: Reference, columns: Columns) -> float:
     return seconds
 
 
-def make_peer() -> Path:
-    """Evidently's own environment, made once; its Python."""
-    python = PEER / "bin" / "python"
-    if not python.exists():
-        uv = str(Path(sys.executable).with_name("uv"))
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        subprocess.run([uv, "venv", "-q", "--python", version, str(PEER)], check=True)
-        install = [uv, "pip", "install", "-q", "--python", str(python), *PEER_PACKAGES]
-        subprocess.run(install, check=True)
-    return python
-
-
 def run_peer(python: Path, folder: Path, n_rounds: int) -> list[float]:
     """The seconds of each of its rounds."""
     script = Path(__file__).with_name("evidently_drift.py")
@@ -105,7 +93,7 @@ def main() -> None:
     started = time.perf_counter()
     reference = pin(rng, held_out)
     pinned = time.perf_counter() - started
-    python = make_peer()
+    python = make_environment(PEER, *PEER_PACKAGES)
     ours, peers = [], []
     with tempfile.TemporaryDirectory() as folder:
         pd.DataFrame(held_out).to_parquet(Path(folder) / "reference.parquet")

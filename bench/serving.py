@@ -21,6 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.peers.environment import make_environment
 from bench.peers.model import ARROW, BATCH, JSON, body_path
 from bench.peers.model import main as prepare
 from core.bootstrap import build_app
@@ -197,14 +198,10 @@ def prepare_model() -> None:
 def prepare_all() -> None:
     """The model and BentoML's environment, each once."""
     prepare_model()
-    if not (BENTO / "bin" / "bentoml").exists():
-        override = FOLDER / "override.txt"
-        override.write_text("nvidia-nccl-cu12; sys_platform == 'never'\n")
-        uv = [str(Path(sys.executable).parent / "uv")]
-        subprocess.run([*uv, "venv", "-q", str(BENTO)], check=True)
-        install = [*uv, "pip", "install", "-q", "--python", str(BENTO / "bin" / "python")]
-        libraries = ["bentoml", "xgboost==3.2.0", "numpy"]
-        subprocess.run([*install, "--override", str(override), *libraries], check=True)
+    override = FOLDER / "override.txt"
+    override.write_text("nvidia-nccl-cu12; sys_platform == 'never'\n")
+    libraries = ("bentoml", "xgboost==3.2.0", "numpy")
+    make_environment(BENTO, "--override", str(override), *libraries)
 
 
 def show_ratio(

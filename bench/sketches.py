@@ -7,7 +7,6 @@ Run as `python -m bench.sketches`; the first run makes the libraries' environmen
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from bench.peers.environment import make_environment
 from core.stats.histogram import latency_bucket, merge, quantile
 
 N_HOURS, PER_HOUR, ROUNDS = 2_160, 460, 5
@@ -60,13 +60,7 @@ def measure_ours(hours: np.ndarray) -> dict[str, object]:
 
 def measure_peers(hours: np.ndarray) -> list[dict[str, object]]:
     """The libraries' figures, from their own environment, which is made once."""
-    python = PEER / "bin" / "python"
-    if not python.exists():
-        uv = str(Path(sys.executable).with_name("uv"))
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        subprocess.run([uv, "venv", "-q", "--python", version, str(PEER)], check=True)
-        install = [uv, "pip", "install", "-q", "--python", str(python), *PEER_PACKAGES]
-        subprocess.run(install, check=True)
+    python = make_environment(PEER, *PEER_PACKAGES)
     script = Path(__file__).with_name("sketch_peers.py")
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "hours.npy", hours)
