@@ -16,6 +16,7 @@ from core.monitoring.performance import load_performance
 from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary, describe_shortfall
 from core.monitoring.traffic import Traffic
 from core.settings import Settings
+from core.stats.intervals import Interval
 from core.store import deployments, drift, widenings
 from core.watching import describe_app_health
 from ui import charts, figures, filters, words
@@ -102,9 +103,10 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: Window) ->
             "Share of requests that got no score at all.",
         )
         _show_latency(traffic, window)
-    st.caption(f":material/label: {describe_lag(summary.lag, summary.window)}")
-    if model.note:
-        st.caption(f":material/info: {model.note}")
+    if counts.n_attempted:  # else the box below says so
+        st.caption(f":material/label: {describe_lag(summary.lag, summary.window)}")
+        if model.note:
+            st.caption(f":material/info: {model.note}")
     if summary.shortfalls:
         _show_shortfalls(summary.shortfalls, window)
 
@@ -259,17 +261,21 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
         f"Share of scores {words.tolerance(settings.tolerance)} points of the truth, with its "
         f"95 % interval. {figures.NAIVE_HELP}",
     )
-    figures.show(
+    _show_error(
         "MAE",
-        words.point(mae) if mae else words.NOTHING,
-        f"{words.interval(mae)}, naive {words.error(naive.mae)}, {basis}"
-        if mae and naive
-        else basis,
-        "Mean absolute error in points of the scale, with its 95 % interval; less is better. "
-        + figures.NAIVE_HELP,
+        mae,
+        None if naive is None else naive.mae,
+        basis,
+        "Mean absolute error in points of the scale, with its 95 % interval; less is better.",
     )
     if rmse:
-        _show_rmse(model, basis)
+        _show_error(
+            "RMSE",
+            model.rmse,
+            None if naive is None else naive.rmse,
+            basis,
+            "Root mean squared error, in points: large misses weigh more than in the MAE.",
+        )
     figures.show(
         "Skill",
         words.percent(skill.value if skill else None),
@@ -279,16 +285,16 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
     )
 
 
-def _show_rmse(model: Figures, basis: str) -> None:
-    rmse, naive = model.rmse, model.naive
+def _show_error(
+    name: str, error: Interval | None, naive: float | None, basis: str, meaning: str
+) -> None:
     figures.show(
-        "RMSE",
-        words.point(rmse) if rmse else words.NOTHING,
-        f"{words.interval(rmse)}, naive {words.error(naive.rmse)}, {basis}"
-        if rmse and naive
+        name,
+        words.point(error) if error else words.NOTHING,
+        f"{words.interval(error)}, naive {words.error(naive)}, {basis}"
+        if error and naive is not None
         else basis,
-        "Root mean squared error, in points: large misses weigh more than in the MAE. "
-        + figures.NAIVE_HELP,
+        f"{meaning} {figures.NAIVE_HELP}",
     )
 
 
