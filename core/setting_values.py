@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 _Number = TypeVar("_Number", int, float)
+_ON = ("on", "true", "yes", "1")
+_OFF = ("off", "false", "no", "0", "")
 
 
 def text(value: str) -> str:
@@ -39,7 +41,7 @@ def path(value: str) -> Path:
             return Path(value.strip()).expanduser().resolve()
     except (RuntimeError, ValueError):  # ~ of somebody who does not exist, a zero byte
         pass
-    raise ValueError("a folder's path")
+    raise ValueError("a path")
 
 
 def optional_path(value: str) -> Path | None:
@@ -96,6 +98,18 @@ def choice(*allowed: str) -> Callable[[str], str]:
         return value.strip()
 
     return read
+
+
+def switch(value: str) -> bool:
+    """Whether something is on.
+
+    >>> switch("on"), switch("0")
+    (True, False)
+    """
+    word = value.strip().lower()
+    if word not in (*_ON, *_OFF):
+        raise ValueError("on or off")
+    return word in _ON
 
 
 def hours(value: str) -> tuple[time, time] | None:

@@ -127,6 +127,27 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
+        "proxy",
+        "off",
+        "`on` where a reverse proxy on this machine passes requests on: login and API keys are "
+        "needed then, and its X-Forwarded-For is believed.",
+        read.switch,
+    ),
+    Setting(
+        "allowed_hosts",
+        "",
+        "Names by which callers may address the servers, comma-separated, beyond localhost, "
+        "PLUMBLINE_HOST and the one in PLUMBLINE_PUBLIC_URL.",
+        read.names,
+    ),
+    Setting(
+        "tls_certificate",
+        "",
+        "Certificate chain in PEM, for HTTPS on both ports; empty for HTTP.",
+        read.optional_path,
+    ),
+    Setting("tls_key", "", "Private key of the certificate, in PEM.", read.optional_path),
+    Setting(
         "allowed_emails",
         "",
         "Who may log in, comma-separated; with [auth] in .streamlit/secrets.toml, login is on.",
@@ -380,6 +401,10 @@ class Settings:
     notify: tuple[str, ...] = field(repr=False)
     public_url: str
     heartbeat_url: str = field(repr=False)
+    proxy: bool
+    allowed_hosts: tuple[str, ...]
+    tls_certificate: Path | None
+    tls_key: Path | None
     allowed_emails: tuple[str, ...]
     user: str
     accuracy_warning: float
@@ -461,6 +486,7 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
     settings = Settings(**parsed)  # type: ignore[arg-type]  # a test holds that the names agree
     _check_order(settings)
     _check_tolerance(settings)
+    _check_tls(settings)
     return settings
 
 
@@ -492,6 +518,14 @@ def _check_tolerance(settings: Settings) -> None:
             f"PLUMBLINE_TOLERANCE ({tolerance:g}) is half of PLUMBLINE_SCALE ({scale.low:g}:"
             f"{scale.high:g}) or more, so that every score could count as accurate: set it to a "
             f"small part of the scale, such as {(scale.high - scale.low) / 20:g}."
+        )
+
+
+def _check_tls(settings: Settings) -> None:
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise InvalidInput(
+            "PLUMBLINE_TLS_CERTIFICATE and PLUMBLINE_TLS_KEY belong together: set both for HTTPS, "
+            "or neither."
         )
 
 

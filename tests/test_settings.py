@@ -24,9 +24,12 @@ SECRET = "geheim-4711"
 
 # For each setting that can be wrong: values that are, and what the sentence says is right.
 WRONG = {
-    "home": (["", "  ", "~nobody-of-this-name/var"], "a folder's path"),
-    "watch_folder": (["~nobody-of-this-name/in"], "a folder's path"),
-    "text_model": (["~nobody-of-this-name/model"], "a folder's path"),
+    "home": (["", "  ", "~nobody-of-this-name/var"], "a path"),
+    "watch_folder": (["~nobody-of-this-name/in"], "a path"),
+    "text_model": (["~nobody-of-this-name/model"], "a path"),
+    "tls_certificate": (["~nobody-of-this-name/chain.pem"], "a path"),
+    "tls_key": (["~nobody-of-this-name/key.pem"], "a path"),
+    "proxy": (["maybe", "2"], "on or off"),
     "scale": (
         ["", "100", "0:", ":100", "100:0", "5:5", "a:b", "nan:1", "0:inf", "-inf:0", "0:50:100"],
         "LOW:HIGH",
@@ -81,6 +84,7 @@ ANY_TEXT = {
     "supabase_key",
     "notify",
     "allowed_emails",
+    "allowed_hosts",
     "user",
 }
 WRONG_VALUES = [(name, value) for name, (values, _) in WRONG.items() for value in values]
@@ -397,3 +401,8 @@ def test_a_tolerance_that_lets_every_score_be_accurate_is_refused(
 ) -> None:
     with pytest.raises(InvalidInput, match=f"every score could count as accurate.* such as {hint}"):
         parse_settings({"PLUMBLINE_SCALE": scale, "PLUMBLINE_TOLERANCE": tolerance})
+
+
+def test_a_certificate_without_its_key_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="belong together"):
+        parse_settings({"PLUMBLINE_TLS_CERTIFICATE": "/etc/chain.pem"})

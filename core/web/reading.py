@@ -1,13 +1,12 @@
 """Reading requests: headers, and a body that is refused as soon as it is known to be wrong."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from core.web.answers import JSON
-from core.web.refusals import BodyTooLarge, ForeignOrigin, WrongContentType
+from core.web.refusals import BodyTooLarge, WrongContentType
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
@@ -24,7 +23,6 @@ async def read_body(
 ) -> bytes:
     """The body, refused as soon as it is known to be larger than `limit` bytes or of another type
     than `media`. Raises `ClientDisconnect` where the caller leaves before its end."""
-    check_origin(headers)
     check_content_type(headers.get("content-type"), media)
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
@@ -82,14 +80,3 @@ def check_content_type(content_type: str | None, media: frozenset[str] = frozens
     if given not in media and not given.endswith("+json"):
         wanted = " or ".join(sorted(media))
         raise WrongContentType(f"The body is '{given}': send Content-Type: {wanted}.")
-
-
-def check_origin(headers: Mapping[str, str]) -> None:
-    """Raise `ForeignOrigin` where a page of another site sends the request: a browser on this
-    machine reaches the API, whatever page it shows.
-
-    >>> check_origin({"host": "127.0.0.1:8000"})
-    """
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
-        raise ForeignOrigin("Pages of other sites may not send data here: call it from a program.")

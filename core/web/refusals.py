@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused, Unavailable
+from core.exposure import UntrustedRequest
 from core.serving.bodies import ErrorAnswer, ErrorDetail
 from core.serving.keys import MissingScope, UnknownCaller
 from core.web.answers import json_response
@@ -27,14 +28,10 @@ class WrongContentType(InvalidInput):
     """A body that does not say it is JSON."""
 
 
-class ForeignOrigin(Refused):
-    """A browser asks on behalf of another site's page."""
-
-
 _ERROR_STATUS: Mapping[type[OpsError], int] = {  # the first that fits
     BodyTooLarge: 413,
     WrongContentType: 415,
-    ForeignOrigin: 403,
+    UntrustedRequest: 403,
     InvalidInput: 422,
     NotFound: 404,
     UnknownCaller: 401,
