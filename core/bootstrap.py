@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from core.store.database import Database, open_database
 class App:
     """One installation as a process sees it; the same in production and in tests."""
 
-    values: Mapping[str, str]  # the raw settings by variable, for child processes and changes
+    values: Mapping[str, str] = field(repr=False)
+    """The raw settings by variable, secrets too, for child processes and changes."""
+
     settings: Settings  # as they were at the start
     db: Database
     registry: Registry
@@ -47,10 +49,10 @@ def build_app(
     return App(
         values=dict(values),
         settings=settings,
-        db=open_database(settings.database_url, settings.home, settings.durability, now()),
+        db=open_database(settings.database_url.reveal(), settings.home, settings.durability, now()),
         registry=Registry(
             artifacts=settings.artifacts,
-            tracking_uri=settings.mlflow_uri or f"sqlite:///{settings.home / 'mlflow.db'}",
+            tracking_uri=settings.mlflow_uri.reveal() or f"sqlite:///{settings.home / 'mlflow.db'}",
         ),
         now=now,
     )

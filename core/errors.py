@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.masking import mask
+
 
 class OpsError(Exception):
-    """What happened, to what, and what to do about it, as one sentence."""
+    """What happened, to what, and what to do about it, as one sentence, its secrets masked.
+
+    `public` is the sentence for somebody who only calls: the same, unless one is given because
+    the whole names a folder, a host or a user, which is for the operator alone."""
+
+    def __init__(self, message: str, *, public: str | None = None) -> None:
+        super().__init__(mask(message))
+        self.public = str(self) if public is None else public
 
 
 class InvalidInput(OpsError):
@@ -25,7 +34,16 @@ class Refused(OpsError):
 
 
 class Unavailable(OpsError):
-    """Something outside (disk, database, port, service) does not answer."""
+    """Something outside (disk, database, port, service) does not answer. Most of these sentences
+    say where that is, so that `public` says nothing of it unless it is given."""
+
+    def __init__(self, message: str, *, public: str | None = None) -> None:
+        super().__init__(
+            message,
+            public=public
+            or "Something that this service needs does not answer: try again in a moment, and give "
+            "the request's id to whoever runs it if that does not help.",
+        )
 
 
 class Cancelled(OpsError):

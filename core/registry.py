@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from core.domain.report import Estimate, TrainingReport
 from core.domain.snapshot import Snapshot
 from core.domain.version import HEURISTIC, Version, parse_version, version_name
 from core.errors import InvalidInput, Unavailable
+from core.masking import Hides, Secret, mask
 
 RUN_SORTS = {
     "started_at": "attributes.start_time",
@@ -59,7 +59,9 @@ class Registry(ArtifactFolder):
 
     def __init__(self, artifacts: Path, tracking_uri: str, experiment: str = "plumbline") -> None:
         super().__init__(artifacts)
-        self.tracking_uri = tracking_uri or f"sqlite:///{artifacts.parent / 'mlflow.db'}"
+        self.tracking_uri = Secret(
+            tracking_uri or f"sqlite:///{artifacts.parent / 'mlflow.db'}", Hides.LOGIN
+        )
         self.experiment = experiment
         self._lock = threading.Lock()
         self._opened: tuple[Any, str] | None = None
@@ -76,7 +78,7 @@ class Registry(ArtifactFolder):
         version; the run's id. A version that is recorded already keeps its run; one that an attempt
         has left half is taken away. Raises `Unavailable`."""
         client, experiment_id = self._client()
-        with _as_unavailable(self.tracking_uri):
+        with _as_unavailable(self.tracking_uri.masked):
             for known in client.search_runs(
                 [experiment_id],
                 f"tags.artifact_hash = '{version.artifact_hash}' and tags.version = "
@@ -101,7 +103,7 @@ class Registry(ArtifactFolder):
         heuristic serves. A mirror only: nothing reads it back. Raises `Unavailable`."""
         client, _ = self._client()
         name = self.experiment
-        with _as_unavailable(self.tracking_uri):
+        with _as_unavailable(self.tracking_uri.masked):
             if version_number == HEURISTIC:
                 if client.search_registered_models(f"name = '{name}'", max_results=1):
                     client.delete_registered_model_alias(name, "champion")
@@ -121,7 +123,7 @@ class Registry(ArtifactFolder):
         """Make `text` a run's description, and `tags` its only tags that people gave, each written
         as `tag.NAME`. Raises `Unavailable`."""
         client, _ = self._client()
-        with _as_unavailable(self.tracking_uri):
+        with _as_unavailable(self.tracking_uri.masked):
             known = client.get_run(run_id).data.tags
             client.set_tag(run_id, "mlflow.note.content", text)
             for tag in tags:
@@ -151,7 +153,7 @@ class Registry(ArtifactFolder):
             raise InvalidInput(f"Runs cannot be sorted by '{sort}': choose {', '.join(RUN_SORTS)}.")
         client, experiment_id = self._client()
         order = f"{RUN_SORTS[sort]} {'DESC' if descending else 'ASC'}"
-        with _as_unavailable(self.tracking_uri):
+        with _as_unavailable(self.tracking_uri.masked):
             page = client.search_runs(
                 [experiment_id], max_results=limit, order_by=[order], page_token=token
             )
@@ -161,8 +163,9 @@ class Registry(ArtifactFolder):
         """Tell SQLite how its tables have grown: without, sorting 10,000 runs by a figure takes
         13 s instead of 0.1 s. The counts are made as new tables, since connections that are open
         read them again only when a table comes or goes."""
-        if self.tracking_uri.startswith("sqlite:///"):
-            with _open_sqlite(Path(self.tracking_uri.removeprefix("sqlite:///"))) as connection:
+        uri = self.tracking_uri.reveal()
+        if uri.startswith("sqlite:///"):
+            with _open_sqlite(Path(uri.removeprefix("sqlite:///"))) as connection:
                 connection.execute("PRAGMA analysis_limit = 400")
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("DROP TABLE IF EXISTS sqlite_stat1")
@@ -181,9 +184,11 @@ class Registry(ArtifactFolder):
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # else minutes to say "down"
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-        local = self.tracking_uri.removeprefix("sqlite:///")
+        os.environ.setdefault("MLFLOW_ALLOW_HTTP_REDIRECTS", "false")  # the password stays here
+        uri = self.tracking_uri.reveal()
+        local = uri.removeprefix("sqlite:///")
         location = None
-        if local != self.tracking_uri:
+        if local != uri:
             with _open_sqlite(Path(local)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")  # readers pass the writer
             location = (Path(local).resolve().parent / "mlflow").as_uri()
@@ -191,8 +196,8 @@ class Registry(ArtifactFolder):
         from mlflow import MlflowClient
 
         mlflow.store.db.utils.MAX_RETRY_COUNT = 4  # 10 would be 100 s for a database that is down
-        with _as_unavailable(self.tracking_uri):
-            client = MlflowClient(self.tracking_uri, self.tracking_uri)
+        with _as_unavailable(self.tracking_uri.masked):
+            client = MlflowClient(uri, uri)
             found = client.get_experiment_by_name(self.experiment)
             if found is not None:
                 return client, found.experiment_id
@@ -228,9 +233,8 @@ def _as_unavailable(tracking_uri: str) -> Iterator[None]:
 
 
 def _unavailable(place: str, error: Exception) -> Unavailable:
-    place = re.sub(r"//[^/@]*@", "//…@", place)
-    lines = str(error).strip().splitlines()
-    detail = re.sub(r"//[^/@\s]*@", "//…@", lines[0][:200]) if lines else type(error).__name__
+    lines = mask(str(error)).strip().splitlines()
+    detail = lines[0][:200] if lines else type(error).__name__
     return Unavailable(
         f"MLflow at {place} cannot be used ({detail}): check PLUMBLINE_MLFLOW_URI and that the "
         "server runs; training and serving go on without it."

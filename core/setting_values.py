@@ -8,6 +8,8 @@ from datetime import time
 from pathlib import Path
 from typing import TypeVar
 
+from core.masking import mask
+
 _Number = TypeVar("_Number", int, float)
 _ON = ("on", "true", "yes", "1")
 _OFF = ("off", "false", "no", "0", "")
@@ -60,6 +62,17 @@ def web_address(value: str) -> str:
     """An address of the web, or nothing."""
     if value.strip() and not re.match(r"https?://\S+$", value.strip()):
         raise ValueError("a web address, https://…")
+    return value.strip()
+
+
+def plain_address(value: str) -> str:
+    """An address of the web that anybody may see, or nothing.
+
+    >>> plain_address("https://example.org/plumbline")
+    'https://example.org/plumbline'
+    """
+    if mask(web_address(value)) != value.strip():
+        raise ValueError("a web address without a user, a password or a key, https://…")
     return value.strip()
 
 

@@ -5,12 +5,13 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
 
 from core import setting_values as read
 from core.errors import InvalidInput
+from core.masking import Hides, Secret, mask
 
 PREFIX = "PLUMBLINE_"
 
@@ -31,7 +32,7 @@ class Setting:
     default: str
     help: str
     parse: Callable[[str], object]
-    secret: bool = False
+    secret: Hides | None = None  # shown nowhere; what of it is secret
     runtime: bool = False  # may be changed while everything runs, with a reason
 
     @property
@@ -60,14 +61,14 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Database; empty for SQLite in the home folder, or postgresql://user:password@host/name.",
         read.text,
-        secret=True,
+        secret=Hides.LOGIN,
     ),
     Setting(
         "mlflow_uri",
         "",
         "MLflow tracking; empty for SQLite in home, or a server.",
         read.text,
-        secret=True,
+        secret=Hides.LOGIN,
     ),
     Setting("scale", "0:100", "Lowest and highest score, LOW:HIGH.", _scale),
     Setting("tolerance", "5", "Points within which a score counts as accurate.", read.positive),
@@ -87,9 +88,9 @@ SETTINGS: tuple[Setting, ...] = (
         read.choice("process", "power"),
     ),
     Setting(
-        "supabase_url", "", "Address of the Supabase project to collect from.", read.web_address
+        "supabase_url", "", "Address of the Supabase project to collect from.", read.plain_address
     ),
-    Setting("supabase_key", "", "Key of the Supabase project.", read.text, secret=True),
+    Setting("supabase_key", "", "Key of the Supabase project.", read.text, secret=Hides.ALL),
     Setting(
         "supabase_tables",
         "",
@@ -110,21 +111,25 @@ SETTINGS: tuple[Setting, ...] = (
         read.optional_path,
     ),
     Setting(
-        "notify", "", "Where alerts go: Apprise URLs, comma-separated.", read.names, secret=True
+        "notify",
+        "",
+        "Where alerts go: Apprise URLs, comma-separated.",
+        read.names,
+        secret=Hides.WORDS,
     ),
     Setting(
         "public_url",
         "",
         "Address of the dashboard as people reach it, for the links in messages; empty for this "
         "machine's.",
-        read.web_address,
+        read.plain_address,
     ),
     Setting(
         "heartbeat_url",
         "",
         "Address that is called every minute while watching works: a dead man's switch.",
         read.web_address,
-        secret=True,
+        secret=Hides.WORDS,
     ),
     Setting(
         "proxy",
@@ -384,8 +389,8 @@ class Settings:
     """The parsed values; a field for each row of `SETTINGS`."""
 
     home: Path
-    database_url: str = field(repr=False)
-    mlflow_uri: str = field(repr=False)
+    database_url: Secret
+    mlflow_uri: Secret
     scale: Scale
     tolerance: float
     host: str
@@ -394,13 +399,13 @@ class Settings:
     api_workers: int
     durability: str
     supabase_url: str
-    supabase_key: str = field(repr=False)
+    supabase_key: Secret
     supabase_tables: str
     supabase_timeout_seconds: float
     rules: Path | None
-    notify: tuple[str, ...] = field(repr=False)
+    notify: tuple[Secret, ...]
     public_url: str
-    heartbeat_url: str = field(repr=False)
+    heartbeat_url: Secret
     proxy: bool
     allowed_hosts: tuple[str, ...]
     tls_certificate: Path | None
@@ -479,10 +484,11 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
     for setting in SETTINGS:
         text = values.get(setting.variable, setting.default)
         try:
-            parsed[setting.name] = setting.parse(text)
+            value = setting.parse(text)
         except ValueError as error:
-            shown = "its value" if setting.secret else f"'{text}'"
+            shown = "its value" if setting.secret else f"'{mask(text)}'"
             raise InvalidInput(f"{setting.variable}: {shown} is not {error}.") from None
+        parsed[setting.name] = _hide(value, setting.secret) if setting.secret else value
     settings = Settings(**parsed)  # type: ignore[arg-type]  # a test holds that the names agree
     _check_order(settings)
     _check_tolerance(settings)
@@ -498,6 +504,12 @@ def load_settings(folder: Path | None = None) -> Settings:
 def has_login(folder: Path) -> bool:
     """Whether a login provider is set up in `.streamlit/secrets.toml` of `folder`."""
     return "auth" in _read_toml(folder)
+
+
+def _hide(value: object, hides: Hides) -> Secret | tuple[Secret, ...]:
+    if isinstance(value, tuple):
+        return tuple(Secret(str(part), hides) for part in value)
+    return Secret(str(value), hides)
 
 
 def _check_order(settings: Settings) -> None:

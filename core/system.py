@@ -33,12 +33,12 @@ class SystemStatus:
     """What the system page, the `status` verb and `/v1/status` show."""
 
     at: datetime
-    store: str  # the database's address without its password
+    store: str  # the database's address without its secrets
     schema: int
     home: str
     disk_free_bytes: int
     disk_total_bytes: int
-    tracking: str
+    tracking: str  # its address without secrets, as of the store
     n_versions: int
     n_versions_untracked: int  # trained while tracking was away; logged when it is back
     champion: str | None
@@ -72,7 +72,7 @@ def describe_system(app: App) -> SystemStatus:
             home=str(app.settings.home),
             disk_free_bytes=disk.free,
             disk_total_bytes=disk.total,
-            tracking=app.registry.tracking_uri,
+            tracking=app.registry.tracking_uri.masked,
             n_versions=versions.count_versions(conn),
             n_versions_untracked=len(versions.load_versions_without_run(conn)),
             champion=None if champion is None else version_name(champion),

@@ -21,9 +21,11 @@ from core.bootstrap import App
 from core.errors import Unavailable
 from core.exposure import check_app_exposure
 from core.log import get_logger
+from core.masking import MASK
 
 ROOT = Path(__file__).resolve().parents[1]
 MLFLOW_PORT = 5000  # MLflow's own choice
+LOCAL_MLFLOW = f"http://127.0.0.1:{MLFLOW_PORT}"
 _STOP_SECONDS = 15.0
 _MAX_PAUSE_SECONDS = 30.0
 _SETTLED_SECONDS = 60.0  # a process that ran this long starts with a short pause again
@@ -53,7 +55,8 @@ class Process:
 
 
 def build_command(app: App, part: Part) -> list[str]:
-    """The program and arguments that start one part."""
+    """The program and arguments that start one part: everybody on this machine can read them, so
+    that secrets are in the environment."""
     settings = app.settings
     if part is Part.DASHBOARD:
         return [
@@ -76,19 +79,18 @@ def build_command(app: App, part: Part) -> list[str]:
         return [
             *(sys.executable, "-m", "mlflow", "ui"),
             *("--host", "127.0.0.1", "--port", str(MLFLOW_PORT)),
-            *("--backend-store-uri", app.registry.tracking_uri),
         ]
     return [sys.executable, "-m", "core", "worker"]
 
 
 def build_mlflow_url(app: App) -> str:
     """Where MLflow's own pages are: at the tracking server, else where `make mlflow` shows them,
-    without the user and password that the setting may hold."""
-    parts = urllib.parse.urlsplit(app.registry.tracking_uri)
+    without the secrets that the setting may hold."""
+    parts = urllib.parse.urlsplit(app.registry.tracking_uri.masked)
     if parts.scheme in ("http", "https"):
-        place = parts.netloc.rpartition("@")[2]
+        place = parts.netloc.removeprefix(f"{MASK}@")
         return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
-    return f"http://127.0.0.1:{MLFLOW_PORT}"
+    return LOCAL_MLFLOW
 
 
 def become(app: App, part: Part) -> NoReturn:
@@ -97,6 +99,8 @@ def become(app: App, part: Part) -> NoReturn:
     check_app_exposure(app, Path.cwd())
     command = build_command(app, part)
     shared = prepare_metrics(app) if part is Part.API else {}
+    if part is Part.MLFLOW:
+        shared = {"MLFLOW_BACKEND_STORE_URI": app.registry.tracking_uri.reveal()}
     app.close()
     os.chdir(ROOT)
     os.execve(command[0], command, {**os.environ, **environment(app), **shared})

@@ -9,7 +9,7 @@ from core.alerts.heartbeat import send_heartbeat
 from core.alerts.incidents import detect
 from core.alerts.mending import mend
 from core.alerts.notices import QuietHours
-from core.alerts.notify import open_channels
+from core.alerts.notify import Channel, open_channels
 from core.alerts.rehearsal import Rehearsal, rehearse
 from core.alerts.rules import CALLING_CAUSES
 from core.bootstrap import App, load_current_settings, preview_setting
@@ -98,7 +98,7 @@ def deliver_app(app: App) -> list[Receipt]:
         address=settings.public_url.rstrip("/")
         or f"http://{settings.host}:{settings.dashboard_port}",
     )
-    return deliver(app.db, open_channels(settings.notify), manners, app.now())
+    return deliver(app.db, _open_channels(settings), manners, app.now())
 
 
 def try_app_channels(app: App, by: str) -> list[Receipt]:
@@ -108,7 +108,7 @@ def try_app_channels(app: App, by: str) -> list[Receipt]:
             "There is no channel: set PLUMBLINE_NOTIFY to one or more Apprise URLs, separated by "
             "commas, such as mailto://user:password@example.com, and start again."
         )
-    return send_test(app.db, open_channels(app.settings.notify), by=by, now=app.now())
+    return send_test(app.db, _open_channels(app.settings), by=by, now=app.now())
 
 
 def send_app_heartbeat(app: App) -> str:
@@ -121,7 +121,7 @@ def send_app_heartbeat(app: App) -> str:
     finished_at = None if watched is None or watched.last_error else watched.last_finished_at
     if finished_at is None or app.now() - finished_at > _WATCH_PATIENCE:
         return "withheld: watching does not work"
-    send_heartbeat(app.settings.heartbeat_url)
+    send_heartbeat(app.settings.heartbeat_url.reveal())
     return "sent"
 
 
@@ -205,6 +205,10 @@ def start_app_retraining(
     return start_retraining(
         app.db, policy, seed=SEED, by=by, reason=reason, now=app.now(), deploys=deploys
     )
+
+
+def _open_channels(settings: Settings) -> list[Channel]:
+    return open_channels([address.reveal() for address in settings.notify])
 
 
 def _read_disk(settings: Settings) -> Disk:

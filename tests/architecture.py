@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from its own package and from the floors below; what stands
 # on one floor are siblings, and none of them imports another.
 FLOORS: tuple[tuple[str, ...], ...] = (
+    ("core.masking",),
     ("core.errors", "core.setting_values"),
     ("core.settings", "core.log"),
     ("core.domain", "core.stats"),

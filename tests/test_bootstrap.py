@@ -21,7 +21,7 @@ def app(home: Path, now: Callable[[], datetime]) -> Iterator[App]:
 
 def test_state_lives_in_the_home_folder(app: App, home: Path) -> None:
     assert (home / "plumbline.db").is_file()
-    assert app.registry.tracking_uri == f"sqlite:///{home / 'mlflow.db'}"
+    assert app.registry.tracking_uri.reveal() == f"sqlite:///{home / 'mlflow.db'}"
 
 
 def test_a_change_is_in_force_at_once_and_stays_in_the_history(app: App) -> None:

@@ -340,7 +340,7 @@ def test_recording_a_version_twice_keeps_its_run(
     tracking: Registry, saved: str, now: Callable[[], datetime]
 ) -> None:
     first = tracking.log_run(version(1, saved, now()), snapshot(now()))
-    again = Registry(tracking.artifacts, tracking.tracking_uri)
+    again = Registry(tracking.artifacts, tracking.tracking_uri.reveal())
     assert again.log_run(version(1, saved, now()), snapshot(now())) == first
     assert len(tracking.list_runs()) == 1
     again._client()[0]._tracking_client.store.engine.dispose()

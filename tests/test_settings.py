@@ -1,12 +1,16 @@
 """Settings: each has a place, a default that works, and a sentence for every wrong value."""
 
 import dataclasses
+import re
 from datetime import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from core import setting_values as read
 from core.errors import InvalidInput
+from core.masking import Hides, Secret
 from core.settings import (
     SETTINGS,
     Scale,
@@ -133,7 +137,8 @@ def test_without_any_value_the_defaults_hold() -> None:
     assert settings.drift_threshold == 0.1
     assert (settings.retrain_every_days, settings.retrain_new_rows) == (7.0, 100)
     assert settings.retrain == "propose"
-    assert (settings.database_url, settings.notify, settings.allowed_emails) == ("", (), ())
+    assert not settings.database_url
+    assert (settings.notify, settings.allowed_emails) == ((), ())
 
 
 def test_the_folders_lie_in_the_home(tmp_path: Path) -> None:
@@ -162,7 +167,7 @@ def test_no_secret_may_change_while_everything_runs() -> None:
         ("api_port", "65535", 65535),
         ("accuracy_warning", "1", 1.0),
         ("error_rate_warning", "0", 0.0),
-        ("notify", " mailto://a , ,slack://b,", ("mailto://a", "slack://b")),
+        ("notify", " mailto://a , ,slack://b,", (Secret("mailto://a"), Secret("slack://b"))),
         ("allowed_emails", "ada@example.org", ("ada@example.org",)),
         ("retrain", " auto ", "auto"),
         ("quiet_hours", "22:00 - 07:30", (time(22), time(7, 30))),
@@ -221,26 +226,32 @@ def test_a_warning_that_comes_after_critical_is_refused_with_both(low: str, high
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.secret], ids=lambda s: s.name)
 def test_a_secret_is_never_shown(setting: Setting) -> None:
     settings = parse_settings({setting.variable: f"https://example.org/{SECRET}"})
-    assert SECRET in str(getattr(settings, setting.name))
-    assert SECRET not in repr(settings)
+    value = getattr(settings, setting.name)
+    [secret] = value if isinstance(value, tuple) else (value,)
+    assert SECRET in secret.reveal()
+    for shown in (repr(settings), str(value), f"{value}", f"{secret}", str(secret)):
+        assert SECRET not in shown
+    with pytest.raises(TypeError):
+        msgspec.json.encode(value)
 
 
 def test_what_may_hold_a_password_is_a_secret() -> None:
-    secret = {setting.name for setting in SETTINGS if setting.secret}
-    assert secret == {
-        "database_url",
-        "mlflow_uri",
-        "supabase_key",
-        "notify",
-        "heartbeat_url",
-    }
+    """By its name, or because it takes an address with a password or a key in it."""
+    for setting in SETTINGS:
+        named = re.search(r"key|secret|password|token|credential|ur[il]$|notify", setting.name)
+        if setting.secret or (named is None and setting.parse is not read.web_address):
+            continue
+        for address in (f"https://ana:{SECRET}@example.org", f"https://example.org?token={SECRET}"):
+            with pytest.raises(InvalidInput, match="without a user, a password or a key") as caught:
+                parse_settings({setting.variable: address})
+            assert SECRET not in str(caught.value)
 
 
 def test_a_wrong_secret_is_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: str) -> object:
         raise ValueError("a key")
 
-    secret = Setting("supabase_key", "", "A key.", refuse, secret=True)
+    secret = Setting("supabase_key", "", "A key.", refuse, secret=Hides.ALL)
     monkeypatch.setattr("core.settings.SETTINGS", (secret,))
     with pytest.raises(InvalidInput, match=f"^{KEY}: its value is not a key\\.$"):
         parse_settings({KEY: SECRET})
@@ -312,7 +323,7 @@ def test_other_entries_of_the_secrets_are_not_ours(folder: Path) -> None:
 def test_a_list_in_the_secrets_is_a_list(folder: Path) -> None:
     write_secrets(folder, 'PLUMBLINE_NOTIFY = ["mailto://a", "slack://b"]')
     settings = parse_settings(read_environment({}, folder))
-    assert settings.notify == ("mailto://a", "slack://b")
+    assert [address.reveal() for address in settings.notify] == ["mailto://a", "slack://b"]
 
 
 def test_a_login_is_set_up_where_the_secrets_have_one(folder: Path) -> None:

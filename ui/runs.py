@@ -8,7 +8,7 @@ from core.bootstrap import App
 from core.domain.version import Version, version_name
 from core.errors import OpsError
 from core.registry import RUN_SORTS, RunPage, RunSummary
-from core.up import build_mlflow_url
+from core.up import LOCAL_MLFLOW, build_mlflow_url
 from ui import context, tables, words
 
 PAGE = 50
@@ -74,7 +74,7 @@ def show(app: App) -> None:
             width=180,
         )
         st.link_button("Open MLflow", url, icon=":material/open_in_new:")
-    if not app.settings.mlflow_uri.startswith("http"):
+    if url == LOCAL_MLFLOW:
         st.caption("`make mlflow` starts MLflow's own pages on this machine.")
     tokens: list[str] = st.session_state.setdefault(_PLACE, [])
     with st.skeleton(height=120):

@@ -159,7 +159,9 @@ def _look(app: App) -> str:
     settings = app.settings
     with closing(
         configured.open_project(
-            settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
+            settings.supabase_url,
+            settings.supabase_key.reveal(),
+            settings.supabase_timeout_seconds,
         )
     ) as project:
         columns, guess = configured.look_at_table(project, table)
@@ -227,7 +229,9 @@ def _show_trial(app: App, mapping: TableMapping) -> None:
     try:
         with closing(
             configured.open_project(
-                settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
+                settings.supabase_url,
+                settings.supabase_key.reveal(),
+                settings.supabase_timeout_seconds,
             )
         ) as project:
             trial = configured.try_mapping(project, mapping, settings.scale)

@@ -83,7 +83,7 @@ def reproduce(version: str, as_json: AsJson = False) -> None:
     job = do_job(build_app(), "reproduce", {"version": name}, f"reproduce {name}")
     found = dict(job.result or {})
     if not found["matches"]:
-        raise Refused(found["summary"])
+        raise Refused(str(found["summary"]))
     emit(found, lambda: str(found["summary"]), as_json)
 
 

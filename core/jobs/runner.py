@@ -11,6 +11,7 @@ from core.domain.job import Job, JobStatus, Progress
 from core.errors import Cancelled, Incomplete, OpsError, Refused
 from core.jobs.tasks import run_task
 from core.log import get_logger
+from core.masking import mask
 from core.store import jobs
 
 HEARTBEAT_SECONDS = 2.0
@@ -82,12 +83,13 @@ def _attempt(
         )
     except Exception as error:  # the job wrapper: a bug is recorded with its traceback
         with app.db.write() as conn:
-            jobs.append_line(conn, job.id, traceback.format_exc(), app.now())
+            jobs.append_line(conn, job.id, mask(traceback.format_exc()), app.now())
         log.exception("job_crashed", job_id=job.id)
         return (
             JobStatus.FAILED,
             None,
-            f"Plumbline has a bug here ({type(error).__name__}: {error}); the job's log has the "
+            f"Plumbline has a bug here ({type(error).__name__}: {mask(str(error))}); the job's "
+            "log has the "
             "traceback to report.",
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from core.errors import InvalidInput, Unavailable
+from core.masking import mask
 from core.store.direct import DirectLog
 from core.store.migrations import migrate
 
@@ -19,7 +20,6 @@ _CACHE_KB = 65_536  # the indices of a million rows, which each new row falls in
 _CHECKPOINT_PAGES = 8_000  # 32 MB: a page that many rows fall into is copied back once
 _WRITE_LOCK = 7_586_543  # PostgreSQL: one advisory lock for every read-decide-write transaction
 _WRITES = "plumbline_writes"
-_SECRET_PARAMETERS = ("password", "sslpassword", "passfile")
 
 DRIVER_ERRORS = (sa.exc.SQLAlchemyError,)
 """What `read` and `write` let through as it is: a broken rule or a wrong statement."""
@@ -37,8 +37,8 @@ class Database:
 
     @property
     def address(self) -> str:
-        """Where it is, without its password."""
-        return self.engine.url.difference_update_query(_SECRET_PARAMETERS).render_as_string()
+        """Where it is, without its secrets."""
+        return mask(self.engine.url.render_as_string(hide_password=False))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -219,7 +219,11 @@ def _as_unavailable(db: Database) -> Iterator[None]:
 
 
 def _not_taken(error: Exception) -> InvalidInput:
-    return InvalidInput(f"The database does not take a value: {_detail(error)}.")
+    return InvalidInput(
+        f"The database does not take a value: {_detail(error)}.",
+        public="A value is none that the store can keep: look for lone surrogates, the character "
+        "U+0000 and numbers that are too large.",
+    )
 
 
 def _detail(error: Exception) -> str:
@@ -233,16 +237,19 @@ def _unavailable(db: Database, error: sa.exc.SQLAlchemyError, seconds: float) ->
     detail = _detail(error)
     if "disk is full" in detail or "No space left" in detail:
         return Unavailable(
-            f"The disk of {db.address} is full: free some space; nothing was written."
+            f"The disk of {db.address} is full: free some space; nothing was written.",
+            public="The store's disk is full; nothing was written. Tell whoever runs this service.",
         )
     if "locked" in detail or "lock timeout" in detail:
         limit = _BUSY_TIMEOUT_MS / 1000  # SQLite does not always wait that long
         how = f"stayed locked for {limit:g} s" if seconds > 0.9 * limit else "is locked just now"
         return Unavailable(
             f"The database {db.address} {how}: another process holds it; nothing was written. "
-            "Try again."
+            "Try again.",
+            public=f"The store {how}: another process holds it; nothing was written. Try again.",
         )
     return Unavailable(
         f"The database {db.address} cannot be used ({detail}): check that it exists, is a "
-        "Plumbline database and may be written."
+        "Plumbline database and may be written.",
+        public="The store cannot be used just now; nothing was written. Try again in a moment.",
     )

@@ -62,7 +62,7 @@ def open_home(
     app = build_app(
         {**kept, **{PREFIX + name.upper(): value for name, value in chosen.items()}}, clock.now
     )
-    registry = UnrecordedRegistry(app.settings.artifacts, app.registry.tracking_uri)
+    registry = UnrecordedRegistry(app.settings.artifacts, app.registry.tracking_uri.reveal())
     return replace(app, registry=registry)
 
 

@@ -28,7 +28,9 @@ def collect_configured(asked: Asked, progress: Progress) -> list[Source]:
     settings = asked.settings
     with closing(
         configured.open_project(
-            settings.supabase_url, settings.supabase_key, settings.supabase_timeout_seconds
+            settings.supabase_url,
+            settings.supabase_key.reveal(),
+            settings.supabase_timeout_seconds,
         )
     ) as project:
         return configured.collect_tables(
