@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.bootstrap import build_app
 from core.errors import OpsError
 from core.log import configure
+from core.masking import write_out
 from core.serving.bodies import (
     AliveAnswer,
     FeedbackAnswer,
@@ -167,7 +168,7 @@ def create() -> FastAPI:
     try:
         app = build_app()
     except OpsError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(write_out(str(error))) from None
     settings = app.settings
     service = PredictionService(
         app.db, app.registry, scale=settings.scale, now=app.now, libraries=_LIBRARIES

@@ -11,14 +11,17 @@ import pytest
 import structlog
 
 from core.log import configure, get_logger
+from core.masking import Secret
 
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     """Leave the logging of the other tests alone."""
-    before = structlog.get_config()
+    before, factory, hook = structlog.get_config(), logging.getLogRecordFactory(), sys.excepthook
     yield
     structlog.configure(**before)
+    logging.setLogRecordFactory(factory)
+    sys.excepthook = hook
 
 
 @pytest.fixture
@@ -119,3 +122,110 @@ def test_standard_output_is_left_to_answers(set_up: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout == b""
     assert b"b" in done.stderr
+
+
+# --- Nothing secret, nothing that drives a terminal -------------------------------------------
+
+KEY = "k-4711-0815-geheim"
+HOSTILE = "red \x1b[31m\rtimestamp=1\x85a\u2028b\u202ec\x9b2J"
+
+
+class Named:
+    """Anything whose text holds a secret."""
+
+    def __str__(self) -> str:
+        return f"named {KEY}"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"error": f"refused {KEY}"},
+        {"error": "no answer from postgresql://ana:hunter2@db"},
+        {KEY: 1},
+        {"error": ValueError(KEY)},
+        {"error": Named()},
+        {"rows": [{KEY: [KEY]}, (KEY,)]},
+    ],
+    ids=["text", "address", "key", "error", "object", "nested"],
+)
+def test_no_field_shows_a_secret(
+    stream: io.StringIO, as_json: bool, fields: dict[str, object]
+) -> None:
+    secret = Secret(KEY)
+    configure(stream, json=as_json)
+    get_logger("core.api").info("seen", **fields)  # type: ignore[arg-type]
+    assert "***" in stream.getvalue()
+    assert KEY not in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
+    assert secret
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_traceback_shows_a_secret(stream: io.StringIO, as_json: bool) -> None:
+    secret = Secret(KEY)
+    configure(stream, json=as_json)
+    try:
+        raise ValueError(f"wrong key {secret.reveal()}")
+    except ValueError:
+        get_logger("core.api").exception("request_failed")
+    assert "wrong key ***" in stream.getvalue()
+    assert KEY not in stream.getvalue()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "fields", [{"by": HOSTILE}, {HOSTILE: 1}, {"rows": [HOSTILE]}, {"at": {HOSTILE: HOSTILE}}]
+)
+def test_no_field_drives_a_terminal_or_begins_a_line(
+    stream: io.StringIO, as_json: bool, fields: dict[str, object]
+) -> None:
+    configure(stream, json=as_json)
+    get_logger("core.api").info(HOSTILE, **fields)  # type: ignore[arg-type]
+    [line] = stream.getvalue().splitlines()
+    assert not set("\x1b\r\x85\u2028\u202e\x9b") & set(line)
+    assert "u001b[31m" in line
+
+
+def test_a_hostile_value_can_be_read_back_from_json(stream: io.StringIO) -> None:
+    configure(stream, json=True)
+    get_logger("core.api").info("seen", by=HOSTILE)
+    assert json.loads(stream.getvalue())["by"] == HOSTILE
+
+
+@pytest.mark.parametrize("name", ["uvicorn.error", "apscheduler", "mlflow", "any"])
+def test_what_a_library_logs_is_cleaned_too(stream: io.StringIO, name: str) -> None:
+    secret = Secret(KEY)
+    configure()
+    handler = logging.StreamHandler(stream)
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    try:
+        logger.error("%s asked for %r with %d, %.1f", KEY, "/a\nlevel=info \x1b[2J", 7, 1.25)
+        logger.error("wrong %(key)s", {"key": KEY})
+        logger.error("wrong k-4711-0815-geheim \x1b[31m")
+        try:
+            raise ValueError(f"{KEY} \x1b[31m")
+        except ValueError:
+            logger.exception("failed")
+    finally:
+        logger.removeHandler(handler)
+    said = stream.getvalue()
+    assert said.startswith(
+        "*** asked for '/a\\\\nlevel=info \\\\u001b[2J' with 7, 1.2\nwrong ***\n"
+    )
+    assert "ValueError: ***" in said
+    assert KEY not in said
+    assert "\x1b" not in said
+    assert secret
+
+
+def test_a_bug_that_ends_the_program_shows_no_secret() -> None:
+    program = (
+        "from core.log import configure; from core.masking import Secret; configure(); "
+        f"s = Secret('{KEY}'); raise ValueError(s.reveal())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("ValueError: ***\n")

@@ -1,12 +1,12 @@
 """The verbs together, and how one ends: 0 done, 1 refused or failed, 2 wrong usage."""
 
-import json
 import sys
 
 import typer
 
 from core import log as logs
 from core.cli import admin, data, processes, releases, scoring, streaming, training, watching
+from core.cli.output import emit, say
 from core.errors import Incomplete, OpsError
 
 cli = typer.Typer(
@@ -27,6 +27,6 @@ def main() -> None:
     except OpsError as error:
         if "--json" in sys.argv:
             done = error.result if isinstance(error, Incomplete) else {}
-            typer.echo(json.dumps({"error": str(error), **done}))
-        typer.echo(str(error), err=True)
+            emit({"error": str(error), **done}, str, as_json=True)
+        say(str(error))
         raise SystemExit(1) from None

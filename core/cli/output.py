@@ -11,19 +11,21 @@ from core.bootstrap import App, local_user
 from core.domain.job import Job
 from core.errors import InvalidInput
 from core.jobs import runner
+from core.masking import write_out
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history.")]
 
 
 def emit(value: Any, text: Callable[[], str], as_json: bool) -> None:
-    """Print the answer: `value` as one JSON object, or the text for a person."""
-    typer.echo(msgspec.json.encode(value).decode() if as_json else text())
+    """Print the answer: `value` as one JSON object, or the text for a person. No character of it
+    can drive the terminal."""
+    typer.echo(write_out(msgspec.json.encode(value).decode() if as_json else text()))
 
 
 def say(line: str) -> None:
     """Tell the person what goes on, beside the answer."""
-    typer.echo(line, err=True)
+    typer.echo(write_out(line), err=True)
 
 
 def do_job(app: App, kind: str, args: dict[str, object], reason: str) -> Job:
