@@ -24,11 +24,12 @@ from core.domain.card import Card
 from core.domain.prediction import Prediction
 from core.domain.sample import FeatureValue
 from core.domain.snapshot import TEXT
-from core.serving.answer import build_id
+from core.registry import Registry
+from core.serving.answer import Ask, build_id
 from core.serving.keys import KeyRing, create_key
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import api_keys, labels, predictions, removals
+from core.store import api_keys, database, labels, predictions, removals
 from core.store.database import Database
 from core.store.direct import DirectLog
 from core.store.drain import drain_batches
@@ -545,6 +546,61 @@ def test_what_cannot_be_logged_is_not_answered(
     assert "prediction_id" not in response.json()
     assert server.client.get("/readyz").status_code == 503
     assert server.client.get("/healthz").status_code == 200
+
+
+PLACE = 'server at "db.internal" (10.1.2.3), FATAL: password authentication failed for "plumb_rw"'
+ASKS: "dict[str, Callable[[httpx.Client], httpx.Response]]" = {
+    "/v1/predict": lambda client: client.post("/v1/predict", json=ROW),
+    "/v1/predict/batch": lambda client: client.post("/v1/predict/batch", json={"rows": [ROW]}),
+    "/v1/feedback": lambda client: client.post(
+        "/v1/feedback", json={"prediction_id": UUID, "actual": 71}
+    ),
+    "/v1/samples": lambda client: client.post(
+        "/v1/samples", json={"rows": [{"features": {"codeQuality": 80}, "target": 71}]}
+    ),
+    "/readyz": lambda client: client.get("/readyz"),
+}
+
+
+@pytest.mark.parametrize("path", ASKS)
+def test_a_caller_is_told_of_no_host_and_no_folder_and_the_log_has_them_under_the_requests_id(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    @contextmanager
+    def fail(db: Database) -> Iterator[None]:
+        with database._as_unavailable(db):
+            raise sa.exc.OperationalError("INSERT", {}, Exception(PLACE))
+        yield
+
+    monkeypatch.setattr(DirectLog, "append", lambda *_: False)
+    monkeypatch.setattr(Database, "write", fail)
+    response = ASKS[path](server.client)
+    assert _error(response) == (503, None)
+    for place in ("db.internal", "10.1.2.3", "plumb_rw", "sqlite", "/", "plumbline.db"):
+        assert place not in response.json()["error"]["message"]
+    request_id = response.headers["x-request-id"]
+    assert response.json()["request_id"] == request_id
+    [line] = [line for line in capsys.readouterr().err.splitlines() if request_id in line]
+    assert "plumb_rw" in line
+    assert f"path={path}" in line
+
+
+def test_a_caller_is_not_told_where_a_version_should_be(
+    db: Database, now: Callable[[], datetime], capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = FakeRegistry()
+    add_version(db, registry)
+    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    missing = Registry(Path("/srv/plumbline/artifacts"), "")
+    registry.load_artifact = lambda _: missing.load_artifact("1" * 64)  # type: ignore[assignment]
+    service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
+    for _ in range(2):
+        service.refresh()
+    [answer] = service.answer([Ask({"codeQuality": 80.0})], now(), 0.0)
+    assert str(answer.reason).startswith("v1 does not load: ")
+    assert "/srv" not in str(answer.reason)
+    assert capsys.readouterr().err.count("is not in /srv/plumbline/artifacts") == 1
+    service.stop()
 
 
 def test_a_locked_store_holds_up_predictions_and_nothing_else(server: Server) -> None:

@@ -86,12 +86,14 @@ class ArtifactFolder:
         except FileNotFoundError:
             raise NotFound(
                 f"The artifact {artifact_hash[:12]} is not in {self.artifacts}: restore it from a "
-                "backup, or train the version again."
+                "backup, or train the version again.",
+                public=f"The artifact {artifact_hash[:12]} is missing.",
             ) from None
         except OSError as error:
             raise Unavailable(
                 f"The artifact {artifact_hash[:12]} cannot be read ({error.strerror}): check the "
-                f"permissions of {self.artifacts}."
+                f"permissions of {self.artifacts}.",
+                public=f"The artifact {artifact_hash[:12]} cannot be read.",
             ) from error
         if _hash_files(files) != artifact_hash:
             raise Refused(

@@ -53,6 +53,7 @@ class Deployed:
         self.recent = RecentLabels()
         self.n_stored = 0
         self._retry_at = self._labels_at = float("-inf")
+        self._trouble = ""
 
     def refresh(self) -> None:
         """Look at the newest deployment once, and swap to it when it is loaded and warm."""
@@ -113,6 +114,9 @@ class Deployed:
                 )
         except MODEL_ERRORS as error:
             self._retry_at = self._timer() + _RETRY_SECONDS
+            if str(error) != self._trouble:  # once: it is tried again and again
+                log.warning("version_does_not_load", version=version.number, error=str(error))
+                self._trouble = str(error)
             return Side(version.number, None, f"{version.name} does not load: {clean_error(error)}")
         return side
 

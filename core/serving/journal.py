@@ -62,10 +62,11 @@ class Journal(Generic[Entry, Result]):
         after `close`."""
         with self._lock:
             if self._n_waiting + n_rows > self._max_waiting_rows:
-                raise Unavailable(
+                why = (
                     f"{self._n_waiting} rows wait to be written: the disk or the database does "
                     "not keep up. Try again in a moment."
                 )
+                raise Unavailable(why, public=why)
             if self._written is None or self._open.n_rows + n_rows > self._max_batch_rows:
                 self._open = _Batch[Entry]()
                 self._written = self._schedule(self._open)
@@ -82,7 +83,8 @@ class Journal(Generic[Entry, Result]):
         try:
             return self._writer.submit(self._write_batch, batch)
         except RuntimeError:  # what an executor says after its shutdown
-            raise Unavailable("The service is stopping: ask again in a moment.") from None
+            why = "The service is stopping: ask again in a moment."
+            raise Unavailable(why, public=why) from None
 
     def _write_batch(self, batch: _Batch[Entry]) -> list[Result]:
         with self._lock:

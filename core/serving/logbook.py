@@ -187,7 +187,11 @@ class Logbook:
                 "nothing of what came together was kept, and it was recorded. Try again."
             )
             self._report_trouble(why, len(entries), is_bug=True)
-            raise Unavailable(why) from error
+            public = (
+                "The log could not be written: nothing of what came together was kept, and why was "
+                "recorded. Try again."
+            )
+            raise Unavailable(why, public=public) from error
 
     def _report_trouble(self, why: str, n_entries: int, *, is_bug: bool) -> None:
         self._trouble, self._trouble_at = why, self._timer()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from core.domain.sample import Features
 from core.domain.version import version_name
 from core.errors import OpsError
+from core.masking import mask
 from core.serving.answer import check_scores, choose_refusal
 from core.serving.cache import Model
 from core.serving.carry import Asked, carry_rows
@@ -56,12 +57,19 @@ def score_rows(
 
 
 def clean_error(error: BaseException) -> str:
-    """The first line of what an error says, without a full stop.
+    """The first line of what an error says, without a full stop and without what is for the
+    operator alone: callers read it.
 
     >>> clean_error(ValueError("no such column."))
     'no such column'
     """
-    lines = str(error).strip().splitlines()
+    if isinstance(error, OpsError):
+        said = error.public
+    elif isinstance(error, OSError):
+        said = error.strerror or ""  # not the file's path
+    else:
+        said = mask(str(error))
+    lines = said.strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")
 
 

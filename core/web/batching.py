@@ -77,7 +77,7 @@ class BatchRoute:
         try:
             response = await self._answer(scope, receive)
         except (OpsError, ClientDisconnect) as error:
-            response = build_error(error)
+            response = build_error(error, scope)
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:

@@ -10,6 +10,7 @@ from core.log import get_logger
 from core.serving.bodies import ErrorAnswer, ErrorDetail
 from core.serving.metrics import ServiceMetrics
 from core.web.answers import json_response
+from core.web.refusals import REQUEST_ID
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -32,6 +33,7 @@ class Outermost:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = choose_request_id(given.decode("latin-1"))
         header = (b"x-request-id", request_id.encode())
+        scope[REQUEST_ID] = request_id
         status = 0
 
         async def send_with_id(message: Message) -> None:

@@ -54,7 +54,7 @@ class PredictRoute:
         try:
             content = await self._answer(scope, receive)
         except (OpsError, ClientDisconnect) as error:
-            await build_error(error)(scope, receive, send)
+            await build_error(error, scope)(scope, receive, send)
             return
         if isinstance(content, ErrorAnswer):
             await json_response(503, content, {"retry-after": "1"})(scope, receive, send)

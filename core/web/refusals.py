@@ -5,12 +5,19 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.exposure import UntrustedRequest
+from core.log import get_logger
 from core.serving.bodies import ErrorAnswer, ErrorDetail
 from core.serving.keys import MissingScope, UnknownCaller
 from core.web.answers import json_response
+
+REQUEST_ID = "plumbline.request_id"
+"""Where a request's scope has its id."""
+
+log = get_logger(__name__)
 
 
 class BodyTooLarge(InvalidInput):
@@ -47,17 +54,24 @@ async def answer_error(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         detail = _describe_http(request, error)
         error = HTTPException(error.status_code, detail, error.headers)
-    return build_error(error)
+    return build_error(error, request.scope)
 
 
-def build_error(error: Exception) -> Response:
-    """The answer to an error of ours, of Starlette's, or to a caller who left."""
+def build_error(error: Exception, scope: Scope) -> Response:
+    """The answer to an error of ours, of Starlette's, or to a caller who left. Where more is known
+    than a caller is told, the log has the whole under the request's id."""
     headers: dict[str, str] = {}
+    request_id = None
     field = getattr(error, "field", None)
     if isinstance(error, HTTPException):
         status, message, headers = error.status_code, str(error.detail), dict(error.headers or {})
     elif isinstance(error, OpsError):
-        status, message = _choose_status(error), str(error)
+        status, message = _choose_status(error), error.public
+        if message != str(error):
+            request_id = scope.get(REQUEST_ID)
+            log.warning(
+                "request_refused", request_id=request_id, path=scope["path"], error=str(error)
+            )
     else:
         status, message = 400, "The connection ended before the body did."
     if status == 401:
@@ -66,7 +80,7 @@ def build_error(error: Exception) -> Response:
         headers["retry-after"] = "1"
     if isinstance(error, BodyTooLarge) and error.is_open:
         headers["connection"] = "close"  # else all that is sent would be read and thrown away
-    return json_response(status, ErrorAnswer(ErrorDetail(message, field)), headers)
+    return json_response(status, ErrorAnswer(ErrorDetail(message, field), request_id), headers)
 
 
 def _describe_http(request: Request, error: HTTPException) -> str:

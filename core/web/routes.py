@@ -137,7 +137,11 @@ class Routes:
         """Can serve: the plan is followed and the store takes writes."""
         problem = await anyio.to_thread.run_sync(self._service.check_ready, _READY_SECONDS)
         if problem is not None:
-            raise Unavailable(problem)
+            raise Unavailable(
+                problem,
+                public="This process cannot answer just now: ask again in a moment; its log says "
+                "why under the request's id.",
+            )
         serving = self._service.describe()
         return json_response(200, ReadyAnswer("ready", serving.version, serving.source))
 

@@ -47,9 +47,8 @@ class LogWait:
     def _give_up(self, written: "Future[Any]") -> None:
         known = self._known.pop(written, None)
         if known is not None:
-            known.set_exception(
-                Unavailable(
-                    f"The log did not take it within {self._limit_seconds:g} s: the database is "
-                    "locked or too slow. Try again in a moment."
-                )
+            why = (
+                f"The log did not take it within {self._limit_seconds:g} s: the database is "
+                "locked or too slow. Try again in a moment."
             )
+            known.set_exception(Unavailable(why, public=why))
