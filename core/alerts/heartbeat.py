@@ -10,9 +10,15 @@ _SECONDS = 10.0
 def send_heartbeat(address: str) -> None:
     """Say that watching works; raises `Unavailable` where the address does not take it."""
     try:
-        httpx.get(address, timeout=_SECONDS, follow_redirects=True).raise_for_status()
-    except httpx.HTTPError as error:
+        httpx.get(address, timeout=_SECONDS, follow_redirects=False).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unavailable(
-            f"The address of PLUMBLINE_HEARTBEAT_URL did not take the heartbeat ({error}): check "
-            "it, or it will call somebody although all is well."
-        ) from error
+            "The address of PLUMBLINE_HEARTBEAT_URL did not take the heartbeat "
+            f"({_describe(error)}): check it, or it will call somebody although all is well."
+        ) from None  # httpx quotes the address, whose path is its secret
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"it answered {error.response.status_code}"
+    return type(error).__name__

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain.notification import Message, Receipt
+from core.masking import mask
 
 SEND_SECONDS = 20.0
 """How long one channel may take before its message counts as not taken."""
@@ -15,8 +16,8 @@ SEND_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`key` is a short hash of the address, `label` the address without its secrets; an address
-    that is none has no plugin, and its label says which one it is."""
+    """`key` is a short hash of the address, `label` its service and its place in the setting: any
+    part of such an address may be a secret. An address that is none has no plugin."""
 
     key: str
     label: str
@@ -31,12 +32,16 @@ def open_channels(addresses: Sequence[str]) -> list[Channel]:
     """
     if not addresses:
         return []
-    from apprise import Apprise  # 1.2 s that a page and a start without channels do not pay
+    # 1.2 s that a page and a start without channels do not pay
+    from apprise import Apprise, AppriseAsset
 
+    asset = AppriseAsset(http_redirects=False)  # what is sent holds tokens: to nobody else
     channels = []
     for i, address in enumerate(addresses, start=1):
-        plugin = Apprise.instantiate(address)
-        label = f"entry {i} of PLUMBLINE_NOTIFY" if plugin is None else _label(plugin)
+        plugin = Apprise.instantiate(address, asset=asset)
+        label = f"entry {i} of PLUMBLINE_NOTIFY"
+        if plugin is not None:
+            label = f"{plugin.service_name} ({label})"
         key = hashlib.sha256(address.encode()).hexdigest()[:12]
         channels.append(Channel(key, label, plugin))
     return channels
@@ -82,11 +87,6 @@ def _notify(plugin: Any, message: Message) -> str | None:
     return None if taken else overheard.text or "the channel did not take it and did not say why"
 
 
-def _label(plugin: Any) -> str:
-    address = str(plugin.url(privacy=True))
-    return address.partition("?")[0]
-
-
 class _Overheard(logging.Handler):
     """What Apprise logs in this thread, which is where it says why a channel refused."""
 
@@ -108,4 +108,4 @@ class _Overheard(logging.Handler):
 
     @property
     def text(self) -> str:
-        return " ".join(self._lines)[:500]
+        return mask(" ".join(self._lines))[:500]

@@ -23,7 +23,7 @@ class Delivery:
     event_id: int | None
     incident_id: int | None
     channel: str  # a short hash of the channel's address
-    label: str  # the address without its secrets
+    label: str  # its service, and which entry of the setting it is
     state: DeliveryState
     created_at: datetime
     due_at: datetime

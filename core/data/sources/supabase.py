@@ -20,6 +20,7 @@ from supabase.lib.client_options import SyncClientOptions
 from core.data.ahead import work_ahead
 from core.domain.source import Place, Span
 from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
+from core.masking import Secret, mask
 
 PAGE_ROWS = 1000
 _PAGES_AHEAD = 10
@@ -58,12 +59,12 @@ class Project:
 
     def __init__(self, url: str, key: str, timeout_seconds: float = 10.0) -> None:
         self._address = _check_address(url)
-        self._key = _check_key(key)
+        self._key = Secret(_check_key(key))
         self._timeout_seconds = timeout_seconds
         self._status = 0
         self._http = httpx.Client(
             timeout=httpx.Timeout(timeout_seconds),
-            follow_redirects=True,
+            follow_redirects=False,  # the key is for this address alone
             event_hooks={"response": [self._note_status]},
         )
         try:
@@ -73,7 +74,7 @@ class Project:
                 auto_refresh_token=False,
                 persist_session=False,
             )
-            self._client: Client = create_client(self._address, self._key, options)
+            self._client: Client = create_client(self._address, self._key.reveal(), options)
         except (SupabaseException, ValueError) as error:
             self._http.close()
             raise InvalidInput(
@@ -183,6 +184,12 @@ class Project:
 
     def _explain(self, error: APIError, table: str) -> OpsError:
         code, message = error.code or "", self._clean(error.message or "no reason given")
+        if 300 <= self._status < 400:
+            return Refused(
+                f"What answers at {self._address} sends the request on to another address, which "
+                "must not get the key: write the address that the project really has into "
+                "PLUMBLINE_SUPABASE_URL."
+            )
         if code in _NO_TABLE:
             return NotFound(
                 f"Supabase has no table '{table}' that this key may see: check its name, and that "
@@ -231,8 +238,8 @@ class Project:
         self._status = response.status_code
 
     def _clean(self, error: object) -> str:
-        """What an error says, short, on one line and without the key."""
-        text = " ".join(str(error).replace(self._key, "…").split())
+        """What an error says, short, on one line and without secrets."""
+        text = " ".join(mask(str(error)).split())
         return text[:_MESSAGE_CHARACTERS].rstrip(".") or type(error).__name__
 
 
