@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 import tomllib
+from enum import Enum
 from importlib import metadata
 from pathlib import Path
 
@@ -11,6 +12,13 @@ LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost")
 
 _ROOT = Path(__file__).resolve().parents[2]
 _GIT_SECONDS = 10
+
+
+class _Question(Enum):
+    """All that git is ever asked."""
+
+    COMMIT = ("rev-parse", "--short=12", "HEAD")
+    CHANGES = ("status", "--porcelain", "--untracked-files=no")
 
 
 def describe_environment() -> dict[str, str]:
@@ -27,21 +35,21 @@ def describe_environment() -> dict[str, str]:
 def describe_commit() -> str:
     """The commit of the code that runs, with "+changes" where files differ from it; the package's
     version where there is no repository or no git."""
-    commit = _ask_git("rev-parse", "--short=12", "HEAD")
+    commit = _ask_git(_Question.COMMIT)
     if commit is None:
         content = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
         return f"version {content['project']['version']}"
-    changed = _ask_git("status", "--porcelain", "--untracked-files=no")
+    changed = _ask_git(_Question.CHANGES)
     return f"{commit}+changes" if changed else commit
 
 
-def _ask_git(*arguments: str) -> str | None:
+def _ask_git(question: _Question) -> str | None:
     git = shutil.which("git")
     if git is None or not (_ROOT / ".git").exists():
         return None
     try:
         done = subprocess.run(
-            [git, "-C", str(_ROOT), *arguments],
+            [git, "-C", str(_ROOT), *question.value],
             capture_output=True,
             text=True,
             timeout=_GIT_SECONDS,
