@@ -6,8 +6,9 @@ runs here (Devlin et al. 2019). Both need the package `tokenizers`, and give the
 layer over a text's tokens, brought to length 1 (Reimers and Gurevych 2019)."""
 
 import hashlib
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,13 @@ def open_transformer(path: str) -> Transformer:
     tokenizer.enable_truncation(MAX_TOKENS)
     for name in ("onnx/model.onnx", "model.onnx"):
         if (folder / name).is_file():
-            return Transformer(_name(folder / name), tokenizer, _open_onnx(folder / name))
+            named, run = _open_onnx(folder / name)
+            return Transformer(named, tokenizer, run)
     weights = folder / "model.safetensors"
     if weights.is_file():
-        return Transformer(_name(weights), tokenizer, _Bert(folder, read_safetensors(weights)))
+        with weights.open("rb") as file:
+            named = _name(weights, file)
+        return Transformer(named, tokenizer, _Bert(folder, read_safetensors(weights)))
     raise Unavailable(
         f"The text model in {folder} has neither model.onnx nor model.safetensors: export it as "
         "ONNX, or use the hashed one."
@@ -110,17 +114,56 @@ def read_safetensors(path: Path) -> dict[str, _Array]:
     return arrays
 
 
-def _open_onnx(path: Path) -> Any:
+def _open_onnx(path: Path) -> tuple[str, Any]:
+    """The name of a model and what runs it, both of the same bytes: the file is read once."""
     import onnxruntime  # 0.3 s, and only where a transformer is used
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    content = path.read_bytes()
+    _check_onnx(path, content)
+    options = onnxruntime.SessionOptions()  # knows no operators but onnxruntime's own
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     wanted = {one.name for one in session.get_inputs()}
 
     def run(ids: NDArray[np.int64], mask: NDArray[np.int64]) -> Any:
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         return session.run(None, {name: given[name] for name in wanted})[0]
 
-    return run
+    return _name(path, io.BytesIO(content)), run
+
+
+def _check_onnx(path: Path, content: bytes) -> None:
+    """Raises `Unavailable` for what is no model, and for one whose weights lie in other files,
+    whose names it chooses."""
+    import onnx  # 0.5 s, and only where a transformer is used
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        model = onnx.ModelProto.FromString(content)
+    except DecodeError as error:
+        raise Unavailable(
+            f"The text model {path} is no ONNX model ({error}): export it again, or use the "
+            "hashed one."
+        ) from None
+    if any(
+        tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data
+        for tensor in _list_tensors(model)
+    ):
+        raise Unavailable(
+            f"The text model {path} has weights in other files, which are not read: export it "
+            "into one file, or use the hashed one."
+        )
+
+
+def _list_tensors(message: Any) -> Iterator[Any]:
+    """The tensors at any depth: weights, attributes, subgraphs and functions."""
+    if message.DESCRIPTOR.full_name == "onnx.TensorProto":
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for child in value if field.is_repeated else [value]:
+                yield from _list_tensors(child)
 
 
 class _Bert:
@@ -183,7 +226,6 @@ class _Bert:
         return scaled + self._weights[f"{name}.bias"]
 
 
-def _name(path: Path) -> str:
+def _name(path: Path, file: Any) -> str:
     """The model's own name: a hash of its file, wherever it lies."""
-    with path.open("rb") as file:
-        return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+    return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"

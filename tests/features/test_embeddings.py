@@ -3,6 +3,7 @@
 import importlib
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,83 @@ def test_an_onnx_model_in_a_folder_runs(tmp_path: Path) -> None:
     open_transformer.cache_clear()
     with pytest.raises(ValueError, match="and the version was trained with"):
         step.transform([{TEXT: "one"}])
+
+
+def hide_in_weights(model: Any, tensor: Any) -> None:
+    model.graph.initializer.append(tensor)
+
+
+def hide_in_attribute(model: Any, tensor: Any) -> None:
+    node = model.graph.node.add(op_type="Constant", output=["hidden"])
+    node.attribute.add(name="value", t=tensor)
+
+
+def hide_in_subgraph(model: Any, tensor: Any) -> None:
+    node = model.graph.node.add(op_type="If", input=["c"], output=["hidden"])
+    node.attribute.add(name="then_branch").g.initializer.append(tensor)
+
+
+def hide_in_function(model: Any, tensor: Any) -> None:
+    node = model.functions.add(name="f").node.add(op_type="Constant")
+    node.attribute.add(name="value", tensors=[tensor])
+
+
+def hide_in_sparse_weights(model: Any, tensor: Any) -> None:
+    model.graph.sparse_initializer.add().values.CopyFrom(tensor)
+
+
+HIDING = (
+    hide_in_weights,
+    hide_in_attribute,
+    hide_in_subgraph,
+    hide_in_function,
+    hide_in_sparse_weights,
+)
+
+
+@pytest.mark.parametrize("hide", HIDING)
+@pytest.mark.parametrize("marked", [True, False])
+def test_an_onnx_model_cannot_name_another_file(
+    tmp_path: Path, hide: Callable[[Any, Any], None], marked: bool
+) -> None:
+    """Not read even where onnxruntime would open what lies beside the model."""
+    import onnx  # a second, for one test
+
+    save_onnx(np.zeros((3, 2), dtype=np.float32), tmp_path / "model.onnx")
+    model = onnx.load(str(tmp_path / "model.onnx"))
+    tensor = onnx.TensorProto(name="hidden", data_type=onnx.TensorProto.FLOAT, dims=[2])
+    tensor.external_data.add(key="location", value="secret.bin")
+    if marked:
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+    (tmp_path / "secret.bin").write_bytes(bytes(8))
+    hide(model, tensor)
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(Unavailable, match="weights in other files, which are not read"):
+        transformer._open_onnx(tmp_path / "model.onnx")
+
+
+def test_a_file_that_is_no_onnx_model_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"\x07 no model")
+    with pytest.raises(Unavailable, match=r"model\.onnx is no ONNX model"):
+        transformer._open_onnx(tmp_path / "model.onnx")
+
+
+def test_an_onnx_model_is_run_from_the_bytes_that_were_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may be another one by the time that it is opened again."""
+    path = tmp_path / "model.onnx"
+    save_onnx(np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 1.0]], dtype=np.float32), path)
+    check = transformer._check_onnx
+
+    def change(checked: Path, content: bytes) -> None:
+        check(checked, content)
+        checked.write_bytes(b"another one")
+
+    monkeypatch.setattr(transformer, "_check_onnx", change)
+    _, run = transformer._open_onnx(path)
+    ids = np.array([[0]])
+    assert run(ids, np.ones_like(ids)).tolist() == [[[3.0, 4.0]]]
 
 
 def save_tokenizer(folder: Path) -> None:
