@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,15 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from core.artifacts.folder import ArtifactFolder
+from core.artifacts.folder import CARD_FILE, PIPELINE_FILE, ArtifactFolder
 from core.domain.report import Estimate, TrainingReport
 from core.domain.snapshot import Snapshot
 from core.domain.version import HEURISTIC, Version, parse_version, version_name
 from core.errors import InvalidInput, Unavailable
+from core.log import get_logger
 from core.masking import Hides, Secret, mask
+
+log = get_logger(__name__)
 
 RUN_SORTS = {
     "started_at": "attributes.start_time",
@@ -76,7 +81,8 @@ class Registry(ArtifactFolder):
         """Record a version as an MLflow run (parameters, figures with their limits, the learning
         curve, the snapshot's hash, libraries and commit, the artifact) and as a registered model
         version; the run's id. A version that is recorded already keeps its run; one that an attempt
-        has left half is taken away. Raises `Unavailable`."""
+        has left half is taken away. Where MLflow wants the files at an address of its own choice,
+        the run has none, and its tag `files` says so. Raises `Unavailable`."""
         client, experiment_id = self._client()
         with _as_unavailable(self.tracking_uri.masked):
             for known in client.search_runs(
@@ -87,14 +93,9 @@ class Registry(ArtifactFolder):
                 if known.info.status == "FINISHED":
                     return str(known.info.run_id)
                 client.delete_run(known.info.run_id)
-            run_id = _log_run(
-                client,
-                experiment_id,
-                self.experiment,
-                version,
-                snapshot,
-                self.artifact_folder(version.artifact_hash),
-            )
+            run_id, artifact_uri = _log_run(client, experiment_id, version, snapshot)
+            self._log_files(client, run_id, artifact_uri, version)
+            _register(client, self.experiment, run_id, artifact_uri, version)
         self.count_rows()
         return run_id
 
@@ -172,6 +173,29 @@ class Registry(ArtifactFolder):
                 for table in ("runs", "latest_metrics", "params", "tags"):
                     connection.execute(f"ANALYZE {table}")
 
+    def _log_files(self, client: Any, run_id: str, artifact_uri: str, version: Version) -> None:
+        files = _open_files(artifact_uri, self.tracking_uri.reveal(), self._files)
+        if files is None:
+            log.warning("mlflow_files_not_recorded", run_id=run_id, address=artifact_uri)
+            client.set_tag(
+                run_id, "files", f"not recorded: {artifact_uri[:200]} is no place of ours"
+            )
+            return
+        folder = self.artifact_folder(version.artifact_hash)
+        for name in (PIPELINE_FILE, CARD_FILE):
+            files.log_artifact(str(folder / name), "model")
+        with tempfile.TemporaryDirectory() as scratch:
+            report = Path(scratch) / "report.json"
+            report.write_bytes(msgspec.json.encode(version.report))
+            files.log_artifact(str(report))
+
+    @property
+    def _files(self) -> Path:
+        """Where the files of runs lie: beside MLflow's own SQLite file, else in home."""
+        _, is_sqlite, file = self.tracking_uri.reveal().rpartition("sqlite:///")
+        beside = Path(file) if is_sqlite else self.artifacts
+        return beside.resolve().parent / "mlflow"
+
     def _client(self) -> tuple[Any, str]:
         """MLflow's client and the experiment's id, opened once."""
         with self._lock:
@@ -184,14 +208,15 @@ class Registry(ArtifactFolder):
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # else minutes to say "down"
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-        os.environ.setdefault("MLFLOW_ALLOW_HTTP_REDIRECTS", "false")  # the password stays here
+        # a server may not send us, a password or the files to another one
+        os.environ.setdefault("MLFLOW_ALLOW_HTTP_REDIRECTS", "false")
+        os.environ.setdefault("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "false")
         uri = self.tracking_uri.reveal()
+        location = None if _is_server(uri) else self._files.as_uri()
         local = uri.removeprefix("sqlite:///")
-        location = None
         if local != uri:
             with _open_sqlite(Path(local)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")  # readers pass the writer
-            location = (Path(local).resolve().parent / "mlflow").as_uri()
         import mlflow.store.db.utils  # 5 s and 86 libraries: only where runs are read or written
         from mlflow import MlflowClient
 
@@ -200,8 +225,46 @@ class Registry(ArtifactFolder):
             client = MlflowClient(uri, uri)
             found = client.get_experiment_by_name(self.experiment)
             if found is not None:
+                if local != uri and found.artifact_location != location:
+                    _move_files(Path(local), self.experiment, str(location))
                 return client, found.experiment_id
             return client, client.create_experiment(self.experiment, location)
+
+
+def _is_server(tracking_uri: str) -> bool:
+    return tracking_uri.startswith(("http://", "https://"))
+
+
+def _move_files(file: Path, experiment: str, location: str) -> None:
+    """Put the files of runs to come where the home folder is by now: MLflow keeps the address that
+    it had when the experiment began."""
+    with _open_sqlite(file) as connection:
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE name = ? "
+            "AND artifact_location LIKE 'file:%'",
+            (location, experiment),
+        )
+
+
+def _open_files(artifact_uri: str, tracking_uri: str, root: Path) -> Any | None:
+    """MLflow's access to the files of a run. The address is MLflow's answer, which names any host
+    or folder it likes: None unless it is the tracking server itself, or below `root` where there
+    is no server."""
+    address = urlsplit(artifact_uri)
+    if _is_server(tracking_uri):
+        if address.scheme != "mlflow-artifacts" or address.netloc:
+            return None
+        # with mlflow, which is loaded by now
+        from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
+
+        return MlflowArtifactsRepository(artifact_uri, tracking_uri)
+    folder = Path(unquote(address.path)).resolve()
+    if address.scheme != "file" or address.netloc or root not in folder.parents:
+        return None
+    # with mlflow, which is loaded by now
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    return LocalArtifactRepository(folder.as_uri())
 
 
 @contextmanager
@@ -242,25 +305,18 @@ def _unavailable(place: str, error: Exception) -> Unavailable:
 
 
 def _log_run(
-    client: Any,
-    experiment_id: str,
-    model: str,
-    version: Version,
-    snapshot: Snapshot,
-    artifact: Path,
-) -> str:
+    client: Any, experiment_id: str, version: Version, snapshot: Snapshot
+) -> tuple[str, str]:
+    """A new run with its figures; its id, and where MLflow wants its files."""
     # Not at the top: MLflow takes 5 s to import, which only tracking should cost.
     from mlflow.entities import Metric, Param, RunTag
-    from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
     report = version.report
     ended_ms = round(version.created_at.timestamp() * 1000)
-    named = {"version": version.name, "artifact_hash": version.artifact_hash}
     run = client.create_run(
         experiment_id,
         ended_ms - round(report.seconds * 1000),
-        tags=named,  # from the start, so that one that is left half is found
+        tags=_name_version(version),  # from the start, so that one that is left half is found
         run_name=version.name,
     )
     run_id = str(run.info.run_id)
@@ -285,8 +341,15 @@ def _log_run(
         params=[Param(name, value[:5000]) for name, value in _params(report, snapshot).items()],
         tags=[RunTag(name, value[:5000]) for name, value in tags.items()],
     )
-    client.log_artifacts(run_id, str(artifact), "model")
-    client.log_text(run_id, msgspec.json.encode(report).decode(), "report.json")
+    return run_id, str(run.info.artifact_uri)
+
+
+def _register(client: Any, model: str, run_id: str, artifact_uri: str, version: Version) -> None:
+    """Make a run a version of the registered model, and end it."""
+    # with mlflow, which is loaded by now
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+
     try:
         client.create_registered_model(model)
     except MlflowException as error:
@@ -294,13 +357,17 @@ def _log_run(
             raise
     client.create_model_version(
         model,
-        f"{run.info.artifact_uri}/model",
+        f"{artifact_uri}/model",
         run_id,
-        tags=named,
+        tags=_name_version(version),
         await_creation_for=0,
     )
+    ended_ms = round(version.created_at.timestamp() * 1000)
     client.set_terminated(run_id, "FINISHED", ended_ms)  # last: what is finished is whole
-    return run_id
+
+
+def _name_version(version: Version) -> dict[str, str]:
+    return {"version": version.name, "artifact_hash": version.artifact_hash}
 
 
 def _metrics(report: TrainingReport) -> dict[str, float]:

@@ -30,6 +30,7 @@ from core.domain.version import Version
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.registry import Registry
 from core.training.menu import RECIPES
+from tests.mlflow_server import RUN_ID, Tracking, run_tracking
 
 # mlflow 3.17 uses a loading strategy that SQLAlchemy 2.1 announces the end of
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -434,11 +435,11 @@ def test_a_run_that_was_left_half_is_taken_away_by_the_next_attempt(
     """The disk is full while the artifact is copied; the next synchronisation records all of it."""
     client, experiment_id = tracking._client()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(client), "log_artifacts", full)
+        patch.setattr("shutil.copyfileobj", full)
         with pytest.raises(Unavailable, match="No space left on device"):
             tracking.log_run(version(2, saved, now()), snapshot(now()))
     assert client.search_model_versions("name = 'plumbline'") == []
@@ -446,6 +447,124 @@ def test_a_run_that_was_left_half_is_taken_away_by_the_next_attempt(
     assert [run.info.run_id for run in client.search_runs([experiment_id])] == [run_id]
     assert client.get_run(run_id).info.status == "FINISHED"
     assert len(client.search_model_versions("name = 'plumbline'")) == 1
+
+
+# --- a server that chooses an address ------------------------------------------------------------
+
+
+@pytest.fixture
+def servers() -> Iterator[tuple[Tracking, Tracking]]:
+    """A tracking server, and another one that nobody named."""
+    with run_tracking() as tracking, run_tracking() as other:
+        yield tracking, other
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file://{folder}",
+        "{folder}",
+        "file://localhost{folder}",
+        "file://{home}/mlflow/../../elsewhere",
+        "{other}/x",
+        "mlflow-artifacts://{other_host}/x",
+        "mlflow-artifacts://ana:pw@{other_host}/x",
+        "s3://bucket/x",
+        "sftp://{other_host}/x",
+        "dbfs:/x",
+        "runs:/x/y",
+        "",
+    ],
+)
+def test_a_server_cannot_choose_where_files_are_written(
+    registry: Registry,
+    saved: str,
+    now: Callable[[], datetime],
+    tmp_path: Path,
+    servers: tuple[Tracking, Tracking],
+    address: str,
+) -> None:
+    tracking, other = servers
+    folder = tmp_path / "elsewhere"
+    tracking.artifact_uri = address.format(
+        folder=folder,
+        home=tmp_path / "home",
+        other=other.url,
+        other_host=other.url.removeprefix("http://"),
+    )
+    before = sorted(tmp_path.rglob("*"))
+    known = Registry(registry.artifacts, tracking.url)
+    run_id = known.log_run(version(1, saved, now()), snapshot(now()))
+    assert run_id == RUN_ID
+    assert sorted(tmp_path.rglob("*")) == before
+    assert other.asked == []
+    assert tracking.uploads() == []
+    assert any(b"not recorded" in body for body in tracking.bodies("runs/set-tag"))
+    assert len(tracking.bodies("runs/log-batch")) == 1  # its figures are there all the same
+    assert len(tracking.bodies("runs/update")) == 1
+
+
+@pytest.mark.slow
+def test_a_server_gets_the_files_at_its_own_address(
+    registry: Registry,
+    saved: str,
+    now: Callable[[], datetime],
+    servers: tuple[Tracking, Tracking],
+) -> None:
+    tracking, _ = servers
+    tracking.artifact_uri = "mlflow-artifacts:/1/r/artifacts"
+    Registry(registry.artifacts, tracking.url).log_run(version(1, saved, now()), snapshot(now()))
+    root = "/api/2.0/mlflow-artifacts/artifacts/1/r/artifacts"
+    assert tracking.uploads() == [
+        f"{root}/model/{PIPELINE_FILE}",
+        f"{root}/model/{CARD_FILE}",
+        f"{root}/report.json",
+    ]
+    [sent] = tracking.bodies(f"model/{PIPELINE_FILE}")
+    assert sent == (registry.artifact_folder(saved) / PIPELINE_FILE).read_bytes()
+    assert tracking.bodies("runs/set-tag") == []
+
+
+@pytest.mark.slow
+def test_a_server_cannot_send_the_files_to_another_one(
+    registry: Registry,
+    saved: str,
+    now: Callable[[], datetime],
+    servers: tuple[Tracking, Tracking],
+) -> None:
+    tracking, other = servers
+    tracking.artifact_uri = "mlflow-artifacts:/1/r/artifacts"
+    tracking.moved_to = f"{other.url}/x"
+    Registry(registry.artifacts, tracking.url).log_run(version(1, saved, now()), snapshot(now()))
+    assert len(tracking.uploads()) == 3
+    assert other.asked == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("location", ["file://{folder}", "s3://bucket/x"])
+def test_a_store_of_another_place_does_not_choose_where_files_are_written(
+    tracking: Registry,
+    saved: str,
+    now: Callable[[], datetime],
+    home: Path,
+    tmp_path: Path,
+    location: str,
+) -> None:
+    """As in a home that was restored at another path: its experiment names the old one."""
+    tracking.prepare()
+    elsewhere = location.format(folder=tmp_path / "elsewhere")
+    with closing(sqlite3.connect(home / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE experiments SET artifact_location = ?", (elsewhere,))
+    again = Registry(tracking.artifacts, tracking.tracking_uri)
+    run_id = again.log_run(version(1, saved, now()), snapshot(now()))
+    tags = again._client()[0].get_run(run_id).data.tags
+    again._client()[0]._tracking_client.store.engine.dispose()
+    assert not (tmp_path / "elsewhere").exists()
+    assert ("files" in tags) == elsewhere.startswith("s3:")
+    files = home / "mlflow" / run_id / "artifacts"
+    assert (files / "model" / PIPELINE_FILE).exists() == elsewhere.startswith("file:")
+    assert (files / "report.json").exists() == elsewhere.startswith("file:")
 
 
 @pytest.mark.slow
