@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.domain.setting_change import SettingChange
-from core.errors import InvalidInput
+from core.errors import InvalidInput, Unavailable
+from core.log import get_logger
 from core.registry import Registry
 from core.settings import SETTINGS, Settings, parse_settings, read_environment
-from core.store import setting_changes
+from core.store import setting_changes, versions
 from core.store.database import Database, open_database
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +49,14 @@ def build_app(
     if values is None:
         values = read_environment(os.environ, Path.cwd())
     settings = parse_settings(values)
-    return App(
-        values=dict(values),
-        settings=settings,
-        db=open_database(settings.database_url.reveal(), settings.home, settings.durability, now()),
-        registry=Registry(
-            artifacts=settings.artifacts,
-            tracking_uri=settings.mlflow_uri.reveal() or f"sqlite:///{settings.home / 'mlflow.db'}",
-        ),
-        now=now,
+    db = open_database(settings.database_url.reveal(), settings.home, settings.durability, now())
+    registry = Registry(
+        artifacts=settings.artifacts,
+        tracking_uri=settings.mlflow_uri.reveal() or f"sqlite:///{settings.home / 'mlflow.db'}",
+        signing_key=settings.signing_key.reveal(),
     )
+    _make_signing_key(db, registry)
+    return App(values=dict(values), settings=settings, db=db, registry=registry, now=now)
 
 
 def load_current_settings(app: App) -> Settings:
@@ -98,6 +99,21 @@ def local_user(settings: Settings) -> str:
         return settings.user or getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         return f"uid-{os.getuid()}"
+
+
+def _make_signing_key(db: Database, registry: Registry) -> None:
+    """Make the signing key where there is none, and sign the versions that are older than
+    signatures. The store's lock makes other processes wait until they are signed."""
+    if registry.signing_key.exists():
+        return
+    try:
+        with db.write() as conn:
+            adopted = registry.adopt_artifacts(versions.load_hashes(conn))
+    except Unavailable as error:  # a home that may only be read: loading a version says so
+        log.warning("signing_key_not_made", error=str(error))
+        return
+    for artifact_hash in adopted:
+        log.warning("artifact_signed_once", artifact_hash=artifact_hash)
 
 
 def _put(app: App, changed: Mapping[str, str], name: str, value: str | None) -> Settings:

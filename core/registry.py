@@ -62,8 +62,14 @@ class Registry(ArtifactFolder):
     """The artifacts of one home folder and the tracking server beside it. Nothing is opened before
     a method needs it; one instance may be shared by threads."""
 
-    def __init__(self, artifacts: Path, tracking_uri: str, experiment: str = "plumbline") -> None:
-        super().__init__(artifacts)
+    def __init__(
+        self,
+        artifacts: Path,
+        tracking_uri: str,
+        experiment: str = "plumbline",
+        signing_key: str = "",
+    ) -> None:
+        super().__init__(artifacts, signing_key)
         self.tracking_uri = Secret(
             tracking_uri or f"sqlite:///{artifacts.parent / 'mlflow.db'}", Hides.LOGIN
         )

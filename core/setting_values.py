@@ -20,6 +20,13 @@ def text(value: str) -> str:
     return value.strip()
 
 
+def signing_key(value: str) -> str:
+    """A key that cannot be guessed, or nothing."""
+    if value.strip() and len(value.strip()) < 32:
+        raise ValueError("a random text of 32 characters or more (`openssl rand -hex 32`)")
+    return value.strip()
+
+
 def name(value: str) -> str:
     """A text that is not empty."""
     if not value.strip():

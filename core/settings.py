@@ -70,6 +70,14 @@ SETTINGS: tuple[Setting, ...] = (
         read.text,
         secret=Hides.LOGIN,
     ),
+    Setting(
+        "signing_key",
+        "",
+        "Key that artifacts are signed with, the same on every machine that trains or serves; "
+        "empty for the one in signing.key in home.",
+        read.signing_key,
+        secret=Hides.ALL,
+    ),
     Setting("scale", "0:100", "Lowest and highest score, LOW:HIGH.", _scale),
     Setting("tolerance", "5", "Points within which a score counts as accurate.", read.positive),
     Setting(
@@ -391,6 +399,7 @@ class Settings:
     home: Path
     database_url: Secret
     mlflow_uri: Secret
+    signing_key: Secret
     scale: Scale
     tolerance: float
     host: str

@@ -1,15 +1,22 @@
 """Building the app, and changing a setting while everything runs."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from core.artifacts.folder import SIGNATURE_FILE
+from core.artifacts.signing import KEY_FILE, compute_signature
 from core.bootstrap import App, build_app, change_setting, load_current_settings, local_user
-from core.errors import InvalidInput
+from core.errors import InvalidInput, OpsError, Refused
+from core.registry import Registry
 from core.settings import parse_settings
 from core.store import setting_changes
+from core.store.database import Database
+from tests.artifacts.crafted import fit, make_card
+from tests.fakes import FakeRegistry, add_version
 
 
 @pytest.fixture
@@ -22,6 +29,77 @@ def app(home: Path, now: Callable[[], datetime]) -> Iterator[App]:
 def test_state_lives_in_the_home_folder(app: App, home: Path) -> None:
     assert (home / "plumbline.db").is_file()
     assert app.registry.tracking_uri.reveal() == f"sqlite:///{home / 'mlflow.db'}"
+
+
+def test_a_new_installation_has_a_key_from_the_start(app: App, home: Path) -> None:
+    assert app.registry.signing_key.exists()
+    assert (home / KEY_FILE).is_file()
+
+
+def test_the_key_of_the_settings_is_used_and_none_is_made(home: Path) -> None:
+    app = build_app({"PLUMBLINE_HOME": str(home), "PLUMBLINE_SIGNING_KEY": "k" * 32})
+    app.close()
+    assert app.registry.signing_key.sign("0" * 64) == compute_signature(b"k" * 32, "0" * 64)
+    assert not (home / KEY_FILE).exists()
+
+
+@pytest.fixture
+def old_home(home: Path, db: Database) -> str:
+    """A home of the program before there were signatures, with v1; the hash of its artifact."""
+    registry, pipeline = Registry(home / "artifacts", ""), fit()
+    artifact_hash = registry.save_artifact(pipeline, make_card(pipeline))
+    add_version(db, FakeRegistry(), artifact_hash=artifact_hash)
+    (registry.artifact_folder(artifact_hash) / SIGNATURE_FILE).unlink()
+    (home / KEY_FILE).unlink()
+    return artifact_hash
+
+
+def test_an_upgrade_signs_the_versions_once_and_says_so(
+    old_home: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = build_app({"PLUMBLINE_HOME": str(home)})
+    app.close()
+    app.registry.load_artifact(old_home).verify_golden()
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "signed_once" in line]
+    assert old_home in line
+    (app.registry.artifact_folder(old_home) / SIGNATURE_FILE).unlink()
+    build_app({"PLUMBLINE_HOME": str(home)}).close()
+    with pytest.raises(Refused, match="not signed"):
+        app.registry.load_artifact(old_home)
+
+
+def test_processes_that_start_at_once_after_an_upgrade_all_load_the_versions(
+    old_home: str, home: Path
+) -> None:
+    gate, failed = threading.Barrier(4), list[Exception]()
+
+    def start() -> None:
+        gate.wait()
+        try:
+            app = build_app({"PLUMBLINE_HOME": str(home)})
+            app.close()
+            app.registry.load_card(old_home)
+        except OpsError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_a_home_that_may_only_be_read_starts_without_a_key(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.link", refuse)
+    app = build_app({"PLUMBLINE_HOME": str(home)})
+    app.close()
+    assert not app.registry.signing_key.exists()
 
 
 def test_a_change_is_in_force_at_once_and_stays_in_the_history(app: App) -> None:

@@ -29,6 +29,7 @@ SECRET = "geheim-4711"
 # For each setting that can be wrong: values that are, and what the sentence says is right.
 WRONG = {
     "home": (["", "  ", "~nobody-of-this-name/var"], "a path"),
+    "signing_key": (["short", "0" * 31], "a random text of 32 characters or more"),
     "watch_folder": (["~nobody-of-this-name/in"], "a path"),
     "text_model": (["~nobody-of-this-name/model"], "a path"),
     "tls_certificate": (["~nobody-of-this-name/chain.pem"], "a path"),
@@ -197,7 +198,8 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_would_be_right(
     with pytest.raises(InvalidInput) as caught:
         parse_settings({variable: value})
     sentence = str(caught.value)
-    shown = "its value" if name == "heartbeat_url" else f"'{value}'"  # a secret is not repeated
+    secrets = {setting.name for setting in SETTINGS if setting.secret}
+    shown = "its value" if name in secrets else f"'{value}'"  # a secret is not repeated
     assert sentence.startswith(f"{variable}: {shown} is not ")
     assert right in sentence
 
@@ -225,7 +227,7 @@ def test_a_warning_that_comes_after_critical_is_refused_with_both(low: str, high
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.secret], ids=lambda s: s.name)
 def test_a_secret_is_never_shown(setting: Setting) -> None:
-    settings = parse_settings({setting.variable: f"https://example.org/{SECRET}"})
+    settings = parse_settings({setting.variable: f"https://example.org/{SECRET}/0123456789"})
     value = getattr(settings, setting.name)
     [secret] = value if isinstance(value, tuple) else (value,)
     assert SECRET in secret.reveal()

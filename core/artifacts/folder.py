@@ -4,54 +4,61 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import tempfile
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from core.artifacts.allowed import TRUSTED
 from core.artifacts.artifact import Artifact
+from core.artifacts.content import MAX_BYTES, check_content
+from core.artifacts.signing import KEY_FILE, SigningKey, compute_signature
 from core.domain.card import Card
 from core.errors import NotFound, Refused, Unavailable
 
 PIPELINE_FILE = "pipeline.skops"
 CARD_FILE = "card.json"
-
-TRUSTED = (
-    "numpy.dtype",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.feature_selection._univariate_selection.f_regression",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-    "xgboost.core.Booster",
-    "xgboost.sklearn.XGBRegressor",
-)
-"""Types that an artifact may hold beyond skops' own list of scikit-learn's and numpy's."""
-
-TRUSTED_PACKAGES = ("core.features.", "core.training.")
-"""Classes of these packages are this program's own code."""
+SIGNATURE_FILE = "signature"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LEFTOVER_SECONDS = 86_400
+_SIGNATURE_BYTES = 200
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What libraries raise for a file that is not as they write it."""
 
 
 class ArtifactFolder:
     """The artifacts of one home folder; one instance may be shared by threads."""
 
-    def __init__(self, artifacts: Path) -> None:
+    def __init__(self, artifacts: Path, signing_key: str = "") -> None:
         self.artifacts = artifacts
+        self.signing_key = SigningKey(signing_key, artifacts.parent / KEY_FILE)
 
     def save_artifact(self, pipeline: Any, card: Card) -> str:
-        """Keep a fitted pipeline with its card, and return the hash that names both.
+        """Keep a fitted pipeline with its card, signed, and return the hash that names both.
 
         It is read back and scores its golden rows before anything is written. Raises `Refused`
         where it holds a type that may not be loaded or scores differently when read back,
-        `Unavailable` where the folder cannot be written."""
+        `Unavailable` where the folder or the signing key cannot be written."""
         import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
 
         try:
@@ -66,7 +73,10 @@ class ArtifactFolder:
         files = {PIPELINE_FILE: content, CARD_FILE: msgspec.json.encode(card)}
         artifact_hash = _hash_files(files)
         try:
+            self.artifacts.mkdir(parents=True, exist_ok=True)
+            self.signing_key.create()
             self._write(artifact_hash, files)
+            self._write_signature(artifact_hash, self.signing_key.sign(artifact_hash))
         except OSError as error:
             raise Unavailable(
                 f"The artifact cannot be written to {self.artifacts} ({error.strerror}): free "
@@ -77,12 +87,65 @@ class ArtifactFolder:
     def load_artifact(self, artifact_hash: str) -> Artifact:
         """The artifact of this hash, which is verified before anything is parsed.
 
-        Raises `NotFound` where there is none, `Refused` where it was altered, holds a type that
-        may not be loaded, or was written for other libraries, `Unavailable` where it cannot be
-        read."""
+        Raises `NotFound` where there is none, `Refused` where it was altered, was not signed by
+        this installation, holds a type that may not be loaded, or was written for other
+        libraries, `Unavailable` where it cannot be read."""
+        files = self._read_signed(artifact_hash)
+        card = _read_card(files)
+        return _parse(files[PIPELINE_FILE], card)
+
+    def load_card(self, artifact_hash: str) -> Card:
+        """The card of this hash alone, for who only wants to show it, verified as
+        `load_artifact` does; raises what that does."""
+        return _read_card(self._read_signed(artifact_hash))
+
+    def sign_artifact(self, artifact_hash: str) -> None:
+        """Sign an artifact that somebody vouches for, if it is whole and holds nothing that may not
+        be loaded. Raises what `load_artifact` does, but not for its signature."""
+        files = self._read_whole(artifact_hash)
+        _check(files[PIPELINE_FILE], _read_card(files))
+        self.signing_key.create()
+        self._put_signature(artifact_hash, self.signing_key.sign(artifact_hash))
+
+    def adopt_artifacts(self, artifact_hashes: Sequence[str]) -> list[str]:
+        """Make the signing key where there is none, and sign what was there before there were
+        signatures; the hashes of what was signed. Nothing is signed where one of them has a
+        signature already: that is an installation whose key was lost."""
+        if self.signing_key.exists():
+            return []
+        adopted: list[str] = []
+        is_new = not any(self._read_signature(one) for one in artifact_hashes)
+
+        def sign_all(key: bytes) -> None:
+            for artifact_hash in artifact_hashes if is_new else ():
+                try:
+                    files = self._read_whole(artifact_hash)
+                    _check(files[PIPELINE_FILE], _read_card(files))
+                except (NotFound, Refused):  # whoever loads it is told
+                    continue
+                self._put_signature(artifact_hash, compute_signature(key, artifact_hash))
+                adopted.append(artifact_hash)
+
+        self.signing_key.create(sign_all)
+        return adopted
+
+    def artifact_folder(self, artifact_hash: str) -> Path:
+        """Where an artifact lies; raises `NotFound` for what cannot be a hash."""
+        if not _HASH.fullmatch(artifact_hash):
+            raise NotFound(f"'{artifact_hash[:80]}' is not the hash of an artifact.")
+        return self.artifacts / artifact_hash
+
+    def _read_signed(self, artifact_hash: str) -> dict[str, bytes]:
+        """The files of an artifact that this installation has signed."""
+        files = self._read_whole(artifact_hash)
+        self.signing_key.verify(artifact_hash, self._read_signature(artifact_hash))
+        return files
+
+    def _read_whole(self, artifact_hash: str) -> dict[str, bytes]:
+        """The files of an artifact that are as they were when it was saved."""
         folder = self.artifact_folder(artifact_hash)
         try:
-            files = {name: (folder / name).read_bytes() for name in (PIPELINE_FILE, CARD_FILE)}
+            files = {name: _read_file(folder / name) for name in (PIPELINE_FILE, CARD_FILE)}
         except FileNotFoundError:
             raise NotFound(
                 f"The artifact {artifact_hash[:12]} is not in {self.artifacts}: restore it from a "
@@ -100,31 +163,44 @@ class ArtifactFolder:
                 f"The artifact {artifact_hash[:12]} was altered after it was saved: it is not "
                 "loaded. Restore it from a backup, or train the version again."
             )
-        card = msgspec.json.decode(files[CARD_FILE], type=Card)
-        return _parse(files[PIPELINE_FILE], card)
+        return files
 
-    def load_card(self, artifact_hash: str) -> Card:
-        """The card of this hash alone, for who only wants to show it: nothing is verified. Raises
-        `NotFound` where there is none that can be read."""
-        path = self.artifact_folder(artifact_hash) / CARD_FILE
+    def _read_signature(self, artifact_hash: str) -> str:
+        """What stands in the place of the signature; empty where nothing does."""
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Card)
-        except (OSError, msgspec.MsgspecError) as error:
-            raise NotFound(
-                f"The card of {artifact_hash[:12]} cannot be read ({error}): restore the artifact "
-                "from a backup."
-            ) from None
+            with (self.artifact_folder(artifact_hash) / SIGNATURE_FILE).open("rb") as file:
+                return file.read(_SIGNATURE_BYTES).decode("ascii", "replace").strip()
+        except (OSError, NotFound):  # whoever loads it is told
+            return ""
 
-    def artifact_folder(self, artifact_hash: str) -> Path:
-        """Where an artifact lies; raises `NotFound` for what cannot be a hash."""
-        if not _HASH.fullmatch(artifact_hash):
-            raise NotFound(f"'{artifact_hash[:80]}' is not the hash of an artifact.")
-        return self.artifacts / artifact_hash
+    def _put_signature(self, artifact_hash: str, signature: str) -> None:
+        try:
+            self._write_signature(artifact_hash, signature)
+        except OSError as error:
+            raise Unavailable(
+                f"The signature of {artifact_hash[:12]} cannot be written to {self.artifacts} "
+                f"({error.strerror}): make the folder writable."
+            ) from error
+
+    def _write_signature(self, artifact_hash: str, signature: str) -> None:
+        """All of it or nothing, like the artifact."""
+        target = self.artifact_folder(artifact_hash) / SIGNATURE_FILE
+        handle, name = tempfile.mkstemp(prefix=".partial-", dir=self.artifacts)
+        partial = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(signature + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            partial.chmod(0o644)
+            partial.rename(target)
+            _sync_folder(target.parent)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _write(self, artifact_hash: str, files: Mapping[str, bytes]) -> None:
         """All files or none: written beside, brought to the disk, then renamed."""
         target = self.artifact_folder(artifact_hash)
-        self.artifacts.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.artifacts))
         try:
             self._remove_leftovers(partial)
@@ -143,41 +219,54 @@ class ArtifactFolder:
 
     def _remove_leftovers(self, newest: Path) -> None:
         """What a process that was killed while it wrote has left behind."""
-        for folder in self.artifacts.glob(".partial-*"):
-            if newest.stat().st_mtime - folder.stat().st_mtime > _LEFTOVER_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+        for left in self.artifacts.glob(".partial-*"):
+            if newest.stat().st_mtime - left.stat().st_mtime > _LEFTOVER_SECONDS:
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
 
 
-def _parse(content: bytes, card: Card) -> Artifact:
-    """Read a pipeline whose bytes are known to be the saved ones."""
-    import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
-
+def _read_card(files: Mapping[str, bytes]) -> Card:
     try:
-        types = skops.io.get_untrusted_types(data=content)
-        strange = [name for name in types if not _is_trusted(name)]
-        if strange:
-            raise Refused(
-                f"The pipeline of '{card.recipe}' holds {', '.join(strange)}, which may not be "
-                "loaded: add the type to TRUSTED in core/artifacts/folder.py once it is known to "
-                "be safe."
-            )
-        return Artifact(skops.io.loads(content, trusted=types), card)
-    except (
-        zipfile.BadZipFile,
-        ImportError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
+        return msgspec.json.decode(files[CARD_FILE], type=Card)
+    except msgspec.MsgspecError as error:
         raise Refused(
-            f"The pipeline of '{card.recipe}' cannot be read by the libraries installed here "
-            f"({error}): install the versions of the lock, or train the version again."
+            f"The card of the artifact cannot be read ({error}): train the version again with "
+            "this program."
         ) from error
 
 
-def _is_trusted(name: str) -> bool:
-    return name in TRUSTED or name.startswith(TRUSTED_PACKAGES)
+def _parse(content: bytes, card: Card) -> Artifact:
+    """Read a pipeline of which every node was found to be allowed."""
+    _check(content, card)
+    import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
+
+    with _as_unreadable(card):
+        return Artifact(skops.io.loads(content, trusted=TRUSTED), card)
+
+
+def _check(content: bytes, card: Card) -> None:
+    with _as_unreadable(card):
+        check_content(content, card.recipe)
+
+
+@contextmanager
+def _as_unreadable(card: Card) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise Refused(
+            f"The pipeline of '{card.recipe}' cannot be read by the libraries installed here "
+            f"({str(error)[:300]}): install the versions of the lock, or train the version again."
+        ) from error
+
+
+def _read_file(path: Path) -> bytes:
+    n_bytes = path.stat().st_size
+    if n_bytes > MAX_BYTES:
+        raise Refused(f"{path} is {n_bytes:,} bytes long, and no artifact is: remove it.")
+    return path.read_bytes()
 
 
 def _hash_files(files: Mapping[str, bytes]) -> str:

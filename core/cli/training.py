@@ -16,7 +16,12 @@ from core.retraining.flow import find_left_out
 from core.store import jobs, notes, versions
 from core.training.notes import add_note
 from core.training.plan import RECENT
+from core.training.vouching import sign_version
 from core.views import view_training
+
+versions_cli = typer.Typer(
+    invoke_without_command=True, help="The registered versions, and signing one."
+)
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -26,7 +31,7 @@ def add_verbs(cli: typer.Typer) -> None:
     cli.command()(reproduce)
     cli.command()(explain)
     cli.command()(note)
-    cli.command(name="versions")(list_versions)
+    cli.add_typer(versions_cli, name="versions")
     cli.command(name="runs")(list_runs)
 
 
@@ -161,8 +166,11 @@ def iterate(
     )
 
 
-def list_versions(as_json: AsJson = False) -> None:
+@versions_cli.callback()
+def list_versions(ctx: typer.Context, as_json: AsJson = False) -> None:
     """The registered versions with their gate's verdict, newest first."""
+    if ctx.invoked_subcommand is not None:
+        return
     with build_app().db.read() as conn:
         found = versions.load_versions(conn)
     emit(
@@ -171,6 +179,29 @@ def list_versions(as_json: AsJson = False) -> None:
             "\n".join(texts.of_version(version) for version in found)
             or "No version yet: `train advanced` makes the first."
         ),
+        as_json,
+    )
+
+
+@versions_cli.command()
+def sign(
+    version: str,
+    reason: Annotated[str, typer.Option(help="How you know who wrote it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Sign a version whose artifact another installation wrote, so that it can be loaded here."""
+    app = build_app()
+    signed = sign_version(
+        app.db,
+        app.registry,
+        parse_version(version),
+        by=local_user(app.settings),
+        reason=reason,
+        now=app.now(),
+    )
+    emit(
+        {"signed": signed.name, "artifact_hash": signed.artifact_hash},
+        lambda: f"{signed.name} is signed: this installation loads it from now on.",
         as_json,
     )
 

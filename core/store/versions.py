@@ -73,6 +73,11 @@ def load_versions(conn: sa.Connection, limit: int = 100) -> list[Version]:
     return [_version(row) for row in rows]
 
 
+def load_hashes(conn: sa.Connection) -> list[str]:
+    """The hashes of the artifacts of all versions, each once."""
+    return list(conn.execute(sa.select(_versions.c.artifact_hash).distinct()).scalars())
+
+
 def count_versions(conn: sa.Connection) -> int:
     """How many versions were ever registered."""
     return conn.execute(sa.select(sa.func.count()).select_from(_versions)).scalar_one()

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from core.bootstrap import App, build_app
 from core.cli import training
 from core.cli.main import cli
+from core.errors import NotFound
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version
 
@@ -39,3 +40,15 @@ def test_notes_and_tags_are_said_and_read_back() -> None:
     answer = json.loads(run(cli, ["note", "v1", "--json"]).stdout)
     assert (answer["version"], answer["tags"]) == ("v1", ["candidate"])
     assert [note["by"] for note in answer["notes"]] == ["ada"] * 4
+
+
+@pytest.mark.usefixtures("app")
+def test_versions_lists_and_signs() -> None:
+    run = CliRunner().invoke
+    assert run(cli, ["versions"]).stdout.startswith("v1")
+    assert [
+        one["version"] for one in json.loads(run(cli, ["versions", "--json"]).stdout)["versions"]
+    ]
+    assert run(cli, ["versions", "sign", "v1"]).exit_code == 2  # no reason
+    refused = run(cli, ["versions", "sign", "v1", "--reason", "ours"])
+    assert isinstance(refused.exception, NotFound)  # the fake's artifact is no file

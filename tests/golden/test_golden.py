@@ -12,6 +12,7 @@ To add artifacts of the present program beside the old ones:
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ import numpy as np
 import pytest
 
 from core.artifacts.artifact import Artifact
+from core.artifacts.folder import SIGNATURE_FILE
 from core.domain.card import Card, GoldenRow
 from core.registry import Registry
 
 FOLDER = Path(__file__).parent
 SCORES = FOLDER / "scores.json"
+KEY = "the key that these artifacts are signed with"
 ROWS: list[dict[str, Any]] = [
     {"size": 12.5, "lang": "py", "tests": 3},
     {"size": None, "lang": "go", "tests": 0},
@@ -34,7 +37,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def registry() -> Registry:
-    return Registry(FOLDER / "artifacts", "")
+    return Registry(FOLDER / "artifacts", "", signing_key=KEY)
 
 
 def kept() -> dict[str, Any]:
@@ -49,6 +52,17 @@ def test_an_artifact_of_an_earlier_program_scores_the_same(artifact_hash: str) -
     expected = kept()[artifact_hash]
     assert artifact.card.recipe == expected["recipe"]
     assert artifact.score(ROWS) == pytest.approx(expected["scores"], abs=1e-6)
+
+
+@pytest.mark.parametrize("artifact_hash", kept())
+def test_an_artifact_that_is_older_than_signatures_is_signed_at_an_upgrade(
+    artifact_hash: str, home: Path
+) -> None:
+    shutil.copytree(FOLDER / "artifacts" / artifact_hash, home / "artifacts" / artifact_hash)
+    (home / "artifacts" / artifact_hash / SIGNATURE_FILE).unlink()
+    upgraded = Registry(home / "artifacts", "")
+    assert upgraded.adopt_artifacts([artifact_hash]) == [artifact_hash]
+    upgraded.load_artifact(artifact_hash).verify_golden()
 
 
 def test_there_is_one_of_each_recipe_and_of_a_forest() -> None:

@@ -1,0 +1,158 @@
+"""The closed list of what a saved pipeline may hold: a kind of node with the classes it may name.
+
+A class on it only holds data: reading it back sets attributes and calls nothing that the file
+chooses. To add one of your own for a recipe, add its full name to `ESTIMATORS`."""
+
+from collections.abc import Mapping
+
+ESTIMATORS = (
+    "core.features.embeddings.TextEmbedding",
+    "core.features.encoder.RowEncoder",
+    "core.features.enhanced.EnhancedFeatures",
+    "core.training.blend.Blend",
+    "core.training.forgetting_line.ForgettingLine",
+    "core.training.line.Line",
+    "core.training.strong_columns.StrongColumns",
+    "core.training.trees.BoostedTrees",
+    "sklearn.compose._column_transformer.ColumnTransformer",
+    "sklearn.compose._target.TransformedTargetRegressor",
+    "sklearn.cross_decomposition._pls.PLSRegression",
+    "sklearn.decomposition._pca.PCA",
+    "sklearn.decomposition._truncated_svd.TruncatedSVD",
+    "sklearn.dummy.DummyRegressor",
+    "sklearn.ensemble._bagging.BaggingRegressor",
+    "sklearn.ensemble._forest.ExtraTreesRegressor",
+    "sklearn.ensemble._forest.RandomForestRegressor",
+    "sklearn.ensemble._gb.GradientBoostingRegressor",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor",
+    "sklearn.ensemble._stacking.StackingRegressor",
+    "sklearn.ensemble._voting.VotingRegressor",
+    "sklearn.ensemble._weight_boosting.AdaBoostRegressor",
+    "sklearn.feature_selection._from_model.SelectFromModel",
+    "sklearn.feature_selection._rfe.RFE",
+    "sklearn.feature_selection._univariate_selection.SelectKBest",
+    "sklearn.feature_selection._univariate_selection.SelectPercentile",
+    "sklearn.feature_selection._variance_threshold.VarianceThreshold",
+    "sklearn.impute._base.MissingIndicator",
+    "sklearn.impute._base.SimpleImputer",
+    "sklearn.impute._knn.KNNImputer",
+    "sklearn.isotonic.IsotonicRegression",
+    "sklearn.kernel_approximation.Nystroem",
+    "sklearn.kernel_approximation.RBFSampler",
+    "sklearn.kernel_ridge.KernelRidge",
+    "sklearn.linear_model._base.LinearRegression",
+    "sklearn.linear_model._bayes.ARDRegression",
+    "sklearn.linear_model._bayes.BayesianRidge",
+    "sklearn.linear_model._coordinate_descent.ElasticNet",
+    "sklearn.linear_model._coordinate_descent.ElasticNetCV",
+    "sklearn.linear_model._coordinate_descent.Lasso",
+    "sklearn.linear_model._coordinate_descent.LassoCV",
+    "sklearn.linear_model._glm.glm.GammaRegressor",
+    "sklearn.linear_model._glm.glm.PoissonRegressor",
+    "sklearn.linear_model._huber.HuberRegressor",
+    "sklearn.linear_model._least_angle.Lars",
+    "sklearn.linear_model._least_angle.LassoLars",
+    "sklearn.linear_model._omp.OrthogonalMatchingPursuit",
+    "sklearn.linear_model._quantile.QuantileRegressor",
+    "sklearn.linear_model._ransac.RANSACRegressor",
+    "sklearn.linear_model._ridge.Ridge",
+    "sklearn.linear_model._ridge.RidgeCV",
+    "sklearn.linear_model._stochastic_gradient.SGDRegressor",
+    "sklearn.linear_model._theil_sen.TheilSenRegressor",
+    "sklearn.neighbors._regression.KNeighborsRegressor",
+    "sklearn.neural_network._multilayer_perceptron.MLPRegressor",
+    "sklearn.pipeline.FeatureUnion",
+    "sklearn.pipeline.Pipeline",
+    "sklearn.preprocessing._data.Binarizer",
+    "sklearn.preprocessing._data.MaxAbsScaler",
+    "sklearn.preprocessing._data.MinMaxScaler",
+    "sklearn.preprocessing._data.Normalizer",
+    "sklearn.preprocessing._data.PowerTransformer",
+    "sklearn.preprocessing._data.QuantileTransformer",
+    "sklearn.preprocessing._data.RobustScaler",
+    "sklearn.preprocessing._data.StandardScaler",
+    "sklearn.preprocessing._discretization.KBinsDiscretizer",
+    "sklearn.preprocessing._encoders.OneHotEncoder",
+    "sklearn.preprocessing._encoders.OrdinalEncoder",
+    "sklearn.preprocessing._function_transformer.FunctionTransformer",
+    "sklearn.preprocessing._polynomial.PolynomialFeatures",
+    "sklearn.svm._classes.LinearSVR",
+    "sklearn.svm._classes.NuSVR",
+    "sklearn.svm._classes.SVR",
+    "sklearn.tree._classes.DecisionTreeRegressor",
+    "sklearn.tree._classes.ExtraTreeRegressor",
+    "xgboost.sklearn.XGBRegressor",
+)
+"""Classes with scikit-learn's contract: parameters and what was learned are attributes."""
+
+PARTS = (
+    "core.training.line.CompleteLine",
+    "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogLink",
+    "sklearn._loss.loss.AbsoluteError",
+    "sklearn._loss.loss.HalfGammaLoss",
+    "sklearn._loss.loss.HalfPoissonLoss",
+    "sklearn._loss.loss.HalfSquaredError",
+    "sklearn._loss.loss.HuberLoss",
+    "sklearn._loss.loss.PinballLoss",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "xgboost.core.Booster",
+)
+"""Classes without that contract which estimators hold, and which are data all the same."""
+
+_SCALARS = (
+    "numpy.bool",
+    "numpy.float16",
+    "numpy.float32",
+    "numpy.float64",
+    "numpy.int16",
+    "numpy.int32",
+    "numpy.int64",
+    "numpy.int8",
+    "numpy.str_",
+    "numpy.uint16",
+    "numpy.uint32",
+    "numpy.uint64",
+    "numpy.uint8",
+)
+
+ALLOWED: Mapping[str, frozenset[str]] = {
+    "BytearrayNode": frozenset({"builtins.bytearray"}),
+    "BytesNode": frozenset({"builtins.bytes"}),
+    "DTypeNode": frozenset({"numpy.dtype"}),
+    "DictNode": frozenset({"builtins.dict", "sklearn.utils._bunch.Bunch"}),
+    "FunctionNode": frozenset({"sklearn.feature_selection._univariate_selection.f_regression"}),
+    "JsonNode": frozenset({"builtins.str"}),
+    "ListNode": frozenset({"builtins.list"}),
+    "LossNode": frozenset(
+        {
+            "sklearn._loss._loss.CyAbsoluteError",
+            "sklearn._loss._loss.CyHalfGammaLoss",
+            "sklearn._loss._loss.CyHalfPoissonLoss",
+            "sklearn._loss._loss.CyHalfSquaredError",
+            "sklearn._loss._loss.CyHuberLoss",
+            "sklearn._loss._loss.CyPinballLoss",
+        }
+    ),
+    "NdArrayNode": frozenset({"numpy.ndarray", *_SCALARS}),
+    "ObjectNode": frozenset({*ESTIMATORS, *PARTS}),
+    "RandomGeneratorNode": frozenset({"numpy.random._generator.Generator"}),
+    "RandomStateNode": frozenset({"numpy.random.mtrand.RandomState"}),
+    "SetNode": frozenset({"builtins.set"}),
+    "SliceNode": frozenset({"builtins.slice"}),
+    "TreeNode": frozenset({"sklearn.tree._tree.Tree"}),
+    "TupleNode": frozenset({"builtins.tuple"}),
+    "TypeNode": frozenset(
+        {*(f"builtins.{name}" for name in ("bool", "float", "int", "str")), *_SCALARS}
+    ),
+}
+"""By kind of node in a skops file, the full names that it may carry. Kinds that call what they name
+(ConstructorFromReduceNode, MethodNode, PartialNode, OperatorFuncNode) are not among them."""
+
+TRUSTED = tuple(sorted(frozenset().union(*ALLOWED.values())))
+"""The same names for skops, which looks at them once more."""
