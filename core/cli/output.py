@@ -12,6 +12,7 @@ from core.domain.job import Job
 from core.errors import InvalidInput
 from core.jobs import runner
 from core.masking import write_out
+from core.plain_text import show_hidden
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history.")]
@@ -20,12 +21,22 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads th
 def emit(value: Any, text: Callable[[], str], as_json: bool) -> None:
     """Print the answer: `value` as one JSON object, or the text for a person. No character of it
     can drive the terminal."""
-    typer.echo(write_out(msgspec.json.encode(value).decode() if as_json else text()))
+    answer = write_out(msgspec.json.encode(value).decode()) if as_json else write_plain(text())
+    typer.echo(answer)
 
 
 def say(line: str) -> None:
     """Tell the person what goes on, beside the answer."""
-    typer.echo(write_out(line), err=True)
+    typer.echo(write_plain(line), err=True)
+
+
+def write_plain(text: str) -> str:
+    """Lines for a terminal, in which no name from outside moves the cursor or changes a colour.
+
+    >>> write_plain("a\\nb \\x1b[31mred")
+    'a\\nb ⟨U+001B⟩[31mred'
+    """
+    return "\n".join(map(show_hidden, text.split("\n")))
 
 
 def do_job(app: App, kind: str, args: dict[str, object], reason: str) -> Job:
