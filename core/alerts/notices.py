@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from core.domain.health import Health
 from core.domain.incident import FINDINGS, EventKind, Incident, IncidentEvent, describe_cause
 from core.domain.notification import DeliveryState, Maintenance, Message
+from core.plain_text import leave_out_middle, show_hidden
 
 CALLING = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RESOLVED, EventKind.MENDED})
 """What people are called for; what they did themselves, and what eases, is on the page."""
@@ -134,15 +135,19 @@ def build_message(stories: Sequence[Story]) -> Message:
     if n_critical:
         title += f", {n_critical:,} of them critical"
     link = ordered[0].link.partition("?")[0]
-    return Message(title, "\n".join([*lines, "", f"Look after them: {link}"]), n_critical > 0)
+    return Message(title, _join(lines), n_critical > 0, link)
 
 
 def build_test(by: str, now: datetime) -> Message:
     """What `incidents test` sends."""
     return Message(
         "Plumbline: a test",
-        f"{by} asked at {now:%Y-%m-%d %H:%M} UTC whether this channel works. It does, and nothing "
-        "is wrong.",
+        _join(
+            [
+                f"{by} asked at {now:%Y-%m-%d %H:%M} UTC whether this channel works. It does, and "
+                "nothing is wrong."
+            ]
+        ),
         critical=False,
     )
 
@@ -151,8 +156,13 @@ def _tell(story: Story) -> Message:
     lines = [story.event.message]
     if story.event.kind is not EventKind.OPENED:
         lines.append(f"Began {story.incident.opened_at:%Y-%m-%d %H:%M} UTC.")
-    lines += [*story.context, "", f"Look after it: {story.link}"]
-    return Message(f"Plumbline: {_headline(story)}", "\n".join(lines), _is_critical(story))
+    title = f"Plumbline: {_headline(story)}"
+    return Message(title, _join([*lines, *story.context]), _is_critical(story), story.link)
+
+
+def _join(sentences: Sequence[str]) -> str:
+    """A sentence a line: a name with a line break in it cannot make a line of its own."""
+    return "\n".join(leave_out_middle(show_hidden(sentence)) for sentence in sentences)
 
 
 def _headline(story: Story) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +10,17 @@ from typing import Any
 
 from core.domain.notification import Message, Receipt
 from core.masking import mask
+from core.plain_text import show_hidden
 
 SEND_SECONDS = 20.0
 """How long one channel may take before its message counts as not taken."""
+
+
+_MENTION = re.compile(r"(?<![\w.+-])@|@(?=(?:all|channel|everyone|here|room)\b)", re.IGNORECASE)
+_TAG = re.compile(r"<(?=[^\s\d=])")
+_MARKS = re.compile(r"([\\`*_{}\[\]()#!|~])")
+_READ_ANYWAY = frozenset({"discord", "mmosts", "zulip"})
+"""Channels that read Markdown in what Apprise hands them as plain text, by their protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +85,40 @@ def _send_one(channel: Channel, message: Message, found: dict[str, Receipt]) -> 
 
 
 def _notify(plugin: Any, message: Message) -> str | None:
-    from apprise import NotifyType  # see `open_channels`
+    from apprise import NotifyFormat, NotifyType  # see `open_channels`
 
+    target = plugin.resolve_format(NotifyFormat.TEXT)
+    reads_markdown = target == NotifyFormat.MARKDOWN or plugin.secure_protocol in _READ_ANYWAY
+    write = escape_markdown if reads_markdown else disarm
+    body = "\n".join(map(write, message.body.split("\n")))
     with _Overheard() as overheard:
         taken = plugin.notify(
-            title=message.title,
-            body=message.body,
+            title=write(show_hidden(message.title)),
+            body=body if message.link is None else f"{body}\n\nLook after it: {message.link}",
             notify_type=NotifyType.FAILURE if message.critical else NotifyType.INFO,
+            body_format=target if reads_markdown else NotifyFormat.TEXT,
         )
     return None if taken else overheard.text or "the channel did not take it and did not say why"
+
+
+def disarm(text: str) -> str:
+    """Plain text in which no channel finds a mention, a link or a tag, as some do although they are
+    told that it is plain: Slack reads `<!channel>`, Mattermost `@all`, Telegram drops `<x>`.
+
+    >>> disarm("ask @here or <!channel> or a@b.example at https://example.org; p <0.05")
+    'ask ＠here or ‹!channel> or a@b.example at https[:]//example.org; p <0.05'
+    """
+    shown = _MENTION.sub("＠", _TAG.sub("‹", text))
+    return shown.replace("://", "[:]//").replace("](", "] (")
+
+
+def escape_markdown(text: str) -> str:
+    r"""The same for a channel that reads Markdown.
+
+    >>> print(escape_markdown("![x](y) of a_b"))
+    \!\[x\] \(y\) of a\_b
+    """
+    return _MARKS.sub(r"\\\1", disarm(text))
 
 
 class _Overheard(logging.Handler):

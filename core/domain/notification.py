@@ -34,11 +34,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a person reads. `critical` ones do not wait for the end of quiet hours."""
+    """What a person reads: plain text, a sentence a line, and an address of ours below it.
+    `critical` ones do not wait for the end of quiet hours."""
 
     title: str
     body: str
     critical: bool
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
