@@ -1,12 +1,10 @@
 """Data: import labelled rows, and what is there with its quality."""
 
-import streamlit as st
-
 from core.data.glance import judge_data
 from core.data.overview import describe_data, find_baseline
 from core.store import jobs as job_rows
 from core.store import snapshots
-from ui import actions, context, erasures, holdings, jobs, sources, uploads
+from ui import actions, context, erasures, holdings, jobs, sources, st, uploads
 
 app = context.get_app()
 actions.head("Data", "Labelled rows to learn from: import a file, and see what its rows are worth.")

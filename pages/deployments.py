@@ -1,13 +1,11 @@
 """Deployments: what serves, and changing it with a reason."""
 
-import streamlit as st
-
 from core.deployment import plan
 from core.deployment.standing import load_delivered
 from core.deployment.trials import describe_trial
 from core.domain.version import version_name
 from core.store import deployments, versions
-from ui import actions, context, pages, past, releases, replays, trials
+from ui import actions, context, pages, past, releases, replays, st, trials
 
 app = context.get_app()
 actions.head(

@@ -1,9 +1,7 @@
 """Experiments: why this version and not that one, what was tried, and the runs of tracking."""
 
-import streamlit as st
-
 from core.store import deployments, notes, versions
-from ui import actions, comparing, context, erasures, noting, pages, reports, runs, tables
+from ui import actions, comparing, context, erasures, noting, pages, reports, runs, st, tables
 
 app = context.get_app()
 actions.head("Experiments", "Every version that was trained, and what made the difference.")

@@ -1,7 +1,5 @@
 """Monitoring: health with its reasons, incidents, figures over time."""
 
-import streamlit as st
-
 from core.store import incidents as incident_rows
 from ui import (
     actions,
@@ -12,6 +10,7 @@ from ui import (
     incidents,
     messages,
     segments,
+    st,
     status,
     watching,
 )

@@ -1,11 +1,9 @@
 """Overview: the status first, then its reasons, then the next step."""
 
-import streamlit as st
-
 from core.data.overview import describe_data
 from core.deployment.release import describe_plan
 from core.store import versions
-from ui import actions, context, filters, incidents, releases, start, status, watching
+from ui import actions, context, filters, incidents, releases, st, start, status, watching
 
 app = context.get_app()
 actions.head("Overview", "What serves, whether it can be trusted, and what to do next.")

@@ -1,11 +1,9 @@
 """System: the installation itself, its jobs, its settings and its keys."""
 
-import streamlit as st
-
 from core.store import api_keys, setting_changes
 from core.store import jobs as job_rows
 from core.system import describe_system
-from ui import actions, context, jobs, keys, machine, thresholds, workers
+from ui import actions, context, jobs, keys, machine, st, thresholds, workers
 
 app = context.get_app()
 actions.head(

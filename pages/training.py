@@ -1,13 +1,11 @@
 """Training: start one, watch it, and read its verdict."""
 
-import streamlit as st
-
 from core.data.overview import describe_data
 from core.store import jobs as job_rows
 from core.store import retraining, schedule, versions
 from core.training.menu import RECIPES
 from core.watching import PREVIEW, RETRAIN_TASK, describe_app_retraining, find_app_preview
-from ui import actions, context, diagnosis, erasures, jobs, pages, promised, reports, trainings
+from ui import actions, context, diagnosis, erasures, jobs, pages, promised, reports, st, trainings
 
 app = context.get_app()
 actions.head("Training", "Train a version on the rows that were imported, and read its verdict.")

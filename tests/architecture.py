@@ -46,7 +46,7 @@ BOOTSTRAP = FLOOR["core.bootstrap"]
 
 # The only places that may import a library, so that one file changes when the library does.
 OWNERS: dict[str, tuple[str, ...]] = {
-    "streamlit": ("app", "pages", "ui"),
+    "streamlit": ("app", "ui.st", "ui.context"),  # the context asks who is logged in
     "plotly": ("ui.charts", "ui.charts_compared"),
     "mlflow": ("core.registry",),
     "sqlalchemy": ("core.store", "core.registry"),  # the registry catches what MLflow lets through
@@ -77,6 +77,65 @@ AT_THE_API = (
     "core.client",
 )
 ON_A_PAGE = ("app", "pages", "ui")
+
+MARKDOWN_MAKERS = ("ui.st", "ui.markup")
+TEMPLATES = ("hovertemplate", "texttemplate")
+SHOWN_BY = ("st", "actions", "words")
+SHOWING = frozenset(  # beside progress and write, which other things are called as well
+    {
+        "badge",
+        "button",
+        "caption",
+        "chat_message",
+        "checkbox",
+        "code",
+        "data_editor",
+        "dataframe",
+        "datetime_input",
+        "dialog",
+        "download_button",
+        "error",
+        "exception",
+        "expander",
+        "feedback",
+        "file_uploader",
+        "form_submit_button",
+        "header",
+        "html",
+        "info",
+        "json",
+        "latex",
+        "link_button",
+        "markdown",
+        "menu_button",
+        "metric",
+        "multiselect",
+        "number_input",
+        "page_link",
+        "pills",
+        "plotly_chart",
+        "popover",
+        "radio",
+        "segmented_control",
+        "select_slider",
+        "selectbox",
+        "slider",
+        "spinner",
+        "status",
+        "subheader",
+        "success",
+        "table",
+        "tabs",
+        "text_area",
+        "text_input",
+        "title",
+        "toast",
+        "toggle",
+        "warning",
+        "write_stream",
+    }
+)
+"""What Streamlit shows a text by."""
 
 CATCH_ALLS = ("core.jobs", "core.web")
 """Where a bug is recorded with its traceback: the wrapper of a job, the API's last handler."""
@@ -433,6 +492,28 @@ def pages_without_the_guard(house: House) -> Iterator[str]:
             ]
             if not at_once or min(at_once)[1] != "context.get_app":
                 yield f"{module.path}: does not begin with context.get_app()"
+
+
+def markdown_from_outside(house: House) -> Iterator[str]:
+    """Markdown is written in our source: `Markdown` takes a literal. What shows text is called on
+    `ui.st`, which escapes it, and never on a container; and plotly's templates are literals."""
+    for module in house:
+        if not is_within(module.name, ("pages", "ui")) or module.name in MARKDOWN_MAKERS:
+            continue
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Call):
+                continue
+            name, place = _dotted(node.func), f"{module.path}:{node.lineno}"
+            templates = [one.value for one in node.keywords if (one.arg or "") in TEMPLATES]
+            if name == "Markdown" and [type(one) for one in node.args] != [ast.Constant]:
+                yield f"{place} makes Markdown of what is no literal"
+            shows = isinstance(node.func, ast.Attribute) and node.func.attr in SHOWING
+            if shows and name.rpartition(".")[0] not in SHOWN_BY:
+                yield f"{place} shows text by {name or 'what it is called on'}"
+            if not all(isinstance(template, ast.Constant) for template in templates):
+                yield f"{place} builds a template of plotly"
+            if name == "go.Figure":
+                yield f"{place} makes a figure that escapes nothing"
 
 
 def session_state_outside_ui(house: House) -> Iterator[str]:

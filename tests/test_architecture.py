@@ -177,6 +177,15 @@ def test_every_page_begins_with_the_guard() -> None:
     )
 
 
+def test_text_from_outside_is_never_markdown() -> None:
+    hold(
+        rules.markdown_from_outside,
+        "Write `st.caption(text)` for plain text, `st.caption(Markdown('**{}**').format(text))` "
+        "for what is bold, with `from ui import st`; a chart's texts stand in name, customdata or "
+        "meta of a `charts.Figure`.",
+    )
+
+
 def test_only_ui_touches_the_session_state() -> None:
     hold(
         rules.session_state_outside_ui,
@@ -304,6 +313,14 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (rules.pages_without_the_guard, "pages/data.py", "st.title('x')\napp = context.get_app()"),
     (rules.pages_without_the_guard, "pages/data.py", "def f():\n    context.get_app()"),
     (rules.session_state_outside_ui, "pages/data.py", "st.session_state['a'] = 1"),
+    (rules.imports_of_a_library_by_another_than_its_owner, "ui/jobs.py", "import streamlit as st"),
+    (rules.markdown_from_outside, "ui/jobs.py", "Markdown(f'**{name}**')"),
+    (rules.markdown_from_outside, "ui/jobs.py", "Markdown('**' + name)"),
+    (rules.markdown_from_outside, "pages/data.py", "Markdown(name)"),
+    (rules.markdown_from_outside, "ui/jobs.py", "box.caption(name)"),
+    (rules.markdown_from_outside, "ui/jobs.py", "st.container().metric('a', 'b')"),
+    (rules.markdown_from_outside, "ui/charts.py", "f.add_bar(hovertemplate=f'{name}')"),
+    (rules.markdown_from_outside, "ui/charts_compared.py", "figure = go.Figure()"),
 ]
 
 SOUND: list[tuple[Rule, str, str]] = [
@@ -340,6 +357,9 @@ SOUND: list[tuple[Rule, str, str]] = [
     (rules.sentences_in_the_log, "core/stats/x.py", "math.log(f(x))"),
     (rules.pages_without_the_guard, "pages/data.py", "app = context.get_app()\nst.title('x')"),
     (rules.session_state_outside_ui, "ui/filters.py", "st.session_state['a'] = 1"),
+    (rules.markdown_from_outside, "ui/jobs.py", "st.markdown(Markdown('**{}**').format(name))"),
+    (rules.markdown_from_outside, "ui/jobs.py", "st.caption(name)"),
+    (rules.markdown_from_outside, "ui/charts.py", "f.add_bar(hovertemplate='%{y}', name=name)"),
 ]
 
 

@@ -6,9 +6,8 @@ has changed meanwhile is a conflict and not a surprise."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import streamlit as st
-
 from core.errors import OpsError
+from ui import st
 
 _OUTCOMES = "plumbline_outcomes"
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-import streamlit as st
-
 from core.domain.report import Estimate, ScoreBand
 from core.domain.version import Version
 from core.training.attempts import build_axes, find_best, find_chosen
-from ui import charts, charts_compared, reports, tables, words
+from ui import charts, charts_compared, reports, st, tables, words
+from ui.markup import Markdown
 
 _CHOSEN_ELSEWHERE = (
     " The one with the least loss was not chosen: a grid compares at its own numbers of trees."
@@ -76,7 +75,7 @@ def _show_residuals(versions: Sequence[Version]) -> None:
     )
     rows = _segment_rows(versions)
     if rows:
-        st.markdown("**MAE by segment, points, with 95 % intervals**")
+        st.markdown(Markdown("**MAE by segment, points, with 95 % intervals**"))
         tables.show(rows, key="beside_segments", alt="MAE of each category level in each version")
 
 
@@ -109,7 +108,7 @@ def _segment_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
 
 def _show_search(version: Version) -> None:
     attempts = version.report.attempts
-    st.markdown(f"**{version.name} · {version.report.recipe}**")
+    st.markdown(Markdown("**{} · {}**").format(version.name, version.report.recipe))
     if not attempts:
         st.caption("Its report keeps no combinations: nothing was searched, or it is of old.")
         return

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import plotly.graph_objects as go
 
 from core.deployment.timeline import Lane, Timeline
 from core.domain.report import Estimate
 from ui import words
+from ui.markup import escape_for_chart
 
 PALETTE = ("#1b8296", "#c8602a", "#9a63b5", "#b07a10", "#2f7fc1", "#75808e")
 """At least 3.5 to 1 against both backgrounds; the theme's chart colours, as a test holds."""
@@ -24,8 +26,21 @@ _LANE_SYMBOLS = {
 }
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 
+_TEMPLATES = frozenset({"hovertemplate", "template"})
+
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
 """The tool bar that a chart shows on hover."""
+
+
+class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
+    """A figure whose texts are shown as they are, whatever plotly would read into them: names,
+    titles, ticks and what stands on hover. Only templates may hold markup, and no text from outside
+    stands in one: it is in `name` or `customdata`, which the template names."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the browser gets."""
+        found = super().to_dict()
+        return {key: _escape_texts(found[key]) if key != "frames" else found[key] for key in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +90,7 @@ def draw_lines(
     as_percent: bool = False,
     from_zero: bool = False,
     empty: str = "No values in this window",
-) -> go.Figure:
+) -> Figure:
     """Series over time, each with its own dash and symbol; shares are drawn as percentages.
     `empty` is what stands where there is nothing to draw."""
     factor = 100.0 if as_percent else 1.0
@@ -93,7 +108,8 @@ def draw_lines(
             mode="lines+markers",
             line={"color": color, "width": 2, "dash": DASHES[index % len(DASHES)]},
             marker={"color": color, "size": 5, "symbol": SYMBOLS[index % len(SYMBOLS)]},
-            hovertemplate=f"%{{y:,.4~g}} {unit}<extra>{line.name}</extra>",
+            hovertemplate="%{y:,.4~g} %{meta}<extra>%{fullData.name}</extra>",
+            meta=unit,
         )
     for limit in limits:
         figure.add_hline(
@@ -112,7 +128,7 @@ def draw_lines(
     return figure
 
 
-def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str) -> go.Figure:
+def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str) -> Figure:
     """How often values fell into buckets; `counts` is by a bucket's lower edge, `width` wide."""
     figure = build_figure(y=y, height=240)
     if not sum(counts.values()):
@@ -124,7 +140,8 @@ def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str)
         width=[width * 0.92] * len(edges),
         marker={"color": PALETTE[0], "line": {"width": 0}},
         customdata=[[edge, edge + width] for edge in edges],
-        hovertemplate=f"%{{customdata[0]:g}} to %{{customdata[1]:g}}: %{{y:,}} {y}<extra></extra>",
+        hovertemplate="%{customdata[0]:g} to %{customdata[1]:g}: %{y:,} %{meta}<extra></extra>",
+        meta=y,
     )
     figure.update_xaxes(title_text=x)
     figure.update_layout(showlegend=False, bargap=0)
@@ -133,7 +150,7 @@ def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str)
 
 def draw_change(
     bins: Sequence[str], before: Sequence[float], now: Sequence[float], *, x: str
-) -> go.Figure:
+) -> Figure:
     """Shares of rows by bin, the reference's beside the window's; bins that are empty in both are
     left out."""
     figure = build_figure(y="rows, %", height=260)
@@ -149,14 +166,14 @@ def draw_change(
             x=[bins[i] for i in kept],
             y=[shares[i] * 100 for i in kept],
             marker={"color": color, "pattern": {"shape": pattern}, "line": {"width": 0}},
-            hovertemplate=f"%{{x}}: %{{y:.1f}} % of the rows<extra>{name}</extra>",
+            hovertemplate="%{x}: %{y:.1f} % of the rows<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(barmode="group", bargap=0.2)
     figure.update_xaxes(title_text=x, type="category")
     return figure
 
 
-def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
+def draw_marks(marks: Sequence[Mark], *, unit: str) -> Figure:
     """Values side by side with their 95 % intervals, first on top; quiet ones are hollow."""
     figure = build_figure(y="", height=90 + 34 * max(len(marks), 1))
     if not marks:
@@ -184,7 +201,8 @@ def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
                 "thickness": 2,
                 "width": 5 if has_interval else 0,
             },
-            hovertemplate=f"%{{x:,.4~g}} {unit}<extra>{mark.name}</extra>",
+            hovertemplate="%{x:,.4~g} %{meta}<extra>%{fullData.name}</extra>",
+            meta=unit,
         )
     figure.update_layout(showlegend=False)
     figure.update_xaxes(title_text=unit, showgrid=True)
@@ -194,7 +212,7 @@ def draw_marks(marks: Sequence[Mark], *, unit: str) -> go.Figure:
 
 def draw_points(
     points: Sequence[Point], *, x: str, y: str, as_expected: str | None = None
-) -> go.Figure:
+) -> Figure:
     """Values over a number with their 95 % intervals, joined by a line; with `as_expected`, the
     diagonal on which both are equal, and what it says."""
     figure = build_figure(y=y, height=280)
@@ -235,7 +253,7 @@ def draw_points(
     return figure
 
 
-def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.Figure:
+def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> Figure:
     """The largest shares of a whole, largest on top; what is left out is added up and named."""
     figure = build_figure(y="", height=90 + 24 * min(max(len(shares), 1), limit + 1))
     if not shares:
@@ -261,7 +279,7 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> go.F
     return figure
 
 
-def draw_timeline(timeline: Timeline) -> go.Figure:
+def draw_timeline(timeline: Timeline) -> Figure:
     """What lasted as bars and what happened as marks, a line for each kind, on one axis."""
     figure = build_figure(y="", height=340)
     if not timeline.spans and not timeline.moments:
@@ -273,7 +291,8 @@ def draw_timeline(timeline: Timeline) -> go.Figure:
             y=[span.lane.value] * 2,
             mode="lines",
             line={"color": _color_of(span.name), "width": 12},
-            hovertemplate=f"{span.detail}<br>%{{x}}<extra>{span.name}</extra>",
+            hovertemplate="%{meta}<br>%{x}<extra>%{fullData.name}</extra>",
+            meta=span.detail,
         )
         figure.add_annotation(
             x=span.from_at,
@@ -319,7 +338,7 @@ def build_mark(name: str, estimate: Estimate, factor: float = 1.0) -> Mark:
     return Mark(name, estimate.value * factor, estimate.low * factor, estimate.high * factor)
 
 
-def _add_band(figure: go.Figure, line: Line, color: str, factor: float) -> None:
+def _add_band(figure: Figure, line: Line, color: str, factor: float) -> None:
     """One filled polygon for each run of points that have an interval, so that gaps stay gaps."""
     run: list[tuple[datetime, float, float]] = []
     lows, highs = line.low or (), line.high or ()
@@ -348,9 +367,9 @@ def _color_of(name: str) -> str:
     return PALETTE[int(digits) % (len(PALETTE) - 1)] if digits else GREY
 
 
-def build_figure(*, y: str, height: int) -> go.Figure:
+def build_figure(*, y: str, height: int) -> Figure:
     """A figure in the one style, with nothing in it; `y` is its vertical axis's title."""
-    figure = go.Figure()
+    figure = Figure()
     figure.update_layout(
         height=height,
         margin={"l": 56, "r": 12, "t": 28, "b": 8},
@@ -365,21 +384,34 @@ def build_figure(*, y: str, height: int) -> go.Figure:
     return figure
 
 
-def build_empty(figure: go.Figure, text: str) -> go.Figure:
-    """The figure with a sentence in place of what there is not."""
-    figure.add_annotation(
-        text=text,
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        showarrow=False,
-        font={"size": 14, "color": GREY},
-    )
+def build_empty(figure: Figure, text: str) -> Figure:
+    """The figure with a sentence, of one line or several, in place of what there is not."""
+    for number, line in enumerate(text.splitlines()):
+        figure.add_annotation(
+            text=line,
+            x=0.5,
+            y=0.5,
+            yshift=-20 * number,
+            xref="paper",
+            yref="paper",
+            showarrow=False,
+            font={"size": 14, "color": GREY},
+        )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     figure.update_layout(height=140)
     return figure
+
+
+def _escape_texts(found: Any) -> Any:
+    if isinstance(found, str):
+        return escape_for_chart(found)
+    if isinstance(found, dict):
+        return {
+            key: value if key in _TEMPLATES else _escape_texts(value)
+            for key, value in found.items()
+        }
+    return [_escape_texts(one) for one in found] if isinstance(found, list | tuple) else found
 
 
 def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]:

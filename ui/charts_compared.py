@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import plotly.graph_objects as go
-
 from core.training.attempts import Axis
 from ui import charts
 
@@ -12,7 +10,7 @@ _PATTERNS = ("", "/", "x", ".")
 
 def draw_series(
     series: Mapping[str, Sequence[charts.Point]], *, x: str, y: str, zero: str | None = None
-) -> go.Figure:
+) -> charts.Figure:
     """Values over a number with their 95 % intervals, a line, a dash and a symbol for each name;
     `zero` says what it means to lie on the line at nought, which is then drawn."""
     figure = charts.build_figure(y=y, height=300)
@@ -42,7 +40,7 @@ def draw_series(
                 "width": 4,
             },
             hovertemplate="%{y:.2f} (%{customdata[1]:.2f} to %{customdata[2]:.2f}), "
-            f"%{{customdata[0]}}<extra>{name}</extra>",
+            "%{customdata[0]}<extra>%{fullData.name}</extra>",
         )
     if zero is not None:
         figure.add_hline(
@@ -57,7 +55,7 @@ def draw_series(
 
 def draw_shares_beside(
     shares: Mapping[str, Mapping[str, float]], *, x: str, limit: int = 12
-) -> go.Figure:
+) -> charts.Figure:
     """The shares of each name's whole beside each other, what is largest anywhere on top; the rest
     is left out, and the axis's title says how many that are."""
     largest: dict[str, float] = {}
@@ -80,7 +78,7 @@ def draw_shares_beside(
                 "pattern": {"shape": _PATTERNS[index % len(_PATTERNS)]},
                 "line": {"width": 0},
             },
-            hovertemplate=f"%{{y}}: %{{x:.1f}} %<extra>{name}</extra>",
+            hovertemplate="%{y}: %{x:.1f} %<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(showlegend=True, barmode="group", bargap=0.3)
     figure.update_xaxes(title_text=f"{x} ({n_rest} more left out)" if n_rest else x, showgrid=True)
@@ -88,7 +86,7 @@ def draw_shares_beside(
     return figure
 
 
-def draw_attempts(axes: Sequence[Axis], chosen: int) -> go.Figure:
+def draw_attempts(axes: Sequence[Axis], chosen: int) -> charts.Figure:
     """Parallel coordinates: a line for each attempt through all axes, the chosen one thick."""
     figure = charts.build_figure(y="", height=320)
     n_attempts = len(axes[-1].positions)

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.version import Version
 from core.store import snapshots
 from core.training.changes import describe_changes
 from core.training.choice import explain_choice, share_holdout
-from ui import beside, charts, filters, reports, together, words
+from ui import beside, charts, filters, reports, st, together, words
+from ui.markup import Markdown, bullets
 
 
 def pick(trained: Sequence[Version]) -> list[Version]:
@@ -36,7 +35,7 @@ def show(app: App, versions: Sequence[Version], serving: int | None) -> None:
         return
     best, *others = explain_choice(versions, serving)
     with st.container(border=True):
-        st.markdown("\n".join([f"**{best}**", "", *(f"- {other}" for other in others)]))
+        st.markdown(Markdown("**{}**\n\n{}").format(best, bullets(others)))
     if not share_holdout(versions):
         st.warning(
             "These versions were evaluated on different held-out rows, so a difference may come "
@@ -53,7 +52,7 @@ def _show_metrics(versions: Sequence[Version]) -> None:
     accurate = words.tolerance(versions[0].report.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown("**MAE on held-out rows, less is better**")
+            st.markdown(Markdown("**MAE on held-out rows, less is better**"))
             st.plotly_chart(
                 charts.draw_marks(
                     [charts.build_mark(v.name, v.report.metrics.mae) for v in versions],
@@ -64,7 +63,7 @@ def _show_metrics(versions: Sequence[Version]) -> None:
                 alt="Mean absolute error of each version with its 95 % interval",
             )
         with st.container(gap="xsmall"):
-            st.markdown("**Accuracy on held-out rows, more is better**")
+            st.markdown(Markdown("**Accuracy on held-out rows, more is better**"))
             st.plotly_chart(
                 charts.draw_marks(
                     [charts.build_mark(v.name, v.report.metrics.accuracy, 100) for v in versions],
@@ -82,12 +81,17 @@ def _show_changes(app: App, versions: Sequence[Version]) -> None:
     with app.db.read() as conn:
         rows = {v.snapshot_id: snapshots.get_snapshot(conn, v.snapshot_id) for v in ordered}
     for before, after in pairwise(ordered):
-        st.markdown(f"**What changed from {before.name} to {after.name}**")
+        st.markdown(Markdown("**What changed from {} to {}**").format(before.name, after.name))
         found = describe_changes(before, after, rows[before.snapshot_id], rows[after.snapshot_id])
         if found:
-            by_area = {change.area: "" for change in found}
+            by_area: dict[str, list[str]] = {}
             for change in found:
-                by_area[change.area] += f" {words.escape(change.text)}"
-            st.markdown("\n".join(f"- **{area}**:{texts}" for area, texts in by_area.items()))
+                by_area.setdefault(change.area, []).append(change.text)
+            st.markdown(
+                Markdown("\n").join(
+                    Markdown("- **{}**: {}").format(area, " ".join(texts))
+                    for area, texts in by_area.items()
+                )
+            )
         else:
             st.caption("Nothing: the same rows, features, parameters, code and libraries.")

@@ -3,11 +3,12 @@
 import importlib
 import threading
 
-import streamlit as st
+import streamlit
 
 from core.bootstrap import App, build_app, local_user
 from core.errors import OpsError, Refused
 from core.exposure import is_loopback
+from ui import st
 
 
 @st.cache_resource(show_spinner=False)
@@ -40,13 +41,13 @@ def get_app() -> App:
 def get_user() -> str:
     """Who acts: the e-mail of the login, else the local user's name."""
     if login_is_set_up():
-        return str(st.user["email"])
+        return str(streamlit.user["email"])
     return local_user(load_app().settings)
 
 
 def login_is_set_up() -> bool:
     """Whether `.streamlit/secrets.toml` names an OpenID Connect provider."""
-    return bool(st.secrets.load_if_toml_exists()) and "auth" in st.secrets
+    return bool(streamlit.secrets.load_if_toml_exists()) and "auth" in streamlit.secrets
 
 
 def check_address(address: str | None, allowed_emails: tuple[str, ...]) -> None:
@@ -75,13 +76,13 @@ def _require_login(allowed_emails: tuple[str, ...]) -> None:
                 "PLUMBLINE_ALLOWED_EMAILS is set, but login is not: add [auth] to secrets.toml."
             )
         return
-    if not st.user.is_logged_in:
+    if not streamlit.user.is_logged_in:
         st.title("Plumbline")
-        st.write("Log in to see this dashboard.")
+        st.markdown("Log in to see this dashboard.")
         st.button("Log in", key="login", type="primary", on_click=st.login)
         st.stop()
-    email = str(st.user.get("email", ""))
-    if st.user.get("email_verified") is False or email.lower() not in map(
+    email = str(streamlit.user.get("email", ""))
+    if streamlit.user.get("email_verified") is False or email.lower() not in map(
         str.lower, allowed_emails
     ):
         st.button("Log out", key="logout_refused", on_click=st.logout)

@@ -1,10 +1,9 @@
 """What each version and the heuristic delivered in a window, beside the best constant guesses."""
 
-import streamlit as st
-
 from core.domain.version import version_name
 from core.monitoring.outcomes import Figures, Performance
-from ui import figures, tables
+from ui import figures, st, tables
+from ui.markup import Markdown
 
 
 def show(performance: Performance) -> None:
@@ -17,7 +16,7 @@ def show(performance: Performance) -> None:
         rows.append(_build_row("heuristic", performance.heuristic, performance.tolerance))
     if not rows:
         return
-    st.markdown("**By version**, with 95 % intervals", help=figures.NAIVE_HELP)
+    st.markdown(Markdown("**By version**, with 95 % intervals"), help=figures.NAIVE_HELP)
     tables.show(
         rows,
         key="delivered",

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.report import TrainingReport
 from core.domain.sample import Sample
 from core.domain.version import Version
 from core.store import samples
 from core.training.verdict import describe_calibration, describe_curve
-from ui import charts, tables, words
+from ui import charts, st, tables, words
+from ui.markup import Markdown
 
 
 def show(app: App, version: Version) -> None:
@@ -22,7 +21,7 @@ def show(app: App, version: Version) -> None:
         _show_calibration(version)
         _show_curve(version)
     if report.segments:
-        st.markdown("**Where it errs**")
+        st.markdown(Markdown("**Where it errs**"))
         tables.show(
             _segment_rows(report),
             key=f"segments_{version.number}",
@@ -48,7 +47,7 @@ def show(app: App, version: Version) -> None:
 def _show_calibration(version: Version) -> None:
     bands = version.report.score_bands
     with st.container(gap="xsmall"):
-        st.markdown("**What a score turned out to be**")
+        st.markdown(Markdown("**What a score turned out to be**"))
         st.plotly_chart(
             charts.draw_points(
                 [
@@ -69,7 +68,7 @@ def _show_calibration(version: Version) -> None:
 def _show_curve(version: Version) -> None:
     report = version.report
     with st.container(gap="xsmall"):
-        st.markdown("**Would more rows help?**")
+        st.markdown(Markdown("**Would more rows help?**"))
         st.plotly_chart(
             charts.draw_points(
                 [

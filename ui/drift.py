@@ -1,12 +1,11 @@
 """Drift on the screen: what has moved, how far beyond chance, and what it is expected to cost."""
 
-import streamlit as st
-
 from core.domain.drift import DriftCheck, DriftReport, Subject
 from core.monitoring.drift import describe_check, matters
 from core.monitoring.estimate import describe_estimate
 from core.monitoring.summary import NOT_MEASURED
-from ui import charts, tables, words
+from ui import charts, st, tables, words
+from ui.markup import Markdown
 
 _MOST_PICTURES = 4
 
@@ -41,12 +40,16 @@ def show_drift(report: DriftReport | None) -> None:
 def _summarize(report: DriftReport) -> str:
     waiting = [check for check in report.checks if check.passed and not check.confirmed]
     if not report.drifted:
-        said = f"**None of {report.n_columns} columns has drifted** beyond chance."
+        said = Markdown("**None of {} columns has drifted** beyond chance.").format(
+            report.n_columns
+        )
     else:
         n = len(report.drifted)
         costly = sum(matters(check, report.reference_mae) for check in report.confirmed)
         effect = "may cost accuracy" if costly else "is not expected to cost accuracy"
-        said = f"**{n} of {report.n_columns} columns drifted**, which {effect}."
+        said = Markdown("**{} of {} columns drifted**, which {}.").format(
+            n, report.n_columns, effect
+        )
     if waiting:
         names = ", ".join(dict.fromkeys(check.column for check in waiting))
         said += f" For one window only so far: {names}."
@@ -59,7 +62,7 @@ def _show_picture(check: DriftCheck) -> None:
         if check.effect_on_mae is None
         else f"; estimated effect on the MAE {check.effect_on_mae:+.2g} points"
     )
-    st.markdown(f"**{check.column}**: {describe_check(check)}{cost}")
+    st.markdown(Markdown("**{}**: {}{}").format(check.column, describe_check(check), cost))
     st.plotly_chart(
         charts.draw_change(check.bins, check.before, check.now, x=check.column),
         key=f"drift_{check.column}_{check.subject}",

@@ -1,12 +1,11 @@
 """Deleting a person's rows on the screen, and the notes that stay."""
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.erasure import Kind, Trace, list_erased
 from core.domain.version import Version, version_name
 from core.store import erasures
-from ui import actions, context, tables, words
+from ui import actions, context, st, tables, words
+from ui.markup import Markdown
 
 _KINDS = {Kind.ID: "id of a row or prediction", Kind.GROUP: "group, or unit of predictions"}
 
@@ -67,10 +66,18 @@ def note(app: App, version: Version) -> None:
     if erased:
         n_rows = sum(n for _, n in erased)
         st.caption(
-            f":material/person_remove: {words.count(n_rows, 'row')} of snapshot "
-            f"{version.snapshot_id} {'was' if n_rows == 1 else 'were'} deleted for good, last on "
-            f"{words.moment(max(at for at, _ in erased))}: {version.name} learned from them, and a "
-            "training on what is left comes out differently. The data page has the notes."
+            Markdown(
+                ":material/person_remove: {} of snapshot "
+                "{} {} deleted for good, last on "
+                "{}: {} learned from them, and a "
+                "training on what is left comes out differently. The data page has the notes."
+            ).format(
+                words.count(n_rows, "row"),
+                version.snapshot_id,
+                "was" if n_rows == 1 else "were",
+                words.moment(max(at for at, _ in erased)),
+                version.name,
+            )
         )
 
 

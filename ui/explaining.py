@@ -1,11 +1,10 @@
 """Why a prediction has its score: what each column added, asked for by a click."""
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.prediction import Prediction
 from core.errors import OpsError
-from ui import context, tables, words
+from ui import context, st, tables, words
+from ui.markup import Markdown
 
 
 def offer(app: App, prediction: Prediction) -> None:
@@ -22,8 +21,10 @@ def offer(app: App, prediction: Prediction) -> None:
         return
     found = why.explanation
     st.markdown(
-        f"**{why.served:.2f} points**: {found.base:.2f} for an average row, and what each column "
-        f"adds ({found.method}); {found.score:.2f} before it is clipped to the scale."
+        Markdown(
+            "**{:.2f} points**: {:.2f} for an average row, and what each column "
+            "adds ({}); {:.2f} before it is clipped to the scale."
+        ).format(why.served, found.base, found.method, found.score)
     )
     if why.doubt:
         st.caption(why.doubt)

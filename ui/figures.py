@@ -2,13 +2,10 @@
 
 from typing import Protocol
 
-import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
-
 from core.domain.naive import Naive
 from core.domain.report import TrainingReport
 from core.domain.version import version_name
-from ui import words
+from ui import st, words
 
 NAIVE_HELP = "Naive: the best constant guess for the same rows, found in hindsight."
 
@@ -32,7 +29,7 @@ class Judged(Protocol):
 _NARROWEST = {3: 280, 4: 190, 5: 165}
 
 
-def row(across: int = 4) -> DeltaGenerator:
+def row(across: int = 4) -> st.DeltaGenerator:
     """A row of boxes, at most about `across` (3 to 5) beside each other, fewer where the window is
     narrow; use it with `with`."""
     return st.grid("auto", min_column_width=_NARROWEST[across], gap="small")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import streamlit as st
+from ui import st
 
 
 @dataclass(frozen=True, slots=True)

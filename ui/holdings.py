@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import streamlit as st
-
 from core.data.glance import Glance
 from core.data.overview import Baseline, DataSummary
 from core.domain.issue import ColumnSummary, QualityReport
 from core.domain.sample import Collection, Provenance
 from core.domain.snapshot import Snapshot
 from core.features.availability import explain_columns
-from ui import figures, issues, tables, words
+from ui import figures, issues, st, tables, words
+from ui.markup import Markdown, badge
 
 _PROVENANCES = {
     Provenance.REAL: "real",
@@ -31,8 +30,12 @@ def show_glance(glance: Glance) -> None:
     with st.container(border=True, gap="xsmall", key="glance"):
         for answer in glance.answers:
             word, icon, color = _ANSWERS[answer.good]
-            st.markdown(f"**{answer.question}** :{color}-badge[{icon} {word}] {answer.said}.")
-        st.markdown(f"**Next:** {glance.next_step}")
+            st.markdown(
+                Markdown("**{}** {} {}.").format(
+                    answer.question, badge(word, icon, color), answer.said
+                )
+            )
+        st.markdown(Markdown("**Next:** {}").format(glance.next_step))
 
 
 def show_counts(data: DataSummary, now: datetime) -> None:
@@ -80,8 +83,10 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
         issues.show(report.issues)
     else:
         st.markdown(
-            ":green-badge[:material/check_circle: Nothing found] Nothing speaks against "
-            "training on these rows."
+            Markdown(
+                ":green-badge[:material/check_circle: Nothing found] Nothing speaks against "
+                "training on these rows."
+            )
         )
     title = words.count(len(report.columns), "column")
     with st.expander(title, key="quality_columns", expanded=True):

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-import streamlit as st
-
 from core.alerts import incidents as alerts
 from core.alerts.context import Context, Remedy, load_context
 from core.bootstrap import App
@@ -18,14 +16,15 @@ from core.domain.version import HEURISTIC, version_name
 from core.store import deliveries
 from core.store import incidents as incident_rows
 from core.watching import start_app_retraining
-from ui import actions, context, pages, status, tables, words
+from ui import actions, context, pages, st, status, tables, words
+from ui.markup import Markdown
 
 _STATUS = {
-    IncidentStatus.PENDING: ":gray-badge[:material/hourglass_top: Pending]",
-    IncidentStatus.OPEN: ":red-badge[:material/notifications_active: Open]",
-    IncidentStatus.ACKNOWLEDGED: ":blue-badge[:material/person_check: Acknowledged]",
-    IncidentStatus.SNOOZED: ":gray-badge[:material/snooze: Snoozed]",
-    IncidentStatus.RESOLVED: ":green-badge[:material/check_circle: Resolved]",
+    IncidentStatus.PENDING: Markdown(":gray-badge[:material/hourglass_top: Pending]"),
+    IncidentStatus.OPEN: Markdown(":red-badge[:material/notifications_active: Open]"),
+    IncidentStatus.ACKNOWLEDGED: Markdown(":blue-badge[:material/person_check: Acknowledged]"),
+    IncidentStatus.SNOOZED: Markdown(":gray-badge[:material/snooze: Snoozed]"),
+    IncidentStatus.RESOLVED: Markdown(":green-badge[:material/check_circle: Resolved]"),
 }
 _SNOOZE_HOURS = 4
 
@@ -34,8 +33,12 @@ def show_short(found: Sequence[Incident], now: datetime) -> None:
     """The incidents that last, a line each, with where to do something about them."""
     for incident in found:
         st.markdown(
-            f"{status.inline(incident.severity)} {_STATUS[incident.status_at(now)]} "
-            f"{incident.message} :gray[opened {words.ago(incident.opened_at, now)}]"
+            Markdown("{} {} {} :gray[opened {}]").format(
+                status.inline(incident.severity),
+                _STATUS[incident.status_at(now)],
+                incident.message,
+                words.ago(incident.opened_at, now),
+            )
         )
     if found:
         pages.link("monitoring", "Look after incidents")
@@ -46,16 +49,20 @@ def show_open(app: App, found: Sequence[Incident], now: datetime) -> None:
     for incident in sorted(found, key=_rank):
         with st.container(border=True):
             st.markdown(
-                f"{status.inline(incident.severity)} {_STATUS[incident.status_at(now)]} "
-                f"**{incident.message}**  \n"
-                f":gray[Incident {incident.id} · {describe_cause(incident.cause)} · opened "
-                f"{words.moment_ago(incident.opened_at, now)}]"
+                Markdown("{} {} **{}**  \n:gray[Incident {} · {} · opened {}]").format(
+                    status.inline(incident.severity),
+                    _STATUS[incident.status_at(now)],
+                    incident.message,
+                    incident.id,
+                    describe_cause(incident.cause),
+                    words.moment_ago(incident.opened_at, now),
+                )
             )
             if incident.status is IncidentStatus.PENDING:
                 st.caption("Seen once, waiting for a second check: nobody was called.")
             known = _load_context(app, incident)
             for sentence in known.tell():
-                st.markdown(f"- {sentence}")
+                st.markdown(Markdown("- {}").format(sentence))
             _show_timeline(app, incident)
             with st.container(horizontal=True):
                 current = incident.status_at(now)
@@ -123,12 +130,15 @@ def _show_timeline(app: App, incident: Incident) -> None:
         for event in incident.events:
             until = f", until {words.moment(event.until_at)}" if event.until_at else ""
             st.markdown(
-                f"- {words.moment(event.at)}: **{event.kind.value}** by {event.by}{until}: "
-                f"{event.message}"
+                Markdown("- {}: **{}** by {}{}: {}").format(
+                    words.moment(event.at), event.kind.value, event.by, until, event.message
+                )
             )
         for delivery in told:
             why = f": {delivery.error}" if delivery.error else ""
-            st.markdown(f"- to {delivery.label}: **{delivery.state.value}**{why}")
+            st.markdown(
+                Markdown("- to {}: **{}**{}").format(delivery.label, delivery.state.value, why)
+            )
 
 
 def _offer_remedy(app: App, incident: Incident, remedy: Remedy) -> None:

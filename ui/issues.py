@@ -3,10 +3,9 @@ do."""
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.domain.issue import Issue, Severity
-from ui import words
+from ui import st, words
+from ui.markup import badge
 
 _LOOKS = {
     Severity.BLOCKING: ("Blocking", ":material/block:", "red"),
@@ -51,13 +50,13 @@ def _build_row(group: Sequence[Issue]) -> dict[str, str]:
     """One finding; the issues say the same of several columns."""
     first = group[0]
     word, icon, color = _LOOKS[first.severity]
-    names = [words.escape(issue.column) for issue in group if issue.column is not None]
+    names = [issue.column for issue in group if issue.column is not None]
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return {
-        "severity": f":{color}-badge[{icon} {word}]",
+        "severity": badge(word, icon, color),
         "column": (", ".join(names[:_NAMES]) + more) or "no single one",
         "rows": words.number(first.n_rows),
-        "what was found, and what to do": words.escape(first.message),
+        "what was found, and what to do": first.message,
     }
 
 

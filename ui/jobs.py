@@ -4,14 +4,13 @@ because everything here is read from its row."""
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.job import FINAL, Job, JobStatus, continue_search
 from core.domain.lease import SCHEDULER
 from core.store import jobs, leases
 from core.system import request_job
-from ui import actions, context, tables, words
+from ui import actions, context, st, tables, words
+from ui.markup import Markdown, badge
 
 _LOOKS = {
     JobStatus.QUEUED: ("Waiting", ":material/schedule:", "gray"),
@@ -101,7 +100,9 @@ def _draw(app: App, job: Job) -> None:
     word, icon, color = _LOOKS[job.status]
     with st.container(border=True):
         st.markdown(
-            f":{color}-badge[{icon} {word}] **{describe(job)}**  \n:gray[{_story(job, now)}]"
+            Markdown("{} **{}**  \n:gray[{}]").format(
+                badge(word, icon, color), describe(job), _story(job, now)
+            )
         )
         if job.status is JobStatus.RUNNING:
             st.progress(
@@ -111,15 +112,16 @@ def _draw(app: App, job: Job) -> None:
             st.markdown(job.error or _describe_result(job))
         if job.status is JobStatus.QUEUED and (lease is None or lease.expires_at < now):
             st.warning(
-                "No worker is running, so this waits: start one with `make run` or "
-                "`python -m core worker`.",
+                Markdown(
+                    "No worker is running, so this waits: start one with `make run` or "
+                    "`python -m core worker`."
+                ),
                 icon=":material/hourglass_disabled:",
             )
         if lines:
             with st.expander("Log", key=f"log_{job.id}", icon=":material/subject:"):
                 st.code(
-                    "\n".join(f"{at:%H:%M:%S}  {line}" for at, line in lines),
-                    language=None,
+                    [f"{at:%H:%M:%S}  {line}" for at, line in lines],
                     height=220 if len(lines) > 8 else "content",
                 )
         if job.status is JobStatus.CANCELLED and "best" in (job.result or {}):
@@ -145,17 +147,19 @@ def _describe_result(job: Job) -> str:
     if "replay" in found or job.kind == "preview":
         return str(found["summary"])
     if "summary" in found:
-        return f"**{found['version']}**: {found['summary']}"
+        return Markdown("**{}**: {}").format(found["version"], found["summary"])
     if isinstance(sources := found.get("sources"), list):
-        return "  \n".join(f"{one['name']}: {one['message']}" for one in sources)
+        return Markdown("  \n").join(f"{one['name']}: {one['message']}" for one in sources)
     if job.kind == "predict" and found:
-        return f"**{found['n_rows']:,} rows** scored by {found['version']} into {found['out']}."
+        return Markdown("**{:,} rows** scored by {} into {}.").format(
+            found["n_rows"], found["version"], found["out"]
+        )
     if "n_new" in found:
-        parts = [f"**{found['n_new']:,} new rows** of {found['n_received']:,}"]
-        parts += [f"{found[f'n_{name}']:,} {name}" for name in ("duplicate", "rejected")]
+        new = Markdown("**{:,} new rows** of {:,}").format(found["n_new"], found["n_received"])
+        parts = [new, *(f"{found[f'n_{name}']:,} {name}" for name in ("duplicate", "rejected"))]
         best = found.get("best_mae")
         known = f". No model can do better than a MAE of {best:.2f} points on them" if best else ""
-        return ", ".join(parts) + known + "."
+        return Markdown(", ").join(parts) + known + "."
     return ""
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.api_key import ApiKey, Scope
 from core.serving.keys import create_key
 from core.store import api_keys
-from ui import actions, context, tables, words
+from ui import actions, context, st, tables, words
+from ui.markup import Markdown, code
 
 _NAME, _SCOPES = "key_name", "key_scopes"
 
@@ -68,7 +67,9 @@ def _create(app: App) -> None:
             by=context.get_user(),
             now=app.now(),
         )
-        return f"Key “{key.name}” is made. Copy it now, it is not shown again: `{secret}`"
+        return Markdown("Key “{}” is made. Copy it now, it is not shown again: {}").format(
+            key.name, code(secret)
+        )
 
     if actions.attempt(work):
         st.session_state[_NAME] = ""
@@ -94,7 +95,9 @@ def _offer_revoke(app: App, live: Sequence[ApiKey]) -> None:
 
     actions.confirm(
         "Revoke",
-        f"Callers that use **{name}** are refused from then on. This cannot be undone.",
+        Markdown("Callers that use **{}** are refused from then on. This cannot be undone.").format(
+            name
+        ),
         work,
         key="revoke_key",
         confirm="Revoke it now",

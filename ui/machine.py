@@ -1,10 +1,9 @@
 """The installation on the screen: store, disk, tracking, worker, scheduled tasks."""
 
-import streamlit as st
-
 from core.monitoring.retention import describe_retention
 from core.system import SystemStatus
-from ui import figures, tables, words
+from ui import figures, st, tables, words
+from ui.markup import Markdown
 
 
 def show(state: SystemStatus) -> None:
@@ -34,16 +33,20 @@ def show(state: SystemStatus) -> None:
             f"{state.n_jobs_running} running",
             f"{state.n_jobs_waiting} waiting",
         )
-    st.caption(f":material/auto_delete: {describe_retention(state.retention)}")
+    st.caption(Markdown(":material/auto_delete: {}").format(describe_retention(state.retention)))
     if state.n_rows_waiting:
         st.caption(
-            f":material/hourglass: {state.n_rows_waiting:,} rows of batches are answered and on "
-            "disk, and not in the figures yet: the worker moves them to the log."
+            Markdown(
+                ":material/hourglass: {:,} rows of batches are answered and on "
+                "disk, and not in the figures yet: the worker moves them to the log."
+            ).format(state.n_rows_waiting)
         )
     if not state.worker_alive:
         st.warning(
-            "No worker is running: nothing is measured, no incident opens, and jobs wait. Start "
-            "one with `make run` or `python -m core worker`.",
+            Markdown(
+                "No worker is running: nothing is measured, no incident opens, and jobs wait. "
+                "Start one with `make run` or `python -m core worker`."
+            ),
             icon=":material/visibility_off:",
         )
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-import streamlit as st
-
 from core.alerts.admission import list_dry, make_live
 from core.alerts.maintenance import announce, end_maintenance
 from core.bootstrap import App, load_current_settings
@@ -14,7 +12,8 @@ from core.domain.notification import Delivery, DeliveryState, Maintenance
 from core.settings import Settings
 from core.store import deliveries, incidents, maintenance
 from core.watching import try_app_channels
-from ui import actions, context, tables, words
+from ui import actions, context, st, tables, words
+from ui.markup import Markdown
 
 _HOURS = (1, 4, 12, 24)
 _N_SHOWN = 50
@@ -86,7 +85,7 @@ def _make_live(app: App, cause: str, reason: str) -> str:
 
 def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:
     if not settings.notify:
-        return (
+        return Markdown(
             ":orange-badge[:material/notifications_off: Nobody is called]: set `PLUMBLINE_NOTIFY` "
             "to one or more Apprise URLs, separated by commas, and start again."
         )
@@ -100,7 +99,7 @@ def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:
         parts.append(f"only for critical incidents between {start:%H:%M} and {end:%H:%M} UTC")
     if settings.silent_causes:
         parts.append(f"never for {', '.join(settings.silent_causes)}, which run dry")
-    return f":material/notifications: {'; '.join(parts)}."
+    return Markdown(":material/notifications: {}.").format("; ".join(parts))
 
 
 def _send_test(app: App) -> str:

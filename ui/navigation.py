@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import streamlit as st
-
-from ui import context, pages, sidebar
+from ui import context, pages, sidebar, st
 
 st.set_page_config(
     page_title="Plumbline",

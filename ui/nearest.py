@@ -1,12 +1,10 @@
 """What the version had seen of the kind: the training rows nearest to a prediction, on a click."""
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.prediction import Prediction
 from core.domain.version import version_name
 from core.errors import OpsError
-from ui import context, tables, words
+from ui import context, st, tables, words
 
 
 def offer(app: App, prediction: Prediction) -> None:

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.note import Note, NoteKind, list_tags
 from core.domain.version import Version, version_name
 from core.training.notes import add_note
-from ui import actions, context, reports, tables, words
+from ui import actions, context, reports, st, tables, words
 
 _TEXT = "note_text"
 _LABELS = {

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import streamlit as st
-from streamlit.navigation.page import Page
+from ui import st
 
 _FOLDER = Path(__file__).resolve().parent.parent / "pages"
 
@@ -37,7 +36,7 @@ PAGES = (
 _BY_NAME = {info.name: info for info in PAGES}
 
 
-def build_pages() -> list[Page]:
+def build_pages() -> list[st.Page]:
     """The pages as the navigation takes them, the overview first and default."""
     return [
         st.Page(

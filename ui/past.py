@@ -2,15 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.deployment import release
 from core.deployment.past import load_story, load_timeline
 from core.deployment.story import describe_story
 from core.domain.version import version_name
 from core.errors import OpsError
-from ui import charts, context, explaining, nearest, tables, words
+from ui import charts, context, explaining, nearest, st, tables, words
+from ui.markup import Markdown
 
 _SPANS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 _PARAMETER = "prediction"
@@ -54,7 +53,7 @@ def show_moment(app: App, now: datetime) -> None:
     at = st.datetime_input("Moment (UTC)", value=now.replace(tzinfo=None), key="at", width=260)
     served = release.what_served(app.db, at.replace(tzinfo=UTC, second=59, microsecond=999_999))
     if served is None:
-        st.write("Nothing was deployed yet: callers got the heuristic.")
+        st.markdown("Nothing was deployed yet: callers got the heuristic.")
         return
     challenger = served.plan.challenger
     trial = (
@@ -62,9 +61,15 @@ def show_moment(app: App, now: datetime) -> None:
         if challenger is None
         else f" {version_name(challenger)} was on trial with {words.percent(served.plan.traffic)}."
     )
-    st.write(
-        f"**{version_name(served.plan.champion)}**, since {words.moment(served.at)}, by "
-        f"{served.by} (revision {served.revision}): {served.reason.rstrip('.')}.{trial}"
+    st.markdown(
+        Markdown("**{}**, since {}, by {} (revision {}): {}.{}").format(
+            version_name(served.plan.champion),
+            words.moment(served.at),
+            served.by,
+            served.revision,
+            served.reason.rstrip("."),
+            trial,
+        )
     )
     replay = served.evidence.get("replay")
     if isinstance(replay, dict):

@@ -1,13 +1,12 @@
 """What promoted versions promised and delivered, and what the gates have spent."""
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.version import version_name
 from core.monitoring.lookback import load_lookbacks
 from core.store import alpha_spendings
 from core.training.alpha import YEAR, YEARLY_ALPHA
-from ui import tables, words
+from ui import st, tables, words
+from ui.markup import Markdown
 
 
 def show(app: App) -> None:
@@ -17,7 +16,7 @@ def show(app: App) -> None:
     with app.db.read() as conn:
         spendings = alpha_spendings.load_spendings(conn, now - YEAR)
     if found:
-        st.markdown("**Promised and delivered, 14 days after each promotion**")
+        st.markdown(Markdown("**Promised and delivered, 14 days after each promotion**"))
         tables.show(
             [
                 {

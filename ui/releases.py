@@ -4,8 +4,6 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.deployment import release
 from core.deployment.delivered import Delivered
@@ -18,7 +16,8 @@ from core.domain.version import HEURISTIC, Version, version_name
 from core.serving.heuristic import measure_guesses
 from core.stats.intervals import wilson
 from core.store import labels
-from ui import actions, context, replays, reports, tables, words
+from ui import actions, context, replays, reports, st, tables, words
+from ui.markup import Markdown
 
 _ACTIONS = {
     Action.DEPLOY: "deployed",
@@ -36,17 +35,17 @@ def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetim
     champion = summary.champion
     with st.container(border=True):
         if champion is None:
-            st.markdown("### Nothing serves yet")
+            st.markdown(Markdown("### Nothing serves yet"))
             st.markdown("Callers get the heuristic's answers, marked as such.")
             return
-        st.markdown(f"### {version_name(champion.version)} serves")
+        st.markdown(Markdown("### {} serves").format(version_name(champion.version)))
         st.markdown(
             f"Since {words.moment_ago(champion.since, now)}, by {champion.by}. "
             f"Reason: {champion.reason}"
         )
         version = _find(champion.version, trained)
         if version is not None:
-            st.markdown(f"{reports.badges(version.report)} {version.report.summary}")
+            st.markdown(reports.badges(version.report) + " " + version.report.summary)
 
 
 def show_delivered(delivered: Delivered) -> None:
@@ -55,14 +54,22 @@ def show_delivered(delivered: Delivered) -> None:
     with st.container(border=True):
         if delivered.mae_before is None or delivered.mae_champion is None:
             st.markdown(
-                f"**Promised and delivered:** no labelled request that {before} scored yet."
+                Markdown(
+                    "**Promised and delivered:** no labelled request that {} scored yet."
+                ).format(before)
             )
         else:
             st.markdown(
-                f"**Promised and delivered:** {before} would have had MAE "
-                f"{words.number(delivered.mae_before, 2)} and {name} had "
-                f"{words.number(delivered.mae_champion, 2)}, on "
-                f"{words.count(delivered.n_pairs, 'labelled pair')}. {_compare(delivered)}"
+                Markdown(
+                    "**Promised and delivered:** {} would have had MAE {} and {} had {}, on {}. {}"
+                ).format(
+                    before,
+                    words.number(delivered.mae_before, 2),
+                    name,
+                    words.number(delivered.mae_champion, 2),
+                    words.count(delivered.n_pairs, "labelled pair"),
+                    _compare(delivered),
+                )
             )
         st.caption(
             f"{before} scores {words.percent(EVIDENCE_SHARE)} of the requests beside {name}, "
@@ -96,7 +103,11 @@ def show_choice(app: App, number: int, summary: PlanSummary, trained: Sequence[V
     if version is None:
         st.caption(_describe_heuristic(app))
         return
-    st.markdown(f"**{version.name}** {reports.badges(version.report)} {version.report.summary}")
+    st.markdown(
+        Markdown("**{}** {} {}").format(
+            version.name, reports.badges(version.report), version.report.summary
+        )
+    )
     reports.show_gate(version)
 
 
@@ -148,8 +159,9 @@ def offer_deploy(
 
     actions.ask_reason(
         f"Deploy {name}",
-        f"{before}. From the next request on, **{name}** answers. {_FOLLOWS}\n\n"
-        f"{replays.describe(replay, app.now())}",
+        Markdown("{}. From the next request on, **{}** answers. {}\n\n{}").format(
+            before, name, _FOLLOWS, replays.describe(replay, app.now())
+        ),
         work,
         key="deploy",
         confirm=f"Deploy {name} now",
@@ -198,8 +210,9 @@ def offer_rollback(
         before = f"{version_name(summary.challenger.version)} is on trial and this ends it."
     actions.ask_reason(
         f"Roll back to {name}",
-        f"{before} From the next request on, **{name}**{trained_at}, which served before, "
-        f"answers again. {_FOLLOWS}",
+        Markdown(
+            "{} From the next request on, **{}**{}, which served before, answers again. {}"
+        ).format(before, name, trained_at, _FOLLOWS),
         work,
         key="rollback",
         confirm=f"Roll back to {name} now",

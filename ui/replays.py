@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.job import FINAL
 from core.domain.replay import Replay, ReplayReport
@@ -11,7 +9,8 @@ from core.domain.version import version_name
 from core.store import jobs as job_rows
 from core.store import replays as replay_rows
 from core.system import request_job
-from ui import actions, context, figures, jobs, tables, words
+from ui import actions, context, figures, jobs, st, tables, words
+from ui.markup import Markdown
 
 _DAYS = (1, 7, 30)
 _USUAL_DAYS = 7
@@ -63,14 +62,14 @@ def show(replay: Replay, now: datetime) -> None:
     """What the version would have answered: the verdict, the figures, where it differs most."""
     report = replay.report
     with st.container(border=True):
-        st.markdown(f"{_badge(report)} {report.summary}")
+        st.markdown(_badge(report) + " " + report.summary)
         st.caption(
             f"Requests from {words.moment(report.from_at)} to {words.moment(report.to_at)}; "
             f"replayed {words.moment_ago(replay.at, now)} by {replay.by}. {report.doubt}"
         )
     _show_figures(report)
     for why, n in report.failures.items():
-        st.markdown(f"- {words.count(n, 'request')}: {why}")
+        st.markdown(Markdown("- {}: {}").format(words.count(n, "request"), why))
     with st.expander("Largest changes, row by row", key="replay_changes"):
         _show_changes(report)
     if report.segments:
@@ -86,15 +85,15 @@ def _request(app: App, name: str, days: int) -> str:
     return f"{jobs.describe(job)} was requested; its progress is below and survives a reload."
 
 
-def _badge(report: ReplayReport) -> str:
+def _badge(report: ReplayReport) -> Markdown:
     gain = report.improvement
     if gain is None:
-        return ":gray-badge[:material/help: Error unknown]"
+        return Markdown(":gray-badge[:material/help: Error unknown]")
     if gain.low > 0:
-        return ":green-badge[:material/trending_up: Less error than as served]"
+        return Markdown(":green-badge[:material/trending_up: Less error than as served]")
     if gain.high < 0:
-        return ":red-badge[:material/trending_down: More error than as served]"
-    return ":blue-badge[:material/drag_handle: No clear difference in error]"
+        return Markdown(":red-badge[:material/trending_down: More error than as served]")
+    return Markdown(":blue-badge[:material/drag_handle: No clear difference in error]")
 
 
 def _show_figures(report: ReplayReport) -> None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-import streamlit as st
-
 from core.domain.report import TrainingReport
 from core.domain.version import Version, version_name
 from core.training.verdict import describe_search
-from ui import charts, figures, filters, tables, words
+from ui import charts, figures, filters, st, tables, words
+from ui.markup import Markdown, bullets
 
 _NAIVE = {
     "mean": "always the mean",
@@ -20,15 +19,17 @@ _NAIVE = {
 _FEATURE_NAMES = "feature names"
 
 
-def badges(report: TrainingReport) -> str:
+def badges(report: TrainingReport) -> Markdown:
     """What has to be seen wherever a version appears, as Markdown."""
     gate = (
-        ":green-badge[:material/verified: Gate passed]"
+        Markdown(":green-badge[:material/verified: Gate passed]")
         if report.gate.passed
-        else ":red-badge[:material/block: Gate refused]"
+        else Markdown(":red-badge[:material/block: Gate refused]")
     )
     demo = (
-        " :violet-badge[:material/science: Trained on synthetic rows]" if report.synthetic else ""
+        Markdown(" :violet-badge[:material/science: Trained on synthetic rows]")
+        if report.synthetic
+        else ""
     )
     return gate + demo
 
@@ -47,14 +48,14 @@ def show(version: Version) -> None:
     report = version.report
     st.subheader(f"{version.name} · {report.recipe}")
     with st.container(border=True):
-        st.markdown(f"{badges(report)}  \n**{report.summary}**")
+        st.markdown(Markdown("{}  \n**{}**").format(badges(report), report.summary))
         show_gate(version)
         for override in report.overrides:
-            st.markdown(f"- :orange[Overridden:] {override}")
+            st.markdown(Markdown("- :orange[Overridden:] {}").format(override))
     figures.show_metrics(report)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown("**MAE against naive guesses**")
+            st.markdown(Markdown("**MAE against naive guesses**"))
             st.plotly_chart(
                 charts.draw_marks(naive_marks(version), unit="MAE, points"),
                 key=f"naive_{version.number}",
@@ -62,7 +63,7 @@ def show(version: Version) -> None:
                 alt="MAE of the version with its interval, beside the naive guesses",
             )
         with st.container(gap="xsmall"):
-            st.markdown("**What the score rests on**")
+            st.markdown(Markdown("**What the score rests on**"))
             st.plotly_chart(
                 charts.draw_shares(report.importance, x="share of importance, %"),
                 key=f"importance_{version.number}",
@@ -77,7 +78,7 @@ def show(version: Version) -> None:
             f"{words.count(len(report.left_out), 'column')} not used", key=f"left_{version.number}"
         ):
             for column, why in report.left_out.items():
-                st.markdown(f"- **{column}**: {why}")
+                st.markdown(Markdown("- **{}**: {}").format(column, why))
     with st.expander("Details", key=f"details_{version.number}", icon=":material/list_alt:"):
         tables.show(
             [
@@ -94,7 +95,7 @@ def show(version: Version) -> None:
 def show_gate(version: Version) -> None:
     """What the gate checked: at once where it refused, folded where it passed."""
     gate = version.report.gate
-    listed = "\n".join(f"- {reason}" for reason in gate.reasons)
+    listed = bullets(gate.reasons)
     if gate.passed:
         with st.expander("What the gate checked", key=f"gate_{version.number}"):
             st.markdown(listed)

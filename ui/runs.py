@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.version import Version, version_name
 from core.errors import OpsError
 from core.registry import RUN_SORTS, RunPage, RunSummary
 from core.up import LOCAL_MLFLOW, build_mlflow_url
-from ui import context, tables, words
+from ui import context, st, tables, words
+from ui.markup import Markdown
 
 PAGE = 50
 
@@ -75,7 +74,7 @@ def show(app: App) -> None:
         )
         st.link_button("Open MLflow", url, icon=":material/open_in_new:")
     if url == LOCAL_MLFLOW:
-        st.caption("`make mlflow` starts MLflow's own pages on this machine.")
+        st.caption(Markdown("`make mlflow` starts MLflow's own pages on this machine."))
     tokens: list[str] = st.session_state.setdefault(_PLACE, [])
     with st.skeleton(height=120):
         try:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.domain.segment import GroupFigures, SegmentReport
 from core.domain.version import version_name
 from core.domain.widening import Widening, describe_widening
 from core.monitoring.segments import describe_segment
-from ui import figures, tables, words
+from ui import figures, st, tables, words
+from ui.markup import Markdown
 
 
 def pick_report(reports: Sequence[SegmentReport]) -> SegmentReport | None:
@@ -34,9 +33,16 @@ def show_segments(
         )
         return
     st.caption(
-        f":material/date_range: {version_name(report.version)}, whatever window is chosen above: "
-        f"{words.count(report.n_labelled, 'label')} from {words.moment(report.from_at)} to "
-        f"{words.moment(report.to_at)}, the newest of at most 7 days."
+        Markdown(
+            ":material/date_range: {}, whatever window is chosen above: "
+            "{} from {} to "
+            "{}, the newest of at most 7 days."
+        ).format(
+            version_name(report.version),
+            words.count(report.n_labelled, "label"),
+            words.moment(report.from_at),
+            words.moment(report.to_at),
+        )
     )
     st.markdown(_summarize(report))
     with figures.row():
@@ -63,10 +69,12 @@ def show_segments(
     )
 
 
-def _summarize(report: SegmentReport) -> str:
+def _summarize(report: SegmentReport) -> Markdown:
     if not report.segments:
-        return "**No part of the traffic** errs more than the rest beyond chance."
-    return "\n".join(f"- **{describe_segment(segment)}**" for segment in report.segments)
+        return Markdown("**No part of the traffic** errs more than the rest beyond chance.")
+    return Markdown("\n").join(
+        Markdown("- **{}**").format(describe_segment(segment)) for segment in report.segments
+    )
 
 
 def _show_groups(groups: Sequence[GroupFigures], tolerance: float) -> None:

@@ -1,20 +1,19 @@
 """What every page shows at its side: the predictor's health, and who is looking."""
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.health import Health
 from core.domain.lease import SCHEDULER
 from core.domain.version import version_name
 from core.store import deployments, health, leases
-from ui import context, status, words
+from ui import context, st, status, words
+from ui.markup import Markdown
 
 
 def show(app: App) -> None:
     """The sidebar below the list of pages."""
     with st.sidebar:
         _show_status(app)
-        st.caption(f":material/person: {context.get_user()}")
+        st.caption(Markdown(":material/person: {}").format(context.get_user()))
         if context.login_is_set_up():
             st.button("Log out", key="logout", type="tertiary", on_click=st.logout)
 
@@ -34,6 +33,8 @@ def _show_status(app: App) -> None:
             st.markdown(status.inline(report.health))
             st.caption(f"since {words.moment_ago(report.at, now)}")
         name = "nothing" if serving is None else version_name(serving.plan.champion)
-        st.caption(f"Serves: **{name}**")
+        st.caption(Markdown("Serves: **{}**").format(name))
         if lease is None or lease.expires_at < now:
-            st.caption(":orange[:material/visibility_off: Nobody watches: no worker runs.]")
+            st.caption(
+                Markdown(":orange[:material/visibility_off: Nobody watches: no worker runs.]")
+            )

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-import streamlit as st
-
 from core.bootstrap import App, load_current_settings
 from core.domain.sample import Sample
 from core.domain.source import Outcome, SourceStatus
@@ -14,7 +12,8 @@ from core.errors import OpsError
 from core.store import feedback
 from core.store import sources as source_rows
 from core.system import request_job
-from ui import actions, context, jobs, tables, words
+from ui import actions, context, jobs, st, tables, words
+from ui.markup import Markdown, code
 
 _TABLES = "supabase:"
 _TABLE, _LOOKED_AT = "map_table_name", "map_table_looked_at"
@@ -58,9 +57,12 @@ def show(found: Sequence[SourceStatus]) -> None:
     failed: dict[str, list[str]] = {}
     for source in found:
         if source.outcome is Outcome.FAILED:
-            failed.setdefault(source.message or "", []).append(words.escape(source.name))
+            failed.setdefault(source.message or "", []).append(source.name)
     for message, names in failed.items():
-        st.error(f"**{', '.join(names)}**: {words.escape(message)}", icon=":material/cloud_off:")
+        st.error(
+            Markdown("**{}**: {}").format(", ".join(names), message),
+            icon=":material/cloud_off:",
+        )
     tables.show(
         [
             {
@@ -97,8 +99,10 @@ def _offer_stop(app: App) -> None:
         table = st.selectbox("Table", collected, key="stop_table_name", width=300)
         actions.ask_reason(
             "Stop collecting",
-            f"`{table}` is not read any more from the next collection on. The rows that came from "
-            "it stay.",
+            Markdown(
+                "{} is not read any more from the next collection on. The rows that came from "
+                "it stay."
+            ).format(code(table)),
             lambda reason: _stop(app, table, reason),
             key="stop_table_now",
             icon=":material/cloud_off:",
@@ -140,8 +144,10 @@ def _map_table(app: App) -> None:
     _show_trial(app, mapping)
     actions.ask_reason(
         "Collect this table",
-        f"From the next collection on, `{mapping.table}` is read like this. Where it was read "
-        "otherwise before, all of its rows are read again.",
+        Markdown(
+            "From the next collection on, {} is read like this. Where it was read "
+            "otherwise before, all of its rows are read again."
+        ).format(code(mapping.table)),
         lambda reason: _save(app, mapping, reason),
         key="map_table_save",
         icon=":material/save:",

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import streamlit as st
-
-from ui import pages
+from ui import pages, st
+from ui.markup import Markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +34,14 @@ def build_steps(
         Step("Deploy it", "with a reason", "deployments", "Deploy", serves),
         Step(
             "Send requests",
-            "`POST /v1/predict` with a row's features",
+            Markdown("`POST /v1/predict` with a row's features"),
             "monitoring",
             "Watch them arrive",
             has_requests,
         ),
         Step(
             "Send what was true",
-            "`POST /v1/feedback` with the prediction's id",
+            Markdown("`POST /v1/feedback` with the prediction's id"),
             "monitoring",
             "See the accuracy",
             has_labels,
@@ -59,16 +58,25 @@ def show(steps: list[Step]) -> None:
     """The list; the first step that is open stands out and has its link."""
     following = next((step for step in steps if not step.done), None)
     with st.container(border=True):
-        st.markdown("**First steps**")
+        st.markdown(Markdown("**First steps**"))
         for number, step in enumerate(steps, start=1):
             if step.done:
-                st.markdown(f":green[:material/check_circle:] {number}. {step.title} :gray[done]")
+                st.markdown(
+                    Markdown(":green[:material/check_circle:] {}. {} :gray[done]").format(
+                        number, step.title
+                    )
+                )
             elif step is following:
-                icon = ":primary[:material/arrow_circle_right:]"
+                icon = Markdown(":primary[:material/arrow_circle_right:]")
                 with st.container(horizontal=True, vertical_alignment="center"):
-                    st.markdown(f"{icon} {number}. **{step.title}**, {step.help}", width="content")
+                    st.markdown(
+                        Markdown("{} {}. **{}**, {}").format(icon, number, step.title, step.help),
+                        width="content",
+                    )
                     pages.link(step.page, step.link)
             else:
                 st.markdown(
-                    f":gray[:material/radio_button_unchecked: {number}. {step.title}, {step.help}]"
+                    Markdown(":gray[:material/radio_button_unchecked: {}. {}, {}]").format(
+                        number, step.title, step.help
+                    )
                 )

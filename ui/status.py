@@ -1,10 +1,9 @@
 """The health of the predictor in words, an icon and a colour, never the colour alone."""
 
-import streamlit as st
-
 from core.domain.health import Health, HealthReport, Reason
 from core.monitoring.summary import MonitorSummary
-from ui import words
+from ui import st, words
+from ui.markup import Markdown, badge
 
 _LOOKS = {
     Health.HEALTHY: ("Healthy", ":material/check_circle:", "green"),
@@ -34,14 +33,14 @@ def name(health: Health) -> str:
     return _LOOKS[health][0]
 
 
-def inline(health: Health) -> str:
+def inline(health: Health) -> Markdown:
     """A status as Markdown: icon and word.
 
-    >>> inline(Health.WARNING)
-    ':orange-badge[:material/warning: Warning]'
+    >>> print(inline(Health.WARNING))
+    :orange-badge[:material/warning: Warning]
     """
     word, icon, color = _LOOKS[health]
-    return f":{color}-badge[{icon} {word}]"
+    return badge(word, icon, color)
 
 
 def show_report(summary: MonitorSummary) -> None:
@@ -49,11 +48,14 @@ def show_report(summary: MonitorSummary) -> None:
     report = summary.report
     well = [reason for reason in report.reasons if reason.health is Health.HEALTHY]
     with st.container(border=True):
-        demo = " :violet-badge[:material/science: Trained on synthetic rows]"
+        demo = Markdown(" :violet-badge[:material/science: Trained on synthetic rows]")
         word, icon, color = _LOOKS[report.health]
         st.markdown(
-            f"### :{color}[{icon} {word}]: {_find_meaning(report)}"
-            f"{demo if summary.synthetic else ''}"
+            Markdown("### {}: {}{}").format(
+                badge(word, icon, color, ground=False),
+                _find_meaning(report),
+                demo if summary.synthetic else "",
+            )
         )
         for reason in report.reasons:
             if reason.health is not Health.HEALTHY:
@@ -73,8 +75,8 @@ def _find_meaning(report: HealthReport) -> str:
 
 
 def _show_reason(reason: Reason) -> None:
-    step = f"  \n:gray[Next: {reason.next_step}]" if reason.next_step else ""
-    st.markdown(f"{inline(reason.health)} {reason.message}{step}")
+    step = Markdown("  \n:gray[Next: {}]").format(reason.next_step) if reason.next_step else ""
+    st.markdown(Markdown("{} {}{}").format(inline(reason.health), reason.message, step))
 
 
 def _describe_age(summary: MonitorSummary) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import streamlit as st
-
-from ui import words
+from ui import st, words
 
 Row = Mapping[str, object]
 

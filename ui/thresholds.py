@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.alerts.rehearsal import DAYS, REHEARSED, describe_rehearsal
 from core.bootstrap import App, change_setting, load_current_settings
 from core.domain.setting_change import SettingChange
 from core.settings import SETTINGS, Setting
 from core.watching import rehearse_app_setting
-from ui import actions, context, tables
+from ui import actions, context, st, tables
+from ui.markup import Markdown
 
 _CHANGEABLE = {setting.name: setting for setting in SETTINGS if setting.runtime}
 _UNSET = "not set"
@@ -96,8 +95,10 @@ def _offer_change(app: App, setting: Setting, before: str, value: str) -> None:
 
     actions.ask_reason(
         "Change",
-        f"**{_title(setting.name)}** goes from {before} to **{value}**, from the next check on, "
-        "for every process. The history keeps both.",
+        Markdown(
+            "**{}** goes from {} to **{}**, from the next check on, "
+            "for every process. The history keeps both."
+        ).format(_title(setting.name), before, value),
         work,
         key="change_setting",
         confirm="Change it now",
@@ -118,7 +119,9 @@ def _offer_return(app: App, setting: Setting, before: str) -> None:
 
     actions.ask_reason(
         f"Back to {started}",
-        f"**{_title(setting.name)}** goes back to **{started}**, its value at the start.",
+        Markdown("**{}** goes back to **{}**, its value at the start.").format(
+            _title(setting.name), started
+        ),
         work,
         key="return_setting",
         icon=":material/undo:",

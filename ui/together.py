@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.domain.version import Version, version_name
 from core.errors import OpsError
-from ui import charts, context, words
+from ui import charts, context, st, words
+from ui.markup import Markdown
 
 
 def offer(app: App, versions: Sequence[Version], serving: int | None) -> None:
@@ -46,8 +45,9 @@ def offer(app: App, versions: Sequence[Version], serving: int | None) -> None:
             "worse" if extra.low > 0 else "better" if extra.high < 0 else "not to be told apart"
         )
         st.markdown(
-            f"- **{version_name(number)}** against {reference.name}: {verdict}; row by row its MAE "
-            f"differs by {words.points(extra)}."
+            Markdown("- **{}** against {}: {}; row by row its MAE differs by {}.").format(
+                version_name(number), reference.name, verdict, words.points(extra)
+            )
         )
     left_out = f"; {found.n_left_out:,} were left out" if found.n_left_out else ""
     st.caption(

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import streamlit as st
-
 from core.bootstrap import App
 from core.data.overview import DataSummary
 from core.domain.job import Job
@@ -15,16 +13,17 @@ from core.training.plan import METHODS
 from core.training.recipe import Recipe
 from core.training.window import DAYS, HALF_LIVES
 from core.watching import PREVIEW
-from ui import actions, context, issues, jobs, words
+from ui import actions, context, issues, jobs, st, words
+from ui.markup import Markdown
 
 _RECIPE, _SEED, _REASON, _OVERRIDE = "recipe", "seed", "train_reason", "train_override"
 _LEAVE_OUT, _OBJECTIVE, _WINDOW, _SEARCH = "leave_out", "objective", "window", "search"
 _PROPOSED = "advanced"
 _PREVIEW_ICONS = {
-    "helps": ":material/trending_down:",
-    "hurts": ":material/trending_up:",
-    "same": ":material/trending_flat:",
-    "not_yet": ":material/hourglass_empty:",
+    "helps": Markdown(":material/trending_down:"),
+    "hurts": Markdown(":material/trending_up:"),
+    "same": Markdown(":material/trending_flat:"),
+    "not_yet": Markdown(":material/hourglass_empty:"),
 }
 _WINDOWS = {
     "auto": "As validation says",
@@ -39,58 +38,60 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
     puts them back; blocking issues have to be overridden with a reason."""
     blocking = issues.blocking(data.issues)
     if blocking:
-        st.markdown("**The data has issues that stop a training:**")
+        st.markdown(Markdown("**The data has issues that stop a training:**"))
         issues.show(blocking)
     with st.form("train", border=True):
-        inputs = st.container(horizontal=True, vertical_alignment="bottom")
-        inputs.selectbox(
-            "Recipe",
-            list(recipes),
-            index=list(recipes).index(_PROPOSED),
-            format_func=lambda name: f"{name}: {recipes[name].description}",
-            key=_RECIPE,
-            width=480,
-        )
-        inputs.number_input(
-            "Seed",
-            min_value=0,
-            value=0,
-            key=_SEED,
-            help="Every random choice follows from it.",
-            width=130,
-        )
-        inputs.text_input(
-            "Why",
-            key=_REASON,
-            placeholder="Needed to override" if blocking else "Kept with the job; may stay empty",
-            width=280,
-        )
-        choices = st.container(horizontal=True, vertical_alignment="bottom")
-        choices.selectbox(
-            "Aim at",
-            list(OBJECTIVES),
-            format_func=lambda name: f"{OBJECTIVES[name][0].upper()}{OBJECTIVES[name][1:]}",
-            key=_OBJECTIVE,
-            help="Within the tolerance is for where accuracy is what counts: a model that knows "
-            "nothing then aims where most targets are close together.",
-            width=380,
-        )
-        choices.selectbox(
-            "Learn from",
-            list(_WINDOWS),
-            format_func=_WINDOWS.__getitem__,
-            key=_WINDOW,
-            help="Where the work changes with time, older rows mislead; the choice is made by "
-            "validation inside the training rows.",
-            width=260,
-        )
-        choices.selectbox(
-            "Search",
-            list(METHODS),
-            format_func=lambda name: f"{name.capitalize()}: {METHODS[name]}",
-            key=_SEARCH,
-            width=380,
-        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox(
+                "Recipe",
+                list(recipes),
+                index=list(recipes).index(_PROPOSED),
+                format_func=lambda name: f"{name}: {recipes[name].description}",
+                key=_RECIPE,
+                width=480,
+            )
+            st.number_input(
+                "Seed",
+                min_value=0,
+                value=0,
+                key=_SEED,
+                help="Every random choice follows from it.",
+                width=130,
+            )
+            st.text_input(
+                "Why",
+                key=_REASON,
+                placeholder="Needed to override"
+                if blocking
+                else "Kept with the job; may stay empty",
+                width=280,
+            )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox(
+                "Aim at",
+                list(OBJECTIVES),
+                format_func=lambda name: f"{OBJECTIVES[name][0].upper()}{OBJECTIVES[name][1:]}",
+                key=_OBJECTIVE,
+                help="Within the tolerance is for where accuracy is what counts: a model that "
+                "knows nothing then aims where most targets are close together.",
+                width=380,
+            )
+            st.selectbox(
+                "Learn from",
+                list(_WINDOWS),
+                format_func=_WINDOWS.__getitem__,
+                key=_WINDOW,
+                help="Where the work changes with time, older rows mislead; the choice is made by "
+                "validation inside the training rows.",
+                width=260,
+            )
+            st.selectbox(
+                "Search",
+                list(METHODS),
+                format_func=lambda name: f"{name.capitalize()}: {METHODS[name]}",
+                key=_SEARCH,
+                width=380,
+            )
         st.multiselect(
             "Columns to leave out",
             _columns(data),
@@ -118,7 +119,9 @@ def show_due(decision: RetrainingDecision) -> None:
     if decision.retrain:
         st.info(f"Training again is due. {reasons}", icon=":material/event_repeat:")
     else:
-        st.caption(f":material/event_available: Training again is not due. {reasons}")
+        st.caption(
+            Markdown(":material/event_available: Training again is not due. {}").format(reasons)
+        )
 
 
 def show_preview(app: App, previewed: Job | None, waiting: Job | None) -> None:
@@ -126,13 +129,15 @@ def show_preview(app: App, previewed: Job | None, waiting: Job | None) -> None:
     found = {} if previewed is None else dict(previewed.result or {})
     if previewed is None or previewed.finished_at is None:
         st.caption(
-            ":material/help: Whether training again would help was not looked at yet: a few fits "
-            "of the recipe that serves say it, and keep nothing."
+            Markdown(
+                ":material/help: Whether training again would help was not looked at yet: a few "
+                "fits of the recipe that serves say it, and keep nothing."
+            )
         )
     else:
         ago = words.moment_ago(previewed.finished_at, app.now())
         icon = _PREVIEW_ICONS[str(found["verdict"])]
-        st.caption(f"{icon} {found['summary']} (Looked at {ago}.)")
+        st.caption(Markdown("{} {} (Looked at {}.)").format(icon, found["summary"], ago))
     if waiting is not None:
         jobs.show_job(app, waiting.id)
     else:

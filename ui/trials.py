@@ -4,8 +4,6 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-import streamlit as st
-
 from core.bootstrap import App, load_current_settings
 from core.deployment import trials
 from core.deployment.plan import PlanSummary
@@ -14,7 +12,8 @@ from core.deployment.trial import Standing, build_settings
 from core.deployment.verdict import TrialReport
 from core.domain.trial import Trial, Verdict
 from core.domain.version import HEURISTIC, Version, version_name
-from ui import actions, charts, context, figures, words
+from ui import actions, charts, context, figures, st, words
+from ui.markup import Markdown, badge
 
 _LOOKS = {
     Verdict.BETTER: ("Better", ":material/trending_up:", "green"),
@@ -41,11 +40,13 @@ def show(standing: Standing, now: datetime) -> None:
     trial, report, following = standing.trial, standing.report, standing.following
     champion, challenger = version_name(trial.champion), version_name(trial.challenger)
     with st.container(border=True):
-        st.markdown(f"### {challenger} is on trial beside {champion}")
-        st.markdown(f"{_badge(report.verdict)} {' '.join(report.reasons)}")
+        st.markdown(Markdown("### {} is on trial beside {}").format(challenger, champion))
+        st.markdown(_badge(report.verdict) + " " + " ".join(report.reasons))
         st.markdown(
-            f"**Next:** {_NEXT[following.kind]}. {' '.join(following.reasons)} To end it: promote "
-            f"{challenger}, or stop the trial and {champion} answers everything again."
+            Markdown(
+                "**Next:** {}. {} To end it: promote "
+                "{}, or stop the trial and {} answers everything again."
+            ).format(_NEXT[following.kind], " ".join(following.reasons), challenger, champion)
         )
         st.caption(
             f"'{trial.name}' since {words.moment_ago(trial.started_at, now)}, by {trial.by}. "
@@ -63,9 +64,13 @@ def _show_parts(report: TrialReport) -> None:
     with st.expander(f"By category ({len(report.parts)})", key="trial_parts"):
         for part in report.parts:
             st.markdown(
-                f"{_badge(part.verdict)} **{part.where}**: "
-                f"{words.number(part.advantage.value, 2)} points "
-                f"({words.interval(part.advantage, 2)}), {words.count(part.n, 'comparison')}"
+                Markdown("{} **{}**: {} points ({}), {}").format(
+                    _badge(part.verdict),
+                    part.where,
+                    words.number(part.advantage.value, 2),
+                    words.interval(part.advantage, 2),
+                    words.count(part.n, "comparison"),
+                )
             )
         st.caption(
             "Each interval is widened for looking at 20 categories. They follow the newest pairs "
@@ -124,8 +129,10 @@ def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[V
 
         actions.ask_reason(
             f"Put {name} on trial",
-            f"{version_name(serving)} stays the champion. From the next request on, **{name}** "
-            f"scores all of them and answers {share:.0%}.",
+            Markdown(
+                "{} stays the champion. From the next request on, **{}** "
+                "scores all of them and answers {:.0%}."
+            ).format(version_name(serving), name, share),
             work,
             key="trial",
             confirm=f"Put {name} on trial now",
@@ -168,7 +175,9 @@ def offer_end(app: App, standing: Standing, revision: int) -> None:
     with st.container(horizontal=True):
         actions.ask_reason(
             f"Promote {name}",
-            f"{champion} is the champion now. From the next request on, **{name}** answers all.",
+            Markdown(
+                "{} is the champion now. From the next request on, **{}** answers all."
+            ).format(champion, name),
             promote,
             key="promote",
             confirm=f"Promote {name} now",
@@ -180,7 +189,7 @@ def offer_end(app: App, standing: Standing, revision: int) -> None:
             _offer_wider(app, standing, wider, revision)
         actions.ask_reason(
             "Stop the trial",
-            f"From the next request on, **{champion}** answers everything again.",
+            Markdown("From the next request on, **{}** answers everything again.").format(champion),
             stop,
             key="stop_trial",
             confirm="Stop the trial now",
@@ -205,7 +214,9 @@ def _offer_wider(app: App, standing: Standing, wider: float, revision: int) -> N
 
     actions.ask_reason(
         f"Widen to {wider:.0%}",
-        f"From the next request on, **{name}** answers {wider:.0%}; units that have it keep it.",
+        Markdown(
+            "From the next request on, **{}** answers {:.0%}; units that have it keep it."
+        ).format(name, wider),
         widen,
         key="widen",
         confirm=f"Widen to {wider:.0%} now",
@@ -213,9 +224,9 @@ def _offer_wider(app: App, standing: Standing, wider: float, revision: int) -> N
     )
 
 
-def _badge(verdict: Verdict) -> str:
+def _badge(verdict: Verdict) -> Markdown:
     name, icon, color = _LOOKS[verdict]
-    return f":{color}-badge[{icon} {name}]"
+    return badge(name, icon, color)
 
 
 def _describe_settings(trial: Trial) -> str:

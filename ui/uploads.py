@@ -6,15 +6,14 @@ import time
 from pathlib import Path
 
 import msgspec
-import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.bootstrap import App
 from core.data.sources.files import SUFFIXES, FilePreview, preview_file
 from core.domain.mapping import ColumnMapping
 from core.errors import OpsError
 from core.system import request_job
-from ui import actions, context, jobs, tables, words
+from ui import actions, context, jobs, st, tables, words
+from ui.markup import Markdown, bullets
 
 _KEEP_SECONDS = 24 * 3600.0
 _GENERATION = "upload_generation"
@@ -65,8 +64,10 @@ def offer_demo(app: App) -> None:
     """Fill the store with generated rows, which stay marked as such."""
     with st.popover("Fill with demo data", icon=":material/science:"):
         st.markdown(
-            "Generates **synthetic** rows with a known noise, to try everything out. They are "
-            "marked wherever they appear and never evaluated beside real rows."
+            Markdown(
+                "Generates **synthetic** rows with a known noise, to try everything out. They are "
+                "marked wherever they appear and never evaluated beside real rows."
+            )
         )
         with st.form("demo", border=False):
             st.number_input("Rows", 100, 100_000, 5000, step=100, key="demo_rows")
@@ -82,9 +83,7 @@ def offer_demo(app: App) -> None:
 
 def _show_preview(preview: FilePreview) -> None:
     if preview.problems:
-        st.warning(
-            "\n".join(f"- {problem}" for problem in preview.problems), icon=":material/warning:"
-        )
+        st.warning(bullets(preview.problems), icon=":material/warning:")
     looked = words.count(preview.n_rows, "row")
     rows = looked if preview.complete else f"the first {looked}"
     st.caption(
@@ -119,7 +118,9 @@ def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
     """Which column is what: guessed, and the person's to change; None while it contradicts
     itself."""
     names, guess = [column.name for column in preview.columns], preview.mapping
-    st.markdown("**Which column is what?** :gray[Guessed from names and values; yours to change.]")
+    st.markdown(
+        Markdown("**Which column is what?** :gray[Guessed from names and values; yours to change.]")
+    )
     with st.container(horizontal=True):
         target = st.selectbox(
             "Target",
@@ -160,7 +161,7 @@ def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
     return ColumnMapping(target=target, ignored=tuple(ignored), **chosen)
 
 
-def _keep(folder: Path, uploaded: UploadedFile) -> Path:
+def _keep(folder: Path, uploaded: st.UploadedFile) -> Path:
     """The uploaded file on disk, in a folder of its own under a harmless name; what nobody imported
     within a day is removed."""
     name = re.sub(r"[^\w.\- ]", "_", uploaded.name).lstrip(".")[-100:]

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.bootstrap import App, load_current_settings
 from core.domain.drift import DriftReport
 from core.domain.prediction import Shortfall
@@ -19,8 +17,9 @@ from core.settings import Settings
 from core.stats.intervals import Interval
 from core.store import deployments, drift, widenings
 from core.watching import describe_app_health
-from ui import charts, figures, filters, words
+from ui import charts, figures, filters, st, words
 from ui.filters import Window
+from ui.markup import Markdown, bullets
 
 
 def load(app: App, window: Window) -> tuple[Settings, MonitorSummary]:
@@ -70,9 +69,11 @@ def show_day(day: MonitorSummary, month: Performance, settings: Settings) -> Non
         _show_estimates(model, settings, words.basis(model.n_labelled, filters.MONTH.words))
         _show_latency(traffic, filters.DAY)
     if model.note:
-        st.caption(f":material/info: Labels, {filters.MONTH.words}: {model.note}")
+        st.caption(
+            Markdown(":material/info: Labels, {}: {}").format(filters.MONTH.words, model.note)
+        )
     if traffic.counts.n_attempted:
-        st.markdown(f"**Requests**, {filters.DAY.words}")
+        st.markdown(Markdown("**Requests**, {}").format(filters.DAY.words))
         _chart_requests(traffic, filters.DAY)
 
 
@@ -104,9 +105,11 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: Window) ->
         )
         _show_latency(traffic, window)
     if counts.n_attempted:  # else the box below says so
-        st.caption(f":material/label: {describe_lag(summary.lag, summary.window)}")
+        st.caption(
+            Markdown(":material/label: {}").format(describe_lag(summary.lag, summary.window))
+        )
         if model.note:
-            st.caption(f":material/info: {model.note}")
+            st.caption(Markdown(":material/info: {}").format(model.note))
     if summary.shortfalls:
         _show_shortfalls(summary.shortfalls, window)
 
@@ -116,23 +119,25 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: Window) -> 
     traffic = summary.traffic
     if not traffic.counts.n_attempted:
         st.info(
-            f"No request came in the {window.words}. Send one to `POST /v1/predict`, and what was "
-            "true to `POST /v1/feedback`; the figures appear here.",
+            Markdown(
+                "No request came in the {}. Send one to `POST /v1/predict`, and what was "
+                "true to `POST /v1/feedback`; the figures appear here."
+            ).format(window.words),
             icon=":material/send:",
         )
         return
     points = summary.performance.series
     few = (
-        f"Fewer than {settings.min_labels} labels in every {words.step(traffic.step)}: "
-        "<br>choose a longer window"
+        f"Fewer than {settings.min_labels} labels in every {words.step(traffic.step)}:"
+        "\nchoose a longer window"
     )
     within = words.tolerance(settings.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown(f"**Accuracy {within}**, with 95 % interval")
+            st.markdown(Markdown("**Accuracy {}**, with 95 % interval").format(within))
             _chart_accuracy(points, settings, few, window)
         with st.container(gap="xsmall"):
-            st.markdown("**MAE**, with 95 % interval")
+            st.markdown(Markdown("**MAE**, with 95 % interval"))
             st.plotly_chart(
                 charts.draw_lines(
                     [_line("mae", points)], unit="MAE, points", from_zero=True, empty=few
@@ -142,12 +147,12 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: Window) -> 
                 alt=f"Mean absolute error over the {window.words} with its 95 % interval",
             )
         with st.container(gap="xsmall"):
-            st.markdown("**Latency**")
+            st.markdown(Markdown("**Latency**"))
             _chart_latency(traffic, settings, window)
         with st.container(gap="xsmall"):
-            st.markdown("**Requests** by who answered")
+            st.markdown(Markdown("**Requests** by who answered"))
             _chart_requests(traffic, window)
-    st.markdown("**Scores that the model gave**")
+    st.markdown(Markdown("**Scores that the model gave**"))
     edges = traffic.score_edges
     totals = [sum(counts) for counts in zip(*traffic.score_counts.values(), strict=True)]
     st.plotly_chart(
@@ -176,9 +181,11 @@ def _show_requests(traffic: Traffic, window: Window) -> None:
 
 def _show_shortfalls(found: Sequence[Shortfall], window: Window) -> None:
     st.caption(
-        f":material/rule: Why the model did not answer, most frequent first ({window.words}, the "
-        f"newest {NEWEST_REQUESTS:,} requests at most):\n"
-        + "\n".join(f"- {words.escape(describe_shortfall(one))}" for one in found)
+        Markdown(
+            ":material/rule: Why the model did not answer, most frequent first ({}, the "
+            "newest {:,} requests at most):\n"
+        ).format(window.words, NEWEST_REQUESTS)
+        + bullets(map(describe_shortfall, found))
     )
 
 

@@ -1,6 +1,5 @@
 """How a value is written on the screen: with its unit, its interval, and the age of a time."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -140,15 +139,6 @@ def interval(estimate: Ranged, digits: int | None = None, factor: float = 1.0) -
     """
     digits = digits_of(estimate.value) if digits is None else digits
     return _range(estimate.low * factor, estimate.high * factor, digits)
-
-
-def escape(text: str) -> str:
-    r"""Text with names that people chose, as Markdown that shows each of its characters.
-
-    >>> print(escape("a_b and cost in $ are new"))
-    a\_b and cost in \$ are new
-    """
-    return re.sub(r"([\\`*_$\[\]<>~|:#])", r"\\\1", text)
 
 
 def milliseconds(value: float | None) -> str:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.domain.api_worker import SILENT_AFTER, ApiWorker, combine_stages
 from core.domain.card import ScorerCheck
 from core.system import SystemStatus
-from ui import figures, tables, words
+from ui import figures, st, tables, words
+from ui.markup import Markdown
 
 _WHAT = {
     "parse": "reading and checking the body",
@@ -22,8 +21,10 @@ def show(state: SystemStatus) -> None:
     """What the workers said last; of those that are silent, only when that was."""
     if not state.api_workers:
         st.info(
-            "No API worker has said anything in the last day, so that nothing is known of its "
-            "latency. Start one with `make run` or `python -m core api`.",
+            Markdown(
+                "No API worker has said anything in the last day, so that nothing is known of its "
+                "latency. Start one with `make run` or `python -m core api`."
+            ),
             icon=":material/visibility_off:",
         )
         return
@@ -31,9 +32,15 @@ def show(state: SystemStatus) -> None:
     if not alive:
         last = state.api_workers[0]
         st.warning(
-            f"No API worker has said anything for {words.duration(SILENT_AFTER.total_seconds())}; "
-            f"the last was {last.name}, {words.ago(last.at, state.at)}. Its figures are old and "
-            "not shown. Start one with `make run` or `python -m core api`.",
+            Markdown(
+                "No API worker has said anything for {}; "
+                "the last was {}, {}. Its figures are old and "
+                "not shown. Start one with `make run` or `python -m core api`."
+            ).format(
+                words.duration(SILENT_AFTER.total_seconds()),
+                last.name,
+                words.ago(last.at, state.at),
+            ),
             icon=":material/visibility_off:",
         )
         return

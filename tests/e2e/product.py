@@ -63,6 +63,29 @@ def run_product(home: Path, **settings: str) -> Iterator[Product]:
 
 
 @contextmanager
+def run_streamlit(script: str, **environ: str) -> Iterator[str]:
+    """Serve one script of this project alone, and give its address."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    kept = {name: text for name, text in os.environ.items() if "PLUMBLINE_" not in name}
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "streamlit", "run", script),
+            *("--server.port", str(port), "--server.headless", "true"),
+        ],
+        cwd=ROOT,
+        env={**kept, "PYTHONPATH": str(ROOT), **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(process, [f"{address}/_stcore/health"], None)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@contextmanager
 def open_browser() -> Iterator[Browser]:
     """A headless Chromium, the one that is installed."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -89,11 +112,15 @@ def free_port() -> int:
 
 
 def _wait_until_ready(product: Product) -> None:
-    deadline = time.monotonic() + START_SECONDS
     waiting = [f"{product.api}/healthz", f"{product.dashboard}/_stcore/health"]
+    _wait_for(product.process, waiting, product.log)
+
+
+def _wait_for(process: subprocess.Popen[bytes], waiting: list[str], log: Path | None) -> None:
+    deadline = time.monotonic() + START_SECONDS
     while waiting:
-        if product.process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"Plumbline did not start:\n{product.log.read_text()}")
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"It did not start:\n{log.read_text() if log else waiting}")
         try:
             if httpx.get(waiting[0], timeout=2).status_code == 200:
                 waiting.pop(0)

@@ -48,6 +48,7 @@ from core.store import (
 from tests.alerts.seeing import see
 from tests.conftest import NOON, PATIENCE_SECONDS
 from tests.fakes import keep_labels
+from tests.markup import undo_escapes
 from ui import context
 
 ENTRY = Path(__file__).resolve().parents[2] / "ui" / "navigation.py"
@@ -141,7 +142,7 @@ def open_page(quick_pages: None) -> Callable[..., AppTest]:
 
 @pytest.fixture
 def read() -> Callable[[AppTest], str]:
-    """Everything that a page says, as one text."""
+    """Everything that a page says, as one text with its escapes undone."""
 
     def read_(page: AppTest) -> str:
         said = [
@@ -157,7 +158,7 @@ def read() -> Callable[[AppTest], str]:
             *(element.label for element in page.button),
             *(str(cell) for element in page.table for cell in element.value.to_numpy().ravel()),
         ]
-        return "\n".join(said)
+        return undo_escapes("\n".join(said))
 
     return read_
 

@@ -73,6 +73,16 @@ def test_a_page_shows_no_missing_value_as_a_number(
         assert wrong not in said.split()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_shows_no_marks_of_its_own_markdown(
+    full: App, open_page: OpenPage, name: str
+) -> None:
+    page = open_page(name)
+    said = "\n".join(str(getattr(node, "proto", "")) for node in [*page.main, *page.sidebar])
+    for mark in (r"\*", r"\:material", r"\`", r"\:gray", r"\#"):
+        assert mark.replace("\\", "\\\\") not in said
+
+
 def test_the_sidebar_says_health_version_and_user(full: App, open_page: OpenPage) -> None:
     side = open_page("overview").sidebar
     said = "\n".join(element.value for element in [*side.markdown, *side.caption])
@@ -110,7 +120,7 @@ def test_the_monitoring_page_says_why_no_model_answered(
     ]
     add_predictions(full.db, rows)
     said = read(open_page("monitoring"))
-    assert r"- 2 failed\: v1 cannot score this row\: 'a\_b' is no number" in said
+    assert "- 2 failed: v1 cannot score this row: 'a_b' is no number" in said
 
 
 def test_the_monitoring_page_sets_versions_and_the_heuristic_beside_each_other(
@@ -218,9 +228,9 @@ def test_the_data_page_lists_what_the_checks_found_worst_first(
     assert table.values.tolist() == [
         [
             ":red-badge[:material/block: Blocking]",
-            r"code\_quality, a\_b",
+            "code_quality, a_b",
             "1,200",
-            r"They add up\: drop one.",
+            "They add up: drop one.",
         ],
         [
             ":orange-badge[:material/warning: Warning]",
