@@ -38,7 +38,8 @@ def test_a_name_that_was_stored_cannot_drive_the_terminal(
     out, err = capsys.readouterr()
     for text in (out, err):
         assert not {"\x1b", "\r", "\x9b", "\u202e"} & set(text)
-        assert "\\u001b[2J" in text
+    assert ("\\u001b[2J" if as_json else "⟨U+001B⟩[2J") in out
+    assert "⟨U+001B⟩[2J" in err
     if as_json:
         assert json.loads(out) == {"name": name}
     else:
