@@ -1,6 +1,7 @@
 """The prediction API: JSON over HTTP in front of the prediction service."""
 
 import inspect
+import multiprocessing
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,6 +18,7 @@ from core.bootstrap import build_app
 from core.errors import OpsError
 from core.log import configure
 from core.masking import write_out
+from core.parent import end_with
 from core.serving.bodies import (
     AliveAnswer,
     FeedbackAnswer,
@@ -165,6 +167,9 @@ def build_api(
 def create() -> FastAPI:
     """The application of this process's settings: `uvicorn --factory core.api:create`."""
     configure()
+    started_by = multiprocessing.parent_process()
+    if started_by is not None and started_by.pid is not None:  # one of several workers
+        end_with(started_by.pid)
     try:
         app = build_app()
     except OpsError as error:

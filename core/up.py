@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -22,10 +23,13 @@ from core.errors import Unavailable
 from core.exposure import check_app_exposure
 from core.log import get_logger
 from core.masking import MASK
+from core.parent import tie_command
+from core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 MLFLOW_PORT = 5000  # MLflow's own choice
 LOCAL_MLFLOW = f"http://127.0.0.1:{MLFLOW_PORT}"
+_BEHIND_PROXY = ("--proxy-headers", "--forwarded-allow-ips", "127.0.0.1,::1")
 _STOP_SECONDS = 15.0
 _MAX_PAUSE_SECONDS = 30.0
 _SETTLED_SECONDS = 60.0  # a process that ran this long starts with a short pause again
@@ -65,13 +69,16 @@ def build_command(app: App, part: Part) -> list[str]:
             *("--server.port", str(settings.dashboard_port)),
             *("--server.headless", "true"),
             *("--server.maxUploadSize", str(settings.upload_limit_mb)),
+            *_build_tls(settings, "--server.sslCertFile", "--server.sslKeyFile"),
         ]
     if part is Part.API:
         return [
             *(sys.executable, "-m", "uvicorn", "core.api:create", "--factory"),
             *("--host", settings.host, "--port", str(settings.api_port)),
             *("--workers", str(settings.api_workers)),
-            *("--log-level", "warning", "--no-access-log"),
+            *("--log-level", "warning", "--no-access-log", "--no-server-header"),
+            *_build_tls(settings, "--ssl-certfile", "--ssl-keyfile"),
+            *(_BEHIND_PROXY if settings.proxy else ("--no-proxy-headers",)),
             *("--http", "core.web.protocol:GatheringProtocol"),
             *("--timeout-graceful-shutdown", "10"),
         ]
@@ -81,6 +88,18 @@ def build_command(app: App, part: Part) -> list[str]:
             *("--host", "127.0.0.1", "--port", str(MLFLOW_PORT)),
         ]
     return [sys.executable, "-m", "core", "worker"]
+
+
+def build_url(settings: Settings, port: int) -> str:
+    """Where a server of this machine answers.
+
+    >>> from core.settings import parse_settings
+    >>> build_url(parse_settings({}), 8000)
+    'http://127.0.0.1:8000'
+    """
+    scheme = "https" if settings.tls_certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{port}"
 
 
 def build_mlflow_url(app: App) -> str:
@@ -96,7 +115,7 @@ def build_mlflow_url(app: App) -> str:
 def become(app: App, part: Part) -> NoReturn:
     """Replace this process by one part. Raises `Refused` for an address beyond this machine
     without login and keys."""
-    check_app_exposure(app, Path.cwd())
+    check_app_exposure(app, ROOT)
     command = build_command(app, part)
     shared = prepare_metrics(app) if part is Part.API else {}
     if part is Part.MLFLOW:
@@ -112,9 +131,12 @@ def environment(app: App) -> dict[str, str]:
 
 
 def prepare_metrics(app: App) -> dict[str, str]:
-    """What lets API workers count together: an empty folder for them, none for a single one."""
-    folder = app.settings.home / "metrics"
-    if app.settings.api_workers == 1:
+    """What lets API workers count together: an empty folder for them, none for a single one.
+    Raises `Unavailable` where the API cannot start: those who count in it now go on doing so."""
+    settings = app.settings
+    check_port(settings.host, settings.api_port, "PLUMBLINE_API_PORT")
+    folder = settings.home / "metrics"
+    if settings.api_workers == 1:
         return {}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -140,11 +162,11 @@ def run_all(app: App, environ: dict[str, str], say: Callable[[str], None]) -> No
     Raises `Unavailable` for a port in use and `Refused` for an address beyond this machine
     without login and keys, before anything is started."""
     settings = app.settings
-    check_app_exposure(app, Path.cwd())
+    check_app_exposure(app, ROOT)
     check_port(settings.host, settings.dashboard_port, "PLUMBLINE_DASHBOARD_PORT")
     check_port(settings.host, settings.api_port, "PLUMBLINE_API_PORT")
-    dashboard = f"http://{settings.host}:{settings.dashboard_port}"
-    api = f"http://{settings.host}:{settings.api_port}"
+    dashboard = build_url(settings, settings.dashboard_port)
+    api = build_url(settings, settings.api_port)
     processes = [
         Process(Part.API, f"{api}/healthz"),
         Process(Part.DASHBOARD, f"{dashboard}/_stcore/health"),
@@ -173,7 +195,7 @@ def _start(app: App, process: Process, environ: dict[str, str]) -> None:
     process.started_at = time.monotonic()
     shared = prepare_metrics(app) if process.part is Part.API else {}
     process.running = subprocess.Popen(
-        build_command(app, process.part),
+        tie_command(build_command(app, process.part)),
         cwd=ROOT,
         env={**environ, **shared},
         stdin=subprocess.DEVNULL,
@@ -194,8 +216,11 @@ def _wait_until_ready(processes: list[Process], stopping: threading.Event) -> bo
 
 
 def _answers(url: str) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname = False  # nothing is told to it but that somebody asks: a certificate
+    context.verify_mode = ssl.CERT_NONE  # for the name that others use is none for this address
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=2, context=context) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -217,7 +242,20 @@ def _keep_running(
         process.running, process.restart_at = None, time.monotonic() + pause
         process.n_restarts += 1
     elif time.monotonic() >= process.restart_at:
-        _start(app, process, environ)
+        try:
+            _start(app, process, environ)
+        except Unavailable as error:
+            pause = min(2.0**process.n_restarts, _MAX_PAUSE_SECONDS)
+            say(f"The {process.part} cannot be started again yet: {error}")
+            process.restart_at = time.monotonic() + pause
+            process.n_restarts += 1
+
+
+def _build_tls(settings: Settings, certificate: str, key: str) -> tuple[str, ...]:
+    """The arguments for HTTPS by their names in a server, none for HTTP."""
+    if settings.tls_certificate is None:
+        return ()
+    return certificate, str(settings.tls_certificate), key, str(settings.tls_key)
 
 
 def _stop(processes: list[Process]) -> None:

@@ -111,9 +111,9 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
+def wait_until(happened: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Look again and again, and fail when it takes too long."""
-    ends_at = time.monotonic() + PATIENCE_SECONDS
+    ends_at = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < ends_at, "it did not happen"
         time.sleep(0.02)

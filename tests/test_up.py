@@ -1,13 +1,26 @@
-"""Where MLflow's own pages are, and that they are started there."""
+"""How the parts are started: where MLflow's own pages are, whom the API believes, and what happens
+where a port is taken."""
 
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from core.bootstrap import build_app
-from core.up import MLFLOW_PORT, Part, build_command, build_mlflow_url
+from core.bootstrap import App, build_app
+from core.errors import Unavailable
+from core.up import (
+    MLFLOW_PORT,
+    Part,
+    Process,
+    _keep_running,
+    build_command,
+    build_mlflow_url,
+    prepare_metrics,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,3 +39,56 @@ def test_the_link_to_mlflow_leads_to_its_server_and_carries_no_password(
         assert str(MLFLOW_PORT) in build_command(app, Part.MLFLOW)
     finally:
         app.close()
+
+
+@pytest.fixture
+def app(home: Path, now: Callable[[], datetime]) -> Iterator[App]:
+    """An app of two API workers whose port somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        values = {
+            "PLUMBLINE_HOME": str(home),
+            "PLUMBLINE_API_PORT": str(listener.getsockname()[1]),
+            "PLUMBLINE_API_WORKERS": "2",
+        }
+        with closing(build_app(values, now)) as made:
+            yield made
+
+
+def test_the_metrics_of_an_api_that_holds_the_port_are_not_taken_from_it(
+    app: App, home: Path
+) -> None:
+    kept = home / "metrics" / "counter_1.db"
+    kept.parent.mkdir()
+    kept.write_bytes(b"of workers that still answer")
+    with pytest.raises(Unavailable, match="PLUMBLINE_API_PORT"):
+        prepare_metrics(app)
+    assert kept.exists()
+
+
+def test_an_api_whose_port_is_taken_is_tried_again_after_a_growing_pause(app: App) -> None:
+    said: list[str] = []
+    api = Process(Part.API, None, n_restarts=3)
+    before = time.monotonic()
+    _keep_running(app, api, {}, said.append)
+    assert api.running is None
+    assert api.n_restarts == 4
+    assert 8.0 <= api.restart_at - before < 30.0
+    assert said[0].startswith("The API cannot be started again yet: Port")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "wanted"),
+    [
+        ("off", ["--no-proxy-headers"]),
+        ("on", ["--proxy-headers", "--forwarded-allow-ips", "127.0.0.1,::1"]),
+    ],
+)
+def test_what_a_proxy_says_is_believed_only_where_there_is_one(
+    home: Path, now: Callable[[], datetime], proxy: str, wanted: list[str]
+) -> None:
+    values = {"PLUMBLINE_HOME": str(home), "PLUMBLINE_PROXY": proxy}
+    with closing(build_app(values, now)) as app:
+        command = build_command(app, Part.API)
+    at = command.index(wanted[0])
+    assert command[at : at + len(wanted)] == wanted
+    assert ("--proxy-headers" in command) == (proxy == "on")
