@@ -1,4 +1,5 @@
-"""Connections of the API: every answer arrives whole, and a small one in a single write."""
+"""Connections of the API: every answer arrives whole, a small one in a single write, and nobody
+keeps a connection who does not finish a request."""
 
 import asyncio
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from core.web.protocol import GatheringProtocol
+from tests.virtual_loop import run_virtually
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: a\r\n"
 LAST = b"connection: close\r\n"
@@ -27,6 +29,9 @@ class Wire(asyncio.Transport):
     def writelines(self, list_of_data: Any) -> None:
         assert not self.closed.is_set()
         self.writes.append(b"".join(list_of_data))
+
+    def abort(self) -> None:
+        self.closed.set()
 
     def pause_reading(self) -> None:
         pass
@@ -82,3 +87,86 @@ def test_what_is_streamed_is_written_while_it_comes() -> None:
     writes = answer(StreamingResponse(parts()), REQUEST + LAST + END)
     assert len(writes) >= 2
     assert b"".join(writes).count(b"b") >= 65_536
+
+
+HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n"
+
+
+def connect(app: ASGIApp, state: ServerState) -> tuple[GatheringProtocol, Wire]:
+    config = uvicorn.Config(app, log_level="error", lifespan="off")
+    config.load()
+    protocol, wire = GatheringProtocol(config, state, {}), Wire()
+    protocol.connection_made(wire)
+    return protocol, wire
+
+
+async def answer_when_read(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive())["more_body"]:
+        pass
+    await Response(b"small")(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("sent", "every", "seconds"),
+    [
+        ([], 1.0, 10.0),
+        ([b"GET"], 1.0, 10.0),
+        ([b"\r\n"] * 60, 1.0, 10.0),
+        ([b"G", b"E", b"T", b" ", b"/"] + [b"a"] * 60, 1.0, 10.0),
+        ([HEAD + END], 1.0, 30.0),
+        ([HEAD + END] + [b"a"] * 9, 4.0, 30.0),
+        ([REQUEST + END] + [b"\r\n"] * 60, 1.0, 10.0),
+        ([REQUEST + END, b"GET"], 4.0, 10.0),
+    ],
+)
+def test_a_request_that_is_not_finished_in_time_is_not_waited_for(
+    sent: list[bytes], every: float, seconds: float
+) -> None:
+    async def ask() -> float:
+        protocol, wire = connect(answer_when_read, ServerState())
+        loop = asyncio.get_running_loop()
+
+        async def drip() -> None:
+            for part in sent:
+                if not wire.closed.is_set():
+                    protocol.data_received(part)
+                await asyncio.sleep(every)
+
+        dripping = asyncio.create_task(drip())
+        await asyncio.wait_for(wire.closed.wait(), 1_000)
+        closed_at = loop.time()
+        dripping.cancel()
+        protocol.connection_lost(None)
+        return closed_at
+
+    assert run_virtually(ask()) == pytest.approx(seconds, abs=0.5)
+
+
+def test_an_answer_may_take_as_long_as_it_does() -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(300)
+        await Response(b"small")(scope, receive, send)
+
+    async def ask() -> Wire:
+        protocol, wire = connect(slow, ServerState())
+        protocol.data_received(REQUEST + LAST + END)
+        await asyncio.wait_for(wire.closed.wait(), 1_000)
+        protocol.connection_lost(None)
+        return wire
+
+    assert b"".join(run_virtually(ask()).writes).endswith(b"small")
+
+
+def test_of_very_many_connections_those_that_were_waited_for_longest_go() -> None:
+    async def ask() -> list[bool]:
+        state = ServerState()
+        wires = []
+        for _ in range(801):
+            wires.append(connect(answer_when_read, state))
+            await asyncio.sleep(0.001)
+        closed = [wire.closed.is_set() for _, wire in wires]
+        for protocol, _ in wires:
+            protocol.connection_lost(None)
+        return closed
+
+    assert run_virtually(ask()) == [True] * 400 + [False] * 401
