@@ -2,24 +2,28 @@
 
 import inspect
 import multiprocessing
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.bootstrap import build_app
 from core.errors import OpsError
-from core.log import configure
+from core.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure, find_risk
+from core.log import configure, get_logger
 from core.masking import write_out
 from core.parent import end_with
 from core.serving.bodies import (
+    MAX_ROW_BYTES,
     AliveAnswer,
     FeedbackAnswer,
     FeedbackBody,
@@ -38,7 +42,8 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.database import Database
 from core.system import describe_system
-from core.web.answers import ARROW
+from core.web.admission import Admission
+from core.web.answers import ARROW, json_response
 from core.web.batching import BatchRoute
 from core.web.documentation import (
     BODY_ERRORS,
@@ -48,14 +53,20 @@ from core.web.documentation import (
     describe,
 )
 from core.web.gathering import Gathering
-from core.web.outermost import Outermost
+from core.web.guard import Guard
+from core.web.outermost import Outermost, RefusalLog
+from core.web.pages import DOCS_POLICY, build_docs
 from core.web.predicting import PredictRoute
 from core.web.refusals import answer_error
 from core.web.routes import LABEL_STATUS, Routes
 from core.web.waiting import LogWait
 
+_DOCS = "/docs"
+_THIS_MACHINE = TrustedHosts(frozenset(), any_address=False, public_origin="")
 _LOG_SECONDS = 10.0  # a caller is told that the log does not keep up, rather than kept waiting
 _LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime", "core.serving.arrow")
+
+log = get_logger(__name__)
 
 
 class _Api(FastAPI):
@@ -78,18 +89,25 @@ def build_api(
     body_limit: int,
     status: Callable[[], object],
     beside_limit_ms: float = 1_000,
+    hosts: TrustedHosts = _THIS_MACHINE,
+    proxy: bool = False,
+    rate: float = 0.0,
 ) -> FastAPI:
     """The ASGI application. It starts the service and the key ring, and at the end stops them,
     which writes what waits, and closes the store. `body_limit` is in bytes, `status` gives what
-    `/v1/status` shows, and texts and histories may take `beside_limit_ms`."""
+    `/v1/status` shows, and texts and histories may take `beside_limit_ms`. It answers to `hosts`,
+    believes a `proxy` who calls, and takes `rate` requests a second of one caller, 0 for any."""
     metrics = ServiceMetrics()
+    guard = Guard(hosts, keys, proxy=proxy)
+    admission = Admission(keys, guard, service.timer, rate=rate)
     log_wait = LogWait(_LOG_SECONDS)
     gathering = Gathering(service, metrics, log_wait, limit_ms=beside_limit_ms)
     reporter = Reporter(db, service, metrics, service.now)
-    predict = PredictRoute(service, keys, gathering, body_limit=body_limit)
-    batch = BatchRoute(service, keys, metrics, log_wait, body_limit=body_limit)
+    row_limit = min(body_limit, MAX_ROW_BYTES)
+    predict = PredictRoute(service, admission, gathering, body_limit=row_limit)
+    batch = BatchRoute(service, admission, metrics, log_wait, body_limit=body_limit)
     routes = Routes(
-        db, service, keys, metrics, log_wait, scale=scale, body_limit=body_limit, status=status
+        db, service, admission, metrics, log_wait, scale=scale, body_limit=body_limit, status=status
     )
 
     @asynccontextmanager
@@ -103,7 +121,12 @@ def build_api(
         await anyio.to_thread.run_sync(service.stop)
         db.close()
 
-    api = _Api(title="Plumbline prediction API", version="1", lifespan=lifespan)
+    api = _Api(
+        title="Plumbline prediction API",
+        version="1",
+        lifespan=lifespan,
+        openapi_url=None,  # its own pages load scripts from elsewhere, and are made at each request
+    )
     documented = APIRouter()
     plain: tuple[tuple[str, ASGIApp, str, dict[str, Any]], ...] = (
         (
@@ -146,8 +169,8 @@ def build_api(
             describe(SamplesBody, {200: SamplesAnswer}, BODY_ERRORS),
         ),
         ("/v1/status", "GET", routes.status, describe(None, {200: StatusAnswer}, KEY_ERRORS)),
-        ("/healthz", "GET", routes.healthz, describe(None, {200: AliveAnswer}, ())),
-        ("/readyz", "GET", routes.readyz, describe(None, {200: ReadyAnswer}, (503,))),
+        ("/healthz", "GET", routes.healthz, describe(None, {200: AliveAnswer}, (403,))),
+        ("/readyz", "GET", routes.readyz, describe(None, {200: ReadyAnswer}, (403, 503))),
         ("/metrics", "GET", routes.metrics, describe(None, {200: None}, KEY_ERRORS)),
     ):
         # A plain route costs a request 0.15 ms and FastAPI's own 0.35; it writes the documentation.
@@ -156,12 +179,44 @@ def build_api(
             path, endpoint, methods=[method], response_model=None, openapi_extra=description
         )
     api.openapi = partial(build_openapi, api, documented, scale)  # type: ignore[method-assign]
+    for path, write in (("/openapi.json", _write_openapi), (_DOCS, _write_docs)):
+        api.router.add_route(path, _show_once(api, write), methods=["GET"])
     for kind in (OpsError, HTTPException, ClientDisconnect):
         api.add_exception_handler(kind, answer_error)
-    paths = {route.path for route in documented.routes if isinstance(route, Route)}
-    api.add_middleware(Outermost, metrics=metrics, paths=paths)
-    api.at_once = {("POST", path): Outermost(route, metrics, paths) for path, route, *_ in plain}
+    outermost = partial(
+        Outermost,
+        metrics=metrics,
+        guard=guard,
+        refusals=RefusalLog(service.timer),
+        paths={route.path for route in documented.routes if isinstance(route, Route)},
+        policies={_DOCS: DOCS_POLICY},
+    )
+    api.add_middleware(outermost)
+    api.at_once = {("POST", path): outermost(route) for path, route, *_ in plain}
     return api
+
+
+def _write_openapi(api: FastAPI) -> Response:
+    return json_response(200, api.openapi())
+
+
+def _write_docs(api: FastAPI) -> Response:
+    return HTMLResponse(build_docs(api.openapi()))
+
+
+def _show_once(
+    api: FastAPI, write: Callable[[FastAPI], Response]
+) -> Callable[[Request], Awaitable[Response]]:
+    """A route that anyone may ask for: written when it is asked for first, not each time."""
+    written: list[Response] = []
+
+    async def show(_: Request) -> Response:
+        if not written:
+            written.append(write(api))
+        first = written[0]
+        return Response(first.body, headers=dict(first.headers))
+
+    return show
 
 
 def create() -> FastAPI:
@@ -175,6 +230,14 @@ def create() -> FastAPI:
     except OpsError as error:
         raise SystemExit(write_out(str(error))) from None
     settings = app.settings
+    try:
+        check_app_exposure(app, Path.cwd())
+    except OpsError as error:
+        app.close()
+        raise SystemExit(write_out(str(error))) from None
+    risk = find_risk(settings)
+    if risk:
+        log.warning("not_encrypted", problem=risk)
     service = PredictionService(
         app.db, app.registry, scale=settings.scale, now=app.now, libraries=_LIBRARIES
     )
@@ -186,4 +249,7 @@ def create() -> FastAPI:
         body_limit=settings.body_limit_kb * 1024,
         status=lambda: describe_system(app),
         beside_limit_ms=settings.text_timeout_ms,
+        hosts=build_trusted_hosts(settings),
+        proxy=settings.proxy,
+        rate=settings.rate_limit,
     )

@@ -14,7 +14,8 @@ from core.settings import Settings, has_login
 from core.store import api_keys
 
 _LOCAL_NAME = "localhost"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""The headers by which a proxy says that it passed a request on."""
 
 
 class UntrustedRequest(Refused):
@@ -45,18 +46,16 @@ class TrustedHosts:
             "PLUMBLINE_ALLOWED_HOSTS."
         )
 
-    def check_origin(self, origin: str | None, host: str | None) -> None:
-        """Raise `UntrustedRequest` where a page of another site sends the request.
+    def check_origin(self, origin: str | None, host: str | None, scheme: str = "") -> None:
+        """Raise `UntrustedRequest` where a page of another site sends the request. A page's own
+        site has the host and, where it is given, the scheme of the request.
 
         >>> TrustedHosts(frozenset(), False, "").check_origin("http://a.example", "a.example")
         """
         if origin is None or (self.public_origin and origin.lower() == self.public_origin):
             return
-        try:
-            place = urlsplit(origin).netloc.lower()
-        except ValueError:
-            place = ""
-        if not place or host is None or place != host.lower():
+        schemes = (scheme,) if scheme else ("http", "https")
+        if not host or origin.lower() not in [f"{one}://{host}".lower() for one in schemes]:
             raise UntrustedRequest(
                 "Pages of other sites may not call this server: call it from a program, or from "
                 "its own pages."
@@ -85,7 +84,7 @@ def check_direct(peer: str | None, headers: Mapping[str, str]) -> None:
             "Without a key, only this machine is answered: make one with `python -m core keys "
             "create NAME`."
         )
-    for name in _FORWARDED:
+    for name in FORWARDED:
         if name in headers:
             raise UntrustedRequest(
                 f"A proxy passed this request on ({name}), and everyone may call: set "
@@ -96,6 +95,22 @@ def check_direct(peer: str | None, headers: Mapping[str, str]) -> None:
 def needs_guard(settings: Settings) -> bool:
     """Whether others can reach the servers: by the address, or through a proxy."""
     return settings.proxy or not is_loopback(settings.host)
+
+
+def find_risk(settings: Settings) -> str:
+    """What is not safe about how others reach the servers, as a sentence; empty for nothing.
+
+    >>> from core.settings import parse_settings
+    >>> find_risk(parse_settings({}))
+    ''
+    """
+    if not needs_guard(settings) or settings.proxy or settings.tls_certificate:
+        return ""
+    return (
+        f"PLUMBLINE_HOST is {settings.host}, and keys and sessions go over the network as plain "
+        "text: set PLUMBLINE_TLS_CERTIFICATE and PLUMBLINE_TLS_KEY, or put a proxy with HTTPS in "
+        "front and set PLUMBLINE_PROXY=on."
+    )
 
 
 def check_exposure(settings: Settings, login: bool, keys: Sequence[ApiKey]) -> None:
@@ -145,7 +160,8 @@ def _cut_port(host: str | None) -> str | None:
         return None
     name = host.strip().lower()
     if name.startswith("["):  # an IPv6 address
-        return name[1:].partition("]")[0]
+        inside, _, rest = name[1:].partition("]")
+        return inside if not rest or rest.startswith(":") else name
     return name.rpartition(":")[0] if name.count(":") == 1 else name
 
 

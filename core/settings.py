@@ -369,8 +369,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "body_limit_kb",
         "8192",
-        "Largest request body at the API, in kilobytes.",
+        "Largest request body at the API, in kilobytes; one row alone has at most 1,024.",
         read.integer(1, 1_000_000, "kilobytes, a whole number from 1"),
+    ),
+    Setting(
+        "rate_limit",
+        "0",
+        "Most requests a second of one key (without keys, of this machine) at each API process; "
+        "0 for any number: keys share a process fairly in any case.",
+        read.number(0.0, 1e9, "requests a second, a number from 0"),
     ),
     Setting(
         "text_timeout_ms",
@@ -453,6 +460,7 @@ class Settings:
     keep_predictions_days: int
     upload_limit_mb: int
     body_limit_kb: int
+    rate_limit: float
     text_timeout_ms: int
 
     @property

@@ -2,10 +2,12 @@
 that needs no training."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI
@@ -21,12 +23,19 @@ from tests.fakes import FakeRegistry, add_version
 HUNDRED = Scale(0.0, 100.0)
 
 
-def make_api(db: Database, now: Callable[[], datetime], *, body_limit: int = 100_000) -> FastAPI:
-    """An API whose one version serves."""
+def make_api(
+    db: Database,
+    now: Callable[[], datetime],
+    *,
+    body_limit: int = 100_000,
+    timer: Callable[[], float] = time.perf_counter,
+    **options: Any,
+) -> FastAPI:
+    """An API whose one version serves; `options` as `build_api` has them."""
     registry = FakeRegistry()
     add_version(db, registry)
     deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
-    service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
+    service = PredictionService(db, registry, scale=HUNDRED, now=now, timer=timer)  # type: ignore[arg-type]
     return build_api(
         db,
         service,
@@ -34,6 +43,7 @@ def make_api(db: Database, now: Callable[[], datetime], *, body_limit: int = 100
         scale=HUNDRED,
         body_limit=body_limit,
         status=lambda: {"champion": "v1"},
+        **options,
     )
 
 
@@ -50,6 +60,12 @@ class Reply:
 
     status: int
     content: bytes
+    headers: dict[str, str]
+
+    @property
+    def message(self) -> str:
+        """What an error says."""
+        return str(msgspec.json.decode(self.content)["error"]["message"])
 
     def explains_itself(self) -> bool:
         """Whether an error says what is wrong in a sentence."""
@@ -63,22 +79,39 @@ class Reply:
 
 async def post(api: FastAPI, path: str, content: bytes) -> Reply:
     """Send a body to a path as a server would hand it over."""
-    headers = [(b"host", b"tests"), (b"content-type", b"application/json")]
-    headers.append((b"content-length", str(len(content)).encode()))
+    return await ask(api, "POST", path, content=content)
+
+
+async def ask(
+    api: FastAPI,
+    method: str,
+    path: str,
+    *headers: tuple[str, str],
+    content: bytes = b"",
+    host: str | None = "localhost",
+    peer: str | None = "127.0.0.1",
+    scheme: str = "http",
+) -> Reply:
+    """Send a request as a server would hand it over that a peer is connected to."""
+    sent_headers = [] if host is None else [(b"host", host.encode())]
+    sent_headers += [(name.encode(), value.encode()) for name, value in headers]
+    if content:
+        sent_headers.append((b"content-type", b"application/json"))
+        sent_headers.append((b"content-length", str(len(content)).encode()))
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
+        "method": method,
+        "scheme": scheme,
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": headers,
-        "client": ("127.0.0.1", 1),
+        "headers": sent_headers,
+        "client": peer and (peer, 1),
         "server": ("127.0.0.1", 8000),
     }
-    sent: list[dict[str, object]] = []
+    sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": content, "more_body": False}
@@ -87,8 +120,9 @@ async def post(api: FastAPI, path: str, content: bytes) -> Reply:
         sent.append(message)
 
     await api(scope, receive, send)  # type: ignore[arg-type]
-    body = b"".join(bytes(message.get("body", b"")) for message in sent[1:])  # type: ignore[call-overload]
-    return Reply(int(sent[0]["status"]), body)  # type: ignore[call-overload]
+    start, *parts = sent
+    given = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Reply(start["status"], b"".join(part.get("body", b"") for part in parts), given)
 
 
 async def post_all(

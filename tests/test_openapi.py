@@ -48,7 +48,7 @@ def described(db: Database, now: Callable[[], datetime]) -> dict[str, Any]:
 
 
 def test_every_route_says_how_it_answers_and_refuses(described: dict[str, Any]) -> None:
-    refusals = {"400", "401", "403", "413", "415", "422", "503"}
+    refusals = {"400", "401", "403", "413", "415", "422", "429", "503"}
     for path in BODIES:
         assert refusals < set(described["paths"][path]["post"]["responses"]), path
     answers = {
@@ -57,10 +57,10 @@ def test_every_route_says_how_it_answers_and_refuses(described: dict[str, Any]) 
         if "get" in operations
     }
     assert answers == {
-        "/v1/status": {"200", "401", "403", "503"},
-        "/healthz": {"200"},
-        "/readyz": {"200", "503"},
-        "/metrics": {"200", "401", "403", "503"},
+        "/v1/status": {"200", "401", "403", "429", "503"},
+        "/healthz": {"200", "403"},
+        "/readyz": {"200", "403", "503"},
+        "/metrics": {"200", "401", "403", "429", "503"},
     }
     [(media, _)] = described["paths"]["/metrics"]["get"]["responses"]["200"]["content"].items()
     assert media == "text/plain"

@@ -78,6 +78,7 @@ WRONG = {
     "collect_every_minutes": (["", "0", "hourly"], "a number above 0"),
     "collect_overlap_hours": (["", "-1", "day"], "hours, a number from 0"),
     "upload_limit_mb": (["", "0", "1.5", "200MB"], "megabytes, a whole number from 1"),
+    "rate_limit": (["-1", "many"], "a number from 0"),
     "body_limit_kb": (["", "0", "4k"], "kilobytes, a whole number from 1"),
     "text_timeout_ms": (["", "0", "1s", "60001"], "milliseconds, a whole number from 1"),
 }

@@ -20,6 +20,12 @@ from core.serving.answer import Ask
 MAX_ROWS = 10_000
 MAX_NAME = 200
 MAX_WORD = 1_000
+MAX_FEATURES = 2_000
+"""Ten times what a model reads at most here; a row of more costs everyone, and no one wants it."""
+MAX_ROW_BYTES = 1_048_576
+"""Two thousand features by usual names, and a text beside them."""
+MAX_TEXT = 500_000
+"""Characters: a book of 200 pages, or what a transformer would cut off long before."""
 _NOT_JSON = re.compile(rb"NaN|Infinity")
 _DETAIL = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$")
@@ -29,7 +35,7 @@ _CONSTANT = object()  # stands for NaN and the infinities where a body is read i
 _NO_ZERO = {"pattern": r"^[^\u0000]*$"}  # described so; `check_text` says it in words
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=_NO_ZERO)]
-_Text = Annotated[str, msgspec.Meta(extra_json_schema=_NO_ZERO)]
+_Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT, extra_json_schema=_NO_ZERO)]
 Value = float | Annotated[str, msgspec.Meta(max_length=MAX_WORD)] | None
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Moment = Annotated[
@@ -38,6 +44,7 @@ _Moment = Annotated[
 _Features = Annotated[
     dict[_Name, Value],
     msgspec.Meta(
+        max_length=MAX_FEATURES,
         description="Each a finite number, a string of at most 1,000 characters, or null.",
         examples=[{"codeQuality": 82.5, "testCoverage": 61, "language": "python"}],
     ),
@@ -70,6 +77,10 @@ class PredictBatchBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Up to 10,000 rows to score."""
 
     rows: Annotated[list[PredictBody], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
+
+
+class _RawBatchBody(msgspec.Struct, frozen=True):
+    rows: list[msgspec.Raw]
 
 
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -195,6 +206,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Body = TypeVar("Body")
+_raw_decoder = msgspec.json.Decoder(_RawBatchBody)
 
 
 def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
@@ -217,6 +229,20 @@ def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
         raise _explain_invalid(str(error), content) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explain_malformed(str(error), content) from None
+
+
+def check_row_sizes(content: bytes) -> None:
+    """Raise `BadBody` where a row of a batch is larger than one alone may be. Decoding a row holds
+    up everything else in the process, looking for its end hardly."""
+    if len(content) <= MAX_ROW_BYTES:
+        return
+    try:
+        rows = _raw_decoder.decode(content).rows
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return  # decoding it says what is wrong
+    for number, row in enumerate(rows):
+        if len(memoryview(row)) > MAX_ROW_BYTES:
+            raise BadBody(f"rows[{number}]", f"A row has at most {MAX_ROW_BYTES:,} bytes.")
 
 
 def build_ask(body: PredictBody, path: str = "") -> Ask:
@@ -295,6 +321,8 @@ def _explain_invalid(detail: str, content: bytes) -> BadBody:
         return BadBody(_join(path, named["name"]), f"{what}.")
     if path.endswith("features[...]"):
         path = _find_feature(path, content) or path
+    elif path.endswith("features") and "`object` of length" in what:
+        what = f"A row has at most {MAX_FEATURES:,} features"
     elif path.endswith("features") and "of length" in what:
         what = "A feature's name has 1 to 200 characters"
     return BadBody(path or None, f"{what}.")

@@ -99,8 +99,13 @@ class KeyRing:
             keys = api_keys.load_live_hashes(conn)
             self._lock = _Lock(is_open=not api_keys.has_keys(conn), keys=keys)
 
-    def check(self, text: str | None, scope: Scope) -> str | None:
-        """The name of the caller, None where no key was ever made and everyone may call.
+    @property
+    def is_open(self) -> bool:
+        """Whether no key was ever made, so that everyone on this machine may call."""
+        return self._lock.is_open
+
+    def check(self, text: str | None, scope: Scope) -> ApiKey | None:
+        """The key of the caller, None where no key was ever made and everyone may call.
 
         Raises `UnknownCaller` for a missing or wrong key, `MissingScope` for one that is not for
         this."""
@@ -116,4 +121,4 @@ class KeyRing:
             raise MissingScope(
                 f"The key '{key.name}' is not for this: it lacks the scope '{scope.value}'."
             )
-        return key.name
+        return key

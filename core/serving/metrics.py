@@ -59,6 +59,12 @@ class ServiceMetrics:
         self._labels = prometheus.Counter(
             "plumbline_labels", "Labels received.", ("outcome",), registry=self._registry
         )
+        self._refused = prometheus.Counter(
+            "plumbline_refused",
+            "Requests refused, by what was wrong with them.",
+            ("cause",),
+            registry=self._registry,
+        )
         self._waiting = prometheus.Gauge(
             "plumbline_log_waiting_rows",
             "Rows that are not on disk yet.",
@@ -96,6 +102,10 @@ class ServiceMetrics:
         if counter is None:  # finding a label's counter takes longer than counting
             counter = self._by_route[route, status] = self._requests.labels(route, str(status))
         counter.inc()
+
+    def count_refused(self, cause: str) -> None:
+        """One request was refused."""
+        self._refused.labels(cause).inc()
 
     def count_predictions(self, predictions: Sequence[Prediction]) -> None:
         """These were answered."""

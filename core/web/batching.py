@@ -17,6 +17,8 @@ from core.domain.prediction import Prediction
 from core.errors import OpsError
 from core.serving.answer import Ask
 from core.serving.bodies import (
+    MAX_FEATURES,
+    BadBody,
     ErrorAnswer,
     ErrorDetail,
     PredictBatchAnswer,
@@ -24,15 +26,16 @@ from core.serving.bodies import (
     build_answer,
     build_ask,
     build_batch_answer,
+    check_row_sizes,
     decode_body,
 )
 from core.serving.columns import MIN_ROWS, AskedColumns, build_asks, read_json_columns
-from core.serving.keys import KeyRing
 from core.serving.logbook import Kept
 from core.serving.metrics import ServiceMetrics
 from core.serving.service import PredictionService
+from core.web.admission import Admission
 from core.web.answers import ARROW, JSON, json_response
-from core.web.reading import accepts, get_key, get_media, read_body, read_headers
+from core.web.reading import accepts, get_media, read_body, read_headers
 from core.web.refusals import build_error
 from core.web.waiting import LogWait
 
@@ -59,14 +62,14 @@ class BatchRoute:
     def __init__(
         self,
         service: PredictionService,
-        keys: KeyRing,
+        admission: Admission,
         metrics: ServiceMetrics,
         log_wait: LogWait,
         *,
         body_limit: int,
     ) -> None:
         self._service = service
-        self._keys = keys
+        self._admission = admission
         self._metrics = metrics
         self._log_wait = log_wait
         self._body_limit = body_limit
@@ -83,12 +86,19 @@ class BatchRoute:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         started, at = self._service.timer(), self._service.now()
         headers = read_headers(scope)
-        self._keys.check(get_key(headers), KeyScope.PREDICT)
-        content = await read_body(headers, receive, self._body_limit, _JSON_OR_ARROW)
-        loop = asyncio.get_running_loop()
-        done = await loop.run_in_executor(self._threads, self._do, headers, content, at, started)
-        for receipt in done.receipts:
-            await self._log_wait.wait(receipt)
+        limit = self._body_limit
+        _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
+        try:
+            content = await read_body(headers, receive, limit, _JSON_OR_ARROW)
+            turn.started = self._service.timer()
+            loop = asyncio.get_running_loop()
+            done = await loop.run_in_executor(
+                self._threads, self._do, headers, content, at, started
+            )
+            for receipt in done.receipts:
+                await self._log_wait.wait(receipt)
+        finally:
+            self._admission.leave(turn)
         done.count(self._metrics)
         return done.response
 
@@ -116,6 +126,7 @@ class BatchRoute:
         return _Done(response, receipts, lambda to: to.count_predictions(answers))
 
     def _decode(self, content: bytes) -> list[Ask]:
+        check_row_sizes(content)
         body = decode_body(self._decoder, content)
         return [build_ask(row, f"rows[{i}].") for i, row in enumerate(body.rows)]
 
@@ -124,7 +135,10 @@ def _read_arrow(content: bytes) -> AskedColumns:
     # Not at the top: half a second to import, for callers who may never come.
     from core.serving.arrow import read_columns
 
-    return read_columns(content)
+    asked = read_columns(content)
+    if len(asked.features) > MAX_FEATURES:
+        raise BadBody(None, f"A row has at most {MAX_FEATURES:,} features.")
+    return asked
 
 
 def _refuse(answers: Sequence[Prediction]) -> Response:

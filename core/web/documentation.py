@@ -29,14 +29,15 @@ from core.serving.status import ServiceStatus
 from core.settings import Scale
 from core.system import SystemStatus
 from core.web.answers import JSON
+from core.web.refusals import BodyTooLarge
 
 _REF = "#/components/schemas/{name}"
 _TEXT = "text/plain"
 _ID = "019cae6b660070008000000000000000"
 
-BODY_ERRORS = (400, 401, 403, 413, 415, 422, 503)
+BODY_ERRORS = (400, 401, 403, 413, 415, 422, 429, 503)
 """What a route that takes a body may refuse with."""
-KEY_ERRORS = (401, 403, 503)
+KEY_ERRORS = (401, 403, 429, 503)
 """What one without a body may, where it asks for a key."""
 
 
@@ -69,12 +70,10 @@ _REFUSALS: Mapping[int, ErrorDetail] = {
     400: ErrorDetail("The connection ended before the body did."),
     401: ErrorDetail("A key is needed: send it as Authorization: Bearer KEY."),
     403: ErrorDetail("The key may not do this: make one with the scope that it needs."),
-    413: ErrorDetail(
-        "The body has more than 8,388,608 bytes: send fewer rows at a time, or raise "
-        "PLUMBLINE_BODY_LIMIT_KB."
-    ),
+    413: ErrorDetail(str(BodyTooLarge(8_388_608, is_open=False))),
     415: ErrorDetail("The body is 'text/csv': send Content-Type: application/json."),
     422: ErrorDetail("Object missing required field `features`.", "features"),
+    429: ErrorDetail("1,000 of your requests wait already: send fewer at once."),
     503: ErrorDetail("The log did not take it within 10 s: try again in a moment."),
 }
 _SCHEMAS = (*_EXAMPLES, StatusAnswer, ErrorAnswer)
@@ -134,7 +133,7 @@ def _describe_answer(status: int, content: dict[str, Any]) -> dict[str, Any]:
         "headers": {"X-Request-Id": {"schema": _string(), "description": "Yours, or a new one."}},
         "content": content,
     }
-    if status == 503:
+    if status in (429, 503):
         described["headers"]["Retry-After"] = {"schema": _string(), "description": "Seconds."}
     return described
 

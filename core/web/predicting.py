@@ -1,6 +1,7 @@
 """`POST /v1/predict`: one row to its answer, with as little around it as that takes."""
 
 import asyncio
+from datetime import datetime
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -18,12 +19,13 @@ from core.serving.bodies import (
     build_ask,
     decode_body,
 )
-from core.serving.keys import KeyRing
 from core.serving.service import PredictionService
+from core.web.admission import Admission
 from core.web.answers import JSON, json_response
 from core.web.gathering import Answered, Gathering
-from core.web.reading import get_key, read_body, read_headers
+from core.web.reading import read_body, read_headers
 from core.web.refusals import build_error
+from core.web.sharing import HEAVY_BYTES, Turn
 
 _ONLY_JSON = frozenset({JSON})
 _TYPE = (b"content-type", JSON.encode())
@@ -38,13 +40,13 @@ class PredictRoute:
     def __init__(
         self,
         service: PredictionService,
-        keys: KeyRing,
+        admission: Admission,
         gathering: Gathering,
         *,
         body_limit: int,
     ) -> None:
         self._service = service
-        self._keys = keys
+        self._admission = admission
         self._gathering = gathering
         self._body_limit = body_limit
         self._decoder = msgspec.json.Decoder(PredictBody)
@@ -67,9 +69,24 @@ class PredictRoute:
         service = self._service
         started, at = service.timer(), service.now()
         headers = read_headers(scope)
-        self._keys.check(get_key(headers), KeyScope.PREDICT)
-        content = await read_body(headers, receive, self._body_limit, _ONLY_JSON)
-        ask = build_ask(decode_body(self._decoder, content))
+        limit = self._body_limit
+        _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
+        try:
+            content = await read_body(headers, receive, limit, _ONLY_JSON)
+            return await self._score(content, turn, at, started)
+        finally:
+            self._admission.leave(turn)
+
+    async def _score(
+        self, content: bytes, turn: Turn, at: datetime, started: float
+    ) -> bytes | ErrorAnswer:
+        service = self._service
+        if len(content) > HEAVY_BYTES:
+            turn.started = service.timer()
+            loop = asyncio.get_running_loop()
+            ask = await loop.run_in_executor(None, self._decode, content)
+        else:
+            ask = self._decode(content)
         parsed = service.timer()
         answered = await self._gathering.answer(Received(ask, at, started))
         if service.stages.is_due():
@@ -84,6 +101,9 @@ class PredictRoute:
             detail = ErrorDetail(prediction.reason or "No score.")
             return ErrorAnswer(detail, prediction_id=answer.prediction_id)
         return self._encode(answer)
+
+    def _decode(self, content: bytes) -> Ask:
+        return build_ask(decode_body(self._decoder, content))
 
     def _keep_stages(self, ask: Ask, parse: float, answered: Answered) -> None:
         """Of a request that was measured; what scoring takes is told by scoring it once more."""

@@ -8,14 +8,18 @@ from starlette.types import Receive, Scope
 from core.web.answers import JSON
 from core.web.refusals import BodyTooLarge, WrongContentType
 
+_READ = {b"accept": "accept", b"authorization": "authorization"}
+_READ |= {b"content-type": "content-type", b"content-length": "content-length"}
+
 
 def read_headers(scope: Scope) -> dict[str, str]:
-    """The headers by their lower-case names; of one that came twice, the last.
+    """The headers that a route reads, by their lower-case names; of one that came twice, the last.
 
-    >>> read_headers({"headers": [(b"host", b"a")]})
-    {'host': 'a'}
+    >>> read_headers({"headers": [(b"host", b"a"), (b"accept", b"text/html")]})
+    {'accept': 'text/html'}
     """
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    given = scope["headers"]
+    return {_READ[name]: value.decode("latin-1") for name, value in given if name in _READ}
 
 
 async def read_body(

@@ -1,5 +1,6 @@
 """Refusals: what the API does not take or cannot do, as a status, headers and a sentence."""
 
+import math
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
@@ -14,6 +15,9 @@ from core.serving.bodies import ErrorAnswer, ErrorDetail
 from core.serving.keys import MissingScope, UnknownCaller
 from core.web.answers import json_response
 
+REFUSED = "plumbline.refused"
+"""Where a request's scope holds why it was refused, for whoever counts."""
+
 REQUEST_ID = "plumbline.request_id"
 """Where a request's scope has its id."""
 
@@ -25,28 +29,38 @@ class BodyTooLarge(InvalidInput):
 
     def __init__(self, limit: int, *, is_open: bool) -> None:
         super().__init__(
-            f"The body has more than {limit:,} bytes: send fewer rows at a time, or raise "
-            "PLUMBLINE_BODY_LIMIT_KB."
+            f"The body has more than {limit:,} bytes, the most that this route takes: send less "
+            "at a time. PLUMBLINE_BODY_LIMIT_KB sets what many rows at once may have."
         )
         self.is_open = is_open
+
+
+class TooManyRequests(Refused):
+    """More requests than a caller may send; when to try again."""
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class WrongContentType(InvalidInput):
     """A body that does not say it is JSON."""
 
 
-_ERROR_STATUS: Mapping[type[OpsError], int] = {  # the first that fits
-    BodyTooLarge: 413,
-    WrongContentType: 415,
-    UntrustedRequest: 403,
-    InvalidInput: 422,
-    NotFound: 404,
-    UnknownCaller: 401,
-    MissingScope: 403,
-    Conflict: 409,
-    Refused: 409,
-    Unavailable: 503,
+_ERRORS: Mapping[type[OpsError], tuple[int, str | None]] = {  # the first that fits
+    BodyTooLarge: (413, "too_large"),
+    WrongContentType: (415, "content_type"),
+    UntrustedRequest: (403, "untrusted"),
+    InvalidInput: (422, "invalid"),
+    NotFound: (404, None),
+    UnknownCaller: (401, "unknown_key"),
+    MissingScope: (403, "missing_scope"),
+    TooManyRequests: (429, "too_many"),
+    Conflict: (409, None),
+    Refused: (409, None),
+    Unavailable: (503, None),
 }
+"""The status of an error, and the cause by which it is counted where the caller is refused."""
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
@@ -63,10 +77,11 @@ def build_error(error: Exception, scope: Scope) -> Response:
     headers: dict[str, str] = {}
     request_id = None
     field = getattr(error, "field", None)
+    cause: str | None = None
     if isinstance(error, HTTPException):
         status, message, headers = error.status_code, str(error.detail), dict(error.headers or {})
     elif isinstance(error, OpsError):
-        status, message = _choose_status(error), error.public
+        (status, cause), message = _choose_status(error), error.public
         if message != str(error):
             request_id = scope.get(REQUEST_ID)
             log.warning(
@@ -78,8 +93,12 @@ def build_error(error: Exception, scope: Scope) -> Response:
         headers["www-authenticate"] = "Bearer"
     if status == 503:
         headers["retry-after"] = "1"
+    if isinstance(error, TooManyRequests):
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_seconds)))
     if isinstance(error, BodyTooLarge) and error.is_open:
         headers["connection"] = "close"  # else all that is sent would be read and thrown away
+    if cause is not None:
+        scope[REFUSED] = cause
     return json_response(status, ErrorAnswer(ErrorDetail(message, field), request_id), headers)
 
 
@@ -94,6 +113,6 @@ def _describe_http(request: Request, error: HTTPException) -> str:
     return str(error.detail)
 
 
-def _choose_status(error: OpsError) -> int:
-    found = (status for kind, status in _ERROR_STATUS.items() if isinstance(error, kind))
-    return next(found, 500)
+def _choose_status(error: OpsError) -> tuple[int, str | None]:
+    found = (answer for kind, answer in _ERRORS.items() if isinstance(error, kind))
+    return next(found, (500, None))

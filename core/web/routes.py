@@ -1,6 +1,8 @@
 """The routes of the API but the busiest one: one method each, with what they share."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import anyio
@@ -9,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.data.collect import add_rows
-from core.domain.api_key import Scope
+from core.domain.api_key import ApiKey, Scope
 from core.domain.label import Label
 from core.domain.sample import Collection
 from core.errors import Unavailable
 from core.serving.bodies import (
+    MAX_FEATURES,
     AliveAnswer,
     BadBody,
     FeedbackAnswer,
@@ -26,17 +29,19 @@ from core.serving.bodies import (
     check_text,
     decode_body,
 )
-from core.serving.keys import KeyRing
 from core.serving.logbook import LabelOutcome
 from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
 from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.database import Database
+from core.web.admission import Admission
 from core.web.answers import JSON, json_response
-from core.web.reading import get_key, read_body
+from core.web.reading import read_body
 from core.web.waiting import LogWait
 
+_FEEDBACK_BYTES = 65_536  # a label has a few short fields
 _READY_SECONDS = 2.0
+_UNREADY_SECONDS = 0.2  # what cannot serve is asked again soon
 _CLOCK_SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
 _N_ADDING = 2  # requests whose rows are added at once
 _ONLY_JSON = frozenset({JSON})
@@ -56,7 +61,7 @@ class Routes:
         self,
         db: Database,
         service: PredictionService,
-        keys: KeyRing,
+        admission: Admission,
         metrics: ServiceMetrics,
         log_wait: LogWait,
         *,
@@ -66,12 +71,13 @@ class Routes:
     ) -> None:
         self._db = db
         self._service = service
-        self._keys = keys
+        self._admission = admission
         self._metrics = metrics
         self._log_wait = log_wait
         self._scale = scale
         self._body_limit = body_limit
         self._status = status
+        self._readiness = Readiness(service)
         self._adding = anyio.CapacityLimiter(_N_ADDING)
         self._feedback_decoder = msgspec.json.Decoder(FeedbackBody)
         self._samples_decoder = msgspec.json.Decoder(RawSamplesBody)
@@ -79,20 +85,21 @@ class Routes:
     async def feedback(self, request: Request) -> Response:
         """Say what turned out to be true: 201 for news, 200 for what was known, 202 for a
         prediction that is not known yet. A second label of a prediction corrects the first."""
-        caller = self._authorize(request, Scope.FEEDBACK)
-        body = decode_body(self._feedback_decoder, await self._read(request))
-        now = self._service.now()
-        label = Label(
-            prediction_id=body.prediction_id,
-            actual=body.actual,
-            observed_at=body.observed_at or now,
-            given_by=body.given_by or caller or "api",
-            received_at=now,
-            rating=body.rating,
-        )
-        check_label(label, self._scale)
-        receipt = self._service.add_label(label, observed_at_given=body.observed_at is not None)
-        outcome = await self._log_wait.wait(receipt)
+        async with self._admit(request, Scope.FEEDBACK, _FEEDBACK_BYTES) as key:
+            content = await self._read(request, _FEEDBACK_BYTES)
+            body = decode_body(self._feedback_decoder, content)
+            now = self._service.now()
+            label = Label(
+                prediction_id=body.prediction_id,
+                actual=body.actual,
+                observed_at=body.observed_at or now,
+                given_by=body.given_by or _name(key),
+                received_at=now,
+                rating=body.rating,
+            )
+            check_label(label, self._scale)
+            receipt = self._service.add_label(label, observed_at_given=body.observed_at is not None)
+            outcome = await self._log_wait.wait(receipt)
         assert isinstance(outcome, LabelOutcome)
         self._metrics.count_label(outcome.value)
         answer = FeedbackAnswer(body.prediction_id, outcome.value)
@@ -101,21 +108,11 @@ class Routes:
     async def samples(self, request: Request) -> Response:
         """Add up to 10,000 labelled rows to train from. Each is taken, known already, or rejected
         for itself."""
-        caller = self._authorize(request, Scope.SAMPLES)
-        content = await self._read(request)
-
-        def add() -> Collection:
-            body = decode_body(self._samples_decoder, content)
-            return add_rows(
-                self._db,
-                body.rows,
-                source="api",
-                by=caller or "api",
-                now=self._service.now(),
-                scale=self._scale,
+        async with self._admit(request, Scope.SAMPLES, self._body_limit) as key:
+            content = await self._read(request, self._body_limit)
+            added = await anyio.to_thread.run_sync(
+                self._add, content, _name(key), limiter=self._adding
             )
-
-        added = await anyio.to_thread.run_sync(add, limiter=self._adding)
         rejected = [RejectedRow(rejection.row, rejection.message) for rejection in added.rejected]
         answer = SamplesAnswer(added.n_received, added.n_new, added.n_duplicate, rejected)
         return json_response(200, answer)
@@ -123,8 +120,8 @@ class Routes:
     async def status(self, request: Request) -> Response:
         """The system as the `status` command shows it, and under `serving` what this process
         answers with."""
-        self._authorize(request, Scope.STATUS)
-        system = await anyio.to_thread.run_sync(self._status)
+        async with self._admit(request, Scope.STATUS):
+            system = await anyio.to_thread.run_sync(self._status)
         return json_response(
             200, {**msgspec.to_builtins(system), "serving": self._service.describe()}
         )
@@ -135,7 +132,7 @@ class Routes:
 
     async def readyz(self, request: Request) -> Response:
         """Can serve: the plan is followed and the store takes writes."""
-        problem = await anyio.to_thread.run_sync(self._service.check_ready, _READY_SECONDS)
+        problem = await self._readiness.find_problem()
         if problem is not None:
             raise Unavailable(
                 problem,
@@ -147,16 +144,60 @@ class Routes:
 
     async def metrics(self, request: Request) -> Response:
         """Counts and durations for Prometheus."""
-        self._authorize(request, Scope.STATUS)
-        self._metrics.show(self._service.describe())
-        return Response(self._metrics.render(), media_type=CONTENT_TYPE)
+        async with self._admit(request, Scope.STATUS):
+            self._metrics.show(self._service.describe())
+            return Response(self._metrics.render(), media_type=CONTENT_TYPE)
 
-    def _authorize(self, request: Request, scope: Scope) -> str | None:
-        """The name of the caller's key, None while everyone may call."""
-        return self._keys.check(get_key(request.headers), scope)
+    def _admit(
+        self, request: Request, need: Scope, most_bytes: int = 0
+    ) -> AbstractAsyncContextManager[ApiKey | None]:
+        return self._admission.admitted(request.scope, request.headers, need, most_bytes)
 
-    async def _read(self, request: Request) -> bytes:
-        return await read_body(request.headers, request.receive, self._body_limit, _ONLY_JSON)
+    async def _read(self, request: Request, limit: int) -> bytes:
+        return await read_body(request.headers, request.receive, limit, _ONLY_JSON)
+
+    def _add(self, content: bytes, by: str) -> Collection:
+        body = decode_body(self._samples_decoder, content)
+        for number, row in enumerate(body.rows):
+            features = row.get("features")
+            if isinstance(features, dict) and len(features) > MAX_FEATURES:
+                raise BadBody(
+                    f"rows[{number}].features", f"A row has at most {MAX_FEATURES:,} features."
+                )
+        return add_rows(
+            self._db,
+            body.rows,
+            source="api",
+            by=by,
+            now=self._service.now(),
+            scale=self._scale,
+        )
+
+
+class Readiness:
+    """Whether a service can serve, found out at most every two seconds however often it is asked:
+    anyone may ask, and finding out takes the store's write lock."""
+
+    def __init__(self, service: PredictionService) -> None:
+        self._service = service
+        self._known: tuple[float, str | None] | None = None  # from when, and what is wrong
+        self._finding = asyncio.Lock()
+
+    async def find_problem(self) -> str | None:
+        """Why it cannot serve, or None."""
+        async with self._finding:
+            now = self._service.timer()
+            if self._known is not None:
+                found_at, problem = self._known
+                if now - found_at < (_READY_SECONDS if problem is None else _UNREADY_SECONDS):
+                    return problem
+            problem = await anyio.to_thread.run_sync(self._service.check_ready, _READY_SECONDS)
+            self._known = self._service.timer(), problem
+            return problem
+
+
+def _name(key: ApiKey | None) -> str:
+    return "api" if key is None else key.name
 
 
 def check_label(label: Label, scale: Scale) -> None:

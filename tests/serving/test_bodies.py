@@ -17,6 +17,7 @@ from core.serving.bodies import (
     build_answer,
     build_ask,
     build_batch_answer,
+    check_row_sizes,
     decode_body,
 )
 from tests.fakes import make_batch, make_prediction
@@ -197,3 +198,33 @@ def test_a_batch_is_answered_as_its_rows_are_one_by_one() -> None:
     for batch in (make_batch(400), replace(make_batch(3), lows=None, highs=None)):
         rows = [build_answer(prediction) for prediction in build_predictions(batch)]
         assert build_batch_answer(batch).predictions == rows
+
+
+def test_a_row_has_two_thousand_features_and_no_more() -> None:
+    decoder = msgspec.json.Decoder(PredictBody)
+    rows = [json.dumps({"features": {f"f{i}": i for i in range(n)}}) for n in (2_000, 2_001)]
+    assert len(decode_body(decoder, rows[0].encode()).features) == 2_000
+    with pytest.raises(BadBody, match="at most 2,000 features") as refused:
+        decode_body(decoder, rows[1].encode())
+    assert refused.value.field == "features"
+
+
+def test_a_text_has_half_a_million_characters_and_no_more() -> None:
+    decoder = msgspec.json.Decoder(PredictBody)
+    for n, fits in ((500_000, True), (500_001, False)):
+        content = json.dumps({"features": {}, "text": "x" * n}).encode()
+        if fits:
+            assert decode_body(decoder, content).text == "x" * n
+        else:
+            with pytest.raises(BadBody) as refused:
+                decode_body(decoder, content)
+            assert refused.value.field == "text"
+
+
+def test_a_row_of_a_batch_is_no_larger_than_one_alone() -> None:
+    small, large = '{"features": {}}', '{"features": {"a": ' + " " * 1_048_576 + "1}}"
+    with pytest.raises(BadBody, match="1,048,576 bytes") as refused:
+        check_row_sizes(f'{{"rows": [{small}, {large}]}}'.encode())
+    assert refused.value.field == "rows[1]"
+    check_row_sizes(("{" + f'"rows": [{",".join([small] * 100_000)}]' + "}").encode())
+    check_row_sizes(b"[" * 2_000_000)

@@ -61,7 +61,9 @@ def test_a_live_key_opens_its_scopes_and_no_others(
     _, text = create_key(db, "ci", PREDICT, by="ada", now=now())
     ring = KeyRing(db)
     ring.refresh()
-    assert ring.check(text, Scope.PREDICT) == "ci"
+    key = ring.check(text, Scope.PREDICT)
+    assert key is not None
+    assert key.name == "ci"
     with pytest.raises(MissingScope, match="'ci' is not for this: it lacks the scope 'samples'"):
         ring.check(text, Scope.SAMPLES)
 

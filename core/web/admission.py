@@ -1,0 +1,105 @@
+"""Admission: who may use a route, and when it is their turn."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from starlette.types import Scope
+
+from core.domain.api_key import ApiKey
+from core.domain.api_key import Scope as KeyScope
+from core.serving.keys import KeyRing, UnknownCaller
+from core.web.guard import Guard
+from core.web.reading import get_key
+from core.web.refusals import TooManyRequests
+from core.web.sharing import Shares, Turn
+
+_FREE_TRIES = 10  # wrong keys of one address in a minute that are answered at once
+_TRY_SECONDS = 60.0
+_DELAY_SECONDS = 1.0
+_MAX_DELAYED = 100
+_MAX_PEERS = 10_000
+_THIS_MACHINE = 0  # where keys have their ids
+_MOST_BYTES = 67_108_864  # what a body counts as that announces more
+
+
+class WrongKeys:
+    """Slows down whoever tries keys: a wrong one is answered at once a few times, then later."""
+
+    def __init__(
+        self,
+        timer: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._timer = timer
+        self._sleep = sleep
+        self._tries: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._n_delayed = 0
+
+    async def delay(self, peer: str) -> None:
+        """Count a wrong key of an address, and wait where it sent many in a minute. Raises
+        `TooManyRequests` where many wait already."""
+        now = self._timer()
+        since, n_tries = self._tries.pop(peer, (now, 0))
+        if now - since >= _TRY_SECONDS:
+            since, n_tries = now, 0
+        if len(self._tries) >= _MAX_PEERS:
+            self._tries.popitem(last=False)
+        self._tries[peer] = since, n_tries + 1
+        if n_tries < _FREE_TRIES:
+            return
+        if self._n_delayed >= _MAX_DELAYED:
+            raise TooManyRequests(
+                f"Too many wrong keys came from {peer}: wait a minute, then send a right one.",
+                since + _TRY_SECONDS - now,
+            )
+        self._n_delayed += 1
+        try:
+            await self._sleep(_DELAY_SECONDS)
+        finally:
+            self._n_delayed -= 1
+
+
+class Admission:
+    """Asks for the key of a request, slows down who has a wrong one, and shares the process out
+    among those who have a right one. Without keys nobody but this machine is answered."""
+
+    def __init__(
+        self, keys: KeyRing, guard: Guard, timer: Callable[[], float], *, rate: float
+    ) -> None:
+        self._keys = keys
+        self._guard = guard
+        self._shares = Shares(timer, rate)
+        self._wrong_keys = WrongKeys(timer)
+        self.leave = self._shares.leave
+
+    async def admit(
+        self, scope: Scope, headers: Mapping[str, str], need: KeyScope, most_bytes: int = 0
+    ) -> tuple[ApiKey | None, Turn]:
+        """The key of the caller, None while everyone may call, and the turn of the request, which
+        has to be given to `leave`. A body that does not say its length counts as `most_bytes`.
+
+        Raises `UnknownCaller`, `MissingScope` and `TooManyRequests`."""
+        text = get_key(headers)
+        try:
+            key = self._keys.check(text, need)
+        except UnknownCaller:
+            if text is not None:
+                await self._wrong_keys.delay(self._guard.name_peer(scope))
+            raise
+        caller = _THIS_MACHINE if key is None else key.id
+        announced = headers.get("content-length", "")
+        n_bytes = min(int(announced), _MOST_BYTES) if announced.isdecimal() else most_bytes
+        return key, await self._shares.enter(caller, n_bytes)
+
+    @asynccontextmanager
+    async def admitted(
+        self, scope: Scope, headers: Mapping[str, str], need: KeyScope, most_bytes: int = 0
+    ) -> AsyncIterator[ApiKey | None]:
+        """`admit` and `leave` around what is done for the caller."""
+        key, turn = await self.admit(scope, headers, need, most_bytes)
+        try:
+            yield key
+        finally:
+            self.leave(turn)

@@ -1,0 +1,157 @@
+"""Sharing: the time of one API process among its callers, so that none of them stops the others."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.web.refusals import TooManyRequests
+
+UNIT_BYTES = 8_192
+"""A request weighs one, and one for each so many bytes of its body."""
+
+HEAVY_BYTES = 65_536
+"""Larger bodies are decoded beside the event loop, which others would wait for."""
+
+_CONTENDED_SECONDS = 1.0  # how long a caller counts as calling
+_CONTENDED_WEIGHT = 16  # of one caller's requests under way while others call
+_MOST_WEIGHT = 8_192  # of one caller's requests under way, ever: bodies of 64 MB in memory
+_BYTES_A_SECOND = 200e6  # what is received, if only to be thrown away
+_PAUSE = 3.0  # while others call, heavy work of a second is followed by so many without
+_MAX_WAITING = 1_000  # requests of one caller that wait for their turn
+
+
+@dataclass(slots=True)
+class Account:
+    """What one caller has under way."""
+
+    weight: int = 0
+    heavy_at: float = 0.0  # when heavy work may begin, in seconds on the timer
+    tokens: float = 0.0
+    filled_at: float = 0.0
+    waiting: "deque[tuple[int, asyncio.Future[None]]]" = field(default_factory=deque)
+    wakes: bool = False  # a timer runs that looks at those who wait
+
+
+@dataclass(slots=True)
+class Turn:
+    """A request that may go on; to be given back by `leave`. Its work began at `started`, which
+    who reads a body first sets anew: a slow line is no work."""
+
+    account: Account
+    weight: int
+    started: float
+
+
+class Shares:
+    """Lets requests go on, on the event loop of one process. A caller who is alone is never held
+    up. While others call as well, each has a few small requests or one large one under way, and
+    large ones take at most a quarter of the time; what is more waits, unread."""
+
+    def __init__(self, timer: Callable[[], float], rate: float = 0.0) -> None:
+        """`rate` is the most requests a second of one caller, 0 for any number."""
+        self._timer = timer
+        self._rate = rate
+        self._accounts: dict[int, Account] = {}
+        self._last: Account | None = None  # who called last, and when
+        self._last_at = -math.inf
+        self._before_at = -math.inf  # when somebody else did
+
+    async def enter(self, caller: int, n_bytes: int) -> Turn:
+        """Wait for the turn of a request with a body of so many bytes. Raises `TooManyRequests`
+        where the caller sends more than their rate, or too much of theirs waits already."""
+        now = self._timer()
+        account = self._accounts.get(caller) or self._open(caller, now)
+        if account is not self._last:
+            self._last, self._before_at = account, self._last_at
+        self._last_at = now
+        if self._rate:
+            self._take_token(account, now)
+        weight = 1 + n_bytes // UNIT_BYTES
+        if account.waiting or not self._has_room(account, weight, now):
+            await self._wait(account, weight)
+            now = self._timer()
+        else:
+            account.weight += weight
+        return Turn(account, weight, now)
+
+    def leave(self, turn: Turn) -> None:
+        """Give the turn back."""
+        account = turn.account
+        account.weight -= turn.weight
+        if turn.weight > HEAVY_BYTES // UNIT_BYTES:
+            now = self._timer()
+            work = max(now - turn.started, turn.weight * UNIT_BYTES / _BYTES_A_SECOND)
+            account.heavy_at = now + _PAUSE * work
+        if account.waiting:
+            self._wake(account)
+
+    def _has_room(self, account: Account, weight: int, now: float) -> bool:
+        contended = now < self._contended_until(account)
+        if contended and weight > HEAVY_BYTES // UNIT_BYTES and now < account.heavy_at:
+            return False
+        most = _CONTENDED_WEIGHT if contended else _MOST_WEIGHT
+        return account.weight == 0 or account.weight + weight <= most
+
+    def _contended_until(self, account: Account) -> float:
+        """Up to when others than this caller count as calling."""
+        others_at = self._before_at if account is self._last else self._last_at
+        return others_at + _CONTENDED_SECONDS
+
+    async def _wait(self, account: Account, weight: int) -> None:
+        if len(account.waiting) >= _MAX_WAITING:
+            raise TooManyRequests(
+                f"{_MAX_WAITING:,} of your requests wait already: send fewer at once.", 1.0
+            )
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        account.waiting.append((weight, turn))
+        self._wake(account)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it had come just then
+                account.weight -= weight
+                self._wake(account)
+            raise
+
+    def _wake(self, account: Account) -> None:
+        """Let those go on for whom there is room, in their order."""
+        now = self._timer()
+        while account.waiting:
+            weight, turn = account.waiting[0]
+            if turn.done():  # its caller was sent away
+                account.waiting.popleft()
+            elif self._has_room(account, weight, now):
+                account.waiting.popleft()
+                account.weight += weight
+                turn.set_result(None)
+            else:
+                break
+        if account.waiting and account.weight == 0 and not account.wakes:  # nobody will leave
+            ends_at = min(account.heavy_at, self._contended_until(account))
+            pause = max(ends_at - now, 0.001)
+            asyncio.get_running_loop().call_later(pause, self._wake_later, account)
+            account.wakes = True
+
+    def _wake_later(self, account: Account) -> None:
+        account.wakes = False
+        self._wake(account)
+
+    def _take_token(self, account: Account, now: float) -> None:
+        """One of a bucket that holds what comes in a second."""
+        most = max(self._rate, 1.0)
+        account.tokens = min(most, account.tokens + (now - account.filled_at) * self._rate)
+        account.filled_at = now
+        if account.tokens < 1.0:
+            raise TooManyRequests(
+                f"More than {self._rate:g} requests a second: send many rows as one batch, or "
+                "raise PLUMBLINE_RATE_LIMIT.",
+                (1.0 - account.tokens) / self._rate,
+            )
+        account.tokens -= 1.0
+
+    def _open(self, caller: int, now: float) -> Account:
+        opened = Account(tokens=max(self._rate, 1.0), filled_at=now)
+        self._accounts[caller] = opened
+        return opened
