@@ -3,17 +3,20 @@
 import getpass
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.domain.setting_change import SettingChange
 from core.errors import InvalidInput, Unavailable
 from core.log import get_logger
+from core.paths import resolve_below
 from core.registry import Registry
 from core.settings import SETTINGS, Settings, parse_settings, read_environment
 from core.store import setting_changes, versions
 from core.store.database import Database, open_database
+
+_FOLDER = "watch_folder"
 
 log = get_logger(__name__)
 
@@ -62,7 +65,7 @@ def build_app(
 def load_current_settings(app: App) -> Settings:
     """The settings with the operator's runtime changes on top."""
     with app.db.read() as conn:
-        return parse_settings(_overlay(app.values, setting_changes.load_values(conn)))
+        return _apply(app, setting_changes.load_values(conn))
 
 
 def preview_setting(app: App, name: str, value: str | None) -> Settings:
@@ -118,7 +121,21 @@ def _make_signing_key(db: Database, registry: Registry) -> None:
 
 def _put(app: App, changed: Mapping[str, str], name: str, value: str | None) -> Settings:
     kept = {other: text for other, text in changed.items() if other != name}
-    return parse_settings(_overlay(app.values, kept if value is None else {**kept, name: value}))
+    settings = _apply(app, kept if value is None else {**kept, name: value})
+    if name == _FOLDER and settings.watch_folder and settings.watch_below:
+        resolve_below(settings.watch_below, settings.watch_folder)
+    return settings
+
+
+def _apply(app: App, changes: Mapping[str, str]) -> Settings:
+    """Return the settings with changes on top. The folder that a change names is relative to the
+    one it may not leave; who reads it sees to that, since links may change at any time."""
+    folder = changes.get(_FOLDER, "").strip()
+    if not folder:
+        return parse_settings(_overlay(app.values, changes))
+    root = app.settings.inbox
+    settings = parse_settings(_overlay(app.values, {**changes, _FOLDER: str(root / folder)}))
+    return replace(settings, watch_below=root)
 
 
 def _overlay(values: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:

@@ -347,6 +347,12 @@ SETTINGS: tuple[Setting, ...] = (
         runtime=True,
     ),
     Setting(
+        "files_root",
+        "",
+        "Folder that a watched folder chosen on a page may not leave; empty for `inbox` in home.",
+        read.optional_path,
+    ),
+    Setting(
         "watch_folder",
         "",
         "Folder whose files are imported, each once, by the scheduled collection; empty for none.",
@@ -456,12 +462,15 @@ class Settings:
     text_model: Path | None
     collect_every_minutes: float
     collect_overlap_hours: float
+    files_root: Path | None
     watch_folder: Path | None
     keep_predictions_days: int
     upload_limit_mb: int
     body_limit_kb: int
     rate_limit: float
     text_timeout_ms: int
+    watch_below: Path | None = None
+    """What the watched folder may not leave, where it was chosen while everything ran."""
 
     @property
     def artifacts(self) -> Path:
@@ -475,8 +484,13 @@ class Settings:
 
     @property
     def uploads(self) -> Path:
-        """The folder where an uploaded file waits for its import job."""
+        """The folder where a copy of each file waits for its import."""
         return self.home / "uploads"
+
+    @property
+    def inbox(self) -> Path:
+        """The folder that a watched folder chosen on a page may not leave."""
+        return self.files_root or self.home / "inbox"
 
 
 def read_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core.masking",),
     ("core.errors", "core.setting_values", "core.plain_text"),
-    ("core.settings", "core.log", "core.parent"),
+    ("core.settings", "core.log", "core.parent", "core.paths"),
     ("core.domain", "core.stats"),
     ("core.store",),
     ("core.artifacts",),

@@ -10,6 +10,11 @@ import pytest
 from core.artifacts.folder import SIGNATURE_FILE
 from core.artifacts.signing import KEY_FILE, compute_signature
 from core.bootstrap import App, build_app, change_setting, load_current_settings, local_user
+from core.data.readings import Request
+from core.data.sources import folder
+from core.data.sources.contract import Asked
+from core.domain.setting_change import SettingChange
+from core.domain.source import Outcome
 from core.errors import InvalidInput, OpsError, Refused
 from core.registry import Registry
 from core.settings import parse_settings
@@ -143,3 +148,73 @@ def test_the_name_in_the_settings_is_who_acts() -> None:
 
 def test_without_a_name_the_systems_user_acts() -> None:
     assert local_user(parse_settings({})) != ""
+
+
+# --- The watched folder -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "chosen", ["/", "/etc", "..", "../private", "team/../../private", "by-link", "team\0"]
+)
+def test_a_page_cannot_choose_a_folder_outside_of_the_inbox(
+    app: App, home: Path, chosen: str
+) -> None:
+    (home / "private").mkdir()
+    (home / "inbox").mkdir()
+    (home / "inbox" / "by-link").symlink_to(home / "private")
+    with pytest.raises(InvalidInput, match=r"leads out of|is not a path"):
+        change_setting(app, "watch_folder", chosen, by="eve", reason="files come there")
+    with app.db.read() as conn:
+        assert setting_changes.load_changes(conn, 10) == []
+
+
+@pytest.mark.parametrize("written", ["team", "./team", "{inbox}/team", "~root/../team"])
+def test_a_page_may_choose_a_folder_in_the_inbox(app: App, home: Path, written: str) -> None:
+    chosen = written.format(inbox=home / "inbox")
+    change_setting(app, "watch_folder", chosen, by="ada", reason="files come there")
+    settings = load_current_settings(app)
+    assert settings.watch_folder == home.resolve() / "inbox" / "team"
+    assert settings.watch_below == settings.inbox == home.resolve() / "inbox"
+    change_setting(app, "watch_folder", None, by="ada", reason="no files come")
+    assert load_current_settings(app).watch_folder is None
+
+
+def test_a_page_can_stop_watching(home: Path, now: Callable[[], datetime]) -> None:
+    app = build_app({"PLUMBLINE_HOME": str(home), "PLUMBLINE_WATCH_FOLDER": "/srv/in"}, now)
+    change_setting(app, "watch_folder", "", by="ada", reason="no files come")
+    assert load_current_settings(app).watch_folder is None
+    app.close()
+
+
+def test_the_environment_may_name_any_folder(
+    home: Path, tmp_path: Path, now: Callable[[], datetime]
+) -> None:
+    values = {
+        "PLUMBLINE_HOME": str(home),
+        "PLUMBLINE_WATCH_FOLDER": str(tmp_path / "in"),
+        "PLUMBLINE_FILES_ROOT": str(tmp_path / "root"),
+    }
+    app = build_app(values, now)
+    settings = load_current_settings(app)
+    assert (settings.watch_folder, settings.watch_below) == (tmp_path.resolve() / "in", None)
+    with pytest.raises(InvalidInput, match="leads out of"):
+        change_setting(app, "watch_folder", str(tmp_path / "in"), by="eve", reason="as before")
+    change_setting(app, "watch_folder", "team", by="ada", reason="files come there")
+    assert load_current_settings(app).watch_folder == tmp_path.resolve() / "root" / "team"
+    app.close()
+
+
+def test_a_change_that_was_written_past_the_check_is_not_collected(
+    app: App, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "a.csv").write_text("a,score\n1,2\n2,3\n")
+    change = SettingChange("watch_folder", str(tmp_path / "private"), app.now(), "eve", "no check")
+    with app.db.write() as conn:
+        setting_changes.append_change(conn, change)
+    asked = Asked(app.db, load_current_settings(app), Request(None, None), "eve", app.now)
+    (source,) = folder.KIND.collect(asked, lambda share, text: None)
+    assert source.outcome is Outcome.FAILED
+    assert source.message is not None
+    inbox = home.resolve() / "inbox"
+    assert source.message.endswith(f"leads out of {inbox}: choose a path below it.")

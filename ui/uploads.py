@@ -1,21 +1,19 @@
 """Importing by clicking: a file is kept, shown, its columns are named, and a job reads it."""
 
-import re
-import shutil
-import time
 from pathlib import Path
 
 import msgspec
 
 from core.bootstrap import App
-from core.data.sources.files import SUFFIXES, FilePreview, preview_file
+from core.data.sources.files import SUFFIXES, FilePreview
+from core.data.sources.preview import preview_file
+from core.data.uploads import keep_upload, locate_upload
 from core.domain.mapping import ColumnMapping
 from core.errors import OpsError
 from core.system import request_job
 from ui import actions, context, jobs, st, tables, words
 from ui.markup import Markdown, bullets
 
-_KEEP_SECONDS = 24 * 3600.0
 _GENERATION = "upload_generation"
 _ROLES = {
     "timestamp": ("Time", "When the work was made; the newest rows judge what the older taught."),
@@ -42,10 +40,13 @@ def offer_import(app: App) -> bool:
     if uploaded is None:
         return False
     try:
-        path = _keep(app.settings.uploads, uploaded)
-        preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000, uploaded.name)
+        path = _keep(app, uploaded)
     except OpsError as error:
         st.error(str(error), icon=":material/block:")
+        return True
+    preview = _look(path, _limit(app), uploaded.name)
+    if isinstance(preview, str):
+        st.error(preview, icon=":material/block:")
         return True
     _show_preview(preview)
     mapping = _pick_mapping(preview, uploaded.file_id)
@@ -58,6 +59,15 @@ def offer_import(app: App) -> bool:
         disabled=mapping is None,
     )
     return True
+
+
+@st.cache_data(max_entries=20, show_spinner="Looking at the first rows …")
+def _look(path: Path, limit_bytes: int, name: str) -> FilePreview | str:
+    """What the first rows show, or why nothing can be shown; once, however often the page runs."""
+    try:
+        return preview_file(path, limit_bytes, name)
+    except OpsError as error:
+        return str(error)
 
 
 def offer_demo(app: App) -> None:
@@ -161,18 +171,17 @@ def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
     return ColumnMapping(target=target, ignored=tuple(ignored), **chosen)
 
 
-def _keep(folder: Path, uploaded: st.UploadedFile) -> Path:
-    """The uploaded file on disk, in a folder of its own under a harmless name; what nobody imported
-    within a day is removed."""
-    name = re.sub(r"[^\w.\- ]", "_", uploaded.name).lstrip(".")[-100:]
-    path = folder / re.sub(r"[^\w\-]", "_", uploaded.file_id) / (name or "file")
+def _keep(app: App, uploaded: st.UploadedFile) -> Path:
+    """The uploaded file on disk, as one copy however often the page runs."""
+    folder, key = app.settings.uploads, uploaded.file_id
+    path = locate_upload(folder, key, uploaded.name)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():
-            if time.time() - old.stat().st_mtime > _KEEP_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
-        path.write_bytes(uploaded.getbuffer())
+        keep_upload(folder, key, uploaded.name, uploaded, _limit(app), app.now())
     return path
+
+
+def _limit(app: App) -> int:
+    return app.settings.upload_limit_mb * 1_000_000
 
 
 def _request(app: App, path: Path, name: str, mapping: ColumnMapping | None) -> str:

@@ -11,7 +11,7 @@ from core.cli import texts
 from core.cli.output import AsJson, Reason, do_job, emit
 from core.data.guess import choose_columns
 from core.data.overview import describe_data
-from core.data.sources.files import preview_file
+from core.data.sources.preview import preview_file
 from core.domain.erasure import Kind
 from core.domain.version import version_name
 from core.views import view_data

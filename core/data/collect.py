@@ -10,6 +10,7 @@ from pathlib import Path
 from core.data.overview import refresh_quality
 from core.data.rows import RowPlan, build_given_samples
 from core.data.sources.files import LEARNING, Piece, named, plan_file, read_file
+from core.data.sources.preview import READING_BYTES, limited_memory
 from core.data.sources.raw import ROWS_PER_PIECE, check_size
 from core.domain.job import Progress
 from core.domain.mapping import ColumnMapping
@@ -37,7 +38,7 @@ def import_file(
     by: str,
     now: Callable[[], datetime],
     progress: Progress,
-    limit_bytes: int | None = None,
+    limit_bytes: int,
     rules: Path | None = None,
 ) -> Collection:
     """Import a file as `take_file` does, and check what the store holds then."""
@@ -67,19 +68,24 @@ def take_file(
     by: str,
     now: Callable[[], datetime],
     progress: Progress,
-    limit_bytes: int | None = None,
+    limit_bytes: int,
 ) -> Collection:
     """Bring the rows of a file into the store as the source `file:NAME`. Rows that came earlier
     from a file of this name with other columns chosen are replaced.
 
-    Raises `InvalidInput` where the file cannot be used or none of its rows can be taken, and what
-    `progress` raises; nothing of the file is visible then."""
+    Raises `InvalidInput` where the file is above the limit, takes too much memory or cannot be
+    used, or none of its rows can be taken, and what `progress` raises; nothing of the file is
+    visible then."""
     with named(path, name):
         check_size(path, limit_bytes)
-        plan = _plan(path, mapping, progress)
+        with limited_memory(READING_BYTES, name):
+            plan = _plan(path, mapping, progress)
         record = {**asdict(mapping), "left_out": dict(plan.left_out)}
         pieces = read_file(path, mapping, f"file:{name}", Provenance.REAL, scale, plan)
-        with _collecting(db, f"file:{name}", record, by, now) as collecting:
+        with (
+            _collecting(db, f"file:{name}", record, by, now) as collecting,
+            limited_memory(READING_BYTES, name),
+        ):
             collecting.replace_other_choices(mapping)
             said = LEARNING
             for piece in pieces:

@@ -16,6 +16,7 @@ from core.domain.erasure import Erasure, Kind, Trace, Use
 from core.domain.snapshot import EXTERNAL_ID, GROUP, Snapshot
 from core.errors import InvalidInput, NotFound
 from core.log import get_logger
+from core.paths import resolve_named
 from core.settings import Scale
 from core.store import erasures
 from core.store import snapshots as snapshot_rows
@@ -85,7 +86,7 @@ def erase_rows(
 def _find_use(conn: Connection, folder: Path, snapshot: Snapshot, kind: Kind, name: str) -> Use:
     column = _COLUMNS[kind]
     try:
-        table = pq.read_table(folder / Path(snapshot.path).name, columns=[column])
+        table = pq.read_table(resolve_named(folder, snapshot.path), columns=[column])
     except FileNotFoundError:
         return Use(snapshot.id, 0, ())
     n_rows = pc.sum(_is_theirs(table, kind, name)).as_py() or 0
@@ -94,7 +95,7 @@ def _find_use(conn: Connection, folder: Path, snapshot: Snapshot, kind: Kind, na
 
 def _write_without(folder: Path, snapshot: Snapshot, kind: Kind, name: str) -> tuple[str, str]:
     """Write the other rows of a snapshot; the file's path and the hash of what it holds."""
-    table = pq.read_table(folder / Path(snapshot.path).name, memory_map=False)
+    table = pq.read_table(resolve_named(folder, snapshot.path), memory_map=False)
     rest = table.filter(pc.invert(_is_theirs(table, kind, name)))
     file_hash = hash_rows(rest)
     path = folder / f"{file_hash}.parquet"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.paths import is_name
 from core.store import erasures
 from core.store import snapshots as snapshot_rows
 from core.store.database import Database
@@ -15,4 +16,5 @@ def remove_old_files(db: Database, folder: Path) -> None:
         notes = erasures.load_erasures(conn)
         named = {Path(one.path).name for one in snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)}
     for name in {name for note in notes for name in note.old_files} - named:
-        (folder / name).unlink(missing_ok=True)
+        if is_name(name):
+            (folder / name).unlink(missing_ok=True)

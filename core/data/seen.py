@@ -13,6 +13,7 @@ from core.data.values import as_text
 from core.domain.sample import Features
 from core.domain.snapshot import EXTERNAL_ID, RESERVED, TARGET, Snapshot
 from core.errors import NotFound, Refused
+from core.paths import resolve_named
 
 _PIECE = 2_000
 _DIGITS = 9  # of a target; what came through a file differs behind these
@@ -34,7 +35,7 @@ class Seen:
 def read_seen(folder: Path, snapshot: Snapshot, features: Sequence[str]) -> Seen:
     """What the rows of a snapshot say in `features`, read in pieces. Raises `NotFound` where its
     file is gone, `Refused` where it cannot be read."""
-    path = folder / Path(snapshot.path).name
+    path = resolve_named(folder, snapshot.path)
     ids: set[str] = set()
     contents: set[bytes] = set()
     try:

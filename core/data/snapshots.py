@@ -17,6 +17,7 @@ from core.domain.sample import OBSERVED, Provenance
 from core.domain.snapshot import AT, Snapshot
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.log import get_logger
+from core.paths import resolve_named
 from core.store import samples as sample_rows
 from core.store import snapshots as snapshot_rows
 from core.store.database import Database
@@ -76,7 +77,7 @@ def read_snapshot(folder: Path, snapshot: Snapshot) -> pd.DataFrame:
 
     Raises `NotFound` where the file is gone, `Refused` where it does not hold the rows that the
     snapshot recorded."""
-    path = folder / Path(snapshot.path).name
+    path = resolve_named(folder, snapshot.path)
     try:
         table = pq.read_table(path, memory_map=False)
         same = hash_rows(table) == (snapshot.file_hash or snapshot.content_hash)

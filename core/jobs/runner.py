@@ -9,7 +9,7 @@ from datetime import timedelta
 from core.bootstrap import App
 from core.domain.job import Job, JobStatus, Progress
 from core.errors import Cancelled, Incomplete, OpsError, Refused
-from core.jobs.tasks import run_task
+from core.jobs.tasks import check_queued, run_task
 from core.log import get_logger
 from core.masking import mask
 from core.store import jobs
@@ -29,18 +29,21 @@ def do_job(
     reason: str,
     on_progress: Progress | None = None,
 ) -> Job:
-    """Do a job here and now, as a row like every other; raises `Refused` with its sentence where
-    it did not end well."""
+    """Do a job here and now, as a row like every other, with the files that its caller may name;
+    raises `Refused` with its sentence where it did not end well."""
     with app.db.write() as conn:
         waiting = jobs.append_job(conn, kind, args, by=by, reason=reason, now=app.now())
         job = jobs.claim_job(conn, waiting.id, app.now())
-    return finish_job(app, job, on_progress)
+    return _get_done(run_job(app, job, on_progress, queued=False))
 
 
 def finish_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:
     """Do a claimed job; raises `Refused` where it did not end well, and `Incomplete` where some of
     it did."""
-    ended = run_job(app, job, on_progress)
+    return _get_done(run_job(app, job, on_progress))
+
+
+def _get_done(ended: Job) -> Job:
     if ended.status is JobStatus.DONE:
         return ended
     sentence = ended.error or f"Job {ended.id} ended as {ended.status}."
@@ -49,13 +52,13 @@ def finish_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:
     raise Refused(sentence)
 
 
-def run_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:
+def run_job(app: App, job: Job, on_progress: Progress | None = None, *, queued: bool = True) -> Job:
     """Do the work of a job that this process has claimed, and record how it ended; the job as it
     then is. An error never leaves here: it is the job's outcome. `on_progress` hears what the
-    job's row is told."""
+    job's row is told. A `queued` job may name only files that are ours."""
     log.info("job_started", job_id=job.id, kind=job.kind)
     with _Heartbeat(app, job, on_progress) as heartbeat:
-        status, result, error = _attempt(app, job, heartbeat)
+        status, result, error = _attempt(app, job, heartbeat, queued)
     with app.db.write() as conn:
         jobs.save_outcome(conn, job.id, status, result=result, error=error, now=app.now())
         ended = jobs.get_job(conn, job.id)
@@ -64,9 +67,11 @@ def run_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:
 
 
 def _attempt(
-    app: App, job: Job, heartbeat: "_Heartbeat"
+    app: App, job: Job, heartbeat: "_Heartbeat", queued: bool
 ) -> tuple[JobStatus, Mapping[str, object] | None, str | None]:
     try:
+        if queued:
+            check_queued(app, job)
         return JobStatus.DONE, run_task(app, job, heartbeat.report), None
     except (Cancelled, KeyboardInterrupt) as error:
         kept = getattr(error, "kept", None)

@@ -11,11 +11,13 @@ from core.bootstrap import App, load_current_settings
 from core.data.collect import add_demo, import_file
 from core.data.gather import gather, gather_tables, refuse_failures
 from core.data.readings import Request
+from core.data.uploads import remove_upload
 from core.domain.job import Job, Progress
 from core.domain.mapping import ColumnMapping
 from core.domain.source import summarize_source
 from core.domain.version import parse_version, version_name
-from core.errors import Incomplete, InvalidInput, OpsError
+from core.errors import Incomplete, InvalidInput, OpsError, Refused
+from core.paths import resolve_below
 from core.serving.replay import replay_version
 from core.store import labels
 
@@ -34,6 +36,30 @@ def run_task(app: App, job: Job, progress: Progress) -> Result:
     return task(app, job, progress)
 
 
+def check_queued(app: App, job: Job) -> None:
+    """Raise `Refused` for a job that somebody who is not at this machine's command line asked for
+    and that names a file of this machine: a copy of an upload and the text model of the settings
+    are the only ones."""
+    parameters = job.args.get("parameters")
+    model = parameters.get("embedding") if isinstance(parameters, Mapping) else None
+    if job.kind == "import":
+        try:
+            resolve_below(app.settings.uploads, _text(job.args, "path"))
+        except InvalidInput as error:
+            raise Refused(f"This import names no upload: {error}") from None
+    elif job.kind == "predict":
+        raise Refused("A file is scored by who names it: type `predict` at the command line.")
+    elif model is not None:
+        # Not at the top: NumPy takes a moment that every other verb would wait for.
+        from core.features.embeddings import HASHED
+
+        if model not in (HASHED, str(app.settings.text_model or HASHED)):
+            raise Refused(
+                "This training names another text model than PLUMBLINE_TEXT_MODEL does: set that, "
+                "and train again."
+            )
+
+
 def _import(app: App, job: Job, progress: Progress) -> Result:
     path = Path(_text(job.args, "path"))
     collection = import_file(
@@ -45,10 +71,11 @@ def _import(app: App, job: Job, progress: Progress) -> Result:
         by=job.requested_by,
         now=app.now,
         progress=progress,
+        limit_bytes=app.settings.upload_limit_mb * 1_000_000,
         rules=app.settings.rules,
     )
     if path.is_relative_to(app.settings.uploads):
-        path.unlink()
+        remove_upload(path)
     result: Result = msgspec.to_builtins(collection)
     return result
 

@@ -14,7 +14,7 @@ from core.bootstrap import App
 from core.data.guess import choose_columns
 from core.data.overview import describe_data
 from core.data.rows import check_mapping
-from core.data.sources.files import preview_file
+from core.data.sources.preview import preview_file
 from core.deployment import release
 from core.domain.health import Health
 from core.domain.incident import EventKind

@@ -56,6 +56,7 @@ def open_home(
         "tolerance": repr(measure.tolerance),
         "accuracy_days": _days(span),
         "retrain": retrain,
+        "upload_limit_mb": "100000",  # what is imported here was read and written by us
     }
     if recipe is not None:
         chosen["retrain_recipe"] = recipe

@@ -44,9 +44,11 @@ def collect(db: Database, kind: str, path: Path) -> None:
         "progress": lambda share, text: None,
     }
     if kind == "file":
+        shared["limit_bytes"] = 10**9
         import_file(db, path, ColumnMapping(target="score"), name=path.name, **shared)
     elif kind == "folder":
-        collect_folder(db, path, limit_bytes=10**9, wait=lambda seconds: None, **shared)
+        shared |= {"limit_bytes": 10**9, "uploads": path.parent / "uploads"}
+        collect_folder(db, path, wait=lambda seconds: None, **shared)
     elif kind == "pushed":
         rows = json.loads(path.read_text())
         add_rows(db, rows, source="api", by="ada", now=NOON, scale=shared["scale"])

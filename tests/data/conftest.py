@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from core.data.collect import import_file
 from core.data.guess import choose_columns
-from core.data.sources.files import preview_file
+from core.data.sources.preview import preview_file
 from core.domain.mapping import ColumnMapping
 from core.domain.sample import Collection, Sample
 from core.domain.snapshot import AT, EXTERNAL_ID, GROUP, KEY, PROVENANCE, SOURCE, TARGET, TEXT
@@ -56,7 +56,7 @@ class Importer:
         *,
         scale: Scale = PERCENT,
         name: str | None = None,
-        limit_bytes: int | None = None,
+        limit_bytes: int = 10**9,
         **named: str,
     ) -> Collection:
         chosen = mapping or choose_columns(preview_file(path).mapping, **named)

@@ -24,6 +24,7 @@ if __name__ == "__main__":
         source = collect_folder(
             db,
             Path(folder),
+            uploads=Path(home) / "uploads",
             scale=Scale(0.0, 100.0),
             limit_bytes=10**9,
             by="ada",

@@ -150,6 +150,7 @@ def test_a_cancelled_import_is_kept_as_failed_and_can_be_repeated(
             by="ada",
             now=lambda: NOON,
             progress=cancel_late,
+            limit_bytes=10**9,
         )
     assert importer.samples() == []
     (failed,) = describe_data(importer.db).collections

@@ -209,3 +209,16 @@ def test_the_rows_that_are_left_are_checked_anew(db: Database, home: Path) -> No
     with db.read() as conn:
         (report,) = quality.load_reports(conn, 10)
     assert report.n_rows == 8
+
+
+@pytest.mark.parametrize("name", ["../kept.parquet", "{home}/kept.parquet", "..", "", "a\0b"])
+def test_a_note_cannot_name_a_file_outside_of_the_folder_for_removal(
+    db: Database, home: Path, name: str
+) -> None:
+    (home / "snapshots").mkdir()
+    (home / "kept.parquet").write_text("kept")
+    note = Erasure(NOON, "eve", "a reason", Trace(0, 0, ()), (name.format(home=home),))
+    with db.write() as conn:
+        erasures.append_erasure(conn, note)
+    remove_old_files(db, home / "snapshots")
+    assert (home / "kept.parquet").exists()

@@ -1,5 +1,6 @@
 """Snapshots: the same rows are the same snapshot, and altered ones are refused."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
 from core.domain.sample import Provenance
 from core.domain.snapshot import AT, PROVENANCE, TARGET, Snapshot
-from core.errors import InvalidInput, NotFound, Refused, Unavailable
+from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.settings import Scale
 from core.store.database import Database, open_database
 from core.store.snapshots import load_snapshots
@@ -211,3 +212,21 @@ def test_a_write_that_breaks_off_leaves_no_file(db: Database, home: Path, monkey
     with pytest.raises(Unavailable, match="No space left on device"):
         _take(db, home)
     assert list((home / "snapshots").iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["../private/{name}", "/etc/{name}", "snapshots/{name}", "..", ""])
+def test_a_row_cannot_name_a_file_outside_of_the_folder(
+    db: Database, home: Path, path: str
+) -> None:
+    _fill(db, ROWS)
+    snapshot = _take(db, home)
+    private = home.parent / "private"
+    private.mkdir()
+    kept = home / snapshot.path
+    outside = kept.replace(private / kept.name)
+    named = dataclasses.replace(snapshot, path=path.format(name=kept.name))
+    with pytest.raises(OpsError):
+        read_snapshot(home / "snapshots", named)
+    kept.symlink_to(outside)
+    with pytest.raises(OpsError, match=r"names no file|leads out of|was altered"):
+        read_snapshot(home / "snapshots", named)

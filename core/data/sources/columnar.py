@@ -37,6 +37,8 @@ def _read_pieces(path: Path, n: int) -> Iterator[RawPiece]:
                 for name, column in zip(batch.schema.names, batch.columns, strict=True)
             }
             yield RawPiece(rows, columns, (), done / n_rows)
+    except MemoryError:  # Arrow's own is one of its exceptions too
+        raise
     except (pyarrow.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
 
@@ -56,6 +58,8 @@ def _open(path: Path) -> Any:
 
     try:
         return pyarrow.parquet.ParquetFile(path)
+    except MemoryError:  # Arrow's own is one of its exceptions too
+        raise
     except (pyarrow.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
 

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.data.sources.raw import RawPiece, RawTable, find_encoding, read_lines
-from core.data.values import ValueKind, judge_value, show
+from core.data.values import ValueKind, judge_value
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
 
@@ -135,8 +135,7 @@ def _read_header(path: Path, encoding: str, separator: str) -> list[str]:
 def _name_columns(path: Path, header: list[str]) -> tuple[str, ...]:
     if all(judge_value(name) is ValueKind.NUMBER for name in header):
         raise InvalidInput(
-            f"The first line of '{path.name}' holds numbers ({show(header[0])} …): it has to name "
-            "the columns."
+            f"The first line of '{path.name}' holds numbers: it has to name the columns."
         )
     names = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
     repeated = [name for name, n in Counter(names).items() if n > 1]
@@ -155,12 +154,11 @@ def _find_separator(path: Path, encoding: str) -> str:
     share, n_columns = scores[best]
     if n_columns < 2:
         lines = (line.strip() for line, _ in read_lines(path, encoding))
-        first = next(filter(None, lines), None)
-        if first is None:
+        if not any(lines):
             raise InvalidInput(f"'{path.name}' holds blank lines only: there is nothing to import.")
         raise InvalidInput(
-            f"'{path.name}' does not look like a table: its first line {show(first)} names one "
-            "column only. A sample needs a target and at least one feature, separated by commas, "
+            f"'{path.name}' does not look like a table: its first line names one column "
+            "only. A sample needs a target and at least one feature, separated by commas, "
             "semicolons, tabs or bars."
         )
     if share < 0.5:

@@ -36,8 +36,8 @@ def read_documents(path: Path) -> RawTable:
             partial(_read_pieces, path, partial(_read_objects, path, encoding)),
         )
     raise InvalidInput(
-        f"'{path.name}' does not look like JSON: it starts with '{start[:20].strip()}', and an "
-        'array, an object with "rows", or one object a line is needed.'
+        f"'{path.name}' does not look like JSON: an array, an object with \"rows\", or one object "
+        "a line is needed."
     )
 
 

@@ -90,18 +90,10 @@ def named(path: Path, name: str) -> Iterator[None]:
         raise InvalidInput(str(error).replace(path.name, name)) from None
 
 
-def preview_file(
-    path: Path, limit_bytes: int | None = None, name: str | None = None
-) -> FilePreview:
-    """The first rows of a file with a guess at its columns; `name` is what messages call it.
-    Raises `InvalidInput` where it is above the limit, empty, has no rows, or is not what its
-    ending says."""
-    with named(path, name or path.name):
-        return _preview_file(path, limit_bytes, name or path.name)
-
-
-def _preview_file(path: Path, limit_bytes: int | None, name: str) -> FilePreview:
-    n_bytes = check_size(path, limit_bytes)
+def read_preview(path: Path) -> FilePreview:
+    """Return the first rows of a file with a guess at its columns, read here and now. Raises
+    `InvalidInput` where it is empty, has no rows, or is not what its ending says."""
+    n_bytes = check_size(path, None)
     table = open_table(path)
     piece = next(table.read_pieces(_PREVIEW_ROWS), None)
     if piece is None:
@@ -122,7 +114,7 @@ def _preview_file(path: Path, limit_bytes: int | None, name: str) -> FilePreview
         for rejection in piece.rejections[:5]
     ]
     return FilePreview(
-        name=name,
+        name=path.name,
         form=table.form,
         n_bytes=n_bytes,
         n_rows=piece.n_received,

@@ -1,23 +1,27 @@
 """The watched folder: every finished file in it is imported once, whatever the others are like."""
 
-import hashlib
+import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from core.data.collect import take_file
 from core.data.sources.contract import Asked, Kind
-from core.data.sources.files import preview_file
+from core.data.sources.preview import preview_file
+from core.data.uploads import Upload, keep_upload, remove_upload
 from core.domain.job import Progress
 from core.domain.mapping import ColumnMapping
 from core.domain.source import Outcome, Source, Watermark
 from core.domain.watched_file import Look, WatchedFile
 from core.errors import Cancelled, InvalidInput, OpsError
 from core.log import get_logger
+from core.paths import open_folder, open_regular, show_path
 from core.settings import Scale
 from core.store import samples as sample_rows
 from core.store import sources, watched_files
@@ -35,21 +39,35 @@ _MAX_ATTEMPTS = 3
 log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """What lies in the folder: files by name, and the names of links."""
+
+    files: tuple[Look, ...]
+    links: tuple[str, ...]
+    n_misnamed: int  # whose names are not UTF-8
+
+
 def collect_folder(
     db: Database,
     folder: Path,
     *,
+    uploads: Path,
     scale: Scale,
     limit_bytes: int,
     by: str,
     now: Callable[[], datetime],
     progress: Progress,
+    below: Path | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Source:
     """Import what is new in the folder; how that went, a failure too. A file whose content was
     imported before, under whatever name, is not imported again; one that cannot be read is named
     with its sentence, and tried again when it has changed. One whose reading ended the process
     comes last the next time, and is set aside after three times.
+
+    With `below`, the folder is that one or lies in it when it is opened. No link is followed, and
+    what is read is a copy in `uploads`, so that nothing can be put in a file's place meanwhile.
 
     Raises `Cancelled` where `progress` does, and `Conflict` where another process has begun to
     look; what was imported by then stays."""
@@ -58,24 +76,29 @@ def collect_folder(
         known = watched_files.load_files(conn)
         attempts = watched_files.load_attempts(conn)
     try:
-        looks = find_finished(folder, known, wait)
-        looks.sort(key=lambda look: attempts.get(look, 0))
-        taken = []
-        for place, look in enumerate(looks):
-            reported = _report(progress, look.name, place, len(looks))
-            n_before = attempts.get(look, 0)
-            if n_before >= _MAX_ATTEMPTS:
-                taken.append(_set_aside(db, look, n_before, now))
-                continue
-            with db.write() as conn:
-                watched_files.begin_attempt(conn, look, n_before + 1)
-            taken.append(_take(db, folder, look, scale, limit_bytes, by, now, reported))
-        failures = _list_failures(taken, known, folder)
+        with _open(folder, below) as opened:
+            looks = find_finished(opened, folder, known, wait)
+            looks.sort(key=lambda look: attempts.get(look, 0))
+            take = partial(
+                _take, db, opened, uploads, scale=scale, limit_bytes=limit_bytes, by=by, now=now
+            )
+            taken = []
+            for place, look in enumerate(looks):
+                reported = _report(progress, look.name, place, len(looks))
+                n_before = attempts.get(look, 0)
+                if n_before >= _MAX_ATTEMPTS:
+                    taken.append(_set_aside(db, look, n_before, now))
+                    continue
+                with db.write() as conn:
+                    watched_files.begin_attempt(conn, look, n_before + 1)
+                taken.append(take(look, progress=reported))
+            there = _list_entries(opened, folder)
+        failures = _list_failures(taken, known, {look.name for look in there.files})
         source = replace(
             source,
             watermark=Watermark(source.started_at),
             outcome=Outcome.FAILED if failures else Outcome.COLLECTED,
-            message=_describe(taken, failures),
+            message=_describe(taken, failures, there),
             n_received=sum(file.n_received for file in taken),
             n_new=sum(file.n_new for file in taken),
         )
@@ -90,16 +113,16 @@ def collect_folder(
 
 
 def find_finished(
-    folder: Path, known: dict[str, WatchedFile], wait: Callable[[float], None]
+    opened: int, folder: Path, known: dict[str, WatchedFile], wait: Callable[[float], None]
 ) -> list[Look]:
-    """The files that are not known as they are now, and are the same at two looks, by name; hidden
-    ones and those with the ending of a download are none. Raises `InvalidInput` where the folder
-    cannot be read."""
-    first = [look for look in _look(folder) if _is_new(look, known)]
+    """Return the files of the opened folder that are not known as they are now, and are the same
+    at two looks, by name; links, hidden files and those with the ending of a download are none.
+    Raises `InvalidInput` where the folder cannot be read."""
+    first = [look for look in _list_entries(opened, folder).files if _is_new(look, known)]
     if not first:
         return []
     wait(SETTLE_SECONDS)
-    second = set(_look(folder))
+    second = set(_list_entries(opened, folder).files)
     return [look for look in first if look in second]
 
 
@@ -107,31 +130,63 @@ def _is_new(look: Look, known: dict[str, WatchedFile]) -> bool:
     return look.name not in known or known[look.name].look != look
 
 
-def _look(folder: Path) -> list[Look]:
+@contextmanager
+def _open(folder: Path, below: Path | None) -> Iterator[int]:
     try:
-        paths = sorted(path for path in folder.iterdir() if path.is_file())
-        looks = [(path, path.stat()) for path in paths]
+        with open_folder(below or folder, folder) as opened:
+            yield opened
     except FileNotFoundError:
         raise InvalidInput(
             f"The watched folder {folder} does not exist: make it, or correct "
             "PLUMBLINE_WATCH_FOLDER."
         ) from None
     except OSError as error:
-        raise InvalidInput(
-            f"The watched folder {folder} cannot be read ({error.strerror}): let Plumbline's user "
-            "read it, or correct PLUMBLINE_WATCH_FOLDER."
-        ) from None
-    return [
-        Look(path.name, stat.st_size, stat.st_mtime_ns)
-        for path, stat in looks
-        if not path.name.startswith((".", "~")) and path.suffix.lower() not in _PARTIAL
-    ]
+        raise _unreadable(folder, error) from None
+
+
+def _list_entries(opened: int, folder: Path) -> _Entries:
+    files, links, n_misnamed = [], [], 0
+    try:
+        with os.scandir(opened) as entries:
+            for entry in entries:
+                if entry.name.startswith((".", "~")) or _is_partial(entry.name):
+                    continue
+                if not _is_utf8(entry.name):
+                    n_misnamed += 1
+                elif entry.is_symlink():
+                    links.append(entry.name)
+                elif entry.is_file(follow_symlinks=False):
+                    found = entry.stat(follow_symlinks=False)
+                    files.append(Look(entry.name, found.st_size, found.st_mtime_ns))
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    return _Entries(
+        tuple(sorted(files, key=lambda look: look.name)), tuple(sorted(links)), n_misnamed
+    )
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether a name is text; other bytes come as lone surrogates, which no store takes."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _is_partial(name: str) -> bool:
+    return Path(name).suffix.lower() in _PARTIAL
+
+
+def _unreadable(folder: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(
+        f"The watched folder {folder} cannot be read ({error.strerror}): let Plumbline's user "
+        "read it, or correct PLUMBLINE_WATCH_FOLDER."
+    )
 
 
 def _take(
     db: Database,
-    folder: Path,
+    opened: int,
+    uploads: Path,
     look: Look,
+    *,
     scale: Scale,
     limit_bytes: int,
     by: str,
@@ -140,18 +195,25 @@ def _take(
 ) -> WatchedFile:
     """Import one file and keep what came of it. Where the process dies in between, the next look
     imports it again and finds its rows there already; the attempt then stays noted."""
-    path = folder / look.name
     content_hash, n_received, n_new, error = "", 0, 0, None
     try:
-        content_hash = _hash(path)
-        with db.read() as conn:
-            same = watched_files.find_import(conn, content_hash)
-        if same is None:
-            mapping = _choose_mapping(db, path, limit_bytes)
-            collection = take_file(
-                db, path, mapping, name=look.name, scale=scale, by=by, now=now, progress=progress
-            )
-            n_received, n_new = collection.n_received, collection.n_new
+        with _copied(opened, look.name, uploads, limit_bytes, now()) as upload:
+            content_hash = upload.content_hash
+            with db.read() as conn:
+                same = watched_files.find_import(conn, content_hash)
+            if same is None:
+                collection = take_file(
+                    db,
+                    upload.path,
+                    _choose_mapping(db, upload.path, look.name, limit_bytes),
+                    name=look.name,
+                    scale=scale,
+                    by=by,
+                    now=now,
+                    progress=progress,
+                    limit_bytes=limit_bytes,
+                )
+                n_received, n_new = collection.n_received, collection.n_new
     except InvalidInput as refused:
         error = str(refused)
         log.warning("watched_file_refused", file=look.name, error=error)
@@ -180,44 +242,53 @@ def _set_aside(
     return file
 
 
-def _choose_mapping(db: Database, path: Path, limit_bytes: int) -> ColumnMapping:
+def _choose_mapping(db: Database, path: Path, name: str, limit_bytes: int) -> ColumnMapping:
     """The columns as they were chosen for the last import of this name, else guessed."""
     with db.read() as conn:
-        earlier = sample_rows.load_collections(conn, _EARLIER, f"file:{path.name}")
+        earlier = sample_rows.load_collections(conn, _EARLIER, f"file:{name}")
     for collection in earlier:
         if collection.finished_at is not None:
             return msgspec.convert(collection.mapping, ColumnMapping)
-    return preview_file(path, limit_bytes).mapping
+    return preview_file(path, limit_bytes, name).mapping
 
 
-def _hash(path: Path) -> str:
+@contextmanager
+def _copied(
+    opened: int, name: str, uploads: Path, limit_bytes: int, now: datetime
+) -> Iterator[Upload]:
+    """A private copy of a file, there while this lasts."""
+    with open_regular(opened, name) as file:
+        upload = keep_upload(uploads, f"watched-{os.getpid()}", name, file, limit_bytes, now)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InvalidInput(
-            f"'{path.name}' cannot be read ({error.strerror}): let Plumbline's user read it."
-        ) from None
+        yield upload
+    finally:
+        remove_upload(upload.path)
 
 
 def _list_failures(
-    taken: Sequence[WatchedFile], known: dict[str, WatchedFile], folder: Path
+    taken: Sequence[WatchedFile], known: dict[str, WatchedFile], names: set[str]
 ) -> list[str]:
     """The sentences of the files that could not be read, now or before, and still lie there."""
     files = {**known, **{file.look.name: file for file in taken}}
     return [
         file.error
         for name, file in sorted(files.items())
-        if file.error is not None and (folder / name).is_file()
+        if file.error is not None and name in names
     ]
 
 
-def _describe(taken: Sequence[WatchedFile], failures: Sequence[str]) -> str:
+def _describe(taken: Sequence[WatchedFile], failures: Sequence[str], there: _Entries) -> str:
     imported = [file for file in taken if file.error is None]
     n_rows = sum(file.n_new for file in imported)
     said = f"{len(imported)} new files, {n_rows:,} new rows." if imported else "No new file."
     if failures:
         said += f" {len(failures)} cannot be read: {' '.join(failures)}"
+    if there.links:
+        n_more = len(there.links) - 1
+        are = f" and {n_more} more are links, which are" if n_more else " is a link, which is"
+        said += f" {show_path(there.links[0])}{are} not followed: put the files themselves there."
+    if there.n_misnamed:
+        said += f" {there.n_misnamed} have a name that is not UTF-8: rename them."
     return said
 
 
@@ -232,6 +303,8 @@ def _collect(asked: Asked, progress: Progress) -> list[Source]:
     source = collect_folder(
         asked.db,
         settings.watch_folder,
+        below=settings.watch_below,
+        uploads=settings.uploads,
         scale=settings.scale,
         limit_bytes=settings.upload_limit_mb * 1_000_000,
         by=asked.by,

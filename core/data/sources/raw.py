@@ -65,11 +65,16 @@ def check_size(path: Path, limit_bytes: int | None) -> int:
     if size == 0:
         raise InvalidInput(f"'{path.name}' is empty: there is nothing in it to import.")
     if limit_bytes is not None and size > limit_bytes:
-        raise InvalidInput(
-            f"'{path.name}' has {size / 1e6:,.0f} MB and the limit is {limit_bytes / 1e6:,.0f} MB: "
-            "split it, save it as Parquet, or raise PLUMBLINE_UPLOAD_LIMIT_MB."
-        )
+        raise too_large(path.name, size, limit_bytes)
     return size
+
+
+def too_large(name: str, n_bytes: int, limit_bytes: int) -> InvalidInput:
+    """Return the refusal of a file above the limit."""
+    return InvalidInput(
+        f"'{name}' has {n_bytes / 1e6:,.0f} MB and the limit is {limit_bytes / 1e6:,.0f} MB: "
+        "split it, save it as Parquet, or raise PLUMBLINE_UPLOAD_LIMIT_MB."
+    )
 
 
 def find_encoding(path: Path) -> str:

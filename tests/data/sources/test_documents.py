@@ -114,9 +114,7 @@ def test_a_broken_array_is_refused_with_the_line(write, text: str, line: int, wh
 
 
 def test_text_that_is_no_json_is_refused(write) -> None:
-    assert "'a.json' does not look like JSON: it starts with 'a,b" in (
-        _refusal(write("a.json", "a,b\n1,2\n"))
-    )
+    assert "'a.json' does not look like JSON: an array" in (_refusal(write("a.json", "a,b\n1,2\n")))
 
 
 def test_blanks_only_are_refused(write) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.data.sources.files import preview_file, read_file
+from core.data.sources.files import read_file
+from core.data.sources.preview import preview_file
 from core.domain.mapping import ColumnMapping
 from core.domain.sample import Provenance, Sample
 from core.errors import InvalidInput

@@ -2,15 +2,19 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from core.data.sources import folder as folder_source
 from core.data.sources.folder import collect_folder, find_finished
 from core.domain.source import Outcome, Source
 from core.errors import Cancelled
+from core.paths import open_folder
 from core.store import samples, watched_files
 from core.store.database import Database
 from tests.data.conftest import NOON, PERCENT, Importer
@@ -30,6 +34,7 @@ def collect(db: Database, folder: Path, **changes: object) -> Source:
     return collect_folder(
         db,
         folder,
+        uploads=folder.parent / "uploads",
         scale=PERCENT,
         limit_bytes=1_000_000,
         by="ada",
@@ -90,7 +95,8 @@ def test_a_file_that_is_being_written_waits_for_the_next_time(db: Database, fold
 @pytest.mark.parametrize("name", ["a.csv.part", "a.csv.tmp", ".a.csv", "~a.csv", "a.crdownload"])
 def test_what_is_not_finished_by_its_name_is_left_alone(folder: Path, name: str) -> None:
     (folder / name).write_text(ROWS)
-    assert find_finished(folder, {}, lambda seconds: None) == []
+    with open_folder(folder, folder) as opened:
+        assert find_finished(opened, folder, {}, lambda seconds: None) == []
 
 
 def test_a_file_that_cannot_be_read_is_named_and_blocks_no_other(
@@ -186,3 +192,129 @@ def test_being_cancelled_is_no_death(db: Database, folder: Path) -> None:
         with pytest.raises(Cancelled):
             collect(db, folder, progress=cancel)
     assert collect(db, folder).n_new == 60
+
+
+# --- What must not be read --------------------------------------------------------------------
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A table that the process may read, and that lies outside of the watched folder."""
+    path = tmp_path / "private" / "salaries.csv"
+    path.parent.mkdir()
+    path.write_text(ROWS.replace("depth", "salary"))
+    return path
+
+
+def test_links_are_not_followed_and_are_said_once(db: Database, folder: Path, secret: Path) -> None:
+    (folder / "a.csv").symlink_to(secret)
+    (folder / "inner").symlink_to(secret.parent)
+    (folder / "gone.csv").symlink_to(secret.parent / "gone.csv")
+    source = collect(db, folder)
+    assert (source.outcome, source.n_received) == (Outcome.COLLECTED, 0)
+    assert source.message == (
+        "No new file. 'a.csv' and 2 more are links, which are not followed: put the files "
+        "themselves there."
+    )
+    assert count(db) == {}
+
+
+def test_a_link_that_takes_a_files_place_after_the_look_is_not_followed(
+    db: Database, folder: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "a.csv"
+    path.write_text(secret.read_text())
+
+    keep = folder_source.open_regular
+
+    def swap_and_open(opened: int, name: str) -> BinaryIO:
+        path.unlink()
+        path.symlink_to(secret)
+        return keep(opened, name)
+
+    monkeypatch.setattr(folder_source, "open_regular", swap_and_open)
+    swapped = collect(db, folder)
+    assert swapped.n_received == 0
+    assert "'a.csv' is a link, which is not followed" in (swapped.message or "")
+    assert count(db) == {}
+
+
+def test_what_is_written_into_a_file_during_its_import_is_not_read(
+    db: Database, folder: Path
+) -> None:
+    path = folder / "a.csv"
+    path.write_text(ROWS)
+
+    def write_on(_share: float, _text: str) -> None:
+        path.write_text(ROWS + "999,9,9\n")
+
+    assert collect(db, folder, progress=write_on).n_new == 60
+    assert collect(db, folder).n_new == 1
+
+
+def test_a_folder_outside_of_the_one_it_may_not_leave_is_not_read(
+    db: Database, folder: Path, secret: Path
+) -> None:
+    (folder / "team").symlink_to(secret.parent)
+    for outside in (secret.parent, folder / "team", folder / ".." / "private"):
+        source = collect(db, outside, below=folder)
+        assert source.outcome is Outcome.FAILED
+        assert "leads out of" in (source.message or "")
+    assert count(db) == {}
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "socket.csv", "folder.csv"])
+def test_what_is_no_file_is_left_alone(db: Database, folder: Path, name: str) -> None:
+    if name == "pipe.csv":
+        os.mkfifo(folder / name)
+    elif name == "folder.csv":
+        (folder / name).mkdir()
+    else:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(os.path.relpath(folder / name))
+    assert collect(db, folder).message == "No new file."
+
+
+@pytest.mark.parametrize("name", ["a\nb.csv", "`x`.csv", "ä" * 120 + ".csv", "A.CSV", "=a.csv"])
+def test_odd_names_are_names(db: Database, folder: Path, name: str) -> None:
+    (folder / name).write_text(ROWS)
+    assert collect(db, folder).n_new == 60
+
+
+def test_a_name_that_is_not_text_blocks_no_other(db: Database, folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff.csv")).write_text(ROWS)
+    (folder / "good.csv").write_text(ROWS)
+    source = collect(db, folder)
+    assert source.n_new == 60
+    assert "1 have a name that is not UTF-8" in (source.message or "")
+
+
+def test_the_limit_holds_for_a_file_whose_name_is_known(db: Database, folder: Path) -> None:
+    (folder / "a.csv").write_text(ROWS)
+    assert collect(db, folder).n_new == 60
+    (folder / "a.csv").write_text(ROWS + "".join(f"{n},1,50\n" for n in range(1000, 300_000)))
+    source = collect(db, folder)
+    assert source.outcome is Outcome.FAILED
+    assert "'a.csv' has 3 MB and the limit is 1 MB" in (source.message or "")
+    assert count(db) == {"file:a.csv": 60}
+
+
+@pytest.mark.parametrize("ending", [".txt", ".csv", ".json", ".jsonl", ".parquet"])
+@pytest.mark.parametrize(
+    "content",
+    ["SECRET_KEY=geheim-4711\nB=2\n", "geheim-4711\n", "4711 1\n", "4711,1\n1,2\n", "geheim-4711"],
+)
+def test_no_sentence_quotes_what_is_no_table(
+    db: Database, folder: Path, ending: str, content: str
+) -> None:
+    (folder / f"a{ending}").write_text(content)
+    source = collect(db, folder)
+    assert source.outcome is Outcome.FAILED
+    assert "4711" not in (source.message or "")
+
+
+def test_no_copy_stays(db: Database, folder: Path) -> None:
+    (folder / "a.csv").write_text(ROWS)
+    (folder / "b.csv").write_text("nothing")
+    collect(db, folder)
+    assert list((folder.parent / "uploads").iterdir()) == []

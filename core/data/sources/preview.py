@@ -1,0 +1,145 @@
+"""A look into a file before it is imported: in a process of its own where the file may hold more
+than its size says, with a limit on the memory and the time that looking takes."""
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from core.data.sources.columnar import read_columnar
+from core.data.sources.files import SUFFIXES, FilePreview, named, read_preview
+from core.data.sources.raw import check_size
+from core.errors import InvalidInput
+from core.settings import PREFIX
+
+PREVIEW_BYTES = 1_000_000_000
+"""The memory in which the first rows of a file are looked at; Python and Arrow take some of it."""
+
+PREVIEW_SECONDS = 30
+
+READING_BYTES = 2_000_000_000
+"""The memory that an import may take for the rows that it holds at once."""
+
+_PLAIN_BYTES = 1_000_000  # a text file up to here cannot take more than a few dozen times its size
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the process says: what it saw, or why it refuses the file."""
+
+    preview: FilePreview | None = None
+    refused: str = ""
+
+
+def preview_file(
+    path: Path, limit_bytes: int | None = None, name: str | None = None
+) -> FilePreview:
+    """Return the first rows of a file with a guess at its columns; `name` is what messages call
+    it. Raises `InvalidInput` where it is above the limit, empty, has no rows, is not what its
+    ending says, or takes too much memory or time to be looked at."""
+    called = name or path.name
+    with named(path, called):
+        if check_size(path, limit_bytes) <= _PLAIN_BYTES and not _may_expand(path):
+            preview = read_preview(path)
+        else:
+            preview = _look(path)
+    return replace(preview, name=called)
+
+
+@contextmanager
+def limited_memory(n_bytes: int, name: str) -> Iterator[None]:
+    """Let this process take so much memory more than it has, at most, while a file is read. Raises
+    `InvalidInput` where that is not enough. Nothing is limited where the system does not count."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    taken = _count_taken()
+    try:
+        if taken is not None:
+            limit = (
+                taken + n_bytes if soft == resource.RLIM_INFINITY else min(taken + n_bytes, soft)
+            )
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+        yield
+    except MemoryError:
+        raise _too_much(name, n_bytes) from None
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _look(path: Path) -> FilePreview:
+    """The preview by a process of its own, which gets no setting of ours."""
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", __name__, str(path.resolve())],
+            cwd=_ROOT,
+            env=_build_environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=PREVIEW_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise InvalidInput(
+            f"'{path.name}' could not be looked at within {PREVIEW_SECONDS} seconds: split it, or "
+            "save it as CSV."
+        ) from None
+    if ended.returncode != 0:  # without memory a library aborts, and the system kills
+        raise _too_much(path.name, PREVIEW_BYTES)
+    answer = msgspec.json.decode(ended.stdout, type=_Answer)
+    if answer.preview is None:
+        raise InvalidInput(answer.refused)
+    return answer.preview
+
+
+def _build_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without the settings, some of them secrets: the process reads what strangers wrote."""
+    kept = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"}
+
+
+def _may_expand(path: Path) -> bool:
+    return SUFFIXES.get(path.suffix.lower()) is read_columnar
+
+
+def _count_taken() -> int | None:
+    """The bytes that count against the limit now; None where the system does not tell."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def _too_much(name: str, n_bytes: int) -> InvalidInput:
+    return InvalidInput(
+        f"'{name}' takes more than {n_bytes / 1e9:g} GB of memory to be read, far more than its "
+        "size says: split it, shorten its texts, or save it as CSV."
+    )
+
+
+def _answer(path: Path) -> _Answer:
+    """Look at the file under the limits, in a process that does nothing else."""
+    for kind, limit in (
+        (resource.RLIMIT_DATA, PREVIEW_BYTES),
+        (resource.RLIMIT_CPU, PREVIEW_SECONDS),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):  # a stricter one is there already
+            resource.setrlimit(kind, (limit, limit))
+    try:
+        return _Answer(read_preview(path))
+    except InvalidInput as error:
+        return _Answer(refused=str(error))
+    except MemoryError:
+        return _Answer(refused=str(_too_much(path.name, PREVIEW_BYTES)))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(_answer(Path(sys.argv[1]))))
