@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # on one floor are siblings, and none of them imports another.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core.masking",),
-    ("core.errors", "core.setting_values", "core.plain_text"),
+    ("core.errors", "core.formulas", "core.setting_values", "core.plain_text"),
     ("core.settings", "core.log", "core.parent", "core.paths"),
     ("core.domain", "core.stats"),
     ("core.store",),

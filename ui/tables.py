@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from core.formulas import defuse
 from ui import st, words
 
 Row = Mapping[str, object]
@@ -20,13 +21,14 @@ def show(
     columns: Mapping[str, Any] | None = None,
 ) -> None:
     """Rows as a table of at most `limit` rows' height; `columns` says how those are shown that
-    are not plain text."""
+    are not plain text. Whoever looks may download the table, so that nothing in it, names of
+    columns included, is what a spreadsheet would run."""
     st.dataframe(
-        [{name: _plain(value) for name, value in row.items()} for row in rows],
+        [{defuse(name): _plain(value) for name, value in row.items()} for row in rows],
         hide_index=True,
         height="content" if len(rows) <= limit else _ROW_PIXELS * (limit + 1),
         placeholder=words.NOTHING,
-        column_config=dict(columns or {}),
+        column_config={defuse(name): config for name, config in (columns or {}).items()},
         key=key,
         alt=alt,
     )
@@ -53,8 +55,11 @@ def figure() -> Any:
 
 
 def _plain(value: object) -> object:
-    """Times without their zone, which is UTC here and in the name of the column."""
-    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+    """Times without their zone, which is UTC here and in the name of the column; texts as a
+    spreadsheet may have them."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return [defuse(part) for part in value] if isinstance(value, list) else defuse(value)
 
 
 def bars(help: str) -> Any:

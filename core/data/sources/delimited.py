@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -11,21 +11,26 @@ from core.data.sources.raw import RawPiece, RawTable, find_encoding, read_lines
 from core.data.values import ValueKind, judge_value
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
+from core.formulas import restore, restore_all
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _ROWS_LOOKED_AT = 50
 
 
 class _Lines:
-    """The lines of a file as `csv.reader` wants them, counting bytes on the way."""
+    """The lines of a file as `csv.reader` wants them, counting bytes on the way, and seeing whether
+    there was a quote as `core.formulas` puts it before a cell."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._lines = read_lines(path, encoding)
         self.n_bytes = 0
+        self.has_quote = False
 
     def __iter__(self) -> Iterator[str]:
         for line, n_bytes in self._lines:
             self.n_bytes = n_bytes
+            if "'" in line:
+                self.has_quote = True
             yield line
 
 
@@ -68,10 +73,10 @@ def _read_pieces(
             rows.append(number)
             values.append(record)
         if len(rows) + len(rejections) == n:
-            yield _piece(names, rows, values, rejections, lines.n_bytes / size)
+            yield _piece(names, rows, values, rejections, lines, lines.n_bytes / size)
             rows, values, rejections = [], [], []
     if rows or rejections:
-        yield _piece(names, rows, values, rejections, 1.0)
+        yield _piece(names, rows, values, rejections, lines, 1.0)
 
 
 def _piece(
@@ -79,9 +84,12 @@ def _piece(
     rows: list[int],
     values: list[list[str]],
     rejections: list[Rejection],
+    lines: _Lines,
     share_read: float,
 ) -> RawPiece:
-    columns = list(zip(*values, strict=True)) if values else [()] * len(names)
+    columns: list[Sequence[str]] = list(zip(*values, strict=True)) if values else [()] * len(names)
+    if lines.has_quote:
+        columns = [restore_all(column) for column in columns]
     return RawPiece(
         rows, dict(zip(names, columns, strict=True)), tuple(rejections), min(share_read, 1.0)
     )
@@ -129,7 +137,7 @@ def _read_header(path: Path, encoding: str, separator: str) -> list[str]:
     header = next(_read_records(path, _Lines(path, encoding), separator))
     if isinstance(header, str):
         raise InvalidInput(f"The header of '{path.name}' cannot be read: {header}.")
-    return [name.strip() for name in header]
+    return [restore(name).strip() for name in header]
 
 
 def _name_columns(path: Path, header: list[str]) -> tuple[str, ...]:

@@ -5,13 +5,14 @@ import io
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import InvalidInput
+from core.formulas import defuse_all
 
 Columns = Mapping[str, Sequence[object]]
 
@@ -27,15 +28,16 @@ class Format(Protocol):
 
 
 class CsvFormat:
-    """CSV by comma, one header."""
+    """CSV by comma, one header; what a spreadsheet would run as a formula stands as text, and reads
+    back as it was."""
 
     def encode(self, columns: Columns) -> bytes:
         """Rows by column as a part; a part has no header."""
-        return _write_lines(zip(*columns.values(), strict=True))
+        return _write_lines(zip(*map(defuse_all, columns.values()), strict=True))
 
     def join(self, parts: Iterable[Path], names: Sequence[str], whole: Path) -> None:
         """The parts in their order under one header."""
-        _concatenate(_write_lines([names]), parts, whole)
+        _concatenate(_write_lines([defuse_all(names)]), parts, whole)
 
 
 class JsonLinesFormat:
@@ -118,9 +120,17 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _write_lines(rows: Iterable[Sequence[object]]) -> bytes:
+    kept = list(rows)
+    text = _write(kept, csv.QUOTE_MINIMAL)
+    if "\r" in text:  # bare, it would begin a row of its own
+        text = _write(kept, csv.QUOTE_ALL)
+    return text.encode()
+
+
+def _write(rows: Iterable[Sequence[object]], quoting: Literal[0, 1]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    return text.getvalue()
 
 
 def _concatenate(start: bytes, parts: Iterable[Path], whole: Path) -> None:
