@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import OpsError
 from core.jobs.scheduler import Scheduler
 from core.log import get_logger
+from core.private_files import check_home, keep_private
 from core.settings import load_settings
 from ui import context
 
@@ -22,7 +23,10 @@ log = get_logger(__name__)
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Start the scheduler before anybody visits, and end it after its work is put down."""
-    context.check_address(st.get_option("server.address"), load_settings().allowed_emails)
+    keep_private()
+    settings = load_settings()
+    context.check_address(st.get_option("server.address"), settings.allowed_emails)
+    check_home(settings.home)
     started: list[Scheduler] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_start_scheduler, started)

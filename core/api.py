@@ -22,6 +22,7 @@ from core.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure,
 from core.log import configure, get_logger
 from core.masking import write_out
 from core.parent import end_with
+from core.private_files import check_home, keep_private
 from core.serving.bodies import (
     MAX_ROW_BYTES,
     AliveAnswer,
@@ -221,6 +222,7 @@ def _show_once(
 
 def create() -> FastAPI:
     """The application of this process's settings: `uvicorn --factory core.api:create`."""
+    keep_private()
     configure()
     started_by = multiprocessing.parent_process()
     if started_by is not None and started_by.pid is not None:  # one of several workers
@@ -238,6 +240,7 @@ def create() -> FastAPI:
     risk = find_risk(settings)
     if risk:
         log.warning("not_encrypted", problem=risk)
+    check_home(settings.home)
     service = PredictionService(
         app.db, app.registry, scale=settings.scale, now=app.now, libraries=_LIBRARIES
     )

@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("core.masking",),
     ("core.errors", "core.formulas", "core.setting_values", "core.plain_text"),
     ("core.settings", "core.log", "core.parent", "core.paths"),
-    ("core.domain", "core.stats"),
+    ("core.domain", "core.stats", "core.private_files"),
     ("core.store",),
     ("core.artifacts",),
     ("core.registry",),

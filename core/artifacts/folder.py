@@ -210,7 +210,6 @@ class ArtifactFolder:
                     file.flush()
                     os.fsync(file.fileno())
             _sync_folder(partial)
-            partial.chmod(0o755)
             if not target.exists():
                 partial.rename(target)
                 _sync_folder(self.artifacts)

@@ -8,6 +8,7 @@ from core import log as logs
 from core.cli import admin, data, processes, releases, scoring, streaming, training, watching
 from core.cli.output import emit, say
 from core.errors import Incomplete, OpsError
+from core.private_files import keep_private
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +22,7 @@ for module in (processes, data, training, releases, scoring, watching, streaming
 
 def main() -> None:
     """Run one verb; an error the operator can act on is one sentence, in JSON too where asked."""
+    keep_private()
     logs.configure()
     try:
         cli()

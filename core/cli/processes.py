@@ -11,6 +11,7 @@ from core.domain.job import JobStatus
 from core.errors import Refused
 from core.jobs.runner import run_job
 from core.jobs.worker import run_worker
+from core.private_files import check_home
 from core.store import jobs
 
 
@@ -44,7 +45,9 @@ def mlflow() -> None:
 
 def worker() -> None:
     """Start the worker alone: scheduled tasks and jobs."""
-    run_worker(build_app())
+    app = build_app()
+    check_home(app.settings.home)
+    run_worker(app)
 
 
 def run_claimed_job(job_id: int) -> None:
