@@ -160,6 +160,7 @@ logout = streamlit.logout
 navigation = streamlit.navigation
 query_params = streamlit.query_params
 rerun = streamlit.rerun
+cache_data = streamlit.cache_data
 session_state = streamlit.session_state
 set_page_config = streamlit.set_page_config
 stop = streamlit.stop
