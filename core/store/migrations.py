@@ -287,6 +287,13 @@ CREATE TABLE alert_rules (
     reason TEXT NOT NULL);
 """
 
+_SESSIONS = """
+CREATE TABLE sessions (
+    id {id}, token_hash TEXT NOT NULL UNIQUE, email TEXT NOT NULL, started_at BIGINT NOT NULL,
+    authenticated_at BIGINT NOT NULL, seen_at BIGINT NOT NULL, place TEXT NOT NULL,
+    ended_at BIGINT, ended_why TEXT);
+"""
+
 
 def _create_first_tables(conn: sa.Connection) -> None:
     _execute(conn, _FIRST_TABLES)
@@ -391,6 +398,10 @@ def _create_alert_rules(conn: sa.Connection) -> None:
     _execute(conn, _ALERT_RULES)
 
 
+def _create_sessions(conn: sa.Connection) -> None:
+    _execute(conn, _SESSIONS)
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     kinds = {name: kind[conn.dialect.name] for name, kind in _KINDS.items()}
     for statement in script.split(";"):
@@ -422,6 +433,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_batches,
     _name_history_makers,
     _create_alert_rules,
+    _create_sessions,
 )
 """Append here; never change one that was released. A step knows the tables as they were at its
 time, so that it names columns in text and takes none from `schema`."""

@@ -581,3 +581,17 @@ widenings = sa.Table(  # appended: how much wider a version's intervals became t
     sa.Column("n_inside", sa.Integer, nullable=False),
     sa.Column("since_at", UtcTime),
 )
+
+sessions = sa.Table(  # logins at the dashboard; a row is ended, never deleted
+    "sessions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("token_hash", sa.Text, nullable=False),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("authenticated_at", UtcTime, nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("ended_why", sa.Text),
+)

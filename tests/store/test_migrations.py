@@ -102,6 +102,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
         ("history_makers", "synthetic", "provider", "model", "collection_id"),
         ("predictions", "id"),
         ("samples", "key"),
+        ("sessions", "token_hash"),
         ("snapshots", "content_hash"),
     }
 
