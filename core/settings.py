@@ -167,6 +167,25 @@ SETTINGS: tuple[Setting, ...] = (
         read.names,
     ),
     Setting(
+        "trust_unverified_email",
+        "off",
+        "`on` for a login provider that never says whether an e-mail is verified; one that says it "
+        "is not stays refused.",
+        read.switch,
+    ),
+    Setting(
+        "session_idle_minutes",
+        "120",
+        "Minutes without a click after which a login ends.",
+        read.integer(1, 100_000, "minutes, a whole number from 1"),
+    ),
+    Setting(
+        "session_hours",
+        "12",
+        "Hours after which a login ends in any case.",
+        read.integer(1, 10_000, "hours, a whole number from 1"),
+    ),
+    Setting(
         "user", "", "Name written beside every local action; empty for the OS user.", read.text
     ),
     Setting(
@@ -433,6 +452,9 @@ class Settings:
     tls_certificate: Path | None
     tls_key: Path | None
     allowed_emails: tuple[str, ...]
+    trust_unverified_email: bool
+    session_idle_minutes: int
+    session_hours: int
     user: str
     accuracy_warning: float
     accuracy_critical: float
@@ -532,9 +554,18 @@ def load_settings(folder: Path | None = None) -> Settings:
     return parse_settings(read_environment(os.environ, folder or Path.cwd()))
 
 
+def read_login(folder: Path) -> Mapping[str, object] | None:
+    """The section `[auth]` of `.streamlit/secrets.toml` in `folder`, or None where no login is set
+    up."""
+    section = _read_toml(folder).get("auth")
+    if section is not None and not isinstance(section, dict):
+        raise InvalidInput("auth in .streamlit/secrets.toml is not a section: write [auth].")
+    return section
+
+
 def has_login(folder: Path) -> bool:
     """Whether a login provider is set up in `.streamlit/secrets.toml` of `folder`."""
-    return "auth" in _read_toml(folder)
+    return read_login(folder) is not None
 
 
 def _hide(value: object, hides: Hides) -> Secret | tuple[Secret, ...]:

@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("core.watching",),
     ("core.jobs",),
     ("core.exposure", "core.stream", "core.system", "core.views"),
-    ("core.web",),
+    ("core.login", "core.web"),
     ("core.api", "core.client", "core.up"),
     ("core.cli",),
     ("core.__main__",),
@@ -56,6 +56,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "apscheduler": ("core.jobs.scheduler",),
     "fastapi": ("core.api", "core.web.documentation"),
     "apprise": ("core.alerts.notify",),
+    "authlib": ("core.login.provider",),
+    "joserfc": ("core.login.provider",),
 }
 
 # Packages that stand on almost nothing, and what they may import beside the standard library.

@@ -36,6 +36,9 @@ WRONG = {
     "tls_certificate": (["~nobody-of-this-name/chain.pem"], "a path"),
     "tls_key": (["~nobody-of-this-name/key.pem"], "a path"),
     "proxy": (["maybe", "2"], "on or off"),
+    "trust_unverified_email": (["maybe", "2"], "on or off"),
+    "session_idle_minutes": (["", "0", "-1", "1.5", "8h"], "minutes, a whole number from 1"),
+    "session_hours": (["", "0", "-1", "1.5", "8h"], "hours, a whole number from 1"),
     "scale": (
         ["", "100", "0:", ":100", "100:0", "5:5", "a:b", "nan:1", "0:inf", "-inf:0", "0:50:100"],
         "LOW:HIGH",
