@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import streamlit as st
+from starlette.middleware import Middleware
 
 from core.errors import OpsError
 from core.jobs.scheduler import Scheduler
@@ -12,6 +13,7 @@ from core.log import get_logger
 from core.private_files import check_home, keep_private
 from core.settings import load_settings
 from ui import context
+from ui.gate.middleware import Gate
 
 RETRY_SECONDS = 5.0
 PATIENCE_SECONDS = 3.0
@@ -24,9 +26,9 @@ log = get_logger(__name__)
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Start the scheduler before anybody visits, and end it after its work is put down."""
     keep_private()
-    settings = load_settings()
-    context.check_address(st.get_option("server.address"), settings.allowed_emails)
-    check_home(settings.home)
+    context.stay_on_this_machine()
+    context.check_address(st.get_option("server.address"))
+    check_home(load_settings().home)
     started: list[Scheduler] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_start_scheduler, started)
@@ -53,4 +55,9 @@ async def _start_scheduler(started: list[Scheduler]) -> None:
             started.append(scheduler)
 
 
-app = st.App("ui/navigation.py", lifespan=lifespan, on_script_error=context.show_problem)
+app = st.App(
+    "ui/navigation.py",
+    lifespan=lifespan,
+    middleware=[Middleware(Gate, load_rules=context.load_rules)],
+    on_script_error=context.show_problem,
+)

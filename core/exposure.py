@@ -81,8 +81,8 @@ def check_direct(peer: str | None, headers: Mapping[str, str]) -> None:
     """
     if peer is None or not is_loopback(peer):
         raise UntrustedRequest(
-            "Without a key, only this machine is answered: make one with `python -m core keys "
-            "create NAME`."
+            "Without a login or an API key, only this machine is answered: set up [auth] for the "
+            "dashboard, or make a key with `python -m core keys create NAME`."
         )
     for name in FORWARDED:
         if name in headers:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import anyio
+import pytest
 import uvicorn
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
@@ -21,6 +22,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from tests.conftest import NOON
 
 CLIENT_ID = "plumbline"
 CLIENT_SECRET = "s3cret"
@@ -158,6 +161,22 @@ def run_provider() -> Iterator[OidcProvider]:
 
 def _encode(part: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+@pytest.fixture(scope="session")
+def running_provider() -> Iterator[OidcProvider]:
+    """One provider for the whole run."""
+    with run_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(running_provider: OidcProvider) -> Iterator[OidcProvider]:
+    """A provider that behaves, whose clock says noon."""
+    running_provider.reset()
+    running_provider.now = int(NOON.timestamp())
+    yield running_provider
+    running_provider.reset()
 
 
 def write_secrets(url: str, redirect: str) -> dict[str, str]:

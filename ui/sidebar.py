@@ -15,7 +15,7 @@ def show(app: App) -> None:
         _show_status(app)
         st.caption(Markdown(":material/person: {}").format(context.get_user()))
         if context.login_is_set_up():
-            st.button("Log out", key="logout", type="tertiary", on_click=st.logout)
+            st.button("Log out", key="logout", type="tertiary", on_click=context.log_out)
 
 
 @st.fragment(run_every="10s")

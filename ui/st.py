@@ -154,9 +154,7 @@ class column_config:  # as Streamlit names it
 Page = streamlit.Page
 cache_resource = streamlit.cache_resource
 fragment = streamlit.fragment
-login = streamlit.login
 logo = streamlit.logo
-logout = streamlit.logout
 navigation = streamlit.navigation
 query_params = streamlit.query_params
 rerun = streamlit.rerun

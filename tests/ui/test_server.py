@@ -58,9 +58,11 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def serve(folder: Path, home: Path, *more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def serve(
+    folder: Path, home: Path, *more: str, port: int = 0
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The dashboard, started in `folder`, which may hold secrets of its own."""
-    port = find_port()
+    port = port or find_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PLUMBLINE_")}
     process = subprocess.Popen(
         [
@@ -132,7 +134,7 @@ def test_a_deep_link_as_the_first_request_meets_the_login(tmp_path: Path, home: 
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
         page.goto(f"{url}/system")
-        expect(page.get_by_role("button", name="Log in")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("link", name="Log in")).to_be_visible(timeout=30_000)
         expect(page.get_by_text("PLUMBLINE_HOME")).to_have_count(0)
         browser.close()
 

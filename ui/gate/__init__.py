@@ -1,0 +1,1 @@
+"""What stands before Streamlit: who may reach it, the login, and the headers of each answer."""
