@@ -21,7 +21,9 @@ def offer(app: App) -> None:
         kind = Kind.GROUP if chosen == _KINDS[Kind.GROUP] else Kind.ID
         found = _trace(app, kind, name)
         st.markdown(describe(found))
-        if not found.is_empty:
+        if not found.is_empty and context.require_recent_login(
+            "delete rows for good", key="erase_login"
+        ):
             actions.ask_reason(
                 "Delete for good",
                 f"{describe(found)} Snapshots are written anew without the rows, and what was said "
@@ -112,7 +114,7 @@ def _erase(app: App, kind: Kind, name: str, reason: str) -> str:
         app.settings.snapshots,
         kind,
         name,
-        by=context.get_user(),
+        by=context.get_recent_user(),
         reason=reason,
         now=app.now,
         scale=app.settings.scale,

@@ -37,6 +37,8 @@ def show(app: App, found: Sequence[ApiKey]) -> None:
             alt="API keys with their scopes, who made them, and whether they are revoked",
             columns={"made (UTC)": tables.time(), "revoked (UTC)": tables.time()},
         )
+    if not context.require_recent_login("make or revoke keys", key="keys_login"):
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _offer_create(app)
         _offer_revoke(app, [key for key in found if key.revoked_at is None])
@@ -64,7 +66,7 @@ def _create(app: App) -> None:
             app.db,
             str(st.session_state[_NAME]).strip(),
             frozenset(st.session_state[_SCOPES]),
-            by=context.get_user(),
+            by=context.get_recent_user(),
             now=app.now(),
         )
         return Markdown("Key “{}” is made. Copy it now, it is not shown again: {}").format(
@@ -90,7 +92,7 @@ def _offer_revoke(app: App, live: Sequence[ApiKey]) -> None:
 
     def work() -> str:
         with app.db.write() as conn:
-            api_keys.revoke_key(conn, chosen, context.get_user(), app.now())
+            api_keys.revoke_key(conn, chosen, context.get_recent_user(), app.now())
         return f"Key “{name}” is revoked; callers that use it get 401 within {words.duration(1)}."
 
     actions.confirm(
