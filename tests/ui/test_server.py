@@ -52,7 +52,7 @@ def wait_until(happened: Callable[[], bool], what: str, seconds: float = 60) -> 
 def answers(url: str) -> bool:
     """Whether a server is up."""
     try:
-        return httpx.get(url, timeout=2).status_code == 200
+        return httpx.get(url, timeout=2, verify=False).status_code == 200  # whoever vouches for it
     except httpx.TransportError:
         return False
 

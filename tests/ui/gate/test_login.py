@@ -166,11 +166,13 @@ def test_a_return_counts_once(house: House, provider: OidcProvider) -> None:
     assert thief.get("/").status_code == 401
 
 
-def test_a_return_that_took_too_long_is_refused(house: House) -> None:
+def test_a_return_that_took_too_long_is_refused(house: House, provider: OidcProvider) -> None:
     browser = house.open_browser()
     back = browser.visit_provider(browser.get("/auth/login").headers["location"])
     house.pass_(minutes=10)
+    provider.now = int(house.now.timestamp())
     assert browser.get(back).status_code == 403
+    assert provider.exchanged == []
 
 
 @pytest.mark.parametrize(
