@@ -38,6 +38,7 @@ from core.login.provider import (
 from core.login.sessions import LoginSessions
 from core.settings import Settings
 from ui.gate.html import build_page
+from ui.gate.sparing import Sparing
 
 LOGIN_PATH = "/auth/login"
 LOGOUT_PATH = "/auth/logout"
@@ -97,6 +98,7 @@ class Login:
         self._now = now
         self._signer = URLSafeTimedSerializer(cookie_secret, salt="plumbline.login")
         self._failures = Failures(now)
+        self._waiting = Sparing()
         self._used: OrderedDict[str, None] = OrderedDict()  # states, each good for one return
         self._at_provider = CapacityLimiter(_MAX_AT_PROVIDER)
         self.app = Starlette(
@@ -149,7 +151,8 @@ class Login:
     async def _finish(self, request: Request) -> Response:
         place = _get_place(request)
         if self._failures.are_too_many(place):
-            log.warning("login_refused", why="too_many_failures", place=place)
+            if n := self._waiting.count():
+                log.warning("login_refused", why="too_many_failures", who="", place=place, n=n)
             return _build_wait()
         attempt: Attempt | None = None
         try:

@@ -19,6 +19,7 @@ from ui.gate.headers import put_headers
 from ui.gate.html import build_page
 from ui.gate.login import PATHS, Login, build_unavailable
 from ui.gate.messages import ask_anew, is_a_click
+from ui.gate.sparing import Sparing
 from ui.gate.uploads import UPLOADS, UploadRules
 
 HEALTH = "/_stcore/health"
@@ -46,6 +47,7 @@ class Gate:
     def __init__(self, app: ASGIApp, load_rules: Callable[[], Rules]) -> None:
         self._app = app
         self._load_rules = load_rules
+        self._refused = Sparing()
         self._notes: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +66,9 @@ class Gate:
         try:
             _check(connection, rules)
         except Refused as error:
-            log.warning("request_refused", why=str(error), place=_get_place(connection))
+            if n := self._refused.count():
+                place = _get_place(connection)
+                log.warning("request_refused", why=str(error), place=place, n=n)
             await _refuse(connection, str(error), receive, send_marked)
             return
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"origin"]

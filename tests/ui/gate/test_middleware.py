@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Message, Receive, Scope
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from structlog.testing import capture_logs
 
 from core.domain.session import SessionEnd
 from core.errors import Unavailable
@@ -142,6 +143,14 @@ def test_the_public_name_is_trusted_behind_a_proxy_that_keeps_its_own(
     browser.log_in()
     headers = {"Host": "127.0.0.1:8501", "Origin": site, "X-Forwarded-For": "203.0.113.9"}
     assert browser.get("/", headers=headers).text == "streamlit"
+
+
+def test_a_flood_of_refused_requests_does_not_fill_the_log(browser: Browser) -> None:
+    """A log that is not read, such as a pipe that is full, would stop the server."""
+    with capture_logs() as logs:
+        for _ in range(50):
+            browser.open_socket(origin="http://evil.example")
+    assert [line["event"] for line in logs] == ["request_refused"]
 
 
 # --- Without a login ------------------------------------------------------------------------
