@@ -46,7 +46,7 @@ BOOTSTRAP = FLOOR["core.bootstrap"]
 
 # The only places that may import a library, so that one file changes when the library does.
 OWNERS: dict[str, tuple[str, ...]] = {
-    "streamlit": ("app", "ui.st", "ui.context"),  # the context asks who is logged in
+    "streamlit": ("app", "ui.st", "ui.context", "ui.gate"),  # who is there, before any page
     "plotly": ("ui.charts", "ui.charts_compared"),
     "mlflow": ("core.registry",),
     "sqlalchemy": ("core.store", "core.registry"),  # the registry catches what MLflow lets through
@@ -82,7 +82,7 @@ ON_A_PAGE = ("app", "pages", "ui")
 
 MARKDOWN_MAKERS = ("ui.st", "ui.markup")
 TEMPLATES = ("hovertemplate", "texttemplate")
-SHOWN_BY = ("st", "actions", "words")
+SHOWN_BY = ("st", "actions", "words", "log")
 SHOWING = frozenset(  # beside progress and write, which other things are called as well
     {
         "badge",

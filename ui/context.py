@@ -61,7 +61,9 @@ def load_rules() -> Rules:
     if section is not None:
         login = build_login(section, settings, load_login_sessions, utc_now)
     site = login.site if login is not None and not settings.public_url else settings.public_url
-    host = streamlit.get_option("server.address") or "0.0.0.0"  # it may have been given to Streamlit alone
+    host = (
+        streamlit.get_option("server.address") or "0.0.0.0"
+    )  # it may have been given to Streamlit alone
     trusted = build_trusted_hosts(replace(settings, host=host, public_url=site))
     secure = has_secure_address(settings) if login is None else login.secure
     index_page = Path(file_util.get_static_dir()) / "index.html"

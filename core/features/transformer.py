@@ -136,7 +136,7 @@ def _check_onnx(path: Path, content: bytes) -> None:
     """Raises `Unavailable` for what is no model, and for one whose weights lie in other files,
     whose names it chooses."""
     import onnx  # 0.5 s, and only where a transformer is used
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.ModelProto.FromString(content)

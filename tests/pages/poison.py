@@ -143,6 +143,12 @@ COLUMNS = {
     },
     "scheduled_tasks": {"name": "a task of ours", "last_outcome": SHOWN, "last_error": SHOWN},
     "segment_reports": {"body": SHOWN},
+    "sessions": {
+        "token_hash": "made by us",
+        "email": "an address that the login provider signed and the settings list",
+        "place": "an address of the network",
+        "ended_why": "a choice of ours",
+    },
     "setting_changes": {"name": "a setting of ours", "value": SHOWN, "by": SHOWN, "reason": SHOWN},
     "shadow_scores": {
         "prediction_id": "the id of a prediction",
