@@ -8,11 +8,11 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from core.errors import OpsError
+from core.file_access import check_home, keep_private
 from core.jobs.scheduler import Scheduler
 from core.log import get_logger
-from core.private_files import check_home, keep_private
 from core.settings import load_settings
-from ui import context
+from ui.common import context
 from ui.gate.middleware import Gate
 
 RETRY_SECONDS = 5.0

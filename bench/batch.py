@@ -15,14 +15,14 @@ from pathlib import Path
 from bench.peers.model import BATCH, body_path
 from bench.serving import DATA, prepare_model
 from core.bootstrap import App, build_app
-from core.domain.batch import Batch, Columns
+from core.domain.prediction import Batch, Columns
 from core.serving.arrow import encode_batch, read_columns
-from core.serving.bodies import build_batch_answer
 from core.serving.columns import AskedColumns, read_json_columns
+from core.serving.schemas import build_batch_answer
 from core.serving.service import PredictionService
-from core.store import versions
-from core.store.drain import drain_batches
-from core.web.answers import json_response
+from core.store.models import versions
+from core.store.predictions.drain import drain_batches
+from core.web.http import json_response
 
 N = 200
 

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from core.data.checks import check_rows
-from core.data.column_checks import check_columns, check_target
-from core.data.row_checks import check_duplicates, check_times
-from core.data.summaries import summarize_columns
-from core.domain.snapshot import AT, RESERVED, TARGET
+from core.data.quality.checks import check_rows
+from core.data.quality.column_checks import check_columns, check_target
+from core.data.quality.column_summaries import summarize_columns
+from core.data.quality.row_checks import check_duplicates, check_times
+from core.domain.dataset import AT, RESERVED, TARGET
 from core.settings import Scale
 
 N_COLUMNS = 20

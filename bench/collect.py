@@ -25,12 +25,12 @@ import psycopg
 from supabase import create_client
 from supabase.lib.client_options import SyncClientOptions
 
-from core.data.readings import Request
 from core.data.sources.supabase import PAGE_ROWS, Project
-from core.data.tables import WantedTable, collect_table
-from core.domain.table_mapping import TableMapping
+from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.sync_cursor import Request
+from core.domain.source import TableMapping
 from core.settings import Scale
-from core.store.database import open_database
+from core.store.engine.database import open_database
 
 ROUNDS = 3
 DELAYS_MS = (0, 40)

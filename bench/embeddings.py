@@ -29,7 +29,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from core.domain.snapshot import TEXT
+from core.domain.dataset import TEXT
 from core.features.embeddings import HASHED, TextEmbedding
 from core.features.encoder import RowEncoder
 from core.features.transformer import open_transformer

@@ -20,9 +20,9 @@ import numpy as np
 
 from core.domain.history import Maker
 from core.domain.sample import Provenance, Sample
-from core.store import samples
-from core.store.database import Database, open_database
-from core.store.history import find_totals
+from core.store.data import samples
+from core.store.data.history import find_totals
+from core.store.engine.database import Database, open_database
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 Cost = tuple[float, float]

@@ -20,7 +20,7 @@ import httpx
 from bench.peers.model import body_path
 from bench.serving import DATA, HOME, PATH, PORT, list_servers, prepare_model, run
 from core.bootstrap import build_app
-from core.domain.api_key import Scope
+from core.domain.installation import Scope
 from core.serving.keys import create_key
 
 SECONDS, N_CALLERS, N_HOSTILE = 6.0, 4, 8

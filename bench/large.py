@@ -24,8 +24,8 @@ from core.domain.sample import Provenance, Sample
 from core.log import configure
 from core.registry import Registry
 from core.settings import Scale
-from core.store import samples
-from core.store.database import Database, open_database
+from core.store.data import samples
+from core.store.engine.database import Database, open_database
 from core.training.flow import train_version
 
 SIZES = (10_000, 100_000, 1_000_000)

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from bench.peers.environment import make_environment
-from core.domain.drift import Reference
-from core.monitoring.bins import Values, count_values
-from core.monitoring.drift import compare_window
-from core.monitoring.pinning import History, build_reference
+from core.domain.monitoring import Reference
+from core.monitoring.drift.binning import Values, count_values
+from core.monitoring.drift.compare import compare_window
+from core.monitoring.drift.reference import History, build_reference
 
 ROUNDS = 3
 N_REFERENCE, N_WINDOW = 10_000, 100_000

@@ -21,7 +21,7 @@ from playwright.sync_api import Locator
 from core.log import configure
 from core.registry import RUN_SORTS, Registry
 from tests.e2e.product import open_browser, run_product
-from ui.runs import SORTS, describe_order
+from ui.experiments.runs import SORTS, describe_order
 
 N_RUNS, ROUNDS, PAGE = 10_000, 5, 50
 METRICS = (

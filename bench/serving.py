@@ -25,7 +25,7 @@ from bench.peers.environment import make_environment
 from bench.peers.model import ARROW, BATCH, JSON, body_path
 from bench.peers.model import main as prepare
 from core.bootstrap import build_app
-from core.store.drain import drain_batches
+from core.store.predictions.drain import drain_batches
 
 ROUNDS, SECONDS, PORT = 3, 2, 8769
 BATCH_SECONDS = 1  # so that what waits stays below the million rows that may

@@ -35,7 +35,7 @@ def draw_hours() -> np.ndarray:
 
 
 def merge_ours(stored: Sequence[bytes]) -> list[float | None]:
-    """Read and merge as `core.store.rollups` and `core.monitoring.traffic` do."""
+    """Read and merge as `core.monitoring.measure.traffic` does with what the store keeps."""
     hours = [{int(bucket): n for bucket, n in msgspec.json.decode(body).items()} for body in stored]
     total = merge(hours)
     return [quantile(total, q) for q in QUANTILES]

@@ -13,7 +13,7 @@ from bench.peers.model import fit, register
 from bench.serving import DATA, Server, list_servers, prepare_all, run
 from core.bootstrap import App, build_app
 from core.deployment.release import deploy
-from core.store import deployments, versions
+from core.store.models import deployments, versions
 
 ROUNDS, SECONDS, CONNECTIONS = 3, 6, 8
 

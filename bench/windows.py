@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
-from core.domain.prediction import Source
-from core.domain.rollup import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupProgress
+from core.domain.monitoring import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupProgress
+from core.domain.prediction import AnswerSource
 from core.log import configure
-from core.monitoring.facts import Thresholds
 from core.monitoring.flow import describe_health
-from core.monitoring.rollups import build_longer, describe_basis
-from core.monitoring.service import load_window
+from core.monitoring.health.inputs import Thresholds
+from core.monitoring.measure.rollup_updates import load_window
+from core.monitoring.measure.rollups import build_longer, describe_basis
 from core.settings import Scale
 from core.stats.histogram import latency_bucket
-from core.store import rollups
-from core.store.database import Database, open_database
-from core.store.types import to_micros
+from core.store.engine.database import Database, open_database
+from core.store.engine.types import to_micros
+from core.store.predictions import rollups
 
 N_DAYS, ROUNDS = 90, 7
 SCALE, TOLERANCE = Scale(0.0, 100.0), 5.0
@@ -76,7 +76,9 @@ def build_minutes(n: int) -> list[Rollup]:
             },
         )
         at = START + timedelta(minutes=minute)
-        found.append(Rollup(MINUTE, at, 1, Source.MODEL, per_minute, latency, scores, outcomes))
+        found.append(
+            Rollup(MINUTE, at, 1, AnswerSource.MODEL, per_minute, latency, scores, outcomes)
+        )
     return found
 
 

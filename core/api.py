@@ -18,12 +18,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.bootstrap import build_app
 from core.errors import OpsError
-from core.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure, find_risk
+from core.file_access import check_home, keep_private
 from core.log import configure, get_logger
-from core.masking import write_out
 from core.parent import end_with
-from core.private_files import check_home, keep_private
-from core.serving.bodies import (
+from core.safety.masking import write_out
+from core.serving.keys import KeyRing
+from core.serving.metrics import ServiceMetrics
+from core.serving.schemas import (
     MAX_ROW_BYTES,
     AliveAnswer,
     FeedbackAnswer,
@@ -36,31 +37,22 @@ from core.serving.bodies import (
     SamplesAnswer,
     SamplesBody,
 )
-from core.serving.keys import KeyRing
-from core.serving.metrics import ServiceMetrics
-from core.serving.reporting import Reporter
 from core.serving.service import PredictionService
+from core.serving.telemetry.worker_heartbeat import Reporter
 from core.settings import Scale
-from core.store.database import Database
+from core.store.engine.database import Database
 from core.system import describe_system
 from core.web.admission import Admission
-from core.web.answers import ARROW, json_response
-from core.web.batching import BatchRoute
-from core.web.documentation import (
-    BODY_ERRORS,
-    KEY_ERRORS,
-    StatusAnswer,
-    build_openapi,
-    describe,
-)
-from core.web.gathering import Gathering
+from core.web.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure, find_risk
 from core.web.guard import Guard
-from core.web.outermost import Outermost, RefusalLog
+from core.web.http import ARROW, answer_error, json_response
+from core.web.micro_batching import Gathering, LogWait
+from core.web.middleware import Outermost, RefusalLog
+from core.web.openapi import BODY_ERRORS, KEY_ERRORS, StatusAnswer, build_openapi, describe
 from core.web.pages import DOCS_POLICY, build_docs
-from core.web.predicting import PredictRoute
-from core.web.refusals import answer_error
+from core.web.predict import PredictRoute
+from core.web.predict_batch import BatchRoute
 from core.web.routes import LABEL_STATUS, Routes
-from core.web.waiting import LogWait
 
 _DOCS = "/docs"
 _THIS_MACHINE = TrustedHosts(frozenset(), any_address=False, public_origin="")

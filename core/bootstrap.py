@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.domain.setting_change import SettingChange
+from core.domain.installation import SettingChange
 from core.errors import InvalidInput, Unavailable
+from core.file_access import resolve_below
 from core.log import get_logger
-from core.paths import resolve_below
 from core.registry import Registry
 from core.settings import SETTINGS, Settings, parse_settings, read_environment
-from core.store import setting_changes, versions
-from core.store.database import Database, open_database
+from core.store.engine.database import Database, open_database
+from core.store.installation import setting_changes
+from core.store.models import versions
 
 _FOLDER = "watch_folder"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.masking import mask
+from core.safety.masking import mask
 
 
 class OpsError(Exception):

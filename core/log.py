@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from core.masking import mask, write_out
+from core.safety.masking import mask, write_out
 
 _NOT_IN_A_KEY = re.compile(r"[\x00-\x20\s\"=]")
 

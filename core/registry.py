@@ -16,12 +16,12 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from core.artifacts.folder import CARD_FILE, PIPELINE_FILE, ArtifactFolder
-from core.domain.report import Estimate, TrainingReport
-from core.domain.snapshot import Snapshot
+from core.domain.dataset import Snapshot
+from core.domain.training_report import Estimate, TrainingReport
 from core.domain.version import HEURISTIC, Version, parse_version, version_name
 from core.errors import InvalidInput, Unavailable
 from core.log import get_logger
-from core.masking import Hides, Secret, mask
+from core.safety.masking import Hides, Secret, mask
 
 log = get_logger(__name__)
 

@@ -8,7 +8,7 @@ from datetime import time
 from pathlib import Path
 from typing import TypeVar
 
-from core.masking import mask
+from core.safety.masking import mask
 
 _Number = TypeVar("_Number", int, float)
 _ON = ("on", "true", "yes", "1")

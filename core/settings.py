@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core import setting_values as read
 from core.errors import InvalidInput
-from core.masking import Hides, Secret, mask
+from core.safety.masking import Hides, Secret, mask
 
 PREFIX = "PLUMBLINE_"
 

@@ -5,27 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.bootstrap import App
-from core.domain.api_worker import ApiWorker
-from core.domain.card import ScorerCheck
-from core.domain.job import Job, JobStatus
-from core.domain.lease import SCHEDULER, Lease
-from core.domain.removal import Retention
-from core.domain.schedule import ScheduledTask
+from core.domain.installation import ApiWorker
+from core.domain.job import SCHEDULER, Job, JobStatus, Lease, ScheduledTask
+from core.domain.model_card import ScorerCheck
+from core.domain.monitoring import Retention
 from core.domain.source import SourceStatus, summarize_source
 from core.domain.version import Version, version_name
 from core.errors import OpsError
 from core.monitoring.retention import load_retention
-from core.store import (
-    api_workers,
-    batches,
-    deployments,
-    jobs,
-    leases,
-    migrations,
-    schedule,
-    sources,
-    versions,
-)
+from core.store.data import sources
+from core.store.engine import migrations
+from core.store.installation import api_workers
+from core.store.jobs import jobs, schedule
+from core.store.models import deployments, versions
+from core.store.predictions import batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +53,7 @@ def describe_system(app: App) -> SystemStatus:
     disk = shutil.disk_usage(app.settings.home)
     now = app.now()
     with app.db.read() as conn:
-        lease = leases.find_lease(conn, SCHEDULER)
+        lease = schedule.find_lease(conn, SCHEDULER)
         deployment = deployments.find_current(conn)
         counts = jobs.count_open(conn)
         champion = None if deployment is None else deployment.plan.champion

@@ -20,11 +20,11 @@ from typing import NoReturn
 
 from core.bootstrap import App
 from core.errors import Unavailable
-from core.exposure import check_app_exposure
 from core.log import get_logger
-from core.masking import MASK
 from core.parent import tie_command
+from core.safety.masking import MASK
 from core.settings import Settings
+from core.web.exposure import check_app_exposure
 
 ROOT = Path(__file__).resolve().parents[1]
 MLFLOW_PORT = 5000  # MLflow's own choice
@@ -37,7 +37,7 @@ _SETTLED_SECONDS = 60.0  # a process that ran this long starts with a short paus
 log = get_logger(__name__)
 
 
-class Part(StrEnum):
+class Component(StrEnum):
     """What can be started alone; MLflow's own pages are no part of `up`."""
 
     DASHBOARD = "dashboard"
@@ -50,7 +50,7 @@ class Part(StrEnum):
 class Process:
     """One of the three: how it is started, and how it is now."""
 
-    part: Part
+    part: Component
     ready_url: str | None
     running: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0  # on the monotonic clock, in seconds, like the next
@@ -58,11 +58,11 @@ class Process:
     n_restarts: int = 0
 
 
-def build_command(app: App, part: Part) -> list[str]:
+def build_command(app: App, part: Component) -> list[str]:
     """The program and arguments that start one part: everybody on this machine can read them, so
     that secrets are in the environment."""
     settings = app.settings
-    if part is Part.DASHBOARD:
+    if part is Component.DASHBOARD:
         return [
             *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
             *("--server.address", settings.host),
@@ -71,7 +71,7 @@ def build_command(app: App, part: Part) -> list[str]:
             *("--server.maxUploadSize", str(settings.upload_limit_mb)),
             *_build_tls(settings, "--server.sslCertFile", "--server.sslKeyFile"),
         ]
-    if part is Part.API:
+    if part is Component.API:
         return [
             *(sys.executable, "-m", "uvicorn", "core.api:create", "--factory"),
             *("--host", settings.host, "--port", str(settings.api_port)),
@@ -82,7 +82,7 @@ def build_command(app: App, part: Part) -> list[str]:
             *("--http", "core.web.protocol:GatheringProtocol"),
             *("--timeout-graceful-shutdown", "10"),
         ]
-    if part is Part.MLFLOW:
+    if part is Component.MLFLOW:
         return [
             *(sys.executable, "-m", "mlflow", "ui"),
             *("--host", "127.0.0.1", "--port", str(MLFLOW_PORT)),
@@ -112,13 +112,13 @@ def build_mlflow_url(app: App) -> str:
     return LOCAL_MLFLOW
 
 
-def become(app: App, part: Part) -> NoReturn:
+def become(app: App, part: Component) -> NoReturn:
     """Replace this process by one part. Raises `Refused` for an address beyond this machine
     without login and keys."""
     check_app_exposure(app, ROOT)
     command = build_command(app, part)
-    shared = prepare_metrics(app) if part is Part.API else {}
-    if part is Part.MLFLOW:
+    shared = prepare_metrics(app) if part is Component.API else {}
+    if part is Component.MLFLOW:
         shared = {"MLFLOW_BACKEND_STORE_URI": app.registry.tracking_uri.reveal()}
     app.close()
     os.chdir(ROOT)
@@ -168,9 +168,9 @@ def run_all(app: App, environ: dict[str, str], say: Callable[[str], None]) -> No
     dashboard = build_url(settings, settings.dashboard_port)
     api = build_url(settings, settings.api_port)
     processes = [
-        Process(Part.API, f"{api}/healthz"),
-        Process(Part.DASHBOARD, f"{dashboard}/_stcore/health"),
-        Process(Part.WORKER, None),
+        Process(Component.API, f"{api}/healthz"),
+        Process(Component.DASHBOARD, f"{dashboard}/_stcore/health"),
+        Process(Component.WORKER, None),
     ]
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -193,7 +193,7 @@ def run_all(app: App, environ: dict[str, str], say: Callable[[str], None]) -> No
 
 def _start(app: App, process: Process, environ: dict[str, str]) -> None:
     process.started_at = time.monotonic()
-    shared = prepare_metrics(app) if process.part is Part.API else {}
+    shared = prepare_metrics(app) if process.part is Component.API else {}
     process.running = subprocess.Popen(
         tie_command(build_command(app, process.part)),
         cwd=ROOT,

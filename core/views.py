@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from core.data.overview import DataSummary
+from core.data.quality.overview import DataSummary
+from core.deployment.lineage import PredictionLineage
 from core.deployment.plan import PlanSummary
-from core.deployment.release import Rehearsal
-from core.deployment.story import Story
+from core.deployment.release import ReleaseRehearsal
 from core.domain.deployment import Deployment
 from core.domain.version import Version, version_name
 from core.settings import SETTINGS
@@ -87,7 +87,7 @@ def view_plan(plan: PlanSummary) -> dict[str, Any]:
     return built
 
 
-def view_story(story: Story) -> dict[str, Any]:
+def view_story(story: PredictionLineage) -> dict[str, Any]:
     """Everything that made a prediction."""
     built: dict[str, Any] = msgspec.to_builtins(story)
     deployment, version = story.deployment, story.version
@@ -99,7 +99,7 @@ def view_story(story: Story) -> dict[str, Any]:
     }
 
 
-def view_rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
+def view_rehearsal(rehearsal: ReleaseRehearsal) -> dict[str, Any]:
     """A rollback that was rehearsed, with the time of each step."""
     built: dict[str, Any] = msgspec.to_builtins(rehearsal)
     return {
@@ -125,8 +125,9 @@ def view_data(summary: DataSummary) -> dict[str, Any]:
 def view_settings(values: Mapping[str, str]) -> list[dict[str, str]]:
     """The settings table with the values in force; a secret says only whether it is set.
 
-    >>> view_settings({"PLUMBLINE_SUPABASE_KEY": "k"})[11]["value"]
-    '(set, not shown)'
+    >>> shown = view_settings({"PLUMBLINE_SUPABASE_KEY": "k"})
+    >>> [row["value"] for row in shown if row["variable"] == "PLUMBLINE_SUPABASE_KEY"]
+    ['(set, not shown)']
     """
     shown = []
     for setting in SETTINGS:

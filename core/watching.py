@@ -4,35 +4,32 @@ import shutil
 from datetime import timedelta
 
 from core.alerts.admission import admit_rules, list_dry
-from core.alerts.deliver import Manners, deliver, send_test
-from core.alerts.heartbeat import send_heartbeat
+from core.alerts.auto_rollback import mend
+from core.alerts.channels import Channel, open_channels, send_heartbeat
+from core.alerts.delivery import Manners, deliver, send_test
 from core.alerts.incidents import detect
-from core.alerts.mending import mend
-from core.alerts.notices import QuietHours
-from core.alerts.notify import Channel, open_channels
-from core.alerts.rehearsal import Rehearsal, rehearse
+from core.alerts.notification_policy import QuietHours
 from core.alerts.rules import CALLING_CAUSES
+from core.alerts.threshold_backtest import ThresholdBacktest, rehearse
 from core.bootstrap import App, load_current_settings, preview_setting
-from core.domain.drift import DriftReport
-from core.domain.incident import IncidentEvent
-from core.domain.job import Job, JobStatus
-from core.domain.lease import SCHEDULER
-from core.domain.notification import Receipt
-from core.domain.retraining import RetrainingDecision
-from core.domain.segment import SegmentReport
-from core.domain.widening import Widening
+from core.domain.deployment import RetrainingDecision
+from core.domain.incident import DeliveryReceipt, IncidentEvent
+from core.domain.job import SCHEDULER, Job, JobStatus
+from core.domain.monitoring import DriftReport, SegmentReport
+from core.domain.version import Widening
 from core.errors import InvalidInput
-from core.monitoring.facts import build_thresholds
+from core.monitoring.drift.drift_job import measure_drift
 from core.monitoring.flow import describe_health, watch
-from core.monitoring.inputs import measure_drift
-from core.monitoring.labelled import measure_segments
-from core.monitoring.machine import Disk
+from core.monitoring.health.host_checks import Disk
+from core.monitoring.health.inputs import build_thresholds
+from core.monitoring.interval_calibration import measure_widenings
+from core.monitoring.slices.slice_metrics import measure_segments
 from core.monitoring.summary import MonitorSummary
-from core.monitoring.widening import measure_widenings
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import build_policy
 from core.settings import Settings
-from core.store import health, jobs, schedule
+from core.store.jobs import jobs, schedule
+from core.store.monitoring import health
 
 DAY = timedelta(hours=24)
 WATCH_TASK = "watch"
@@ -71,7 +68,7 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
     return events
 
 
-def rehearse_app_setting(app: App, name: str, value: str) -> Rehearsal:
+def rehearse_app_setting(app: App, name: str, value: str) -> ThresholdBacktest:
     """What a threshold would have opened in the last days, beside what the one in force would
     have; nothing is changed. Raises `InvalidInput` for what cannot be changed or rehearsed."""
     would_be, as_is = preview_setting(app, name, value), load_current_settings(app)
@@ -86,7 +83,7 @@ def rehearse_app_setting(app: App, name: str, value: str) -> Rehearsal:
     )
 
 
-def deliver_app(app: App) -> list[Receipt]:
+def deliver_app(app: App) -> list[DeliveryReceipt]:
     """Send people what is due, and let a channel that fails be an incident."""
     settings = load_current_settings(app)
     quiet = settings.quiet_hours
@@ -101,7 +98,7 @@ def deliver_app(app: App) -> list[Receipt]:
     return deliver(app.db, _open_channels(settings), manners, app.now())
 
 
-def try_app_channels(app: App, by: str) -> list[Receipt]:
+def try_app_channels(app: App, by: str) -> list[DeliveryReceipt]:
     """Send a test to every channel; raises `InvalidInput` where there is none."""
     if not app.settings.notify:
         raise InvalidInput(

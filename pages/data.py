@@ -1,10 +1,12 @@
 """Data: import labelled rows, and what is there with its quality."""
 
-from core.data.glance import judge_data
-from core.data.overview import describe_data, find_baseline
-from core.store import jobs as job_rows
-from core.store import snapshots
-from ui import actions, context, erasures, holdings, jobs, sources, st, uploads
+from core.data.quality.overview import describe_data, find_baseline, judge_data
+from core.store.data import snapshots
+from core.store.jobs import jobs as job_rows
+from ui import st
+from ui.common import actions, context, jobs
+from ui.data import data_inventory, sources, uploads
+from ui.system import erasures
 
 app = context.get_app()
 actions.head("Data", "Labelled rows to learn from: import a file, and see what its rows are worth.")
@@ -17,8 +19,8 @@ data = describe_data(app.db)
 
 if data.n_rows:
     st.subheader("What is there")
-    holdings.show_glance(judge_data(data))
-    holdings.show_counts(data, app.now())
+    data_inventory.show_glance(judge_data(data))
+    data_inventory.show_counts(data, app.now())
 
 st.subheader("Bring rows in")
 chosen = uploads.offer_import(app)
@@ -42,13 +44,13 @@ if not data.n_rows:
     st.stop()
 
 st.subheader("Quality")
-holdings.show_quality(data.quality, baseline, app.now())
-holdings.show_enhanced(data)
+data_inventory.show_quality(data.quality, baseline, app.now())
+data_inventory.show_enhanced(data)
 
 st.subheader("Imports")
-holdings.show_imports(data.collections)
+data_inventory.show_imports(data.collections)
 
 st.subheader("Snapshots")
-holdings.show_snapshots(taken)
+data_inventory.show_snapshots(taken)
 erasures.offer(app)
 erasures.show(app)

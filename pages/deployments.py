@@ -1,11 +1,13 @@
 """Deployments: what serves, and changing it with a reason."""
 
 from core.deployment import plan
-from core.deployment.standing import load_delivered
+from core.deployment.trial_status import load_delivered
 from core.deployment.trials import describe_trial
 from core.domain.version import version_name
-from core.store import deployments, versions
-from ui import actions, context, pages, past, releases, replays, st, trials
+from core.store.models import deployments, versions
+from ui import st
+from ui.common import actions, context, pages
+from ui.deployments import history, releases, replays, trials
 
 app = context.get_app()
 actions.head(
@@ -14,13 +16,13 @@ actions.head(
 
 now = app.now()
 with app.db.read() as conn:
-    history = deployments.load_history(conn)
+    deployed = deployments.load_history(conn)
     trained = versions.load_versions(conn)
-    delivered = load_delivered(conn, history, now)
+    delivered = load_delivered(conn, deployed, now)
 standing = describe_trial(app.db, now)
-summary = plan.summarize_plan(history, None if standing is None else standing.challenger)
+summary = plan.summarize_plan(deployed, None if standing is None else standing.challenger)
 
-target = plan.choose_rollback(history)
+target = plan.choose_rollback(deployed)
 releases.show_champion(summary, trained, now)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     releases.offer_rollback(app, target, summary, trained)
@@ -49,12 +51,12 @@ with st.expander(f"Replay recorded requests with {version_name(chosen)}", key="r
         replays.show(replay, now)
 
 st.subheader("History")
-past.show_timeline(app, now)
-releases.show_history(history)
+history.show_timeline(app, now)
+releases.show_history(deployed)
 with st.grid(2, min_column_width=400, gap="medium"):
     with st.container(gap="xsmall"):
         st.subheader("What served at a moment?")
-        past.show_moment(app, now)
+        history.show_moment(app, now)
     with st.container(gap="xsmall"):
         st.subheader("What made a prediction?")
-        past.show_prediction(app)
+        history.show_prediction(app)

@@ -1,14 +1,18 @@
 """Experiments: why this version and not that one, what was tried, and the runs of tracking."""
 
-from core.store import deployments, notes, versions
-from ui import actions, comparing, context, erasures, noting, pages, reports, runs, st, tables
+from core.store.models import deployments, versions
+from ui import st
+from ui.common import actions, context, pages, tables
+from ui.experiments import compare, notes, runs
+from ui.system import erasures
+from ui.training import reports
 
 app = context.get_app()
 actions.head("Experiments", "Every version that was trained, and what made the difference.")
 
 with app.db.read() as conn:
     trained = versions.load_versions(conn)
-    said = notes.load_notes(conn, [version.number for version in trained])
+    said = versions.load_notes(conn, [version.number for version in trained])
     current = deployments.find_current(conn)
 if not trained:
     st.info("Nothing was trained yet: train a version first.", icon=":material/model_training:")
@@ -17,15 +21,15 @@ if not trained:
 
 runs.show_waiting(trained)
 st.subheader("Compare")
-picked = comparing.pick(trained)
-comparing.show(app, picked, None if current is None else current.plan.champion)
+picked = compare.pick(trained)
+compare.show(app, picked, None if current is None else current.plan.champion)
 
 st.subheader("Versions")
 tables.show(
     [
         {
             "version": version.name,
-            "tags": ", ".join(noting.tags_of(said, version.number)),
+            "tags": ", ".join(notes.tags_of(said, version.number)),
             **row,
         }
         for row, version in zip(reports.version_rows(trained), trained, strict=True)
@@ -36,7 +40,7 @@ tables.show(
 )
 for version in trained:
     erasures.note(app, version)
-noting.show(app, trained, said)
+notes.show(app, trained, said)
 
 st.subheader("MLflow runs")
 runs.show(app)

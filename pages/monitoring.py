@@ -1,19 +1,9 @@
 """Monitoring: health with its reasons, incidents, figures over time."""
 
-from core.store import incidents as incident_rows
-from ui import (
-    actions,
-    context,
-    delivered,
-    drift,
-    filters,
-    incidents,
-    messages,
-    segments,
-    st,
-    status,
-    watching,
-)
+from core.store.monitoring import incidents as incident_rows
+from ui import st
+from ui.common import actions, context, filters, status
+from ui.monitoring import drift, incidents, messages, performance, performance_table, segments
 
 app = context.get_app()
 actions.head("Monitoring", "Whether the predictor can be trusted now, and how that has moved.")
@@ -22,22 +12,22 @@ actions.head("Monitoring", "Whether the predictor can be trusted now, and how th
 @st.fragment(run_every="15s")
 def show_health() -> None:
     """The status of now with its reasons, live."""
-    status.show_report(watching.load(app, filters.DAY)[1])
+    status.show_report(performance.load(app, filters.DAY)[1])
 
 
 @st.fragment(run_every="15s")
-def show_window(window: filters.Window) -> None:
+def show_window(window: filters.TimeWindow) -> None:
     """The figures of the window, live."""
-    settings, summary = watching.load(app, window)
-    watching.show_figures(summary, settings, window)
-    delivered.show(summary.performance)
-    watching.show_charts(summary, settings, window)
+    settings, summary = performance.load(app, window)
+    performance.show_figures(summary, settings, window)
+    performance_table.show(summary.performance)
+    performance.show_charts(summary, settings, window)
 
 
 @st.fragment(run_every="60s")
 def show_drift() -> None:
     """What has moved against the rows that the champion was judged on."""
-    drift.show_drift(watching.load_drift(app))
+    drift.show_drift(performance.load_drift(app))
 
 
 show_health()
@@ -53,8 +43,8 @@ st.subheader("Figures")
 show_window(filters.pick_window())
 
 st.subheader("Where it errs")
-errs = segments.pick_report(watching.load_segments(app))
-widened = None if errs is None else watching.load_widening(app, errs.version)
+errs = segments.pick_report(performance.load_segments(app))
+widened = None if errs is None else performance.load_widening(app, errs.version)
 segments.show_segments(errs, widened, app.settings.tolerance)
 
 st.subheader("Drift")

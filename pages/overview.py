@@ -1,9 +1,13 @@
 """Overview: the status first, then its reasons, then the next step."""
 
-from core.data.overview import describe_data
+from core.data.quality.overview import describe_data
 from core.deployment.release import describe_plan
-from core.store import versions
-from ui import actions, context, filters, incidents, releases, st, start, status, watching
+from core.store.models import versions
+from ui import st
+from ui.common import actions, context, filters, status
+from ui.deployments import releases
+from ui.monitoring import incidents, performance
+from ui.overview import onboarding
 
 app = context.get_app()
 actions.head("Overview", "What serves, whether it can be trusted, and what to do next.")
@@ -12,12 +16,12 @@ actions.head("Overview", "What serves, whether it can be trusted, and what to do
 @st.fragment(run_every="15s")
 def show_now() -> None:
     """Everything that changes by itself, live."""
-    settings, day = watching.load(app, filters.DAY)
-    month = watching.load_outcomes(app, filters.MONTH, settings)
+    settings, day = performance.load(app, filters.DAY)
+    month = performance.load_outcomes(app, filters.MONTH, settings)
     plan, data = describe_plan(app.db, app.now()), describe_data(app.db)
     with app.db.read() as conn:
         trained = versions.load_versions(conn, 50)
-    steps = start.build_steps(
+    steps = onboarding.build_steps(
         has_rows=bool(data.n_rows),
         has_version=bool(trained),
         serves=plan.champion is not None,
@@ -26,11 +30,11 @@ def show_now() -> None:
     )
     status.show_report(day)
     incidents.show_short(day.incidents, app.now())
-    if not start.is_complete(steps):
-        start.show(steps)
+    if not onboarding.is_complete(steps):
+        onboarding.show(steps)
     releases.show_champion(plan, trained, app.now())
     if plan.champion is not None:
-        watching.show_day(day, month, settings)
+        performance.show_day(day, month, settings)
 
 
 show_now()

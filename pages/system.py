@@ -1,9 +1,11 @@
 """System: the installation itself, its jobs, its settings and its keys."""
 
-from core.store import api_keys, setting_changes
-from core.store import jobs as job_rows
+from core.store.installation import api_keys, setting_changes
+from core.store.jobs import jobs as job_rows
 from core.system import describe_system
-from ui import actions, context, jobs, keys, machine, st, thresholds, workers
+from ui import st
+from ui.common import actions, context, jobs
+from ui.system import api_workers, installation, keys, settings
 
 app = context.get_app()
 actions.head(
@@ -16,13 +18,13 @@ with app.db.read() as conn:
     changes = setting_changes.load_changes(conn, 20)
     found_keys = api_keys.load_keys(conn)
 
-machine.show(state)
+installation.show(state)
 
 st.subheader("Scheduled tasks")
-machine.show_tasks(state)
+installation.show_tasks(state)
 
 st.subheader("Prediction API")
-workers.show(state)
+api_workers.show(state)
 
 st.subheader("Jobs")
 for job in jobs.open_jobs(recent):
@@ -33,10 +35,10 @@ else:
     st.caption("No job so far: an import, a demo fill or a training makes one.")
 
 st.subheader("Thresholds and retraining")
-thresholds.show(app, changes)
+settings.show(app, changes)
 
 st.subheader("API keys")
 keys.show(app, found_keys)
 
 st.subheader("All settings")
-thresholds.show_settings(app)
+settings.show_settings(app)

@@ -1,11 +1,15 @@
 """Training: start one, watch it, and read its verdict."""
 
-from core.data.overview import describe_data
-from core.store import jobs as job_rows
-from core.store import retraining, schedule, versions
-from core.training.menu import RECIPES
+from core.data.quality.overview import describe_data
+from core.store.jobs import jobs as job_rows
+from core.store.jobs import schedule
+from core.store.models import deployments, versions
+from core.training.search.recipe_registry import RECIPES
 from core.watching import PREVIEW, RETRAIN_TASK, describe_app_retraining, find_app_preview
-from ui import actions, context, diagnosis, erasures, jobs, pages, promised, reports, st, trainings
+from ui import st
+from ui.common import actions, context, jobs, pages
+from ui.system import erasures
+from ui.training import error_analysis, promotion_review, reports, trainings
 
 app = context.get_app()
 actions.head("Training", "Train a version on the rows that were imported, and read its verdict.")
@@ -15,7 +19,7 @@ with app.db.read() as conn:
     recent = job_rows.load_jobs(conn, 1, ["train"])
     looks = job_rows.load_jobs(conn, 1, [PREVIEW])
     trained = versions.load_versions(conn)
-    decisions = retraining.load_decisions(conn, 5)
+    decisions = deployments.load_decisions(conn, 5)
     next_at = next(
         (t.next_run_at for t in schedule.load_tasks(conn) if t.name == RETRAIN_TASK), None
     )
@@ -38,8 +42,8 @@ if trained:
     shown = next((version for version in trained if version.number == chosen), trained[0])
     reports.show(shown)
     erasures.note(app, shown)
-    diagnosis.show(app, shown)
-    promised.show(app)
+    error_analysis.show(app, shown)
+    promotion_review.show(app)
 elif data.n_rows:
     st.caption(
         "No version yet: its verdict, its metrics with their intervals and what it rests on "

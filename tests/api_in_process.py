@@ -17,7 +17,7 @@ from core.deployment.release import deploy
 from core.serving.keys import KeyRing
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store.database import Database
+from core.store.engine.database import Database
 from tests.fakes import FakeRegistry, add_version
 
 HUNDRED = Scale(0.0, 100.0)

@@ -27,11 +27,11 @@ from sklearn.pipeline import Pipeline
 
 from core.api import create
 from core.deployment.release import deploy
-from core.domain.card import Card, GoldenRow
+from core.domain.model_card import Card, GoldenRow
 from core.features.encoder import RowEncoder
 from core.registry import Registry
-from core.store import schema
-from core.store.database import Database
+from core.store.engine import schema
+from core.store.engine.database import Database
 from core.web.protocol import GatheringProtocol
 from tests.fakes import FEATURES, FakeRegistry, add_version
 

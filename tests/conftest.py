@@ -9,8 +9,8 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
 
-from core.store import database
-from core.store.database import Database, open_database
+from core.store.engine import database
+from core.store.engine.database import Database, open_database
 from tests.supastack.stack import Stack, run_stack
 
 # The same examples at every run, however busy the machine is; a failure is then the change's.

@@ -8,16 +8,24 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.batch import Batch, Columns, build_key
-from core.domain.card import Card, GoldenRow
-from core.domain.label import Label
-from core.domain.prediction import Prediction, Source, Variant
-from core.domain.report import Estimate, Gate, Metrics, TrainingReport
+from core.domain.model_card import Card, GoldenRow
+from core.domain.prediction import (
+    AnswerSource,
+    Batch,
+    Columns,
+    Label,
+    Prediction,
+    Variant,
+    build_key,
+)
 from core.domain.sample import FeatureValue
+from core.domain.training_report import Estimate, Gate, Metrics, TrainingReport
 from core.domain.version import Version
 from core.errors import NotFound, Refused
-from core.store import labels, snapshots, versions
-from core.store.database import Connection, Database
+from core.store.data import snapshots
+from core.store.engine.database import Connection, Database
+from core.store.models import versions
+from core.store.predictions import labels
 
 AN_HOUR_BEFORE = datetime(2026, 3, 2, 11, tzinfo=UTC)
 FEATURES = ("codeQuality", "testCoverage")
@@ -133,7 +141,7 @@ def make_prediction(prediction_id: str, **changes: object) -> Prediction:
         "at": AN_HOUR_BEFORE,
         "version": 3,
         "variant": Variant.CHAMPION,
-        "source": Source.MODEL,
+        "source": AnswerSource.MODEL,
         "reason": None,
         "score": 71.5,
         "low": 66.0,

@@ -7,12 +7,12 @@ import numpy as np
 import sqlalchemy as sa
 
 from core.domain.deployment import Action, Plan
-from core.domain.label import Label
-from core.domain.prediction import Prediction, Source
+from core.domain.prediction import AnswerSource, Label, Prediction
 from core.settings import Scale
-from core.store import deployments, schema
-from core.store.database import Database
-from core.store.predictions import append_predictions
+from core.store.engine import schema
+from core.store.engine.database import Database
+from core.store.models import deployments
+from core.store.predictions.predictions import append_predictions
 from tests.fakes import keep_labels, make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -76,13 +76,13 @@ def add_requests(
     rows, scored = [], []
     for i, at in enumerate(times):
         draw, name = rng.random(), f"{prefix}{i:06d}"
-        source = Source.MODEL
+        source = AnswerSource.MODEL
         if draw < failed:
-            source = Source.FAILED
+            source = AnswerSource.FAILED
         elif draw < failed + heuristic:
-            source = Source.HEURISTIC
+            source = AnswerSource.HEURISTIC
         value = float(rng.uniform(40, 90)) if score is None else score
-        if source is Source.MODEL:
+        if source is AnswerSource.MODEL:
             scored.append(name)
         rows.append(
             make_prediction(
@@ -90,7 +90,7 @@ def add_requests(
                 at=at,
                 version=version,
                 source=source,
-                score=None if source is Source.FAILED else value,
+                score=None if source is AnswerSource.FAILED else value,
                 features={"x": float(i), "stream": prefix},
                 latency_ms=latency_ms * float(np.exp(0.3 * rng.standard_normal())),
             )

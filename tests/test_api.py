@@ -19,20 +19,22 @@ from fastapi import FastAPI
 
 from core.api import build_api
 from core.deployment.release import deploy
-from core.domain.api_key import Scope
-from core.domain.card import Card
+from core.domain.dataset import TEXT
+from core.domain.installation import Scope
+from core.domain.model_card import Card
 from core.domain.prediction import Prediction
 from core.domain.sample import FeatureValue
-from core.domain.snapshot import TEXT
 from core.registry import Registry
 from core.serving.answer import Ask, build_id
 from core.serving.keys import KeyRing, create_key
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import api_keys, database, labels, predictions, removals
-from core.store.database import Database
-from core.store.direct import DirectLog
-from core.store.drain import drain_batches
+from core.store.engine import database
+from core.store.engine.database import Database
+from core.store.engine.direct import DirectLog
+from core.store.installation import api_keys
+from core.store.predictions import labels, predictions, removals
+from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 
 HUNDRED = Scale(0.0, 100.0)

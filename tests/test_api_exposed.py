@@ -20,13 +20,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from core import api, exposure
+from core import api
 from core.bootstrap import build_app
-from core.domain.api_key import Scope
+from core.domain.installation import Scope
 from core.registry import Registry
 from core.serving.keys import create_key
-from core.store.database import Database
-from core.up import Part, _answers, build_command, build_url
+from core.store.engine.database import Database
+from core.up import Component, _answers, build_command, build_url
+from core.web import exposure
 from tests.api_processes import (
     ROOT,
     ROW,
@@ -158,9 +159,9 @@ def test_with_a_certificate_the_api_speaks_https_and_nothing_else(
         **certificate,
     }
     with closing(build_app(values, now)) as app:
-        command = build_command(app, Part.API)
+        command = build_command(app, Component.API)
         url = build_url(app.settings, port)
-        dashboard = build_command(app, Part.DASHBOARD)
+        dashboard = build_command(app, Component.DASHBOARD)
     assert url == f"https://127.0.0.1:{port}"
     at = dashboard.index("--server.sslCertFile")
     assert dashboard[at + 1 : at + 4 : 2] == list(certificate.values())
@@ -236,7 +237,7 @@ def test_behind_nginx_names_keys_and_addresses_are_those_of_the_caller(
     }
     with closing(build_app(values, now)) as app:
         _, text = create_key(app.db, "ci", frozenset(Scope), by="ada", now=now())
-        command = build_command(app, Part.API)
+        command = build_command(app, Component.API)
     # the login, which `create` asks for beside the key, is not of this test
     command[command.index("core.api:create")] = "tests.test_api_exposed:create_with_login"
     log = tmp_path / "api.log"

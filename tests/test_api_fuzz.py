@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.store.database import Database
+from core.store.engine.database import Database
 from tests.api_in_process import Reply, make_api, post_all, run_lifespan
 
 pytestmark = pytest.mark.slow

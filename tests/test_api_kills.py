@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from core.registry import Registry
-from core.store.database import Database
-from core.store.drain import drain_batches
+from core.store.engine.database import Database
+from core.store.predictions.drain import drain_batches
 from tests.api_processes import (
     ROW,
     BatchCallers,

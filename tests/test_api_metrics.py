@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.registry import Registry
-from core.store.database import Database
+from core.store.engine.database import Database
 from tests.api_processes import (
     ROW,
     add_linear_version,

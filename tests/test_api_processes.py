@@ -13,7 +13,7 @@ import pytest
 from core.deployment.release import rehearse_rollback, rollback
 from core.errors import Unavailable
 from core.registry import Registry
-from core.store.database import Database
+from core.store.engine.database import Database
 from tests.api_processes import (
     PATIENCE_SECONDS,
     ROW,

@@ -56,7 +56,7 @@ def test_each_library_has_one_owner() -> None:
     hold(
         rules.imports_of_a_library_by_another_than_its_owner,
         "Call the owner, and add to it what it lacks. To annotate the `conn` of a transaction, "
-        "import `Connection` from core.store.database.",
+        "import `Connection` from core.store.engine.database.",
     )
 
 
@@ -249,13 +249,13 @@ def test_nothing_happens_when_a_module_is_imported(tmp_path: Path) -> None:
 
 BROKEN: list[tuple[Rule, str, str]] = [
     (rules.modules_without_a_floor, "core/news.py", ""),
-    (rules.imports_from_above, "core/store/jobs.py", "from core.jobs import runner"),
-    (rules.imports_from_above, "core/store/jobs.py", "import core.jobs.runner"),
+    (rules.imports_from_above, "core/store/jobs/jobs.py", "from core.jobs import runner"),
+    (rules.imports_from_above, "core/store/jobs/jobs.py", "import core.jobs.runner"),
     (rules.imports_from_above, "core/training/flow.py", "from core.serving import service"),
     (rules.imports_from_above, "core/domain/job.py", "from core.stats.intervals import wilson"),
     (rules.imports_from_above, "core/errors.py", "def f():\n    import core.log"),
     (rules.imports_from_above, "core/bootstrap.py", "from ui import context"),
-    (rules.imports_from_above, "ui/tables.py", "from pages.data import rows"),
+    (rules.imports_from_above, "ui/common/tables.py", "from pages.data import rows"),
     (
         rules.imports_of_a_library_by_another_than_its_owner,
         "core/api.py",
@@ -266,8 +266,8 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (rules.imports_of_a_library_by_another_than_its_owner, "core/x.py", "def f():\n import mlflow"),
     (rules.impure_imports, "core/domain/job.py", "import numpy"),
     (rules.impure_imports, "core/stats/x.py", "from pandas import DataFrame"),
-    (rules.relative_imports, "core/store/jobs.py", "from . import schema"),
-    (rules.relative_imports, "core/store/jobs.py", "from ..domain.job import Job"),
+    (rules.relative_imports, "core/store/jobs/jobs.py", "from . import schema"),
+    (rules.relative_imports, "core/store/jobs/jobs.py", "from ..domain.job import Job"),
     (rules.hidden_imports, "core/registry.py", "def f():\n    import mlflow\n    return mlflow"),
     (rules.hidden_imports, "core/registry.py", "def f():\n    import mlflow  # noqa: PLC0415"),
     (rules.hidden_imports, "core/x.py", "class A:\n    def f(self):\n        from a import b"),
@@ -313,27 +313,35 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (rules.pages_without_the_guard, "pages/data.py", "st.title('x')\napp = context.get_app()"),
     (rules.pages_without_the_guard, "pages/data.py", "def f():\n    context.get_app()"),
     (rules.session_state_outside_ui, "pages/data.py", "st.session_state['a'] = 1"),
-    (rules.imports_of_a_library_by_another_than_its_owner, "ui/jobs.py", "import streamlit as st"),
-    (rules.markdown_from_outside, "ui/jobs.py", "Markdown(f'**{name}**')"),
-    (rules.markdown_from_outside, "ui/jobs.py", "Markdown('**' + name)"),
+    (
+        rules.imports_of_a_library_by_another_than_its_owner,
+        "ui/common/jobs.py",
+        "import streamlit as st",
+    ),
+    (rules.markdown_from_outside, "ui/common/jobs.py", "Markdown(f'**{name}**')"),
+    (rules.markdown_from_outside, "ui/common/jobs.py", "Markdown('**' + name)"),
     (rules.markdown_from_outside, "pages/data.py", "Markdown(name)"),
-    (rules.markdown_from_outside, "ui/jobs.py", "box.caption(name)"),
-    (rules.markdown_from_outside, "ui/jobs.py", "st.container().metric('a', 'b')"),
-    (rules.markdown_from_outside, "ui/charts.py", "f.add_bar(hovertemplate=f'{name}')"),
-    (rules.markdown_from_outside, "ui/charts_compared.py", "figure = go.Figure()"),
+    (rules.markdown_from_outside, "ui/common/jobs.py", "box.caption(name)"),
+    (rules.markdown_from_outside, "ui/common/jobs.py", "st.container().metric('a', 'b')"),
+    (rules.markdown_from_outside, "ui/common/charts.py", "f.add_bar(hovertemplate=f'{name}')"),
+    (rules.markdown_from_outside, "ui/experiments/compare_charts.py", "figure = go.Figure()"),
 ]
 
 SOUND: list[tuple[Rule, str, str]] = [
     (rules.modules_without_a_floor, "core/store/news.py", ""),
     (rules.imports_from_above, "core/jobs/runner.py", "from core.store import jobs"),
-    (rules.imports_from_above, "core/store/jobs.py", "from core.store import schema"),
+    (rules.imports_from_above, "core/store/jobs/jobs.py", "from core.store import schema"),
     (
         rules.imports_from_above,
         "core/retraining/flow.py",
         "import core.training.flow, core.serving",
     ),
     (rules.imports_of_a_library_by_another_than_its_owner, "core/store/x.py", "import sqlalchemy"),
-    (rules.imports_of_a_library_by_another_than_its_owner, "ui/charts.py", "import plotly.io"),
+    (
+        rules.imports_of_a_library_by_another_than_its_owner,
+        "ui/common/charts.py",
+        "import plotly.io",
+    ),
     (
         rules.impure_imports,
         "core/stats/x.py",
@@ -356,10 +364,18 @@ SOUND: list[tuple[Rule, str, str]] = [
     (rules.sentences_in_the_log, "core/api.py", "log.info('job_ended', job_id=n)"),
     (rules.sentences_in_the_log, "core/stats/x.py", "math.log(f(x))"),
     (rules.pages_without_the_guard, "pages/data.py", "app = context.get_app()\nst.title('x')"),
-    (rules.session_state_outside_ui, "ui/filters.py", "st.session_state['a'] = 1"),
-    (rules.markdown_from_outside, "ui/jobs.py", "st.markdown(Markdown('**{}**').format(name))"),
-    (rules.markdown_from_outside, "ui/jobs.py", "st.caption(name)"),
-    (rules.markdown_from_outside, "ui/charts.py", "f.add_bar(hovertemplate='%{y}', name=name)"),
+    (rules.session_state_outside_ui, "ui/common/filters.py", "st.session_state['a'] = 1"),
+    (
+        rules.markdown_from_outside,
+        "ui/common/jobs.py",
+        "st.markdown(Markdown('**{}**').format(name))",
+    ),
+    (rules.markdown_from_outside, "ui/common/jobs.py", "st.caption(name)"),
+    (
+        rules.markdown_from_outside,
+        "ui/common/charts.py",
+        "f.add_bar(hovertemplate='%{y}', name=name)",
+    ),
 ]
 
 

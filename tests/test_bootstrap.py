@@ -10,16 +10,16 @@ import pytest
 from core.artifacts.folder import SIGNATURE_FILE
 from core.artifacts.signing import KEY_FILE, compute_signature
 from core.bootstrap import App, build_app, change_setting, load_current_settings, local_user
-from core.data.readings import Request
 from core.data.sources import folder
-from core.data.sources.contract import Asked
-from core.domain.setting_change import SettingChange
-from core.domain.source import Outcome
+from core.data.sources.contract import CollectionRequest
+from core.data.tables.sync_cursor import Request
+from core.domain.installation import SettingChange
+from core.domain.source import CollectionOutcome
 from core.errors import InvalidInput, OpsError, Refused
 from core.registry import Registry
 from core.settings import parse_settings
-from core.store import setting_changes
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.installation import setting_changes
 from tests.artifacts.crafted import fit, make_card
 from tests.fakes import FakeRegistry, add_version
 
@@ -212,9 +212,11 @@ def test_a_change_that_was_written_past_the_check_is_not_collected(
     change = SettingChange("watch_folder", str(tmp_path / "private"), app.now(), "eve", "no check")
     with app.db.write() as conn:
         setting_changes.append_change(conn, change)
-    asked = Asked(app.db, load_current_settings(app), Request(None, None), "eve", app.now)
+    asked = CollectionRequest(
+        app.db, load_current_settings(app), Request(None, None), "eve", app.now
+    )
     (source,) = folder.KIND.collect(asked, lambda share, text: None)
-    assert source.outcome is Outcome.FAILED
+    assert source.outcome is CollectionOutcome.FAILED
     assert source.message is not None
     inbox = home.resolve() / "inbox"
     assert source.message.endswith(f"leads out of {inbox}: choose a path below it.")

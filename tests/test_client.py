@@ -18,7 +18,7 @@ import stamina
 
 from core import client as client_module
 from core.client import AsyncPlumblineClient, PlumblineClient, weigh_metrics
-from core.serving import heuristic
+from core.serving import fallback
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ROW = {"codeQuality": 80.0, "testCoverage": 60.0}
@@ -215,9 +215,9 @@ def test_a_fallback_of_ones_own_is_used(kind: type[PlumblineClient]) -> None:
 
 
 def test_the_fallback_is_the_services_own_heuristic() -> None:
-    assert client_module.WEIGHTS == heuristic.WEIGHTS
+    assert client_module.WEIGHTS == fallback.WEIGHTS
     for row in (ROW, {"code_quality": 10.0, "complexity": 30.0, "security": 240.0}):
-        expected = heuristic.weigh_metrics(heuristic.choose_metrics(row))
+        expected = fallback.weigh_metrics(fallback.choose_metrics(row))
         assert weigh_metrics(row) == pytest.approx(expected)
 
 

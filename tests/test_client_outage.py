@@ -7,8 +7,8 @@ import pytest
 
 from core.client import AsyncPlumblineClient, PlumblineClient
 from core.registry import Registry
-from core.store import labels, predictions
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.predictions import labels, predictions
 from tests.api_processes import add_linear_version, free_port, release, run_api
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from core.log import configure, get_logger
-from core.masking import Secret
+from core.safety.masking import Secret
 
 
 @pytest.fixture(autouse=True)
@@ -223,7 +223,7 @@ def test_what_a_library_logs_is_cleaned_too(stream: io.StringIO, name: str) -> N
 
 def test_a_bug_that_ends_the_program_shows_no_secret() -> None:
     program = (
-        "from core.log import configure; from core.masking import Secret; configure(); "
+        "from core.log import configure; from core.safety.masking import Secret; configure(); "
         f"s = Secret('{KEY}'); raise ValueError(s.reveal())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -13,13 +13,8 @@ import msgspec
 import pytest
 
 from core.registry import Registry
-from core.serving.bodies import (
-    FeedbackBody,
-    PredictBatchBody,
-    PredictBody,
-    SamplesBody,
-)
-from core.store.database import Database
+from core.serving.schemas import FeedbackBody, PredictBatchBody, PredictBody, SamplesBody
+from core.store.engine.database import Database
 from tests.api_in_process import make_api
 from tests.api_processes import ROOT, add_linear_version, release, run_api
 

@@ -14,7 +14,7 @@ import pytest
 
 from core import parent
 from core.registry import Registry
-from core.store.database import Database
+from core.store.engine.database import Database
 from tests.api_processes import (
     ROOT,
     ROW,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core import paths
+from core import file_access
 from core.errors import InvalidInput
-from core.paths import open_folder, open_regular, resolve_below, show_path
+from core.file_access import open_folder, open_regular, resolve_below, show_path
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_root_that_is_reached_by_a_link_is_the_folder_that_the_link_names(
 def test_a_folder_that_a_link_replaces_after_the_check_is_not_entered(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = paths.resolve_below
+    check = file_access.resolve_below
 
     def check_and_swap(below: Path, path: Path | str) -> Path:
         found = check(below, path)
@@ -79,7 +79,7 @@ def test_a_folder_that_a_link_replaces_after_the_check_is_not_entered(
         (root / "team").symlink_to(root.parent / "secret")
         return found
 
-    monkeypatch.setattr(paths, "resolve_below", check_and_swap)
+    monkeypatch.setattr(file_access, "resolve_below", check_and_swap)
     with pytest.raises(OSError, match=r"Not a directory|symbolic"), open_folder(root, Path("team")):
         pass
 

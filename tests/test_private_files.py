@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.private_files import check_home, keep_private
+from core.file_access import check_home, keep_private
 from tests.architecture import ROOT
 
 
@@ -54,7 +54,8 @@ def test_all_that_a_training_and_an_upload_leave_is_its_users_alone(tmp_path: Pa
     run(home, "-m", "core", "train", "baseline")
     run(home, "-m", "core", "predict", str(rows), "--out", str(out), "--version=1", "--prefix=p_")
     script = (
-        "import io, sys; from pathlib import Path; from core.private_files import keep_private; "
+        "import io, sys; from pathlib import Path; "
+        "from core.file_access import keep_private; "
         "from core.bootstrap import build_app; from core.data.uploads import keep_upload; "
         "keep_private(); app = build_app(); "
         "keep_upload(app.settings.uploads, 'k', 'a.csv', io.BytesIO(b'a'), 9, app.now())"

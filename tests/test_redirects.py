@@ -12,11 +12,10 @@ import pytest
 import stamina
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
-from core.alerts.heartbeat import send_heartbeat
-from core.alerts.notify import open_channels, send
+from core.alerts.channels import open_channels, send, send_heartbeat
 from core.client import PlumblineClient
 from core.data.sources.supabase import Project
-from core.domain.notification import Message
+from core.domain.incident import Message
 from core.errors import Refused, Unavailable
 from core.registry import Registry
 

@@ -23,13 +23,20 @@ from sklearn.preprocessing import FunctionTransformer
 
 from core.artifacts.artifact import Artifact
 from core.artifacts.folder import CARD_FILE, PIPELINE_FILE, SIGNATURE_FILE
-from core.domain.card import Card, GoldenRow
-from core.domain.report import CurvePoint, Estimate, Gate, Metrics, NaiveMetrics, TrainingReport
-from core.domain.snapshot import Snapshot
+from core.domain.dataset import Snapshot
+from core.domain.model_card import Card, GoldenRow
+from core.domain.training_report import (
+    CurvePoint,
+    Estimate,
+    Gate,
+    Metrics,
+    NaiveMetrics,
+    TrainingReport,
+)
 from core.domain.version import Version
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.registry import Registry
-from core.training.menu import RECIPES
+from core.training.search.recipe_registry import RECIPES
 from tests.mlflow_server import RUN_ID, Tracking, run_tracking
 
 # mlflow 3.17 uses a loading strategy that SQLAlchemy 2.1 announces the end of

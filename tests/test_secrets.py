@@ -19,20 +19,22 @@ import sqlalchemy as sa
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.alerts.heartbeat import send_heartbeat
+from core.alerts.channels import send_heartbeat
 from core.api import create
 from core.bootstrap import App, build_app
 from core.cli.main import main
 from core.errors import OpsError
 from core.registry import Registry
 from core.settings import SETTINGS
-from core.store import database, snapshots, versions
-from core.store.database import Database
-from core.up import Part, build_command, build_mlflow_url, environment
+from core.store.data import snapshots
+from core.store.engine import database
+from core.store.engine.database import Database
+from core.store.models import versions
+from core.up import Component, build_command, build_mlflow_url, environment
 from core.watching import try_app_channels
 from tests.conftest import PATIENCE_SECONDS
 from tests.test_api import run_server
-from ui.pages import PAGES
+from ui.common.pages import PAGES
 
 pytestmark = [
     pytest.mark.slow,
@@ -199,7 +201,7 @@ def use(used: Used, patch: pytest.MonkeyPatch) -> None:
         used.said["API"], used.said["log of the API"] = answers, both.getvalue()
     used.said["repr"] = f"{app!r} {app.settings!r} {app.registry!r} {vars(app.registry)!r}"
     used.said["receipts"] = repr(try_app_channels(app, "ada"))
-    used.said["commands"] = repr([build_command(app, part) for part in Part])
+    used.said["commands"] = repr([build_command(app, part) for part in Component])
     used.said["link to MLflow"] = build_mlflow_url(app)
     used.said["heartbeat"] = fail(lambda: send_heartbeat(VALUES["PLUMBLINE_HEARTBEAT_URL"]))
     used.said["tracking"] = fail(app.registry.list_runs)

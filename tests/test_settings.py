@@ -10,7 +10,7 @@ import pytest
 
 from core import setting_values as read
 from core.errors import InvalidInput
-from core.masking import Hides, Secret
+from core.safety.masking import Hides, Secret
 from core.settings import (
     SETTINGS,
     Scale,

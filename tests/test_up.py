@@ -14,7 +14,7 @@ from core.bootstrap import App, build_app
 from core.errors import Unavailable
 from core.up import (
     MLFLOW_PORT,
-    Part,
+    Component,
     Process,
     _keep_running,
     build_command,
@@ -36,7 +36,7 @@ def test_the_link_to_mlflow_leads_to_its_server_and_carries_no_password(
     app = build_app({"PLUMBLINE_HOME": str(home), "PLUMBLINE_MLFLOW_URI": uri}, now)
     try:
         assert build_mlflow_url(app) == address
-        assert str(MLFLOW_PORT) in build_command(app, Part.MLFLOW)
+        assert str(MLFLOW_PORT) in build_command(app, Component.MLFLOW)
     finally:
         app.close()
 
@@ -67,7 +67,7 @@ def test_the_metrics_of_an_api_that_holds_the_port_are_not_taken_from_it(
 
 def test_an_api_whose_port_is_taken_is_tried_again_after_a_growing_pause(app: App) -> None:
     said: list[str] = []
-    api = Process(Part.API, None, n_restarts=3)
+    api = Process(Component.API, None, n_restarts=3)
     before = time.monotonic()
     _keep_running(app, api, {}, said.append)
     assert api.running is None
@@ -88,7 +88,7 @@ def test_what_a_proxy_says_is_believed_only_where_there_is_one(
 ) -> None:
     values = {"PLUMBLINE_HOME": str(home), "PLUMBLINE_PROXY": proxy}
     with closing(build_app(values, now)) as app:
-        command = build_command(app, Part.API)
+        command = build_command(app, Component.API)
     at = command.index(wanted[0])
     assert command[at : at + len(wanted)] == wanted
     assert ("--proxy-headers" in command) == (proxy == "on")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from core.settings import Scale
-from core.store.database import Database
+from core.store.engine.database import Database
 from core.training.flow import train_version
 from core.views import view_training
 from tests.training.worlds import FakeTracking, fill, make_samples

@@ -6,7 +6,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.plain_text import leave_out_middle, show_hidden
+from core.safety.plain_text import leave_out_middle, show_hidden
 
 _BREAK = ":color[]"
 """An empty element. What Streamlit looks for in the text after escapes were read (addresses, icons,

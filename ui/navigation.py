@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ui import context, pages, sidebar, st
+from ui import st
+from ui.common import context, pages, sidebar
 
 st.set_page_config(
     page_title="Plumbline",

@@ -12,8 +12,8 @@ import streamlit
 from streamlit.delta_generator import DeltaGenerator as DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
 
-from core.plain_text import show_hidden
-from ui import charts
+from core.safety.plain_text import show_hidden
+from ui.common import charts
 from ui.markup import Markdown, escape
 
 Call = TypeVar("Call", bound=Callable[..., Any])

@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from core.bootstrap import App, build_app
 from core.deployment.release import deploy
-from core.domain.card import Card, GoldenRow
+from core.domain.model_card import Card, GoldenRow
 from core.features.encoder import RowEncoder
-from core.store import snapshots, versions
-from core.training.trees import BoostedTrees
+from core.store.data import snapshots
+from core.store.models import versions
+from core.training.models.trees import BoostedTrees
 from tests.fakes import make_report
 
 N_FEATURES, N_TREES, N_BODIES, N_BATCHES, BATCH = 19, 100, 2_000, 20, 1_000

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from core.alerts.rules import RULE
-from core.domain.alert_rule import AlertRule
+from core.domain.incident import AlertRule
 from core.errors import Conflict, InvalidInput, NotFound
 from core.log import get_logger
-from core.store import alert_rules
-from core.store.database import Connection, Database
+from core.store.engine.database import Connection, Database
+from core.store.monitoring import alert_rules
 
 DRY_RUN = timedelta(days=7)
 """How long a new rule runs dry unless a person makes it live: one that nobody looks at must not

@@ -4,12 +4,12 @@ people."""
 from datetime import datetime, timedelta
 
 from core.alerts.rules import REOPEN_AFTER, RULE, Finding, decide_steps, read_findings
-from core.domain.health import HealthReport
 from core.domain.incident import JUDGEMENTS, EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.monitoring import HealthReport
 from core.errors import Conflict, InvalidInput
 from core.log import get_logger
-from core.store import incidents
-from core.store.database import Connection, Database
+from core.store.engine.database import Connection, Database
+from core.store.monitoring import incidents
 
 MAX_SNOOZE = timedelta(days=30)
 _NO_REASON = "no reason given"

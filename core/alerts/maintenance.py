@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from core.domain.notification import Maintenance
+from core.domain.incident import Maintenance
 from core.errors import Conflict, InvalidInput
 from core.log import get_logger
-from core.store import deliveries, maintenance
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.monitoring import deliveries
 
 MAX_MAINTENANCE = timedelta(days=7)
 
@@ -27,7 +27,7 @@ def announce(
         raise InvalidInput("Maintenance needs a reason: say what is done, for whoever wonders.")
     window = Maintenance(now, now + duration, by, reason.strip())
     with db.write() as conn:
-        maintenance.append_window(conn, window)
+        deliveries.append_window(conn, window)
     log.info("maintenance", until_at=window.until_at, by=by)
     return window
 
@@ -37,9 +37,9 @@ def end_maintenance(db: Database, *, by: str, reason: str, now: datetime) -> Mai
     `Conflict` where nothing is announced."""
     window = Maintenance(now, now, by, reason.strip() or "it is over")
     with db.write() as conn:
-        if maintenance.find_window(conn, now) is None:
+        if deliveries.find_window(conn, now) is None:
             raise Conflict("No maintenance is under way; nothing was changed.")
-        maintenance.append_window(conn, window)
+        deliveries.append_window(conn, window)
         deliveries.release_held(conn, now)
     log.info("maintenance_ended", by=by)
     return window

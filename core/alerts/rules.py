@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from core.domain.health import Health, HealthReport, Reason
 from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentStatus, belongs
+from core.domain.monitoring import Health, HealthReport, Reason
 
 CAUSES = (
     "accuracy",
@@ -54,7 +54,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class IncidentStep:
     """An event to append; where there is no id, to the new incident that the check `began` begins
     in this round."""
 
@@ -93,7 +93,7 @@ def decide_steps(
     unresolved: Sequence[Incident],
     resolved: Sequence[Incident],
     now: datetime,
-) -> list[Step]:
+) -> list[IncidentStep]:
     """What has to be appended so that the incidents say what was found. `resolved` are those that
     ended in the last `REOPEN_AFTER`.
 
@@ -127,8 +127,8 @@ class _Place:
     incident: Incident | None
     findings: list[Finding] = field(default_factory=list)
 
-    def step(self, kind: EventKind, finding: Finding) -> Step:
-        return Step(
+    def step(self, kind: EventKind, finding: Finding) -> IncidentStep:
+        return IncidentStep(
             self.incident_id, self.began, kind, finding.cause, finding.severity, finding.message
         )
 
@@ -143,7 +143,7 @@ def _find_place(places: Sequence[_Place], check: str, *, bad: bool) -> _Place | 
     return next(own, next(near, None) if bad else None)
 
 
-def _decide_place(place: _Place, now: datetime) -> list[Step]:
+def _decide_place(place: _Place, now: datetime) -> list[IncidentStep]:
     if place.incident is None:
         first, *others = place.findings
         return [
@@ -169,7 +169,7 @@ def _decide_place(place: _Place, now: datetime) -> list[Step]:
 
 def _decide_pending(
     place: _Place, incident: Incident, again: Sequence[Finding], now: datetime
-) -> list[Step]:
+) -> list[IncidentStep]:
     """Open where a check still says so, by the worst of them, since what is critical waits for no
     quiet hours; withdraw where all that began it say that they are well."""
     if now - incident.opened_at < CONFIRM_AFTER:

@@ -9,11 +9,11 @@ ESTIMATORS = (
     "core.features.embeddings.TextEmbedding",
     "core.features.encoder.RowEncoder",
     "core.features.enhanced.EnhancedFeatures",
-    "core.training.blend.Blend",
-    "core.training.forgetting_line.ForgettingLine",
-    "core.training.line.Line",
-    "core.training.strong_columns.StrongColumns",
-    "core.training.trees.BoostedTrees",
+    "core.training.models.blend.Blend",
+    "core.training.models.recursive_least_squares.ForgettingLine",
+    "core.training.models.ridge.RidgeRegressor",
+    "core.training.models.feature_selection.StrongColumns",
+    "core.training.models.trees.BoostedTrees",
     "sklearn.compose._column_transformer.ColumnTransformer",
     "sklearn.compose._target.TransformedTargetRegressor",
     "sklearn.cross_decomposition._pls.PLSRegression",
@@ -87,7 +87,7 @@ ESTIMATORS = (
 """Classes with scikit-learn's contract: parameters and what was learned are attributes."""
 
 PARTS = (
-    "core.training.line.CompleteLine",
+    "core.training.models.ridge.CompleteLine",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogLink",

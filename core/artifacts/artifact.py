@@ -15,8 +15,8 @@ from core.artifacts.scorer import (
     compile_columns,
     compile_pipeline,
 )
-from core.domain.batch import Columns
-from core.domain.card import Card
+from core.domain.model_card import Card
+from core.domain.prediction import Columns
 from core.domain.sample import Features
 from core.errors import Refused
 

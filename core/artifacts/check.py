@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from core.artifacts.scorer import MANY, ColumnScorer, PipelineScorer, Scorer
-from core.domain.batch import Columns
-from core.domain.card import Card, ScorerCheck
+from core.domain.model_card import Card, ScorerCheck
+from core.domain.prediction import Columns
 from core.domain.sample import Features, FeatureValue
 
 LARGEST_DIFFERENCE = 1e-4

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.artifacts.allowed import ALLOWED
+from core.artifacts.renames import use_current_names
 from core.errors import Refused
 
 MAX_BYTES = 1 << 30
@@ -49,14 +50,16 @@ _SLICE = ("start", "stop", "step")
 _NESTED = ("", "[", "{", " ", "\t", "\n", "\r")
 
 
-def check_content(content: bytes, recipe: str) -> None:
-    """Read the plan of a saved pipeline and the heads of its arrays, and nothing else.
+def check_content(content: bytes, recipe: str) -> bytes:
+    """Read the plan of a saved pipeline and the heads of its arrays, and nothing else; return the
+    pipeline with every class under its current name.
 
     Raises `Refused` where it names anything that is not on the closed list, and `ValueError`,
     `LookupError`, `TypeError` or `zipfile.BadZipFile` where it is not as skops writes one."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         sizes = _check_members(archive)
         schema = json.loads(archive.read(_SCHEMA))
+        renamed = use_current_names(schema)
         _check_fields(schema, _ROOT)
         if type(schema["protocol"]) is not int or schema["protocol"] != _PROTOCOL:
             raise ValueError(f"its skops protocol is {schema['protocol']!r}")
@@ -64,6 +67,18 @@ def check_content(content: bytes, recipe: str) -> None:
         for name in arrays:
             with archive.open(name) as member:
                 _check_array(name, member.read(_HEADER_BYTES), sizes[name])
+        return _replace_schema(archive, schema) if renamed else content
+
+
+def _replace_schema(archive: zipfile.ZipFile, schema: _Node) -> bytes:
+    """The same archive, not compressed, with another plan."""
+    replaced = io.BytesIO()
+    with zipfile.ZipFile(replaced, "w") as target:
+        for name in archive.namelist():
+            target.writestr(
+                name, json.dumps(schema).encode() if name == _SCHEMA else archive.read(name)
+            )
+    return replaced.getvalue()
 
 
 def _check_members(archive: zipfile.ZipFile) -> dict[str, int]:

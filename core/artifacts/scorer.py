@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.artifacts.row_model import RowModel, score_each
 from core.artifacts.steps import RowStep, compile_model, compile_step
-from core.domain.batch import Columns
+from core.domain.prediction import Columns
 from core.domain.sample import Features
 
 ColumnScorer = Callable[[Columns], NDArray[np.float64]]

@@ -8,10 +8,11 @@ import typer
 from core.bootstrap import build_app, local_user
 from core.cli import texts
 from core.cli.output import AsJson, emit
-from core.domain.api_key import Scope
+from core.domain.installation import Scope
 from core.serving.keys import create_key
 from core.settings import SETTINGS
-from core.store import api_keys, jobs
+from core.store.installation import api_keys
+from core.store.jobs import jobs
 from core.views import view_settings
 
 jobs_cli = typer.Typer(invoke_without_command=True, help="Jobs, and stopping one.")

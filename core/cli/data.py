@@ -9,10 +9,10 @@ import typer
 from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, do_job, emit
-from core.data.guess import choose_columns
-from core.data.overview import describe_data
+from core.data.parsing.schema_inference import choose_columns
+from core.data.quality.overview import describe_data
 from core.data.sources.preview import preview_file
-from core.domain.erasure import Kind
+from core.domain.dataset import IdKind
 from core.domain.version import version_name
 from core.views import view_data
 
@@ -58,13 +58,13 @@ def collect_supabase(
 def collect_stop(table: str, reason: Reason, as_json: AsJson = False) -> None:
     """Stop collecting a table of the Supabase project; its rows stay."""
     # Not at the top: the Supabase client takes a second that every other verb would wait for.
-    from core.data import configured
+    from core.data.tables import table_mappings
 
     app = build_app()
-    configured.remove_mapping(
+    table_mappings.remove_mapping(
         app.db,
         table,
-        configured.parse_mappings(load_current_settings(app).supabase_tables),
+        table_mappings.parse_mappings(load_current_settings(app).supabase_tables),
         by=local_user(app.settings),
         reason=reason,
         now=app.now(),
@@ -200,5 +200,5 @@ def erase(
     emit(note, lambda: f"Deleted for good: {texts.of_trace(note.found)}", as_json)
 
 
-def _kind(group: bool) -> Kind:
-    return Kind.GROUP if group else Kind.ID
+def _kind(group: bool) -> IdKind:
+    return IdKind.GROUP if group else IdKind.ID

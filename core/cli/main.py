@@ -8,7 +8,7 @@ from core import log as logs
 from core.cli import admin, data, processes, releases, scoring, streaming, training, watching
 from core.cli.output import emit, say
 from core.errors import Incomplete, OpsError
-from core.private_files import keep_private
+from core.file_access import keep_private
 
 cli = typer.Typer(
     no_args_is_help=True,

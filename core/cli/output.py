@@ -11,8 +11,8 @@ from core.bootstrap import App, local_user
 from core.domain.job import Job
 from core.errors import InvalidInput
 from core.jobs import runner
-from core.masking import write_out
-from core.plain_text import show_hidden
+from core.safety.masking import write_out
+from core.safety.plain_text import show_hidden
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history.")]

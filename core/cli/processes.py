@@ -9,10 +9,10 @@ from core.bootstrap import build_app
 from core.cli.output import say
 from core.domain.job import JobStatus
 from core.errors import Refused
+from core.file_access import check_home
 from core.jobs.runner import run_job
-from core.jobs.worker import run_worker
-from core.private_files import check_home
-from core.store import jobs
+from core.jobs.scheduler import run_worker
+from core.store.jobs import jobs
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -30,17 +30,17 @@ def up() -> None:
 
 def dashboard() -> None:
     """Start the dashboard alone, with the scheduler thread."""
-    parts.become(build_app(), parts.Part.DASHBOARD)
+    parts.become(build_app(), parts.Component.DASHBOARD)
 
 
 def api() -> None:
     """Start the prediction API alone."""
-    parts.become(build_app(), parts.Part.API)
+    parts.become(build_app(), parts.Component.API)
 
 
 def mlflow() -> None:
     """Start MLflow's own pages over the same store."""
-    parts.become(build_app(), parts.Part.MLFLOW)
+    parts.become(build_app(), parts.Component.MLFLOW)
 
 
 def worker() -> None:

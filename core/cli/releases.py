@@ -10,14 +10,13 @@ from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, do_job, emit, parse_time
 from core.deployment import release, trials
-from core.deployment.past import load_story
+from core.deployment.lineage import describe_story, load_story
 from core.deployment.ramp import parse_percent
-from core.deployment.story import describe_story
 from core.deployment.trial import build_settings
 from core.domain.version import parse_version, version_name
 from core.errors import InvalidInput
-from core.serving.replay import check_days
-from core.store import deployments
+from core.serving.replay.replay import check_days
+from core.store.models import deployments
 from core.views import view_deployment, view_plan, view_rehearsal, view_story
 
 

@@ -3,33 +3,28 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.data.overview import DataSummary
+from core.data.quality.overview import DataSummary
 from core.deployment.plan import PlanSummary
-from core.deployment.release import Rehearsal
-from core.domain.api_key import ApiKey
-from core.domain.deployment import Deployment
-from core.domain.drift import DriftReport
-from core.domain.erasure import Trace
-from core.domain.incident import Incident
-from core.domain.issue import fold_issues
+from core.deployment.release import ReleaseRehearsal
+from core.domain.dataset import Trace, fold_issues
+from core.domain.deployment import Deployment, RetrainingDecision
+from core.domain.incident import DeliveryReceipt, Incident, Maintenance
+from core.domain.installation import ApiKey
 from core.domain.job import Job
-from core.domain.note import Note, NoteKind, list_tags
-from core.domain.notification import Maintenance, Receipt
-from core.domain.report import Estimate
-from core.domain.retraining import RetrainingDecision
-from core.domain.version import Version, version_name
-from core.domain.widening import describe_widening
-from core.monitoring.drift import describe_check
-from core.monitoring.lag import describe_lag
-from core.monitoring.outcomes import Figures
+from core.domain.monitoring import DriftReport
+from core.domain.training_report import Estimate
+from core.domain.version import Note, NoteKind, Version, describe_widening, list_tags, version_name
+from core.monitoring.drift.compare import describe_check
+from core.monitoring.measure.label_delay import describe_lag
+from core.monitoring.measure.performance import Figures
 from core.monitoring.retention import describe_retention
-from core.monitoring.segments import name_culprit
+from core.monitoring.slices.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
 from core.registry import RunSummary
 from core.settings import Setting
 from core.stats.intervals import Interval
 from core.system import SystemStatus
-from core.training.verdict import describe_calibration, describe_curve, describe_search
+from core.training.evaluate.verdict import describe_calibration, describe_curve, describe_search
 
 _TIME = "%Y-%m-%d %H:%M UTC"
 
@@ -134,7 +129,7 @@ def of_replay(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def of_rehearsal(rehearsal: Rehearsal) -> str:
+def of_rehearsal(rehearsal: ReleaseRehearsal) -> str:
     """What a rollback would lead to, and how long it takes."""
     return "\n".join(
         [
@@ -377,7 +372,7 @@ def _drift(report: DriftReport | None) -> str:
     )
 
 
-def of_receipts(receipts: Sequence[Receipt]) -> str:
+def of_receipts(receipts: Sequence[DeliveryReceipt]) -> str:
     """Which channels took a message, and why the others did not."""
     return "\n".join(
         f"{receipt.label}: {'taken' if receipt.error is None else f'not taken: {receipt.error}'}"

@@ -9,11 +9,11 @@ from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, do_job, emit
 from core.domain.job import continue_search
-from core.domain.note import NoteKind, list_tags
-from core.domain.version import parse_version, version_name
+from core.domain.version import NoteKind, list_tags, parse_version, version_name
 from core.errors import Refused
 from core.retraining.flow import find_left_out
-from core.store import jobs, notes, versions
+from core.store.jobs import jobs
+from core.store.models import versions
 from core.training.notes import add_note
 from core.training.plan import RECENT
 from core.training.vouching import sign_version
@@ -95,7 +95,7 @@ def reproduce(version: str, as_json: AsJson = False) -> None:
 def explain(prediction_id: str, as_json: AsJson = False) -> None:
     """What each column added to the score of a logged prediction, in points."""
     # Not at the top: scikit-learn takes seconds that every other verb would wait for.
-    from core.training.why import explain_prediction
+    from core.training.explain.explain_prediction import explain_prediction
 
     app = build_app()
     why = explain_prediction(app.db, app.registry, prediction_id)
@@ -122,7 +122,7 @@ def note(
         add_note(app.db, number, kind, line, by=by, now=app.now())
     with app.db.read() as conn:
         name = versions.get_version(conn, number).name
-        said = notes.load_notes(conn, [number]).get(number, [])
+        said = versions.load_notes(conn, [number]).get(number, [])
     emit(
         {"version": name, "tags": list_tags(said), "notes": msgspec.to_builtins(said)},
         lambda: texts.of_notes(name, said),

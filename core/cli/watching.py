@@ -10,14 +10,15 @@ import typer
 from core.alerts import incidents as alerts
 from core.alerts.admission import make_live
 from core.alerts.maintenance import announce, end_maintenance
-from core.alerts.rehearsal import describe_rehearsal
+from core.alerts.threshold_backtest import describe_rehearsal
 from core.bootstrap import App, build_app, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, do_job, emit, finish_job, say
-from core.domain.retraining import RetrainingDecision
+from core.domain.deployment import RetrainingDecision
 from core.errors import Conflict
 from core.monitoring.summary import build_json
-from core.store import incidents, jobs
+from core.store.jobs import jobs
+from core.store.monitoring import incidents
 from core.system import describe_system
 from core.watching import (
     PREVIEW,

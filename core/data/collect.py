@@ -7,19 +7,18 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from core.data.overview import refresh_quality
-from core.data.rows import RowPlan, build_given_samples
+from core.data.parsing.row_parser import RowPlan, build_given_samples
+from core.data.quality.overview import refresh_quality
 from core.data.sources.files import LEARNING, Piece, named, plan_file, read_file
 from core.data.sources.preview import READING_BYTES, limited_memory
 from core.data.sources.raw import ROWS_PER_PIECE, check_size
 from core.domain.job import Progress
-from core.domain.mapping import ColumnMapping
-from core.domain.sample import Collection, Provenance, Rejection
+from core.domain.sample import Collection, ColumnMapping, Provenance, Rejection
 from core.errors import InvalidInput, OpsError
 from core.log import get_logger
 from core.settings import Scale
-from core.store import samples as sample_rows
-from core.store.database import Database
+from core.store.data import samples as sample_rows
+from core.store.engine.database import Database
 
 log = get_logger(__name__)
 
@@ -113,9 +112,7 @@ def add_demo(
 ) -> tuple[Collection, float]:
     """Add generated rows, marked synthetic, and check what the store holds then; the collection,
     and the smallest MAE that any model can reach on such rows, in points of the scale."""
-    from core.data.sources import (
-        demo,
-    )  # not at the top: it loads scipy, which the API can do without
+    from core.data.sources import demo  # only for demo rows
 
     progress(0.0, f"Generating {n_rows:,} rows")
     rows = demo.generate_demo(n_rows, seed, now(), scale)

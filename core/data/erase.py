@@ -8,25 +8,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core.data.erased_files import MAX_SNAPSHOTS, remove_old_files
 from core.data.frames import hash_rows
-from core.data.overview import refresh_quality
+from core.data.quality.overview import refresh_quality
 from core.data.snapshots import write_rows
-from core.domain.erasure import Erasure, Kind, Trace, Use
-from core.domain.snapshot import EXTERNAL_ID, GROUP, Snapshot
+from core.domain.dataset import EXTERNAL_ID, GROUP, Erasure, IdKind, Snapshot, Trace, Use
 from core.errors import InvalidInput, NotFound
+from core.file_access import is_name, resolve_named
 from core.log import get_logger
-from core.paths import resolve_named
 from core.settings import Scale
-from core.store import erasures
-from core.store import snapshots as snapshot_rows
-from core.store.database import Connection, Database
-from core.store.drain import drain_batches
+from core.store.data import erasures
+from core.store.data import snapshots as snapshot_rows
+from core.store.engine.database import Connection, Database
+from core.store.predictions.drain import drain_batches
+
+MAX_SNAPSHOTS = 1_000_000
+
+
+def remove_old_files(db: Database, folder: Path) -> None:
+    """Remove the files that erasures replaced, but for those that a snapshot names again."""
+    with db.read() as conn:
+        notes = erasures.load_erasures(conn)
+        named = {Path(one.path).name for one in snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)}
+    for name in {name for note in notes for name in note.old_files} - named:
+        if is_name(name):
+            (folder / name).unlink(missing_ok=True)
+
 
 log = get_logger(__name__)
 
 
-def trace_rows(db: Database, folder: Path, kind: Kind, name: str) -> Trace:
+def trace_rows(db: Database, folder: Path, kind: IdKind, name: str) -> Trace:
     """What there is of an id or a group, and which snapshots and versions used it. A snapshot
     whose file is gone holds nothing."""
     drain_batches(db)
@@ -40,7 +51,7 @@ def trace_rows(db: Database, folder: Path, kind: Kind, name: str) -> Trace:
 def erase_rows(
     db: Database,
     folder: Path,
-    kind: Kind,
+    kind: IdKind,
     name: str,
     *,
     by: str,
@@ -83,7 +94,7 @@ def erase_rows(
     return note
 
 
-def _find_use(conn: Connection, folder: Path, snapshot: Snapshot, kind: Kind, name: str) -> Use:
+def _find_use(conn: Connection, folder: Path, snapshot: Snapshot, kind: IdKind, name: str) -> Use:
     column = _COLUMNS[kind]
     try:
         table = pq.read_table(resolve_named(folder, snapshot.path), columns=[column])
@@ -93,7 +104,7 @@ def _find_use(conn: Connection, folder: Path, snapshot: Snapshot, kind: Kind, na
     return Use(snapshot.id, n_rows, erasures.load_versions_of(conn, snapshot.id))
 
 
-def _write_without(folder: Path, snapshot: Snapshot, kind: Kind, name: str) -> tuple[str, str]:
+def _write_without(folder: Path, snapshot: Snapshot, kind: IdKind, name: str) -> tuple[str, str]:
     """Write the other rows of a snapshot; the file's path and the hash of what it holds."""
     table = pq.read_table(resolve_named(folder, snapshot.path), memory_map=False)
     rest = table.filter(pc.invert(_is_theirs(table, kind, name)))
@@ -103,8 +114,8 @@ def _write_without(folder: Path, snapshot: Snapshot, kind: Kind, name: str) -> t
     return f"{folder.name}/{path.name}", file_hash
 
 
-def _is_theirs(table: pa.Table, kind: Kind, name: str) -> pa.ChunkedArray:
+def _is_theirs(table: pa.Table, kind: IdKind, name: str) -> pa.ChunkedArray:
     return pc.fill_null(pc.equal(table.column(_COLUMNS[kind]), name), False)
 
 
-_COLUMNS = {Kind.ID: EXTERNAL_ID, Kind.GROUP: GROUP}
+_COLUMNS = {IdKind.ID: EXTERNAL_ID, IdKind.GROUP: GROUP}

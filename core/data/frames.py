@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.data.values import as_text
-from core.domain.sample import FeatureValue, Provenance, Sample
-from core.domain.snapshot import (
+from core.data.parsing.cell_parser import as_text
+from core.domain.dataset import (
     AT,
     EXTERNAL_ID,
     GROUP,
@@ -22,6 +21,7 @@ from core.domain.snapshot import (
     TARGET,
     TEXT,
 )
+from core.domain.sample import FeatureValue, Provenance, Sample
 
 _WORDS = pa.large_string()
 _TYPES = {

@@ -1,26 +1,30 @@
 """Snapshots: the rows a training sees, written once as Parquet and verified when they are read."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.data.frames import build_table, hash_rows, list_features
+from core.data.parsing.cell_parser import as_text
 from core.data.provenances import choose_provenances
-from core.domain.sample import OBSERVED, Provenance
-from core.domain.snapshot import AT, Snapshot
+from core.domain.dataset import AT, EXTERNAL_ID, RESERVED, TARGET, Snapshot
+from core.domain.sample import OBSERVED, Features, Provenance
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
+from core.file_access import resolve_named
 from core.log import get_logger
-from core.paths import resolve_named
-from core.store import samples as sample_rows
-from core.store import snapshots as snapshot_rows
-from core.store.database import Database
+from core.store.data import samples as sample_rows
+from core.store.data import snapshots as snapshot_rows
+from core.store.engine.database import Database
 
 log = get_logger(__name__)
 
@@ -72,7 +76,7 @@ def take_snapshot(
 
 
 def read_snapshot(folder: Path, snapshot: Snapshot) -> pd.DataFrame:
-    """The rows of a snapshot by time: the RESERVED columns of `core.domain.snapshot`, then the
+    """The rows of a snapshot by time: the RESERVED columns of `core.domain.dataset`, then the
     features (float64, or str for categories; missing is NaN).
 
     Raises `NotFound` where the file is gone, `Refused` where it does not hold the rows that the
@@ -131,3 +135,49 @@ def _unwritable(path: Path, error: OSError) -> Unavailable:
         f"The snapshot cannot be written to {path.parent} ({error.strerror}): free some space or "
         "make the folder writable; nothing was recorded."
     )
+
+
+_PIECE = 2_000
+_DIGITS = 9  # of a target; what came through a file differs behind these
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The ids of a snapshot's rows, and what they say: features with what turned out to be true."""
+
+    features: tuple[str, ...]
+    ids: frozenset[str]
+    contents: frozenset[bytes]
+
+    def holds(self, row_id: str, features: Features, actual: float) -> bool:
+        """Whether the row is in the snapshot: by its id, or because one there says the same."""
+        return row_id in self.ids or _digest(features, self.features, actual) in self.contents
+
+
+def read_seen(folder: Path, snapshot: Snapshot, features: Sequence[str]) -> Seen:
+    """What the rows of a snapshot say in `features`, read in pieces. Raises `NotFound` where its
+    file is gone, `Refused` where it cannot be read."""
+    path = resolve_named(folder, snapshot.path)
+    ids: set[str] = set()
+    contents: set[bytes] = set()
+    try:
+        with pq.ParquetFile(path) as file:
+            there = set(file.schema_arrow.names) - set(RESERVED)
+            names = tuple(sorted(there & set(features)))
+            for piece in file.iter_batches(_PIECE, columns=[EXTERNAL_ID, TARGET, *names]):
+                for row in piece.to_pylist():
+                    contents.add(_digest(row, names, row[TARGET]))
+                    if row[EXTERNAL_ID] is not None:
+                        ids.add(row[EXTERNAL_ID])
+    except FileNotFoundError:
+        raise NotFound(f"The rows of snapshot {snapshot.id} are gone: {path.name}.") from None
+    except (pa.ArrowException, OSError) as error:
+        raise Refused(f"Snapshot {snapshot.id} cannot be read ({error}).") from error
+    return Seen(names, frozenset(ids), frozenset(contents))
+
+
+def _digest(row: Features, names: Sequence[str], actual: float) -> bytes:
+    """The same for the same words and numbers, whether a number stands as one or as its text."""
+    values = [(name, as_text(row[name])) for name in names if row.get(name) is not None]
+    content = msgspec.json.encode([values, round(actual, _DIGITS) + 0.0])
+    return hashlib.blake2b(content, digest_size=16).digest()

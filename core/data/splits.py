@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from core.data.distinct import count_distinct
-from core.domain.snapshot import KEY
+from core.data.quality.near_duplicates import count_distinct
+from core.domain.dataset import KEY
 from core.errors import Refused
 
 MIN_SHARE_WITH_TIME = 0.95

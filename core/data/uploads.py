@@ -14,7 +14,7 @@ from typing import BinaryIO
 from core.data.sources.files import SUFFIXES
 from core.data.sources.raw import too_large
 from core.errors import Unavailable
-from core.paths import show_path
+from core.file_access import show_path
 
 KEEP_SECONDS = 24 * 3600.0
 """What nobody imported by then is removed when the next file comes."""

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.domain.deployment import Action, Deployment
-from core.domain.replay import Replay
-from core.domain.report import Estimate, Gate
+from core.domain.deployment import Action, Deployment, Replay
+from core.domain.training_report import Estimate, Gate
 from core.domain.version import Version, version_name
 from core.errors import Conflict, InvalidInput, Refused
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from core.deployment.verdict import TrialReport
-from core.domain.trial import Conduct, Step, Trial, TrialSettings, Verdict
+from core.domain.trial import Conduct, RampStep, Trial, TrialSettings, TrialVerdict
 from core.domain.version import version_name
 from core.errors import InvalidInput
 from core.stats.intervals import wilson
@@ -84,14 +84,14 @@ def choose_next(trial: Trial, report: TrialReport, conduct: Conduct, now: dateti
     if violated:
         kind = StepKind.STOP if settings.auto_stop else StepKind.HOLD
         return decide(kind, 0.0 if settings.auto_stop else step.traffic, *violated)
-    if report.verdict is Verdict.INVALID:
+    if report.verdict is TrialVerdict.INVALID:
         return decide(StepKind.HOLD, step.traffic, *report.reasons)
-    if report.verdict is Verdict.WORSE and settings.auto_stop:
+    if report.verdict is TrialVerdict.WORSE and settings.auto_stop:
         return decide(StepKind.STOP, 0.0, *report.reasons)
     guarded = conduct.n_requests >= settings.min_step_requests
-    if report.verdict is Verdict.BETTER and settings.auto_promote and guarded:
+    if report.verdict is TrialVerdict.BETTER and settings.auto_promote and guarded:
         return decide(StepKind.PROMOTE, 1.0, *report.reasons)
-    if report.verdict in (Verdict.WORSE, Verdict.EQUIVALENT):
+    if report.verdict in (TrialVerdict.WORSE, TrialVerdict.EQUIVALENT):
         return decide(StepKind.HOLD, step.traffic, *report.reasons)
     if step.traffic >= RAMP[-1]:
         return decide(StepKind.HOLD, step.traffic, "The challenger answers everything already.")
@@ -159,7 +159,7 @@ def _check_ratings(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
 
 
 def _find_missing(
-    step: Step, settings: TrialSettings, conduct: Conduct, now: datetime
+    step: RampStep, settings: TrialSettings, conduct: Conduct, now: datetime
 ) -> tuple[str, ...]:
     waited = (now - step.at).total_seconds()
     if waited < 0:

@@ -16,15 +16,15 @@ from core.deployment.plan import (
     check_rollback,
     summarize_plan,
 )
-from core.deployment.standing import load_standing
 from core.deployment.trial import find_trial
+from core.deployment.trial_status import load_standing
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import OpsError, Refused
 from core.log import get_logger
 from core.registry import Registry
-from core.store import deployments, replays, versions
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import deployments, replays, versions
 
 log = get_logger(__name__)
 
@@ -116,7 +116,7 @@ class RehearsalStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class ReleaseRehearsal:
     """What a rollback would lead to, and how long each of its steps took."""
 
     target: int
@@ -130,7 +130,7 @@ class Rehearsal:
 
 def rehearse_rollback(
     db: Database, registry: Registry, number: int | None, *, timer: Callable[[], float]
-) -> Rehearsal:
+) -> ReleaseRehearsal:
     """Everything that `rollback` does but the switch: nothing is changed. `timer` counts seconds.
     Raises what the rollback would raise."""
     steps: list[RehearsalStep] = []
@@ -152,7 +152,7 @@ def rehearse_rollback(
             )
             do("score its golden rows", artifact.verify_golden)
     do("take the lock and check the plan", lambda: _take_lock(db, current))
-    return Rehearsal(target, tuple(steps))
+    return ReleaseRehearsal(target, tuple(steps))
 
 
 def describe_plan(db: Database, now: datetime) -> PlanSummary:

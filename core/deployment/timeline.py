@@ -7,9 +7,8 @@ from enum import StrEnum
 from itertools import groupby, zip_longest
 
 from core.deployment.plan import describe_action
-from core.domain.deployment import Action, Deployment
+from core.domain.deployment import Action, Deployment, RetrainingDecision
 from core.domain.incident import Incident
-from core.domain.retraining import RetrainingDecision
 from core.domain.sample import Collection
 from core.domain.version import Version, version_name
 
@@ -26,7 +25,7 @@ class Lane(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimelineSpan:
     """Something that lasted, cut off at the ends of the window."""
 
     lane: Lane
@@ -37,7 +36,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEvent:
     """Something that happened."""
 
     lane: Lane
@@ -52,8 +51,8 @@ class Timeline:
 
     from_at: datetime
     to_at: datetime
-    spans: tuple[Span, ...]
-    moments: tuple[Moment, ...]
+    spans: tuple[TimelineSpan, ...]
+    moments: tuple[TimelineEvent, ...]
 
 
 def build_timeline(
@@ -85,7 +84,7 @@ def build_timeline(
         from_at,
         to_at,
         tuple(
-            Span(
+            TimelineSpan(
                 span.lane,
                 span.name,
                 max(span.from_at, from_at),
@@ -104,7 +103,7 @@ def build_timeline(
     )
 
 
-def _list_plans(history: Sequence[Deployment], to_at: datetime) -> Iterator[Span]:
+def _list_plans(history: Sequence[Deployment], to_at: datetime) -> Iterator[TimelineSpan]:
     """How long each champion served without a break, and each challenger was on trial."""
     yield from _list_stretches(Lane.SERVES, history, to_at, lambda row: row.plan.champion)
     yield from _list_stretches(Lane.TRIAL, history, to_at, lambda row: row.plan.challenger)
@@ -115,46 +114,48 @@ def _list_stretches(
     history: Sequence[Deployment],
     to_at: datetime,
     number_of: Callable[[Deployment], int | None],
-) -> Iterator[Span]:
+) -> Iterator[TimelineSpan]:
     firsts = [(number, next(rows)) for number, rows in groupby(history, number_of)]
     for (number, first), following in zip_longest(firsts, firsts[1:]):
         if number is not None:
             until_at = to_at if following is None else max(following[1].at, first.at)
-            yield Span(lane, version_name(number), first.at, until_at, _explain(first))
+            yield TimelineSpan(lane, version_name(number), first.at, until_at, _explain(first))
 
 
-def _list_releases(history: Sequence[Deployment]) -> Iterator[Moment]:
+def _list_releases(history: Sequence[Deployment]) -> Iterator[TimelineEvent]:
     for row in history:
         name = "rolled back" if row.action is Action.ROLLBACK else describe_action(row)
-        yield Moment(Lane.RELEASES, name, row.at, _explain(row))
+        yield TimelineEvent(Lane.RELEASES, name, row.at, _explain(row))
 
 
 def _explain(row: Deployment) -> str:
     return f"{row.by} {describe_action(row)} (revision {row.revision}): {row.reason}"
 
 
-def _list_incidents(incidents: Sequence[Incident], to_at: datetime) -> Iterator[Span]:
+def _list_incidents(incidents: Sequence[Incident], to_at: datetime) -> Iterator[TimelineSpan]:
     for incident in (one for one in incidents if one.was_opened):
         name = f"{incident.cause.replace('_', ' ')}, {incident.worst}"
         until_at = incident.resolved_at or to_at
-        yield Span(Lane.INCIDENTS, name, incident.opened_at, until_at, incident.message)
+        yield TimelineSpan(Lane.INCIDENTS, name, incident.opened_at, until_at, incident.message)
 
 
 def _list_trainings(
     versions: Sequence[Version], decisions: Sequence[RetrainingDecision]
-) -> Iterator[Moment]:
+) -> Iterator[TimelineEvent]:
     for version in versions:
-        yield Moment(
+        yield TimelineEvent(
             Lane.TRAININGS, f"{version.name} trained", version.created_at, version.report.summary
         )
     for decision in decisions:
         if decision.retrain:
-            yield Moment(Lane.TRAININGS, "training due", decision.at, " ".join(decision.reasons))
+            yield TimelineEvent(
+                Lane.TRAININGS, "training due", decision.at, " ".join(decision.reasons)
+            )
 
 
-def _list_collections(collections: Sequence[Collection]) -> Iterator[Moment]:
+def _list_collections(collections: Sequence[Collection]) -> Iterator[TimelineEvent]:
     for collection in collections:
         if collection.finished_at is not None and collection.n_new:
             name = f"{collection.n_new:,} rows"
             detail = f"{collection.source}, by {collection.started_by}"
-            yield Moment(Lane.DATA, name, collection.finished_at, detail)
+            yield TimelineEvent(Lane.DATA, name, collection.finished_at, detail)

@@ -8,15 +8,15 @@ from core.deployment.plan import Challenger
 from core.deployment.ramp import NextStep
 from core.deployment.verdict import TrialReport
 from core.domain.deployment import Action, Deployment
-from core.domain.report import Estimate, Gate
+from core.domain.training_report import Estimate, Gate
 from core.domain.trial import (
     MARGIN_SHARE,
     Conduct,
     FrozenVerdict,
-    Step,
+    RampStep,
     Trial,
     TrialSettings,
-    Verdict,
+    TrialVerdict,
 )
 from core.domain.version import Version, version_name
 from core.errors import InvalidInput, NotFound, Refused
@@ -87,7 +87,7 @@ def find_trial(history: Sequence[Deployment]) -> Trial | None:
         by=start.by,
         reason=start.reason,
         settings=read_settings(start.evidence),
-        steps=tuple(Step(row.revision, row.at, row.plan.traffic) for row in reversed(rows)),
+        steps=tuple(RampStep(row.revision, row.at, row.plan.traffic) for row in reversed(rows)),
     )
 
 
@@ -176,7 +176,7 @@ def check_widening(trial: Trial, traffic: float) -> None:
 def check_promotion(trial: Trial, report: TrialReport, *, override: bool) -> bool:
     """Whether the promotion overrides the trial; raises `Refused` without the verdict "better"
     unless overridden."""
-    if report.verdict is Verdict.BETTER:
+    if report.verdict is TrialVerdict.BETTER:
         return False
     if not override:
         raise Refused(
@@ -190,7 +190,7 @@ def check_promotion(trial: Trial, report: TrialReport, *, override: bool) -> boo
 def freeze_verdict(trial: Trial, report: TrialReport, now: datetime) -> FrozenVerdict | None:
     """The verdict to keep, or None before the first crossing and where the trial is invalid."""
     decided = report.decided
-    if decided is None or report.verdict in (Verdict.NOT_YET, Verdict.INVALID):
+    if decided is None or report.verdict in (TrialVerdict.NOT_YET, TrialVerdict.INVALID):
         return None
     return FrozenVerdict(
         trial.revision, now, report.verdict, decided.n, decided.value, decided.low, decided.high

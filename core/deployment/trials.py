@@ -7,7 +7,6 @@ from datetime import datetime
 from core.deployment.plan import build_evidence, check_reason, check_revision
 from core.deployment.ramp import NextStep, StepKind, check_share
 from core.deployment.release import announce, choose_expected, verify_version
-from core.deployment.standing import count_pairs, load_standing
 from core.deployment.trial import (
     Standing,
     build_trial_evidence,
@@ -19,14 +18,15 @@ from core.deployment.trial import (
     find_trial,
     freeze_verdict,
 )
+from core.deployment.trial_status import count_pairs, load_standing
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.trial import Trial, TrialSettings
 from core.domain.version import HEURISTIC, Version
 from core.errors import Conflict
 from core.log import get_logger
 from core.registry import Registry
-from core.store import deployments, replays, trials, versions
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import deployments, replays, trials, versions
 
 AUTOMATION = "plumbline"
 """Who did what a trial does by its own settings."""

@@ -1,4 +1,4 @@
-"""The verdict of a trial: what its labelled pairs say of the challenger, from values alone."""
+"""The verdict of a trial, as a whole and by category, from its labelled pairs; pure."""
 
 import math
 from collections.abc import Sequence
@@ -7,21 +7,65 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from core.deployment.fold import measure_echo
-from core.deployment.parts import PartVerdict, judge_parts
-from core.domain.pair_sums import Moments, PairSums
+from core.deployment.pair_accumulator import measure_echo
 from core.domain.trial import (
     FrozenVerdict,
-    Split,
+    Moments,
+    PairSums,
+    TrafficSplit,
     Trial,
     TrialPoint,
     TrialSettings,
-    Verdict,
+    TrialVerdict,
 )
 from core.domain.version import version_name
 from core.stats.intervals import Interval
 from core.stats.ratio import find_log_mismatch
-from core.stats.sequential import count_needed, find_log_evidence
+from core.stats.sequential import count_needed, find_crossing, find_log_evidence, follow_sums
+
+MOST_PARTS = 20
+"""The largest that are looked at; each has this share of the false verdicts (Bonferroni)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartVerdict:
+    """What the comparisons of one category say by now."""
+
+    where: str
+    n: int
+    advantage: Interval
+    verdict: TrialVerdict
+
+
+def judge_parts(sums: PairSums, settings: TrialSettings) -> tuple[PartVerdict, ...]:
+    """The largest categories with enough comparisons. The interval of each holds at every look,
+    and all of them together.
+
+    >>> judge_parts(PairSums(), TrialSettings())
+    ()
+    """
+    found = []
+    for column, values in sums.parts.items():
+        for value, part in values.items():
+            kept = part.moments
+            if kept.n < settings.burn_in:
+                continue
+            path = follow_sums(
+                np.array([float(kept.n)]),
+                kept.shift,
+                np.array([kept.total]),
+                np.array([kept.squares]),
+                t_star=settings.t_star,
+                alpha=settings.alpha / MOST_PARTS,
+                burn_in=settings.burn_in,
+            )
+            crossing = find_crossing(path, settings.margin)
+            verdict = TrialVerdict.NOT_YET if crossing is None else TrialVerdict(crossing.verdict)
+            low, high = float(path.low[0]), float(path.high[0])
+            advantage = Interval(float(path.value[0]), low, high)
+            found.append(PartVerdict(f"{column} = {value}", kept.n, advantage, verdict))
+    return tuple(sorted(found, key=lambda part: (-part.n, part.where))[:MOST_PARTS])
+
 
 _MOST_LOG_EVIDENCE = 700.0  # of what a float holds
 _ECHO = 0.1
@@ -34,7 +78,7 @@ class TrialReport:
     """What a trial says. The estimate is the champion's mean absolute error less the challenger's,
     in points: above 0, the challenger is better."""
 
-    verdict: Verdict
+    verdict: TrialVerdict
     reasons: tuple[str, ...]
     n_pairs: int  # labelled requests that both scored
     n_waiting: int  # of these, pairs of a unit's day that has not ended
@@ -43,7 +87,7 @@ class TrialReport:
     decided: TrialPoint | None  # the first crossing
     n_pairs_needed: int | None  # more, if all stays as it is; None where nobody can say
     days_needed: float | None
-    within: Verdict  # by who is within the tolerance more often: secondary to the error
+    within: TrialVerdict  # by who is within the tolerance more often: secondary to the error
     within_evidence: float  # the e-value of that; decided from 1 / alpha on
     parts: tuple[PartVerdict, ...]  # by category
     series: tuple[TrialPoint, ...]
@@ -52,8 +96,8 @@ class TrialReport:
 def judge_trial(
     trial: Trial,
     sums: PairSums,
-    splits: Sequence[Split],
-    labelled_splits: Sequence[Split],
+    splits: Sequence[TrafficSplit],
+    labelled_splits: Sequence[TrafficSplit],
     now: datetime,
     frozen: FrozenVerdict | None = None,
 ) -> TrialReport:
@@ -65,7 +109,7 @@ def judge_trial(
     plan, labels that prefer a version, or differences that echo each other make it invalid."""
     crossing = sums.decided
     decided = None if crossing is None else crossing.point
-    verdict = Verdict.NOT_YET if crossing is None else crossing.verdict
+    verdict = TrialVerdict.NOT_YET if crossing is None else crossing.verdict
     if frozen is not None:
         decided = TrialPoint(frozen.at, frozen.n_differences, frozen.value, frozen.low, frozen.high)
         verdict = frozen.verdict
@@ -75,7 +119,7 @@ def judge_trial(
     needed, days = (None, None) if decided else _estimate_rest(sums, trial, now)
     newest = sums.newest
     report = TrialReport(
-        verdict=Verdict.INVALID if faults else verdict,
+        verdict=TrialVerdict.INVALID if faults else verdict,
         reasons=faults,
         n_pairs=sums.n_pairs,
         n_waiting=_count_waiting(sums),
@@ -110,7 +154,7 @@ def _find_evidence(sums: PairSums) -> float:
 
 
 def _find_split_faults(
-    splits: Sequence[Split], labelled_splits: Sequence[Split], settings: TrialSettings
+    splits: Sequence[TrafficSplit], labelled_splits: Sequence[TrafficSplit], settings: TrialSettings
 ) -> tuple[str, ...]:
     alarm = -math.log(settings.ratio_alpha)
     if _mismatch(splits) >= alarm:
@@ -142,7 +186,7 @@ def _find_echo_faults(sums: PairSums) -> tuple[str, ...]:
     )
 
 
-def _mismatch(splits: Sequence[Split]) -> float:
+def _mismatch(splits: Sequence[TrafficSplit]) -> float:
     """Evidence against the planned splits; where all goes to one version there is nothing to
     mix up."""
     return math.fsum(
@@ -157,7 +201,7 @@ def _mismatch(splits: Sequence[Split]) -> float:
     )
 
 
-def _shares(splits: Sequence[Split]) -> str:
+def _shares(splits: Sequence[TrafficSplit]) -> str:
     mixed = [split for split in splits if 0 < split.traffic < 1]
     n = sum(split.n_champion + split.n_challenger for split in mixed)
     n_challenger = sum(split.n_challenger for split in mixed)
@@ -202,11 +246,11 @@ def _explain(report: TrialReport, trial: Trial) -> TrialReport:
     else:
         found = f"{decided.low:+.2f} to {decided.high:+.2f} points after {decided.n} comparisons"
         sentence = {
-            Verdict.BETTER: f"{challenger} is more accurate than {champion}: its mean error is "
-            f"smaller by {found}.",
-            Verdict.WORSE: f"{challenger} is less accurate than {champion}: by {found}.",
-            Verdict.EQUIVALENT: f"{challenger} and {champion} are equally accurate: they differ by "
-            f"{found}, which is within {margin:g}.",
+            TrialVerdict.BETTER: f"{challenger} is more accurate than {champion}: its mean error "
+            f"is smaller by {found}.",
+            TrialVerdict.WORSE: f"{challenger} is less accurate than {champion}: by {found}.",
+            TrialVerdict.EQUIVALENT: f"{challenger} and {champion} are equally accurate: they "
+            f"differ by {found}, which is within {margin:g}.",
         }[report.verdict]
     return replace(report, reasons=(sentence,))
 

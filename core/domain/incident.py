@@ -1,11 +1,11 @@
-"""An incident: one cause that is wrong for a while, with everything that was done about it."""
+"""An incident with its events, and the messages that it causes."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from core.domain.health import Health
+from core.domain.monitoring import Health
 
 EXPLAINS: Mapping[str, tuple[str, ...]] = {
     "disk": ("error_rate", "fallback", "labels", "no_traffic"),  # nothing can be acknowledged
@@ -218,3 +218,71 @@ def find_worst(severities: Collection[Health]) -> Health:
     'critical'
     """
     return max(severities, key=_RANK.__getitem__)
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands; what is claimed and never finished is claimed again."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    DROPPED = "dropped"  # on purpose: `error` says why
+    FAILED = "failed"  # given up
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event of an incident on its way to one channel; without an event, a test."""
+
+    id: int
+    event_id: int | None
+    incident_id: int | None
+    channel: str  # a short hash of the channel's address
+    label: str  # its service, and which entry of the setting it is
+    state: DeliveryState
+    created_at: datetime
+    due_at: datetime
+    n_attempts: int
+    finished_at: datetime | None
+    error: str | None  # of the last attempt, or why it was dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person reads: plain text, a sentence a line, and an address of ours below it.
+    `critical` ones do not wait for the end of quiet hours."""
+
+    title: str
+    body: str
+    critical: bool
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReceipt:
+    """What became of one message at one channel; `error` is None where it was taken."""
+
+    channel: str
+    label: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Announced work: until it ends, incidents are recorded and nobody is called."""
+
+    at: datetime
+    until_at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """In force until a newer one of the same cause; appended, never edited."""
+
+    cause: str
+    at: datetime
+    live_at: datetime  # until then it runs dry: it is recorded, and nobody is called
+    by: str  # a person, or "plumbline"
+    reason: str

@@ -1,4 +1,4 @@
-"""A job: long work as a row, so that it survives a reload and is found when it dies."""
+"""Work that is a row: jobs, scheduled tasks, and the lease of whoever runs them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,3 +72,30 @@ def continue_search(job: Job, args: Mapping[str, object]) -> dict[str, object]:
             "what it found."
         )
     return {**args, "objective": job.args.get("objective"), "parameters": dict(found)}
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledTask:
+    """`last_error` is a sentence, or None where the last run ended well."""
+
+    name: str
+    every_seconds: float
+    last_started_at: datetime | None
+    last_finished_at: datetime | None
+    last_outcome: str | None
+    last_error: str | None
+    next_run_at: datetime | None
+
+
+SCHEDULER = "scheduler"
+"""Whoever holds this runs the scheduled tasks and the jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`holder` names a process ("worker:host:pid"); after `expires_at` anyone may take over."""
+
+    name: str
+    holder: str
+    acquired_at: datetime
+    expires_at: datetime

@@ -1,17 +1,21 @@
-"""A prediction: one attempted score, logged before it is answered."""
+"""A prediction, alone or in a batch, and the label that says what was true."""
 
 import re
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING
 
-from core.domain.sample import Features
+from core.domain.sample import Features, FeatureValue
 
 _ID = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
 _LAST_MILLIS = 253_402_300_799_000  # the end of the year 9999
 
 
-class Source(StrEnum):
+class AnswerSource(StrEnum):
     """Who answered. Attempted = model + heuristic + failed, always."""
 
     MODEL = "model"
@@ -35,7 +39,7 @@ class Prediction:
     at: datetime  # when the request was received
     version: int
     variant: Variant
-    source: Source
+    source: AnswerSource
     reason: str | None
     score: float | None  # None only where source is FAILED
     low: float | None
@@ -52,7 +56,7 @@ class Prediction:
 class Shortfall:
     """A reason why no model answered, and how many requests had it."""
 
-    source: Source  # the heuristic answered instead, or nobody did
+    source: AnswerSource  # the heuristic answered instead, or nobody did
     reason: str
     n: int
 
@@ -83,3 +87,179 @@ def was_removed(prediction_id: str, kept_from: datetime | None) -> bool:
     """
     at = find_id_time(prediction_id)
     return kept_from is not None and at is not None and at < kept_from
+
+
+Column = Sequence[FeatureValue]
+"""The values of a feature; an array where each is a number."""
+
+if TYPE_CHECKING:
+    Numbers = array[float]
+else:  # Python 3.11 cannot say what an array holds
+    Numbers = array
+
+_MAX_ROWS = 1 << 14  # what fits between the two parts of the key
+
+
+class Columns:
+    """Rows by columns, read as a frame is: its `columns`, one of them by its name, and its length.
+
+    >>> rows = Columns({"size": array("d", [1.0, 2.0]), "lang": ["go", None]})
+    >>> list(rows.columns), rows["lang"], len(rows)
+    (['size', 'lang'], ['go', None], 2)
+    """
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self.columns = columns
+        self._n_rows = len(next(iter(columns.values()), ()))
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name]
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def assign(self, **added: Column) -> "Columns":
+        """The same rows with more columns.
+
+        >>> list(Columns({"a": [1.0]}).assign(b=[2.0]).columns)
+        ['a', 'b']
+        """
+        return Columns({**self.columns, **added})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a request asked and the champion's model answered. Every row has the same features."""
+
+    key: str  # what the ids of its rows have in common
+    at: datetime
+    version: int
+    revision: int
+    latency_ms: float  # a row's
+    features: Mapping[str, Column]
+    unit_ids: Sequence[str | None] | None  # None where no row names a unit
+    scores: Numbers
+    lows: Numbers | None  # None where the version knows no interval
+    highs: Numbers | None
+
+    @property
+    def n_rows(self) -> int:
+        """How many predictions it is."""
+        return len(self.scores)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of its rows, in their order."""
+        head, tail = self.key[:12], self.key[12:]
+        return [head + digits + tail for digits in _list_digits()[: self.n_rows]]
+
+
+def build_key(at: datetime, bits: bytes) -> str:
+    """The key of a batch that was asked at this time: the milliseconds since 1970 and the first 60
+    of the `bits`, which are to be random, in hexadecimal digits.
+
+    >>> from datetime import UTC
+    >>> build_key(datetime(2026, 3, 2, 12, tzinfo=UTC), bytes(8))
+    '019cae6b6600000000000000000'
+    """
+    return f"{int(at.timestamp() * 1000):012x}{bits.hex()[:15]}"
+
+
+def split_id(prediction_id: str) -> tuple[str, int]:
+    """The key of the batch that has a row of this id, if there is one, and the row's place in it.
+    Ids are UUIDs of version 7 whose 14 bits around the variant count the rows of a batch, as in
+    RFC 9562, section 6.2, so that they sort by time and place.
+
+    >>> split_id("019cae6b660070038123456789abcdef")
+    ('019cae6b6600123456789abcdef', 12)
+    """
+    place = _find_places().get(prediction_id[12:17], -1)
+    return prediction_id[:12] + prediction_id[17:], place
+
+
+def build_predictions(batch: Batch, places: Sequence[int] | None = None) -> list[Prediction]:
+    """The predictions that a batch is, or those at some places in it."""
+    ids, lows, highs, unit_ids = batch.ids, batch.lows, batch.highs, batch.unit_ids
+    return [
+        Prediction(
+            id=ids[place],
+            at=batch.at,
+            version=batch.version,
+            variant=Variant.CHAMPION,
+            source=AnswerSource.MODEL,
+            reason=None,
+            score=batch.scores[place],
+            low=None if lows is None else lows[place],
+            high=None if highs is None else highs[place],
+            features={name: column[place] for name, column in batch.features.items()},
+            text=None,
+            unit_id=None if unit_ids is None else unit_ids[place],
+            latency_ms=batch.latency_ms,
+            revision=batch.revision,
+        )
+        for place in (range(batch.n_rows) if places is None else places)
+    ]
+
+
+@cache
+def _list_digits() -> list[str]:
+    """The five digits of an id that say a row's place and the UUID's version, by the place."""
+    return [f"7{place >> 2:03x}{8 | place & 3:x}" for place in range(_MAX_ROWS)]
+
+
+@cache
+def _find_places() -> dict[str, int]:
+    return {digits: place for place, digits in enumerate(_list_digits())}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """`actual` is on the scale of the settings; 0 is a value. The prediction may not exist yet.
+    `rating` is how content the user was with what came of it, 0..1, where somebody asked."""
+
+    prediction_id: str
+    actual: float
+    observed_at: datetime
+    given_by: str
+    received_at: datetime
+    rating: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPrediction:
+    """What was asked, as it was served, with the label that counts. `made_at` is when the work was
+    made where the caller said so, else when it was scored; `labelled_at` when the label came."""
+
+    prediction_id: str
+    made_at: datetime
+    features: Features
+    text: str | None
+    unit_id: str | None
+    actual: float
+    labelled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackProgress:
+    """Up to which label, and which prediction, the labelled predictions have become samples."""
+
+    label_id: int = 0
+    prediction_seq: int = 0
+
+    def reaches(self, end: "FeedbackProgress") -> bool:
+        """Whether nothing up to there can wait: without a label no prediction does.
+
+        >>> FeedbackProgress(3, 9).reaches(FeedbackProgress(3, 9))
+        True
+        """
+        return self.label_id >= end.label_id and (
+            end.label_id == 0 or self.prediction_seq >= end.prediction_seq
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Labelled predictions that are to become samples, and how far these go."""
+
+    rows: tuple[LabelledPrediction, ...]
+    upto: FeedbackProgress

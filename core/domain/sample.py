@@ -1,11 +1,14 @@
-"""A sample: one labelled row, with where it came from."""
+"""A sample: features, target and provenance; what a raw value means, and which column is what."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import NamedTuple, Self
+
+from core.domain.dataset import AT, TEXT
 
 FeatureValue = float | str | None
 Features = Mapping[str, FeatureValue]
@@ -113,3 +116,101 @@ class SampleCounts:
     n_rows: int
     first_at: datetime | None
     last_at: datetime | None
+
+
+WEIGHTS = {
+    "codeQuality": 0.25,
+    "testCoverage": 0.20,
+    "security": 0.20,
+    "performance": 0.15,
+    "maintainability": 0.15,
+    "complexity": 0.05,
+}
+"""The base metrics, 0..100, and what each counts; a judgement of what matters in a piece of work,
+not fitted to anything. Higher is better in all but `complexity`, of which 100 - value counts."""
+
+CSAT = "csat"  # customer satisfaction, 0..1
+BASE = (*WEIGHTS, CSAT)
+DERIVED = (
+    "weighted_quality",
+    "health_mean",
+    "quality_per_complexity",
+    "coverage_per_complexity",
+    "security_performance_gap",
+    "quality_times_csat",
+)
+HISTORICAL = ("past_mean_quality", "past_mean_csat", "past_consistency")
+TEMPORAL = ("hour", "weekday", "recency")
+ENHANCED = (*BASE, *DERIVED, *HISTORICAL, *TEMPORAL)
+"""All nineteen; hour and weekday are two columns each, a sine and a cosine."""
+
+MEAN_QUALITY = "__mean_quality__"  # of this provider and model, points of the scale
+MEAN_CSAT = "__mean_csat__"  # the same, 0..1
+CONSISTENCY = "__consistency__"  # the same, above 0 up to 1
+SEEN_AT = "__seen_at__"  # when its newest known work was made, epoch seconds
+HISTORY = (MEAN_QUALITY, MEAN_CSAT, CONSISTENCY, SEEN_AT)
+CARRIED = (AT, TEXT, *HISTORY)
+"""What a raw row may carry beside its features, for a pipeline that reads it: the time as epoch
+seconds, the text, and what was known of its provider and model at that time."""
+
+_SNAKE_CASE = {"codeQuality": "code_quality", "testCoverage": "test_coverage"}
+
+
+def spell(name: str) -> tuple[str, ...]:
+    """The names under which a base feature is known, its own first.
+
+    >>> spell("codeQuality"), spell("csat")
+    (('codeQuality', 'code_quality'), ('csat',))
+    """
+    return (name, _SNAKE_CASE[name]) if name in _SNAKE_CASE else (name,)
+
+
+NAN = float("nan")
+
+
+def read_number(value: object) -> float:
+    """The number that a value is or writes; nan where it is missing, infinite or no number.
+
+    True is 1 and False 0; a text counts where Python reads it as a finite number.
+
+    >>> read_number(3), read_number(" 2.5 "), read_number(True), read_number("1e3")
+    (3.0, 2.5, 1.0, 1000.0)
+    >>> [read_number(value) for value in (None, "", "high", "nan", float("inf"), [1])]
+    [nan, nan, nan, nan, nan, nan]
+    """
+    if isinstance(value, float | int | str):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            return NAN
+        return number if math.isfinite(number) else NAN
+    return NAN
+
+
+def read_level(value: object) -> str | None:
+    """The category that a value names, or None where it is missing.
+
+    Numbers, and texts that write one, name the same level however they are written.
+
+    >>> read_level(" red "), read_level(1), read_level("1.0"), read_level(True), read_level(0.5)
+    ('red', '1', '1', '1', '0.5')
+    >>> read_level(None), read_level(" "), read_level(float("nan")), read_level([1])
+    (None, None, None, None)
+    """
+    number = read_number(value)
+    if not math.isnan(number):
+        return f"{number:.15g}"
+    return value.strip() or None if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """Column names as they stand in the file; every column that is not named is a feature."""
+
+    target: str
+    timestamp: str | None = None
+    text: str | None = None
+    id: str | None = None
+    group: str | None = None
+    ignored: tuple[str, ...] = ()
+    label_timestamp: str | None = None  # when the target was known, where that was later

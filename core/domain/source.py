@@ -1,4 +1,4 @@
-"""A source that is collected again and again: up to where it was read, and how that went."""
+"""A source of rows: how far it was read, how its tables are mapped, which files were seen."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class RowRange:
     """Which rows of a table to read. With `order` those that have a time, from one to another,
     both included, and behind a place where `after` names one; `undated` those that have none;
     without `order` all."""
@@ -64,7 +64,7 @@ class Span:
     undated: bool = False
 
 
-class Outcome(StrEnum):
+class CollectionOutcome(StrEnum):
     """How the last reading of a source ended."""
 
     COLLECTED = "collected"
@@ -85,7 +85,7 @@ class Source:
     finished_at: datetime | None = None
     watermark: Watermark | None = None
     reading: Reading | None = None
-    outcome: Outcome | None = None
+    outcome: CollectionOutcome | None = None
     message: str | None = None
     n_received: int = 0  # of the last reading
     n_new: int = 0
@@ -108,7 +108,7 @@ class SourceStatus:
     visible."""
 
     name: str
-    outcome: Outcome | None
+    outcome: CollectionOutcome | None
     message: str | None
     started_at: datetime
     finished_at: datetime | None
@@ -142,3 +142,103 @@ class MappingChange:
     at: datetime
     by: str
     reason: str
+
+
+_METRICS = (
+    "codeQuality",
+    "testCoverage",
+    "security",
+    "performance",
+    "maintainability",
+    "complexity",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """Columns as they stand in the table; `metadata.codeQuality` is a value inside a JSON column.
+    A target from `target_low` to `target_high` is stretched to the scale of the settings; without
+    these it is taken as it is."""
+
+    table: str
+    target: str
+    key: str = "id"
+    timestamp: str | None = "created_at"  # when the work was made; None where nothing says so
+    changed: str | None = None  # when the row was last written, where something says so
+    target_low: float | None = None
+    target_high: float | None = None
+    text: str | None = None
+    group: str | None = None
+    features: tuple[str, ...] = ()
+    optional_features: tuple[str, ...] = ()  # taken where the table has them
+    label_timestamp: str | None = None  # when the target was known, where that was later
+
+    @property
+    def source(self) -> str:
+        """The name of the source of its samples.
+
+        >>> TableMapping("ratings", target="stars").source
+        'supabase:ratings'
+        """
+        return f"supabase:{self.table}"
+
+    @property
+    def order(self) -> str | None:
+        """The column of times along which the table is read, None where there is none."""
+        return self.changed or self.timestamp
+
+
+def _metrics(column: str) -> tuple[str, ...]:
+    return tuple(f"{column}.{name}" for name in _METRICS)
+
+
+ORIGIN_TABLES: tuple[TableMapping, ...] = (
+    TableMapping(
+        "ai_gm_explanations",
+        target="quality_score",
+        target_low=0.0,
+        target_high=1.0,
+        group="scenario_id",
+        optional_features=("provider", "model", "action_type", *_metrics("metadata")),
+    ),
+    TableMapping(
+        "ai_gm_quality_feedback",
+        target="quality_rating",
+        target_low=0.0,
+        target_high=1.0,
+        group="session_id",
+        text="feedback_text",
+        optional_features=("provider", "model", "action_type"),
+    ),
+    TableMapping(
+        "ai_gm_ab_testing",
+        target="user_rating",
+        target_low=0.0,
+        target_high=1.0,
+        optional_features=("experiment_name", "variant", "provider", "model", "action_type"),
+    ),
+)
+"""The tables that are looked for without being asked for. What a person said of the work (a rating,
+a satisfaction) is the target of its row and therefore not also a feature; what another model had
+predicted of it is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A file as the folder shows it; one that is being written looks different a moment later."""
+
+    name: str
+    n_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFile:
+    """`error` says as a sentence why it could not be read, None where it was imported."""
+
+    look: Look
+    content_hash: str
+    at: datetime
+    n_received: int
+    n_new: int
+    error: str | None

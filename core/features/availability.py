@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from core.domain.feature import (
+from core.domain.dataset import AT
+from core.domain.history import MODEL, PROVIDER
+from core.domain.sample import (
     BASE,
     CONSISTENCY,
     ENHANCED,
@@ -13,10 +15,8 @@ from core.domain.feature import (
     SEEN_AT,
     spell,
 )
-from core.domain.history import MODEL, PROVIDER
-from core.domain.snapshot import AT
-from core.features import derived, temporal
-from core.features.formula import Formula
+from core.features import formulas
+from core.features.formulas import Formula
 
 _WORDS = {
     AT: "a time",
@@ -37,7 +37,9 @@ HISTORICAL = (
     Formula("past_mean_csat", "past_mean_csat", (MEAN_CSAT,), _as_it_is),
     Formula("past_consistency", "past_consistency", (CONSISTENCY,), _as_it_is),
 )
-FORMULAS = {f.column: f for f in (*derived.FORMULAS, *HISTORICAL, *temporal.FORMULAS)}
+FORMULAS = {
+    f.column: f for f in (*formulas.DERIVED_FORMULAS, *HISTORICAL, *formulas.TEMPORAL_FORMULAS)
+}
 """Every column that can be added, by its name."""
 
 

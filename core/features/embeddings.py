@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.validation import check_is_fitted
 
-from core.domain.snapshot import TEXT
-from core.domain.value import NAN
+from core.domain.dataset import TEXT
+from core.domain.sample import NAN
 from core.features.hashed import HashedTokens
 from core.features.transformer import open_transformer
 from core.features.values import check_rows

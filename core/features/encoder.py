@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from core.domain.feature import CARRIED
-from core.domain.value import NAN
+from core.domain.sample import CARRIED, NAN
 from core.features.values import (
     check_rows,
     column_names,
@@ -43,7 +42,7 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
     A missing number stays nan, or with `impute` becomes the median, beside a 0/1 column that says
     so where any was missing in `fit`. Columns that cannot say anything (constant, without a value,
     a category without a frequent level) are dropped and named in `dropped_`. What a row carries
-    beside its features (`core.domain.feature.CARRIED`) is not looked at.
+    beside its features (`core.domain.sample.CARRIED`) is not looked at.
 
     Attributes: `kinds_` (kept column -> "numeric" or "category"), `dropped_` (column -> why),
     `levels_`, `medians_`, `flagged_` (numeric columns with a column that says missing).

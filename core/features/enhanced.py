@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from core.domain.feature import BASE, CARRIED, spell
+from core.domain.sample import BASE, CARRIED, spell
 from core.features.availability import FORMULAS, find_absent
-from core.features.formula import Formula
+from core.features.formulas import Formula
 from core.features.values import check_rows, column_names, numbers_of, to_number
 
 if TYPE_CHECKING:

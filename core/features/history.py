@@ -16,9 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.feature import CONSISTENCY, CSAT, HISTORY, MEAN_CSAT, MEAN_QUALITY, SEEN_AT
 from core.domain.history import MODEL, PROVIDER, Totals
-from core.domain.value import NAN, read_level
+from core.domain.sample import (
+    CONSISTENCY,
+    CSAT,
+    HISTORY,
+    MEAN_CSAT,
+    MEAN_QUALITY,
+    NAN,
+    SEEN_AT,
+    read_level,
+)
 from core.features.values import numbers_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.value import NAN, read_level, read_number
+from core.domain.sample import NAN, read_level, read_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ _PLAIN = frozenset({float, bool, type(None)})
 
 
 def to_number(value: object) -> float:
-    """The number that a value is or writes, nan where there is none: `core.domain.value`, and
+    """The number that a value is or writes, nan where there is none: `core.domain.sample`, and
     numpy's scalars beside Python's.
 
     >>> to_number(np.int64(3)), to_number(" 2.5 "), to_number(np.bool_(True)), to_number(None)

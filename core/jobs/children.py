@@ -10,8 +10,8 @@ from core.domain.job import FINAL, Job, JobStatus
 from core.jobs.runner import DEAD_AFTER
 from core.log import get_logger
 from core.settings import PREFIX
-from core.store import jobs
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.jobs import jobs
 
 MAX_CHILDREN = 2
 CANCEL_GRACE = timedelta(seconds=10)

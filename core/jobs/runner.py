@@ -11,8 +11,8 @@ from core.domain.job import Job, JobStatus, Progress
 from core.errors import Cancelled, Incomplete, OpsError, Refused
 from core.jobs.tasks import check_queued, run_task
 from core.log import get_logger
-from core.masking import mask
-from core.store import jobs
+from core.safety.masking import mask
+from core.store.jobs import jobs
 
 HEARTBEAT_SECONDS = 2.0
 DEAD_AFTER = timedelta(seconds=30)

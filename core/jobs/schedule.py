@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.bootstrap import App, load_current_settings
-from core.data.erased_files import remove_old_files
-from core.data.overview import describe_data, refresh_quality
+from core.data.erase import remove_old_files
+from core.data.quality.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
 from core.domain.version import version_name
 from core.monitoring.retention import describe_run, remove_old
-from core.monitoring.segments import name_culprit
-from core.store import deployments, feedback, jobs
-from core.store.drain import drain_batches
+from core.monitoring.slices.segments import name_culprit
+from core.store.jobs import jobs
+from core.store.models import deployments
+from core.store.predictions import feedback
+from core.store.predictions.drain import drain_batches
 from core.watching import (
     RETRAIN_TASK,
     WATCH_TASK,

@@ -1,7 +1,7 @@
-"""The scheduler thread: under its lease it runs the scheduled tasks and the jobs, in one process
-of all that could."""
+"""The scheduler thread: under its lease it runs the scheduled tasks and the jobs."""
 
 import os
+import signal
 import socket
 import threading
 from datetime import datetime, timedelta
@@ -10,12 +10,12 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from core.bootstrap import App
-from core.domain.lease import SCHEDULER
+from core.domain.job import SCHEDULER
 from core.errors import OpsError
 from core.jobs.children import Children
 from core.jobs.schedule import TASKS, Task
 from core.log import get_logger
-from core.store import leases, schedule
+from core.store.jobs import schedule
 
 LEASE_DURATION = timedelta(seconds=15)
 _RENEW_SECONDS = 4.0
@@ -88,7 +88,7 @@ class Scheduler:
     def _claim(self) -> bool:
         try:
             with self._app.db.write() as conn:
-                return leases.claim_lease(
+                return schedule.claim_lease(
                     conn, SCHEDULER, self.holder, LEASE_DURATION, self._app.now()
                 )
         except OpsError as error:
@@ -98,7 +98,7 @@ class Scheduler:
     def _release(self) -> None:
         try:
             with self._app.db.write() as conn:
-                leases.release_lease(conn, SCHEDULER, self.holder)
+                schedule.release_lease(conn, SCHEDULER, self.holder)
         except OpsError as error:  # it expires by itself
             log.error("lease_not_released", error=str(error))
 
@@ -147,3 +147,15 @@ class Scheduler:
         message = f"A bug: {type(event.exception).__name__}: {event.exception}. The log has more."
         with self._app.db.write() as conn:
             schedule.save_finished(conn, event.job_id, every, None, message, self._app.now())
+
+
+def run_worker(app: App) -> None:
+    """Run scheduled tasks and jobs until Ctrl-C or SIGTERM, then end them properly."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    scheduler = Scheduler(app, "worker")
+    scheduler.start()
+    stopping.wait()
+    scheduler.stop()
+    app.close()

@@ -9,17 +9,17 @@ import msgspec
 
 from core.bootstrap import App, load_current_settings
 from core.data.collect import add_demo, import_file
-from core.data.gather import gather, gather_tables, refuse_failures
-from core.data.readings import Request
+from core.data.collect_all import gather, gather_tables, refuse_failures
+from core.data.tables.sync_cursor import Request
 from core.data.uploads import remove_upload
 from core.domain.job import Job, Progress
-from core.domain.mapping import ColumnMapping
+from core.domain.sample import ColumnMapping
 from core.domain.source import summarize_source
 from core.domain.version import parse_version, version_name
 from core.errors import Incomplete, InvalidInput, OpsError, Refused
-from core.paths import resolve_below
-from core.serving.replay import replay_version
-from core.store import labels
+from core.file_access import resolve_below
+from core.serving.replay.replay import replay_version
+from core.store.predictions import labels
 
 _N_DELAYS = 1_000
 
@@ -119,7 +119,7 @@ def _collect(app: App, job: Job, progress: Progress) -> Result:
 def _train(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
     from core.data.splits import choose_label_delay
-    from core.monitoring.pinning import pin_reference
+    from core.monitoring.drift.reference import pin_reference
     from core.retraining.rollout import roll_out
     from core.training.flow import train_version
     from core.training.plan import read_plan
@@ -166,7 +166,7 @@ def _choose_text_model(args: Mapping[str, object], model: Path | None) -> Mappin
 def _preview(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
     from core.data.splits import choose_label_delay
-    from core.training.preview import preview_retraining
+    from core.training.compare.preview import preview_retraining
 
     settings = load_current_settings(app)
     with app.db.read() as conn:
@@ -188,7 +188,7 @@ def _preview(app: App, job: Job, progress: Progress) -> Result:
 
 def _reproduce(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: scikit-learn and XGBoost take seconds that every other verb would wait for.
-    from core.training.reproduce import reproduce_version
+    from core.training.compare.reproduce import reproduce_version
 
     found = reproduce_version(
         app.db,
@@ -228,7 +228,7 @@ def _replay(app: App, job: Job, progress: Progress) -> Result:
 def _predict(app: App, job: Job, progress: Progress) -> Result:
     # Not at the top: Arrow takes half a second that every other verb would wait for.
     from core.serving.files.flow import FileRequest, predict_file
-    from core.serving.files.plan import Options
+    from core.serving.files.parts import Options
 
     version = job.args.get("version")
     report = predict_file(

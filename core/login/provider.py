@@ -12,9 +12,9 @@ import anyio
 import httpx
 
 from core.errors import InvalidInput, Unavailable
-from core.exposure import is_loopback
 from core.login.identity import LoginRefused
 from core.settings import Settings
+from core.web.exposure import is_loopback
 
 DEFAULT_PROVIDER = ""
 CALLBACK_PATH = "/oauth2callback"

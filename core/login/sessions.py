@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from core.domain.session import Session, SessionEnd, SessionLimits, find_session_end
+from core.domain.installation import Session, SessionEnd, SessionLimits, find_session_end
 from core.errors import Unavailable
 from core.log import get_logger
 from core.login.identity import is_allowed
 from core.settings import Settings
-from core.store import sessions
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.installation import sessions
 
 _TOKEN_BYTES = 32
 _MAX_TOKEN = 100  # characters; ours have 43

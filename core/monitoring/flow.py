@@ -3,38 +3,28 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from core.domain.health import Health, HealthReport
-from core.domain.prediction import Source
-from core.domain.rollup import Rollup, floor_time
+from core.domain.monitoring import Health, HealthReport, Rollup, floor_time
+from core.domain.prediction import AnswerSource
 from core.domain.version import HEURISTIC
 from core.log import get_logger
-from core.monitoring.expectation import choose_spans, expect_requests
-from core.monitoring.facts import Facts, Thresholds, Worker
-from core.monitoring.health import has_changed, judge_health
-from core.monitoring.labelled import list_reports
-from core.monitoring.lag import summarize_lag
-from core.monitoring.machine import MIN_SILENCE, Disk, LabelSilence
-from core.monitoring.measured import load_delivered, load_labelled, load_recent
-from core.monitoring.outcomes import summarize_performance
-from core.monitoring.segments import name_culprit
-from core.monitoring.service import load_window, measure
-from core.monitoring.spread import summarize_spread
+from core.monitoring.health.expected_traffic import choose_spans, expect_requests, summarize_spread
+from core.monitoring.health.health import has_changed, judge_health
+from core.monitoring.health.host_checks import MIN_SILENCE, Disk, LabelSilence
+from core.monitoring.health.inputs import HealthInputs, Thresholds, Worker
+from core.monitoring.measure.label_delay import summarize_lag
+from core.monitoring.measure.performance import summarize_performance
+from core.monitoring.measure.queries import load_delivered, load_labelled, load_recent
+from core.monitoring.measure.rollup_updates import load_window, measure
+from core.monitoring.measure.traffic import choose_step, summarize_traffic
+from core.monitoring.slices.segments import name_culprit
+from core.monitoring.slices.slice_metrics import list_reports
 from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary
-from core.monitoring.traffic import choose_step, summarize_traffic
 from core.settings import Scale
-from core.store import (
-    deployments,
-    drift,
-    health,
-    incidents,
-    labels,
-    leases,
-    rollups,
-    segments,
-    versions,
-    widenings,
-)
-from core.store.database import Connection, Database
+from core.store.engine.database import Connection, Database
+from core.store.jobs import schedule
+from core.store.models import deployments, versions
+from core.store.monitoring import drift, health, incidents, segments
+from core.store.predictions import labels, rollups
 
 _N_REASONS = 5
 _SPREAD_SCORES = 500
@@ -110,9 +100,7 @@ def describe_health(
             ),
             drift=facts.drift,
             segments=tuple(list_reports(conn, facts.champion, now)),
-            widening=None
-            if facts.champion is None
-            else widenings.find_widening(conn, facts.champion),
+            widening=None if facts.champion is None else health.find_widening(conn, facts.champion),
             traffic=summarize_traffic(counted, from_at, now, scale=scale, step=step),
             performance=summarize_performance(
                 counted,
@@ -135,7 +123,7 @@ def describe_health(
 
 def _count_labels(counted: Sequence[Rollup]) -> tuple[int, int]:
     """The model's scores, and how many of them have a label."""
-    answered = [rollup for rollup in counted if rollup.source is Source.MODEL]
+    answered = [rollup for rollup in counted if rollup.source is AnswerSource.MODEL]
     return sum(rollup.n for rollup in answered), sum(rollup.outcomes.n for rollup in answered)
 
 
@@ -147,7 +135,7 @@ def load_facts(
     now: datetime,
     worker_lease: str | None,
     disk: Disk | None = None,
-) -> Facts:
+) -> HealthInputs:
     """What health is judged by, from the rollups and a few hundred of the newest predictions."""
     current = deployments.find_current(conn)
     champion = None if current is None else current.plan.champion
@@ -157,7 +145,7 @@ def load_facts(
         if champion is None
         else rollups.load_recent_scores(conn, champion, now - _SPREAD_WINDOW, _SPREAD_SCORES)
     )
-    return Facts(
+    return HealthInputs(
         champion=champion,
         last_prediction_at=last_at,
         expected_requests=_load_expected(conn, last_at, thresholds, now),
@@ -209,7 +197,7 @@ def _load_label_silence(conn: Connection, now: datetime) -> LabelSilence | None:
 
 
 def _load_worker(conn: Connection, lease_name: str, now: datetime) -> Worker:
-    lease = leases.find_lease(conn, lease_name)
+    lease = schedule.find_lease(conn, lease_name)
     progress = rollups.find_progress(conn)
     return Worker(
         alive=lease is not None and lease.expires_at > now,

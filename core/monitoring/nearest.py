@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from core.data.snapshots import read_snapshot
+from core.domain.dataset import AT, EXTERNAL_ID, SOURCE, TARGET
 from core.domain.sample import Features
-from core.domain.snapshot import AT, EXTERNAL_ID, SOURCE, TARGET
 from core.registry import Registry
-from core.serving.carry import carry_rows, recall_asked
-from core.store import predictions, snapshots, versions
-from core.store.database import Database
-from core.training.nearest import find_nearest
-from core.training.rows import carry_frame, list_rows, name_features
+from core.serving.model_inputs import carry_rows, recall_asked
+from core.store.data import snapshots
+from core.store.engine.database import Database
+from core.store.models import versions
+from core.store.predictions import predictions
+from core.training.data.rows import carry_frame, list_rows, name_features
+from core.training.explain.nearest import find_nearest
 
 N_NEAREST = 5
 

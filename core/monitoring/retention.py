@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.deployment.trial import find_trial
-from core.domain.removal import Removed, Retention
-from core.domain.rollup import EPOCH, MINUTE, floor_time
+from core.domain.monitoring import EPOCH, MINUTE, Removed, Retention, floor_time
 from core.log import get_logger
-from core.store import deployments, removals, rollups
-from core.store.database import Connection, Database
-from core.store.drain import drain_batches
+from core.store.engine.database import Connection, Database
+from core.store.models import deployments
+from core.store.predictions import removals, rollups
+from core.store.predictions.drain import drain_batches
 
 _PIECE_ROWS = 500  # a transaction's, since predictions wait while one deletes
 _MAX_PIECES = 400

@@ -5,18 +5,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from core.domain.drift import DriftCheck, DriftReport
-from core.domain.health import HealthReport
 from core.domain.incident import Incident
-from core.domain.prediction import Shortfall, Source
-from core.domain.segment import SegmentReport
-from core.domain.version import version_name
-from core.domain.widening import Widening, describe_widening
-from core.monitoring.estimate import describe_estimate
-from core.monitoring.lag import Lag, describe_lag
-from core.monitoring.outcomes import Figures, Performance
-from core.monitoring.segments import describe_segment
-from core.monitoring.traffic import Traffic
+from core.domain.monitoring import DriftCheck, DriftReport, HealthReport, SegmentReport
+from core.domain.prediction import AnswerSource, Shortfall
+from core.domain.version import Widening, describe_widening, version_name
+from core.monitoring.drift.expected_error import describe_estimate
+from core.monitoring.measure.label_delay import Lag, describe_lag
+from core.monitoring.measure.performance import Figures, Performance
+from core.monitoring.measure.traffic import Traffic
+from core.monitoring.slices.segments import describe_segment
 from core.stats.intervals import Interval
 
 NOT_MEASURED = "Drift was not measured yet: the worker does it every hour."
@@ -54,10 +51,10 @@ class MonitorSummary:
 def describe_shortfall(shortfall: Shortfall) -> str:
     """How many requests no model answered, and why.
 
-    >>> describe_shortfall(Shortfall(Source.FAILED, "v3 cannot be loaded.", 1_204))
+    >>> describe_shortfall(Shortfall(AnswerSource.FAILED, "v3 cannot be loaded.", 1_204))
     '1,204 failed: v3 cannot be loaded.'
     """
-    how = "answered by the heuristic" if shortfall.source is Source.HEURISTIC else "failed"
+    how = "answered by the heuristic" if shortfall.source is AnswerSource.HEURISTIC else "failed"
     return f"{shortfall.n:,} {how}: {shortfall.reason}"
 
 

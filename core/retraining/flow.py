@@ -4,19 +4,22 @@ from datetime import datetime, timedelta
 
 from core.alerts.rules import RULE
 from core.data.provenances import choose_provenances
-from core.domain.drift import DriftCheck
-from core.domain.health import HealthReport
+from core.domain.deployment import RetrainingDecision
 from core.domain.job import FINAL, Job
-from core.domain.report import LEFT_OUT
-from core.domain.retraining import RetrainingDecision
+from core.domain.monitoring import DriftCheck, HealthReport
 from core.domain.sample import Provenance, SampleCounts
+from core.domain.training_report import LEFT_OUT
 from core.domain.version import Version
 from core.errors import Conflict
 from core.log import get_logger
-from core.monitoring.drift import list_mattering
-from core.retraining.policy import BUDGET_SPAN, Facts, Policy, decide_retraining
-from core.store import deployments, drift, feedback, jobs, retraining, samples, snapshots, versions
-from core.store.database import Connection, Database
+from core.monitoring.drift.compare import list_mattering
+from core.retraining.policy import BUDGET_SPAN, Policy, RetrainingInputs, decide_retraining
+from core.store.data import samples, snapshots
+from core.store.engine.database import Connection, Database
+from core.store.jobs import jobs
+from core.store.models import deployments, versions
+from core.store.monitoring import drift
+from core.store.predictions import feedback
 from core.training.plan import RECENT
 
 _TRAIN = "train"
@@ -45,7 +48,7 @@ def check_retraining(
     "auto" ask for the training that is due, once."""
     decision = describe_retraining(db, policy, report, now=now, by=by)
     with db.read() as conn:
-        last = retraining.load_decisions(conn, 1)
+        last = deployments.load_decisions(conn, 1)
     starts = decision.retrain and policy.mode == "auto"
     if not starts and last and _is_same(last[0], decision):
         return decision
@@ -56,7 +59,7 @@ def check_retraining(
             job = _append_job(conn, policy, seed, by, reasons, now, deploys=True)
             decision = RetrainingDecision(now, True, decision.reasons, decision.signals, job.id, by)
             log.info("retraining_requested", job_id=job.id, signals=decision.signals)
-        retraining.append_decision(conn, decision)
+        deployments.append_decision(conn, decision)
     return decision
 
 
@@ -80,7 +83,7 @@ def start_retraining(
             )
         job = _append_job(conn, policy, seed, by, reason, now, deploys=deploys)
         decision = RetrainingDecision(now, True, (reason,), ("requested",), job.id, by)
-        retraining.append_decision(conn, decision)
+        deployments.append_decision(conn, decision)
     return decision
 
 
@@ -94,7 +97,7 @@ def find_left_out(conn: Connection) -> list[str]:
     return [name for name, why in left_out.items() if why.startswith(LEFT_OUT)]
 
 
-def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> Facts:
+def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> RetrainingInputs:
     """What the decision rests on."""
     current = deployments.find_current(conn)
     newest = next(iter(versions.load_versions(conn, 1)), None)
@@ -108,7 +111,7 @@ def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> 
     n_collected, n_labelled = (
         (0, 0) if newest is None or trained_at is None else _count_new(conn, newest, trained_at)
     )
-    return Facts(
+    return RetrainingInputs(
         champion=None if current is None else current.plan.champion,
         newest=None if newest is None else newest.number,
         trained_at=trained_at,
@@ -146,7 +149,7 @@ def _count_new(conn: Connection, newest: Version, trained_at: datetime) -> tuple
     if not newest.report.synthetic:
         chosen.discard(Provenance.SYNTHETIC)
     taken_at = snapshots.get_snapshot(conn, newest.snapshot_id).created_at
-    n_new = retraining.count_new_samples(conn, max(taken_at, trained_at), sorted(chosen))
+    n_new = deployments.count_new_samples(conn, max(taken_at, trained_at), sorted(chosen))
     if Provenance.FEEDBACK not in chosen:
         return sum(n_new.values()), 0
     n_feedback = n_new.pop(Provenance.FEEDBACK)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.domain.drift import DriftCheck
-from core.domain.health import Health, HealthReport
+from core.domain.monitoring import DriftCheck, Health, HealthReport
 from core.domain.version import HEURISTIC, version_name
 from core.settings import Settings
 
@@ -30,7 +29,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RetrainingInputs:
     """What the decision rests on."""
 
     champion: int | None
@@ -51,7 +50,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RetrainingVerdict:
     """Whether to train, every reason as a sentence, and the codes of what decided."""
 
     retrain: bool
@@ -77,14 +76,14 @@ def build_policy(settings: Settings) -> Policy:
     )
 
 
-def decide_retraining(facts: Facts, policy: Policy, now: datetime) -> Verdict:
+def decide_retraining(facts: RetrainingInputs, policy: Policy, now: datetime) -> RetrainingVerdict:
     """Train where the last training is old enough, enough labelled rows are new, the health is
     critical in a way that a model can cure, or inputs drifted in a way that costs; but not while
     nothing could come of it."""
     if facts.champion is None or facts.champion == HEURISTIC or facts.trained_at is None:
         what = "Nothing is" if facts.champion is None else "No trained version is"
         message = f"{what} deployed: train a version and deploy it first."
-        return Verdict(False, (message,), ("nothing_deployed",))
+        return RetrainingVerdict(False, (message,), ("nothing_deployed",))
     due = [
         _check_age(facts.newest, facts.trained_at, policy, now),
         _check_new_rows(facts, policy),
@@ -95,7 +94,7 @@ def decide_retraining(facts: Facts, policy: Policy, now: datetime) -> Verdict:
     is_due = any(signal.holds for signal in due)
     deciding = [signal for signal in due if signal.holds]
     shown = [*obstacles, *(deciding or due)] if is_due or obstacles else due
-    return Verdict(
+    return RetrainingVerdict(
         retrain=is_due and not obstacles,
         reasons=tuple(signal.message for signal in shown),
         signals=tuple(signal.code for signal in (*obstacles, *deciding)),
@@ -113,7 +112,7 @@ def _check_age(newest: int | None, trained_at: datetime, policy: Policy, now: da
     return _Signal("age", age >= policy.every, message)
 
 
-def _check_new_rows(facts: Facts, policy: Policy) -> _Signal:
+def _check_new_rows(facts: RetrainingInputs, policy: Policy) -> _Signal:
     parts = f"{facts.n_new_samples:,} collected, {facts.n_new_labels:,} labelled predictions"
     message = (
         f"{facts.n_new:,} labelled rows are newer than the last training ({parts}); it is due from "
@@ -149,7 +148,7 @@ def _check_drift(costly: tuple[DriftCheck, ...]) -> list[_Signal]:
     ]
 
 
-def _check_obstacles(facts: Facts, policy: Policy, now: datetime) -> list[_Signal]:
+def _check_obstacles(facts: RetrainingInputs, policy: Policy, now: datetime) -> list[_Signal]:
     attempt_at = facts.last_attempt_at
     rests_until = None if attempt_at is None else attempt_at + policy.cool_down
     return [

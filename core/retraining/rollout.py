@@ -12,8 +12,9 @@ from core.errors import Conflict, Refused
 from core.log import get_logger
 from core.registry import Registry
 from core.settings import Settings
-from core.store import deployments, rollups
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import deployments
+from core.store.predictions import rollups
 
 TRIAL_SHARE = 0.1
 """The challenger's share of the answers when an automatic trial begins."""

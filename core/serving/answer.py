@@ -9,12 +9,12 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.card import Card, find_limits
-from core.domain.prediction import Prediction, Source, Variant
+from core.domain.dataset import TEXT
+from core.domain.model_card import Card, find_limits
+from core.domain.prediction import AnswerSource, Prediction, Variant
 from core.domain.sample import Features
-from core.domain.snapshot import TEXT
 from core.domain.version import version_name
-from core.serving.heuristic import Guess
+from core.serving.fallback import Guess
 from core.settings import Scale
 
 _MAX_NAMES = 6
@@ -42,7 +42,7 @@ class Received:
 
 
 @dataclass(slots=True)
-class Attempt:
+class ScoringAttempt:
     """What is known of an attempt before anything answered it."""
 
     id: str
@@ -67,13 +67,13 @@ def build_id(at: datetime, bits: bytes) -> str:
 
 
 def build_model_prediction(
-    ask: Ask, attempt: Attempt, score: float, card: Card, scale: Scale
+    ask: Ask, attempt: ScoringAttempt, score: float, card: Card, scale: Scale
 ) -> Prediction:
     """The prediction that a model answered: its score and interval clipped to the scale. Without
     a known interval, no limits."""
     clipped = clip(score, scale)
     low, high = find_limits(card, clipped) or (None, None)
-    return _build(ask, attempt, Source.MODEL, None, clipped, low, high)
+    return _build(ask, attempt, AnswerSource.MODEL, None, clipped, low, high)
 
 
 def find_all_limits(
@@ -105,12 +105,16 @@ def to_array(numbers: NDArray[np.float64]) -> "array[float]":
     return array("d", np.ascontiguousarray(numbers, dtype=np.float64).tobytes())
 
 
-def build_guessed_prediction(ask: Ask, attempt: Attempt, why: str, guess: Guess) -> Prediction:
+def build_guessed_prediction(
+    ask: Ask, attempt: ScoringAttempt, why: str, guess: Guess
+) -> Prediction:
     """The prediction that no model answered, because of `why`: by the heuristic, or failed."""
     if guess.score is None:
-        return _build(ask, attempt, Source.FAILED, f"{why}, and {guess.how}.", None, None, None)
+        return _build(
+            ask, attempt, AnswerSource.FAILED, f"{why}, and {guess.how}.", None, None, None
+        )
     reason = f"{why}; the score is the {guess.how}."
-    return _build(ask, attempt, Source.HEURISTIC, reason, guess.score, None, None)
+    return _build(ask, attempt, AnswerSource.HEURISTIC, reason, guess.score, None, None)
 
 
 def choose_refusal(features: Features, card: Card, version: int) -> str | None:
@@ -150,8 +154,8 @@ def check_scores(scores: Sequence[float], n_rows: int) -> None:
 
 def _build(
     ask: Ask,
-    attempt: Attempt,
-    source: Source,
+    attempt: ScoringAttempt,
+    source: AnswerSource,
     reason: str | None,
     score: float | None,
     low: float | None,

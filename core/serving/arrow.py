@@ -11,13 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.data.values import FIRST_YEAR, LAST_YEAR
-from core.domain.batch import Batch, Column
-from core.domain.prediction import Prediction, Source, Variant
+from core.data.parsing.cell_parser import FIRST_YEAR, LAST_YEAR
+from core.domain.prediction import AnswerSource, Batch, Column, Prediction, Variant
 from core.domain.sample import FeatureValue
 from core.domain.version import version_name
-from core.serving.bodies import MAX_NAME, MAX_ROWS, MAX_WORD, BadBody, check_text
 from core.serving.columns import AskedColumns
+from core.serving.schemas import MAX_NAME, MAX_ROWS, MAX_WORD, BadBody, check_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -80,7 +79,7 @@ def encode_batch(batch: Batch) -> bytes:
             _wrap(batch.scores),
             nothing if batch.lows is None else _wrap(batch.lows),
             nothing if batch.highs is None else _wrap(batch.highs),
-            pa.repeat(Source.MODEL.value, n_rows),
+            pa.repeat(AnswerSource.MODEL.value, n_rows),
             pa.repeat(version_name(batch.version), n_rows),
             pa.repeat(Variant.CHAMPION.value, n_rows),
             pa.repeat(batch.latency_ms, n_rows),

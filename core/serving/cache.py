@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.batch import Columns
-from core.domain.card import Card, widen_card
+from core.domain.model_card import Card, widen_card
+from core.domain.prediction import Columns
 from core.domain.sample import Features
 from core.serving.answer import check_scores
 

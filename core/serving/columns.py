@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from core.domain.batch import Column
+from core.domain.prediction import Column
 from core.domain.sample import FeatureValue
 from core.serving.answer import Ask
-from core.serving.bodies import MAX_NAME, MAX_ROWS, BadBody, Id, Value, check_text
+from core.serving.schemas import MAX_NAME, MAX_ROWS, BadBody, Id, Value, check_text
 
 MIN_ROWS = 300
 """Rows below which a batch is answered row by row."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.domain.api_key import ApiKey, Scope
+from core.domain.installation import ApiKey, Scope
 from core.errors import InvalidInput, Refused
-from core.serving.follower import Follower
-from core.store import api_keys
-from core.store.database import Database
+from core.serving.poller import Follower
+from core.store.engine.database import Database
+from core.store.installation import api_keys
 
 _START = "plk_"
 _N_SHOWN = 10

@@ -9,10 +9,9 @@ from pathlib import Path
 import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from core.domain.batch import Batch
-from core.domain.prediction import Prediction, Source
+from core.domain.prediction import AnswerSource, Batch, Prediction
 from core.domain.version import version_name
-from core.serving.status import ServiceStatus
+from core.serving.telemetry.latency_breakdown import ServiceStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -29,7 +28,7 @@ class ServiceMetrics:
         self._registry = prometheus.CollectorRegistry()
         self._by_route: dict[tuple[str, int], prometheus.Counter] = {}
         self._by_source: dict[
-            tuple[Source, int], tuple[prometheus.Counter, prometheus.Histogram]
+            tuple[AnswerSource, int], tuple[prometheus.Counter, prometheus.Histogram]
         ] = {}
         self._requests = prometheus.Counter(
             "plumbline_requests",
@@ -116,7 +115,7 @@ class ServiceMetrics:
 
     def count_batch(self, batch: Batch) -> None:
         """These were answered together."""
-        counter, latency = self._find_counters(Source.MODEL, batch.version)
+        counter, latency = self._find_counters(AnswerSource.MODEL, batch.version)
         counter.inc(batch.n_rows)
         latency.observe(batch.latency_ms / 1000)  # once: a thousand times would take as long as it
 
@@ -139,7 +138,7 @@ class ServiceMetrics:
             self._stages.labels(name, "p95").set(found.p95_ms / 1000)
 
     def _find_counters(
-        self, source: Source, version: int
+        self, source: AnswerSource, version: int
     ) -> tuple[prometheus.Counter, prometheus.Histogram]:
         """Kept, since finding a label's counter takes longer than counting."""
         found = self._by_source.get((source, version))

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from core.domain.sample import Features
 from core.domain.version import version_name
 from core.errors import OpsError
-from core.masking import mask
+from core.safety.masking import mask
 from core.serving.answer import check_scores, choose_refusal
 from core.serving.cache import Model
-from core.serving.carry import Asked, carry_rows
-from core.store.database import Database
+from core.serving.model_inputs import InputRow, carry_rows
+from core.store.engine.database import Database
 
 MODEL_ERRORS = (
     OpsError,
@@ -29,7 +29,7 @@ def score_asked(
     db: Database,
     artifact: Model,
     version: int,
-    rows: Sequence[Asked],
+    rows: Sequence[InputRow],
     report: Callable[[str], None],
 ) -> list[float | str]:
     """`score_rows` of what was asked, with what the pipeline reads beside the features."""

@@ -9,12 +9,18 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from random import randbytes
 
-from core.domain.batch import Batch, Columns, build_key, build_predictions
-from core.domain.feature import HISTORY
-from core.domain.label import Label
-from core.domain.prediction import Prediction, Variant
-from core.domain.retired import EVIDENCE_SHARE
-from core.domain.snapshot import TEXT
+from core.domain.dataset import TEXT
+from core.domain.deployment import EVIDENCE_SHARE
+from core.domain.prediction import (
+    Batch,
+    Columns,
+    Label,
+    Prediction,
+    Variant,
+    build_key,
+    build_predictions,
+)
+from core.domain.sample import HISTORY
 from core.domain.trial import ShadowScore
 from core.domain.version import version_name
 from core.errors import OpsError
@@ -22,8 +28,8 @@ from core.log import get_logger
 from core.registry import Registry
 from core.serving.answer import (
     Ask,
-    Attempt,
     Received,
+    ScoringAttempt,
     build_guessed_prediction,
     build_id,
     build_model_prediction,
@@ -31,20 +37,18 @@ from core.serving.answer import (
     find_all_limits,
     to_array,
 )
-from core.serving.assignment import choose_variant, is_sampled
-from core.serving.carry import Asked, build_asked, carry_rows, recall_asked
 from core.serving.columns import AskedColumns
-from core.serving.deployed import Deployed
-from core.serving.follower import Follower
-from core.serving.heuristic import choose_guess
-from core.serving.in_force import InForce, Side, choose_shadows
-from core.serving.logbook import Kept, Logbook
+from core.serving.fallback import choose_guess
+from core.serving.log.prediction_log import Kept, Logbook
+from core.serving.model_inputs import InputRow, build_asked, carry_rows, recall_asked
+from core.serving.poller import Follower
+from core.serving.routing import LoadedVersion, Routing, choose_shadows, choose_variant, is_sampled
 from core.serving.scoring import MODEL_ERRORS, score_asked
 from core.serving.shadow import Shadow, ShadowAsk
-from core.serving.stages import StageClock
-from core.serving.status import ServiceStatus, describe_serving
+from core.serving.telemetry.latency_breakdown import ServiceStatus, StageClock, describe_serving
+from core.serving.version_loader import Deployed
 from core.settings import Scale
-from core.store.database import Database
+from core.store.engine.database import Database
 
 _BESIDE = frozenset({TEXT, *HISTORY})
 _LOOK_SECONDS = 0.25
@@ -258,7 +262,7 @@ class PredictionService:
 
     def _build(
         self,
-        serving: InForce,
+        serving: Routing,
         variant: Variant,
         ask: Ask,
         score: float | str,
@@ -266,7 +270,7 @@ class PredictionService:
         latency_ms: float,
     ) -> Prediction:
         side = serving.get_side(variant)
-        attempt = Attempt(
+        attempt = ScoringAttempt(
             id=build_id(at, self._random(10)),
             at=at,
             revision=serving.revision,
@@ -280,7 +284,7 @@ class PredictionService:
         return build_model_prediction(ask, attempt, score, side.artifact.card, self._scale)
 
     def _score_sides(
-        self, serving: InForce, asks: Sequence[tuple[Ask, datetime]], late: str = ""
+        self, serving: Routing, asks: Sequence[tuple[Ask, datetime]], late: str = ""
     ) -> tuple[list[Variant], list[float | str]]:
         """The side that answers each row, and its score or why it has none: `late`, if given."""
         rows = [build_asked(ask, at) for ask, at in asks]
@@ -303,7 +307,7 @@ class PredictionService:
         scores: dict[int, float | str] = {}
         for version in {ask.version for ask in asks}:
             places = [place for place, ask in enumerate(asks) if ask.version == version]
-            side = sides.get(version, Side(version, None, "It does not score any more"))
+            side = sides.get(version, LoadedVersion(version, None, "It does not score any more"))
             rows = [recall_asked(asks[place].answered) for place in places]
             scores |= zip(places, self._score(side, rows), strict=True)
         return [
@@ -317,7 +321,9 @@ class PredictionService:
         except OpsError as error:
             log.warning("shadow_not_kept", n_scores=len(scores), error=str(error))
 
-    def _score(self, side: Side, rows: Sequence[Asked], late: str = "") -> list[float | str]:
+    def _score(
+        self, side: LoadedVersion, rows: Sequence[InputRow], late: str = ""
+    ) -> list[float | str]:
         """A score for each row, or why the model has none."""
         if side.artifact is None:
             return [side.why] * len(rows)

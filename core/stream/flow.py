@@ -11,31 +11,32 @@ import numpy as np
 
 from core.alerts.rules import CONFIRM_AFTER, RESOLVE_AFTER
 from core.bootstrap import App
-from core.data.guess import choose_columns
-from core.data.overview import describe_data
-from core.data.rows import check_mapping
+from core.data.parsing.row_parser import check_mapping
+from core.data.parsing.schema_inference import choose_columns
+from core.data.quality.overview import describe_data
 from core.data.sources.preview import preview_file
 from core.deployment import release
-from core.domain.health import Health
 from core.domain.incident import EventKind
 from core.domain.job import Progress
-from core.domain.mapping import ColumnMapping
-from core.domain.prediction import Source
-from core.domain.rollup import Outcomes
+from core.domain.monitoring import Health, Outcomes
+from core.domain.prediction import AnswerSource
+from core.domain.sample import ColumnMapping
 from core.domain.version import HEURISTIC, Version, parse_version
 from core.errors import InvalidInput
 from core.jobs.runner import do_job, run_job
-from core.monitoring.level import format_duration, format_figure
-from core.monitoring.promise import MIN_LABELS, find_ratio, pool_day
-from core.monitoring.rollups import merge_outcomes
-from core.monitoring.service import load_window
+from core.monitoring.health.degradation import MIN_LABELS, find_ratio, pool_day
+from core.monitoring.health.thresholds import format_duration, format_figure
+from core.monitoring.measure.rollup_updates import load_window
+from core.monitoring.measure.rollups import merge_outcomes
 from core.settings import parse_settings
-from core.store import health, incidents, jobs, versions
-from core.store.database import Connection
-from core.store.types import from_micros
+from core.store.engine.database import Connection
+from core.store.engine.types import from_micros
+from core.store.jobs import jobs
+from core.store.models import versions
+from core.store.monitoring import health, incidents
 from core.stream.home import Clock, look_back, open_home
 from core.stream.plan import (
-    Moment,
+    StreamStep,
     WindowKind,
     choose_measure,
     find_span,
@@ -43,8 +44,8 @@ from core.stream.plan import (
     split_windows,
 )
 from core.stream.report import Retraining, StreamReport, StreamWindow
-from core.stream.timeline import Timeline, read_timeline
-from core.stream.traffic import Traffic
+from core.stream.timeline import StreamTimeline, read_timeline
+from core.stream.traffic import StreamTraffic
 from core.watching import check_app_retraining, watch_app
 
 MIN_TRAIN = 30
@@ -132,14 +133,14 @@ class _Replay:
         app: App,
         clock: Clock,
         request: StreamRequest,
-        timeline: Timeline,
+        timeline: StreamTimeline,
         start: int,
         progress: Progress,
     ) -> None:
         self._app, self._clock, self._request = app, clock, request
         self._timeline, self._next, self._progress = timeline, start, progress
         self._start = start
-        self._traffic = Traffic(app, timeline, request.label_delay)
+        self._traffic = StreamTraffic(app, timeline, request.label_delay)
         self._retrainings: list[Retraining] = []
 
     def run(self, notes: tuple[str, ...]) -> StreamReport:
@@ -174,7 +175,7 @@ class _Replay:
                 retrainings=tuple(self._retrainings),
             )
 
-    def _serve(self, moment: Moment, before: Health) -> Health:
+    def _serve(self, moment: StreamStep, before: Health) -> Health:
         """The rows of a step, then the labels and a look just after the last of them."""
         end = self._timeline.find(moment.at)
         start, self._next = self._next, end
@@ -245,7 +246,7 @@ class _Replay:
                 for incident in incidents.load_unresolved(conn)
             )
 
-    def _tell(self, moment: Moment, n_windows: int) -> None:
+    def _tell(self, moment: StreamStep, n_windows: int) -> None:
         n = self._next - self._start
         total = len(self._timeline.at_micros) - self._start
         self._progress(
@@ -254,7 +255,9 @@ class _Replay:
         )
 
 
-def _check_rows(request: StreamRequest, timeline: Timeline, n_known: int, n_before: int) -> None:
+def _check_rows(
+    request: StreamRequest, timeline: StreamTimeline, n_known: int, n_before: int
+) -> None:
     name, until = request.path.name, f"{request.train_until:%Y-%m-%d %H:%M} UTC"
     first, last = (
         np.datetime64(int(timeline.at_micros[place]), "us").astype(datetime) for place in (0, -1)
@@ -277,7 +280,7 @@ def _check_rows(request: StreamRequest, timeline: Timeline, n_known: int, n_befo
 
 
 def _train_first(
-    app: App, timeline: Timeline, n_known: int, progress: Progress
+    app: App, timeline: StreamTimeline, n_known: int, progress: Progress
 ) -> tuple[Version, tuple[str, ...]]:
     """Import what was known, train on it, and deploy the version, whatever its gate says: a replay
     without a model says nothing."""
@@ -320,7 +323,7 @@ def _train_first(
 
 def _describe(
     request: StreamRequest,
-    timeline: Timeline,
+    timeline: StreamTimeline,
     n_known: int,
     n_before: int,
     leaks: tuple[str, ...],
@@ -368,7 +371,7 @@ def _build_window(
     conn: Connection, span: tuple[datetime, datetime], health: Health, in_incident: bool
 ) -> StreamWindow:
     found = load_window(conn, *span)
-    model = [rollup for rollup in found if rollup.source is Source.MODEL]
+    model = [rollup for rollup in found if rollup.source is AnswerSource.MODEL]
     total = merge_outcomes(rollup.outcomes for rollup in model)
     counts: dict[int, int] = {}
     for rollup in found:

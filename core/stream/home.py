@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.bootstrap import App, build_app
-from core.domain.snapshot import Snapshot
+from core.domain.dataset import Snapshot
 from core.domain.version import Version
 from core.errors import Unavailable
 from core.registry import Registry

@@ -40,7 +40,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class StreamStep:
     """A step of the replay: serve the rows from `from_at` on up to `at`, or, without `from_at`,
     look at the window whose last label arrives at `at`."""
 
@@ -125,7 +125,7 @@ def split_windows(
 
 def list_moments(
     windows: Sequence[tuple[datetime, datetime]], kind: WindowKind, delay: timedelta
-) -> list[Moment]:
+) -> list[StreamStep]:
     """Every step in the order of the clock: a day of traffic at a time (six hours where a window is
     a day), and each window once more when its labels are in.
 
@@ -141,9 +141,9 @@ def list_moments(
         at = start_at
         while at < end_at:
             following = min(at + step, end_at)
-            moments.append(Moment(following, at, number))
+            moments.append(StreamStep(following, at, number))
             at = following
-        moments.append(Moment(end_at + delay, None, number))
+        moments.append(StreamStep(end_at + delay, None, number))
     return sorted(moments, key=lambda moment: (moment.at, moment.from_at is None))
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.domain.health import Health
 from core.domain.incident import Incident
+from core.domain.monitoring import Health
 from core.domain.version import version_name
-from core.monitoring.level import format_figure
+from core.monitoring.health.thresholds import format_figure
 from core.stats.intervals import Interval
 
 _TIME = "%Y-%m-%d %H:%M"

@@ -10,23 +10,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from core.data.columns import ColumnKind
-from core.data.rows import RowPlan, build_samples
+from core.data.parsing.cell_parser import BadValue, parse_number
+from core.data.parsing.column_types import ColumnKind
+from core.data.parsing.row_parser import RowPlan, build_samples
 from core.data.sources.files import open_table, plan_file
 from core.data.sources.raw import ROWS_PER_PIECE, RawPiece
-from core.data.values import BadValue, parse_number
-from core.domain.mapping import ColumnMapping
-from core.domain.sample import Features, Provenance, Sample
+from core.domain.sample import ColumnMapping, Features, Provenance, Sample
 from core.errors import InvalidInput
 from core.settings import Scale
-from core.store.types import to_micros
+from core.store.engine.types import to_micros
 
 _ANY = Scale(-1e300, 1e300)
 _TEXT = "__text__"
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class StreamTimeline:
     """The rows with a time, oldest first; `target` is nan where a row has none."""
 
     plan: RowPlan
@@ -63,7 +62,7 @@ class Timeline:
         return int(keep.sum())
 
 
-def read_timeline(path: Path, mapping: ColumnMapping, folder: Path) -> Timeline:
+def read_timeline(path: Path, mapping: ColumnMapping, folder: Path) -> StreamTimeline:
     """Read a file piece by piece into `folder`. Raises `InvalidInput` where the mapping does not
     fit, no row has a readable time, or no target is a number."""
     plan = next(item for item in plan_file(path, mapping) if isinstance(item, RowPlan))
@@ -102,7 +101,7 @@ def read_timeline(path: Path, mapping: ColumnMapping, folder: Path) -> Timeline:
         )
     with pa.memory_map(str(stored)) as source:
         columns = pa.ipc.open_file(source).read_all()
-    return _sort(Timeline(plan, np.array(at), target, columns, n_left_out, example))
+    return _sort(StreamTimeline(plan, np.array(at), target, columns, n_left_out, example))
 
 
 def _read_piece(piece: RawPiece, plan: RowPlan) -> tuple[list[Sample], list[float], int, str]:
@@ -164,7 +163,7 @@ def _batch(samples: Sequence[Sample], plan: RowPlan, schema: pa.Schema) -> pa.Re
     return pa.RecordBatch.from_arrays(list(columns()), schema=schema)
 
 
-def _sort(timeline: Timeline) -> Timeline:
+def _sort(timeline: StreamTimeline) -> StreamTimeline:
     if (np.diff(timeline.at_micros) >= 0).all():
         return timeline
     order = np.argsort(timeline.at_micros, kind="stable")

@@ -6,21 +6,21 @@ from datetime import datetime, timedelta
 from random import Random
 
 from core.bootstrap import App
-from core.domain.label import Label
+from core.domain.prediction import Label
 from core.serving.answer import Ask, build_id
 from core.serving.service import PredictionService
-from core.store.types import from_micros
-from core.stream.timeline import Timeline
+from core.store.engine.types import from_micros
+from core.stream.timeline import StreamTimeline
 
 _PIECE = 2_000
 _CALLER = "stream"
 
 
-class Traffic:
+class StreamTraffic:
     """Sends the rows of a timeline to the real service, each at its own time, and its label when
     the delay has passed."""
 
-    def __init__(self, app: App, timeline: Timeline, delay: timedelta, seed: int = 0) -> None:
+    def __init__(self, app: App, timeline: StreamTimeline, delay: timedelta, seed: int = 0) -> None:
         self._timeline = timeline
         self._delay = delay
         self._random = Random(seed)  # makes ids differ, so that a replay is the same every time

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.domain.report import Attempt
+from core.domain.training_report import SearchAttempt
 
 LOSS, FOLDS = "loss", "folds"
 _MAX_TICKS = 6
@@ -19,12 +19,12 @@ class Axis:
     positions: tuple[float | None, ...]
 
 
-def build_axes(attempts: Sequence[Attempt]) -> tuple[Axis, ...]:
+def build_axes(attempts: Sequence[SearchAttempt]) -> tuple[Axis, ...]:
     """An axis for each parameter that took more than one value, one for the folds where attempts
     were judged by different numbers of them, and the loss last. A few values stand at equal
     distances in their order, many by their size.
 
-    >>> tried = [Attempt({"depth": d, "seed": 0}, 5.0 - d / 2, 5) for d in (2, 4, 6)]
+    >>> tried = [SearchAttempt({"depth": d, "seed": 0}, 5.0 - d / 2, 5) for d in (2, 4, 6)]
     >>> [(axis.name, axis.positions) for axis in build_axes(tried)]
     [('depth', (0.0, 0.5, 1.0)), ('loss', (1.0, 0.5, 0.0))]
     """
@@ -37,19 +37,19 @@ def build_axes(attempts: Sequence[Attempt]) -> tuple[Axis, ...]:
     return *axes, _build_axis(LOSS, [attempt.loss for attempt in attempts])
 
 
-def find_best(attempts: Sequence[Attempt]) -> int:
+def find_best(attempts: Sequence[SearchAttempt]) -> int:
     """The place of the attempt with the smallest loss among those that most folds have judged."""
     most = max(attempt.n_folds for attempt in attempts)
     places = [i for i, attempt in enumerate(attempts) if attempt.n_folds == most]
     return min(places, key=lambda i: attempts[i].loss)
 
 
-def find_chosen(attempts: Sequence[Attempt], chosen: Mapping[str, object]) -> int:
+def find_chosen(attempts: Sequence[SearchAttempt], chosen: Mapping[str, object]) -> int:
     """The place of the attempt that has the parameters which were chosen; of the best where none
     has. They may differ: a grid compares at its own numbers of trees, while an attempt stands at
     the number that is best for it.
 
-    >>> tried = [Attempt({"depth": d}, loss, 5) for d, loss in ((2, 4.0), (6, 3.9))]
+    >>> tried = [SearchAttempt({"depth": d}, loss, 5) for d, loss in ((2, 4.0), (6, 3.9))]
     >>> find_chosen(tried, {"depth": 2, "start": "line"}), find_chosen(tried, {})
     (0, 1)
     """

@@ -7,33 +7,32 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from core.data.checks import check_rows
-from core.data.rules import read_rules
+from core.data.quality.checks import check_rows
+from core.data.quality.rules import read_rules
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
 from core.data.splits import choose_recent
-from core.domain.alpha_spending import AlphaSpending
-from core.domain.issue import Issue, Severity, fold_issues
+from core.domain.dataset import AT, KEY, Issue, Severity, Snapshot, fold_issues
+from core.domain.installation import AlphaSpending
 from core.domain.job import Progress
-from core.domain.snapshot import AT, KEY, Snapshot
 from core.domain.trial import MARGIN_SHARE
 from core.domain.version import Version
 from core.errors import Refused, Unavailable
 from core.log import get_logger
 from core.registry import Registry
 from core.settings import Scale
-from core.store import alpha_spendings
-from core.store import snapshots as snapshot_rows
-from core.store import versions as version_rows
-from core.store.database import Database
-from core.training.alpha import YEAR
-from core.training.champion import compare_champion, find_champion, find_staleness
-from core.training.examine import gather_evidence
-from core.training.learn import Order, learn
-from core.training.menu import get_recipe
+from core.store.data import snapshots as snapshot_rows
+from core.store.engine.database import Database
+from core.store.models import alpha_spendings
+from core.store.models import versions as version_rows
+from core.training.data.rows import carry_frame
+from core.training.evaluate.alpha_budget import YEAR
+from core.training.evaluate.champion import compare_champion, find_champion, find_staleness
+from core.training.evaluate.holdout_evaluation import gather_evidence
+from core.training.evaluate.report import build_report
+from core.training.fit_and_evaluate import Order, learn
 from core.training.plan import RECENT, TrainingPlan
-from core.training.report import build_report
-from core.training.rows import carry_frame
+from core.training.search.recipe_registry import get_recipe
 
 log = get_logger(__name__)
 

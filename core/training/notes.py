@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from core.domain.note import Note, NoteKind, list_tags, parse_note
+from core.domain.version import Note, NoteKind, list_tags, parse_note
 from core.errors import Refused
 from core.registry import Registry
-from core.store import notes, versions
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import versions
 
 
 def add_note(
@@ -18,13 +18,13 @@ def add_note(
     note = Note(number, kind, parse_note(kind, text), now, by)
     with db.write() as conn:
         version = versions.get_version(conn, number)
-        tags = list_tags(notes.load_notes(conn, [number]).get(number, []))
+        tags = list_tags(versions.load_notes(conn, [number]).get(number, []))
         if kind is NoteKind.TAG and note.text in tags:
             raise Refused(f"{version.name} has the tag '{note.text}' already.")
         if kind is NoteKind.UNTAG and note.text not in tags:
             has = f"it has {', '.join(tags)}" if tags else "it has none"
             raise Refused(f"{version.name} has no tag '{note.text}': {has}.")
-        notes.append_note(conn, note)
+        versions.append_note(conn, note)
     return note
 
 
@@ -32,8 +32,8 @@ def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
     """Bring what was said of recorded versions to their MLflow runs; how many versions were
     brought up to date. Raises `Unavailable`."""
     with db.read() as conn:
-        waiting = notes.load_waiting(conn)
-        said = notes.load_notes(conn, list(waiting))
+        waiting = versions.load_waiting(conn)
+        said = versions.load_notes(conn, list(waiting))
     for number, run_id in waiting.items():
         found = said[number]
         lines = [
@@ -43,5 +43,5 @@ def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
         ]
         registry.mirror_notes(run_id, "\n\n".join(lines), list_tags(found))
         with db.write() as conn:
-            notes.mark_mirrored(conn, number, len(found), now)
+            versions.mark_mirrored(conn, number, len(found), now)
     return len(waiting)

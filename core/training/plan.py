@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from core.errors import InvalidInput
-from core.training.objective import SQUARED, check_objective
-from core.training.window import AUTO, parse_window
+from core.training.data.training_window import AUTO, parse_window
+from core.training.models.objective import SQUARED, check_objective
 
 METHODS: Mapping[str, str] = {
     "grid": "every combination",
@@ -25,8 +25,8 @@ HOLDOUTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """`window` as `core.training.window.parse_window` reads it; with `parameters` (of a version, or
-    of a search that was cancelled) nothing is searched."""
+    """How a training is to be done. `parse_window` reads `window`; with `parameters` (of a version,
+    or of a search that was cancelled) nothing is searched."""
 
     objective: str = SQUARED
     window: str = AUTO

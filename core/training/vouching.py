@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from core.domain.note import Note, NoteKind, parse_note
-from core.domain.version import Version
+from core.domain.version import Note, NoteKind, Version, parse_note
 from core.errors import InvalidInput
 from core.registry import Registry
-from core.store import notes, versions
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import versions
 
 
 def sign_version(
@@ -23,5 +22,5 @@ def sign_version(
         version = versions.get_version(conn, number)
     registry.sign_artifact(version.artifact_hash)
     with db.write() as conn:
-        notes.append_note(conn, Note(number, NoteKind.NOTE, text, now, by))
+        versions.append_note(conn, Note(number, NoteKind.NOTE, text, now, by))
     return version

@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 
 from starlette.types import Scope
 
-from core.domain.api_key import ApiKey
-from core.domain.api_key import Scope as KeyScope
+from core.domain.installation import ApiKey
+from core.domain.installation import Scope as KeyScope
 from core.serving.keys import KeyRing, UnknownCaller
 from core.web.guard import Guard
-from core.web.reading import get_key
-from core.web.refusals import TooManyRequests
+from core.web.http import TooManyRequests, get_key
 from core.web.sharing import Shares, Turn
 
 _FREE_TRIES = 10  # wrong keys of one address in a minute that are answered at once

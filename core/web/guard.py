@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 from starlette.types import Scope
 
-from core.exposure import FORWARDED, TrustedHosts, UntrustedRequest, check_direct
 from core.serving.keys import KeyRing
+from core.web.exposure import FORWARDED, TrustedHosts, UntrustedRequest, check_direct
 
 _MAX_KNOWN = 256
 _BY_PROXY = frozenset(name.encode() for name in FORWARDED)

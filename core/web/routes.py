@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.data.collect import add_rows
-from core.domain.api_key import ApiKey, Scope
-from core.domain.label import Label
+from core.domain.installation import ApiKey, Scope
+from core.domain.prediction import Label
 from core.domain.sample import Collection
 from core.errors import Unavailable
-from core.serving.bodies import (
+from core.serving.log.prediction_log import LabelOutcome
+from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
+from core.serving.schemas import (
     MAX_FEATURES,
     AliveAnswer,
     BadBody,
@@ -29,15 +31,12 @@ from core.serving.bodies import (
     check_text,
     decode_body,
 )
-from core.serving.logbook import LabelOutcome
-from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store.database import Database
+from core.store.engine.database import Database
 from core.web.admission import Admission
-from core.web.answers import JSON, json_response
-from core.web.reading import read_body
-from core.web.waiting import LogWait
+from core.web.http import JSON, json_response, read_body
+from core.web.micro_batching import LogWait
 
 _FEEDBACK_BYTES = 65_536  # a label has a few short fields
 _READY_SECONDS = 2.0

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.web.refusals import TooManyRequests
+from core.web.http import TooManyRequests
 
 UNIT_BYTES = 8_192
 """A request weighs one, and one for each so many bytes of its body."""

@@ -4,9 +4,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.alerts.deliver import Manners, deliver
-from core.alerts.notify import open_channels
-from core.store.database import open_database
+from core.alerts.channels import open_channels
+from core.alerts.delivery import Manners, deliver
+from core.store.engine.database import open_database
 
 if __name__ == "__main__":
     now = datetime.now(UTC)

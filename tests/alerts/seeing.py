@@ -5,9 +5,9 @@ from datetime import datetime
 
 from core.alerts.incidents import record
 from core.alerts.rules import CONFIRM_AFTER, Finding, read_findings
-from core.domain.health import HealthReport
 from core.domain.incident import EventKind, IncidentEvent
-from core.store.database import Database
+from core.domain.monitoring import HealthReport
+from core.store.engine.database import Database
 
 
 def see(

@@ -7,10 +7,10 @@ import pytest
 from core.alerts.admission import DRY_RUN, admit_rules, list_dry, make_live
 from core.alerts.rules import CALLING_CAUSES
 from core.bootstrap import build_app
-from core.domain.health import Health, HealthReport, Reason
+from core.domain.monitoring import Health, HealthReport, Reason
 from core.errors import Conflict, InvalidInput, NotFound
-from core.store import alert_rules, deliveries
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.monitoring import alert_rules, deliveries
 from core.watching import deliver_app, watch_app
 from tests.alerts.receiver import Receiver
 from tests.alerts.seeing import see

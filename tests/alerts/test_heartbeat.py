@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from core.alerts.heartbeat import send_heartbeat
+from core.alerts.channels import send_heartbeat
 from core.bootstrap import build_app
 from core.errors import Unavailable
-from core.store import schedule
+from core.store.jobs import schedule
 from core.watching import WATCH_TASK, send_app_heartbeat
 from tests.alerts.receiver import Receiver
 from tests.conftest import NOON

@@ -8,11 +8,11 @@ import pytest
 
 from core.alerts.incidents import acknowledge, detect, resolve, snooze
 from core.alerts.rules import CONFIRM_AFTER, RESOLVE_AFTER, Finding
-from core.domain.health import Health, HealthReport, Reason
 from core.domain.incident import EventKind, Incident, IncidentStatus
+from core.domain.monitoring import Health, HealthReport, Reason
 from core.errors import Conflict, InvalidInput, NotFound
-from core.store import incidents
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.monitoring import incidents
 from tests.alerts.seeing import see
 from tests.streams import HOUR, MINUTE, NOON
 

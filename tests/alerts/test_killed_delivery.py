@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from core.alerts.deliver import CLAIM_PATIENCE, Manners, deliver
-from core.alerts.notify import open_channels
-from core.domain.health import Health
-from core.domain.notification import DeliveryState
-from core.store import deliveries, incidents
-from core.store.database import open_database
+from core.alerts.channels import open_channels
+from core.alerts.delivery import CLAIM_PATIENCE, Manners, deliver
+from core.domain.incident import DeliveryState
+from core.domain.monitoring import Health
+from core.store.engine.database import open_database
+from core.store.monitoring import deliveries, incidents
 from tests.alerts.receiver import Receiver
 
 ROOT = Path(__file__).parents[2]

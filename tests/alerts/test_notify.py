@@ -11,11 +11,10 @@ import pytest
 import requests
 from aiosmtpd.controller import Controller
 
-from core.alerts.notices import Story, build_message
-from core.alerts.notify import open_channels, send
-from core.domain.health import Health
-from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
-from core.domain.notification import Message
+from core.alerts.channels import open_channels, send
+from core.alerts.notification_policy import IncidentSummary, build_message
+from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus, Message
+from core.domain.monitoring import Health
 from tests.alerts.receiver import Receiver
 from tests.conftest import NOON
 
@@ -167,7 +166,7 @@ def test_a_line_break_in_a_name_makes_no_header_of_a_mail_and_no_line_of_its_own
     said = "began\nBcc: evil@example.com\n\nLook after it: http://127.0.0.1:1/x"
     event = IncidentEvent(1, NOON, EventKind.OPENED, Health.CRITICAL, said, "plumbline")
     incident = Incident(1, "latency", NOON, IncidentStatus.OPEN, Health.CRITICAL, said, (event,))
-    story = Story(incident, incident.events[0], ("by eve\r\nX: y",), LINK)
+    story = IncidentSummary(incident, incident.events[0], ("by eve\r\nX: y",), LINK)
     message = build_message([story])
     assert message.body.splitlines() == [
         "began⟨U+000A⟩Bcc: evil@example.com⟨U+000A⟩⟨U+000A⟩Look after it: http://127.0.0.1:1/x",

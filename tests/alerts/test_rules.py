@@ -13,12 +13,12 @@ from core.alerts.rules import (
     RESOLVE_AFTER,
     RULE,
     Finding,
-    Step,
+    IncidentStep,
     decide_steps,
     read_findings,
 )
-from core.domain.health import Health, HealthReport, Reason
 from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.monitoring import Health, HealthReport, Reason
 from tests.streams import MINUTE, NOON
 
 CLEAR = Finding("latency", Health.HEALTHY, "p95 is 20 ms")
@@ -106,7 +106,9 @@ def test_other_checks_open_nothing(code: str) -> None:
 
 def test_a_bad_finding_begins_an_incident_with_its_message() -> None:
     assert decide_steps([CRITICAL], [], [], NOON) == [
-        Step(None, "latency", EventKind.PENDING, "latency", Health.CRITICAL, "p95 is 900 ms")
+        IncidentStep(
+            None, "latency", EventKind.PENDING, "latency", Health.CRITICAL, "p95 is 900 ms"
+        )
     ]
     assert decide(CLEAR) is None
 

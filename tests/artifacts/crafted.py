@@ -13,9 +13,9 @@ import numpy as np
 import skops.io
 
 from core.artifacts.folder import CARD_FILE, PIPELINE_FILE, SIGNATURE_FILE, _hash_files
-from core.domain.card import Card, GoldenRow
+from core.domain.model_card import Card, GoldenRow
 from core.registry import Registry
-from core.training.menu import RECIPES
+from core.training.search.recipe_registry import RECIPES
 
 Node = dict[str, Any]
 ROWS = [{"size": float(i), "lang": "py" if i % 3 else "go"} for i in range(60)]

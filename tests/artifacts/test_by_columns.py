@@ -14,12 +14,12 @@ from sklearn.pipeline import Pipeline
 from core.artifacts.artifact import Artifact
 from core.artifacts.check import takes_columns
 from core.artifacts.scorer import compile_columns
-from core.domain.batch import Columns
-from core.domain.card import Card, GoldenRow
+from core.domain.model_card import Card, GoldenRow
+from core.domain.prediction import Columns
 from core.domain.sample import FeatureValue
 from core.features.encoder import RowEncoder
 from core.features.enhanced import EnhancedFeatures
-from core.training.trees import BoostedTrees
+from core.training.models.trees import BoostedTrees
 
 Row = dict[str, FeatureValue]
 

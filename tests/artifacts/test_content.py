@@ -71,10 +71,12 @@ CALLS: dict[str, Callable[[], Node]] = {
         "ConstructorFromReduceNode", OPEN, content=tuple_of(plain("/etc"))
     ),
     "a class on the list, but called": lambda: node(
-        "ConstructorFromReduceNode", "core.training.line.Line", content=tuple_of()
+        "ConstructorFromReduceNode", "core.training.models.ridge.RidgeRegressor", content=tuple_of()
     ),
     "a function as the type of a key": lambda: keys_called(OPEN),
-    "a class as the type of a key": lambda: keys_called("core.training.why.Why"),
+    "a class as the type of a key": lambda: keys_called(
+        "core.training.explain.explain_prediction.Why"
+    ),
     "a function in place of a list": lambda: node("ListNode", READ, content=[plain("/etc/passwd")]),
     "a function in place of a set": lambda: node("SetNode", OPEN, content=[plain("/etc")]),
     "a function in place of a mapping": lambda: mapping(COMMIT),
@@ -107,7 +109,7 @@ CALLS: dict[str, Callable[[], Node]] = {
     "an operator": lambda: node("OperatorFuncNode", "operator.methodcaller", attrs=tuple_of()),
     "a function under the name of a type": lambda: node("TypeNode", "core.training.flow.train"),
     "a class of ours that is not on the list": lambda: node(
-        "ObjectNode", "core.training.recipe.Recipe"
+        "ObjectNode", "core.training.search.recipe.Recipe"
     ),
     "a class of a library that is not on the list": lambda: node(
         "ObjectNode", "sklearn.feature_extraction.text.CountVectorizer", content=mapping()
@@ -301,7 +303,7 @@ def test_a_file_that_is_too_long_is_not_read(
 def test_a_state_that_its_class_cannot_take_is_refused(registry: Registry) -> None:
     """The nodes are allowed, and the class reads its state in a way that fails."""
     state = mapping(booster_=plain(10**15), start=plain("constant"))
-    planted = node("ObjectNode", "core.training.trees.BoostedTrees", content=state)
+    planted = node("ObjectNode", "core.training.models.trees.BoostedTrees", content=state)
     artifact_hash = write_artifact(registry, plant(planted))
     with pytest.raises(Refused, match="cannot be read by the libraries"):
         registry.load_artifact(artifact_hash)
@@ -310,7 +312,7 @@ def test_a_state_that_its_class_cannot_take_is_refused(registry: Registry) -> No
 def test_bytes_that_are_no_trees_are_refused(registry: Registry) -> None:
     name = "01234567-0123-0123-0123-0123456789ab.bin"
     state = mapping(booster_=node("BytesNode", "builtins.bytes", file=name))
-    planted = node("ObjectNode", "core.training.trees.BoostedTrees", content=state)
+    planted = node("ObjectNode", "core.training.models.trees.BoostedTrees", content=state)
     artifact_hash = write_artifact(registry, plant(planted, {name: b'{"learner": 1}'}))
     with pytest.raises(Refused, match="cannot be read by the libraries"):
         registry.load_artifact(artifact_hash)

@@ -14,10 +14,10 @@ from sklearn.preprocessing import PolynomialFeatures
 from core.artifacts.artifact import Artifact
 from core.artifacts.check import LARGEST_DIFFERENCE, build_edge_rows, check_scorer
 from core.artifacts.scorer import CompiledScorer, PipelineScorer, compile_pipeline
-from core.domain.card import Card, GoldenRow
+from core.domain.model_card import Card, GoldenRow
 from core.features.encoder import RowEncoder
-from core.training.menu import RECIPES
-from core.training.trees import BoostedTrees
+from core.training.models.trees import BoostedTrees
+from core.training.search.recipe_registry import RECIPES
 
 CARD = Card("r", ("size", "lang", "tests"), 0.0, 100.0, 5.0, None, (), False)
 

@@ -13,7 +13,8 @@ from core.bootstrap import App, build_app
 from core.cli import releases
 from core.cli.main import cli
 from core.errors import InvalidInput, OpsError, Refused
-from core.store import deployments, predictions
+from core.store.models import deployments
+from core.store.predictions import predictions
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version, make_prediction
 

@@ -12,8 +12,8 @@ from core.bootstrap import App, build_app
 from core.cli import training, watching
 from core.cli.main import cli
 from core.deployment.release import deploy
-from core.store import deployments
-from core.training import boosting_search
+from core.store.models import deployments
+from core.training.search import boosting
 from tests.conftest import NOON
 from tests.training.worlds import FakeTracking, fill, make_samples
 
@@ -38,7 +38,7 @@ def app(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     for module in (training, watching):
         monkeypatch.setattr(module, "build_app", lambda: app)
     one = {"max_depth": (3,), "learning_rate": (0.1,), "subsample": (0.8,)}
-    monkeypatch.setattr(boosting_search, "GRID", one)
+    monkeypatch.setattr(boosting, "GRID", one)
     yield app
     app.close()
 

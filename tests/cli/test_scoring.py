@@ -11,7 +11,7 @@ from core.bootstrap import App, build_app
 from core.cli import scoring
 from core.cli.main import cli
 from core.errors import Refused
-from core.store import jobs
+from core.store.jobs import jobs
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version
 

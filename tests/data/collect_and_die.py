@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from core.data.collect import add_rows, import_file
 from core.data.sources.feedback import collect_feedback
 from core.data.sources.folder import collect_folder
-from core.domain.mapping import ColumnMapping
+from core.domain.sample import ColumnMapping
 from core.settings import Scale
-from core.store.database import Database, open_database
+from core.store.engine.database import Database, open_database
 from tests.streams import NOON
 
 NEVER = 0

@@ -5,12 +5,12 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from core.data.readings import Request
 from core.data.sources.supabase import Project
-from core.data.tables import WantedTable, collect_table
+from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.sync_cursor import Request
 from core.settings import Scale
-from core.store.database import open_database
-from tests.data.test_tables import MAPPING, NOON
+from core.store.engine.database import open_database
+from tests.data.tables.test_collect_table import MAPPING, NOON
 
 if __name__ == "__main__":
     url, key, home = sys.argv[1:]

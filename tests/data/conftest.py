@@ -12,14 +12,13 @@ import pytest
 from hypothesis import settings
 
 from core.data.collect import import_file
-from core.data.guess import choose_columns
+from core.data.parsing.schema_inference import choose_columns
 from core.data.sources.preview import preview_file
-from core.domain.mapping import ColumnMapping
-from core.domain.sample import Collection, Sample
-from core.domain.snapshot import AT, EXTERNAL_ID, GROUP, KEY, PROVENANCE, SOURCE, TARGET, TEXT
+from core.domain.dataset import AT, EXTERNAL_ID, GROUP, KEY, PROVENANCE, SOURCE, TARGET, TEXT
+from core.domain.sample import Collection, ColumnMapping, Sample
 from core.settings import Scale
-from core.store import samples as sample_rows
-from core.store.database import Database
+from core.store.data import samples as sample_rows
+from core.store.engine.database import Database
 
 settings.register_profile("data", deadline=None, database=None, derandomize=True)
 settings.load_profile("data")

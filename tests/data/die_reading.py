@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.data.sources.folder import collect_folder
 from core.settings import Scale
-from core.store.database import open_database
+from core.store.engine.database import open_database
 from tests.streams import NOON
 
 

@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 
 from core.data.collect import add_demo, add_rows, import_file
-from core.data.overview import describe_data
+from core.data.quality.overview import describe_data
 from core.data.sources.files import read_file
-from core.domain.mapping import ColumnMapping
-from core.domain.sample import Provenance
+from core.domain.sample import ColumnMapping, Provenance
 from core.errors import Cancelled, InvalidInput, OpsError
 from core.settings import Scale
-from core.store import samples as sample_rows
-from core.store.database import Database
+from core.store.data import samples as sample_rows
+from core.store.engine.database import Database
 from tests.data.conftest import NOON, Importer, rows_as_csv
 
 PERCENT = Scale(0, 100)

@@ -7,18 +7,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.data.collect import add_rows
-from core.data.erase import erase_rows, trace_rows
-from core.data.erased_files import remove_old_files
-from core.data.overview import refresh_quality
+from core.data.erase import erase_rows, remove_old_files, trace_rows
+from core.data.quality.overview import refresh_quality
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
-from core.domain.erasure import Erasure, Kind, Trace, Use
+from core.domain.dataset import EXTERNAL_ID, Erasure, IdKind, Snapshot, Trace, Use
 from core.domain.sample import Rejection
-from core.domain.snapshot import EXTERNAL_ID, Snapshot
 from core.errors import InvalidInput, NotFound
-from core.store import erasures, predictions, quality, samples, snapshots, versions
-from core.store.batches import append_batches
-from core.store.database import Database
+from core.store.data import erasures, quality, samples, snapshots
+from core.store.engine.database import Database
+from core.store.models import versions
+from core.store.predictions import predictions
+from core.store.predictions.batches import append_batches
 from tests.fakes import make_batch, make_prediction, make_report
 from tests.streams import NOON, SCALE, add_labels, add_predictions
 
@@ -54,7 +54,7 @@ def train(db: Database, snapshot: Snapshot) -> None:
         )
 
 
-def erase(db: Database, home: Path, kind: Kind, name: str) -> Erasure:
+def erase(db: Database, home: Path, kind: IdKind, name: str) -> Erasure:
     return erase_rows(
         db,
         home / "snapshots",
@@ -72,17 +72,17 @@ def test_a_row_leads_to_the_snapshots_and_versions_that_used_it(db: Database, ho
     train(db, take(db, home))
     fill(db, [{"id": "new", "features": {"a": 99.0}, "target": 1}])
     take(db, home)
-    trace = trace_rows(db, home / "snapshots", Kind.ID, "r5")
+    trace = trace_rows(db, home / "snapshots", IdKind.ID, "r5")
     assert trace == Trace(1, 0, (Use(2, 1, ()), Use(1, 1, (1,))))
-    assert trace_rows(db, home / "snapshots", Kind.ID, "new").uses == (Use(2, 1, ()),)
-    assert trace_rows(db, home / "snapshots", Kind.GROUP, "g1").n_samples == 4
+    assert trace_rows(db, home / "snapshots", IdKind.ID, "new").uses == (Use(2, 1, ()),)
+    assert trace_rows(db, home / "snapshots", IdKind.GROUP, "g1").n_samples == 4
 
 
 def test_erased_rows_are_in_the_store_and_in_no_file_any_more(db: Database, home: Path) -> None:
     fill(db)
     before = take(db, home)
     train(db, before)
-    note = erase(db, home, Kind.GROUP, "g1")
+    note = erase(db, home, IdKind.GROUP, "g1")
     assert note.found == Trace(4, 0, (Use(1, 4, (1,)),))
     with db.read() as conn:
         assert {one.group for one in samples.stream_samples(conn)} == {"g0", "g2"}
@@ -102,13 +102,13 @@ def test_what_predictions_of_a_unit_were_asked_goes_and_their_scores_stay(
     add_predictions(db, [make_prediction("a", unit_id="ann", text="secret"), make_prediction("b")])
     add_labels(db, [("a", 70.0), ("b", 60.0)])
     collect_feedback(db, scale=SCALE, by="ada", now=lambda: NOON, progress=lambda *_: None)
-    note = erase(db, home, Kind.GROUP, "ann")
+    note = erase(db, home, IdKind.GROUP, "ann")
     assert (note.found.n_samples, note.found.n_predictions) == (1, 1)
     with db.read() as conn:
         left = predictions.get_prediction(conn, "a")
         assert (left.features, left.text, left.unit_id, left.score) == ({}, None, None, 71.5)
         assert [one.external_id for one in samples.stream_samples(conn)] == ["b"]
-    assert trace_rows(db, home / "snapshots", Kind.ID, "a").is_empty
+    assert trace_rows(db, home / "snapshots", IdKind.ID, "a").is_empty
 
 
 def test_what_a_waiting_batch_was_asked_goes_too_and_nothing_on_the_disk_says_it(
@@ -117,7 +117,7 @@ def test_what_a_waiting_batch_was_asked_goes_too_and_nothing_on_the_disk_says_it
     batch = replace(make_batch(3), unit_ids=["ann-of-the-batch", None, "bob-of-the-batch"])
     with db.write() as conn:
         append_batches(conn, [batch])
-    note = erase(db, home, Kind.GROUP, "ann-of-the-batch")
+    note = erase(db, home, IdKind.GROUP, "ann-of-the-batch")
     assert note.found.n_predictions == 1
     with db.read() as conn:
         left = [predictions.get_prediction(conn, one) for one in batch.ids]
@@ -132,7 +132,7 @@ def test_what_a_waiting_batch_was_asked_goes_too_and_nothing_on_the_disk_says_it
 def test_rows_that_are_brought_again_make_the_snapshot_whole(db: Database, home: Path) -> None:
     fill(db)
     before = take(db, home)
-    erase(db, home, Kind.ID, "r5")
+    erase(db, home, IdKind.ID, "r5")
     fill(db)
     again = take(db, home)
     assert again == before
@@ -146,7 +146,7 @@ def test_an_old_file_that_was_left_by_a_kill_goes_at_the_next_look(
     fill(db)
     before = take(db, home)
     content = (home / before.path).read_bytes()
-    erase(db, home, Kind.ID, "r5")
+    erase(db, home, IdKind.ID, "r5")
     (home / before.path).write_bytes(content)
     remove_old_files(db, home / "snapshots")
     assert not (home / before.path).exists()
@@ -158,7 +158,7 @@ def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: P
         erase_rows(
             db,
             home / "snapshots",
-            Kind.ID,
+            IdKind.ID,
             "r5",
             by="ada",
             reason=" ",
@@ -166,7 +166,7 @@ def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: P
             scale=SCALE,
         )
     with pytest.raises(NotFound, match="There is no row and no prediction of id 'nobody'"):
-        erase(db, home, Kind.ID, "nobody")
+        erase(db, home, IdKind.ID, "nobody")
 
 
 def test_nothing_on_the_disk_says_the_rows_any_more(db: Database, home: Path) -> None:
@@ -174,7 +174,7 @@ def test_nothing_on_the_disk_says_the_rows_any_more(db: Database, home: Path) ->
     fill(db, [*ROWS, {**ROWS[0], "id": "r77", "text": secret}])
     take(db, home)
     refresh_quality(db, SCALE, NOON)
-    erase(db, home, Kind.ID, "r77")
+    erase(db, home, IdKind.ID, "r77")
     held = [
         path for path in home.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()
     ]
@@ -196,7 +196,7 @@ def test_what_was_said_of_rejected_rows_that_carry_the_id_goes(db: Database, hom
             n_rejected=3,
             now=NOON,
         )
-    erase(db, home, Kind.ID, "r5")
+    erase(db, home, IdKind.ID, "r5")
     with db.read() as conn:
         collection = samples.get_collection(conn, number)
     assert (collection.rejected, collection.n_rejected) == ((said[1],), 3)
@@ -205,7 +205,7 @@ def test_what_was_said_of_rejected_rows_that_carry_the_id_goes(db: Database, hom
 def test_the_rows_that_are_left_are_checked_anew(db: Database, home: Path) -> None:
     fill(db)
     refresh_quality(db, SCALE, NOON)
-    erase(db, home, Kind.GROUP, "g1")
+    erase(db, home, IdKind.GROUP, "g1")
     with db.read() as conn:
         (report,) = quality.load_reports(conn, 10)
     assert report.n_rows == 8

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.data.frames import build_table, hash_rows, list_features
+from core.domain.dataset import KEY, RESERVED, SOURCE, TARGET
 from core.domain.sample import FeatureValue, Provenance, Sample
-from core.domain.snapshot import KEY, RESERVED, SOURCE, TARGET
 from tests.store.keys import sample_key
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from core.data.gather import gather
-from core.data.readings import Request
-from core.domain.source import Outcome
+from core.data.collect_all import gather
+from core.data.tables.sync_cursor import Request
+from core.domain.source import CollectionOutcome
 from core.settings import parse_settings
-from core.store import samples, schema, sources
-from core.store.database import Database
+from core.store.data import samples, sources
+from core.store.engine import schema
+from core.store.engine.database import Database
 from tests.data.collect_and_die import NEVER, collect
 from tests.fakes import make_prediction
 from tests.streams import NOON, add_labels, add_predictions
@@ -103,8 +104,8 @@ def test_a_source_that_kills_the_process_each_time_blocks_no_other(
     )
     assert order[0] == "a.csv", "the one that was cut off comes last"
     assert [(source.name, source.outcome) for source in found] == [
-        ("folder", Outcome.COLLECTED),
-        ("feedback", Outcome.COLLECTED),
+        ("folder", CollectionOutcome.COLLECTED),
+        ("feedback", CollectionOutcome.COLLECTED),
     ]
     assert count(db) == (4 * N_ROWS, 4 * N_ROWS)
     with db.read() as conn:

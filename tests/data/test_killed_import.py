@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from core.bootstrap import build_app
-from core.store import samples, schema
-from core.store.database import Database
+from core.store.data import samples
+from core.store.engine import schema
+from core.store.engine.database import Database
 
 ROOT = Path(__file__).parents[2]
 N_ROWS = 40_000

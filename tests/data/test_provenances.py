@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.data.checks import BLOCKING_ROWS
 from core.data.provenances import MIN_FEEDBACK, choose_provenances
+from core.data.quality.checks import BLOCKING_ROWS
 from core.domain.sample import OBSERVED, Provenance, SampleCounts
 from core.errors import Refused
 

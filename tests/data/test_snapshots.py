@@ -11,12 +11,12 @@ import pytest
 from core.data.collect import add_demo, add_rows
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
+from core.domain.dataset import AT, PROVENANCE, TARGET, Snapshot
 from core.domain.sample import Provenance
-from core.domain.snapshot import AT, PROVENANCE, TARGET, Snapshot
 from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.settings import Scale
-from core.store.database import Database, open_database
-from core.store.snapshots import load_snapshots
+from core.store.data.snapshots import load_snapshots
+from core.store.engine.database import Database, open_database
 from tests.fakes import make_prediction
 from tests.streams import add_labels, add_predictions
 

@@ -6,14 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.nearness import identify_content
-from core.data.splits import (
-    Split,
-    choose_label_delay,
-    leave_gap,
-    split_rows,
-)
-from core.domain.snapshot import EXTERNAL_ID, TARGET, TEXT
+from core.data.quality.near_duplicates import identify_content
+from core.data.splits import Split, choose_label_delay, leave_gap, split_rows
+from core.domain.dataset import EXTERNAL_ID, TARGET, TEXT
 from core.errors import Refused
 
 

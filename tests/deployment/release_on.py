@@ -12,7 +12,7 @@ from core.deployment.trials import promote, start_trial, stop_trial
 from core.domain.deployment import Deployment
 from core.domain.trial import TrialSettings
 from core.errors import OpsError
-from core.store.database import open_database
+from core.store.engine.database import open_database
 from tests.fakes import FakeArtifact, FakeRegistry
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

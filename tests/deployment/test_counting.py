@@ -8,23 +8,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from core.deployment.fold import fold_pairs, measure_echo, next_day
+from core.deployment.pair_accumulator import fold_pairs, measure_echo, next_day
 from core.deployment.release import deploy
-from core.deployment.standing import count_pairs, load_standing
 from core.deployment.trial import Standing, find_trial
+from core.deployment.trial_status import count_pairs, load_standing
 from core.deployment.trials import start_trial
-from core.domain.label import Label
-from core.domain.pair_sums import PairSums
-from core.domain.prediction import Variant
-from core.domain.trial import Pair, ShadowOutcome, ShadowScore, TrialSettings
-from core.stats.sequential import (
-    find_crossing,
-    find_echo,
-    find_share_crossing,
-    follow_mean,
-)
-from core.store import deployments, pair_sums, predictions, trials
-from core.store.database import Connection, Database
+from core.domain.prediction import Label, Variant
+from core.domain.trial import Pair, PairSums, ShadowOutcome, ShadowScore, TrialSettings
+from core.stats.sequential import find_crossing, find_echo, find_share_crossing, follow_mean
+from core.store.engine.database import Connection, Database
+from core.store.models import deployments, paired_differences, trials
+from core.store.predictions import predictions
 from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
 
 START = datetime(2026, 3, 2, 20, tzinfo=UTC)
@@ -172,7 +166,7 @@ def stand(db: Database, now: datetime) -> Standing:
 def stand_anew(db: Database, now: datetime) -> Standing:
     """The same without what was counted before."""
     with db.write() as conn:
-        pair_sums.remove_checkpoints(conn)
+        paired_differences.remove_checkpoints(conn)
     return stand(db, now)
 
 
@@ -221,7 +215,7 @@ def test_one_checkpoint_a_day_and_the_newest_are_kept(db: Database, registry: Fa
     for hours in range(1, 60, 7):
         count_pairs(db, START + timedelta(hours=hours))
     with db.read() as conn:
-        kept = [row.until_at for row in conn.execute(pair_sums._checkpoints.select())]
+        kept = [row.until_at for row in conn.execute(paired_differences._checkpoints.select())]
     midnights = [at for at in kept if at.hour == at.minute == at.second == 0]
     assert len(kept) - len(midnights) == 1
     assert len(midnights) == 4

@@ -10,8 +10,8 @@ import pytest
 from core.deployment.release import describe_plan
 from core.deployment.trial import find_trial
 from core.domain.deployment import Deployment
-from core.store import deployments
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import deployments
 from tests.conftest import NOON
 from tests.deployment.release_on import N_VERSIONS
 from tests.fakes import FakeRegistry, add_version

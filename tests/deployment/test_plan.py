@@ -17,7 +17,7 @@ from core.deployment.plan import (
     summarize_plan,
 )
 from core.domain.deployment import Action, Deployment, Plan
-from core.domain.report import Gate
+from core.domain.training_report import Gate
 from core.domain.version import Version
 from core.errors import Conflict, InvalidInput, Refused
 from tests.fakes import make_report

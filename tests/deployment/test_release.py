@@ -9,17 +9,11 @@ from functools import partial
 
 import pytest
 
-from core.deployment.release import (
-    deploy,
-    describe_plan,
-    rehearse_rollback,
-    rollback,
-    what_served,
-)
+from core.deployment.release import deploy, describe_plan, rehearse_rollback, rollback, what_served
 from core.domain.deployment import Action, Deployment
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
-from core.store import deployments
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import deployments
 from tests.conftest import NOON
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 

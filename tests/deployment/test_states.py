@@ -16,8 +16,8 @@ from core.deployment.trials import promote, start_trial, stop_trial, watch_trial
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.trial import TrialSettings
 from core.errors import OpsError
-from core.store import deployments
-from core.store.database import Database, open_database
+from core.store.engine.database import Database, open_database
+from core.store.models import deployments
 from tests.fakes import FakeArtifact, FakeRegistry, add_version
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -4,19 +4,19 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.deployment.past import load_story, load_timeline
+from core.deployment.lineage import describe_story, load_story, load_timeline
 from core.deployment.release import deploy
-from core.deployment.story import describe_story
-from core.deployment.timeline import Lane, Span
+from core.deployment.timeline import Lane, TimelineSpan
 from core.deployment.trials import promote, start_trial
-from core.domain.health import Health, HealthReport, Reason
-from core.domain.label import Label
-from core.domain.prediction import Source, Variant
-from core.domain.retraining import RetrainingDecision
+from core.domain.deployment import RetrainingDecision
+from core.domain.monitoring import Health, HealthReport, Reason
+from core.domain.prediction import AnswerSource, Label, Variant
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.errors import NotFound
-from core.store import predictions, retraining, samples, trials
-from core.store.database import Database
+from core.store.data import samples
+from core.store.engine.database import Database
+from core.store.models import deployments, trials
+from core.store.predictions import predictions
 from tests.alerts.seeing import see
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
@@ -51,7 +51,7 @@ def lived(db: Database) -> Database:
     see(db, HealthReport(Health.WARNING, (slow,), hours(1)), hours(1))
     with db.write() as conn:
         decision = RetrainingDecision(hours(3), True, ("It is old.",), ("age",), None, "plumbline")
-        retraining.append_decision(conn, decision)
+        deployments.append_decision(conn, decision)
         collection = samples.start_collection(conn, "file:x.csv", {}, "ada", hours(1))
         samples.finish_collection(
             conn,
@@ -75,7 +75,7 @@ def test_versions_trials_and_incidents_are_spans_cut_at_the_window(lived: Databa
         (Lane.TRIAL, "v2", hours(2), hours(4)),
         (Lane.INCIDENTS, "latency, warning", hours(1), hours(6)),
     ]
-    assert isinstance(found.spans[0], Span)
+    assert isinstance(found.spans[0], TimelineSpan)
     assert found.spans[0].detail == "ada deployed v1 (revision 1): because"
 
 
@@ -129,7 +129,7 @@ def test_a_prediction_is_told_with_everything_that_made_it(lived: Database) -> N
 
 def test_a_prediction_of_the_heuristic_says_why_no_model_answered(db: Database) -> None:
     kept = make_prediction(
-        "abc", version=0, revision=0, source=Source.HEURISTIC, reason="No version is deployed"
+        "abc", version=0, revision=0, source=AnswerSource.HEURISTIC, reason="No version is deployed"
     )
     with db.write() as conn:
         predictions.append_predictions(conn, [kept])

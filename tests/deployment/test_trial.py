@@ -8,28 +8,22 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from core.deployment.fold import fold_pairs
-from core.deployment.ramp import (
-    StepKind,
-    check_guardrails,
-    check_share,
-    choose_next,
-    parse_percent,
-)
+from core.deployment.pair_accumulator import fold_pairs
+from core.deployment.ramp import StepKind, check_guardrails, check_share, choose_next, parse_percent
 from core.deployment.trial import check_name, find_trial, read_settings
 from core.deployment.verdict import TrialReport, judge_trial
 from core.domain.deployment import Action, Deployment, Plan
-from core.domain.pair_sums import PairSums
 from core.domain.trial import (
     Conduct,
     FrozenVerdict,
     Pair,
+    PairSums,
+    RampStep,
     Ratings,
-    Split,
-    Step,
+    TrafficSplit,
     Trial,
     TrialSettings,
-    Verdict,
+    TrialVerdict,
 )
 from core.errors import InvalidInput
 from core.stats.sequential import find_crossing, follow_mean
@@ -41,7 +35,7 @@ GOOD = Conduct(n_requests=500, n_scores=500, n_distinct=400, n_champion_distinct
 
 def make_trial(traffic: float = 0.1, **settings: object) -> Trial:
     kept = TrialSettings(**settings)  # type: ignore[arg-type]
-    step = Step(2, START, traffic)
+    step = RampStep(2, START, traffic)
     return Trial(2, "shorter", 1, 2, START, "ada", "to see", kept, (step,))
 
 
@@ -56,8 +50,8 @@ def make_pairs(differences: Sequence[float], unit_id: str | None = None) -> list
 def judge(
     trial: Trial,
     pairs: Sequence[Pair],
-    splits: Sequence[Split],
-    labelled_splits: Sequence[Split],
+    splits: Sequence[TrafficSplit],
+    labelled_splits: Sequence[TrafficSplit],
     now: datetime,
     frozen: FrozenVerdict | None = None,
 ) -> TrialReport:
@@ -90,16 +84,16 @@ def test_a_trial_needs_a_name(name: str) -> None:
 
 def test_no_pair_says_nothing() -> None:
     report = judge(make_trial(), [], (), (), LATER)
-    assert report.verdict is Verdict.NOT_YET
+    assert report.verdict is TrialVerdict.NOT_YET
     assert (report.n_pairs, report.estimate, report.n_pairs_needed) == (0, None, None)
     assert report.reasons == ("No request that both versions scored has a label yet.",)
 
 
 @pytest.mark.parametrize(
     ("mean", "verdict"),
-    [(1.0, Verdict.BETTER), (-1.0, Verdict.WORSE), (0.0, Verdict.EQUIVALENT)],
+    [(1.0, TrialVerdict.BETTER), (-1.0, TrialVerdict.WORSE), (0.0, TrialVerdict.EQUIVALENT)],
 )
-def test_verdict_is_that_of_the_differences(mean: float, verdict: Verdict) -> None:
+def test_verdict_is_that_of_the_differences(mean: float, verdict: TrialVerdict) -> None:
     report = judge(make_trial(t_star=500), make_pairs(draw(mean, 600)), (), (), LATER)
     assert report.verdict is verdict
     assert report.decided is not None
@@ -123,7 +117,7 @@ def test_verdict_is_that_of_the_confidence_sequence() -> None:
 def test_undecided_says_how_much_is_missing() -> None:
     trial, pairs = make_trial(), make_pairs(draw(0.5, 200, 8.0))
     report = judge(trial, pairs, (), (), START + timedelta(days=2))
-    assert report.verdict is Verdict.NOT_YET
+    assert report.verdict is TrialVerdict.NOT_YET
     assert report.n_pairs_needed is not None
     assert report.days_needed is not None
     assert report.days_needed == pytest.approx(report.n_pairs_needed / 100)  # 200 in two days
@@ -139,10 +133,10 @@ def test_looking_again_does_not_change_a_verdict() -> None:
 
 
 def test_a_frozen_verdict_outlives_a_corrected_label() -> None:
-    frozen = FrozenVerdict(2, START, Verdict.BETTER, 60, 1.0, 0.5, 1.5)
+    frozen = FrozenVerdict(2, START, TrialVerdict.BETTER, 60, 1.0, 0.5, 1.5)
     pairs = make_pairs(draw(0.0, 40))
     report = judge(make_trial(), pairs, (), (), LATER, frozen)
-    assert report.verdict is Verdict.BETTER
+    assert report.verdict is TrialVerdict.BETTER
     assert report.decided is not None
     assert (report.decided.low, report.decided.n) == (0.5, 60)
 
@@ -165,9 +159,9 @@ def test_units_make_echoing_rows_valid() -> None:
     trial = make_trial(t_star=400)
     as_rows = judge(trial, rows, (), (), LATER)
     as_units = judge(trial, units, (), (), LATER)
-    assert as_rows.verdict is Verdict.INVALID
+    assert as_rows.verdict is TrialVerdict.INVALID
     assert "unit_id" in as_rows.reasons[0]
-    assert as_units.verdict is Verdict.BETTER
+    assert as_units.verdict is TrialVerdict.BETTER
     assert as_units.n_differences >= 400
 
 
@@ -183,49 +177,51 @@ def test_most_false_verdicts_on_echoing_rows_are_called_invalid() -> None:
     calm = rng.standard_normal((2, 200, 2_500))
     trial = make_trial(margin=0.0)
 
-    def share(verdicts: set[Verdict], a: np.ndarray, b: np.ndarray) -> float:
+    def share(verdicts: set[TrialVerdict], a: np.ndarray, b: np.ndarray) -> float:
         rows = np.abs(a) - np.abs(0.9 * a + math.sqrt(0.19) * b)
         reports = (judge(trial, make_pairs(row.tolist()), (), (), LATER) for row in rows)
         return sum(report.verdict in verdicts for report in reports) / len(rows)
 
-    assert share({Verdict.BETTER, Verdict.WORSE}, common, own) <= 0.04
-    assert share({Verdict.INVALID}, *calm) <= 0.01
+    assert share({TrialVerdict.BETTER, TrialVerdict.WORSE}, common, own) <= 0.04
+    assert share({TrialVerdict.INVALID}, *calm) <= 0.01
 
 
 def test_a_split_unlike_the_plan_makes_it_invalid() -> None:
     pairs = make_pairs(draw(1.0, 600))
-    report = judge(make_trial(), pairs, [Split(0.1, 7_000, 1_000)], (), LATER)
-    assert report.verdict is Verdict.INVALID
+    report = judge(make_trial(), pairs, [TrafficSplit(0.1, 7_000, 1_000)], (), LATER)
+    assert report.verdict is TrialVerdict.INVALID
     assert "has 1,000 of 8,000 and 800 were planned" in report.reasons[0]
 
 
 def test_labels_that_prefer_a_version_make_it_invalid() -> None:
     pairs = make_pairs(draw(1.0, 600))
-    report = judge(make_trial(), pairs, [Split(0.1, 7_200, 800)], [Split(0.1, 300, 300)], LATER)
-    assert report.verdict is Verdict.INVALID
+    report = judge(
+        make_trial(), pairs, [TrafficSplit(0.1, 7_200, 800)], [TrafficSplit(0.1, 300, 300)], LATER
+    )
+    assert report.verdict is TrialVerdict.INVALID
     assert "labelled" in report.reasons[0]
 
 
 def test_evidence_of_a_wrong_split_adds_up_over_the_steps() -> None:
-    steps = [Split(0.1, 1_750, 250), Split(0.2, 1_540, 460)]
+    steps = [TrafficSplit(0.1, 1_750, 250), TrafficSplit(0.2, 1_540, 460)]
     pairs = make_pairs(draw(1.0, 600))
     for step in steps:
-        assert judge(make_trial(), pairs, [step], (), LATER).verdict is Verdict.BETTER
-    assert judge(make_trial(), pairs, steps, (), LATER).verdict is Verdict.INVALID
+        assert judge(make_trial(), pairs, [step], (), LATER).verdict is TrialVerdict.BETTER
+    assert judge(make_trial(), pairs, steps, (), LATER).verdict is TrialVerdict.INVALID
 
 
 def test_a_challenger_that_answers_everything_has_no_split_to_check() -> None:
     pairs = make_pairs(draw(1.0, 600))
-    report = judge(make_trial(1.0), pairs, [Split(1.0, 0, 900)], (), LATER)
-    assert report.verdict is Verdict.BETTER
+    report = judge(make_trial(1.0), pairs, [TrafficSplit(1.0, 0, 900)], (), LATER)
+    assert report.verdict is TrialVerdict.BETTER
 
 
 def test_within_tolerance_is_a_verdict_of_its_own() -> None:
     """Much smaller errors, but never within the tolerance: the error decides, the share cannot."""
     pairs = [replace(pair, champion=80.0, challenger=70.0) for pair in make_pairs([0.0] * 60)]
     hits = [replace(pair, challenger=52.0) for pair in pairs]
-    assert judge(make_trial(), pairs, (), (), LATER).within is Verdict.NOT_YET
-    assert judge(make_trial(), hits, (), (), LATER).within is Verdict.BETTER
+    assert judge(make_trial(), pairs, (), (), LATER).within is TrialVerdict.NOT_YET
+    assert judge(make_trial(), hits, (), (), LATER).within is TrialVerdict.BETTER
 
 
 def test_the_series_is_short_and_ends_at_the_estimate() -> None:
@@ -236,14 +232,14 @@ def test_the_series_is_short_and_ends_at_the_estimate() -> None:
     assert report.series[-1].low == report.estimate.low
 
 
-def report_of(verdict: Verdict) -> object:
+def report_of(verdict: TrialVerdict) -> object:
     empty = judge(make_trial(), [], (), (), LATER)
     return replace(empty, verdict=verdict, reasons=("because",))
 
 
 @pytest.mark.parametrize(("at", "following"), [(0.1, 0.2), (0.2, 0.5), (0.5, 1.0)])
 def test_a_step_whose_minimums_are_met_goes_on(at: float, following: float) -> None:
-    step = choose_next(make_trial(at), report_of(Verdict.NOT_YET), GOOD, LATER)  # type: ignore[arg-type]
+    step = choose_next(make_trial(at), report_of(TrialVerdict.NOT_YET), GOOD, LATER)  # type: ignore[arg-type]
     assert (step.kind, step.traffic) == (StepKind.WIDEN, following)
 
 
@@ -259,7 +255,7 @@ def test_a_step_whose_minimums_are_met_goes_on(at: float, following: float) -> N
     ids=["no data", "few requests", "few labels", "too early", "a clock that jumped back"],
 )
 def test_a_step_holds_and_says_what_is_missing(conduct: Conduct, now: datetime) -> None:
-    step = choose_next(make_trial(), report_of(Verdict.NOT_YET), conduct, now)  # type: ignore[arg-type]
+    step = choose_next(make_trial(), report_of(TrialVerdict.NOT_YET), conduct, now)  # type: ignore[arg-type]
     assert (step.kind, step.traffic) == (StepKind.HOLD, 0.1)
     assert step.reasons
 
@@ -279,7 +275,7 @@ def test_a_violated_guardrail_stops_the_trial_and_says_which(
 ) -> None:
     """Even where the challenger is more accurate."""
     conduct = replace(GOOD, **change)  # type: ignore[arg-type]
-    step = choose_next(make_trial(), report_of(Verdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
+    step = choose_next(make_trial(), report_of(TrialVerdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
     assert (step.kind, step.traffic) == (StepKind.STOP, 0.0)
     assert said in step.reasons[0]
 
@@ -296,19 +292,19 @@ def test_scores_that_should_be_equal_are_no_collapse() -> None:
 @pytest.mark.parametrize(
     ("verdict", "kind"),
     [
-        (Verdict.BETTER, StepKind.PROMOTE),
-        (Verdict.WORSE, StepKind.STOP),
-        (Verdict.EQUIVALENT, StepKind.HOLD),
-        (Verdict.INVALID, StepKind.HOLD),
+        (TrialVerdict.BETTER, StepKind.PROMOTE),
+        (TrialVerdict.WORSE, StepKind.STOP),
+        (TrialVerdict.EQUIVALENT, StepKind.HOLD),
+        (TrialVerdict.INVALID, StepKind.HOLD),
     ],
 )
-def test_a_verdict_decides_where_the_settings_let_it(verdict: Verdict, kind: StepKind) -> None:
+def test_a_verdict_decides_where_the_settings_let_it(verdict: TrialVerdict, kind: StepKind) -> None:
     trial = make_trial(auto_promote=True)
     assert choose_next(trial, report_of(verdict), GOOD, LATER).kind is kind  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("verdict", [Verdict.WORSE, Verdict.NOT_YET])
-def test_what_is_switched_off_waits_for_a_person(verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", [TrialVerdict.WORSE, TrialVerdict.NOT_YET])
+def test_what_is_switched_off_waits_for_a_person(verdict: TrialVerdict) -> None:
     trial = make_trial(auto_stop=False, auto_ramp=False)
     step = choose_next(trial, report_of(verdict), GOOD, LATER)  # type: ignore[arg-type]
     assert (step.kind, step.traffic) == (StepKind.HOLD, 0.1)
@@ -316,13 +312,13 @@ def test_what_is_switched_off_waits_for_a_person(verdict: Verdict) -> None:
 
 def test_a_better_challenger_widens_until_a_person_promotes_it() -> None:
     trial = make_trial(auto_promote=False)
-    step = choose_next(trial, report_of(Verdict.BETTER), GOOD, LATER)  # type: ignore[arg-type]
+    step = choose_next(trial, report_of(TrialVerdict.BETTER), GOOD, LATER)  # type: ignore[arg-type]
     assert step.kind is StepKind.WIDEN
 
 
 def test_a_better_challenger_that_hardly_answered_is_not_promoted_yet() -> None:
     conduct = replace(GOOD, n_requests=99)
-    step = choose_next(make_trial(), report_of(Verdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
+    step = choose_next(make_trial(), report_of(TrialVerdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
     assert step.kind is StepKind.HOLD
 
 
@@ -362,7 +358,7 @@ def test_users_who_are_less_content_stop_the_trial() -> None:
     """One rating in two is 0 instead of 1; with 40 ratings nobody can say."""
     content = Ratings(300, 0.9, 0.3)
     conduct = replace(GOOD, champion_ratings=content, challenger_ratings=Ratings(200, 0.5, 0.5))
-    step = choose_next(make_trial(), report_of(Verdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
+    step = choose_next(make_trial(), report_of(TrialVerdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
     assert (step.kind, step.traffic) == (StepKind.STOP, 0.0)
     assert "Users rate v2 50% on average of 200 ratings and v1 90% of 300" in step.reasons[0]
     few = replace(conduct, challenger_ratings=Ratings(40, 0.5, 0.5))

@@ -19,12 +19,12 @@ from core.deployment.trials import (
     widen_trial,
 )
 from core.domain.deployment import Action, Deployment, Plan
-from core.domain.label import Label
-from core.domain.prediction import Variant
-from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings, Verdict
+from core.domain.prediction import Label, Variant
+from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings, TrialVerdict
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
-from core.store import deployments, predictions, trials
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import deployments, trials
+from core.store.predictions import predictions
 from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction, make_report
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_a_trial_is_a_row_with_its_settings(start: Callable[..., Deployment], db
     standing = describe_trial(db, NOON)
     assert standing is not None
     assert standing.trial.settings == QUICK
-    assert standing.report.verdict is Verdict.NOT_YET
+    assert standing.report.verdict is TrialVerdict.NOT_YET
 
 
 def test_status_says_what_the_trial_says(start: Callable[..., Deployment], db: Database) -> None:
@@ -355,7 +355,7 @@ def test_a_verdict_or_a_guardrail_ends_the_trial_by_itself(
     with db.read() as conn:
         frozen = trials.find_verdict(conn, 2)
     assert frozen is not None
-    assert frozen.verdict is (Verdict.BETTER if gain > 0 else Verdict.WORSE)
+    assert frozen.verdict is (TrialVerdict.BETTER if gain > 0 else TrialVerdict.WORSE)
 
 
 def test_a_verdict_is_kept_when_labels_change_afterwards(
@@ -369,7 +369,7 @@ def test_a_verdict_is_kept_when_labels_change_afterwards(
         keep_labels(conn, (Label(f"2-{i}", 90.0, now, "ada", now) for i in range(300)))
     standing = describe_trial(db, now + timedelta(hours=1))
     assert standing is not None
-    assert standing.report.verdict is Verdict.BETTER
+    assert standing.report.verdict is TrialVerdict.BETTER
     assert standing.report.estimate is not None
     assert standing.report.estimate.value < 0
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core.domain.health import Health, HealthReport, Reason
+from core.domain.monitoring import Health, HealthReport, Reason
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

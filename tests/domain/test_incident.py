@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.domain.health import Health
 from core.domain.incident import EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.monitoring import Health
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.domain.note import MAX_TAG, MAX_TEXT, NoteKind, parse_note
+from core.domain.version import MAX_TAG, MAX_TEXT, NoteKind, parse_note
 from core.errors import InvalidInput
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.rollup import DAY, HOUR, MINUTE, SPANS, floor_time
+from core.domain.monitoring import DAY, HOUR, MINUTE, SPANS, floor_time
 
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 

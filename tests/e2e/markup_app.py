@@ -2,12 +2,17 @@
 
 import json
 import os
+from collections import defaultdict
 from pathlib import Path
 
-from ui import charts, st
+from ui import st
+from ui.common import charts
 from ui.markup import Markdown
 
-asked = json.loads(Path(os.environ["MARKUP_TEXTS"]).read_text(encoding="utf-8"))
+TEXTS = os.environ.get("MARKUP_TEXTS")  # not there where only examples are collected
+asked: dict[str, list[str]] = defaultdict(list)
+if TEXTS:
+    asked.update(json.loads(Path(TEXTS).read_text(encoding="utf-8")))
 for number, text in enumerate(asked["every_way"]):
     with st.container(key=f"w{number}"):
         for way, show in {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as any_
 from playwright.sync_api import Request
 
-from core.plain_text import show_hidden
+from core.safety.plain_text import show_hidden
 from tests.e2e.product import open_browser, run_streamlit
 from tests.markup import HIDDEN, HOSTILE
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from core.bootstrap import build_app
 from core.deployment.release import deploy
-from core.store import deployments
+from core.store.models import deployments
 from tests.api_processes import add_linear_version
 from tests.e2e.product import open_browser, run_product
 

@@ -10,8 +10,15 @@ import pandas as pd
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.domain.feature import CONSISTENCY, HISTORY, MEAN_CSAT, MEAN_QUALITY, SEEN_AT
-from core.domain.value import read_level, read_number
+from core.domain.sample import (
+    CONSISTENCY,
+    HISTORY,
+    MEAN_CSAT,
+    MEAN_QUALITY,
+    SEEN_AT,
+    read_level,
+    read_number,
+)
 from core.features.history import trace_history
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

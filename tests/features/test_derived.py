@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from core.domain.feature import BASE, DERIVED
-from core.features.derived import FORMULAS
-from core.features.formula import Formula
+from core.domain.sample import BASE, DERIVED
+from core.features.formulas import DERIVED_FORMULAS, Formula
 
 ROW = {
     "codeQuality": 80.0,
@@ -30,11 +29,11 @@ BY_HAND = {
 
 
 def test_there_are_six_and_they_read_base_features_only() -> None:
-    assert tuple(formula.column for formula in FORMULAS) == DERIVED == tuple(BY_HAND)
-    assert {name for formula in FORMULAS for name in formula.inputs} == set(BASE)
+    assert tuple(formula.column for formula in DERIVED_FORMULAS) == DERIVED == tuple(BY_HAND)
+    assert {name for formula in DERIVED_FORMULAS for name in formula.inputs} == set(BASE)
 
 
-@pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.column)
+@pytest.mark.parametrize("formula", DERIVED_FORMULAS, ids=lambda formula: formula.column)
 def test_the_value_is_the_one_by_hand_for_one_row_and_for_many(formula: Formula) -> None:
     values = [ROW[name] for name in formula.inputs]
     expected = BY_HAND[formula.column]
@@ -43,7 +42,7 @@ def test_the_value_is_the_one_by_hand_for_one_row_and_for_many(formula: Formula)
     assert many.tolist() == [formula.compute(*values)] * 2
 
 
-@pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.column)
+@pytest.mark.parametrize("formula", DERIVED_FORMULAS, ids=lambda formula: formula.column)
 def test_a_missing_input_makes_it_missing(formula: Formula) -> None:
     names = formula.inputs
     for lacking in names:
@@ -54,6 +53,6 @@ def test_a_missing_input_makes_it_missing(formula: Formula) -> None:
 
 
 def test_work_without_complexity_has_no_ratio() -> None:
-    ratio = next(f for f in FORMULAS if f.column == "quality_per_complexity").compute
+    ratio = next(f for f in DERIVED_FORMULAS if f.column == "quality_per_complexity").compute
     assert math.isnan(ratio(80.0, 0.0))
     assert np.isnan(ratio(np.array([80.0]), np.array([0.0]))).all()

@@ -15,8 +15,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 
-from core.domain.card import Card
-from core.domain.snapshot import TEXT
+from core.domain.dataset import TEXT
+from core.domain.model_card import Card
 from core.errors import Unavailable
 from core.features import transformer
 from core.features.embeddings import TextEmbedding
@@ -24,7 +24,7 @@ from core.features.encoder import RowEncoder
 from core.features.hashed import HashedTokens
 from core.features.transformer import Transformer, open_transformer, read_safetensors
 from core.registry import Registry
-from core.training.anatomy import trace_inputs
+from core.training.explain.pipeline_inspection import trace_inputs
 from tests.text_model import find_text_model
 
 CODE = [f"def f{i}(items):\n    return [x + {i} for x in items if x > {i}]" for i in range(12)]

@@ -14,9 +14,9 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 
-from core.domain.card import Card
-from core.domain.feature import BASE, CARRIED, ENHANCED, HISTORY
-from core.domain.snapshot import AT
+from core.domain.dataset import AT
+from core.domain.model_card import Card
+from core.domain.sample import BASE, CARRIED, ENHANCED, HISTORY
 from core.features.encoder import RowEncoder
 from core.features.enhanced import EnhancedFeatures
 from core.registry import Registry

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.domain.feature import HISTORY, MEAN_QUALITY
+from core.domain.sample import HISTORY, MEAN_QUALITY
 from core.features.history import trace_history
 from tests.features.histories import Work, histories, recall, trace, works
 

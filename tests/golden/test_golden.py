@@ -21,7 +21,7 @@ import pytest
 
 from core.artifacts.artifact import Artifact
 from core.artifacts.folder import SIGNATURE_FILE
-from core.domain.card import Card, GoldenRow
+from core.domain.model_card import Card, GoldenRow
 from core.registry import Registry
 
 FOLDER = Path(__file__).parent
@@ -76,7 +76,7 @@ def save_golden() -> None:
     from sklearn.pipeline import Pipeline
 
     from core.features.encoder import RowEncoder
-    from core.training.menu import RECIPES
+    from core.training.search.recipe_registry import RECIPES
 
     rng = np.random.default_rng(1)
     rows = [

@@ -11,8 +11,8 @@ from core.domain.job import Job, JobStatus
 from core.jobs import children
 from core.jobs.children import CANCEL_GRACE, Children
 from core.jobs.runner import DEAD_AFTER
-from core.store import jobs
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.jobs import jobs
 from tests.conftest import NOON
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]

@@ -12,9 +12,10 @@ import pytest
 from core.bootstrap import App, build_app
 from core.data.uploads import keep_upload
 from core.domain.job import Job, JobStatus
-from core.domain.mapping import ColumnMapping
+from core.domain.sample import ColumnMapping
 from core.jobs.runner import do_job, run_job
-from core.store import jobs, samples
+from core.store.data import samples
+from core.store.jobs import jobs
 
 ROWS = "a,score\n" + "".join(f"{n},{n}\n" for n in range(60))
 MAPPING = msgspec.to_builtins(ColumnMapping("score"))

@@ -10,7 +10,7 @@ from core.bootstrap import App, build_app
 from core.domain.job import Job, JobStatus, Progress
 from core.errors import Refused
 from core.jobs import runner, tasks
-from core.store import jobs
+from core.store.jobs import jobs
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from core.domain.deployment import Action, Plan
 from core.errors import Unavailable
 from core.jobs.schedule import TASKS
 from core.registry import Registry
-from core.store import deployments, health, quality, retraining
+from core.store.data import quality
+from core.store.models import deployments
+from core.store.monitoring import health
 
 
 class Tracking(Registry):
@@ -64,7 +66,7 @@ def test_watching_an_empty_store_keeps_that_nothing_is_known(app: App) -> None:
 def test_the_retraining_check_keeps_its_reasons(app: App) -> None:
     assert run(app, "retraining check").startswith("retraining is not due: Nothing is deployed")
     with app.db.read() as conn:
-        assert [d.retrain for d in retraining.load_decisions(conn, 10)] == [False]
+        assert [d.retrain for d in deployments.load_decisions(conn, 10)] == [False]
 
 
 def test_old_predictions_are_removed_unless_all_are_kept(app: App) -> None:

@@ -10,7 +10,7 @@ import pytest
 from core.bootstrap import App, build_app
 from core.domain.job import Job, JobStatus
 from core.jobs.schedule import TASKS
-from core.store import jobs
+from core.store.jobs import jobs
 
 COLLECT = next(task for task in TASKS if task.name == "collection")
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from core.bootstrap import App, build_app
-from core.domain.lease import SCHEDULER, Lease
-from core.domain.schedule import ScheduledTask
+from core.domain.job import SCHEDULER, Lease, ScheduledTask
 from core.errors import Refused
 from core.jobs import scheduler as module
 from core.jobs.schedule import Task
 from core.jobs.scheduler import Scheduler
-from core.store import leases, schedule
+from core.store.jobs import schedule
 
 PATIENCE_SECONDS = 30.0
 
@@ -34,7 +33,7 @@ def make(app: App, work: Callable[[App], str], role: str = "worker") -> Schedule
 
 def find_lease(app: App) -> Lease | None:
     with app.db.read() as conn:
-        return leases.find_lease(conn, SCHEDULER)
+        return schedule.find_lease(conn, SCHEDULER)
 
 
 def load_task(app: App) -> ScheduledTask:
@@ -137,7 +136,7 @@ def test_a_lease_that_was_taken_over_ends_the_work(app: App) -> None:
     assert ran.wait(PATIENCE_SECONDS)
     with app.db.write() as conn:
         later = app.now() + timedelta(hours=1)
-        assert leases.claim_lease(conn, SCHEDULER, "other", timedelta(hours=1), later)
+        assert schedule.claim_lease(conn, SCHEDULER, "other", timedelta(hours=1), later)
     scheduler.stop()
     lease = find_lease(app)
     assert lease is not None

@@ -11,7 +11,8 @@ import pytest
 from core.bootstrap import App, build_app
 from core.domain.job import Job, JobStatus
 from core.jobs.runner import run_job
-from core.store import jobs, versions
+from core.store.jobs import jobs
+from core.store.models import versions
 from tests.text_model import find_text_model
 from tests.training.worlds import fill, make_samples
 

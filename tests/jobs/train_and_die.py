@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.bootstrap import build_app
 from core.jobs.runner import run_job
-from core.store import jobs
+from core.store.jobs import jobs
 
 SPARE_BYTES = 24 * 2**20
 

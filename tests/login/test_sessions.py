@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from core.domain.session import SessionEnd
+from core.domain.installation import SessionEnd
 from core.errors import Unavailable
 from core.login.sessions import LoginSessions
 from core.settings import parse_settings
-from core.store import schema
-from core.store.database import Database
+from core.store.engine import schema
+from core.store.engine.database import Database
 from tests.conftest import NOON
 
 VALUES = {

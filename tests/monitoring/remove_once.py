@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from core.monitoring.retention import remove_old
-from core.store.database import open_database
+from core.store.engine.database import open_database
 from tests.data.collect_and_die import die_with
 from tests.streams import NOON
 

@@ -6,15 +6,18 @@ from datetime import timedelta
 import pytest
 
 from core.cli.texts import of_health
-from core.domain.health import Health, HealthReport
-from core.domain.prediction import Source
-from core.domain.widening import Widening
-from core.monitoring.facts import Thresholds
+from core.domain.monitoring import Health, HealthReport
+from core.domain.prediction import AnswerSource
+from core.domain.version import Widening
 from core.monitoring.flow import describe_health, watch
-from core.monitoring.labelled import measure_segments
+from core.monitoring.health.inputs import Thresholds
+from core.monitoring.slices.slice_metrics import measure_segments
 from core.monitoring.summary import MonitorSummary, build_json
-from core.store import batches, health, leases, rollups, versions, widenings
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.jobs import schedule
+from core.store.models import versions
+from core.store.monitoring import health
+from core.store.predictions import batches, rollups
 from tests.fakes import FakeRegistry, add_version, make_batch, make_prediction, make_report
 from tests.streams import (
     DAY,
@@ -66,7 +69,7 @@ def test_a_good_day_is_healthy(db: Database) -> None:
     add_good_day(db)
     assert look(db).health is Health.HEALTHY
     with db.write() as conn:
-        widenings.append_widening(conn, Widening(3, NOON, 1.4, 300, 243, NOON - DAY))
+        health.append_widening(conn, Widening(3, NOON, 1.4, 300, 243, NOON - DAY))
     shown = build_json(describe(db))
     assert shown["widening"] == {
         "factor": 1.4,
@@ -144,7 +147,7 @@ def test_the_summary_says_why_no_model_answered(db: Database) -> None:
     deploy(db, 3)
     why = "v3 cannot be loaded; the score is the median of the labels."
     rows = [
-        make_prediction(f"p{i}", at=NOON - HOUR, source=Source.HEURISTIC, reason=why)
+        make_prediction(f"p{i}", at=NOON - HOUR, source=AnswerSource.HEURISTIC, reason=why)
         for i in range(3)
     ]
     add_predictions(db, rows)
@@ -217,7 +220,7 @@ def test_the_heuristic_s_answers_are_no_errors_of_the_model(db: Database) -> Non
     deploy(db, 3)
     add_good_day(db)
     wrong = [
-        make_prediction(f"h{i}", at=NOON - HOUR, source=Source.HEURISTIC, score=90.0)
+        make_prediction(f"h{i}", at=NOON - HOUR, source=AnswerSource.HEURISTIC, score=90.0)
         for i in range(20)
     ]
     add_predictions(db, wrong)
@@ -296,7 +299,7 @@ def test_a_worker_whose_lease_ran_out_is_a_reason(db: Database) -> None:
     add_good_day(db)
     look(db)
     with db.write() as conn:
-        leases.claim_lease(conn, "scheduler", "worker:host:1", timedelta(seconds=15), NOON)
+        schedule.claim_lease(conn, "scheduler", "worker:host:1", timedelta(seconds=15), NOON)
     alive = describe(db, NOON, worker_lease="scheduler")
     assert alive.report.find_reason("worker") is None
     dead = describe(db, NOON + MINUTE, worker_lease="scheduler")
@@ -311,7 +314,7 @@ def test_what_waits_to_be_counted_is_a_reason_once_it_waits_long(db: Database) -
     add_good_day(db)
     look(db)
     with db.write() as conn:
-        leases.claim_lease(conn, "scheduler", "worker:host:1", HOUR, NOON)
+        schedule.claim_lease(conn, "scheduler", "worker:host:1", HOUR, NOON)
         batches.append_batches(conn, [make_batch(2_000, at=NOON)])
     for minutes, is_reason in ((2, False), (3, True)):
         summary = describe(db, NOON + minutes * MINUTE, worker_lease="scheduler")

@@ -8,13 +8,12 @@ import pytest
 
 from core.alerts.incidents import detect
 from core.domain.incident import Incident, IncidentStatus
-from core.domain.label import Label
-from core.domain.prediction import Prediction, Source
-from core.monitoring.facts import Thresholds
+from core.domain.prediction import AnswerSource, Label, Prediction
 from core.monitoring.flow import watch
-from core.store import incidents
-from core.store.database import Database
-from core.store.predictions import append_predictions
+from core.monitoring.health.inputs import Thresholds
+from core.store.engine.database import Database
+from core.store.monitoring import incidents
+from core.store.predictions.predictions import append_predictions
 from tests.fakes import keep_labels, make_prediction
 from tests.streams import DAY, HOUR, MINUTE, NOON, SCALE, TOLERANCE, deploy
 
@@ -71,17 +70,17 @@ class World:
         failed, heuristic = (0.3 if fault == "error_rate" else 0.002), 0.01
         if fault == "fallback":
             heuristic = 0.99
-        source = Source.MODEL
+        source = AnswerSource.MODEL
         if draw < failed:
-            source = Source.FAILED
+            source = AnswerSource.FAILED
         elif draw < failed + heuristic:
-            source = Source.HEURISTIC
+            source = AnswerSource.HEURISTIC
         actual = float(self.rng.uniform(30, 90))
         spread = 8.0 if fault == "accuracy" else 3.0  # within 5: 47 % and 90 %
         score = float(np.clip(actual + spread * self.rng.standard_normal(), 0, 100))
         if fault == "collapsed":
             score = 61.0
-        if self.rng.random() < 0.3 and source is not Source.FAILED:
+        if self.rng.random() < 0.3 and source is not AnswerSource.FAILED:
             received_at = at + LABEL_DELAY
             self.waiting.append(Label(name, actual, received_at, "ada", received_at))
         slow = 40.0 if fault == "latency" else 1.0
@@ -89,7 +88,7 @@ class World:
             name,
             at=at,
             source=source,
-            score=None if source is Source.FAILED else score,
+            score=None if source is AnswerSource.FAILED else score,
             features={"x": float(self.n)},
             latency_ms=slow * 15.0 * float(np.exp(0.5 * self.rng.standard_normal())),
         )

@@ -15,21 +15,29 @@ import sqlalchemy as sa
 from core.alerts.incidents import detect
 from core.alerts.rules import CONFIRM_AFTER
 from core.domain.incident import EventKind, Incident, IncidentStatus
-from core.domain.label import Label
-from core.domain.prediction import Source
-from core.domain.report import Estimate, Metrics
-from core.domain.rollup import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupProgress, floor_time
-from core.monitoring.facts import Thresholds
+from core.domain.monitoring import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupProgress, floor_time
+from core.domain.prediction import AnswerSource, Label
+from core.domain.training_report import Estimate, Metrics
+from core.monitoring.drift.drift_job import measure_drift
+from core.monitoring.drift.reference import History, build_reference
 from core.monitoring.flow import watch
-from core.monitoring.inputs import measure_drift
-from core.monitoring.labelled import measure_segments
-from core.monitoring.pinning import History, build_reference
-from core.monitoring.rollups import N_ACTUAL_BUCKETS, build_longer, describe_basis, merge_outcomes
+from core.monitoring.health.inputs import Thresholds
+from core.monitoring.measure.rollups import (
+    N_ACTUAL_BUCKETS,
+    build_longer,
+    describe_basis,
+    merge_outcomes,
+)
+from core.monitoring.slices.slice_metrics import measure_segments
 from core.stats.histogram import latency_bucket, score_bucket
-from core.store import drift, incidents, rollups, schema, snapshots, versions
-from core.store.database import Database
-from core.store.labels import append_labels
-from core.store.predictions import append_predictions
+from core.store.data import snapshots
+from core.store.engine import schema
+from core.store.engine.database import Database
+from core.store.models import versions
+from core.store.monitoring import drift, incidents
+from core.store.predictions import rollups
+from core.store.predictions.labels import append_labels
+from core.store.predictions.predictions import append_predictions
 from tests.fakes import make_prediction, make_report
 from tests.streams import NOON, SCALE, TOLERANCE, deploy
 
@@ -197,9 +205,9 @@ class World:
         shares = np.bincount([latency_bucket(ms) for ms in latency]) / 200
         outcomes = self._label(at, int(self.rng.binomial(n, 0.3)))
         parts = {
-            Source.MODEL: (n - n_failed - n_heuristic, outcomes),
-            Source.HEURISTIC: (n_heuristic, Outcomes()),
-            Source.FAILED: (n_failed, Outcomes()),
+            AnswerSource.MODEL: (n - n_failed - n_heuristic, outcomes),
+            AnswerSource.HEURISTIC: (n_heuristic, Outcomes()),
+            AnswerSource.FAILED: (n_failed, Outcomes()),
         }
         return [
             Rollup(
@@ -209,7 +217,9 @@ class World:
                 source=source,
                 n=int(m),
                 latency=_count(self.rng.multinomial(m, shares)),
-                scores={} if source is Source.FAILED else {score_bucket(60.0, 0, 100): int(m)},
+                scores={}
+                if source is AnswerSource.FAILED
+                else {score_bucket(60.0, 0, 100): int(m)},
                 outcomes=found,
             )
             for source, (m, found) in parts.items()

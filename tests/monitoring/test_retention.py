@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from core.domain.deployment import Action, Plan
-from core.domain.removal import Removed
-from core.domain.rollup import DAY, HOUR, MINUTE, Rollup
+from core.domain.monitoring import DAY, HOUR, MINUTE, Removed, Rollup
+from core.monitoring.measure.rollup_updates import measure
 from core.monitoring.retention import Run, describe_run, remove_old
-from core.monitoring.service import measure
-from core.store import deployments, feedback, removals, rollups
-from core.store.database import Database, open_database
+from core.store.engine.database import Database, open_database
+from core.store.models import deployments
+from core.store.predictions import feedback, removals, rollups
 from tests.streams import NOON, SCALE, TOLERANCE, add_requests, label_all, spread_times
 
 ROOT = Path(__file__).parents[2]

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.drift import DriftCheck, Reference
-from core.monitoring.bins import Values, count_values
-from core.monitoring.drift import Key, compare_window
-from core.monitoring.parts import Outcome
-from core.monitoring.pinning import History, build_reference
+from core.domain.monitoring import DriftCheck, Reference
+from core.monitoring.drift.binning import Values, count_values
+from core.monitoring.drift.compare import Key, compare_window
+from core.monitoring.drift.reference import History, build_reference
+from core.monitoring.slices.slices import SliceOutcome
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 N_NUMBERS = 15
@@ -99,7 +99,7 @@ def join(parts: list[Values]) -> Values:
     return np.concatenate(parts)  # type: ignore[arg-type]
 
 
-def draw_outcome(seed: int, n: int = 800, *, bias: float = 0.0, slow: float = 0.0) -> Outcome:
+def draw_outcome(seed: int, n: int = 800, *, bias: float = 0.0, slow: float = 0.0) -> SliceOutcome:
     """Errors with a mean of about 2.4 points, `bias` points more at one provider, `slow` more for
     the longest tenth."""
     rng = np.random.default_rng(seed)
@@ -109,10 +109,10 @@ def draw_outcome(seed: int, n: int = 800, *, bias: float = 0.0, slow: float = 0.
     errors += bias * (provider == "openai") + slow * (length > np.quantile(length, 0.9))
     columns = {"provider": provider.tolist(), "length": length, "noise": rng.standard_normal(n)}
     scores = rng.uniform(30, 100, n)
-    return Outcome(columns, scores, scores - errors, np.full(n, 2.4), np.arange(n) % 7)
+    return SliceOutcome(columns, scores, scores - errors, np.full(n, 2.4), np.arange(n) % 7)
 
 
-def draw_crossed(seed: int, n: int, fault: str = "", bias: float = 6.0) -> Outcome:
+def draw_crossed(seed: int, n: int, fault: str = "", bias: float = 6.0) -> SliceOutcome:
     """Errors with a mean of about 2.4 points in ten columns, four of them categories and two that
     move together; a fault makes those of some rows `bias` points larger, or by a factor."""
     rng = np.random.default_rng([seed, n])
@@ -141,4 +141,4 @@ def draw_crossed(seed: int, n: int, fault: str = "", bias: float = 6.0) -> Outco
         **{f"x{i}": numbers[i] for i in range(4)},
     }
     scores = rng.uniform(30, 100, n)
-    return Outcome(columns, scores, scores - errors, np.full(n, 2.4), np.arange(n) % 7)
+    return SliceOutcome(columns, scores, scores - errors, np.full(n, 2.4), np.arange(n) % 7)

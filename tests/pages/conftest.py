@@ -12,44 +12,35 @@ from streamlit.testing.v1 import AppTest
 
 from core import bootstrap
 from core.bootstrap import App
+from core.domain.dataset import ColumnSummary, Issue, QualityReport, Severity
 from core.domain.deployment import Action, Plan
-from core.domain.health import Health, HealthReport, Reason
-from core.domain.issue import ColumnSummary, Issue, QualityReport, Severity
-from core.domain.job import JobStatus
-from core.domain.label import Label
-from core.domain.lease import SCHEDULER
-from core.domain.prediction import Prediction, Source, Variant
-from core.domain.report import (
+from core.domain.job import SCHEDULER, JobStatus
+from core.domain.monitoring import Health, HealthReport, Reason
+from core.domain.prediction import AnswerSource, Label, Prediction, Variant
+from core.domain.sample import Provenance, Rejection, Sample
+from core.domain.training_report import (
     CurvePoint,
     Estimate,
     Gate,
+    HoldoutSegment,
     Metrics,
     NaiveMetrics,
     ScoreBand,
-    Segment,
     TrainingReport,
     WorstRow,
 )
-from core.domain.sample import Provenance, Rejection, Sample
 from core.errors import OpsError
-from core.monitoring.service import measure
+from core.monitoring.measure.rollup_updates import measure
 from core.registry import Registry, RunPage, RunSummary
-from core.store import (
-    deployments,
-    jobs,
-    leases,
-    predictions,
-    quality,
-    samples,
-    schedule,
-    snapshots,
-    versions,
-)
+from core.store.data import quality, samples, snapshots
+from core.store.jobs import jobs, schedule
+from core.store.models import deployments, versions
+from core.store.predictions import predictions
 from tests.alerts.seeing import see
 from tests.conftest import NOON, PATIENCE_SECONDS
 from tests.fakes import keep_labels
 from tests.markup import undo_escapes
-from ui import context
+from ui.common import context
 
 ENTRY = Path(__file__).resolve().parents[2] / "ui" / "navigation.py"
 VERDICT = "No better than always guessing the median: none of the 2 columns says anything."
@@ -198,7 +189,7 @@ def build_report(
         seconds=4.0,
         learning_curve=tuple(CurvePoint(n, Estimate(mae, mae - 1, mae + 1)) for n in (200, 400)),
         doubling=Estimate(0.4, 0.1, 0.7),
-        segments=(Segment("language", "python", 60, Estimate(9.0, 8.0, 10.0), 1.5),),
+        segments=(HoldoutSegment("language", "python", 60, Estimate(9.0, 8.0, 10.0), 1.5),),
         score_bands=(ScoreBand(60.0, 70.0, 50, 65.0, Estimate(58.0, 55.0, 61.0), 8.0),),
         worst=(WorstRow("gone", None, 80.0, 20.0),),
     )
@@ -315,7 +306,7 @@ def _fill_traffic(app: App, now: datetime) -> None:
             at=now - timedelta(minutes=5 * n + 1),
             version=1,
             variant=Variant.CHAMPION,
-            source=Source.HEURISTIC if n % 10 == 0 else Source.MODEL,
+            source=AnswerSource.HEURISTIC if n % 10 == 0 else AnswerSource.MODEL,
             reason=None,
             score=50.0 + n % 20,
             low=None,
@@ -342,7 +333,7 @@ def _fill_traffic(app: App, now: datetime) -> None:
 
 def _fill_jobs(app: App, now: datetime) -> None:
     with app.db.write() as conn:
-        leases.claim_lease(conn, SCHEDULER, "worker:plum01:4121", timedelta(hours=1), now)
+        schedule.claim_lease(conn, SCHEDULER, "worker:plum01:4121", timedelta(hours=1), now)
         schedule.save_finished(conn, "watch", 60.0, "2 minutes counted", None, now)
         schedule.save_finished(conn, "sync_runs", 300.0, None, "MLflow does not answer.", now)
         failed = jobs.append_job(conn, "import", {}, by="ada", reason="import of x.csv", now=now)

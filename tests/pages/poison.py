@@ -9,41 +9,32 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from core.bootstrap import App
-from core.domain.api_key import Scope
-from core.domain.api_worker import ApiWorker, StageTime
-from core.domain.deployment import Action, Plan
-from core.domain.drift import DriftCheck, DriftReport, Subject
-from core.domain.erasure import Erasure, Trace
+from core.domain.dataset import Erasure, Trace
+from core.domain.deployment import Action, Plan, RetrainingDecision
+from core.domain.incident import DeliveryState, Maintenance
+from core.domain.installation import ApiWorker, Scope, SettingChange, StageTime
 from core.domain.job import JobStatus
-from core.domain.note import Note, NoteKind
-from core.domain.notification import DeliveryState, Maintenance
-from core.domain.prediction import Source
-from core.domain.report import Estimate
-from core.domain.retraining import RetrainingDecision
-from core.domain.segment import GroupFigures, Segment, SegmentReport
-from core.domain.setting_change import SettingChange
-from core.store import (
-    api_keys,
-    api_workers,
-    deliveries,
-    deployments,
-    drift,
-    erasures,
-    jobs,
-    maintenance,
-    notes,
-    predictions,
-    replays,
-    retraining,
-    samples,
-    schema,
-    segments,
-    setting_changes,
-    versions,
+from core.domain.monitoring import (
+    DriftCheck,
+    DriftReport,
+    GroupFigures,
+    Segment,
+    SegmentReport,
+    Subject,
 )
-from core.store.types import Json
+from core.domain.prediction import AnswerSource
+from core.domain.training_report import Estimate
+from core.domain.version import Note, NoteKind
+from core.store.data import erasures, samples
+from core.store.engine import schema
+from core.store.engine.types import Json
+from core.store.installation import api_keys, api_workers, setting_changes
+from core.store.jobs import jobs
+from core.store.models import deployments, replays, versions
+from core.store.monitoring import deliveries, drift, segments
+from core.store.predictions import predictions
 from tests.fakes import make_prediction
-from tests.store.test_replays import REPORT
+from tests.store.models.test_replays import REPORT
 
 PORT = 1
 SHOWN, KEPT = "shown", "kept"
@@ -238,7 +229,7 @@ def _poison_column(conn: sa.Connection, table: sa.Table, name: str, marker: str)
 def _fill(app: App) -> None:
     now, hour = app.now(), timedelta(hours=1)
     with app.db.write() as conn:
-        maintenance.append_window(conn, Maintenance(now, now + hour, "SEED", "SEED"))
+        deliveries.append_window(conn, Maintenance(now, now + hour, "SEED", "SEED"))
         for prefix in ("pl_a", "pl_b"):
             api_keys.append_key(
                 conn,
@@ -249,12 +240,12 @@ def _fill(app: App) -> None:
                 by="SEED",
                 now=now,
             )
-        notes.append_note(conn, Note(1, NoteKind.NOTE, "SEED", now, "SEED"))
+        versions.append_note(conn, Note(1, NoteKind.NOTE, "SEED", now, "SEED"))
         erasures.append_erasure(conn, Erasure(now, "SEED", "SEED", Trace(1, 1, ()), ("SEED",)))
         setting_changes.append_change(
             conn, SettingChange("retrain_after_days", "30", now, "SEED", "SEED")
         )
-        retraining.append_decision(
+        deployments.append_decision(
             conn, RetrainingDecision(now, False, ("SEED",), ("age",), None, "SEED")
         )
         worker = ApiWorker(
@@ -381,6 +372,11 @@ def _fill_deliveries(conn: sa.Connection, app: App) -> None:
 
 def _fill_traffic(conn: sa.Connection, app: App) -> None:
     made = make_prediction(
-        "f" * 32, at=app.now(), source=Source.FAILED, score=None, reason="SEED", unit_id="SEED"
+        "f" * 32,
+        at=app.now(),
+        source=AnswerSource.FAILED,
+        score=None,
+        reason="SEED",
+        unit_id="SEED",
     )
     predictions.append_predictions(conn, [replace(made, features={"language": "python"})])

@@ -10,10 +10,13 @@ from core.alerts.admission import admit_rules
 from core.alerts.rules import Finding
 from core.bootstrap import App, load_current_settings
 from core.deployment import release
-from core.domain.health import Health
 from core.domain.incident import IncidentStatus
 from core.domain.job import JobStatus
-from core.store import api_keys, deployments, incidents, jobs
+from core.domain.monitoring import Health
+from core.store.installation import api_keys
+from core.store.jobs import jobs
+from core.store.models import deployments
+from core.store.monitoring import incidents
 from tests.alerts.seeing import see
 from tests.streams import DAY
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
-from core.domain.erasure import Erasure, Trace, Use
-from core.store import erasures, versions
+from core.domain.dataset import Erasure, Trace, Use
+from core.store.data import erasures
+from core.store.models import versions
 from tests.pages.test_past import table_with
 
 OpenPage = Callable[..., AppTest]

@@ -7,12 +7,17 @@ from datetime import timedelta
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
-from core.domain.drift import DriftCheck, DriftReport, Subject
-from core.domain.naive import Naive
-from core.domain.report import Estimate
-from core.domain.segment import GroupFigures, Segment, SegmentReport
-from core.domain.widening import Widening
-from core.store import drift, segments, widenings
+from core.domain.monitoring import (
+    DriftCheck,
+    DriftReport,
+    GroupFigures,
+    Segment,
+    SegmentReport,
+    Subject,
+)
+from core.domain.training_report import Estimate, Naive
+from core.domain.version import Widening
+from core.store.monitoring import drift, health, segments
 
 OpenPage = Callable[..., AppTest]
 Read = Callable[[AppTest], str]
@@ -88,7 +93,7 @@ def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
         drift.append_report(conn, report)
         segments.save_report(conn, found)
         segments.save_report(conn, challenger)
-        widenings.append_widening(conn, Widening(1, now, 1.4, 300, 243, now))
+        health.append_widening(conn, Widening(1, now, 1.4, 300, 243, now))
     page = open_page("monitoring")
     said = read(page)
     assert "1 of 2 columns drifted**, which may cost accuracy" in said

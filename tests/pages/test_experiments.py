@@ -6,10 +6,11 @@ from dataclasses import replace
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
-from core.domain.note import NoteKind
-from core.domain.report import Attempt
+from core.domain.training_report import SearchAttempt
+from core.domain.version import NoteKind
 from core.registry import RunSummary
-from core.store import notes, schema, versions
+from core.store.engine import schema
+from core.store.models import versions
 from core.training.notes import add_note
 
 OpenPage = Callable[..., AppTest]
@@ -33,7 +34,7 @@ def test_a_search_that_was_kept_is_drawn_and_one_that_was_not_says_so(
 ) -> None:
     with full.db.write() as conn:
         report = versions.get_version(conn, 2).report
-        tried = tuple(Attempt({"max_depth": n}, 5.0 + n, 5) for n in (2, 4))
+        tried = tuple(SearchAttempt({"max_depth": n}, 5.0 + n, 5) for n in (2, 4))
         changed = schema.versions.update().where(schema.versions.c.number == 2)
         conn.execute(changed.values(report=replace(report, attempts=tried)))
     page = open_page("experiments", compare="2,1")
@@ -62,7 +63,7 @@ def test_a_note_and_a_tag_are_kept_with_who_said_it(
     page.button(key="note_confirm").click().run()
     assert "v2 has a new note." in read(page)
     with full.db.read() as conn:
-        (note,) = notes.load_notes(conn, [2])[2]
+        (note,) = versions.load_notes(conn, [2])[2]
     assert (note.text, note.by, note.kind) == ("Errs on go.", "ada", NoteKind.NOTE)
     (table,) = [table.value for table in page.dataframe if "text" in table.value]
     assert table[["version", "what", "text", "by"]].values.tolist() == [

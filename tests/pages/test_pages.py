@@ -8,12 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
-from core.domain.issue import Issue, Severity
-from core.domain.prediction import Source
+from core.domain.dataset import Issue, Severity
+from core.domain.prediction import AnswerSource
 from core.errors import Unavailable
-from core.monitoring.service import measure
+from core.monitoring.measure.rollup_updates import measure
 from core.registry import RunSummary
-from core.store import quality, samples
+from core.store.data import quality, samples
 from tests.fakes import make_prediction
 from tests.streams import HOUR, NOON, add_predictions, deploy, spread_times
 
@@ -115,7 +115,9 @@ def test_the_monitoring_page_says_why_no_model_answered(
 ) -> None:
     why = "v1 cannot score this row: 'a_b' is no number"
     rows = [
-        make_prediction(f"p{i}", at=full.now() - HOUR, source=Source.FAILED, score=None, reason=why)
+        make_prediction(
+            f"p{i}", at=full.now() - HOUR, source=AnswerSource.FAILED, score=None, reason=why
+        )
         for i in range(2)
     ]
     add_predictions(full.db, rows)

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.bootstrap import App
 from core.errors import Refused
 from tests.pages import poison
-from ui import actions, context
+from ui.common import actions, context
 
 OpenPage = Callable[..., AppTest]
 
@@ -118,7 +118,7 @@ def test_what_an_action_says_is_no_markup(
     marker = poison.build_marker("outcome")
     page = open_page("data")
     page.session_state[actions._OUTCOMES] = [
-        actions.Outcome(marker, done=done) for done in (True, False)
+        actions.ActionOutcome(marker, done=done) for done in (True, False)
     ]
     page.run()
     found = read_all(page)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
-from core.domain.report import Estimate
-from core.store import jobs, replays
-from tests.store.test_replays import REPORT
+from core.domain.training_report import Estimate
+from core.store.jobs import jobs
+from core.store.models import replays
+from tests.store.models.test_replays import REPORT
 
 OpenPage = Callable[..., AppTest]
 Read = Callable[[AppTest], str]

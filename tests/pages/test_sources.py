@@ -10,11 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from core import bootstrap
 from core.bootstrap import App
-from core.domain.source import Outcome, Watermark
+from core.domain.source import CollectionOutcome, Watermark
 from core.jobs.runner import run_job
-from core.store import jobs, sources
+from core.store.data import sources
+from core.store.jobs import jobs
 from tests.supastack.stack import Stack
-from ui import context
+from ui.common import context
 
 OpenPage = Callable[..., AppTest]
 Read = Callable[[AppTest], str]
@@ -56,7 +57,10 @@ def test_each_source_says_how_its_last_collection_went(
     connected: Callable[[str, str], App], open_page: OpenPage, read: Read
 ) -> None:
     app = connected("https://x.supabase.co", "secret-key")
-    for name, outcome in (("ratings", Outcome.FAILED), ("others", Outcome.COLLECTED)):
+    for name, outcome in (
+        ("ratings", CollectionOutcome.FAILED),
+        ("others", CollectionOutcome.COLLECTED),
+    ):
         with app.db.write() as conn:
             source = sources.begin_attempt(conn, f"supabase:{name}", {}, app.now())
             sources.save_source(

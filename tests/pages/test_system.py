@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from core.bootstrap import App
-from core.domain.api_worker import ApiWorker, StageTime
-from core.store import api_workers
-from core.store.batches import append_batches
+from core.domain.installation import ApiWorker, StageTime
+from core.store.installation import api_workers
+from core.store.predictions.batches import append_batches
 from tests.fakes import make_batch
 
 OpenPage = Callable[[str], Any]

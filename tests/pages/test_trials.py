@@ -11,9 +11,10 @@ from core.bootstrap import App
 from core.deployment import release
 from core.deployment.trials import describe_trial, start_trial
 from core.domain.deployment import Action, Deployment, Plan
-from core.domain.label import Label
+from core.domain.prediction import Label
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
-from core.store import deployments, predictions, trials
+from core.store.models import deployments, trials
+from core.store.predictions import predictions
 from tests.fakes import keep_labels, make_prediction
 
 OpenPage = Callable[[str], AppTest]

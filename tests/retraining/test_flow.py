@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.data.sources.feedback import collect_feedback
-from core.domain.drift import DriftCheck, DriftReport, Subject
-from core.domain.health import Health, HealthReport
+from core.domain.deployment import RetrainingDecision
 from core.domain.job import Job, JobStatus
-from core.domain.prediction import Source
-from core.domain.retraining import RetrainingDecision
+from core.domain.monitoring import DriftCheck, DriftReport, Health, HealthReport, Subject
+from core.domain.prediction import AnswerSource
 from core.domain.sample import Provenance, Sample
 from core.errors import Conflict
 from core.retraining.flow import check_retraining, describe_retraining, start_retraining
 from core.retraining.policy import Policy
-from core.store import drift, jobs, retraining, samples, versions
-from core.store.database import Database
+from core.store.data import samples
+from core.store.engine.database import Database
+from core.store.jobs import jobs
+from core.store.models import deployments, versions
+from core.store.monitoring import drift
 from tests.fakes import AN_HOUR_BEFORE, FakeRegistry, add_version, make_prediction, make_report
 from tests.streams import DAY, HOUR, NOON, SCALE, add_labels, add_predictions, deploy
 
@@ -31,7 +33,7 @@ def check(db: Database, now: datetime = NOON, mode: str = "auto") -> RetrainingD
 
 def load_decisions(db: Database) -> list[RetrainingDecision]:
     with db.read() as conn:
-        return retraining.load_decisions(conn, 100)
+        return deployments.load_decisions(conn, 100)
 
 
 def load_jobs(db: Database) -> list[Job]:
@@ -188,7 +190,7 @@ def test_labelled_predictions_count_once_and_only_when_they_are_known(serving: D
         serving,
         [
             make_prediction("a", at=NOON),
-            make_prediction("b", at=NOON, source=Source.HEURISTIC),
+            make_prediction("b", at=NOON, source=AnswerSource.HEURISTIC),
             make_prediction("unlabelled", at=NOON),
         ],
     )
@@ -208,7 +210,7 @@ def test_generated_rows_do_not_count_beside_a_model_of_real_ones(serving: Databa
     add_samples(serving, 500, provenance=Provenance.SYNTHETIC)
     assert describe_retraining(serving, POLICY, HEALTHY, now=LATER).signals == ("no_new_rows",)
     with serving.read() as conn:
-        n_new = retraining.count_new_samples(conn, AN_HOUR_BEFORE, list(Provenance))
+        n_new = deployments.count_new_samples(conn, AN_HOUR_BEFORE, list(Provenance))
     assert n_new == {Provenance.REAL: 0, Provenance.FEEDBACK: 0, Provenance.SYNTHETIC: 500}
 
 

@@ -5,14 +5,19 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.drift import DriftCheck, Subject
-from core.domain.health import Health, HealthReport, Reason
-from core.retraining.policy import Facts, Policy, Verdict, build_policy, decide_retraining
+from core.domain.monitoring import DriftCheck, Health, HealthReport, Reason, Subject
+from core.retraining.policy import (
+    Policy,
+    RetrainingInputs,
+    RetrainingVerdict,
+    build_policy,
+    decide_retraining,
+)
 from core.settings import parse_settings
 from tests.streams import NOON
 
 POLICY = Policy(mode="propose", every=timedelta(days=7), new_rows=100, recipe="advanced")
-QUIET = Facts(
+QUIET = RetrainingInputs(
     champion=3,
     newest=3,
     trained_at=NOON - timedelta(days=2),
@@ -24,7 +29,7 @@ QUIET = Facts(
 )
 
 
-def decide(**changes: object) -> Verdict:
+def decide(**changes: object) -> RetrainingVerdict:
     mode = str(changes.pop("mode", "propose"))
     facts = replace(QUIET, **changes)  # type: ignore[arg-type]
     return decide_retraining(facts, replace(POLICY, mode=mode), NOON)

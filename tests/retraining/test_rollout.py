@@ -7,8 +7,8 @@ import pytest
 from core.domain.version import Version
 from core.retraining.rollout import choose_rollout, roll_out
 from core.settings import parse_settings
-from core.store import deployments
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import deployments
 from tests.fakes import FakeRegistry, add_version
 from tests.streams import NOON, deploy
 

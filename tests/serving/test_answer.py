@@ -7,11 +7,11 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from core.domain.card import Band, Card, find_limits
-from core.domain.prediction import Source, Variant
+from core.domain.model_card import Band, Card, find_limits
+from core.domain.prediction import AnswerSource, Variant
 from core.serving.answer import (
     Ask,
-    Attempt,
+    ScoringAttempt,
     build_guessed_prediction,
     build_id,
     build_model_prediction,
@@ -19,13 +19,13 @@ from core.serving.answer import (
     choose_refusal,
     find_all_limits,
 )
-from core.serving.heuristic import Guess
+from core.serving.fallback import Guess
 from core.settings import Scale
 from tests.fakes import make_card
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HUNDRED = Scale(0.0, 100.0)
-ATTEMPT = Attempt("id", NOON, 7, 3, Variant.CHAMPION, 1.5)
+ATTEMPT = ScoringAttempt("id", NOON, 7, 3, Variant.CHAMPION, 1.5)
 ASK = Ask({"codeQuality": 80.0}, "some text", "unit 1", NOON - timedelta(days=1))
 
 
@@ -51,7 +51,7 @@ def test_ids_of_one_moment_differ_by_all_their_random_bits() -> None:
 def test_a_models_prediction_carries_everything_of_the_request() -> None:
     prediction = build_model_prediction(ASK, ATTEMPT, 70.0, make_card(4.0), HUNDRED)
     assert (prediction.score, prediction.low, prediction.high) == (70.0, 66.0, 74.0)
-    assert prediction.source is Source.MODEL
+    assert prediction.source is AnswerSource.MODEL
     assert prediction.reason is None
     assert (prediction.text, prediction.unit_id) == ("some text", "unit 1")
     assert prediction.event_at == NOON - timedelta(days=1)
@@ -77,7 +77,7 @@ def test_without_a_known_interval_there_are_no_limits() -> None:
 def test_a_guess_says_why_and_how_and_has_no_limits() -> None:
     guess = Guess(65.0, "mean of the newest 2 labels")
     prediction = build_guessed_prediction(ASK, ATTEMPT, "No version is deployed", guess)
-    assert prediction.source is Source.HEURISTIC
+    assert prediction.source is AnswerSource.HEURISTIC
     assert prediction.reason == (
         "No version is deployed; the score is the mean of the newest 2 labels."
     )
@@ -87,7 +87,7 @@ def test_a_guess_says_why_and_how_and_has_no_limits() -> None:
 def test_without_a_guess_the_attempt_failed_and_has_no_score() -> None:
     guess = Guess(None, "there is nothing to guess from either")
     prediction = build_guessed_prediction(ASK, ATTEMPT, "No version is deployed", guess)
-    assert prediction.source is Source.FAILED
+    assert prediction.source is AnswerSource.FAILED
     assert prediction.score is None
     assert prediction.reason == (
         "No version is deployed, and there is nothing to guess from either."

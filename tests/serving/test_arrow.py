@@ -8,8 +8,8 @@ import pytest
 
 from core.serving.answer import Ask
 from core.serving.arrow import encode_predictions, read_columns
-from core.serving.bodies import BadBody
 from core.serving.columns import build_asks
+from core.serving.schemas import BadBody
 from tests.fakes import make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

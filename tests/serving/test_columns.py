@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.serving.bodies import BadBody, PredictBatchBody, build_ask, decode_body
 from core.serving.columns import MIN_ROWS, build_asks, read_json_columns
+from core.serving.schemas import BadBody, PredictBatchBody, build_ask, decode_body
 
 ROWS = msgspec.json.Decoder(PredictBatchBody)
 

@@ -6,11 +6,11 @@ from datetime import datetime
 import pytest
 import sqlalchemy as sa
 
-from core.domain.api_key import Scope
+from core.domain.installation import Scope
 from core.errors import InvalidInput
 from core.serving.keys import KeyRing, MissingScope, UnknownCaller, create_key, hash_key
-from core.store import api_keys
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.installation import api_keys
 
 PREDICT = frozenset({Scope.PREDICT})
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.domain.api_worker import StageTime
-from core.domain.prediction import Source
+from core.domain.installation import StageTime
+from core.domain.prediction import AnswerSource
 from core.serving.metrics import ServiceMetrics
-from core.serving.status import ServiceStatus
+from core.serving.telemetry.latency_breakdown import ServiceStatus
 from tests.fakes import make_prediction
 
 
@@ -48,9 +48,9 @@ def test_predictions_are_counted_by_who_answered_and_which_version() -> None:
     metrics.count_predictions(
         [
             make_prediction("a"),
-            make_prediction("b", source=Source.HEURISTIC),
-            make_prediction("c", source=Source.HEURISTIC),
-            make_prediction("d", source=Source.FAILED, version=0),
+            make_prediction("b", source=AnswerSource.HEURISTIC),
+            make_prediction("c", source=AnswerSource.HEURISTIC),
+            make_prediction("d", source=AnswerSource.FAILED, version=0),
         ]
     )
     samples = _samples(metrics)

@@ -11,19 +11,19 @@ import pytest
 import sqlalchemy as sa
 
 from core.deployment.release import deploy, rollback
-from core.domain.label import Label
-from core.domain.prediction import Prediction, Source
-from core.domain.widening import Widening
+from core.domain.prediction import AnswerSource, Label, Prediction
+from core.domain.version import Widening
 from core.errors import Unavailable
 from core.serving.answer import Ask, Received, build_id
 from core.serving.columns import AskedColumns, build_asks
-from core.serving.logbook import Kept, LabelOutcome
+from core.serving.log.prediction_log import Kept, LabelOutcome
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import labels, predictions, removals, widenings
-from core.store.database import Database
-from core.store.direct import DirectLog
-from core.store.drain import drain_batches
+from core.store.engine.database import Database
+from core.store.engine.direct import DirectLog
+from core.store.monitoring import health
+from core.store.predictions import labels, predictions, removals
+from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 
 HUNDRED = Scale(0.0, 100.0)
@@ -98,7 +98,7 @@ def test_before_any_deployment_the_heuristic_answers_and_says_so(
 ) -> None:
     service.refresh()
     [answer] = service.predict([Ask({"codeQuality": 80.0})])
-    assert answer.source is Source.HEURISTIC
+    assert answer.source is AnswerSource.HEURISTIC
     assert (answer.score, answer.version, answer.revision) == (80.0, 0, 0)
     assert answer.reason == "No version is deployed; the score is the weighted mean of codeQuality."
 
@@ -108,7 +108,7 @@ def test_the_deployed_version_answers_with_its_interval(
 ) -> None:
     release()
     [answer] = service.predict([ROW])
-    assert answer.source is Source.MODEL
+    assert answer.source is AnswerSource.MODEL
     assert answer.reason is None
     assert (answer.score, answer.low, answer.high) == (70.0, 66.0, 74.0)
     assert (answer.version, answer.revision) == (1, 1)
@@ -120,7 +120,7 @@ def test_intervals_are_answered_as_wide_as_labels_ask_for(
     release()
     for factor in (1.5, 0.5):
         with db.write() as conn:
-            widenings.append_widening(conn, Widening(1, now(), factor, 300, 240, now()))
+            health.append_widening(conn, Widening(1, now(), factor, 300, 240, now()))
         timer.seconds += 10
         service.refresh()
         [answer] = service.predict([ROW])
@@ -173,7 +173,7 @@ def test_a_deployed_heuristic_answers_with_who_switched_the_model_off(
     release()
     release(0)
     [answer] = service.predict([ROW])
-    assert answer.source is Source.HEURISTIC
+    assert answer.source is AnswerSource.HEURISTIC
     assert str(answer.reason).startswith("ada deployed the heuristic in place of a model (tests);")
 
 
@@ -190,7 +190,7 @@ def test_a_version_that_does_not_load_is_not_replaced_by_one_that_nobody_chose(
     registry.altered.add("hash-2")  # between its release and our look
     service.refresh()
     [answer] = service.predict([ROW])
-    assert (answer.source, answer.version) == (Source.HEURISTIC, 2)
+    assert (answer.source, answer.version) == (AnswerSource.HEURISTIC, 2)
     assert "v2 does not load: The artifact hash-2 was altered" in str(answer.reason)
 
 
@@ -226,7 +226,7 @@ def test_a_version_of_another_scale_does_not_answer(
 ) -> None:
     release(artifact=FakeArtifact(make_card(scale=(0.0, 1.0)), bias=0.0))
     [answer] = service.predict([ROW])
-    assert answer.source is Source.HEURISTIC
+    assert answer.source is AnswerSource.HEURISTIC
     assert "trained on the scale 0:1 and PLUMBLINE_SCALE is 0:100" in str(answer.reason)
 
 
@@ -242,7 +242,7 @@ def test_a_model_that_fails_is_stood_in_for_with_the_reason(
     release()
     registry.artifacts["hash-1"].error = error
     [answer] = service.predict([ROW])
-    assert answer.source is Source.HEURISTIC
+    assert answer.source is AnswerSource.HEURISTIC
     assert answer.version == 1
     assert str(answer.reason).startswith("v1 cannot score this row: ")
     assert "long story" not in str(answer.reason)
@@ -254,7 +254,7 @@ def test_a_score_that_is_not_finite_is_no_score(
     release()
     registry.artifacts["hash-1"].bias = float("nan")
     [answer] = service.predict([ROW])
-    assert answer.source is Source.HEURISTIC
+    assert answer.source is AnswerSource.HEURISTIC
     assert "not a finite number" in str(answer.reason)
 
 
@@ -278,7 +278,7 @@ def test_a_row_with_nothing_that_the_model_reads_is_not_posed_as_scored(
 ) -> None:
     release()
     [answer] = service.predict([Ask({"security": 90.0})])
-    assert answer.source is Source.HEURISTIC
+    assert answer.source is AnswerSource.HEURISTIC
     assert str(answer.reason).startswith("The request has none of the features that v1 reads")
 
 
@@ -287,7 +287,7 @@ def test_with_nothing_to_go_by_the_attempt_failed_and_is_logged(
 ) -> None:
     service.refresh()
     [answer] = service.predict([Ask({"wind": 3.0})])
-    assert (answer.source, answer.score) == (Source.FAILED, None)
+    assert (answer.source, answer.score) == (AnswerSource.FAILED, None)
     assert _logged(db) == [answer]
 
 
@@ -311,7 +311,7 @@ def test_attempted_is_model_and_heuristic_and_failed(
     release()
     service.predict([ROW, Ask({"security": 1.0}), Ask({})])
     logged = [row.source for row in _logged(db)]
-    assert sorted(logged) == [Source.FAILED, Source.HEURISTIC, Source.MODEL]
+    assert sorted(logged) == [AnswerSource.FAILED, AnswerSource.HEURISTIC, AnswerSource.MODEL]
 
 
 def test_latency_is_measured_from_receipt_and_shared_by_the_rows_of_a_batch(

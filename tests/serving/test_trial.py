@@ -9,17 +9,16 @@ import pytest
 
 from core.deployment.release import deploy, rollback
 from core.deployment.trials import describe_trial, start_trial
-from core.domain.batch import build_predictions
-from core.domain.label import Label
-from core.domain.prediction import Prediction, Source, Variant
+from core.domain.prediction import AnswerSource, Label, Prediction, Variant, build_predictions
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.serving.answer import Ask
 from core.serving.columns import AskedColumns
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import predictions, trials
-from core.store.database import Database
-from core.store.drain import drain_batches
+from core.store.engine.database import Database
+from core.store.models import trials
+from core.store.predictions import predictions
+from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeRegistry, add_version, keep_labels
 
 ROW = Ask({"codeQuality": 80.0, "testCoverage": 60.0})
@@ -158,7 +157,7 @@ def test_a_challenger_that_hangs_keeps_no_answer_waiting(
     monkeypatch.setattr(challenger, "score", hang)
     for unit in champions:
         [answer] = service.predict([Ask(ROW.features, unit_id=unit)])
-        assert (answer.score, answer.source) == (70.0, Source.MODEL)
+        assert (answer.score, answer.source) == (70.0, AnswerSource.MODEL)
     go_on.set()
 
 
@@ -174,7 +173,7 @@ def test_a_challenger_that_fails_beside_an_answer_is_logged_as_failed(
     service.stop()
     by_champion = [row for row in answers if row.version == 1]
     assert by_champion
-    assert {row.source for row in by_champion} == {Source.MODEL}
+    assert {row.source for row in by_champion} == {AnswerSource.MODEL}
     failed = beside(db, by_champion)
     assert {row.outcome for row in failed} == {ShadowOutcome.FAILED}
     assert str(failed[0].error).startswith("v2 cannot score this row: broken")
@@ -199,7 +198,7 @@ def test_a_challenger_that_does_not_load_leaves_the_champion_alone(
     status = other.describe()
     answers = [row for row in ask_units(other, 30) if row.version == 1]
     other.stop()
-    assert {row.source for row in answers} == {Source.MODEL}
+    assert {row.source for row in answers} == {AnswerSource.MODEL}
     assert (status.source, status.challenger) == ("model", "v2")
     assert "v2 does not load" in str(status.challenger_reason)
 

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from core.stats.metrics import (
-    accuracy,
-    is_accurate,
-    mae,
-    measure_errors,
-    measure_improvement,
-    rmse,
-)
+from core.stats.metrics import accuracy, is_accurate, mae, measure_errors, measure_improvement, rmse
 
 RNG = np.random.default_rng(1)
 ACTUAL = RNG.uniform(0, 100, 200)

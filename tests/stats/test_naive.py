@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.stats.naive import MIN_RECENT, naive_guesses
+from core.stats.metrics import MIN_RECENT, naive_guesses
 
 DAY = 86_400.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.store import schema
-from core.store.database import Database, open_database
+from core.store.engine import schema
+from core.store.engine.database import Database, open_database
 from tests.postgres import Server, run_postgres
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@
 import sys
 from pathlib import Path
 
-from core.store.database import open_database
-from core.store.drain import drain_batches
+from core.store.engine.database import open_database
+from core.store.predictions.drain import drain_batches
 from tests.conftest import NOON
 from tests.data.collect_and_die import die_with
 

@@ -1,7 +1,7 @@
 """The key of one row, for tests that look for it."""
 
 from core.domain.sample import Sample, SampleColumns
-from core.store.sample_values import build_rows, find_key
+from core.store.data.sample_values import build_rows, find_key
 
 
 def sample_key(sample: Sample) -> str:

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from core.domain.sample import Collection
-from core.store import schema
-from core.store.database import Database
-from core.store.samples import count_samples, load_collections
+from core.store.data.samples import count_samples, load_collections
+from core.store.engine import schema
+from core.store.engine.database import Database
 from tests.store.write_on import N_IN_PIECE, N_PIECES, N_PREDICTIONS, collect
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from core.domain.prediction import Prediction, Source, Variant
+from core.domain.prediction import AnswerSource, Prediction, Variant
 from core.domain.sample import Provenance, Sample
-from core.store.database import Database, open_database
-from core.store.predictions import append_predictions
-from core.store.samples import append_samples, finish_collection, start_collection
+from core.store.data.samples import append_samples, finish_collection, start_collection
+from core.store.engine.database import Database, open_database
+from core.store.predictions.predictions import append_predictions
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 N_PREDICTIONS = 5
@@ -26,7 +26,7 @@ def build_predictions(number: int) -> list[Prediction]:
             at=NOON,
             version=1,
             variant=Variant.CHAMPION,
-            source=Source.MODEL,
+            source=AnswerSource.MODEL,
             reason=None,
             score=50.0,
             low=40.0,

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.domain.mapping import ColumnMapping
+from core.domain.sample import ColumnMapping
 from core.errors import InvalidInput
-from core.stream.timeline import Timeline, read_timeline
+from core.stream.timeline import StreamTimeline, read_timeline
 
 MAPPING = ColumnMapping("load", "when")
 
 
-def read(folder: Path, *lines: str) -> Timeline:
+def read(folder: Path, *lines: str) -> StreamTimeline:
     path = folder / "power.csv"
     path.write_text("\n".join(["when,wind,zone,load", *lines]) + "\n")
     return read_timeline(path, MAPPING, folder)

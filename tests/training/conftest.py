@@ -9,10 +9,10 @@ import pytest
 
 from core.domain.version import Version
 from core.settings import Scale
-from core.store.database import Database
-from core.training import boosting_search
+from core.store.engine.database import Database
 from core.training.flow import train_version
 from core.training.plan import TrainingPlan
+from core.training.search import boosting
 from tests.training.worlds import FakeTracking
 
 
@@ -21,7 +21,7 @@ def small_grid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Three combinations in place of 81, where a test does not ask for all."""
     if "whole_grid" not in request.fixturenames:
         one = {"max_depth": (3,), "learning_rate": (0.1,), "subsample": (0.8,)}
-        monkeypatch.setattr(boosting_search, "GRID", one)
+        monkeypatch.setattr(boosting, "GRID", one)
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ import sqlalchemy as sa
 from core.api import build_api
 from core.data.snapshots import read_snapshot
 from core.deployment.release import deploy
-from core.domain.feature import ENHANCED, HISTORY, WEIGHTS
-from core.domain.sample import Provenance, Sample
-from core.domain.snapshot import AT, TEXT
+from core.domain.dataset import AT, TEXT
+from core.domain.sample import ENHANCED, HISTORY, WEIGHTS, Provenance, Sample
 from core.domain.version import Version
 from core.serving.answer import Ask
 from core.serving.keys import KeyRing
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import predictions, snapshots
-from core.store.database import Database
-from core.training.rows import carry_frame
+from core.store.data import snapshots
+from core.store.engine.database import Database
+from core.store.predictions import predictions
+from core.training.data.rows import carry_frame
 from tests.test_api import run_server
 from tests.training.worlds import START, FakeTracking, fill
 

@@ -13,18 +13,20 @@ import pytest
 
 from core.data.snapshots import read_snapshot
 from core.domain.deployment import Action, Plan
-from core.domain.health import Health
+from core.domain.monitoring import Health
 from core.domain.sample import Provenance
 from core.domain.version import Version
 from core.errors import Cancelled, InvalidInput, Refused, Unavailable
 from core.settings import Scale
-from core.store import alpha_spendings, deployments, incidents, snapshots, versions
-from core.store.database import Database
-from core.training.alpha import GATE_ALPHA
-from core.training.champion import split_frame
+from core.store.data import snapshots
+from core.store.engine.database import Database
+from core.store.models import alpha_spendings, deployments, versions
+from core.store.monitoring import incidents
+from core.training.data.rows import arrange_rows, list_rows
+from core.training.evaluate.alpha_budget import GATE_ALPHA
+from core.training.evaluate.champion import split_frame
 from core.training.flow import sync_runs
 from core.training.plan import TrainingPlan
-from core.training.rows import arrange_rows, list_rows
 from tests.training.worlds import START, FakeTracking, fill, make_samples
 
 Train = Callable[..., Version]

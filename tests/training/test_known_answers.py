@@ -10,17 +10,17 @@ import pytest
 from numpy.typing import NDArray
 
 from core.data.sources.demo import DemoRows, generate_demo
-from core.domain.card import find_half_width
+from core.domain.model_card import find_half_width
 from core.settings import Scale
-from core.training.alpha import choose_alpha
-from core.training.card import build_card
-from core.training.evaluate import choose_blocks, compare_scores
-from core.training.fitting import Fitted, fit_recipe
-from core.training.gate import Comparison, decide_gate
-from core.training.menu import RECIPES
+from core.training.data.rows import Rows
+from core.training.evaluate.alpha_budget import choose_alpha
+from core.training.evaluate.gate import Comparison, decide_gate
+from core.training.evaluate.metrics import choose_blocks, compare_scores
+from core.training.evaluate.model_card import build_card
 from core.training.plan import TrainingPlan
-from core.training.rows import Rows
-from tests.training.test_gate import GOOD
+from core.training.search.fitting import Fitted, fit_recipe
+from core.training.search.recipe_registry import RECIPES
+from tests.training.evaluate.test_gate import GOOD
 from tests.training.worlds import make_rows
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import pytest
 
-from core.domain.note import NoteKind
+from core.domain.version import NoteKind
 from core.errors import NotFound, Refused, Unavailable
-from core.store import notes, versions
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import versions
 from core.training.notes import add_note, sync_notes
 from tests.fakes import FakeRegistry, add_version
 from tests.training.worlds import FakeTracking
@@ -39,7 +39,7 @@ def test_a_tag_is_given_once_and_only_taken_away_where_it_is(db: Database, now: 
     with pytest.raises(Refused, match=r"v1 has no tag 'gold': it has candidate\."):
         say(db, now, NoteKind.UNTAG, "gold")
     with db.read() as conn:
-        assert [note.text for note in notes.load_notes(conn, [1])[1]] == ["candidate"]
+        assert [note.text for note in versions.load_notes(conn, [1])[1]] == ["candidate"]
 
 
 def test_notes_reach_tracking_once_it_answers_and_only_once(

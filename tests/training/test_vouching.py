@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from core.artifacts.folder import SIGNATURE_FILE
-from core.domain.note import NoteKind
+from core.domain.version import NoteKind
 from core.errors import InvalidInput, NotFound, Refused
 from core.registry import Registry
-from core.store import notes
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.models import versions
 from core.training.vouching import sign_version
 from tests.artifacts.crafted import fit, make_card, node, plant, write_artifact
 from tests.conftest import NOON
@@ -43,7 +43,7 @@ def test_a_version_that_somebody_signs_is_loaded_and_says_who_and_why(
     sign(db, registry, number, " from our old server ")
     registry.load_artifact(artifact_hash).verify_golden()
     with db.read() as conn:
-        [note] = notes.load_notes(conn, [number])[number]
+        [note] = versions.load_notes(conn, [number])[number]
     assert (note.kind, note.text, note.by) == (
         NoteKind.NOTE,
         "Signed: from our old server",
@@ -61,7 +61,7 @@ def test_nobody_signs_without_a_reason_or_what_does_not_exist(
     with pytest.raises(NotFound, match="no version v9"):
         sign(db, registry, 9)
     with db.read() as conn:
-        assert notes.load_notes(conn, [number]) == {}
+        assert versions.load_notes(conn, [number]) == {}
 
 
 def test_a_reason_does_not_let_a_crafted_version_in(db: Database, registry: Registry) -> None:
@@ -70,4 +70,4 @@ def test_a_reason_does_not_let_a_crafted_version_in(db: Database, registry: Regi
     with pytest.raises(Refused, match="may not be loaded"):
         sign(db, registry, number)
     with db.read() as conn:
-        assert notes.load_notes(conn, [number]) == {}
+        assert versions.load_notes(conn, [number]) == {}

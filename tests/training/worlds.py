@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.domain.dataset import Snapshot
 from core.domain.sample import Provenance, Sample
-from core.domain.snapshot import Snapshot
 from core.domain.version import Version
 from core.errors import Unavailable
 from core.registry import Registry
-from core.store import samples
-from core.store.database import Database
-from core.training.rows import Rows
+from core.store.data import samples
+from core.store.engine.database import Database
+from core.training.data.rows import Rows
 
 START = datetime(2025, 9, 1, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.report import Estimate
-from ui import charts
+from core.domain.training_report import Estimate
+from ui.common import charts
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TIMES = [NOON + timedelta(hours=hour) for hour in range(4)]
@@ -30,7 +30,9 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_a_line_draws_exactly_its_values_and_keeps_gaps() -> None:
-    figure = charts.draw_lines([charts.Line("MAE", TIMES, [1.0, None, 0.0, 3.0])], unit="points")
+    figure = charts.draw_lines(
+        [charts.ChartLine("MAE", TIMES, [1.0, None, 0.0, 3.0])], unit="points"
+    )
     (line,) = figure.data
     assert list(line.x) == TIMES
     assert list(line.y) == [1.0, None, 0.0, 3.0]
@@ -41,7 +43,7 @@ def test_a_line_draws_exactly_its_values_and_keeps_gaps() -> None:
 
 def test_shares_are_drawn_as_percentages() -> None:
     figure = charts.draw_lines(
-        [charts.Line("accuracy", TIMES[:2], [0.8, 0.9], [0.7, 0.8], [0.9, 1.0])],
+        [charts.ChartLine("accuracy", TIMES[:2], [0.8, 0.9], [0.7, 0.8], [0.9, 1.0])],
         unit="%",
         limits=[charts.Limit(0.75, "critical")],
         as_percent=True,
@@ -55,7 +57,7 @@ def test_shares_are_drawn_as_percentages() -> None:
 
 def test_an_interval_breaks_where_its_line_breaks() -> None:
     figure = charts.draw_lines(
-        [charts.Line("MAE", TIMES, [1, None, 2, 3], [0, None, 1, 2], [2, None, 3, 4])],
+        [charts.ChartLine("MAE", TIMES, [1, None, 2, 3], [0, None, 1, 2], [2, None, 3, 4])],
         unit="points",
     )
     first, second, line = figure.data
@@ -67,7 +69,7 @@ def test_an_interval_breaks_where_its_line_breaks() -> None:
 
 def test_lines_differ_in_dash_and_symbol_as_well_as_in_colour() -> None:
     figure = charts.draw_lines(
-        [charts.Line(name, TIMES, [1.0, 2.0, 3.0, 4.0]) for name in ("p50", "p95", "p99")],
+        [charts.ChartLine(name, TIMES, [1.0, 2.0, 3.0, 4.0]) for name in ("p50", "p95", "p99")],
         unit="ms",
     )
     assert len({line.line.dash for line in figure.data}) == 3
@@ -78,7 +80,7 @@ def test_lines_differ_in_dash_and_symbol_as_well_as_in_colour() -> None:
 @pytest.mark.parametrize(
     "figure",
     [
-        charts.draw_lines([charts.Line("a", TIMES, [None] * 4)], unit="ms"),
+        charts.draw_lines([charts.ChartLine("a", TIMES, [None] * 4)], unit="ms"),
         charts.draw_lines([], unit="ms"),
         charts.draw_histogram({0.0: 0}, width=2, x="score", y="predictions"),
         charts.draw_marks([], unit="points"),
@@ -91,7 +93,7 @@ def test_a_chart_without_values_says_so(figure: charts.go.Figure) -> None:
 
 
 def test_a_zero_is_a_value() -> None:
-    figure = charts.draw_lines([charts.Line("errors", TIMES[:1], [0.0])], unit="%")
+    figure = charts.draw_lines([charts.ChartLine("errors", TIMES[:1], [0.0])], unit="%")
     assert list(figure.data[0].y) == [0.0]
 
 

@@ -1,9 +1,9 @@
 """Charts of several versions: every value is drawn, and colour never stands alone."""
 
-from core.domain.report import Attempt, Estimate
+from core.domain.training_report import Estimate, SearchAttempt
 from core.training.attempts import build_axes
-from ui import charts
-from ui.charts_compared import draw_attempts, draw_series, draw_shares_beside
+from ui.common import charts
+from ui.experiments.compare_charts import draw_attempts, draw_series, draw_shares_beside
 
 POINT = charts.Point(100.0, Estimate(5.0, 4.0, 6.5), "100 rows")
 
@@ -33,7 +33,7 @@ def test_a_feature_that_one_version_lacks_has_no_share_there_and_the_rest_is_cou
 
 def test_the_chosen_attempt_is_thick_drawn_last_and_named() -> None:
     axes = build_axes(
-        [Attempt({"depth": n}, loss, 5) for n, loss in ((2, 3.0), (4, 1.0), (6, 2.0))]
+        [SearchAttempt({"depth": n}, loss, 5) for n, loss in ((2, 3.0), (4, 1.0), (6, 2.0))]
     )
     figure = draw_attempts(axes, chosen=1)
     *others, best = figure.data

@@ -14,10 +14,10 @@ from core import bootstrap
 from core.bootstrap import App
 from core.domain.sample import Provenance, Sample
 from core.errors import InvalidInput, Refused, Unavailable
-from core.store.samples import append_samples, finish_collection, start_collection
+from core.store.data.samples import append_samples, finish_collection, start_collection
 from tests.conftest import NOON, PATIENCE_SECONDS
 from tests.markup import undo_escapes
-from ui import context
+from ui.common import context
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "pages").glob("*.py"))

@@ -4,16 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from core.plain_text import LONGEST_WORD, show_hidden
+from core.safety.plain_text import LONGEST_WORD, show_hidden
 from tests.markup import HIDDEN, HOSTILE, undo_escapes
-from ui.markup import (
-    Markdown,
-    badge,
-    bullets,
-    code,
-    escape,
-    escape_for_chart,
-)
+from ui.markup import Markdown, badge, bullets, code, escape, escape_for_chart
 
 IMAGE = "![x](http://127.0.0.1:1/x)"
 SHOWN = r"!\[x\](http\::color[]//127.0.0.1:1/x)"

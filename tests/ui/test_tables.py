@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 
 def _show_hostile_rows() -> None:
-    from ui import tables
+    from ui.common import tables
 
     tables.show(
         [
@@ -46,7 +46,7 @@ def test_no_cell_and_no_name_of_a_column_is_a_formula() -> None:
 def _show_a_time() -> None:
     from datetime import UTC, datetime
 
-    from ui import tables
+    from ui.common import tables
 
     tables.show([{"when (UTC)": datetime(2026, 3, 2, 12, tzinfo=UTC)}], key="t", alt="")
 

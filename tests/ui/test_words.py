@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from core.domain.report import Estimate
-from ui import words
+from core.domain.training_report import Estimate
+from ui.common import wording
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 def test_a_share_is_a_percentage_that_never_rounds_to_nothing_or_all(
     share: float | None, text: str
 ) -> None:
-    assert words.percent(share) == text
+    assert wording.percent(share) == text
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_a_share_is_a_percentage_that_never_rounds_to_nothing_or_all(
 def test_a_number_is_grouped_and_has_a_real_minus(
     value: float | None, digits: int, text: str
 ) -> None:
-    assert words.number(value, digits) == text
+    assert wording.number(value, digits) == text
 
 
 def test_a_count_names_what_is_counted() -> None:
-    assert [words.count(n, "row") for n in (0, 1, 2, 12_000)] == [
+    assert [wording.count(n, "row") for n in (0, 1, 2, 12_000)] == [
         "no rows",
         "1 row",
         "2 rows",
@@ -58,32 +58,38 @@ def test_a_count_names_what_is_counted() -> None:
 
 
 def test_a_figure_never_stands_without_its_interval() -> None:
-    assert words.percent_range(Estimate(0.84, 0.81, 0.87)) == "84.0 % (81.0–87.0)"
-    assert words.points(Estimate(6.214, 5.9, 6.55)) == "6.21 points (5.90–6.55)"
-    assert words.plain(Estimate(0.31, 0.2, 0.4)) == "0.31 (0.20–0.40)"
+    assert wording.percent_range(Estimate(0.84, 0.81, 0.87)) == "84.0 % (81.0–87.0)"
+    assert wording.points(Estimate(6.214, 5.9, 6.55)) == "6.21 points (5.90–6.55)"
+    assert wording.plain(Estimate(0.31, 0.2, 0.4)) == "0.31 (0.20–0.40)"
 
 
 def test_an_error_has_as_many_decimals_as_its_size_asks_for() -> None:
-    assert words.points(Estimate(0.0083, 0.0071, 0.0102)) == "0.0083 points (0.0071–0.0102)"
-    assert words.points(Estimate(13.61, 12.9, 14.2)) == "13.6 points (12.9–14.2)"
-    assert words.point(Estimate(0.0, 0.0, 0.0)) == "0.0000 points"
+    assert wording.points(Estimate(0.0083, 0.0071, 0.0102)) == "0.0083 points (0.0071–0.0102)"
+    assert wording.points(Estimate(13.61, 12.9, 14.2)) == "13.6 points (12.9–14.2)"
+    assert wording.point(Estimate(0.0, 0.0, 0.0)) == "0.0000 points"
 
 
 def test_an_interval_below_zero_is_written_out() -> None:
-    assert words.plain(Estimate(-0.1, -0.25, 0.04)) == "−0.10 (−0.25 to 0.04)"
-    assert words.percent_range(Estimate(0.01, -0.02, 0.04)) == "1.0 % (−2.0 to 4.0)"
+    assert wording.plain(Estimate(-0.1, -0.25, 0.04)) == "−0.10 (−0.25 to 0.04)"
+    assert wording.percent_range(Estimate(0.01, -0.02, 0.04)) == "1.0 % (−2.0 to 4.0)"
 
 
 def test_a_missing_figure_is_a_dash_and_not_zero() -> None:
     assert (
-        words.percent_range(None) == words.points(None) == words.plain(None) == words.NOTHING == "–"
+        wording.percent_range(None)
+        == wording.points(None)
+        == wording.plain(None)
+        == wording.NOTHING
+        == "–"
     )
-    assert words.milliseconds(None) == words.moment(None) == words.moment_ago(None, NOON) == "–"
+    assert (
+        wording.milliseconds(None) == wording.moment(None) == wording.moment_ago(None, NOON) == "–"
+    )
 
 
 def test_what_a_figure_rests_on_is_its_rows_and_its_window() -> None:
-    assert words.basis(512, "last 7 days") == "512 labelled, last 7 days"
-    assert words.tolerance(5.0) == "within ±5"
+    assert wording.basis(512, "last 7 days") == "512 labelled, last 7 days"
+    assert wording.tolerance(5.0) == "within ±5"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +105,7 @@ def test_what_a_figure_rests_on_is_its_rows_and_its_window() -> None:
     ],
 )
 def test_a_latency_keeps_three_figures(value: float, text: str) -> None:
-    assert words.milliseconds(value) == text
+    assert wording.milliseconds(value) == text
 
 
 @pytest.mark.parametrize(
@@ -116,11 +122,11 @@ def test_a_latency_keeps_three_figures(value: float, text: str) -> None:
     ],
 )
 def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
-    assert words.duration(seconds) == text
+    assert wording.duration(seconds) == text
 
 
 def test_a_size_has_the_unit_that_fits() -> None:
-    assert [words.size(n) for n in (512, 2_400_000, 53_700_000_000, 2e12)] == [
+    assert [wording.size(n) for n in (512, 2_400_000, 53_700_000_000, 2e12)] == [
         "512 B",
         "2.4 MB",
         "53.7 GB",
@@ -130,8 +136,10 @@ def test_a_size_has_the_unit_that_fits() -> None:
 
 def test_a_time_is_shown_in_utc_with_its_age() -> None:
     berlin = NOON.astimezone(timezone(timedelta(hours=1)))
-    assert words.moment(berlin) == "2 Mar 2026, 12:00 UTC"
-    assert words.moment_ago(berlin, NOON + timedelta(hours=2)) == "2 Mar 2026, 12:00 UTC (2 h ago)"
+    assert wording.moment(berlin) == "2 Mar 2026, 12:00 UTC"
+    assert (
+        wording.moment_ago(berlin, NOON + timedelta(hours=2)) == "2 Mar 2026, 12:00 UTC (2 h ago)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,4 +154,4 @@ def test_a_time_is_shown_in_utc_with_its_age() -> None:
     ],
 )
 def test_an_age_has_one_unit(age: timedelta, text: str) -> None:
-    assert words.ago(NOON - age, NOON) == text
+    assert wording.ago(NOON - age, NOON) == text

@@ -6,11 +6,11 @@ from datetime import datetime
 
 import pytest
 
-from core.domain.api_key import Scope
+from core.domain.installation import Scope
 from core.serving.keys import create_key
-from core.store.database import Database
+from core.store.engine.database import Database
 from core.web.admission import WrongKeys
-from core.web.refusals import TooManyRequests
+from core.web.http import TooManyRequests
 from tests.api_in_process import ask, make_api, run_lifespan
 from tests.virtual_loop import run_virtually
 

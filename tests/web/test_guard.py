@@ -7,11 +7,11 @@ from datetime import datetime
 import pytest
 from fastapi import FastAPI
 
-from core.domain.api_key import Scope
-from core.exposure import build_trusted_hosts
+from core.domain.installation import Scope
 from core.serving.keys import KeyRing, create_key
 from core.settings import parse_settings
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.web.exposure import build_trusted_hosts
 from core.web.guard import Guard
 from tests.api_in_process import Reply, ask, make_api, run_lifespan
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
 
-from core.store.database import Database
+from core.store.engine.database import Database
 from core.web.pages import build_docs
 from tests.api_in_process import Reply, ask, make_api, run_lifespan
 

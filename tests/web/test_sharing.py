@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from core.web.refusals import TooManyRequests
+from core.web.http import TooManyRequests
 from core.web.sharing import Shares, Turn
 from tests.virtual_loop import run_virtually
 

@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from core.domain.session import SessionEnd
+from core.domain.installation import SessionEnd
 from core.errors import OpsError
 from core.log import get_logger
 from core.login.identity import (

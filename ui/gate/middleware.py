@@ -11,10 +11,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.domain.session import Session
+from core.domain.installation import Session
 from core.errors import OpsError, Refused
-from core.exposure import TrustedHosts, check_direct
 from core.log import get_logger
+from core.web.exposure import TrustedHosts, check_direct
 from ui.gate.headers import put_headers
 from ui.gate.html import build_page
 from ui.gate.login import PATHS, Login, build_unavailable

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from core.data.readings import Request
+from core.data.tables.sync_cursor import Request
 from core.domain.job import Progress
 from core.domain.source import Source
 from core.settings import Settings
-from core.store.database import Database
+from core.store.engine.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CollectionRequest:
     """What every source is told."""
 
     db: Database
@@ -27,14 +27,14 @@ class Collect(Protocol):
     """Brings what is new into the store, each row once however often it is called and wherever it
     was killed before."""
 
-    def __call__(self, asked: Asked, progress: Progress) -> list[Source]:
+    def __call__(self, asked: CollectionRequest, progress: Progress) -> list[Source]:
         """How that went, of everything that was read; nothing where no setting names the source.
         A failure is an outcome, so that it stops no other source: only `Cancelled`, which
         `progress` raises, and `Conflict` with another process pass."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SourceKind:
     """A kind of source. What it answers with is called as it is, or has that before a colon."""
 
     name: str

@@ -7,11 +7,11 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from core.data.parsing.cell_parser import ValueKind, judge_value
 from core.data.sources.raw import RawPiece, RawTable, find_encoding, read_lines
-from core.data.values import ValueKind, judge_value
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
-from core.formulas import restore, restore_all
+from core.safety.formulas import restore, restore_all
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _ROWS_LOOKED_AT = 50
@@ -19,7 +19,7 @@ _ROWS_LOOKED_AT = 50
 
 class _Lines:
     """The lines of a file as `csv.reader` wants them, counting bytes on the way, and seeing whether
-    there was a quote as `core.formulas` puts it before a cell."""
+    there was a quote as `core.safety.formulas` puts it before a cell."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._lines = read_lines(path, encoding)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from core.data.parsing.cell_parser import BadValue
 from core.data.sources.raw import RawPiece, RawTable, find_encoding, read_chunks, read_lines
-from core.data.values import BadValue
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
 

@@ -6,19 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from core.data.sources.contract import Asked, Kind
+from core.data.parsing.cell_parser import as_text
+from core.data.sources.contract import CollectionRequest, SourceKind
 from core.data.sources.raw import ROWS_PER_PIECE
-from core.data.values import as_text
 from core.domain.job import Progress
-from core.domain.label import FeedbackProgress, LabelledPrediction
+from core.domain.prediction import FeedbackProgress, LabelledPrediction
 from core.domain.sample import Provenance, Rejection, Sample
-from core.domain.source import Outcome, Source, Watermark
+from core.domain.source import CollectionOutcome, Source, Watermark
 from core.log import get_logger
 from core.settings import Scale
-from core.store import feedback, sources
-from core.store import samples as sample_rows
-from core.store.database import Connection, Database
-from core.store.drain import drain_batches
+from core.store.data import samples as sample_rows
+from core.store.data import sources
+from core.store.engine.database import Connection, Database
+from core.store.predictions import feedback
+from core.store.predictions.drain import drain_batches
 
 SOURCE = "feedback"
 
@@ -48,7 +49,7 @@ def collect_feedback(
         source,
         finished_at=now(),
         watermark=Watermark(source.started_at),
-        outcome=Outcome.COLLECTED,
+        outcome=CollectionOutcome.COLLECTED,
         message=_describe(n_received, n_new, n_rejected),
         n_received=n_received,
         n_new=n_new,
@@ -153,11 +154,11 @@ def _describe(n_received: int, n_new: int, n_rejected: int) -> str:
     )
 
 
-def _collect(asked: Asked, progress: Progress) -> list[Source]:
+def _collect(asked: CollectionRequest, progress: Progress) -> list[Source]:
     source = collect_feedback(
         asked.db, scale=asked.settings.scale, by=asked.by, now=asked.now, progress=progress
     )
     return [] if source is None else [source]
 
 
-KIND = Kind(SOURCE, _collect)
+KIND = SourceKind(SOURCE, _collect)

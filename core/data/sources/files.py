@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from core.data.columns import ColumnKind, ColumnScan
-from core.data.guess import ColumnFacts, guess_mapping
-from core.data.rows import RowPlan, build_samples, check_names, choose_plan, used_columns
-from core.data.sources.columnar import read_columnar
+from core.data.parsing.cell_parser import BadValue, as_text, has_zone, parse_time, read_day_order
+from core.data.parsing.column_types import ColumnKind, ColumnScan
+from core.data.parsing.row_parser import (
+    RowPlan,
+    build_samples,
+    check_names,
+    choose_plan,
+    used_columns,
+)
+from core.data.parsing.schema_inference import ColumnFacts, guess_mapping
 from core.data.sources.delimited import read_delimited
 from core.data.sources.documents import METADATA, read_documents
-from core.data.sources.raw import ROWS_PER_PIECE, RawTable, check_size
-from core.data.values import BadValue, as_text, has_zone, parse_time, read_day_order
-from core.domain.mapping import ColumnMapping
-from core.domain.sample import Provenance, Rejection, Sample
+from core.data.sources.raw import ROWS_PER_PIECE, RawTable, check_size, read_columnar
+from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
 from core.errors import InvalidInput
 from core.settings import Scale
 

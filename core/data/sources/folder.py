@@ -12,20 +12,19 @@ from pathlib import Path
 import msgspec
 
 from core.data.collect import take_file
-from core.data.sources.contract import Asked, Kind
+from core.data.sources.contract import CollectionRequest, SourceKind
 from core.data.sources.preview import preview_file
 from core.data.uploads import Upload, keep_upload, remove_upload
 from core.domain.job import Progress
-from core.domain.mapping import ColumnMapping
-from core.domain.source import Outcome, Source, Watermark
-from core.domain.watched_file import Look, WatchedFile
+from core.domain.sample import ColumnMapping
+from core.domain.source import CollectionOutcome, Look, Source, WatchedFile, Watermark
 from core.errors import Cancelled, InvalidInput, OpsError
+from core.file_access import open_folder, open_regular, show_path
 from core.log import get_logger
-from core.paths import open_folder, open_regular, show_path
 from core.settings import Scale
-from core.store import samples as sample_rows
-from core.store import sources, watched_files
-from core.store.database import Database
+from core.store.data import samples as sample_rows
+from core.store.data import sources, watched_files
+from core.store.engine.database import Database
 
 SOURCE = "folder"
 SETTLE_SECONDS = 2.0
@@ -97,7 +96,7 @@ def collect_folder(
         source = replace(
             source,
             watermark=Watermark(source.started_at),
-            outcome=Outcome.FAILED if failures else Outcome.COLLECTED,
+            outcome=CollectionOutcome.FAILED if failures else CollectionOutcome.COLLECTED,
             message=_describe(taken, failures, there),
             n_received=sum(file.n_received for file in taken),
             n_new=sum(file.n_new for file in taken),
@@ -105,7 +104,9 @@ def collect_folder(
     except Cancelled:
         raise
     except OpsError as error:
-        source = replace(source, outcome=Outcome.FAILED, message=str(error), n_received=0, n_new=0)
+        source = replace(
+            source, outcome=CollectionOutcome.FAILED, message=str(error), n_received=0, n_new=0
+        )
     with db.write() as conn:
         sources.save_source(conn, replace(source, finished_at=now()))
     log.info("folder_collected", outcome=str(source.outcome), n_new=source.n_new)
@@ -296,7 +297,7 @@ def _report(progress: Progress, name: str, place: int, n_files: int) -> Progress
     return lambda share, text: progress((place + share) / n_files, f"{name}: {text}")
 
 
-def _collect(asked: Asked, progress: Progress) -> list[Source]:
+def _collect(asked: CollectionRequest, progress: Progress) -> list[Source]:
     settings = asked.settings
     if settings.watch_folder is None:
         return []
@@ -314,4 +315,4 @@ def _collect(asked: Asked, progress: Progress) -> list[Source]:
     return [source]
 
 
-KIND = Kind(SOURCE, _collect)
+KIND = SourceKind(SOURCE, _collect)

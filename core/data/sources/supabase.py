@@ -17,10 +17,10 @@ from postgrest.types import CountMethod
 from supabase import Client, SupabaseException, create_client
 from supabase.lib.client_options import SyncClientOptions
 
-from core.data.ahead import work_ahead
-from core.domain.source import Place, Span
+from core.data.tables.prefetch import work_ahead
+from core.domain.source import Place, RowRange
 from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
-from core.masking import Secret, mask
+from core.safety.masking import Secret, mask
 
 PAGE_ROWS = 1000
 _PAGES_AHEAD = 10
@@ -91,7 +91,7 @@ class Project:
         query = self._client.table(_check_table(table)).select("*").limit(n_rows)
         return self._ask(query, table)[0]
 
-    def measure(self, span: Span) -> Extent:
+    def measure(self, span: RowRange) -> Extent:
         """What a span holds now; `upto_written` is not needed yet."""
         column = span.key if span.order is None or span.undated else span.order
         query = self._select(span, [column], CountMethod.exact)
@@ -105,7 +105,7 @@ class Project:
 
     def read_pages(
         self,
-        span: Span,
+        span: RowRange,
         columns: Sequence[str],
         after: Place | None = None,
         limit: int | None = None,
@@ -116,7 +116,7 @@ class Project:
         return work_ahead(self._read_on(span, columns, after, limit), _PAGES_AHEAD, "supabase")
 
     def _read_on(
-        self, span: Span, columns: Sequence[str], after: Place | None, n_left: int | None
+        self, span: RowRange, columns: Sequence[str], after: Place | None, n_left: int | None
     ) -> Generator[tuple[list[Row], Place]]:
         place = after or span.after
         while rows := self._read_page(span, columns, place, n_left):
@@ -125,7 +125,7 @@ class Project:
             yield rows, place
 
     def _read_page(
-        self, span: Span, columns: Sequence[str], after: Place | None, n_left: int | None
+        self, span: RowRange, columns: Sequence[str], after: Place | None, n_left: int | None
     ) -> list[Row]:
         n_rows = PAGE_ROWS if n_left is None else min(n_left, PAGE_ROWS)
         if n_rows <= 0:
@@ -136,7 +136,7 @@ class Project:
         return self._ask(query.order(_quote(span.key)).limit(n_rows), span.table)[0]
 
     def _select(
-        self, span: Span, columns: Sequence[str], count: CountMethod | None = None
+        self, span: RowRange, columns: Sequence[str], count: CountMethod | None = None
     ) -> Any:  # the client's builders change their type with every step
         table = self._client.table(_check_table(span.table))
         query = table.select(*(_quote(column) for column in columns), count=count)
@@ -253,7 +253,7 @@ def _behind(query: Any, order: str, key: str, place: Place) -> Any:
     )
 
 
-def _find_place(row: Row, span: Span) -> Place:
+def _find_place(row: Row, span: RowRange) -> Place:
     key = row[span.key]
     if not isinstance(key, int | str):
         raise InvalidInput(

@@ -3,13 +3,13 @@
 from contextlib import closing
 from datetime import timedelta
 
-from core.data.sources.contract import Asked, Kind
+from core.data.sources.contract import CollectionRequest, SourceKind
 from core.domain.job import Progress
-from core.domain.source import Outcome, Source
+from core.domain.source import CollectionOutcome, Source
 from core.errors import InvalidInput
 
 
-def collect(asked: Asked, progress: Progress) -> list[Source]:
+def collect(asked: CollectionRequest, progress: Progress) -> list[Source]:
     """Every table; where the settings themselves are wrong, that as a failure of all."""
     if not asked.settings.supabase_url:
         return []
@@ -17,26 +17,30 @@ def collect(asked: Asked, progress: Progress) -> list[Source]:
         return collect_configured(asked, progress)
     except InvalidInput as error:
         now = asked.now()
-        return [Source("supabase", {}, 0, now, now, outcome=Outcome.FAILED, message=str(error))]
+        return [
+            Source(
+                "supabase", {}, 0, now, now, outcome=CollectionOutcome.FAILED, message=str(error)
+            )
+        ]
 
 
-def collect_configured(asked: Asked, progress: Progress) -> list[Source]:
+def collect_configured(asked: CollectionRequest, progress: Progress) -> list[Source]:
     """Every table; raises `InvalidInput` where the project's settings or a mapping are wrong."""
     # Not at the top: the Supabase client takes a second that every other verb would wait for.
-    from core.data import configured
+    from core.data.tables import table_mappings
 
     settings = asked.settings
     with closing(
-        configured.open_project(
+        table_mappings.open_project(
             settings.supabase_url,
             settings.supabase_key.reveal(),
             settings.supabase_timeout_seconds,
         )
     ) as project:
-        return configured.collect_tables(
+        return table_mappings.collect_tables(
             asked.db,
             project,
-            configured.parse_mappings(settings.supabase_tables),
+            table_mappings.parse_mappings(settings.supabase_tables),
             asked.request,
             scale=settings.scale,
             overlap=timedelta(hours=settings.collect_overlap_hours),
@@ -46,4 +50,4 @@ def collect_configured(asked: Asked, progress: Progress) -> list[Source]:
         )
 
 
-KIND = Kind("supabase", collect)
+KIND = SourceKind("supabase", collect)

@@ -9,30 +9,40 @@ from pathlib import Path
 import msgspec
 
 from core.artifacts.artifact import Artifact
+from core.data.parsing.unlabelled import UnlabelledPlan, read_unlabelled
 from core.data.sources.files import open_table
 from core.data.sources.raw import RawPiece
-from core.data.unlabelled import UnlabelledPlan, read_unlabelled
+from core.domain.history import N_RECENT_LABELS, RecentLabels, summarize_recent
 from core.domain.job import Progress
-from core.domain.recent import N_RECENT_LABELS, RecentLabels, summarize_recent
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import InvalidInput, NotFound, OpsError, Refused
 from core.registry import Registry
+from core.serving.fallback import explain_heuristic
 from core.serving.files.formats import Format, open_format
-from core.serving.files.parts import Manifest, Parts, find_folder, open_parts
-from core.serving.files.plan import ADDED, Options, choose_plan
+from core.serving.files.parts import (
+    ADDED,
+    Manifest,
+    Options,
+    Parts,
+    choose_plan,
+    find_folder,
+    open_parts,
+)
 from core.serving.files.report import (
     FileReport,
     PartSummary,
-    RejectedRow,
+    RejectedFileRow,
     build_report,
     describe_progress,
     summarize_part,
 )
 from core.serving.files.score import RowScorer
-from core.serving.heuristic import explain_heuristic
 from core.settings import Scale
-from core.store import deployments, labels, snapshots, versions, widenings
-from core.store.database import Database
+from core.store.data import snapshots
+from core.store.engine.database import Database
+from core.store.models import deployments, versions
+from core.store.monitoring import health
+from core.store.predictions import labels
 
 ROWS_PER_PART = 20_000
 _LOOK_ROWS = 1_000
@@ -195,7 +205,7 @@ def _score(attempt: _Attempt, piece: RawPiece) -> tuple[bytes, PartSummary]:
         [str(source) for source in added["source"]],
         [None if reason is None else str(reason) for reason in added["reason"]],
         piece.rows,
-        [RejectedRow(rejection.row, rejection.message) for rejection in piece.rejections],
+        [RejectedFileRow(rejection.row, rejection.message) for rejection in piece.rejections],
     )
     return content, summary
 
@@ -221,7 +231,7 @@ def _choose_manifest(
     if kept is None:
         version, why, recent = _choose_version(db, request.version)
         with db.read() as conn:
-            widening = widenings.find_factor(conn, version)
+            widening = health.find_factor(conn, version)
         return Manifest(
             input_name=request.path.name,
             input_hash=content,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import InvalidInput
-from core.formulas import defuse_all
+from core.safety.formulas import defuse_all
 
 Columns = Mapping[str, Sequence[object]]
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.domain.prediction import Source
+from core.domain.prediction import AnswerSource
 
 REJECTED = "rejected"
 """The source of a row that was read and not scored, because of a value in it."""
@@ -15,7 +15,7 @@ _OTHER = "other reasons"
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedRow:
+class RejectedFileRow:
     """A row of the file by its number from 1, and why it has no score."""
 
     row: int
@@ -30,7 +30,7 @@ class PartSummary:
     sources: dict[str, int]  # rows of it by their source
     n_unreadable: int
     fallbacks: dict[str, int]  # rows that the heuristic answered, or nobody, by reason
-    rejected: tuple[RejectedRow, ...]  # the first thousand
+    rejected: tuple[RejectedFileRow, ...]  # the first thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class FileReport:
     n_rejected: int  # with the unreadable ones
     n_unreadable: int  # left out of the output
     fallbacks: dict[str, int]
-    rejected: tuple[RejectedRow, ...]
+    rejected: tuple[RejectedFileRow, ...]
     n_resumed: int  # rows of the output that earlier attempts had scored
     seconds: float  # of this attempt
     rows_per_second: float | None  # of this attempt; None where nothing was left to score
@@ -58,24 +58,24 @@ def summarize_part(
     sources: Sequence[str],
     reasons: Sequence[str | None],
     numbers: Sequence[int],
-    unreadable: Sequence[RejectedRow],
+    unreadable: Sequence[RejectedFileRow],
 ) -> PartSummary:
     """The summary of a part: what answered each of its rows, why it was not a model, and its number
     in the file; beside it the rows that are not in it.
 
     >>> part = summarize_part(["model", "rejected"], [None, "bad"], [1, 2], [])
     >>> part.sources, part.rejected
-    ({'model': 1, 'rejected': 1}, (RejectedRow(row=2, message='bad'),))
+    ({'model': 1, 'rejected': 1}, (RejectedFileRow(row=2, message='bad'),))
     """
     rejected = [
-        RejectedRow(number, str(reason))
+        RejectedFileRow(number, str(reason))
         for source, reason, number in zip(sources, reasons, numbers, strict=True)
         if source == REJECTED
     ]
     fallbacks = Counter(
         str(reason)
         for source, reason in zip(sources, reasons, strict=True)
-        if source in (Source.HEURISTIC, Source.FAILED)
+        if source in (AnswerSource.HEURISTIC, AnswerSource.FAILED)
     )
     every = sorted([*rejected, *unreadable], key=lambda one: one.row)
     return PartSummary(
@@ -116,9 +116,9 @@ def build_report(
         out=out,
         version=version,
         n_rows=n_rows,
-        n_model=sources[Source.MODEL],
-        n_heuristic=sources[Source.HEURISTIC],
-        n_failed=sources[Source.FAILED],
+        n_model=sources[AnswerSource.MODEL],
+        n_heuristic=sources[AnswerSource.HEURISTIC],
+        n_failed=sources[AnswerSource.FAILED],
         n_rejected=sources[REJECTED] + n_unreadable,
         n_unreadable=n_unreadable,
         fallbacks=_bound(fallbacks),

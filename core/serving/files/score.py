@@ -8,21 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.artifacts.artifact import Artifact
-from core.data.unlabelled import Unlabelled
-from core.domain.card import Card, find_limits, widen_card
-from core.domain.history import MODEL, PROVIDER
-from core.domain.prediction import Source, Variant
-from core.domain.recent import RecentLabels
+from core.data.parsing.unlabelled import Unlabelled
+from core.domain.dataset import TEXT
+from core.domain.history import MODEL, PROVIDER, RecentLabels
+from core.domain.model_card import Card, find_limits, widen_card
+from core.domain.prediction import AnswerSource, Variant
 from core.domain.sample import Features, FeatureValue
-from core.domain.snapshot import TEXT
 from core.domain.version import version_name
-from core.serving.answer import Ask, Attempt, build_guessed_prediction
-from core.serving.carry import Asked, carry_rows
+from core.serving.answer import Ask, ScoringAttempt, build_guessed_prediction
+from core.serving.fallback import choose_guess
 from core.serving.files.report import REJECTED
-from core.serving.heuristic import choose_guess
+from core.serving.model_inputs import InputRow, carry_rows
 from core.serving.scoring import MODEL_ERRORS, score_asked
 from core.settings import Scale
-from core.store.database import Database
+from core.store.engine.database import Database
 
 _Column = NDArray[np.float64] | Sequence[FeatureValue]
 
@@ -54,7 +53,7 @@ class RowScorer:
                 answer = self._guess(rows, place, str(score))
             else:
                 low, high = find_limits(card, score) or (None, None)
-                answer = (score, low, high, Source.MODEL.value, None)
+                answer = (score, low, high, AnswerSource.MODEL.value, None)
             for column, value in zip(columns.values(), answer, strict=True):
                 column[place] = value
         return {**columns, "version": [version_name(self.version)] * len(found)}
@@ -93,7 +92,7 @@ class RowScorer:
             rows.features.get(PROVIDER, nobody), rows.features.get(MODEL, nobody), strict=True
         )
         asked = [
-            Asked({PROVIDER: provider, MODEL: model}, text, at or self.at)
+            InputRow({PROVIDER: provider, MODEL: model}, text, at or self.at)
             for (provider, model), text, at in zip(makers, rows.texts, rows.times, strict=True)
         ]
         carried = carry_rows(self.db, card, asked)
@@ -112,14 +111,14 @@ class RowScorer:
     def _guess(self, rows: Unlabelled, place: int, why: str) -> tuple[object, ...]:
         """What answers in place of a model, by the rules of the API."""
         features = _recall_features(rows, place)
-        attempt = Attempt("", self.at, 0, self.version, Variant.CHAMPION, 0.0)
+        attempt = ScoringAttempt("", self.at, 0, self.version, Variant.CHAMPION, 0.0)
         guess = choose_guess(features, self.recent, self.scale)
         given = build_guessed_prediction(Ask(features, rows.texts[place]), attempt, why, guess)
         return (given.score, given.low, given.high, given.source.value, given.reason)
 
-    def _recall(self, rows: Unlabelled, place: int) -> Asked:
+    def _recall(self, rows: Unlabelled, place: int) -> InputRow:
         at = rows.times[place] or self.at
-        return Asked(_recall_features(rows, place), rows.texts[place], at)
+        return InputRow(_recall_features(rows, place), rows.texts[place], at)
 
 
 def _recall_features(rows: Unlabelled, place: int) -> Features:

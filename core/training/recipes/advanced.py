@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.domain.job import Progress
-from core.training.objective import OBJECTIVES
-from core.training.recipe import Recipe, Search, TrainingRows
+from core.training.models.objective import OBJECTIVES
+from core.training.search.recipe import Recipe, Search, TrainingRows
 
 DEFAULT_TREES = 150
 
@@ -17,8 +17,8 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
     from sklearn.pipeline import Pipeline
 
     from core.features.encoder import RowEncoder
-    from core.training.strong_columns import StrongColumns
-    from core.training.trees import BoostedTrees
+    from core.training.models.feature_selection import StrongColumns
+    from core.training.models.trees import BoostedTrees
 
     model = BoostedTrees(n_trees=DEFAULT_TREES, seed=seed).set_params(**parameters)
     return Pipeline(
@@ -33,7 +33,7 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """The grid of 81 combinations, or the smart search on the same budget; columns are selected in
     each fold from the rows it fits on."""
-    from core.training.boosting_search import search_boosting  # imports XGBoost
+    from core.training.search.boosting import search_boosting  # imports XGBoost
 
     return search_boosting(lambda parameters: build(seed, parameters), rows, seed, progress)
 

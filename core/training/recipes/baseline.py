@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.domain.job import Progress
-from core.training.objective import OBJECTIVES
-from core.training.recipe import Recipe, Search, TrainingRows
+from core.training.models.objective import OBJECTIVES
+from core.training.search.recipe import Recipe, Search, TrainingRows
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
@@ -17,16 +17,16 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     from core.features.encoder import RowEncoder
-    from core.training.line import Line
+    from core.training.models.ridge import RidgeRegressor
 
-    model = Line().set_params(**parameters)
+    model = RidgeRegressor().set_params(**parameters)
     return Pipeline([("encode", RowEncoder()), ("scale", StandardScaler()), ("model", model)])
 
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """The penalty with the smallest mean loss over the folds."""
-    from core.training.line import choose_penalty  # imports scikit-learn
-    from core.training.matrices import prepare_folds
+    from core.training.data.fold_matrices import prepare_folds
+    from core.training.models.ridge import choose_penalty  # imports scikit-learn
 
     folds = prepare_folds(lambda: build(seed, {})[:-1], rows, progress)
     return choose_penalty(folds, rows.aim)

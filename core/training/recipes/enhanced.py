@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.domain.job import Progress, part_of
-from core.domain.report import Attempt
-from core.training.objective import OBJECTIVES
-from core.training.recipe import Recipe, Search, TrainingRows
+from core.domain.training_report import SearchAttempt
+from core.training.models.objective import OBJECTIVES
+from core.training.search.recipe import Recipe, Search, TrainingRows
 
 LINE, TREES = "line", "trees"
 DEPTHS = (2, 4)
@@ -21,11 +21,11 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
     from core.features.encoder import RowEncoder
     from core.features.enhanced import EnhancedFeatures
-    from core.training.line import Line
-    from core.training.trees import BoostedTrees
+    from core.training.models.ridge import RidgeRegressor
+    from core.training.models.trees import BoostedTrees
 
     given = dict(parameters)
-    model = Line() if given.pop("model", LINE) == LINE else BoostedTrees(seed=seed)
+    model = RidgeRegressor() if given.pop("model", LINE) == LINE else BoostedTrees(seed=seed)
     return Pipeline(
         [
             ("enhance", EnhancedFeatures()),
@@ -40,10 +40,10 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """The penalty of the line, and depth and number of the trees, and then the better of the two,
     all by the mean loss over the folds."""
     # these import scikit-learn and XGBoost
-    from core.training.boosting_search import search_few
-    from core.training.line import choose_penalty
-    from core.training.matrices import prepare_folds
-    from core.training.trees import BoostedTrees
+    from core.training.data.fold_matrices import prepare_folds
+    from core.training.models.ridge import choose_penalty
+    from core.training.models.trees import BoostedTrees
+    from core.training.search.boosting import search_few
 
     folds = prepare_folds(lambda: build(seed, {})[:-1], rows, part_of(progress, 0.0, 0.1))
     line = choose_penalty(folds, rows.aim)
@@ -61,7 +61,7 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
         best.n_rows,
         best.loss,
         tuple(
-            Attempt({"model": of, **attempt.parameters}, attempt.loss, attempt.n_folds)
+            SearchAttempt({"model": of, **attempt.parameters}, attempt.loss, attempt.n_folds)
             for of, search in ((LINE, line), (TREES, trees))
             for attempt in search.attempts
         ),

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from core.domain.job import Progress, part_of
-from core.domain.report import Attempt
-from core.training.objective import OBJECTIVES, measure_loss
-from core.training.recipe import Recipe, Search, TrainingRows
+from core.domain.training_report import SearchAttempt
+from core.training.models.objective import OBJECTIVES, measure_loss
+from core.training.search.recipe import Recipe, Search, TrainingRows
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees
 
@@ -20,21 +20,21 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     from core.features.encoder import RowEncoder
-    from core.training.blend import Blend
-    from core.training.line import Line
-    from core.training.trees import BoostedTrees
+    from core.training.models.blend import Blend
+    from core.training.models.ridge import RidgeRegressor
+    from core.training.models.trees import BoostedTrees
 
-    model = Blend(line=Line(), trees=BoostedTrees(seed=seed)).set_params(**parameters)
+    model = Blend(line=RidgeRegressor(), trees=BoostedTrees(seed=seed)).set_params(**parameters)
     return Pipeline([("encode", RowEncoder()), ("scale", StandardScaler()), ("model", model)])
 
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """First the parameters of each by the mean loss over the folds, then the share of the trees."""
     # these import scikit-learn and XGBoost
-    from core.training.boosting_search import search_few
-    from core.training.line import choose_penalty
-    from core.training.matrices import prepare_folds
-    from core.training.trees import BoostedTrees
+    from core.training.data.fold_matrices import prepare_folds
+    from core.training.models.ridge import choose_penalty
+    from core.training.models.trees import BoostedTrees
+    from core.training.search.boosting import search_few
 
     folds = prepare_folds(lambda: build(seed, {})[:-1], rows, part_of(progress, 0.0, 0.1))
     line = choose_penalty(folds, rows.aim)
@@ -63,7 +63,7 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
         trees.n_rows,
         float(losses[best] / len(folds)),
         tuple(
-            Attempt({"share": share}, round(float(loss), 6), len(folds))
+            SearchAttempt({"share": share}, round(float(loss), 6), len(folds))
             for share, loss in zip(SHARES, losses / len(folds), strict=True)
         ),
     )

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from core.domain.job import Progress
-from core.domain.report import Attempt
-from core.training.objective import measure_loss
-from core.training.recipe import Recipe, Search, TrainingRows
+from core.domain.training_report import SearchAttempt
+from core.training.models.objective import measure_loss
+from core.training.search.recipe import Recipe, Search, TrainingRows
 
 FORGETTING = (1.0, 0.9995, 0.998, 0.995, 0.99)
 
@@ -20,7 +20,7 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     from core.features.encoder import RowEncoder
-    from core.training.forgetting_line import ForgettingLine
+    from core.training.models.recursive_least_squares import ForgettingLine
 
     model = ForgettingLine().set_params(**parameters)
     return Pipeline([("encode", RowEncoder()), ("scale", StandardScaler()), ("model", model)])
@@ -28,8 +28,8 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """How fast to forget, by the mean error over the folds."""
-    from core.training.forgetting_line import ForgettingLine  # imports scikit-learn
-    from core.training.matrices import count_rows, prepare_folds
+    from core.training.data.fold_matrices import count_rows, prepare_folds
+    from core.training.models.recursive_least_squares import ForgettingLine  # imports scikit-learn
 
     folds = prepare_folds(lambda: build(seed, {})[:-1], rows, progress)
     if not folds:
@@ -58,7 +58,7 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
         count_rows(folds),
         losses[best],
         tuple(
-            Attempt({"forgetting": f}, round(loss, 6), len(folds))
+            SearchAttempt({"forgetting": f}, round(loss, 6), len(folds))
             for f, loss in zip(FORGETTING, losses, strict=True)
         ),
     )

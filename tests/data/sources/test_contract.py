@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from core.data import gather as gathering
-from core.data.gather import KINDS, gather
-from core.data.overview import describe_data
-from core.data.readings import Request
-from core.data.sources.contract import Kind
-from core.domain.source import Outcome, Source
+from core.data import collect_all as gathering
+from core.data.collect_all import KINDS, gather
+from core.data.quality.overview import describe_data
+from core.data.sources.contract import SourceKind
+from core.data.tables.sync_cursor import Request
+from core.domain.source import CollectionOutcome, Source
 from core.settings import parse_settings
-from core.store.database import Database
+from core.store.engine.database import Database
 from tests.streams import NOON
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,7 +22,7 @@ ROW = {"id": "r1", "at": "2026-03-01T09:00:00Z", "features": {"length": 3}, "tar
 
 
 @pytest.fixture
-def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kind:
+def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SourceKind:
     """The kind of the how-to's example, added as it says."""
     how_to = (ROOT / "docs/how-to/extend.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"```python\n(.+?)```", how_to.partition("\n## A source\n")[2], re.DOTALL)
@@ -34,7 +34,7 @@ def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kind:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     kind = module.KIND
-    assert isinstance(kind, Kind)
+    assert isinstance(kind, SourceKind)
     monkeypatch.setattr(gathering, "KINDS", (*KINDS, kind))
     return kind
 
@@ -47,25 +47,25 @@ def collect(db: Database, home: Path) -> list[Source]:
 
 
 def test_the_example_of_the_how_to_brings_each_row_once(
-    db: Database, home: Path, reviews: Kind
+    db: Database, home: Path, reviews: SourceKind
 ) -> None:
     rows = [ROW, ROW | {"id": "r2", "target": 60}, ROW | {"id": "r3", "target": 400}]
     (home / "reviews.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     (first,) = collect(db, home)
     assert (first.name, first.n_received, first.n_new) == (reviews.name, 3, 2)
     (second,) = collect(db, home)
-    assert (second.outcome, second.n_new) == (Outcome.COLLECTED, 0)
+    assert (second.outcome, second.n_new) == (CollectionOutcome.COLLECTED, 0)
     data = describe_data(db)
     assert data.by_source == {"reviews": 2}
     assert [source.message for source in data.sources] == ["3 rows read: 0 new, 1 rejected."]
 
 
 def test_the_example_of_the_how_to_says_why_it_failed(
-    db: Database, home: Path, reviews: Kind
+    db: Database, home: Path, reviews: SourceKind
 ) -> None:
     (home / "reviews.jsonl").write_text("<html>", encoding="utf-8")
     (source,) = collect(db, home)
-    assert source.outcome is Outcome.FAILED
+    assert source.outcome is CollectionOutcome.FAILED
     assert source.message is not None
     assert "reviews.jsonl' cannot be read (Expecting value" in source.message
     assert source.finished_at == NOON

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.data.guess import BASE_METRICS, snake_case
+from core.data.parsing.schema_inference import BASE_METRICS, snake_case
 from core.data.sources.demo import NOISE, _quality, expected_error, generate_demo
 from core.domain.sample import Provenance
 from core.errors import InvalidInput

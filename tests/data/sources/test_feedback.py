@@ -6,13 +6,13 @@ import pytest
 
 from core.data.sources import feedback as feedback_module
 from core.data.sources.feedback import SOURCE, build_feedback_samples, collect_feedback
-from core.domain.label import LabelledPrediction
-from core.domain.prediction import Source as Answerer
+from core.domain.prediction import AnswerSource as Answerer
+from core.domain.prediction import LabelledPrediction
 from core.domain.sample import Provenance, Sample
-from core.domain.source import Outcome, Source
+from core.domain.source import CollectionOutcome, Source
 from core.errors import Cancelled
-from core.store import samples, sources
-from core.store.database import Database
+from core.store.data import samples, sources
+from core.store.engine.database import Database
 from tests.fakes import make_prediction
 from tests.streams import DAY, NOON, SCALE, add_labels, add_predictions
 
@@ -32,7 +32,7 @@ def test_a_prediction_with_its_label_becomes_a_sample(db: Database) -> None:
     add_labels(db, [("a", 74.0)])
     source = collect(db)
     assert source is not None
-    assert (source.n_received, source.n_new, source.outcome) == (1, 1, Outcome.COLLECTED)
+    assert (source.n_received, source.n_new, source.outcome) == (1, 1, CollectionOutcome.COLLECTED)
     assert load(db) == {
         "a": Sample(
             source=SOURCE,

@@ -8,8 +8,7 @@ import pytest
 
 from core.data.sources.files import read_file
 from core.data.sources.preview import preview_file
-from core.domain.mapping import ColumnMapping
-from core.domain.sample import Provenance, Sample
+from core.domain.sample import ColumnMapping, Provenance, Sample
 from core.errors import InvalidInput
 from core.settings import Scale
 

@@ -12,11 +12,11 @@ import pytest
 
 from core.data.sources import folder as folder_source
 from core.data.sources.folder import collect_folder, find_finished
-from core.domain.source import Outcome, Source
+from core.domain.source import CollectionOutcome, Source
 from core.errors import Cancelled
-from core.paths import open_folder
-from core.store import samples, watched_files
-from core.store.database import Database
+from core.file_access import open_folder
+from core.store.data import samples, watched_files
+from core.store.engine.database import Database
 from tests.data.conftest import NOON, PERCENT, Importer
 
 ROWS = "depth,size,score\n" + "".join(f"{n},{n % 7},{n % 100}\n" for n in range(60))
@@ -51,11 +51,11 @@ def count(db: Database) -> dict[str, int]:
 def test_a_file_is_imported_once(db: Database, folder: Path) -> None:
     (folder / "a.csv").write_text(ROWS)
     first = collect(db, folder)
-    assert (first.outcome, first.n_new) == (Outcome.COLLECTED, 60)
+    assert (first.outcome, first.n_new) == (CollectionOutcome.COLLECTED, 60)
     assert first.message == "1 new files, 60 new rows."
     again = collect(db, folder)
     assert (again.outcome, again.n_received, again.message) == (
-        Outcome.COLLECTED,
+        CollectionOutcome.COLLECTED,
         0,
         "No new file.",
     )
@@ -105,29 +105,29 @@ def test_a_file_that_cannot_be_read_is_named_and_blocks_no_other(
     (folder / "a.csv").write_bytes(b"PK\x03\x04 and so on")
     (folder / "b.csv").write_text(ROWS)
     source = collect(db, folder)
-    assert source.outcome is Outcome.FAILED
+    assert source.outcome is CollectionOutcome.FAILED
     assert source.message == (
         "1 new files, 60 new rows. 1 cannot be read: 'a.csv' is not text but a zip or Excel file: "
         "save the sheet as CSV, or unpack it."
     )
     still = collect(db, folder)
-    assert still.outcome is Outcome.FAILED
+    assert still.outcome is CollectionOutcome.FAILED
     assert still.message is not None
     assert "'a.csv' is not text" in still.message
     (folder / "a.csv").write_text(ROWS.replace("depth", "width"))
-    assert collect(db, folder).outcome is Outcome.COLLECTED
+    assert collect(db, folder).outcome is CollectionOutcome.COLLECTED
 
 
 def test_a_bad_file_that_was_taken_away_is_no_failure_any_more(db: Database, folder: Path) -> None:
     (folder / "a.csv").write_bytes(b"")
-    assert collect(db, folder).outcome is Outcome.FAILED
+    assert collect(db, folder).outcome is CollectionOutcome.FAILED
     (folder / "a.csv").unlink()
-    assert collect(db, folder).outcome is Outcome.COLLECTED
+    assert collect(db, folder).outcome is CollectionOutcome.COLLECTED
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(db: Database, folder: Path) -> None:
     source = collect(db, folder / "gone")
-    assert source.outcome is Outcome.FAILED
+    assert source.outcome is CollectionOutcome.FAILED
     assert source.message is not None
     assert "does not exist: make it, or correct PLUMBLINE_WATCH_FOLDER." in source.message
 
@@ -179,7 +179,7 @@ def test_a_file_that_kills_the_process_is_set_aside_and_blocks_no_other(
     assert "'bad.csv' is set aside: reading it ended the process 3 times" in said.stdout
     assert "set aside" in (collect(db, folder).message or ""), "it is named while it lies there"
     (folder / "bad.csv").write_text(ROWS + "903,3,3\n904,3,3\n")
-    assert collect(db, folder).outcome is Outcome.COLLECTED
+    assert collect(db, folder).outcome is CollectionOutcome.COLLECTED
     assert "file:bad.csv" in count(db)
 
 
@@ -211,7 +211,7 @@ def test_links_are_not_followed_and_are_said_once(db: Database, folder: Path, se
     (folder / "inner").symlink_to(secret.parent)
     (folder / "gone.csv").symlink_to(secret.parent / "gone.csv")
     source = collect(db, folder)
-    assert (source.outcome, source.n_received) == (Outcome.COLLECTED, 0)
+    assert (source.outcome, source.n_received) == (CollectionOutcome.COLLECTED, 0)
     assert source.message == (
         "No new file. 'a.csv' and 2 more are links, which are not followed: put the files "
         "themselves there."
@@ -258,7 +258,7 @@ def test_a_folder_outside_of_the_one_it_may_not_leave_is_not_read(
     (folder / "team").symlink_to(secret.parent)
     for outside in (secret.parent, folder / "team", folder / ".." / "private"):
         source = collect(db, outside, below=folder)
-        assert source.outcome is Outcome.FAILED
+        assert source.outcome is CollectionOutcome.FAILED
         assert "leads out of" in (source.message or "")
     assert count(db) == {}
 
@@ -294,7 +294,7 @@ def test_the_limit_holds_for_a_file_whose_name_is_known(db: Database, folder: Pa
     assert collect(db, folder).n_new == 60
     (folder / "a.csv").write_text(ROWS + "".join(f"{n},1,50\n" for n in range(1000, 300_000)))
     source = collect(db, folder)
-    assert source.outcome is Outcome.FAILED
+    assert source.outcome is CollectionOutcome.FAILED
     assert "'a.csv' has 3 MB and the limit is 1 MB" in (source.message or "")
     assert count(db) == {"file:a.csv": 60}
 
@@ -309,7 +309,7 @@ def test_no_sentence_quotes_what_is_no_table(
 ) -> None:
     (folder / f"a{ending}").write_text(content)
     source = collect(db, folder)
-    assert source.outcome is Outcome.FAILED
+    assert source.outcome is CollectionOutcome.FAILED
     assert "4711" not in (source.message or "")
 
 

@@ -7,7 +7,7 @@ import pytest
 import stamina
 
 from core.data.sources.supabase import PAGE_ROWS, Project
-from core.domain.source import Place, Span
+from core.domain.source import Place, RowRange
 from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
 from tests.supastack.gateway import HTML, Answer, Dropped, Slow
 from tests.supastack.stack import Stack, sign_key
@@ -22,7 +22,7 @@ INSERT INTO ratings SELECT g, TIMESTAMPTZ '2026-01-01 00:00Z' + g * INTERVAL '7 
 FROM generate_series(1, {}) g
 """
 COLUMNS = ("id", "created_at", "stars")
-SPAN = Span("ratings", "id", "created_at")
+SPAN = RowRange("ratings", "id", "created_at")
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def ratings(stack: Stack) -> Stack:
     return stack
 
 
-def read_ids(project: Project, span: Span = SPAN, after: Place | None = None) -> list[object]:
+def read_ids(project: Project, span: RowRange = SPAN, after: Place | None = None) -> list[object]:
     columns = (span.key, *((span.order,) if span.order else ()))
     return [row[span.key] for rows, _ in project.read_pages(span, columns, after) for row in rows]
 
@@ -90,19 +90,19 @@ def test_keys_of_words_are_read_in_the_order_of_the_database(
         "INSERT INTO \"Weird Names\" SELECT E'a\"b\\\\c,(' || g || ').ä', '2026-01-01' "
         "FROM generate_series(1, 1500) g",
     )
-    ids = read_ids(project, Span("Weird Names", "Row, key", "At"))
+    ids = read_ids(project, RowRange("Weird Names", "Row, key", "At"))
     assert len(ids) == len(set(ids)) == 1500
 
 
 def test_a_table_without_times_is_read_by_its_key(ratings: Stack, project: Project) -> None:
-    span = Span("ratings", "id", None)
+    span = RowRange("ratings", "id", None)
     assert project.measure(span).n_rows == 2500
     assert read_ids(project, span) == list(range(1, 2501))
 
 
 def test_rows_without_a_time_are_a_span_of_their_own(ratings: Stack, project: Project) -> None:
     ratings.execute("UPDATE ratings SET created_at = NULL WHERE id % 2 = 0")
-    undated = Span("ratings", "id", "created_at", undated=True)
+    undated = RowRange("ratings", "id", "created_at", undated=True)
     assert project.measure(SPAN).n_rows == project.measure(undated).n_rows == 1250
     assert read_ids(project, undated) == list(range(2, 2501, 2))
     assert read_ids(project) == list(range(1, 2501, 2))
@@ -116,7 +116,7 @@ def test_reading_goes_on_behind_a_place(ratings: Stack, project: Project) -> Non
 
 
 def test_a_span_from_a_time_to_a_time_includes_both(ratings: Stack, project: Project) -> None:
-    span = Span(
+    span = RowRange(
         "ratings", "id", "created_at", "2026-01-01T00:07:00+00:00", "2026-01-01T00:21:00+00:00"
     )
     assert project.measure(span).n_rows == 3
@@ -124,7 +124,7 @@ def test_a_span_from_a_time_to_a_time_includes_both(ratings: Stack, project: Pro
 
 
 def test_a_span_behind_a_place_is_counted_without_it(ratings: Stack, project: Project) -> None:
-    span = Span("ratings", "id", "created_at", after=Place("2026-01-01T00:14:00+00:00", 2))
+    span = RowRange("ratings", "id", "created_at", after=Place("2026-01-01T00:14:00+00:00", 2))
     assert project.measure(span).n_rows == 2498
     assert read_ids(project, span)[:2] == [3, 4]
 
@@ -272,7 +272,7 @@ def test_a_column_that_is_empty_in_some_rows_cannot_be_the_key(
         "CREATE TABLE notes (id INT, at TIMESTAMPTZ)", "INSERT INTO notes VALUES (NULL, now())"
     )
     with pytest.raises(InvalidInput, match="'id' of 'notes' cannot be the key"):
-        read_ids(project, Span("notes", "id", "at"))
+        read_ids(project, RowRange("notes", "id", "at"))
 
 
 def test_the_address_may_be_that_of_the_rest_interface(ratings: Stack) -> None:

@@ -19,7 +19,7 @@ from core.registry import Registry
 from core.serving.files.flow import FileRequest, predict_file
 from core.serving.files.parts import find_folder
 from core.settings import Scale
-from core.store.database import open_database
+from core.store.engine.database import open_database
 from tests.conftest import NOON
 
 ROWS_PER_PART = 50

@@ -15,21 +15,21 @@ import pytest
 from numpy.typing import NDArray
 
 from core.deployment.release import deploy
-from core.domain.card import Card
-from core.domain.label import Label
-from core.domain.snapshot import AT, TEXT
-from core.domain.widening import Widening
+from core.domain.dataset import AT, TEXT
+from core.domain.model_card import Card
+from core.domain.prediction import Label
+from core.domain.version import Widening
 from core.errors import Cancelled, Conflict, InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.registry import Registry
 from core.serving.answer import Ask
 from core.serving.files.flow import FileRequest, predict_file
-from core.serving.files.parts import find_folder
-from core.serving.files.plan import Options
+from core.serving.files.parts import Options, find_folder
 from core.serving.files.report import FileReport
 from core.serving.service import PredictionService
 from core.settings import Scale
-from core.store import predictions, widenings
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.store.monitoring import health
+from core.store.predictions import predictions
 from tests.api_processes import add_linear_version
 from tests.conftest import NOON
 from tests.fakes import FEATURES, FakeArtifact, FakeRegistry, add_version, keep_labels
@@ -248,11 +248,11 @@ def test_intervals_are_as_wide_as_when_the_file_was_begun(desk: Desk) -> None:
     path = desk.write("in.csv")
     desk.score(path, "narrow.csv")
     with desk.db.write() as conn:
-        widenings.append_widening(conn, Widening(1, NOON, 1.5, 300, 240, NOON))
+        health.append_widening(conn, Widening(1, NOON, 1.5, 300, 240, NOON))
     with pytest.raises(Cancelled):
         desk.score(path, "wide.csv", stop_after=1)
     with desk.db.write() as conn:
-        widenings.append_widening(conn, Widening(1, NOON, 1.0, 300, 270, None))
+        health.append_widening(conn, Widening(1, NOON, 1.0, 300, 270, None))
     desk.score(path, "wide.csv")
     narrow, wide = (read(desk.folder / name)[0] for name in ("narrow.csv", "wide.csv"))
     assert wide["high"] - wide["low"] == 1.5 * (narrow["high"] - narrow["low"])

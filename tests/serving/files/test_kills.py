@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.registry import Registry
-from core.store.database import Database
+from core.store.engine.database import Database
 from tests.api_processes import add_linear_version
 from tests.serving.files.score_and_die import ROWS_PER_PART, score
 

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from core.exposure import build_trusted_hosts
 from core.login.provider import has_secure_address
 from core.login.sessions import LoginSessions
 from core.settings import parse_settings
-from core.store.database import Database
+from core.store.engine.database import Database
+from core.web.exposure import build_trusted_hosts
 from tests.conftest import NOON
 from tests.oidc import OidcProvider, provider, running_provider, write_secrets
 from ui.gate.headers import build_headers

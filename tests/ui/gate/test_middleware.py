@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from structlog.testing import capture_logs
 
-from core.domain.session import SessionEnd
+from core.domain.installation import SessionEnd
 from core.errors import Unavailable
 from tests.oidc import OidcProvider
 from tests.ui.gate.conftest import SITE, Browser, House, OpenHouse

@@ -1,0 +1,124 @@
+"""Mending: a release that turns critical while it is fresh is rolled back, once, and says so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.alerts.incidents import note_mended
+from core.alerts.rules import RULE
+from core.deployment.plan import serving_stack
+from core.deployment.release import rollback
+from core.domain.deployment import Action, Deployment
+from core.domain.incident import EventKind, Incident
+from core.domain.monitoring import Health
+from core.domain.version import version_name
+from core.errors import Conflict, InvalidInput, NotFound, Refused
+from core.log import get_logger
+from core.registry import Registry
+from core.store.engine.database import Database
+from core.store.models import deployments
+from core.store.monitoring import incidents
+
+CURABLE = frozenset(
+    {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
+)
+"""What another version can cure."""
+
+_FOUND = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RETURNED})
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """The incident that asks for it, and the version to go back to; None where there is none."""
+
+    incident: Incident
+    release: Deployment
+    target: int | None
+    revision: int  # of the plan that this rests on
+
+
+def mend(db: Database, registry: Registry, *, baking: timedelta, now: datetime) -> str | None:
+    """Roll back a release that turned critical within its baking time, where it was not tried
+    already; what was done or could not be done, as a sentence. Where somebody else changes the plan
+    first, nothing is done: the next look decides by what serves then. Raises `Unavailable`, with
+    nothing written, so that the next look tries again."""
+    with db.read() as conn:
+        cure = choose_cure(
+            deployments.load_history(conn), incidents.load_unresolved(conn), now, baking
+        )
+    if cure is None:
+        return None
+    try:
+        message = _roll_back(db, registry, cure, now)
+    except Conflict as error:
+        log.info("mended_elsewhere", incident_id=cure.incident.id, reason=str(error))
+        return None
+    note_mended(db, cure.incident.id, message, now)
+    log.warning("mended", incident_id=cure.incident.id, outcome=message)
+    return message
+
+
+def choose_cure(
+    history: Sequence[Deployment],
+    unresolved: Sequence[Incident],
+    now: datetime,
+    baking: timedelta,
+) -> Cure | None:
+    """The rollback that is due: the champion was released less than `baking` ago by a deploy or a
+    promotion, and an incident that another version can cure began after that and is critical.
+    A release is rolled back at most once, and an incident that was acted upon is left to people."""
+    release = find_release(history)
+    if release is None or now - release.at > baking:
+        return None
+    for incident in unresolved:
+        if (
+            incident.was_opened
+            and any(incident.checks.get(check) is Health.CRITICAL for check in CURABLE)
+            and incident.opened_at > release.at
+            and not any(event.kind is EventKind.MENDED for event in incident.events)
+        ):
+            target = _find_target(history, release.plan.champion)
+            return Cure(incident, release, target, history[-1].revision)
+    return None
+
+
+def find_release(history: Sequence[Deployment]) -> Deployment | None:
+    """The row that made the champion of now the champion, where it was a deploy or a promotion; a
+    rollback's version has proved itself before."""
+    release = None
+    for row in history:
+        if release is None or row.plan.champion != release.plan.champion:
+            release = row
+    if release is None or release.action not in (Action.DEPLOY, Action.PROMOTE):
+        return None
+    return release
+
+
+def _find_target(history: Sequence[Deployment], champion: int) -> int | None:
+    stack = serving_stack(history)
+    below = stack[: len(stack) - 1 - stack[::-1].index(champion)]
+    return below[-1] if below else None
+
+
+def _roll_back(db: Database, registry: Registry, cure: Cure, now: datetime) -> str:
+    name = version_name(cure.release.plan.champion)
+    if cure.target is None:
+        return f"{name} could not be rolled back by itself: nothing served before it."
+    try:
+        row = rollback(
+            db,
+            registry,
+            cure.target,
+            reason=f"incident {cure.incident.id} within the baking time: {cure.incident.message}",
+            by=RULE,
+            now=now,
+            expected_revision=cure.revision,
+        )
+    except (InvalidInput, NotFound, Refused) as error:
+        return f"{name} could not be rolled back by itself: {error}"
+    return (
+        f"Rolled back from {name} to {version_name(cure.target)} (revision {row.revision}), since "
+        f"this began within the baking time of {name}."
+    )

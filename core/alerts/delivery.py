@@ -1,0 +1,210 @@
+"""Delivering: plan a delivery for each event that calls, claim what is due, send, keep receipts.
+
+A crash may send twice, never zero times: a claim that nobody finishes is claimed again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from core.alerts.channels import Channel, send
+from core.alerts.incident_context import load_context
+from core.alerts.incidents import record
+from core.alerts.notification_policy import (
+    FLAP_WINDOW,
+    Call,
+    IncidentSummary,
+    QuietHours,
+    build_message,
+    build_test,
+    decide_call,
+)
+from core.alerts.rules import Finding
+from core.domain.incident import Delivery, DeliveryReceipt, DeliveryState, Incident, IncidentEvent
+from core.domain.monitoring import Health
+from core.log import get_logger
+from core.store.engine.database import Connection, Database
+from core.store.monitoring import deliveries, incidents
+
+CLAIM_PATIENCE = timedelta(minutes=2)
+GIVE_UP_AFTER = timedelta(hours=24)
+FAILING_ATTEMPTS = 3
+"""Attempts that a channel may miss before it is an incident of its own."""
+
+_BACK_OFF = (30, 60, 120, 300, 900, 1800, 3600)  # seconds
+_PIECE = 5_000
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """Who is called when: causes that only record, and the hours in which warnings wait."""
+
+    silent: tuple[str, ...]
+    quiet: QuietHours | None
+    address: str  # of the dashboard, for the links
+
+
+def deliver(
+    db: Database, channels: Sequence[Channel], manners: Manners, now: datetime
+) -> list[DeliveryReceipt]:
+    """Send what is due, one message a channel, however many incidents it is about."""
+    _plan(db, channels, manners, now)
+    with db.write() as conn:
+        claimed = deliveries.claim_due(conn, [c.key for c in channels], now, CLAIM_PATIENCE)
+    receipts = _send_claimed(db, channels, claimed, manners, now) if claimed else []
+    record(db, [judge_channels(db, channels)], now)
+    return receipts
+
+
+def send_test(
+    db: Database, channels: Sequence[Channel], *, by: str, now: datetime
+) -> list[DeliveryReceipt]:
+    """Send one message to every channel at once and keep the receipts."""
+    message = build_test(by, now)
+    receipts = send(channels, [message] * len(channels))
+    rows = [
+        {
+            "event_id": None,
+            "channel": receipt.channel,
+            "label": receipt.label,
+            "state": DeliveryState.FAILED if receipt.error else DeliveryState.SENT,
+            "due_at": now,
+            "error": receipt.error,
+        }
+        for receipt in receipts
+    ]
+    with db.write() as conn:
+        deliveries.append_deliveries(conn, rows, now)
+    return receipts
+
+
+def judge_channels(db: Database, channels: Sequence[Channel]) -> Finding:
+    """Whether every channel takes its messages, as a finding that may open an incident."""
+    keys = {channel.key for channel in channels}
+    with db.read() as conn:
+        failing = [d for d in deliveries.load_failing(conn, FAILING_ATTEMPTS) if d.channel in keys]
+    if not failing:
+        return Finding("notifications", Health.HEALTHY, "Every channel takes its messages.")
+    severity = Health.CRITICAL if len(failing) == len(keys) else Health.WARNING
+    words = "; ".join(
+        f"{d.label} has not taken a message since {d.created_at:%Y-%m-%d %H:%M} UTC: {d.error}"
+        for d in failing
+    )
+    return Finding("notifications", severity, f"{words}.")
+
+
+def _plan(db: Database, channels: Sequence[Channel], manners: Manners, now: datetime) -> None:
+    """Give each event that nobody has looked at a delivery a channel, or say that it has none."""
+    with db.write() as conn:
+        window = deliveries.find_window(conn, now)
+        n_opened = incidents.count_opened_since(conn, now - FLAP_WINDOW)
+        while events := deliveries.load_unplanned(conn, _PIECE):
+            found = _load_incidents(conn, [event.incident_id for _, event in events])
+            rows = []
+            for event_id, event in events:
+                incident = found[event.incident_id]
+                call = decide_call(
+                    replace(event, check=event.check or incident.events[0].check),
+                    incident,
+                    n_opened=n_opened.get(incident.events[0].check, 0),
+                    silent=manners.silent,
+                    maintenance=window,
+                    quiet=manners.quiet,
+                    now=now,
+                )
+                if call is not None:
+                    rows += [_row(event_id, channel, call) for channel in channels]
+            deliveries.append_deliveries(conn, rows, now)
+            deliveries.save_planned(conn, events[-1][0])
+
+
+def _load_incidents(conn: Connection, incident_ids: Sequence[int]) -> dict[int, Incident]:
+    found = incidents.load_by_ids(conn, sorted(set(incident_ids)))
+    return {incident.id: incident for incident in found}
+
+
+def _row(event_id: int, channel: Channel, call: Call) -> dict[str, object]:
+    return {
+        "event_id": event_id,
+        "channel": channel.key,
+        "label": channel.label,
+        "state": call.state,
+        "due_at": call.due_at,
+        "error": call.why,
+    }
+
+
+def _send_claimed(
+    db: Database,
+    channels: Sequence[Channel],
+    claimed: Sequence[Delivery],
+    manners: Manners,
+    now: datetime,
+) -> list[DeliveryReceipt]:
+    heard = [(channel, [d for d in claimed if d.channel == channel.key]) for channel in channels]
+    waiting = [(channel, found) for channel, found in heard if found]
+    with db.read() as conn:
+        stories = _load_stories(conn, claimed, manners)
+    messages = [
+        build_message(_newest_of_each([stories[d.event_id] for d in found])) for _, found in waiting
+    ]
+    receipts = send([channel for channel, _ in waiting], messages)
+    for receipt, (_, found) in zip(receipts, waiting, strict=True):
+        _keep_receipt(db, receipt, found, now)
+    return receipts
+
+
+def _load_stories(
+    conn: Connection, claimed: Sequence[Delivery], manners: Manners
+) -> dict[int | None, IncidentSummary]:
+    found = {
+        incident.id: incident
+        for incident in incidents.load_by_ids(
+            conn, sorted({d.incident_id for d in claimed if d.incident_id is not None})
+        )
+    }
+    events = deliveries.load_events(conn, sorted({d.event_id for d in claimed if d.event_id}))
+    alone = len(found) == 1  # of several, a message tells a line each
+    return {
+        event_id: _tell(conn, found[event.incident_id], event, manners, with_context=alone)
+        for event_id, event in events.items()
+    }
+
+
+def _tell(
+    conn: Connection,
+    incident: Incident,
+    event: IncidentEvent,
+    manners: Manners,
+    *,
+    with_context: bool,
+) -> IncidentSummary:
+    context = load_context(conn, incident, event).tell() if with_context else ()
+    link = f"{manners.address}/monitoring?incident={incident.id}"
+    return IncidentSummary(incident, event, context, link)
+
+
+def _newest_of_each(stories: Sequence[IncidentSummary]) -> list[IncidentSummary]:
+    """The last of an incident's events that wait; the ones before are in its timeline."""
+    return list({story.incident.id: story for story in stories}.values())
+
+
+def _keep_receipt(
+    db: Database, receipt: DeliveryReceipt, found: Sequence[Delivery], now: datetime
+) -> None:
+    if receipt.error is None:
+        groups = [(found, DeliveryState.SENT, now)]
+    else:
+        late = [d for d in found if now - d.created_at >= GIVE_UP_AFTER]
+        again = [d for d in found if now - d.created_at < GIVE_UP_AFTER]
+        n_attempts = min((d.n_attempts for d in again), default=0)
+        wait = timedelta(seconds=_BACK_OFF[min(n_attempts, len(_BACK_OFF) - 1)])
+        groups = [(late, DeliveryState.FAILED, now), (again, DeliveryState.WAITING, now + wait)]
+        log.warning("not_delivered", channel=receipt.label, error=receipt.error)
+    with db.write() as conn:
+        for part, state, due_at in groups:
+            if part:
+                deliveries.finish(
+                    conn, [d.id for d in part], state, error=receipt.error, due_at=due_at, now=now
+                )

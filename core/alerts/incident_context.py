@@ -1,0 +1,204 @@
+"""What is known around an incident: what was changed before it, and what helps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from core.deployment.plan import choose_rollback, describe_action
+from core.domain.deployment import Action, Deployment
+from core.domain.incident import Incident, IncidentEvent, describe_cause
+from core.domain.monitoring import SCORE
+from core.domain.sample import Collection
+from core.domain.version import HEURISTIC, version_name
+from core.monitoring.slices.segments import name_culprit
+from core.store.data import samples
+from core.store.engine.database import Connection
+from core.store.models import deployments
+from core.store.monitoring import drift, segments
+
+RECENT = timedelta(hours=24)
+"""A change this long before an incident, or shorter, is named as what may have caused it."""
+
+_CHANGES = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK})
+_FIGURES = frozenset(
+    {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
+)
+_OF_THE_ERROR = frozenset({"accuracy", "accuracy_level", "collapsed", "drift"})
+_FIGURES_FROM = " ("  # of a culprit's sentence: they change from one look to the next
+_N_COLLECTIONS = 20
+_MAX_DRIFTED = 5
+
+
+class Remedy(StrEnum):
+    """What the button beside an incident does."""
+
+    ROLL_BACK = "roll_back"
+    RUN_HEURISTIC = "run_heuristic"
+    RETRAIN = "retrain"
+    LOOK = "look"  # nothing that a button could do
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Sentences, each for itself, and what to do next."""
+
+    evidence: tuple[str, ...]  # what else goes wrong because of it
+    where: str | None  # the part of the traffic that carries the error
+    before: tuple[str, ...]  # what was changed shortly before the incident
+    drifted: tuple[str, ...]  # inputs that are not as the champion knows them
+    suspected: tuple[str, ...]  # the same, going by the newest window alone
+    remedy: Remedy
+    advice: str
+
+    def tell(self) -> tuple[str, ...]:
+        """All of it, in the order in which a person needs it."""
+        inputs = ""
+        if self.drifted:
+            inputs = f"Drifted inputs: {', '.join(self.drifted)}."
+        elif self.suspected:
+            inputs = f"Inputs unlike before, so far in one window: {', '.join(self.suspected)}."
+        said = (*self.evidence, self.where, *self.before, inputs, f"Next: {self.advice}")
+        return tuple(filter(None, said))
+
+
+def load_context(
+    conn: Connection, incident: Incident, told: IncidentEvent | None = None
+) -> Context:
+    """What is known around an incident beside what is `told` of it anyway, its cause's last message
+    unless another event is given; a few short reads."""
+    history = deployments.load_history(conn)
+    champion = history[-1].plan.champion if history else HEURISTIC
+    moved = drift.find_last_report(conn, champion)
+    return build_context(
+        incident,
+        history,
+        samples.load_collections(conn, _N_COLLECTIONS),
+        told=told,
+        drifted=() if moved is None else moved.drifted,
+        suspected=()
+        if moved is None
+        else tuple(check.column for check in moved.checks if check.passed),
+        culprit=name_culprit(segments.find_last_report(conn, champion)),
+    )
+
+
+def build_context(
+    incident: Incident,
+    history: Sequence[Deployment],
+    collections: Sequence[Collection],
+    *,
+    told: IncidentEvent | None = None,
+    drifted: Sequence[str] = (),
+    suspected: Sequence[str] = (),
+    culprit: str | None = None,
+) -> Context:
+    """The last change of what serves and the last rows that came in before the incident opened, and
+    the remedy that fits: a rollback where a release came shortly before."""
+    release = _find_release(history, incident.opened_at)
+    before = []
+    if release is not None:
+        ago = _ago(incident.opened_at - release.at)
+        before.append(
+            f"{ago} before it began, {release.by} {describe_action(release)} ({release.reason})."
+        )
+    arrived = _find_collection(collections, incident.opened_at)
+    if arrived is not None and arrived.finished_at is not None:
+        ago = _ago(incident.opened_at - arrived.finished_at)
+        before.append(f"{ago} before it began, {arrived.n_new:,} rows came from {arrived.source}.")
+    drifted, suspected = _list_inputs(drifted), _list_inputs(suspected)
+    if _OF_THE_ERROR.isdisjoint(incident.checks):
+        culprit, drifted, suspected = None, (), ()
+    remedy, advice = _choose_remedy(incident, release, history, culprit, drifted or suspected)
+    evidence = _list_evidence(incident, told)
+    said = " ".join((incident.message if told is None else told.message, *evidence))
+    named = culprit is not None and culprit.partition(_FIGURES_FROM)[0] in said
+    return Context(
+        evidence,
+        None if culprit is None or named else f"Where: {culprit}.",
+        tuple(before),
+        drifted[:_MAX_DRIFTED],
+        suspected[:_MAX_DRIFTED],
+        remedy,
+        advice,
+    )
+
+
+def _list_inputs(columns: Sequence[str]) -> tuple[str, ...]:
+    """Each once, without the score, which the callers do not send."""
+    return tuple(column for column in dict.fromkeys(columns) if column != SCORE)
+
+
+def _list_evidence(incident: Incident, told: IncidentEvent | None) -> tuple[str, ...]:
+    """What the checks in it say that is not told anyway."""
+    cause, check = incident.cause, None if told is None else told.check or incident.cause
+    found = [(event.check, event.message) for event in incident.evidence if event.check != check]
+    if check not in (None, cause):
+        found.insert(0, (cause, incident.message))
+    return tuple(f"With it, {describe_cause(check)}: {message}" for check, message in found)
+
+
+def _choose_remedy(
+    incident: Incident,
+    release: Deployment | None,
+    history: Sequence[Deployment],
+    culprit: str | None,
+    moved: Sequence[str],
+) -> tuple[Remedy, str]:
+    cause = incident.cause
+    target = choose_rollback(history)
+    released = release is not None and release.action is not Action.ROLLBACK
+    if incident.has_bad(_FIGURES) and released and target is not None:
+        return Remedy.ROLL_BACK, (
+            f"roll back to {version_name(target)}; it began after the last release."
+        )
+    if cause == "drift" or (cause in ("accuracy", "accuracy_level") and moved):
+        return Remedy.RETRAIN, (
+            "ask the callers what changed in these inputs: a unit, a field that is missing, a new "
+            "category? Train on newer rows only where the change is to stay."
+        )
+    if cause in ("accuracy", "accuracy_level"):
+        return Remedy.RETRAIN, (
+            "nothing was released shortly before: ask who sends the part of the traffic that is "
+            "named what changed there, and train on newer rows where that is to stay."
+            if culprit
+            else "nothing was released shortly before: train on newer rows."
+        )
+    if cause in ("collapsed", "fallback", "error_rate"):
+        return Remedy.RUN_HEURISTIC, (
+            "run the heuristic meanwhile, and look at what the callers send and at the API's log."
+        )
+    return Remedy.LOOK, _LOOK.get(cause, "look at the page.")
+
+
+_LOOK = {
+    "latency": "look at the machine's load and at what else runs on it.",
+    "disk": "free space on the disk of PLUMBLINE_HOME: without it nothing can be acknowledged.",
+    "labels": "ask whoever sends the labels; until they come, accuracy is not known.",
+    "no_traffic": "ask the callers whether they still send requests, and look at the API's log.",
+    "notifications": "check the channel's address in PLUMBLINE_NOTIFY, then send a test.",
+}
+
+
+def _find_release(history: Sequence[Deployment], at: datetime) -> Deployment | None:
+    """The last change of the champion in the `RECENT` time before a moment."""
+    changes = [
+        row for row in history if row.action in _CHANGES and timedelta(0) <= at - row.at <= RECENT
+    ]
+    return changes[-1] if changes else None
+
+
+def _find_collection(collections: Sequence[Collection], at: datetime) -> Collection | None:
+    """The newest collection that brought rows in the `RECENT` time before a moment."""
+    for collection in collections:
+        done = collection.finished_at
+        if done is not None and collection.n_new and timedelta(0) <= at - done <= RECENT:
+            return collection
+    return None
+
+
+def _ago(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    if minutes < 1:
+        return "Less than a minute"
+    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"

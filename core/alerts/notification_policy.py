@@ -1,0 +1,191 @@
+"""Which events call people, when, and in which words; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from core.domain.incident import (
+    FINDINGS,
+    DeliveryState,
+    EventKind,
+    Incident,
+    IncidentEvent,
+    Maintenance,
+    Message,
+    describe_cause,
+)
+from core.domain.monitoring import Health
+from core.safety.plain_text import leave_out_middle, show_hidden
+
+CALLING = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RESOLVED, EventKind.MENDED})
+"""What people are called for; what they did themselves, and what eases, is on the page."""
+
+FLAP_WINDOW = timedelta(hours=6)
+FLAP_LIMIT = 3
+"""A cause that opens more often than this in the window is flapping: only its critical incidents
+still call."""
+
+MAX_LISTED = 10
+
+_WORDS = {
+    EventKind.OPENED: "began",
+    EventKind.JOINED: "began",
+    EventKind.WORSENED: "is getting worse",
+    EventKind.RESOLVED: "is over",
+    EventKind.MENDED: "was acted upon",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From one time of day to another, UTC, past midnight where the end is the smaller one."""
+
+    start: time
+    end: time
+
+    def find_end(self, now: datetime) -> datetime | None:
+        """When the quiet hours of now end, or None outside them.
+
+        >>> from datetime import UTC
+        >>> night = QuietHours(time(22), time(7))
+        >>> night.find_end(datetime(2026, 3, 2, 23, tzinfo=UTC)).isoformat()
+        '2026-03-03T07:00:00+00:00'
+        >>> night.find_end(datetime(2026, 3, 2, 12, tzinfo=UTC)) is None
+        True
+        """
+        for day in (now.date() - timedelta(days=1), now.date()):
+            start = datetime.combine(day, self.start, now.tzinfo)
+            last = day if self.start < self.end else day + timedelta(days=1)
+            end = datetime.combine(last, self.end, now.tzinfo)
+            if start <= now < end:
+                return end
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What becomes of an event that calls people: due at once, later, or dropped with its why."""
+
+    state: DeliveryState
+    due_at: datetime
+    why: str | None = None
+
+
+def decide_call(
+    event: IncidentEvent,
+    incident: Incident,
+    *,
+    n_opened: int,
+    silent: Sequence[str],
+    maintenance: Maintenance | None,
+    quiet: QuietHours | None,
+    now: datetime,
+) -> Call | None:
+    """Whether and when an event calls people; None for what never does. `n_opened` counts the
+    incidents that began as this one and opened in the last `FLAP_WINDOW`, this one included;
+    `silent` are causes on trial, which are recorded only: an incident calls from the first other
+    check in it on."""
+    cause = incident.events[0].check or incident.cause
+    first_loud = _find_first_loud(incident, silent)
+    if event.kind not in CALLING and event != first_loud:
+        return None
+    if event.kind is EventKind.RESOLVED and not incident.was_opened:
+        return None
+    if first_loud is None or event.at < first_loud.at:
+        return Call(DeliveryState.DROPPED, now, f"'{cause}' runs dry: it is recorded only")
+    critical = event.severity is Health.CRITICAL or event.kind is EventKind.MENDED
+    if n_opened > FLAP_LIMIT and not critical:
+        why = f"'{cause}' is flapping: opened {n_opened} times in {FLAP_WINDOW.seconds // 3600} h"
+        return Call(DeliveryState.DROPPED, now, why)
+    if maintenance is not None:
+        why = f"held until the maintenance of {maintenance.by} ends"
+        return Call(DeliveryState.WAITING, maintenance.until_at, why)
+    ends_at = None if critical or quiet is None else quiet.find_end(now)
+    if ends_at is not None:
+        return Call(DeliveryState.WAITING, ends_at, "held until the quiet hours end")
+    return Call(DeliveryState.WAITING, now)
+
+
+def _find_first_loud(incident: Incident, silent: Sequence[str]) -> IncidentEvent | None:
+    """The event from which on an incident calls: its opening, or where the checks in it ran dry
+    until then, the first of another; None where there is none."""
+    opened, checks = False, set()
+    for event in incident.events:
+        opened = opened or event.kind is EventKind.OPENED
+        if event.kind in FINDINGS:
+            checks.add(event.check or incident.cause)
+        if opened and not checks.issubset(silent):
+            return event
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSummary:
+    """An incident with what is known around it, as a message tells it."""
+
+    incident: Incident
+    event: IncidentEvent  # what the message is about
+    context: tuple[str, ...]  # what came before it, where it is, what to do next
+    link: str
+
+
+def build_message(stories: Sequence[IncidentSummary]) -> Message:
+    """One message for everything that one channel has to hear now: a single incident with all that
+    is known, several as a list, worst first."""
+    if len(stories) == 1:
+        return _tell(stories[0])
+    ordered = sorted(stories, key=lambda story: (not _is_critical(story), story.incident.id))
+    n_critical = sum(map(_is_critical, stories))
+    lines = [f"- {_headline(story)}: {story.event.message}" for story in ordered[:MAX_LISTED]]
+    if len(ordered) > MAX_LISTED:
+        lines.append(f"- and {len(ordered) - MAX_LISTED:,} more")
+    title = f"Plumbline: {len(stories):,} incidents changed"
+    if n_critical:
+        title += f", {n_critical:,} of them critical"
+    link = ordered[0].link.partition("?")[0]
+    return Message(title, _join(lines), n_critical > 0, link)
+
+
+def build_test(by: str, now: datetime) -> Message:
+    """What `incidents test` sends."""
+    return Message(
+        "Plumbline: a test",
+        _join(
+            [
+                f"{by} asked at {now:%Y-%m-%d %H:%M} UTC whether this channel works. It does, and "
+                "nothing is wrong."
+            ]
+        ),
+        critical=False,
+    )
+
+
+def _tell(story: IncidentSummary) -> Message:
+    lines = [story.event.message]
+    if story.event.kind is not EventKind.OPENED:
+        lines.append(f"Began {story.incident.opened_at:%Y-%m-%d %H:%M} UTC.")
+    title = f"Plumbline: {_headline(story)}"
+    return Message(title, _join([*lines, *story.context]), _is_critical(story), story.link)
+
+
+def _join(sentences: Sequence[str]) -> str:
+    """A sentence a line: a name with a line break in it cannot make a line of its own."""
+    return "\n".join(leave_out_middle(show_hidden(sentence)) for sentence in sentences)
+
+
+def _headline(story: IncidentSummary) -> str:
+    cause = describe_cause(story.incident.cause)
+    word = _WORDS[story.event.kind]
+    if story.event.kind is EventKind.RESOLVED:
+        length = story.event.at - story.incident.opened_at
+        return f"incident {story.incident.id} ({cause}) {word} after {_length(length)}"
+    return f"{story.event.severity.value} incident {story.incident.id} ({cause}) {word}"
+
+
+def _is_critical(story: IncidentSummary) -> bool:
+    return story.event.severity is Health.CRITICAL
+
+
+def _length(length: timedelta) -> str:
+    minutes = max(1, round(length.total_seconds() / 60))
+    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"

@@ -1,0 +1,1 @@
+"""Raw values, columns and rows read as what they mean."""

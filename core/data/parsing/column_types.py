@@ -1,0 +1,194 @@
+"""What a column of a file holds, learned from all its values; pure."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from core.data.parsing.cell_parser import ValueKind, as_text, judge_value, parse_number, show
+
+
+class ColumnKind(StrEnum):
+    """How the values of a column are read."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    TEXT = "text"  # words too long to be categories
+    TIME = "time"
+    NESTED = "nested"  # lists or objects: cannot be a feature
+    EMPTY = "empty"
+
+
+TEXT_LENGTH = 100
+"""Words longer than this at the median are text."""
+
+
+class ColumnScan:
+    """Learns a column piece by piece; what it keeps does not grow with the rows."""
+
+    def __init__(self) -> None:
+        self.n_rows = 0
+        self._n: Counter[ValueKind] = Counter()
+        self._examples: dict[ValueKind, object] = {}
+        self._lengths: Counter[int] = Counter()
+
+    def add(self, values: Sequence[object]) -> None:
+        """Look at more values."""
+        self.n_rows += len(values)
+        numbers = _read_plain_numbers(values)
+        if numbers is not None:
+            n_missing = numbers.count(None)
+            self._n[ValueKind.MISSING] += n_missing
+            self._n[ValueKind.NUMBER] += len(values) - n_missing
+            if n_missing < len(values):
+                self._examples.setdefault(ValueKind.NUMBER, _first_present(values))
+            return
+        for value, n in _count(values):
+            kind = judge_value(value)
+            self._n[kind] += n
+            self._examples.setdefault(kind, value)
+            if kind is ValueKind.WORD:
+                self._lengths[len(str(value))] += n
+
+    def skip(self, n_rows: int) -> None:
+        """Count rows that do not have the column, or are not worth looking at."""
+        self.n_rows += n_rows
+        self._n[ValueKind.MISSING] += n_rows
+
+    @property
+    def n_missing(self) -> int:
+        """Rows without a value."""
+        among_words = self.kind in (ColumnKind.CATEGORY, ColumnKind.TEXT)
+        return self._n[ValueKind.MISSING] + (0 if among_words else self._n[ValueKind.MISSING_WORD])
+
+    @property
+    def kind(self) -> ColumnKind:
+        """A number where every value is one (true and false are), or all but a twentieth: rows
+        with such a value are rejected later. Else words.
+
+        >>> scan = ColumnScan()
+        >>> scan.add(["1", "2.5", "", "n/a"])
+        >>> str(scan.kind), scan.n_missing
+        ('number', 2)
+        >>> scan.add(["blue"])
+        >>> str(scan.kind), scan.n_missing
+        ('category', 1)
+        """
+        if self._n[ValueKind.NESTED]:
+            return ColumnKind.NESTED
+        if self._n_odd > self._few:
+            return ColumnKind.TEXT if self.median_length > TEXT_LENGTH else ColumnKind.CATEGORY
+        if self._n[ValueKind.TIME]:
+            return ColumnKind.TIME
+        return ColumnKind.NUMBER if self._n[ValueKind.NUMBER] else ColumnKind.EMPTY
+
+    @property
+    def median_length(self) -> int:
+        """Characters of a word, at the median; 0 without words."""
+        half, seen = sum(self._lengths.values()) / 2, 0
+        for length in sorted(self._lengths):
+            seen += self._lengths[length]
+            if seen >= half:
+                return length
+        return 0
+
+    @property
+    def decimal_comma(self) -> str | None:
+        """An example where the column would be numbers if it were not for commas, else None.
+
+        >>> scan = ColumnScan()
+        >>> scan.add(["3,5", "4"])
+        >>> scan.decimal_comma
+        "'3,5'"
+        """
+        n_commas = self._n[ValueKind.COMMA_NUMBER]
+        if n_commas > self._few and not self._n[ValueKind.WORD]:
+            return show(self._examples[ValueKind.COMMA_NUMBER])
+        return None
+
+    @property
+    def odd_value(self) -> str | None:
+        """An example of the few values that are no number in a column of numbers, else None."""
+        if self.kind is not ColumnKind.NUMBER or not self._n_odd:
+            return None
+        word = self._n[ValueKind.WORD] > 0
+        return show(self._examples[ValueKind.WORD if word else ValueKind.COMMA_NUMBER])
+
+    @property
+    def _n_odd(self) -> int:
+        return self._n[ValueKind.WORD] + self._n[ValueKind.COMMA_NUMBER]
+
+    @property
+    def _few(self) -> int:
+        """So many values that are no number are mistakes in a column of numbers."""
+        return self._n[ValueKind.NUMBER] // 20
+
+    @property
+    def example(self) -> str | None:
+        """A value as text, or None where there is none."""
+        for kind, value in self._examples.items():
+            if kind is not ValueKind.MISSING:
+                return as_text(value) if kind is not ValueKind.NESTED else show(str(value))
+        return None
+
+
+def read_numbers(values: Sequence[object]) -> tuple[list[float | None], dict[int, str]]:
+    """A column of numbers, None where a value is missing, and what is wrong at which place (the
+    value there is None).
+
+    >>> read_numbers(["1", "", "inf"])
+    ([1.0, None, None], {2: 'is infinite: leave the value empty where it is unknown'})
+    """
+    numbers = _read_plain_numbers(values)
+    if numbers is not None:
+        return numbers, {}
+    read: list[float | None] = []
+    wrong: dict[int, str] = {}
+    for place, value in enumerate(values):
+        try:
+            read.append(parse_number(value))
+        except ValueError as error:
+            read.append(None)
+            wrong[place] = str(error)
+    return read, wrong
+
+
+def read_words(values: Sequence[object]) -> list[str | None]:
+    """A column of categories as text, None where a value is missing.
+
+    >>> read_words(["a ", "", 3.0])
+    ['a', None, '3']
+    """
+    try:
+        known = {value: as_text(value) for value in set(values)}
+    except TypeError:
+        return [as_text(value) for value in values]
+    return [known[value] for value in values]
+
+
+def _read_plain_numbers(values: Sequence[object]) -> list[float | None] | None:
+    """The fast way for a column of finite numbers and missing values; None where it is not one."""
+    try:
+        numbers = [
+            None if value is None or value == "" else float(value)  # type: ignore[arg-type]
+            for value in values
+        ]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not math.isfinite(sum(filter(None, numbers))):  # drops None and 0: one pass, all in C
+        return None
+    first = _first_present(values)
+    if isinstance(first, bytes) or (isinstance(first, str) and "_" in "".join(map(str, values))):
+        return None
+    return numbers
+
+
+def _first_present(values: Sequence[object]) -> object:
+    return next((value for value in values if value is not None and value != ""), None)
+
+
+def _count(values: Sequence[object]) -> Iterable[tuple[object, int]]:
+    try:
+        return Counter(values).items()
+    except TypeError:  # lists and objects cannot be counted
+        return ((value, 1) for value in values)

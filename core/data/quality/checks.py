@@ -1,0 +1,216 @@
+"""The data checks: what is wrong with the rows, how bad it is, and what to do; pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from core.data.quality.column_checks import (
+    check_base_metrics,
+    check_changes,
+    check_columns,
+    check_leaks,
+    check_names,
+    check_target,
+)
+from core.data.quality.column_summaries import summarize_columns
+from core.data.quality.row_checks import (
+    check_duplicates,
+    check_groups,
+    check_label_times,
+    check_populations,
+    check_repeats,
+    check_times,
+)
+from core.data.quality.rules import check_rules
+from core.domain.dataset import (
+    AT,
+    LABELLED_AT,
+    PROVENANCE,
+    RESERVED,
+    TARGET,
+    TARGET_NAME,
+    Issue,
+    Severity,
+    warn,
+)
+from core.domain.sample import Collection, Provenance, choose_newest
+from core.settings import Scale
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
+
+BLOCKING_ROWS = 50
+"""Below, a fifth held out is fewer than ten rows, on which no interval says anything."""
+
+FEW_ROWS = 150
+"""Below, the holdout is smaller than 30 rows, the fewest for which an accuracy is shown."""
+
+_MIN_OWN, _OWN_SHARE = 20, 0.5
+_MANY_REJECTED = 0.05
+_ORDER = {Severity.BLOCKING: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def check_rows(
+    frame: pd.DataFrame,
+    *,
+    scale: Scale,
+    now: datetime,
+    rules: "DataFrameSchema | None" = None,
+) -> list[Issue]:
+    """What is wrong with the rows of a frame such as `read_snapshot` gives, worst first; with
+    `rules`, by the team's own schema too. Where observed and generated rows stand side by side,
+    that is said, and the observed are checked.
+
+    >>> frame = pd.DataFrame({"__target__": [10.0, 90.0], "a": [0.5, 0.7]})
+    >>> issues = check_rows(frame, scale=Scale(0, 100), now=datetime(2026, 1, 1))
+    >>> [(issue.code, str(issue.severity)) for issue in issues]
+    [('too_few_rows', 'blocking')]
+    """
+    issues = []
+    if PROVENANCE in frame:
+        synthetic = (frame[PROVENANCE] == Provenance.SYNTHETIC.value).to_numpy()
+        issues += check_provenance(len(frame) - int(synthetic.sum()), int(synthetic.sum()))
+        if synthetic.any() and not synthetic.all():
+            frame = frame[~synthetic]
+    if len(frame) == 0:
+        return order_issues([*issues, *_check_count(0)])
+    features = [name for name in frame.columns if name not in RESERVED]
+    issues += [
+        *_check_count(len(frame)),
+        *check_target(frame[TARGET], scale),
+        *check_columns(summarize_columns(frame[features]), len(frame)),
+        *check_base_metrics(frame[features]),
+        *check_leaks(frame[features], frame[TARGET]),
+        *check_duplicates(frame),
+        *check_repeats(frame),
+        *check_groups(frame),
+        *check_populations(frame),
+        *check_changes(frame),
+        *check_names(frame),
+    ]
+    if AT in frame:
+        issues += check_times(frame[AT], now)
+    if AT in frame and LABELLED_AT in frame:
+        issues += check_label_times(frame[AT], frame[LABELLED_AT])
+    if rules is not None:
+        issues += check_rules(frame, rules)
+    return order_issues(issues)
+
+
+def check_provenance(n_observed: int, n_synthetic: int) -> list[Issue]:
+    """Say that rows are generated, alone or beside observed ones.
+
+    >>> [issue.code for issue in check_provenance(0, 5)]
+    ['synthetic_rows']
+    """
+    if not n_synthetic:
+        return []
+    if not n_observed:
+        return [
+            warn(
+                "synthetic_rows",
+                None,
+                n_synthetic,
+                f"All {n_synthetic:,} rows are generated: what is trained on them shows how the "
+                "tool works and says nothing about your work. Import labelled rows of your own.",
+            )
+        ]
+    return [
+        Issue(
+            "mixed_provenance",
+            Severity.INFO,
+            None,
+            n_synthetic,
+            f"{n_synthetic:,} generated rows stand beside {n_observed:,} observed ones: training "
+            "and evaluation use the observed rows only. Nothing needs to be done.",
+        )
+    ]
+
+
+def check_collections(collections: Iterable[Collection]) -> list[Issue]:
+    """Say what the newest import of each source rejected, and how many rows came twice."""
+    issues: list[Issue] = []
+    for collection in choose_newest(collections):
+        issues += [*_check_rejected(collection), *_check_known(collection)]
+    return issues
+
+
+def check_own_scores(n_labelled: int, n_same: int) -> list[Issue]:
+    """Say that labels of predictions are the scores that were predicted.
+
+    >>> [issue.code for issue in check_own_scores(100, 60)], check_own_scores(100, 3)
+    (['own_predictions'], [])
+    """
+    if n_labelled < _MIN_OWN or n_same < _OWN_SHARE * n_labelled:
+        return []
+    return [
+        warn(
+            "own_predictions",
+            TARGET_NAME,
+            n_same,
+            f"{n_same:,} of {n_labelled:,} labels that came back are exactly the score that was "
+            "predicted: a model that learns from them learns to agree with itself. Send what a "
+            "person or a test found, not the score.",
+        )
+    ]
+
+
+def order_issues(issues: Iterable[Issue]) -> list[Issue]:
+    """Worst first; equal ones by code and column."""
+    return sorted(issues, key=lambda i: (_ORDER[i.severity], i.code, i.column or ""))
+
+
+def _check_count(n: int) -> Iterator[Issue]:
+    if n < BLOCKING_ROWS:
+        yield Issue(
+            "too_few_rows",
+            Severity.BLOCKING,
+            None,
+            n,
+            f"{n} rows are too few: a fifth of them is held out to judge by, and on fewer than "
+            f"{BLOCKING_ROWS // 5} rows no figure means anything. Import at least {BLOCKING_ROWS}, "
+            "better some hundreds.",
+        )
+    elif n < FEW_ROWS:
+        yield warn(
+            "too_few_rows",
+            None,
+            n,
+            f"{n} rows are few: about {n // 5} are held out to judge by, so every interval will be "
+            f"wide. From {FEW_ROWS} rows on this warning goes.",
+        )
+
+
+def _check_rejected(collection: Collection) -> Iterator[Issue]:
+    if not collection.n_rejected:
+        return
+    codes = Counter(rejection.code for rejection in collection.rejected)
+    for code, n_kept in codes.most_common():
+        example = next(r for r in collection.rejected if r.code == code)
+        n = round(n_kept / len(collection.rejected) * collection.n_rejected)
+        share = n / collection.n_received
+        yield Issue(
+            "out_of_range" if code == "target_out_of_scale" else "rejected_rows",
+            Severity.WARNING if share >= _MANY_REJECTED else Severity.INFO,
+            None,
+            n,
+            f"{n:,} of {collection.n_received:,} rows of {collection.source} were not taken. Row "
+            f"{example.row}: {example.message}. Correct such rows at their source and "
+            "bring them again.",
+        )
+
+
+def _check_known(collection: Collection) -> Iterator[Issue]:
+    if collection.n_duplicate:
+        yield Issue(
+            "duplicate_rows",
+            Severity.INFO,
+            None,
+            collection.n_duplicate,
+            f"{collection.n_duplicate:,} of {collection.n_received:,} rows of {collection.source} "
+            "were there already, in the same file or from an earlier import: they count once. "
+            "Nothing needs to be done.",
+        )

@@ -1,0 +1,1 @@
+"""Tables of a database collected by key, a page at a time."""

@@ -1,0 +1,205 @@
+"""The configured tables: which they are, all of them collected, and what came of it."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from core.data.sources.supabase import Project, Row
+from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.sync_cursor import Request
+from core.data.tables.table_plans import guess_table, plan_table
+from core.data.tables.table_rows import build_table_samples
+from core.domain.job import Progress
+from core.domain.sample import Rejection, Sample
+from core.domain.source import ORIGIN_TABLES, MappingChange, Source, TableMapping, find_cut_off
+from core.errors import InvalidInput, NotFound, Refused
+from core.settings import Scale
+from core.store.data import samples as sample_rows
+from core.store.data import sources
+from core.store.engine.database import Database
+
+_TRIED_ROWS = 20
+_STOPPED = "The table is not collected any more; what was read of it is not kept."
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRows:
+    """The first rows of a table as they would be imported, and all of its columns."""
+
+    columns: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    rejections: tuple[Rejection, ...]
+
+
+def parse_mappings(text: str) -> list[TableMapping]:
+    """The mappings of the setting `supabase_tables`; raises `InvalidInput` with what is wrong.
+
+    >>> parse_mappings('[{"table": "ratings", "target": "stars"}]')[0].source
+    'supabase:ratings'
+    """
+    return [build_mapping(item) for item in (json.loads(text) if text else [])]
+
+
+def build_mapping(record: object) -> TableMapping:
+    """A mapping from JSON; raises `InvalidInput` with what is wrong."""
+    try:
+        mapping = msgspec.convert(record, TableMapping)
+        unknown = set(record if isinstance(record, dict) else ()) - set(
+            msgspec.to_builtins(mapping)
+        )
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"The mapping of a table is not one: {error}.") from None
+    if unknown:
+        raise InvalidInput(
+            f"The mapping of table '{mapping.table}' has no field '{sorted(unknown)[0]}': its "
+            f"fields are {', '.join(msgspec.to_builtins(mapping))}."
+        )
+    return mapping
+
+
+def choose_tables(
+    configured: Sequence[TableMapping], changes: Sequence[MappingChange]
+) -> list[WantedTable]:
+    """The tables to collect: the origin's where they exist, the settings' and the operator's; the
+    later of these decides about a table that several name.
+
+    >>> now = datetime(2026, 3, 2)  # noqa: DTZ001
+    >>> off = MappingChange("ai_gm_ab_testing", None, now, "ada", "not ours")
+    >>> [wanted.mapping.table for wanted in choose_tables([], [off])]
+    ['ai_gm_explanations', 'ai_gm_quality_feedback']
+    """
+    chosen: dict[str, WantedTable | None] = {
+        mapping.table: WantedTable(mapping, looked_for=True) for mapping in ORIGIN_TABLES
+    }
+    chosen.update({mapping.table: WantedTable(mapping) for mapping in configured})
+    for change in changes:
+        off = change.mapping is None
+        chosen[change.table] = None if off else WantedTable(build_mapping(change.mapping))
+    return [wanted for wanted in chosen.values() if wanted is not None]
+
+
+def open_project(url: str, key: str, timeout_seconds: float) -> Project:
+    """The configured project; raises `InvalidInput` where none is."""
+    if not url or not key:
+        raise InvalidInput(
+            "No Supabase project is configured: set PLUMBLINE_SUPABASE_URL and "
+            "PLUMBLINE_SUPABASE_KEY."
+        )
+    return Project(url, key, timeout_seconds)
+
+
+def collect_tables(
+    db: Database,
+    project: Project,
+    configured: Sequence[TableMapping],
+    request: Request,
+    *,
+    scale: Scale,
+    overlap: timedelta,
+    by: str,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> list[Source]:
+    """Collect every configured table, one after the other; what came of each. A table that fails
+    keeps no other from being collected; one whose last attempt was cut off comes last."""
+    with db.read() as conn:
+        tables = choose_tables(configured, sources.load_mappings(conn))
+        cut_off = find_cut_off(sources.load_sources(conn))
+    tables.sort(key=lambda wanted: wanted.mapping.source in cut_off)
+    found: list[Source] = []
+    for place, wanted in enumerate(tables):
+
+        def report(share: float, text: str, place: int = place) -> None:
+            progress((place + share) / len(tables), text)
+
+        found.append(
+            collect_table(
+                db,
+                project,
+                wanted,
+                request,
+                scale=scale,
+                overlap=overlap,
+                by=by,
+                now=now,
+                progress=report,
+            )
+        )
+    return found
+
+
+def try_mapping(project: Project, mapping: TableMapping, scale: Scale) -> TrialRows:
+    """The first rows of a table as this mapping would import them; nothing is stored. Raises what
+    reading raises."""
+    rows = _load_rows(project, mapping.table)
+    plan = plan_table(mapping, list(rows[0]))
+    samples, rejections = build_table_samples(rows, plan, first_row=1, scale=scale)
+    return TrialRows(tuple(rows[0]), tuple(samples.build()), tuple(rejections))
+
+
+def look_at_table(project: Project, table: str) -> tuple[tuple[str, ...], TableMapping]:
+    """The columns of a table, and a guess at its mapping from the first rows. Raises what reading
+    raises, and `Refused` where no row is visible."""
+    rows = _load_rows(project, table)
+    return tuple(rows[0]), guess_table(table, rows)
+
+
+def save_mapping(
+    db: Database, mapping: TableMapping, *, by: str, reason: str, now: datetime
+) -> None:
+    """From the next collection on, read a table like this; raises `InvalidInput` without a
+    reason."""
+    _append(db, mapping.table, msgspec.to_builtins(mapping), by, reason, now)
+
+
+def remove_mapping(
+    db: Database,
+    table: str,
+    configured: Sequence[TableMapping],
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Stop collecting a table; its rows stay, and a reading that was cut off is given up. Raises
+    `InvalidInput` without a reason, `NotFound` where the table is not collected."""
+    with db.read() as conn:
+        wanted = choose_tables(configured, sources.load_mappings(conn))
+    tables = {each.mapping.table: each.mapping for each in wanted}
+    if table not in tables:
+        raise NotFound(
+            f"'{table}' is not collected: the tables that are, are {', '.join(tables) or 'none'}."
+        )
+    _append(db, table, None, by, reason, now)
+    with db.write() as conn:
+        source = sources.find_source(conn, tables[table].source)
+        if source is not None and source.reading is not None:
+            sample_rows.fail_collection(conn, source.reading.collection_id, _STOPPED)
+        sources.delete_source(conn, tables[table].source)
+
+
+def _load_rows(project: Project, table: str) -> list[Row]:
+    rows = project.load_first(table, _TRIED_ROWS)
+    if not rows:
+        raise Refused(
+            f"No rows of '{table}' are visible to this key: the table is empty, or row-level "
+            "security hides them from it."
+        )
+    return rows
+
+
+def _append(
+    db: Database,
+    table: str,
+    record: dict[str, object] | None,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    if not reason.strip():
+        raise InvalidInput("A change needs a reason: say why, for whoever reads the history.")
+    with db.write() as conn:
+        sources.append_mapping(conn, MappingChange(table, record, now, by, reason.strip()))

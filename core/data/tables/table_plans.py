@@ -1,0 +1,182 @@
+"""How a table is read: a mapping held against the columns that the table has, or guessed from its
+first rows; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.data.parsing.cell_parser import BadValue, ValueKind, parse_time
+from core.domain.dataset import RESERVED
+from core.domain.source import TableMapping
+from core.errors import InvalidInput
+
+_TARGETS = frozenset(
+    {"target", "quality_score", "quality", "score", "rating", "stars", "user_rating", "grade"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePath:
+    """Where a feature stands in a row: a column, or a value inside a JSON column."""
+
+    name: str
+    column: str
+    inside: tuple[str, ...] = ()  # the names it may have there, the first that is there counts
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """A mapping held against the columns that a table really has."""
+
+    mapping: TableMapping
+    columns: tuple[str, ...]  # to ask for
+    features: tuple[FeaturePath, ...]
+
+
+def plan_table(mapping: TableMapping, columns: Sequence[str]) -> TablePlan:
+    """How to read a table with these columns; raises `InvalidInput` where the mapping names one
+    that is not there, one twice, or nothing that a score could be told from."""
+    _check_scale(mapping)
+    _check_label_time(mapping)
+    roles = {
+        "key": mapping.key,
+        "target": mapping.target,
+        "time": mapping.timestamp,
+        "time of change": mapping.changed,
+        "time of the label": mapping.label_timestamp,
+        "text": mapping.text,
+        "group": mapping.group,
+    }
+    needed = {role: column for role, column in roles.items() if column is not None}
+    for role, column in needed.items():
+        _check_column(mapping, role, column, columns)
+    features = [_find_path(name) for name in mapping.features]
+    for path in features:
+        _check_column(mapping, "feature", path.column, columns)
+    features += [
+        path
+        for path in (_find_path(name) for name in mapping.optional_features)
+        if path.column in columns
+    ]
+    _check_features(mapping, features)
+    asked = [*needed.values(), *(path.column for path in features)]
+    return TablePlan(mapping, tuple(dict.fromkeys(asked)), tuple(features))
+
+
+def guess_table(table: str, rows: Sequence[Mapping[str, Any]]) -> TableMapping:
+    """A guess at the mapping of a table from its first rows, by names and values; a person may
+    change it. Raises `InvalidInput` where no column holds numbers.
+
+    >>> rows = [{"id": 1, "made": "2026-02-01", "stars": 4, "length": 10, "tags": ["a"]}]
+    >>> guess = guess_table("ratings", rows)
+    >>> guess.key, guess.timestamp, guess.target, guess.features
+    ('id', 'made', 'stars', ('length',))
+    """
+    kinds = {name: _guess_kind([row[name] for row in rows]) for name in rows[0]}
+    key = next((name for name in kinds if name.lower() in ("id", "uuid", "key")), next(iter(kinds)))
+    times = [name for name, kind in kinds.items() if kind is ValueKind.TIME]
+    numbers = [name for name, kind in kinds.items() if kind is ValueKind.NUMBER and name != key]
+    if not numbers:
+        raise InvalidInput(f"No column of '{table}' holds numbers: there is nothing to predict.")
+    target = next((name for name in numbers if name.lower() in _TARGETS), numbers[0])
+    features = [
+        name
+        for name, kind in kinds.items()
+        if name not in (key, target) and kind in (ValueKind.NUMBER, ValueKind.WORD)
+    ]
+    timestamp = "created_at" if "created_at" in times else next(iter(times), None)
+    return TableMapping(table, target, key=key, timestamp=timestamp, features=tuple(features))
+
+
+def fit_mapping(mapping: TableMapping, columns: Sequence[str]) -> TableMapping:
+    """A mapping that nobody chose for this very table, without the text and the group where the
+    table has none.
+
+    >>> mapping = fit_mapping(TableMapping("t", "y", text="said", group="who"), ["id", "who"])
+    >>> mapping.text, mapping.group
+    (None, 'who')
+    """
+    return replace(
+        mapping,
+        text=mapping.text if mapping.text in columns else None,
+        group=mapping.group if mapping.group in columns else None,
+    )
+
+
+def _guess_kind(values: Sequence[object]) -> ValueKind | None:
+    """What the values of a column are, None where they are missing or lists and objects."""
+    present = [value for value in values if value is not None]
+    if not present or any(isinstance(value, list | dict) for value in present):
+        return None
+    if all(isinstance(value, int | float) for value in present):
+        return ValueKind.NUMBER
+    return ValueKind.TIME if all(_is_time(value) for value in present) else ValueKind.WORD
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and not value.isdigit() and parse_time(value) is not None
+    except BadValue:
+        return False
+
+
+def _find_path(feature: str) -> FeaturePath:
+    """Where a feature of a mapping is; inside JSON also by its snake_case name.
+
+    >>> _find_path("metadata.codeQuality")
+    FeaturePath(name='codeQuality', column='metadata', inside=('codeQuality', 'code_quality'))
+    """
+    column, dot, name = feature.partition(".")
+    if not dot:
+        return FeaturePath(column, column)
+    snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+    return FeaturePath(name, column, tuple(dict.fromkeys((name, snake))))
+
+
+def _check_scale(mapping: TableMapping) -> None:
+    low, high = mapping.target_low, mapping.target_high
+    if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
+        raise InvalidInput(
+            f"The target's scale of '{mapping.table}' needs a lowest value below a highest one, or "
+            "neither."
+        )
+
+
+def _check_label_time(mapping: TableMapping) -> None:
+    if mapping.label_timestamp is not None and mapping.timestamp is None:
+        raise InvalidInput(
+            f"'{mapping.label_timestamp}' says when the labels of '{mapping.table}' came, and "
+            "nothing when the work was made: map a column for its time as well."
+        )
+
+
+def _check_column(mapping: TableMapping, role: str, column: str, columns: Sequence[str]) -> None:
+    if column not in columns:
+        shown = ", ".join(f"'{name}'" for name in columns[:20])
+        raise InvalidInput(
+            f"Table '{mapping.table}' has no column '{column}' for the {role}; its columns are "
+            f"{shown}{' …' if len(columns) > 20 else ''}. Correct the mapping."
+        )
+
+
+def _check_features(mapping: TableMapping, features: Sequence[FeaturePath]) -> None:
+    names = [path.name for path in features]
+    if not names and mapping.text is None:
+        raise InvalidInput(
+            f"The mapping of '{mapping.table}' names no feature and no text that the table has: "
+            "nothing could tell a score from it."
+        )
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InvalidInput(f"The mapping of '{mapping.table}' names '{repeated[0]}' twice.")
+    if mapping.target in {path.column for path in features}:
+        raise InvalidInput(
+            f"Column '{mapping.target}' of '{mapping.table}' cannot be both the target and a "
+            "feature."
+        )
+    reserved = sorted(set(names) & set(RESERVED))
+    if reserved:
+        raise InvalidInput(
+            f"'{reserved[0]}' is a name that Plumbline keeps for itself: leave it out of the "
+            f"features of '{mapping.table}'."
+        )

@@ -1,0 +1,126 @@
+"""What happened: the store's rows for the timeline, and for one prediction all that made it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.deployment.timeline import Timeline, build_timeline
+from core.deployment.trial import find_trial
+from core.domain.dataset import Snapshot
+from core.domain.deployment import Deployment
+from core.domain.prediction import Label, Prediction
+from core.domain.trial import ShadowScore, Trial
+from core.domain.version import HEURISTIC, Version, version_name
+from core.store.data import samples, snapshots
+from core.store.engine.database import Database
+from core.store.models import deployments, trials, versions
+from core.store.monitoring import incidents
+from core.store.predictions import labels, predictions
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLineage:
+    """Everything that made a prediction. The version is None where no model was asked, the
+    deployment where nothing was deployed yet."""
+
+    prediction: Prediction
+    deployment: Deployment | None
+    version: Version | None
+    snapshot: Snapshot | None
+    trial: Trial | None  # that ran when it was asked
+    shadow: ShadowScore | None  # of the version that did not answer
+    label: Label | None
+
+    @property
+    def error(self) -> float | None:
+        """How far the answer was from the truth, in points."""
+        if self.label is None or self.prediction.score is None:
+            return None
+        return abs(self.prediction.score - self.label.actual)
+
+    @property
+    def decided(self) -> Mapping[str, str]:
+        """Who let it serve and why, by question."""
+        row = self.deployment
+        if row is None:
+            return {"deployed": "nothing was deployed yet"}
+        return {"deployed by": row.by, "reason": row.reason, "action": row.action.value}
+
+
+def describe_story(story: PredictionLineage) -> dict[str, str]:
+    """A story as lines to read: what made the answer, by question."""
+    asked, version, shadow, label = story.prediction, story.version, story.shadow, story.label
+    score = "none" if asked.score is None else f"{asked.score:.2f}"
+    said = {
+        "asked at": f"{asked.at:%Y-%m-%d %H:%M:%S} UTC",
+        "answer": score + ("" if asked.low is None else f" ({asked.low:.1f} to {asked.high:.1f})"),
+        "answered by": f"{asked.source.value}, as the {asked.variant.value}",
+        "version": version_name(asked.version),
+    }
+    if asked.reason:
+        said["why no model"] = asked.reason
+    if version is not None:
+        report = version.report
+        said["recipe"] = f"{report.recipe}, trained {version.created_at:%Y-%m-%d %H:%M} UTC"
+        said["verdict of its training"] = report.summary
+        said["MLflow run"] = version.run_id or "not recorded yet"
+        said["artifact"] = version.artifact_hash
+    if story.snapshot is not None:
+        said["snapshot"] = f"{story.snapshot.n_rows:,} rows, {story.snapshot.content_hash}"
+    said |= story.decided
+    said["revision"] = str(asked.revision)
+    if story.trial is not None:
+        trial = story.trial
+        said["trial"] = (
+            f"'{trial.name}': {version_name(trial.challenger)} beside "
+            f"{version_name(trial.champion)}, {trial.steps[-1].traffic:.0%} of the answers"
+        )
+    if shadow is not None:
+        other = shadow.error or "none" if shadow.score is None else f"{shadow.score:.2f}"
+        said[f"score of {version_name(shadow.version)} beside it"] = other
+    said["label"] = (
+        "none yet"
+        if label is None
+        else f"{label.actual:g}, by {label.given_by}, received "
+        f"{label.received_at:%Y-%m-%d %H:%M} UTC"
+    )
+    if story.error is not None:
+        said["error"] = f"{story.error:.2f} points"
+    said["latency"] = f"{asked.latency_ms:.2f} ms"
+    if asked.unit_id:
+        said["unit"] = asked.unit_id
+    return said
+
+
+_MOST = 1_000  # of each kind; a picture with more says nothing
+
+
+def load_timeline(db: Database, from_at: datetime, to_at: datetime) -> Timeline:
+    """What happened between two moments, in one read."""
+    with db.read() as conn:
+        return build_timeline(
+            from_at,
+            to_at,
+            history=deployments.load_history(conn),
+            versions=versions.load_versions(conn, _MOST),
+            incidents=incidents.load_incidents(conn, _MOST),
+            decisions=deployments.load_decisions(conn, _MOST),
+            collections=samples.load_collections(conn, _MOST),
+        )
+
+
+def load_story(db: Database, prediction_id: str) -> PredictionLineage:
+    """Everything that made a prediction; raises `NotFound`."""
+    with db.read() as conn:
+        found = predictions.get_prediction(conn, prediction_id.strip())
+        history = [row for row in deployments.load_history(conn) if row.revision <= found.revision]
+        asked = None if found.version == HEURISTIC else versions.find_version(conn, found.version)
+        return PredictionLineage(
+            prediction=found,
+            deployment=history[-1] if history else None,
+            version=asked,
+            snapshot=None if asked is None else snapshots.get_snapshot(conn, asked.snapshot_id),
+            trial=find_trial(history),
+            shadow=trials.find_shadow_score(conn, found.id),
+            label=labels.find_label(conn, found.id),
+        )

@@ -1,0 +1,167 @@
+"""What the store holds for training: snapshots, what the checks found, and what was erased."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+KEY = "__key__"
+AT = "__at__"
+TARGET = "__target__"
+TEXT = "__text__"
+GROUP = "__group__"
+EXTERNAL_ID = "__id__"
+SOURCE = "__source__"
+PROVENANCE = "__provenance__"
+LABELLED_AT = "__labelled_at__"
+RESERVED = (KEY, AT, TARGET, TEXT, GROUP, EXTERNAL_ID, SOURCE, PROVENANCE, LABELLED_AT)
+"""The columns of a snapshot's frame that are no feature; all others are features."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`path` is relative to the home folder; `content_hash` is over the rows that were seen, not
+    the file. Where some of them were deleted since, `file_hash` is over those that are left."""
+
+    id: int
+    content_hash: str
+    path: str
+    n_rows: int
+    n_synthetic: int
+    columns: tuple[str, ...]  # the feature names, sorted
+    query: Mapping[str, object]  # what was selected, and as which types its columns were written
+    first_at: datetime | None
+    last_at: datetime | None
+    created_at: datetime
+    created_by: str
+    file_hash: str | None = None
+
+
+TARGET_NAME, TIME_NAME = "target", "timestamp"
+"""What issues and summaries call these columns."""
+
+
+class Severity(StrEnum):
+    """Whether an issue informs, warns, or stops training."""
+
+    INFO = "info"
+    WARNING = "warning"
+    BLOCKING = "blocking"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One finding; `column` is None where it concerns the rows as a whole."""
+
+    code: str
+    severity: Severity
+    column: str | None
+    n_rows: int
+    message: str
+
+
+def warn(code: str, column: str | None, n_rows: int, message: str) -> Issue:
+    """An issue that does not stop a training."""
+    return Issue(code, Severity.WARNING, column, n_rows, message)
+
+
+def fold_issues(issues: Iterable[Issue]) -> list[Issue]:
+    """The issues as a person reads them, each sentence once: of columns that are at fault together,
+    each has an issue of its own that says the same.
+
+    >>> parts = [warn("leaky_column", name, 9, "'a' and 'b' add up.") for name in "ab"]
+    >>> [issue.column for issue in fold_issues(parts)]
+    ['a']
+    """
+    found: dict[str, Issue] = {}
+    for issue in issues:
+        found.setdefault(issue.message, issue)
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSummary:
+    """One feature (or the target) over all rows; a category has no low, mean and high."""
+
+    name: str
+    kind: str  # "number" or "category"
+    n_missing: int
+    n_distinct: int
+    low: float | None
+    mean: float | None
+    high: float | None
+    top: str | None  # the most common value, as text
+    top_share: float  # its share of the rows that have a value, 0..1
+    shape: tuple[int, ...] = ()  # rows by range of values, low to high, or by value, common first
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """What the checks said of the rows that training would use, kept so that no page scans them."""
+
+    at: datetime
+    n_rows: int
+    issues: tuple[Issue, ...]  # worst first
+    columns: tuple[ColumnSummary, ...]
+
+
+class IdKind(StrEnum):
+    """What names the rows."""
+
+    ID = "id"  # of a row or of a prediction
+    GROUP = "group"  # the group of rows, which is the unit of predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A snapshot that holds, or held, some of the rows, and the versions that learned from it."""
+
+    snapshot_id: int
+    n_rows: int
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What there is of an id or a group: rows of the store, visible or not, predictions, uses."""
+
+    n_samples: int
+    n_predictions: int
+    uses: tuple[Use, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing.
+
+        >>> Trace(0, 0, ()).is_empty
+        True
+        """
+        return not (self.n_samples or self.n_predictions or self.uses)
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The note that stays. It does not say whose rows they were. `old_files` are to be removed
+    from the disk, and are again at every look until they are gone."""
+
+    at: datetime
+    by: str
+    reason: str
+    found: Trace
+    old_files: tuple[str, ...]
+
+
+def list_erased(notes: Iterable[Erasure], snapshot_id: int) -> list[tuple[datetime, int]]:
+    """When rows of a snapshot were deleted, and how many each time, in the order of the notes.
+
+    >>> at = datetime(2026, 3, 2)  # noqa: DTZ001
+    >>> note = Erasure(at, "ada", "asked for", Trace(2, 0, (Use(7, 2, (1,)),)), ())
+    >>> [n_rows for _, n_rows in list_erased([note], 7)], list_erased([note], 8)
+    ([2], [])
+    """
+    return [
+        (note.at, use.n_rows)
+        for note in notes
+        for use in note.found.uses
+        if use.snapshot_id == snapshot_id
+    ]

@@ -1,0 +1,145 @@
+"""The installation's own affairs: API keys, API workers, changed settings and logins."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a key allows."""
+
+    PREDICT = "predict"
+    FEEDBACK = "feedback"
+    SAMPLES = "samples"
+    STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """`prefix` is the part that may be shown."""
+
+    id: int
+    name: str
+    prefix: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    created_by: str
+    revoked_at: datetime | None
+
+
+SAID_EVERY = timedelta(minutes=1)
+SILENT_AFTER = timedelta(minutes=3)
+"""A worker that has said nothing for so long has ended, or cannot reach the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """How long one stage took in the newest measured requests."""
+
+    n: int
+    mean_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ApiWorker:
+    """Counts are of single-row requests since `started_at`; stages are of the newest thousand that
+    were measured, of which the last was at `measured_at`."""
+
+    name: str  # host:pid
+    started_at: datetime
+    at: datetime  # when it said so
+    version: str
+    n_requests: int
+    measured_at: datetime | None
+    stages: Mapping[str, StageTime]
+    cache_asked: int  # rows that were looked up since the version was loaded
+    cache_found: int
+    scorer: str  # "compiled", "pipeline", or "heuristic" where no model answers
+    scorer_reason: str | None  # why it is not a compiled one
+    n_waiting: int  # rows that were not on disk yet
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it has said nothing for too long."""
+        return now - self.at > SILENT_AFTER
+
+
+def combine_stages(workers: Sequence[ApiWorker]) -> dict[str, StageTime]:
+    """The stages of several workers: means weighed by their requests, and the slowest p95.
+
+    >>> at = datetime(2026, 3, 2)
+    >>> a = ApiWorker("a", at, at, "v1", 2, at, {"log": StageTime(1, 1.0, 1.0)}, 0, 0, "", None, 0)
+    >>> b = ApiWorker("b", at, at, "v1", 2, at, {"log": StageTime(3, 2.0, 5.0)}, 0, 0, "", None, 0)
+    >>> combine_stages([a, b])
+    {'log': StageTime(n=4, mean_ms=1.75, p95_ms=5.0)}
+    """
+    names = dict.fromkeys(name for worker in workers for name in worker.stages)
+    combined = {}
+    for name in names:
+        found = [worker.stages[name] for worker in workers if name in worker.stages]
+        n = sum(stage.n for stage in found)
+        mean = sum(stage.n * stage.mean_ms for stage in found) / n
+        combined[name] = StageTime(n, mean, max(stage.p95_ms for stage in found))
+    return combined
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """`value` is the text as it would stand in the environment; None returns to that."""
+
+    name: str
+    value: str | None
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlphaSpending:
+    """A version that was compared with the champion of its time; appended, never edited."""
+
+    version: int
+    champion: int
+    alpha: float
+    at: datetime
+
+
+class SessionEnd(StrEnum):
+    """Why a session ended."""
+
+    LOGOUT = "logout"
+    IDLE = "idle"
+    TOO_OLD = "too_old"
+    NEW_LOGIN = "new_login"  # the same browser logged in again
+    NOT_ALLOWED = "not_allowed"  # the person is no longer in the list
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One login of one browser."""
+
+    id: int
+    email: str  # in lower case
+    started_at: datetime
+    authenticated_at: datetime  # when the provider last asked the person who they are
+    seen_at: datetime  # when the person last did something, to the minute
+    place: str  # the address the login came from
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How long a session lives."""
+
+    idle: timedelta  # without anything being done
+    whole: timedelta  # in all
+
+
+def find_session_end(session: Session, limits: SessionLimits, now: datetime) -> SessionEnd | None:
+    """Return the limit that a session has passed, or None."""
+    if now - session.started_at >= limits.whole:
+        return SessionEnd.TOO_OLD
+    if now - session.seen_at >= limits.idle:
+        return SessionEnd.IDLE
+    return None

@@ -1,0 +1,1 @@
+"""Columns compared with the reference of a version, and what drift is expected to cost."""

@@ -1,0 +1,119 @@
+"""The checks of the error: its promise, its thresholds, who carries it, and skill; pure."""
+
+from dataclasses import replace
+
+from core.domain.monitoring import Health, Reason
+from core.domain.version import version_name
+from core.monitoring.health.degradation import NEXT_STEP, check_promise
+from core.monitoring.health.inputs import HealthInputs, Thresholds
+from core.monitoring.health.thresholds import (
+    describe_limits,
+    format_duration,
+    format_share,
+    format_shares,
+    judge_level,
+)
+
+ASK_CALLERS = (
+    "Ask who sends this what changed there; roll back where it began with a release, and train on "
+    "newer rows only where the change is to stay."
+)
+"""What to do about an error where a part of the traffic or an input is named."""
+
+
+def check_errors(facts: HealthInputs, thresholds: Thresholds) -> list[Reason]:
+    """Against the version's own promise where it made one; the thresholds of the accuracy stand
+    beside it, and say nothing of a version that was below them when it was released."""
+    level = _check_accuracy(facts, thresholds)
+    delivered = facts.delivered
+    if delivered is None:
+        return [level]
+    kept = check_promise(
+        delivered, thresholds.error_growth_warning, thresholds.error_growth_critical
+    )
+    if delivered.successor is not None:
+        return [level, kept]  # of the version that serves nothing is known yet
+    if level.health is Health.UNKNOWN:
+        return [kept]
+    released = delivered.promised.accuracy
+    if level.health is not Health.HEALTHY and released.low < thresholds.accuracy_warning:
+        message = (
+            f"{level.message.partition('); ')[0]}); at its release it was "
+            f"{format_share(released.value)} on the held-out rows, so that the threshold of "
+            f"{format_share(thresholds.accuracy_warning)} says nothing of a change."
+        )
+        level = Reason("accuracy", Health.HEALTHY, message, "")
+    return [kept, replace(level, code="accuracy_level")]
+
+
+def add_culprit(check: Reason, facts: HealthInputs) -> Reason:
+    """A check of the error that is not well names who carries it and what has drifted, and sends
+    the reader there first: training learns a mistake of the callers, and no rollback mends it."""
+    if check.health not in (Health.WARNING, Health.CRITICAL):
+        return check
+    said = []
+    if facts.culprit is not None:
+        said.append(f"Where: {facts.culprit}.")
+    if facts.drift is not None and facts.drift.drifted:
+        said.append(f"Drifted: {', '.join(facts.drift.drifted[:3])}.")
+    next_step = ASK_CALLERS if said else check.next_step
+    return replace(check, message=" ".join([check.message, *said]), next_step=next_step)
+
+
+def check_skill(facts: HealthInputs) -> list[Reason]:
+    """A model that is surely worse than one number for everything is worth a warning, whatever its
+    accuracy; nothing is said otherwise."""
+    labelled = facts.labelled
+    if labelled is None or labelled.figures.skill is None or labelled.figures.naive is None:
+        return []
+    skill = labelled.figures.skill
+    if skill.high >= 0:
+        return []
+    assert facts.champion is not None
+    message = (
+        f"{version_name(facts.champion)} is worse than always answering "
+        f"{labelled.figures.naive.guess:g}: its skill is {skill.value:.2f} (95 % interval "
+        f"{skill.low:.2f} to {skill.high:.2f}; {labelled.figures.n_labelled:,} labels over "
+        f"{format_duration(labelled.window)})."
+    )
+    return [Reason("skill", Health.WARNING, message, NEXT_STEP)]
+
+
+def _check_accuracy(facts: HealthInputs, thresholds: Thresholds) -> Reason:
+    assert facts.champion is not None
+    labelled = facts.labelled
+    name = version_name(facts.champion)
+    accuracy = None if labelled is None else labelled.figures.accuracy
+    if labelled is None or accuracy is None:
+        n = 0 if labelled is None else labelled.figures.n_labelled
+        over = "" if labelled is None else f" over {format_duration(labelled.window)}"
+        return Reason(
+            "accuracy",
+            Health.UNKNOWN,
+            f"The accuracy of {name} is unknown: {n} of its predictions have a label{over}, "
+            f"{thresholds.min_labels} are needed.",
+            "Send what turned out to be true to POST /v1/feedback.",
+        )
+    held = not facts.bad_before.isdisjoint({"accuracy", "accuracy_level"})
+    health, confirmed = judge_level(
+        accuracy,
+        thresholds.accuracy_warning,
+        thresholds.accuracy_critical,
+        low_is_bad=True,
+        held=held,
+    )
+    message = (
+        f"{format_share(accuracy.value)} of the scores of {name} were within "
+        f"±{facts.tolerance:g} (95 % interval {format_shares(accuracy)}; "
+        f"{labelled.figures.n_labelled:,} labels over {format_duration(labelled.window)}); "
+        + describe_limits(
+            health,
+            format_share(thresholds.accuracy_warning),
+            format_share(thresholds.accuracy_critical),
+            "below",
+            confirmed=confirmed,
+            beyond_it=accuracy.value < thresholds.accuracy_warning,
+        )
+    )
+    next_step = "" if health is Health.HEALTHY else NEXT_STEP
+    return Reason("accuracy", health, message, next_step, confirmed)

@@ -1,0 +1,250 @@
+"""Promise: whether the error of the version that serves is still the one of its training."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from scipy import special
+
+from core.domain.monitoring import Health, Outcomes, Reason
+from core.domain.training_report import Metrics
+from core.domain.version import version_name
+from core.monitoring.health.thresholds import format_figure
+from core.monitoring.measure.rollups import merge_outcomes
+from core.stats.intervals import Interval
+
+MIN_LABELS = 4
+"""Labels below which nothing is said about the error."""
+
+KEPT = 1.1
+"""Up to this many times the promised error, the promise is kept for sure."""
+
+WIDER_SPANS = (1, 4, 13)
+"""How many times the usual span may be looked back where it holds too few labels."""
+
+MIN_NEWEST = 2
+"""Labels that say, where a longer span was looked at, that what it found is over."""
+
+NEXT_STEP = "Compare the versions on the monitoring page; roll back, or train on newer rows."
+"""What to do about an error that is not well."""
+
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The last labels of a span, and their MAE over the promised one."""
+
+    n_labelled: int
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class LiveError:
+    """The newest labelled predictions of a version beside what its training promised: the error on
+    rows that were held out, later in time than those it learned from. `ratio` is live MAE over
+    promised MAE, each error beside the promise of its own version, with its 90 % interval; `by_row`
+    has the limits that rows would have which do not depend on each other: what was measured of
+    these days, whatever others may bring. `newest` is the end of a span that is longer than usual.
+    Where too few predictions of the version that serves have a label, it is the `successor`, and
+    `before` are the versions that count besides `version`, the newest of them."""
+
+    version: int
+    promised: Metrics
+    n_labelled: int
+    span: timedelta
+    mae: float
+    ratio: Interval
+    by_row: Interval
+    newest: Newest | None = None
+    successor: int | None = None
+    before: tuple[int, ...] = ()
+
+
+def measure_delivery(
+    promised: Mapping[int, Metrics],
+    days: Sequence[Mapping[int, Outcomes]],
+    span: timedelta,
+    recent: Sequence[Mapping[int, Outcomes]] | None = None,
+) -> LiveError | None:
+    """What the outcomes of a span say, by day and by the version whose predictions they are of: of
+    one version, or of several where none has labels enough of its own. Each error counts in
+    multiples of what its own version promised. `recent` are the days of the usual span where that
+    held too few labels. None for too few labels, and where the promise was
+    to make no error at all: nothing is a multiple of that."""
+    multiples = {number: made.mae.value for number, made in promised.items() if made.mae.value > 0}
+    pooled = [pool_day(day, multiples) for day in days]
+    if sum(day.n for day in pooled) < MIN_LABELS:
+        return None
+    ratio, by_row = (find_ratio(pooled, by_day=alike) for alike in (True, False))
+    answers = [item for day in days for item in day.items() if item[0] in multiples]
+    total = merge_outcomes(outcomes for _, outcomes in answers)
+    *before, version = sorted({number for number, _ in answers})
+    return LiveError(
+        version,
+        promised[version],
+        total.n,
+        span,
+        total.sum_abs / total.n,
+        ratio,
+        by_row,
+        newest=None
+        if recent is None
+        else find_newest([pool_day(day, multiples) for day in recent], pooled),
+        before=tuple(before),
+    )
+
+
+def pool_day(day: Mapping[int, Outcomes], promised: Mapping[int, float]) -> Outcomes:
+    """The size of a day's errors, each in multiples of the MAE that its version promised; of
+    versions that promised none, nothing.
+
+    >>> day = {n: Outcomes(n=1, sum_abs=8.0, sum_squared=64.0) for n in (1, 2, 3)}
+    >>> pooled = pool_day(day, {1: 4.0, 2: 2.0})
+    >>> pooled.n, pooled.sum_abs, pooled.sum_squared
+    (2, 6.0, 20.0)
+    """
+    parts = [(day[number], mae) for number, mae in promised.items() if number in day]
+    return Outcomes(
+        n=sum(outcomes.n for outcomes, _ in parts),
+        sum_abs=sum(outcomes.sum_abs / mae for outcomes, mae in parts),
+        sum_squared=sum(outcomes.sum_squared / mae**2 for outcomes, mae in parts),
+    )
+
+
+def find_newest(recent: Sequence[Outcomes], days: Sequence[Outcomes]) -> Newest | None:
+    """What the newest labels say where `recent`, the days of the usual span, holds too few to be
+    judged: all of them or, where that is one, those of the newest `days` that hold two. None where
+    there are not even two. Both are in multiples of the promise.
+
+    >>> bad, well = Outcomes(n=1, sum_abs=2.25), Outcomes(n=1, sum_abs=0.5)
+    >>> find_newest([well], [bad, bad, well, well])
+    Newest(n_labelled=2, ratio=0.5)
+    """
+    newest = merge_outcomes(recent)
+    for n in range(1, len(days) + 1):
+        if newest.n >= MIN_NEWEST:
+            break
+        newest = merge_outcomes(days[-n:])
+    return None if newest.n < MIN_NEWEST else Newest(newest.n, newest.sum_abs / newest.n)
+
+
+def find_ratio(days: Sequence[Outcomes], *, by_day: bool = True) -> Interval:
+    """The mean of errors in multiples of the promise (`pool_day`), with 90 % limits from Student's
+    t on the logarithm (delta method; an error is a scale, and its mean is skewed). The standard
+    error is the larger of that of independent rows and, `by_day`, that of independent days, since
+    the rows of a day are alike.
+
+    >>> day = Outcomes(n=2, sum_abs=2.0, sum_squared=2.5)
+    >>> ratio = find_ratio([day] * 4)
+    >>> ratio.value, round(ratio.low, 2), round(ratio.high, 2)
+    (1.0, 0.7, 1.43)
+    """
+    n, total, squared = np.array(
+        [(day.n, day.sum_abs, day.sum_squared) for day in days if day.n], dtype=np.float64
+    ).T
+    mean = float(total.sum() / n.sum())
+    if mean == 0.0:
+        return Interval(0.0, 0.0, 0.0)
+    n_rows, n_days = float(n.sum()), len(n)
+    variance = max(0.0, float(squared.sum()) / n_rows - mean**2) / (n_rows - 1)
+    half = _quantile(n_rows - 1) * math.sqrt(variance)
+    if by_day and n_days > 1:
+        spread = float(np.sum((total - mean * n) ** 2)) * n_days / (n_days - 1)
+        half = max(half, _quantile(n_days - 1) * math.sqrt(spread) / n_rows)
+    factor = math.exp(min(half / mean, 50.0))
+    return Interval(mean, mean / factor, mean * factor)
+
+
+def judge_ratio(
+    ratio: Interval, by_row: Interval, warning: float, critical: float
+) -> tuple[Health, bool]:
+    """How the error stands to the promise, and whether that is sure.
+
+    Above `warning` times the promise it warns, confirmed where the rows' own interval is above the
+    promise: so large the error was, be it for a bad day that will not come again. Above `critical`
+    it is critical where the interval that knows of days is above `warning`: then it lasts, and a
+    rollback or a training has something to mend. Between 1.1 and `warning` times neither is sure:
+    what was found before stands.
+
+    >>> clear, wide = Interval(1.4, 1.2, 1.6), Interval(1.4, 0.9, 2.2)
+    >>> judge_ratio(wide, clear, 1.2, 1.5)
+    (<Health.WARNING: 'warning'>, True)
+    >>> judge_ratio(wide, wide, 1.2, 1.5)
+    (<Health.WARNING: 'warning'>, False)
+    >>> judge_ratio(Interval(1.15, 1.1, 1.2), Interval(1.15, 1.1, 1.2), 1.2, 1.5)
+    (<Health.HEALTHY: 'healthy'>, False)
+    >>> judge_ratio(Interval(1.05, 1.0, 1.1), Interval(1.05, 1.0, 1.1), 1.2, 1.5)
+    (<Health.HEALTHY: 'healthy'>, True)
+    """
+    if ratio.value <= warning:
+        return Health.HEALTHY, ratio.value <= min(KEPT, warning)
+    if ratio.low > warning and ratio.value > critical:
+        return Health.CRITICAL, True
+    return Health.WARNING, by_row.low > 1.0
+
+
+def check_promise(delivered: LiveError, warning: float, critical: float) -> Reason:
+    """Whether the live error is what the training promised: the check that opens the incident
+    "accuracy", and the one that ends it. What versions did before they were replaced is at most a
+    warning: their successor is not to be rolled back for it. Where labels are so few that a longer
+    span has to be looked at, the newest of them end what it found, once they keep the promise."""
+    health, confirmed = judge_ratio(delivered.ratio, delivered.by_row, warning, critical)
+    if delivered.successor is not None:
+        health = Health.WARNING if health is Health.CRITICAL else health
+    ratio = delivered.ratio
+    limits = _limits(health, warning, critical, confirmed=confirmed, lasts=ratio.low > 1.0)
+    newest = delivered.newest
+    if newest is not None and newest.ratio <= KEPT < ratio.value:
+        health, confirmed = Health.HEALTHY, True
+        limits = f"the newest {newest.n_labelled} keep it, at {newest.ratio:.2f} times."
+    message = (
+        f"The error of {_name(delivered)} is {ratio.value:.2f} times what "
+        f"{'its' if not delivered.before else 'their'} training promised (90 % interval "
+        f"{ratio.low:.2f} to {ratio.high:.2f}): {_measured(delivered)}; {limits}"
+    )
+    return Reason(
+        "accuracy", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed
+    )
+
+
+def _name(delivered: LiveError) -> str:
+    """Whose error it is, and who serves now where that is another."""
+    judged = (*delivered.before, delivered.version)
+    *others, last = map(version_name, judged)
+    name = f"{', '.join(others)} and {last}" if others else last
+    if delivered.successor is None or delivered.successor in judged:
+        return name
+    them = "them" if delivered.before else "it"
+    return f"{name}, before {version_name(delivered.successor)} replaced {them},"
+
+
+def _measured(delivered: LiveError) -> str:
+    labels = f"{delivered.n_labelled:,} labels of {_days(delivered.span)}"
+    if delivered.before:
+        return f"{labels}, each beside what its own version promised"
+    mae, held_out = map(format_figure, (delivered.mae, delivered.promised.mae.value))
+    return f"MAE {mae} over {labels}, {held_out} on its held-out rows"
+
+
+def _limits(
+    health: Health, warning: float, critical: float, *, confirmed: bool, lasts: bool
+) -> str:
+    if health is Health.CRITICAL:
+        return f"above {critical:g} times is critical."
+    if health is Health.WARNING and not confirmed:
+        return f"above {warning:g} times warns, but so few rows may say so by chance."
+    if health is Health.WARNING and not lasts:
+        return f"above {warning:g} times warns; a few days carry it."
+    return f"above {warning:g} times warns."
+
+
+def _days(span: timedelta) -> str:
+    days = span / timedelta(days=1)
+    return "a day" if days == 1 else f"{days:.3g} days"
+
+
+def _quantile(freedom: float) -> float:
+    return float(special.stdtrit(freedom, _CONFIDENCE))

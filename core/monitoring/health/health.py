@@ -1,0 +1,61 @@
+"""Health: the checks of the measured facts become one status with its reasons."""
+
+from datetime import datetime
+
+from core.domain.monitoring import Health, HealthReport
+from core.monitoring.health.accuracy_checks import add_culprit, check_errors, check_skill
+from core.monitoring.health.checks import check_base, check_drift, check_traffic, check_worker
+from core.monitoring.health.host_checks import check_disk, check_labels
+from core.monitoring.health.inputs import HealthInputs, Thresholds
+from core.monitoring.health.service_checks import check_requests, check_spread
+
+_RANK = {
+    Health.CRITICAL: 0,
+    Health.WARNING: 1,
+    Health.STALE: 2,
+    Health.UNKNOWN: 3,
+    Health.HEALTHY: 4,
+}
+
+
+def judge_health(facts: HealthInputs, thresholds: Thresholds, now: datetime) -> HealthReport:
+    """The status and every check that was made.
+
+    Without a deployment or any prediction the status is unknown; when the last prediction is older
+    than `stale_after` it is stale, and what was measured before is no statement about now.
+    Otherwise it is the worst of the checks: critical, warning, unknown (accuracy or the requests
+    cannot be judged yet), healthy. See `judge_level` for the thresholds."""
+    no_base = check_base(facts)
+    if no_base is not None:
+        worker = check_worker(facts.worker, now)
+        machine = [*([worker] if worker else []), *check_disk(facts.disk)]
+        return HealthReport(Health.UNKNOWN, (no_base, *machine), now)
+    traffic = check_traffic(facts, thresholds, now)
+    stale = traffic.health is Health.STALE
+    errors = [add_culprit(check, facts) for check in check_errors(facts, thresholds)]
+    checks = [
+        *errors,
+        *check_skill(facts),
+        *check_requests(facts, thresholds, stale=stale),
+        *check_spread(facts, stale=stale),
+        *check_drift(facts, errors, now),
+        *([] if stale else check_labels(facts.label_silence, now)),  # one cause, not two
+        *check_disk(facts.disk),
+    ]
+    worker = check_worker(facts.worker, now)
+    if worker is not None:
+        checks.append(worker)
+    checks.sort(key=lambda reason: (_RANK[reason.health], not reason.confirmed))
+    if stale:
+        return HealthReport(Health.STALE, (traffic, *checks), now)
+    return HealthReport(checks[0].health, (*checks, traffic), now)
+
+
+def has_changed(old: HealthReport | None, new: HealthReport) -> bool:
+    """Whether a report says something else than the one before; figures alone do not count."""
+    return old is None or _essence(old) != _essence(new)
+
+
+def _essence(report: HealthReport) -> tuple[Health, frozenset[tuple[str, Health, bool]]]:
+    checks = ((reason.code, reason.health, reason.confirmed) for reason in report.reasons)
+    return report.health, frozenset(checks)

@@ -1,0 +1,113 @@
+"""How a figure stands to its thresholds, and the words that say it."""
+
+from datetime import timedelta
+
+from core.domain.monitoring import Health
+from core.stats.intervals import Interval
+
+RECOVERED = 0.9
+"""How far below its threshold a figure that was beyond it has to be to be well again."""
+
+_UNITS = (
+    ("day", 86_400, 2 * 86_400),
+    ("hour", 3_600, 3_600),
+    ("minute", 60, 60),
+    ("second", 1, 0),
+)
+
+
+def judge_level(
+    figure: Interval,
+    warning: float,
+    critical: float,
+    *,
+    low_is_bad: bool = False,
+    held: bool = False,
+) -> tuple[Health, bool]:
+    """How a figure stands to its thresholds, and whether chance is no explanation.
+
+    A figure beyond the warning threshold warns. Where its whole 95 % interval is beyond it too, the
+    warning is confirmed, and a confirmed figure beyond the critical threshold is critical. So
+    a few rows can make the status warn, but never critical, and open no incident. With `held`, of a
+    check that was not well before, it is well again a tenth of the way below the threshold only, so
+    that a figure at its threshold does not make the status flicker. With `low_is_bad`, of shares.
+
+    >>> judge_level(Interval(0.70, 0.60, 0.78), 0.80, 0.75, low_is_bad=True)
+    (<Health.CRITICAL: 'critical'>, True)
+    >>> judge_level(Interval(0.70, 0.50, 0.85), 0.80, 0.75, low_is_bad=True)
+    (<Health.WARNING: 'warning'>, False)
+    >>> judge_level(Interval(0.00, 0.00, 0.03), 0.01, 0.05)
+    (<Health.HEALTHY: 'healthy'>, True)
+    >>> judge_level(Interval(97.0, 95.0, 99.0), 100.0, 200.0, held=True)
+    (<Health.WARNING: 'warning'>, False)
+    """
+    if low_is_bad:
+        figure = Interval(1 - figure.value, 1 - figure.high, 1 - figure.low)
+        warning, critical = 1 - warning, 1 - critical
+    if figure.value <= warning * (RECOVERED if held else 1.0):
+        return Health.HEALTHY, True
+    confirmed = figure.low > warning
+    return (
+        Health.CRITICAL if confirmed and figure.value > critical else Health.WARNING,
+        confirmed,
+    )
+
+
+def format_duration(duration: timedelta) -> str:
+    """A length of time in words, rounded down.
+
+    >>> format_duration(timedelta(minutes=15)), format_duration(timedelta(hours=24))
+    ('15 minutes', '24 hours')
+    >>> format_duration(timedelta(hours=1)), format_duration(timedelta(days=7, seconds=3))
+    ('1 hour', '7 days')
+    """
+    seconds = max(0, int(duration.total_seconds()))
+    unit, length = next((unit, length) for unit, length, smallest in _UNITS if seconds >= smallest)
+    n = seconds // length
+    return f"{n} {unit}" if n == 1 else f"{n} {unit}s"
+
+
+def describe_limits(
+    health: Health, warning: str, critical: str, beyond: str, *, confirmed: bool, beyond_it: bool
+) -> str:
+    """Where the thresholds are and what of them is reached, for the end of a sentence.
+
+    >>> describe_limits(Health.CRITICAL, "1 %", "5 %", "above", confirmed=True, beyond_it=True)
+    'above 5 % is critical.'
+    """
+    if health is Health.HEALTHY:
+        return f"{beyond} {warning} warns."
+    if not beyond_it:
+        return f"{beyond} {warning} warns, and it has to be clearly on the other side to be well."
+    if health is Health.CRITICAL:
+        return f"{beyond} {critical} is critical."
+    if confirmed:
+        return f"{beyond} {warning} warns, {beyond} {critical} is critical."
+    return f"{beyond} {warning} warns, but so few rows may say so by chance."
+
+
+def format_figure(figure: float) -> str:
+    """A figure of three digits, never as a power of ten.
+
+    >>> format_figure(1449.6), format_figure(2.3949), format_figure(0.012345)
+    ('1,450', '2.39', '0.0123')
+    """
+    return f"{figure:,.0f}" if abs(figure) >= 1_000 else f"{figure:.3g}"
+
+
+def format_share(share: float) -> str:
+    """A share 0..1 as a percentage of three digits.
+
+    >>> format_share(0.0123456)
+    '1.23 %'
+    """
+    return f"{100 * share:.3g} %"
+
+
+def format_shares(share: Interval) -> str:
+    """The limits of a share.
+
+    >>> format_shares(Interval(0.5, 0.4, 0.6))
+    '40 to 60 %'
+    """
+    return f"{100 * share.low:.3g} to {100 * share.high:.3g} %"

@@ -1,0 +1,1 @@
+"""Figures of the traffic: rollups, performance and label delay."""

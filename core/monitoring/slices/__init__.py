@@ -1,0 +1,1 @@
+"""Parts of the traffic, and where the error is."""

@@ -1,0 +1,79 @@
+"""Segments: which part of the traffic carries the error, corrected for having looked at many."""
+
+import numpy as np
+
+from core.domain.monitoring import Segment, SegmentReport
+from core.monitoring.health.thresholds import format_figure
+from core.monitoring.slices.slices import Floats, Slice, SliceOutcome, find_worst, list_parts
+
+ALPHA = 0.01
+"""The chance that any part is named where all are alike."""
+
+_MOST_SEGMENTS = 3
+
+
+def find_segments(outcome: SliceOutcome) -> tuple[tuple[Segment, ...], int]:
+    """The parts whose error beyond the expected one is surely larger than the rest's, and how many
+    were looked at. The strongest comes first; then it is looked again at the rows that are left, in
+    the columns that were not named, three times in all.
+
+    A part is a category or a range of one column, or the overlap of two such parts where neither
+    column alone explains it (see `parts`). Half of ALPHA is for parts of one column and half for
+    overlaps, each by Bonferroni over all that are looked at."""
+    excess = outcome.errors - outcome.expected
+    parts = list_parts(outcome)
+    left = np.ones(len(excess), dtype=np.bool_)
+    segments: list[Segment] = []
+    n_parts = 0
+    while len(segments) < _MOST_SEGMENTS:
+        named = {column for found in segments for column in (found.column, found.second)}
+        open_parts = [part for part in parts if part.column not in named]
+        found = find_worst(excess, open_parts, left, ALPHA)
+        n_parts = n_parts or found.n_looked_at
+        if found.part is None:
+            break
+        segments.append(_describe(outcome, excess, found.part, found.p_value))
+        left &= ~found.part.rows
+    return tuple(segments), n_parts
+
+
+def describe_segment(segment: Segment) -> str:
+    """The culprit in one sentence.
+
+    >>> describe_segment(Segment("p", "p = openai", 412, 0.2, 9.0, 3.0, 0.71, 1e-9))
+    'p = openai carries 71 % of the excess error (n = 412, MAE 9 against 3 elsewhere)'
+    >>> describe_segment(Segment("p", "p = openai", 412, 0.2, 9.0, 3.0, None, 1e-9))
+    'p = openai errs more than the rest (n = 412, MAE 9 against 3 elsewhere)'
+    """
+    mae, rest = map(format_figure, (segment.mae, segment.rest_mae))
+    figures = f"(n = {segment.n:,}, MAE {mae} against {rest} elsewhere)"
+    if segment.excess_share is None:
+        return f"{segment.where} errs more than the rest {figures}"
+    return (
+        f"{segment.where} carries {segment.excess_share:.0%} of the excess error {figures}".replace(
+            "% of", " % of"
+        )
+    )
+
+
+def name_culprit(report: SegmentReport | None) -> str | None:
+    """The part of the traffic that an incident of the accuracy should name, or None."""
+    if report is None or not report.segments:
+        return None
+    return describe_segment(report.segments[0])
+
+
+def _describe(outcome: SliceOutcome, excess: Floats, part: Slice, p_value: float) -> Segment:
+    """The part's share of all the excess, where the rows together err more than expected."""
+    total, own = float(excess.sum()), float(excess[part.rows].sum())
+    return Segment(
+        column=part.column,
+        where=part.where,
+        n=int(part.rows.sum()),
+        share=float(part.rows.mean()),
+        mae=float(outcome.errors[part.rows].mean()),
+        rest_mae=float(outcome.errors[~part.rows].mean()),
+        excess_share=min(1.0, own / total) if total > 0 and own > 0 else None,
+        p_value=p_value,
+        second=part.second,
+    )

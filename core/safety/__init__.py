@@ -1,0 +1,1 @@
+"""Text that leaves or comes in: secrets masked, hidden characters shown, formulas defused."""

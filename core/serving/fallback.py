@@ -1,0 +1,134 @@
+"""The last resort: a score from the base metrics or from recent labels, never posing as a model."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.domain.deployment import Deployment
+from core.domain.history import Mean, RecentLabels, find_category, summarize_recent
+from core.domain.sample import WEIGHTS, Features, spell
+from core.settings import Scale
+
+_LOWEST, _HIGHEST = 0.0, 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A score on the scale of the settings with how it came about; None where nothing allows
+    one, with what would."""
+
+    score: float | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuessFigures:
+    """What the heuristic would have been worth on labelled requests: MAE in points, and the share
+    within the tolerance. `n_by_metrics` were guessed from base metrics, the rest from labels."""
+
+    n: int
+    mae: float
+    accuracy: float
+    n_by_metrics: int
+
+
+def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Guess:
+    """The weighted mean of the base metrics in `features`; without any, the mean of the newest
+    labels of the same category, the rarest that had enough of them; without one, the mean of all
+    newest labels; without those, none.
+
+    >>> choose_guess({"codeQuality": 80.0, "security": None}, RecentLabels(), Scale(0.0, 1.0))
+    Guess(score=0.8, how='weighted mean of codeQuality')
+    >>> recent = summarize_recent([(60.0, {"language": "go"})] * 10 + [(90.0, {})])
+    >>> choose_guess({"language": "go"}, recent, Scale(0.0, 100.0))
+    Guess(score=60.0, how='mean of the newest 10 labels with language = go')
+    >>> choose_guess({"wind": 3.0}, recent, Scale(0.0, 100.0)).how
+    'mean of the newest 11 labels'
+    """
+    metrics = choose_metrics(features)
+    if metrics:
+        share = weigh_metrics(metrics) / _HIGHEST
+        score = scale.low + share * (scale.high - scale.low)
+        return Guess(score, "weighted mean of " + ", ".join(metrics))
+    category = find_category(recent, features)
+    if category is not None:
+        name, level, mean = category
+        return _guess_mean(mean, scale, f" with {name} = {level}")
+    if recent.overall is not None:
+        return _guess_mean(recent.overall, scale, "")
+    return Guess(
+        None,
+        "there is nothing to guess from either: no base metric ("
+        + ", ".join(WEIGHTS)
+        + ") in the request and no label yet",
+    )
+
+
+def measure_guesses(
+    labelled: Sequence[tuple[float, Features]], scale: Scale, tolerance: float
+) -> GuessFigures | None:
+    """How far the guesses for the newer half of labelled requests (given newest first) were off,
+    made from what the older half says; None for fewer than two.
+
+    >>> rows = [(60.0, {"codeQuality": 64.0}), (50.0, {"codeQuality": 60.0}), (70.0, {})]
+    >>> measure_guesses(rows, Scale(0.0, 100.0), 5.0)
+    GuessFigures(n=1, mae=4.0, accuracy=1.0, n_by_metrics=1)
+    """
+    newer, older = labelled[: len(labelled) // 2], labelled[len(labelled) // 2 :]
+    recent = summarize_recent(older)
+    errors = []
+    for actual, features in newer:
+        score = choose_guess(features, recent, scale).score
+        if score is not None:
+            errors.append(abs(score - actual))
+    if not errors:
+        return None
+    return GuessFigures(
+        n=len(errors),
+        mae=math.fsum(errors) / len(errors),
+        accuracy=sum(error <= tolerance for error in errors) / len(errors),
+        n_by_metrics=sum(bool(choose_metrics(features)) for _, features in newer),
+    )
+
+
+def explain_heuristic(current: Deployment) -> str:
+    """Why no model answers where somebody chose so."""
+    reason = current.reason.rstrip(".")
+    return f"{current.by} deployed the heuristic in place of a model ({reason})"
+
+
+def choose_metrics(features: Features) -> dict[str, float]:
+    """The base metrics among the features by their camelCase names, in the order of `WEIGHTS`.
+    Their snake_case forms count too. What is missing, no number or outside 0..100 is left out:
+    it is in another unit, and no guess at which.
+
+    >>> choose_metrics({"test_coverage": 60.0, "codeQuality": "good", "security": 240.0})
+    {'testCoverage': 60.0}
+    """
+    found = {}
+    for name in WEIGHTS:
+        spelled = (features.get(spelling) for spelling in spell(name))
+        value = next((value for value in spelled if value is not None), None)
+        if isinstance(value, int | float) and _LOWEST <= value <= _HIGHEST:
+            found[name] = float(value)
+    return found
+
+
+def weigh_metrics(metrics: dict[str, float]) -> float:
+    """The mean of some base metrics by `WEIGHTS`, 0..100; the weights of the rest are shared out.
+
+    >>> weigh_metrics({"codeQuality": 80.0, "testCoverage": 60.0, "complexity": 100.0})
+    64.0
+    """
+    total = math.fsum(WEIGHTS[name] for name in metrics)
+    weighted = math.fsum(
+        WEIGHTS[name] * (_HIGHEST - value if name == "complexity" else value)
+        for name, value in metrics.items()
+    )
+    return weighted / total
+
+
+def _guess_mean(mean: Mean, scale: Scale, of_what: str) -> Guess:
+    noun = "label" if mean.n == 1 else f"{mean.n} labels"
+    score = min(max(mean.value, scale.low), scale.high)
+    return Guess(score, f"mean of the newest {noun}{of_what}")

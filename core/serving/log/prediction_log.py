@@ -1,0 +1,233 @@
+"""The logbook: what answering leaves behind, on disk before anyone is told."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from core.domain.prediction import Batch, Label, Prediction, was_removed
+from core.domain.trial import ShadowScore
+from core.errors import InvalidInput, OpsError, Unavailable
+from core.log import get_logger
+from core.serving.log.group_commit import CommitReceipt, Journal
+from core.serving.scoring import MODEL_ERRORS, clean_error
+from core.store.engine.database import DRIVER_ERRORS, Database
+from core.store.engine.direct import DirectLog
+from core.store.models import trials
+from core.store.predictions import batches, labels, predictions, removals
+
+_MAX_ENTRY_ROWS = 2_000
+_TROUBLE_SECONDS = 5.0
+_MAX_DIRECT_ROWS = 100  # more are the journal's, which nobody else waits for
+_MAX_DIRECT_WRITES = 256  # in a row; then the journal writes once, and copies the log back if due
+_SLOW_WRITE_SECONDS = 0.02  # a direct write that takes longer is the last for a while
+_DIRECT_PAUSE = 25.0  # so many times as long as it took
+_COPIED_ROWS = 1_000  # fewer leave the log short, and after each copy one write waits for the disk
+_BATCH_WAIT_MS = 100  # for other writers, in a thread that has a batch to itself
+
+Row = TypeVar("Row")
+
+log = get_logger(__name__)
+
+
+class LabelOutcome(StrEnum):
+    """What became of a label."""
+
+    NEW = "new"
+    SAME = "same"  # the newest label of the prediction said so already
+    UNKNOWN = "unknown"  # kept; joined when the prediction is logged
+    REMOVED = "removed"  # kept and counted, but its prediction is so old that it was removed
+
+
+@dataclass(frozen=True, slots=True)
+class _GivenLabel:
+    label: Label
+    observed_at_given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Shadowed:
+    scores: Sequence[ShadowScore]
+
+
+Kept = CommitReceipt[LabelOutcome | None]
+"""The promise of a write; of a label, with what became of it."""
+
+_Entry = Sequence[Prediction] | Batch | _GivenLabel | _Shadowed
+
+
+class Logbook:
+    """Writes attempts, batches, labels and scores beside answers, in the order in which they came:
+    by a journal, whose entries that wait share a transaction, or at once where nothing waits."""
+
+    def __init__(self, db: Database, *, timer: Callable[[], float], max_waiting_rows: int) -> None:
+        self._db = db
+        self._timer = timer
+        self._direct: DirectLog | None = None
+        self._direct_batches: DirectLog | None = None
+        self._batch_lock = threading.Lock()
+        self._direct_at = float("-inf")  # when the next direct write may be tried
+        self._n_direct = 0
+        self._n_uncopied = 0  # rows since the last copy, nearly: several threads count
+        self._trouble = ""
+        self._trouble_at = float("-inf")
+        self._journal: Journal[_Entry, LabelOutcome | None] = Journal(
+            self._write, max_batch_rows=_MAX_ENTRY_ROWS, max_waiting_rows=max_waiting_rows
+        )
+
+    @property
+    def n_waiting(self) -> int:
+        """The rows that are not on disk yet."""
+        return self._journal.n_waiting
+
+    def open(self) -> None:
+        """Allow writes at once, where the store has them."""
+        self._direct = self._db.open_direct()
+        self._direct_batches = self._db.open_direct(_BATCH_WAIT_MS)
+
+    def close(self) -> None:
+        """Write everything that waits, then take no more."""
+        self._journal.close()
+        with self._batch_lock:
+            for direct in (self._direct, self._direct_batches):
+                if direct is not None:
+                    direct.close()
+            self._direct = self._direct_batches = None
+
+    def append(self, answers: Sequence[Prediction]) -> list[Kept]:
+        """Queue attempts for the disk; raises `Unavailable` where too many wait."""
+        self._n_direct = 0
+        return [self._journal.append(part, len(part)) for part in _split(answers)]
+
+    def append_batch(self, batch: Batch) -> Kept | None:
+        """Write a batch, whole, from any thread but the one that writes at once: None where it is
+        on disk, else the promise of it; see `append`."""
+        if not self._journal.n_waiting and self._n_direct < _MAX_DIRECT_WRITES:
+            with self._batch_lock:
+                direct = self._direct_batches
+                if direct is not None and direct.append_batch(batch):
+                    self._n_direct += 1
+                    self._n_uncopied += batch.n_rows
+                    self._trouble = ""
+                    return None
+        self._n_direct = 0
+        return self._journal.append(batch, batch.n_rows)
+
+    def append_at_once(self, answers: Sequence[Prediction]) -> bool:
+        """Write attempts from the calling thread, always the same one; False where that would have
+        to wait, and `append` has to be asked."""
+        direct = self._direct
+        if (
+            direct is None
+            or len(answers) > _MAX_DIRECT_ROWS
+            or self._n_direct >= _MAX_DIRECT_WRITES
+            or self._journal.n_waiting
+        ):
+            return False
+        started = self._timer()
+        if started < self._direct_at or not direct.append(answers):
+            return False
+        taken = self._timer() - started
+        if taken > _SLOW_WRITE_SECONDS:
+            self._direct_at = started + _DIRECT_PAUSE * taken
+        self._n_direct += 1
+        self._n_uncopied += len(answers)
+        self._trouble = ""
+        return True
+
+    def append_label(self, label: Label, *, observed_at_given: bool) -> Kept:
+        """Queue a label for the disk; see `append`."""
+        return self._journal.append(_GivenLabel(label, observed_at_given))
+
+    def append_shadow_scores(self, scores: Sequence[ShadowScore]) -> None:
+        """Queue scores beside answers for the disk; see `append`."""
+        for part in _split(scores):
+            self._journal.append(_Shadowed(part), len(part))
+
+    def copy_back(self) -> None:
+        """Copy the store's write-ahead log back, so that no write finds it long, where enough rows
+        came since the last time: what is written next after a copy waits for the disk."""
+        if self._n_uncopied >= _COPIED_ROWS:
+            self._n_uncopied = 0
+            self._db.copy_log_back()
+
+    def find_trouble(self) -> str | None:
+        """Why the last write failed, where that was a moment ago and none has succeeded since."""
+        if self._trouble and self._timer() - self._trouble_at < _TROUBLE_SECONDS:
+            return self._trouble
+        return None
+
+    def check(self, timeout_seconds: float) -> str | None:
+        """Why nothing can be written, or None: it takes a place in the queue and the store's write
+        lock, without writing anything."""
+        try:
+            self._journal.append((), 0).result(timeout_seconds)
+        except TimeoutError:
+            return f"The log did not take anything within {timeout_seconds:g} s."
+        except OpsError as error:
+            return str(error)
+        return None
+
+    def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
+        """The outcomes of entries that are on disk; raises `Unavailable` where none of them is.
+        What is a bug, or the value of one among several, is a reason for everyone to ask again."""
+        try:
+            return self._write_together(entries)
+        except Unavailable as error:
+            self._report_trouble(str(error), len(entries), is_bug=False)
+            raise
+        except (*DRIVER_ERRORS, *MODEL_ERRORS) as error:
+            if isinstance(error, InvalidInput) and len(entries) == 1:
+                raise
+            why = (
+                f"The log could not be written ({type(error).__name__}: {clean_error(error)}): "
+                "nothing of what came together was kept, and it was recorded. Try again."
+            )
+            self._report_trouble(why, len(entries), is_bug=True)
+            public = (
+                "The log could not be written: nothing of what came together was kept, and why was "
+                "recorded. Try again."
+            )
+            raise Unavailable(why, public=public) from error
+
+    def _report_trouble(self, why: str, n_entries: int, *, is_bug: bool) -> None:
+        self._trouble, self._trouble_at = why, self._timer()
+        log.warning("log_not_written", n_entries=n_entries, error=why, exc_info=is_bug)
+
+    def _write_together(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
+        rows = [row for entry in entries if isinstance(entry, Sequence) for row in entry]
+        beside = [row for entry in entries if isinstance(entry, _Shadowed) for row in entry.scores]
+        given = [entry for entry in entries if isinstance(entry, _GivenLabel)]
+        whole = [entry for entry in entries if isinstance(entry, Batch)]
+        with self._db.write() as conn:
+            predictions.append_predictions(conn, rows)
+            batches.append_batches(conn, whole)
+            trials.append_shadow_scores(conn, beside)
+            are_new = labels.append_labels(
+                conn, [(entry.label, entry.observed_at_given) for entry in given]
+            )
+            known = predictions.find_known(conn, [entry.label.prediction_id for entry in given])
+            kept_from = removals.find_kept_from(conn) if len(known) < len(given) else None
+        self._n_uncopied += len(rows) + len(given) + sum(batch.n_rows for batch in whole)
+        self._trouble = ""
+        judged = (
+            _judge_label(is_new, entry.label.prediction_id, known, kept_from)
+            for entry, is_new in zip(given, are_new, strict=True)
+        )
+        return [next(judged) if isinstance(entry, _GivenLabel) else None for entry in entries]
+
+
+def _split(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    """Rows in parts that a transaction of the journal takes."""
+    return [rows[start : start + _MAX_ENTRY_ROWS] for start in range(0, len(rows), _MAX_ENTRY_ROWS)]
+
+
+def _judge_label(
+    is_new: bool, prediction_id: str, known: set[str], kept_from: datetime | None
+) -> LabelOutcome:
+    if prediction_id not in known:
+        removed = was_removed(prediction_id, kept_from)
+        return LabelOutcome.REMOVED if removed else LabelOutcome.UNKNOWN
+    return LabelOutcome.NEW if is_new else LabelOutcome.SAME

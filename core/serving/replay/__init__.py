@@ -1,0 +1,1 @@
+"""Recorded requests scored again by a candidate."""

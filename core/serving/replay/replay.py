@@ -1,0 +1,164 @@
+"""Replay: the recorded requests of the last days through a version, before it serves them."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from core.artifacts.artifact import Artifact
+from core.domain.deployment import Recorded, Replay
+from core.domain.history import RecentLabels
+from core.domain.job import Progress
+from core.domain.model_card import Card
+from core.domain.version import HEURISTIC, Version, version_name
+from core.errors import InvalidInput, NotFound, OpsError, Refused
+from core.registry import Registry
+from core.serving.answer import choose_refusal, clip
+from core.serving.fallback import choose_guess
+from core.serving.model_inputs import InputRow, recall_asked
+from core.serving.replay.replay_summary import Tally, build_report
+from core.serving.scoring import score_asked
+from core.settings import Scale
+from core.store.data import snapshots
+from core.store.engine.database import Database
+from core.store.models import replays, versions
+from core.store.predictions.drain import drain_batches
+
+Scorer = Callable[[Sequence[InputRow]], list[float | str]]
+"""A score for each row, or why there is none."""
+
+_MAX_DAYS = 3_650.0
+_N_ALONE = 25  # rows of a piece that are scored alone, for the latency
+_MAX_ALONE = 500
+
+
+def replay_version(
+    db: Database,
+    registry: Registry,
+    number: int,
+    *,
+    days: float,
+    scale: Scale,
+    tolerance: float,
+    snapshots_folder: Path,
+    by: str,
+    now: Callable[[], datetime],
+    timer: Callable[[], float],
+    progress: Progress,
+) -> Replay:
+    """Score what was asked in the last `days` with a version (or 0, the heuristic), and keep what
+    came of it. Nothing that serves is touched, and memory does not grow with the requests.
+
+    Raises `InvalidInput` for days that are none, `NotFound` for a version that does not exist,
+    `Refused` where it does not load or nothing was recorded, and what `progress` raises."""
+    since_at = now() - timedelta(days=check_days(days))
+    drain_batches(db)
+    with db.read() as conn:
+        version = None if number == HEURISTIC else versions.get_version(conn, number)
+        n_recorded = replays.count_recorded(conn, since_at)
+    if not n_recorded:
+        raise Refused(
+            f"No request was recorded in the last {days:g} days, so there is nothing to replay: "
+            "send some to /v1/predict, or ask for more days."
+        )
+    artifact = None if version is None else _load(registry, version)
+    score = _choose_scorer(db, artifact, number, scale)
+    is_known, doubt = _find_known(db, version, artifact, snapshots_folder)
+    tally = Tally(scale, tolerance)
+    for piece in replays.stream_recorded(db, since_at):
+        _add(tally, piece, score, None if artifact is None else artifact.card, is_known)
+        _time(tally, piece, score, timer)
+        progress(min(tally.n_requests / n_recorded, 1.0), f"{tally.n_requests:,} of {n_recorded:,}")
+    report = build_report(tally, version=number, days=days, doubt=doubt)
+    with db.write() as conn:
+        return replays.append_replay(
+            conn, version=number, days=days, report=report, by=by, now=now()
+        )
+
+
+def check_days(days: float) -> float:
+    """How many days to replay; raises `InvalidInput` for none, too many, or what is no number.
+
+    >>> check_days(7.0)
+    7.0
+    """
+    if not 0 < days <= _MAX_DAYS:
+        raise InvalidInput(f"{days:g} days cannot be replayed: give more than 0 and at most 3650.")
+    return days
+
+
+def _load(registry: Registry, version: Version) -> Artifact:
+    try:
+        artifact = registry.load_artifact(version.artifact_hash)
+        artifact.verify_golden()
+    except OpsError as error:
+        raise Refused(f"{version.name} was not replayed: {error}") from error
+    return artifact
+
+
+def _choose_scorer(db: Database, artifact: Artifact | None, number: int, scale: Scale) -> Scorer:
+    def guess(rows: Sequence[InputRow]) -> list[float | str]:
+        guesses = [choose_guess(row.features, RecentLabels(), scale) for row in rows]
+        return [guess.how if guess.score is None else guess.score for guess in guesses]
+
+    def score(rows: Sequence[InputRow]) -> list[float | str]:
+        assert artifact is not None
+        scores = score_asked(db, artifact, number, rows, lambda _: None)
+        return [one if isinstance(one, str) else clip(one, scale) for one in scores]
+
+    return guess if artifact is None else score
+
+
+def _find_known(
+    db: Database, version: Version | None, artifact: Artifact | None, folder: Path
+) -> tuple[Callable[[Recorded], bool], str]:
+    """Whether a labelled request is one of the rows of the version's snapshot; and why nobody
+    knows, where nobody does."""
+    # Not at the top: Arrow is needed by nothing else that serving imports.
+    from core.data.snapshots import read_seen
+
+    if version is None or artifact is None:
+        return (lambda _: False), ""
+    try:
+        with db.read() as conn:
+            snapshot = snapshots.get_snapshot(conn, version.snapshot_id)
+        seen = read_seen(folder, snapshot, artifact.card.features)
+    except (NotFound, Refused) as error:
+        return (lambda _: False), (
+            f"Which rows {version_name(version.number)} has learned from is not known ({error}), "
+            "so that its error may be flattered by some."
+        )
+
+    def is_known(row: Recorded) -> bool:
+        served = row.served
+        return row.actual is not None and seen.holds(served.id, served.features, row.actual)
+
+    return is_known, ""
+
+
+def _add(
+    tally: Tally,
+    piece: Sequence[Recorded],
+    score: Scorer,
+    card: Card | None,
+    is_known: Callable[[Recorded], bool],
+) -> None:
+    scores = score([recall_asked(row.served) for row in piece])
+    for row, found in zip(piece, scores, strict=True):
+        is_refused = (
+            isinstance(found, str)
+            and card is not None
+            and choose_refusal(row.served.features, card, 0) is not None
+        )
+        tally.add(row, found, is_refused=is_refused, is_known=is_known(row))
+
+
+def _time(
+    tally: Tally, piece: Sequence[Recorded], score: Scorer, timer: Callable[[], float]
+) -> None:
+    """Rows one by one, as callers send them."""
+    for row in piece[:: max(len(piece) // _N_ALONE, 1)][:_N_ALONE]:
+        if len(tally.alone_ms) >= _MAX_ALONE:
+            return
+        started = timer()
+        score([recall_asked(row.served)])
+        tally.alone_ms.append((timer() - started) * 1000)

@@ -1,0 +1,117 @@
+"""Which version answers a request: the plan in force, and the share that a unit falls into."""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.domain.deployment import EVIDENCE_SHARE
+from core.domain.prediction import Prediction, Variant
+from core.domain.version import HEURISTIC
+from core.serving.cache import CachedModel
+from core.serving.shadow import ShadowAsk
+
+_BYTES = 8
+_FULL = float(2 ** (8 * _BYTES))
+_SAMPLED = float(2**32)
+
+
+def choose_variant(unit_id: str | None, salt: str, traffic: float, random: bytes) -> Variant:
+    """The side that answers: for a unit always the same, by a hash that the trial's `salt` makes
+    its own, so that the units of one trial are mixed anew in the next; by `random` (8 bytes) where
+    a request names no unit. A unit that has the challenger keeps it as the traffic grows.
+
+    >>> choose_variant("repo-7", "salt", 1.0, bytes(8)).value
+    'challenger'
+    >>> choose_variant(None, "salt", 0.5, bytes([255] * 8)).value
+    'champion'
+    """
+    drawn = random if unit_id is None else hashlib.sha256(f"{salt}:{unit_id}".encode()).digest()
+    place = int.from_bytes(drawn[:_BYTES], "big") / _FULL
+    return Variant.CHALLENGER if place < traffic else Variant.CHAMPION
+
+
+def is_sampled(prediction_id: str, share: float) -> bool:
+    """Whether a prediction is one of this share, by a checksum of its id: the ids of a batch
+    differ in few digits.
+
+    >>> is_sampled("019cae6b660070008000000000000000", 0.1)
+    False
+    >>> is_sampled("019cae6b660070008000000000000000", 0.98)
+    True
+    """
+    return zlib.crc32(prediction_id.encode()) < share * _SAMPLED
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVersion:
+    """A version of the plan with its artifact, or why there is none."""
+
+    version: int
+    artifact: CachedModel | None
+    why: str  # empty where a model answers
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What answers: the champion and, while a trial runs, the challenger with its share. Without a
+    trial, `retired` is the model before, which scores some requests beside the answers for a
+    while."""
+
+    revision: int
+    champion: LoadedVersion
+    challenger: LoadedVersion | None = None
+    traffic: float = 0.0
+    salt: str = ""
+    retired: LoadedVersion | None = None
+    retired_until: datetime | None = None
+
+    @property
+    def sides(self) -> tuple[LoadedVersion, ...]:
+        """The versions that score."""
+        return (self.champion,) if self.challenger is None else (self.champion, self.challenger)
+
+    @property
+    def loaded(self) -> tuple[LoadedVersion, ...]:
+        """The versions that may score, answers or beside them."""
+        return self.sides if self.retired is None else (*self.sides, self.retired)
+
+    def get_side(self, variant: Variant) -> LoadedVersion:
+        """The version that answers as this variant."""
+        challenger = self.challenger
+        return self.champion if variant is Variant.CHAMPION or challenger is None else challenger
+
+    def find_loaded(self, number: int) -> LoadedVersion | None:
+        """The version of this number where it is loaded."""
+        for side in self.loaded:
+            if side.version == number and side.artifact is not None:
+                return side
+        return None
+
+
+NOTHING = Routing(0, LoadedVersion(HEURISTIC, None, "No version is deployed"))
+
+
+def choose_shadows(serving: Routing, answers: Sequence[Prediction]) -> list[ShadowAsk]:
+    """Which versions shall score answered requests as well: on a trial the other side of each, else
+    the version before for one in ten, until its time is over."""
+    if serving.challenger is None:
+        retired, until_at = serving.retired, serving.retired_until
+        if retired is None or until_at is None:
+            return []
+        return [
+            ShadowAsk(answer, retired.version)
+            for answer in answers
+            if answer.version == serving.champion.version
+            and answer.at < until_at
+            and is_sampled(answer.id, EVIDENCE_SHARE)
+        ]
+    numbers = [side.version for side in serving.sides]
+    return [
+        ShadowAsk(answer, number)
+        for answer in answers
+        if answer.version in numbers
+        for number in numbers
+        if number != answer.version
+    ]

@@ -1,0 +1,387 @@
+"""Bodies: what the API takes and gives, and which field of a wrong one is wrong."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import repeat
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from core.data.parsing.cell_parser import FIRST_YEAR, LAST_YEAR
+from core.domain.prediction import AnswerSource, Batch, Prediction, Variant
+from core.domain.version import version_name
+from core.errors import InvalidInput
+from core.serving.answer import Ask
+
+MAX_ROWS = 10_000
+MAX_NAME = 200
+MAX_WORD = 1_000
+MAX_FEATURES = 2_000
+"""Ten times what a model reads at most here; a row of more costs everyone, and no one wants it."""
+MAX_ROW_BYTES = 1_048_576
+"""Two thousand features by usual names, and a text beside them."""
+MAX_TEXT = 500_000
+"""Characters: a book of 200 pages, or what a transformer would cut off long before."""
+_NOT_JSON = re.compile(rb"NaN|Infinity")
+_DETAIL = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
+_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$")
+
+_CONSTANT = object()  # stands for NaN and the infinities where a body is read in the slow way
+
+_NO_ZERO = {"pattern": r"^[^\u0000]*$"}  # described so; `check_text` says it in words
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=_NO_ZERO)]
+_Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT, extra_json_schema=_NO_ZERO)]
+Value = float | Annotated[str, msgspec.Meta(max_length=MAX_WORD)] | None
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Moment = Annotated[
+    datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^(19|20|21)[0-9]{2}-"})
+]
+_Features = Annotated[
+    dict[_Name, Value],
+    msgspec.Meta(
+        max_length=MAX_FEATURES,
+        description="Each a finite number, a string of at most 1,000 characters, or null.",
+        examples=[{"codeQuality": 82.5, "testCoverage": 61, "language": "python"}],
+    ),
+]
+
+
+class BadBody(InvalidInput):
+    """A body that is not what it has to be; `field` is what is wrong, None for all of it."""
+
+    def __init__(self, field: str | None, message: str) -> None:
+        super().__init__(message)
+        self.field = field and field.encode(errors="backslashreplace").decode()  # lone surrogates
+
+
+class PredictBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A row to score."""
+
+    features: _Features
+    unit_id: Annotated[
+        Id | None,
+        msgspec.Meta(description="Whom or what it is for; the same unit gets the same variant."),
+    ] = None
+    text: Annotated[_Text | None, msgspec.Meta(description="The scored work itself.")] = None
+    at: Annotated[
+        _Moment | None, msgspec.Meta(description="When the work was made; with a time zone.")
+    ] = None
+
+
+class PredictBatchBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Up to 10,000 rows to score."""
+
+    rows: Annotated[list[PredictBody], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
+
+
+class _RawBatchBody(msgspec.Struct, frozen=True):
+    rows: list[msgspec.Raw]
+
+
+class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What turned out to be true of a prediction."""
+
+    prediction_id: Annotated[Id, msgspec.Meta(examples=["019cae6b660070008000000000000000"])]
+    actual: Annotated[float, msgspec.Meta(description="On the scale of the scores.", examples=[74])]
+    observed_at: Annotated[
+        _Moment | None,
+        msgspec.Meta(description="When it was observed, with a time zone; now unless given."),
+    ] = None
+    given_by: Annotated[
+        Id | None, msgspec.Meta(description="Who said so; the key's name unless given.")
+    ] = None
+    rating: Annotated[
+        _Share | None,
+        msgspec.Meta(description="How content the user was, 0..1; a trial watches it."),
+    ] = None
+
+
+class SampleRow(msgspec.Struct, frozen=True):
+    """A labelled row: documentation only, since each row is taken or rejected for itself."""
+
+    features: _Features
+    target: Annotated[float, msgspec.Meta(description="On the scale of the scores.")]
+    id: str | None = None
+    at: _Moment | None = None
+    group: str | None = None
+    text: str | None = None
+    source: str | None = None
+
+
+class SamplesBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Up to 10,000 labelled rows: documentation only."""
+
+    rows: Annotated[list[SampleRow], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
+
+
+class RawSamplesBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Up to 10,000 labelled rows as they are read."""
+
+    rows: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
+
+
+class PredictAnswer(msgspec.Struct, frozen=True, gc=False):
+    """A logged prediction."""
+
+    prediction_id: str
+    score: float | None
+    low: Annotated[float | None, msgspec.Meta(description="Where 90 % of the truths lie.")]
+    high: float | None
+    source: Annotated[
+        str,
+        msgspec.Meta(description="model, heuristic, or failed (only in a batch, score null)."),
+    ]
+    version: Annotated[
+        str, msgspec.Meta(description="The version that was asked, such as v3; heuristic for none.")
+    ]
+    variant: str
+    latency_ms: float
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class PredictBatchAnswer(msgspec.Struct, frozen=True):
+    """The predictions in the order of the rows."""
+
+    predictions: list[PredictAnswer]
+
+
+class FeedbackAnswer(msgspec.Struct, frozen=True):
+    """What became of a label: `new`, `same` (said so already), `unknown` (kept, and joined when the
+    prediction is logged) or `removed` (kept and counted, but its prediction is so old that it was
+    removed, so that no figure moves)."""
+
+    prediction_id: str
+    outcome: str
+
+
+class RejectedRow(msgspec.Struct, frozen=True):
+    """A row that was not taken, by its number from 1, and why."""
+
+    row: int
+    message: str
+
+
+class SamplesAnswer(msgspec.Struct, frozen=True):
+    """What became of labelled rows; of those rejected, the first 1,000."""
+
+    n_received: int
+    n_new: int
+    n_duplicate: int
+    rejected: list[RejectedRow]
+
+
+class AliveAnswer(msgspec.Struct, frozen=True):
+    """The process runs."""
+
+    status: str
+
+
+class ReadyAnswer(msgspec.Struct, frozen=True):
+    """The process can serve, and what with."""
+
+    status: str
+    version: str
+    source: str
+
+
+class ErrorDetail(msgspec.Struct, frozen=True):
+    """What is wrong, and with which field where one is to blame."""
+
+    message: str
+    field: str | None = None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to whatever could not be done."""
+
+    error: ErrorDetail
+    request_id: str | None = None
+    prediction_id: str | None = None
+    predictions: list[PredictAnswer] | None = None
+
+
+Body = TypeVar("Body")
+_raw_decoder = msgspec.json.Decoder(_RawBatchBody)
+
+
+def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
+    """The body as its type; raises `BadBody` with the field and what is wrong with it.
+
+    >>> decoder = msgspec.json.Decoder(PredictBody)
+    >>> decode_body(decoder, b'{"features": {"codeQuality": 82}}').features
+    {'codeQuality': 82.0}
+    >>> try:
+    ...     decode_body(decoder, b'{"features": {"codeQuality": true}}')
+    ... except BadBody as error:
+    ...     error.field
+    'features.codeQuality'
+    """
+    if not content:
+        raise BadBody(None, "The body is empty: send a JSON object.")
+    try:
+        return decoder.decode(content)
+    except msgspec.ValidationError as error:
+        raise _explain_invalid(str(error), content) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explain_malformed(str(error), content) from None
+
+
+def check_row_sizes(content: bytes) -> None:
+    """Raise `BadBody` where a row of a batch is larger than one alone may be. Decoding a row holds
+    up everything else in the process, looking for its end hardly."""
+    if len(content) <= MAX_ROW_BYTES:
+        return
+    try:
+        rows = _raw_decoder.decode(content).rows
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return  # decoding it says what is wrong
+    for number, row in enumerate(rows):
+        if len(memoryview(row)) > MAX_ROW_BYTES:
+            raise BadBody(f"rows[{number}]", f"A row has at most {MAX_ROW_BYTES:,} bytes.")
+
+
+def build_ask(body: PredictBody, path: str = "") -> Ask:
+    """The row to score; raises `BadBody` for a text that a database cannot hold and for a moment
+    that cannot be meant.
+
+    >>> build_ask(PredictBody({"a": 1.0})).features
+    {'a': 1.0}
+    """
+    if body.text is not None:
+        check_text(body.text, path + "text")
+    if body.unit_id is not None:
+        check_text(body.unit_id, path + "unit_id")
+    if body.at is not None:
+        check_moment(body.at, path + "at")
+    return Ask(body.features, body.text, body.unit_id, body.at)
+
+
+def build_answer(prediction: Prediction) -> PredictAnswer:
+    """The answer that a logged prediction gives."""
+    return PredictAnswer(
+        prediction_id=prediction.id,
+        score=prediction.score,
+        low=prediction.low,
+        high=prediction.high,
+        source=prediction.source.value,
+        version=version_name(prediction.version),
+        variant=prediction.variant.value,
+        latency_ms=round(prediction.latency_ms, 3),
+        reason=msgspec.UNSET if prediction.reason is None else prediction.reason,
+    )
+
+
+def build_batch_answer(batch: Batch) -> PredictBatchAnswer:
+    """The answers that a batch gives."""
+    nothing = repeat(None)
+    answers = map(
+        PredictAnswer,
+        batch.ids,
+        batch.scores,
+        batch.lows or nothing,
+        batch.highs or nothing,
+        repeat(AnswerSource.MODEL.value),
+        repeat(version_name(batch.version)),
+        repeat(Variant.CHAMPION.value),
+        repeat(round(batch.latency_ms, 3)),
+    )
+    return PredictBatchAnswer(list(answers))
+
+
+def check_text(text: str | None, field: str) -> None:
+    """Raise `BadBody` where a text holds the character 0, which PostgreSQL cannot keep.
+
+    >>> check_text("fine", "unit_id")
+    """
+    if text is not None and "\0" in text:
+        raise BadBody(field, "It holds the character U+0000: leave it out.")
+
+
+def check_moment(at: datetime | None, field: str) -> None:
+    """Raise `BadBody` for a year that no work is from: the first and the last that a `datetime` has
+    hold hours that UTC has not, and a store that was given one could not be read again.
+
+    >>> check_moment(None, "at")
+    """
+    if at is not None and not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise BadBody(field, f"The year {at.year} is not from {FIRST_YEAR} to {LAST_YEAR}.")
+
+
+def _explain_invalid(detail: str, content: bytes) -> BadBody:
+    found = _DETAIL.match(detail)
+    what = found["what"] if found else detail
+    path = ((found["path"] if found else None) or "").removeprefix(".")
+    named = _FIELD.match(what)
+    if named:
+        return BadBody(_join(path, named["name"]), f"{what}.")
+    if path.endswith("features[...]"):
+        path = _find_feature(path, content) or path
+    elif path.endswith("features") and "`object` of length" in what:
+        what = f"A row has at most {MAX_FEATURES:,} features"
+    elif path.endswith("features") and "of length" in what:
+        what = "A feature's name has 1 to 200 characters"
+    return BadBody(path or None, f"{what}.")
+
+
+def _explain_malformed(detail: str, content: bytes) -> BadBody:
+    if _NOT_JSON.search(content):
+        path = _find(content, lambda value: value is _CONSTANT)
+        if path is not None:
+            return BadBody(
+                path or None, "NaN and Infinity are no values: send null or leave it out."
+            )
+    if not content.strip():
+        return BadBody(None, "The body is empty: send a JSON object.")
+    if "recursion" in detail:
+        return BadBody(None, "The body is nested too deeply.")
+    return BadBody(None, f"The body is not JSON: {detail.removeprefix('JSON is malformed: ')}.")
+
+
+def _find_feature(path: str, content: bytes) -> str | None:
+    """The path of the first value under `path` that no feature may have."""
+    return _find(content, _is_no_feature, path.removesuffix("[...]") + ".")
+
+
+def _find(content: bytes, is_wrong: Callable[[object], bool], prefix: str = "") -> str | None:
+    """The path of the first wrong value, read again in the slow way that knows paths."""
+    try:
+        parsed = json.loads(content, parse_constant=lambda _: _CONSTANT)
+    except (ValueError, RecursionError):
+        return None
+    for path, value in _walk(parsed):
+        if path.startswith(prefix) and is_wrong(value):
+            return path
+    return None
+
+
+def _walk(parsed: object) -> Iterator[tuple[str, object]]:
+    """Every value with its path, in the order of the document."""
+    waiting: list[tuple[str, object]] = [("", parsed)]
+    while waiting:
+        path, value = waiting.pop()
+        yield path, value
+        if isinstance(value, dict):
+            inner = [(_join(path, name), item) for name, item in value.items()]
+        elif isinstance(value, list):
+            inner = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
+        else:
+            continue
+        waiting.extend(reversed(inner))
+
+
+def _is_no_feature(value: object) -> bool:
+    if value is None:
+        return False
+    if isinstance(value, str):
+        return len(value) > MAX_WORD
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return True
+    return abs(value) > sys.float_info.max
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

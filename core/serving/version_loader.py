@@ -1,0 +1,154 @@
+"""What is deployed: followed from one deployment to the next, each loaded beside what serves."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from core.artifacts.artifact import Artifact
+from core.domain.deployment import find_retired
+from core.domain.history import N_RECENT_LABELS, RecentLabels, summarize_recent
+from core.domain.version import HEURISTIC, Version, version_name
+from core.errors import Refused
+from core.log import get_logger
+from core.registry import Registry
+from core.serving.cache import CachedModel
+from core.serving.fallback import explain_heuristic
+from core.serving.routing import NOTHING, LoadedVersion, Routing
+from core.serving.scoring import MODEL_ERRORS, clean_error
+from core.settings import Scale
+from core.store.engine.database import Database
+from core.store.models import deployments, versions
+from core.store.monitoring import health
+from core.store.predictions import batches, labels
+
+_RETRY_SECONDS = 5.0  # before a version that did not load is tried again
+_LABELS_SECONDS = 10.0  # before what comes of labels is read again: means, widths of intervals
+_MAX_CACHED_ROWS = 10_000  # a version, of about 2 KB each
+
+log = get_logger(__name__)
+
+
+class Deployed:
+    """What the newest deployment of a store says, loaded, as of the last look.
+
+    A version that does not load is never replaced by one that nobody chose: it is in force without
+    a model, with the reason, until it loads or another is deployed.
+
+    Attributes: `in_force`, `recent` (labels, for the heuristic), `n_stored` (rows of batches that
+    wait to be moved to the log)."""
+
+    def __init__(
+        self,
+        db: Database,
+        registry: Registry,
+        *,
+        scale: Scale,
+        now: Callable[[], datetime],
+        timer: Callable[[], float],
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._scale = scale
+        self._now = now
+        self._timer = timer
+        self.in_force = NOTHING
+        self.recent = RecentLabels()
+        self.n_stored = 0
+        self._retry_at = self._labels_at = float("-inf")
+        self._trouble = ""
+
+    def refresh(self) -> None:
+        """Look at the newest deployment once, and swap to it when it is loaded and warm."""
+        serving = self.in_force
+        retry = self._timer() >= self._retry_at and any(
+            side.artifact is None for side in serving.sides
+        )
+        with self._db.read() as conn:
+            if self._timer() >= self._labels_at:
+                self.recent = summarize_recent(labels.load_recent_labelled(conn, N_RECENT_LABELS))
+                for side in serving.loaded:
+                    if side.artifact is not None:
+                        side.artifact.widen(health.find_factor(conn, side.version))
+                self._labels_at = self._timer() + _LABELS_SECONDS
+            self.n_stored = batches.count_rows(conn)
+            current = deployments.find_current(conn)
+            if current is None or (current.revision == serving.revision and not retry):
+                return
+            plan = current.plan
+            retired = find_retired(deployments.load_history(conn), self._now())
+            before = None if retired is None else versions.get_version(conn, retired.version)
+            numbers = [number for number in (plan.champion, plan.challenger) if number is not None]
+            found = [
+                None if number == HEURISTIC else versions.get_version(conn, number)
+                for number in numbers
+            ]
+        champion, *challengers = [
+            LoadedVersion(HEURISTIC, None, explain_heuristic(current))
+            if version is None
+            else self._open(version)
+            for version in found
+        ]
+        challenger = challengers[0] if challengers else None
+        kept = None if before is None else self.in_force.find_loaded(before.number)
+        following = Routing(current.revision, champion, challenger, plan.traffic, plan.salt or "")
+        self._swap(following)
+        if before is not None and retired is not None:
+            side = kept or self._open(before)  # loaded after the swap, which it must not delay
+            if side.artifact is not None:
+                self.in_force = replace(following, retired=side, retired_until=retired.until_at)
+
+    def _open(self, version: Version) -> LoadedVersion:
+        """The version as it is loaded already, or loaded now."""
+        kept = self.in_force.find_loaded(version.number)
+        if kept is not None:
+            return kept
+        try:
+            artifact = self._registry.load_artifact(version.artifact_hash)
+            artifact.verify_golden()
+            self._check_scale(artifact)
+            model = CachedModel(artifact, _MAX_CACHED_ROWS)
+            with self._db.read() as conn:
+                model.widen(health.find_factor(conn, version.number))
+            side = LoadedVersion(version.number, model, "")
+            if artifact.why_uncompiled:
+                log.warning(
+                    "served_by_pipeline", version=version.number, reason=artifact.why_uncompiled
+                )
+        except MODEL_ERRORS as error:
+            self._retry_at = self._timer() + _RETRY_SECONDS
+            if str(error) != self._trouble:  # once: it is tried again and again
+                log.warning("version_does_not_load", version=version.number, error=str(error))
+                self._trouble = str(error)
+            return LoadedVersion(
+                version.number, None, f"{version.name} does not load: {clean_error(error)}"
+            )
+        return side
+
+    def _check_scale(self, artifact: Artifact) -> None:
+        card = artifact.card
+        if (card.scale_low, card.scale_high) != (self._scale.low, self._scale.high):
+            raise Refused(
+                f"it was trained on the scale {card.scale_low:g}:{card.scale_high:g} and "
+                f"PLUMBLINE_SCALE is {self._scale.low:g}:{self._scale.high:g}"
+            )
+
+    def _swap(self, following: Routing) -> None:
+        previous, self.in_force = self.in_force, following
+        if following.revision != previous.revision:
+            for side in following.sides:
+                if side.artifact is not None:
+                    side.artifact.clear()
+        if following == previous:
+            return
+        for side in following.sides:
+            if side.artifact is None and side.version != HEURISTIC:
+                log.warning("version_not_served", version=side.version, reason=side.why)
+        champion, challenger = following.champion, following.challenger
+        if champion.artifact is not None or champion.version == HEURISTIC:
+            log.info(
+                "serves",
+                version=version_name(champion.version),
+                challenger=None if challenger is None else version_name(challenger.version),
+                traffic=following.traffic,
+                revision=following.revision,
+            )

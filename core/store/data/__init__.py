@@ -1,0 +1,1 @@
+"""Rows of collected data: samples, snapshots, sources, quality and erasures."""

@@ -1,0 +1,143 @@
+"""Erasures: rows and what predictions were asked, deleted for good, and the notes that stay."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from core.domain.dataset import Erasure, IdKind, Trace
+from core.store.data.history import remove_history
+from core.store.engine import schema
+from core.store.models.paired_differences import remove_checkpoints
+
+_samples = schema.samples
+_predictions = schema.predictions
+_snapshots = schema.snapshots
+_versions = schema.versions
+_erasures = schema.erasures
+_collections = schema.collections
+_jobs = schema.jobs
+_sources = schema.sources
+
+
+def count_rows(conn: sa.Connection, kind: IdKind, name: str) -> tuple[int, int]:
+    """How many samples, visible or not, and predictions carry the name."""
+    samples = sa.select(sa.func.count()).select_from(_samples).where(_of_sample(kind, name))
+    asked = sa.select(sa.func.count()).select_from(_predictions)
+    asked = asked.where(_of_prediction(kind, name), _holds_something)
+    return conn.execute(samples).scalar_one(), conn.execute(asked).scalar_one()
+
+
+def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> None:
+    """Delete the samples, of the predictions what was asked (their scores stay), what was said of
+    rejected rows that carry the name, and what the checks said of all rows together."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("PRAGMA secure_delete = ON")  # overwritten, not only given free
+    remove_history(conn, sa.select(_samples.c.id).where(_of_sample(kind, name)))
+    conn.execute(_samples.delete().where(_of_sample(kind, name)))
+    conn.execute(
+        _predictions.update()
+        .where(_of_prediction(kind, name))
+        .values(features={}, text=None, unit_id=None)
+    )
+    remove_checkpoints(conn)
+    conn.execute(schema.quality_reports.delete())
+    for column in (_collections.c.rejected, _jobs.c.result, _sources.c.reading):
+        _forget_rejections(conn, column, name)
+
+
+def load_versions_of(conn: sa.Connection, snapshot_id: int) -> tuple[int, ...]:
+    """The versions that learned from a snapshot."""
+    query = sa.select(_versions.c.number).where(_versions.c.snapshot_id == snapshot_id)
+    return tuple(conn.execute(query.order_by(_versions.c.number)).scalars())
+
+
+def replace_file(conn: sa.Connection, snapshot_id: int, path: str, file_hash: str) -> None:
+    """From now on a snapshot's rows, without those that were deleted, are in another file."""
+    conn.execute(
+        _snapshots.update()
+        .where(_snapshots.c.id == snapshot_id)
+        .values(path=path, file_hash=file_hash)
+    )
+
+
+def append_erasure(conn: sa.Connection, erasure: Erasure) -> None:
+    """Keep the note."""
+    conn.execute(
+        _erasures.insert().values(
+            at=erasure.at,
+            by=erasure.by,
+            reason=erasure.reason,
+            found=erasure.found,
+            old_files=list(erasure.old_files),
+        )
+    )
+
+
+def load_erasures(conn: sa.Connection) -> list[Erasure]:
+    """Every note, newest first."""
+    rows = conn.execute(sa.select(_erasures).order_by(_erasures.c.id.desc()))
+    return [_erasure(row) for row in rows]
+
+
+def _forget_rejections(conn: sa.Connection, column: sa.Column[Any], name: str) -> None:
+    """Leave out of a JSON column what it says of rejected rows that carry the name; how many were
+    rejected stays said."""
+    table = column.table
+    (key,) = table.primary_key.columns
+    holds = sa.type_coerce(column, sa.Text).contains('"message"')
+    for row_key, value in conn.execute(sa.select(key, column).where(holds)).all():
+        left = _without(value, re.compile(rf"(?<!\w){re.escape(name)}(?!\w)"))
+        if left != value:
+            conn.execute(sa.update(table).where(key == row_key).values({column.name: left}))
+
+
+def _without(value: Any, name: re.Pattern[str]) -> Any:
+    """JSON without the rejections whose message has the name as a word.
+
+    >>> _without({"rejected": [{"row": 1, "message": "id 7: no"}]}, re.compile("7"))
+    {'rejected': []}
+    """
+    if isinstance(value, dict):
+        return {key: _without(item, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, name) for item in value if not _names(item, name)]
+    return value
+
+
+def _names(item: Any, name: re.Pattern[str]) -> bool:
+    message = item.get("message") if isinstance(item, dict) else None
+    return isinstance(message, str) and name.search(message) is not None
+
+
+_holds_something = sa.or_(
+    sa.type_coerce(_predictions.c.features, sa.Text) != "{}", _predictions.c.text.is_not(None)
+)
+
+
+def _of_sample(kind: IdKind, name: str) -> sa.ColumnElement[bool]:
+    column: Mapping[IdKind, Any] = {
+        IdKind.ID: _samples.c.external_id,
+        IdKind.GROUP: _samples.c.group_key,
+    }
+    return sa.and_(column[kind] == name)
+
+
+def _of_prediction(kind: IdKind, name: str) -> sa.ColumnElement[bool]:
+    column: Mapping[IdKind, Any] = {
+        IdKind.ID: _predictions.c.id,
+        IdKind.GROUP: _predictions.c.unit_id,
+    }
+    return sa.and_(column[kind] == name)
+
+
+def _erasure(row: Any) -> Erasure:
+    return Erasure(
+        at=row.at,
+        by=row.by,
+        reason=row.reason,
+        found=msgspec.convert(row.found, Trace),
+        old_files=tuple(row.old_files),
+    )

@@ -1,0 +1,45 @@
+"""Quality reports: appended after every collection; the newest is the one that counts."""
+
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from core.domain.dataset import ColumnSummary, Issue, QualityReport
+from core.store.engine import schema
+
+_reports = schema.quality_reports
+
+
+def append_report(conn: sa.Connection, report: QualityReport) -> None:
+    """Keep a report."""
+    conn.execute(
+        _reports.insert().values(
+            at=report.at,
+            n_rows=report.n_rows,
+            issues=list(report.issues),
+            columns=list(report.columns),
+        )
+    )
+
+
+def find_last_report(conn: sa.Connection) -> QualityReport | None:
+    """The newest report, or None where no rows were ever checked."""
+    return next(iter(load_reports(conn, 1)), None)
+
+
+def load_reports(
+    conn: sa.Connection, limit: int, upto: datetime | None = None
+) -> list[QualityReport]:
+    """The newest reports, newest first; with `upto`, of those that were there at that moment."""
+    query = sa.select(_reports).order_by(_reports.c.id.desc()).limit(limit)
+    rows = conn.execute(query if upto is None else query.where(_reports.c.at <= upto))
+    return [
+        QualityReport(
+            at=row.at,
+            n_rows=row.n_rows,
+            issues=msgspec.convert(row.issues, tuple[Issue, ...]),
+            columns=msgspec.convert(row.columns, tuple[ColumnSummary, ...]),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,47 @@
+"""Predictions written at once: on a connection that waits for nothing, or hardly, or not at all."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from core.domain.prediction import Batch, Prediction
+from core.store.predictions.batches import INSERT_BATCH, build_values
+from core.store.predictions.predictions import INSERT_ONE, list_values
+
+_NOT_NOW = (sqlite3.Error, OverflowError, TypeError, ValueError)  # the journal says what it is
+
+
+class DirectLog:
+    """Appends predictions to a SQLite file, for one thread at a time; made by
+    `Database.open_direct`."""
+
+    # It never copies the write-ahead log back, which takes a while: other connections do.
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def append(self, predictions: Sequence[Prediction]) -> bool:
+        """Log attempts in a transaction of their own; False where that cannot be done at once, and
+        then none of them is logged."""
+        return self._write(INSERT_ONE, lambda: list_values(predictions))
+
+    def append_batch(self, batch: Batch) -> bool:
+        """Keep a batch in the same way."""
+        return self._write(INSERT_BATCH, lambda: [build_values(batch)])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _write(self, insert: str, build: Callable[[], Sequence[Any]]) -> bool:
+        conn = self._connection
+        try:
+            rows = build()
+            conn.execute("BEGIN IMMEDIATE")
+            conn.executemany(insert, rows)
+            conn.execute("COMMIT")
+        except _NOT_NOW:
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""Rows of the installation's own affairs: API keys, API workers and settings."""

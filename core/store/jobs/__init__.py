@@ -1,0 +1,1 @@
+"""Rows of work: jobs, scheduled tasks and leases."""

@@ -1,0 +1,223 @@
+"""Jobs: claimed, reported on and ended by conditional updates, so that two processes never share
+one and a job that has ended stays as it ended."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.domain.job import Job, JobStatus
+from core.errors import Conflict, NotFound
+from core.store.engine import schema
+
+_jobs = schema.jobs
+_lines = schema.job_lines
+_OPEN = [JobStatus.QUEUED.value, JobStatus.RUNNING.value]
+
+
+def append_job(
+    conn: sa.Connection,
+    kind: str,
+    args: Mapping[str, object],
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> Job:
+    """Ask for work; some worker will claim it."""
+    result = conn.execute(
+        _jobs.insert()
+        .values(
+            kind=kind,
+            args=dict(args),
+            status=JobStatus.QUEUED.value,
+            requested_at=now,
+            requested_by=by,
+            reason=reason,
+            progress=0.0,
+            message="waiting for the worker",
+        )
+        .returning(_jobs.c.id)
+    )
+    return get_job(conn, int(result.scalar_one()))
+
+
+def count_open(conn: sa.Connection) -> dict[JobStatus, int]:
+    """How many jobs wait and how many run."""
+    query = (
+        sa.select(_jobs.c.status, sa.func.count().label("n"))
+        .where(_jobs.c.status.in_(_OPEN))
+        .group_by(_jobs.c.status)
+    )
+    return {JobStatus(row.status): row.n for row in conn.execute(query)}
+
+
+def has_queued(conn: sa.Connection) -> bool:
+    """Whether some job waits for a worker."""
+    query = sa.select(_jobs.c.id).where(_jobs.c.status == JobStatus.QUEUED.value).limit(1)
+    return conn.execute(query).first() is not None
+
+
+def claim_next_job(conn: sa.Connection, now: datetime) -> Job | None:
+    """Take the oldest queued job, which is running from then on; None where there is none."""
+    oldest = (
+        sa.select(_jobs.c.id)
+        .where(_jobs.c.status == JobStatus.QUEUED.value)
+        .order_by(_jobs.c.id)
+        .limit(1)
+    )
+    job_id = conn.execute(oldest).scalar()
+    return None if job_id is None else claim_job(conn, job_id, now)
+
+
+def claim_job(conn: sa.Connection, job_id: int, now: datetime) -> Job:
+    """Take one queued job; raises `Conflict` where it is not queued any more."""
+    claimed = conn.execute(
+        _jobs.update()
+        .where(_jobs.c.id == job_id, _jobs.c.status == JobStatus.QUEUED.value)
+        .values(
+            status=JobStatus.RUNNING.value, started_at=now, heartbeat_at=now, message="starting"
+        )
+    )
+    if claimed.rowcount == 0:
+        raise Conflict(f"Job {job_id} is not waiting any more; nothing was started.")
+    return get_job(conn, job_id)
+
+
+def save_heartbeat(conn: sa.Connection, job_id: int, pid: int, now: datetime) -> Job:
+    """Say that the job's process lives; the job as it is, with a wish to cancel if there is one."""
+    conn.execute(
+        _jobs.update()
+        .where(_jobs.c.id == job_id, _jobs.c.status == JobStatus.RUNNING.value)
+        .values(heartbeat_at=now, pid=pid)
+    )
+    return get_job(conn, job_id)
+
+
+def save_progress(
+    conn: sa.Connection, job_id: int, progress: float, message: str, now: datetime
+) -> None:
+    """Say how far a running job is (share 0..1), and add the message to its log."""
+    conn.execute(
+        _jobs.update()
+        .where(_jobs.c.id == job_id, _jobs.c.status == JobStatus.RUNNING.value)
+        .values(progress=progress, message=message, heartbeat_at=now)
+    )
+    append_line(conn, job_id, message, now)
+
+
+def append_line(conn: sa.Connection, job_id: int, line: str, now: datetime) -> None:
+    """Add a line to a job's log."""
+    conn.execute(_lines.insert().values(job_id=job_id, at=now, line=line))
+
+
+def save_outcome(
+    conn: sa.Connection,
+    job_id: int,
+    status: JobStatus,
+    *,
+    result: Mapping[str, object] | None,
+    error: str | None,
+    now: datetime,
+) -> bool:
+    """End a job that is queued or running; False where it had ended already."""
+    ended = conn.execute(
+        _jobs.update()
+        .where(_jobs.c.id == job_id, _jobs.c.status.in_(_OPEN))
+        .values(
+            status=status.value,
+            finished_at=now,
+            result=None if result is None else dict(result),
+            error=error,
+            message=error or status.value,
+            **({"progress": 1.0} if status is JobStatus.DONE else {}),
+        )
+    )
+    if ended.rowcount and error:
+        append_line(conn, job_id, error, now)
+    return bool(ended.rowcount)
+
+
+def count_requested(conn: sa.Connection, kind: str, since_at: datetime) -> int:
+    """How many jobs of a kind were asked for since a moment, however they ended."""
+    query = sa.select(sa.func.count()).where(_jobs.c.kind == kind, _jobs.c.requested_at > since_at)
+    return conn.execute(query).scalar_one()
+
+
+def request_cancel(conn: sa.Connection, job_id: int, by: str, now: datetime) -> Job:
+    """Ask a job to stop: a queued one ends at once, a running one at its next step, in the name of
+    whoever asked first. Raises `Conflict` where it has ended already."""
+    job = get_job(conn, job_id)
+    if job.status is JobStatus.QUEUED:
+        save_outcome(
+            conn,
+            job_id,
+            JobStatus.CANCELLED,
+            result=None,
+            error=f"Cancelled by {by} before it started.",
+            now=now,
+        )
+    elif job.status is JobStatus.RUNNING:
+        conn.execute(
+            _jobs.update()
+            .where(_jobs.c.id == job_id, _jobs.c.cancel_requested_by.is_(None))
+            .values(cancel_requested_by=by)
+        )
+    else:
+        raise Conflict(f"Job {job_id} has ended already ({job.status}); there is nothing to stop.")
+    return get_job(conn, job_id)
+
+
+def get_job(conn: sa.Connection, job_id: int) -> Job:
+    """One job; raises `NotFound`."""
+    row = conn.execute(sa.select(_jobs).where(_jobs.c.id == job_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no job {job_id}: `jobs` lists those that exist.")
+    return _job(row)
+
+
+def load_jobs(conn: sa.Connection, limit: int, kinds: list[str] | None = None) -> list[Job]:
+    """The newest jobs, newest first; of all kinds unless named."""
+    query = sa.select(_jobs).order_by(_jobs.c.id.desc()).limit(limit)
+    if kinds is not None:
+        query = query.where(_jobs.c.kind.in_(kinds))
+    return [_job(row) for row in conn.execute(query)]
+
+
+def load_running_jobs(conn: sa.Connection) -> list[Job]:
+    """The jobs that some process is working on, or was when it died."""
+    query = sa.select(_jobs).where(_jobs.c.status == JobStatus.RUNNING.value).order_by(_jobs.c.id)
+    return [_job(row) for row in conn.execute(query)]
+
+
+def load_lines(conn: sa.Connection, job_id: int, limit: int) -> list[tuple[datetime, str]]:
+    """The last lines of a job's log, oldest first."""
+    rows = conn.execute(
+        sa.select(_lines.c.at, _lines.c.line)
+        .where(_lines.c.job_id == job_id)
+        .order_by(_lines.c.id.desc())
+        .limit(limit)
+    ).all()
+    return [(row.at, row.line) for row in reversed(rows)]
+
+
+def _job(row: Any) -> Job:
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        args=row.args,
+        status=JobStatus(row.status),
+        requested_at=row.requested_at,
+        requested_by=row.requested_by,
+        reason=row.reason,
+        started_at=row.started_at,
+        heartbeat_at=row.heartbeat_at,
+        finished_at=row.finished_at,
+        pid=row.pid,
+        progress=row.progress,
+        message=row.message,
+        result=row.result,
+        error=row.error,
+        cancel_requested_by=row.cancel_requested_by,
+    )

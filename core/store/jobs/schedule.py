@@ -1,0 +1,100 @@
+"""Scheduled tasks, and the leases under which one process runs them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.domain.job import Lease, ScheduledTask
+from core.store.engine import schema
+
+_tasks = schema.scheduled_tasks
+
+
+def save_next_run(
+    conn: sa.Connection, name: str, every_seconds: float, next_run_at: datetime | None
+) -> None:
+    """Say when a task runs next."""
+    _save(conn, name, {"every_seconds": every_seconds, "next_run_at": next_run_at})
+
+
+def save_started(conn: sa.Connection, name: str, every_seconds: float, now: datetime) -> None:
+    """Say that a task has started."""
+    _save(conn, name, {"every_seconds": every_seconds, "last_started_at": now})
+
+
+def save_finished(
+    conn: sa.Connection,
+    name: str,
+    every_seconds: float,
+    outcome: str | None,
+    error: str | None,
+    now: datetime,
+) -> None:
+    """Say how a task ended: an outcome or an error, as a sentence."""
+    values = {"last_finished_at": now, "last_outcome": outcome, "last_error": error}
+    _save(conn, name, {"every_seconds": every_seconds, **values})
+
+
+def load_tasks(conn: sa.Connection) -> list[ScheduledTask]:
+    """Every task that was ever scheduled, by name."""
+    rows = conn.execute(sa.select(_tasks).order_by(_tasks.c.name))
+    return [
+        ScheduledTask(
+            name=row.name,
+            every_seconds=row.every_seconds,
+            last_started_at=row.last_started_at,
+            last_finished_at=row.last_finished_at,
+            last_outcome=row.last_outcome,
+            last_error=row.last_error,
+            next_run_at=row.next_run_at,
+        )
+        for row in rows
+    ]
+
+
+def _save(conn: sa.Connection, name: str, values: dict[str, Any]) -> None:
+    updated = conn.execute(_tasks.update().where(_tasks.c.name == name).values(**values))
+    if updated.rowcount == 0:
+        conn.execute(_tasks.insert().values(name=name, **values))
+
+
+_leases = schema.leases
+
+
+def claim_lease(
+    conn: sa.Connection, name: str, holder: str, duration: timedelta, now: datetime
+) -> bool:
+    """Take or prolong a lease; False while somebody else's has not expired. Needs a write
+    transaction, which makes look and claim one step."""
+    lease = find_lease(conn, name)
+    values: dict[str, Any] = {"holder": holder, "expires_at": now + duration}
+    if lease is None:
+        conn.execute(_leases.insert().values(name=name, acquired_at=now, **values))
+        return True
+    if lease.holder != holder:
+        if lease.expires_at > now:
+            return False
+        values["acquired_at"] = now
+    conn.execute(_leases.update().where(_leases.c.name == name).values(**values))
+    return True
+
+
+def release_lease(conn: sa.Connection, name: str, holder: str) -> None:
+    """Give a lease back, where `holder` still has it."""
+    conn.execute(_leases.delete().where(_leases.c.name == name, _leases.c.holder == holder))
+
+
+def find_lease(conn: sa.Connection, name: str) -> Lease | None:
+    """The lease as it was last taken, expired or not, or None."""
+    row = conn.execute(sa.select(_leases).where(_leases.c.name == name)).one_or_none()
+    return (
+        None
+        if row is None
+        else Lease(
+            name=row.name,
+            holder=row.holder,
+            acquired_at=row.acquired_at,
+            expires_at=row.expires_at,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Rows that watching writes: health, drift, segments, incidents and messages."""

@@ -1,0 +1,1 @@
+"""Rows of the prediction log: predictions, labels, rollups and retention."""

@@ -1,0 +1,139 @@
+"""Batches that wait: kept as one row each before they are answered, until they are rows of the
+log."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from core.domain.prediction import Batch, Column, split_id
+from core.store.engine import schema
+from core.store.engine.types import to_micros
+
+_batches = schema.batches
+_IDS_AT_ONCE = 500
+_NUMBERS = "d"
+
+
+class _Body(msgspec.Struct, array_like=True):
+    """What makes a batch large; columns of numbers alone as a machine has them."""
+
+    features: dict[str, bytes | list[float | str | None]]
+    unit_ids: list[str | None] | None
+    scores: bytes
+    lows: bytes | None
+    highs: bytes | None
+
+
+_decoder = msgspec.msgpack.Decoder(_Body)
+_COLUMNS = ("key", "at", "version", "revision", "latency_ms", "n_rows", "body")
+INSERT_BATCH = (
+    f"INSERT INTO batches ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{c}' for c in _COLUMNS)})"
+)
+"""What keeps one batch in SQLite, with what `build_values` says of it."""
+
+
+def append_batches(conn: sa.Connection, batches: Sequence[Batch]) -> None:
+    """Keep batches until they are moved to the log."""
+    if batches:
+        rows = [build_values(batch) | {"at": batch.at} for batch in batches]
+        conn.execute(_batches.insert(), rows)
+
+
+def build_values(batch: Batch) -> dict[str, Any]:
+    """A batch as the columns of its table in SQLite."""
+    body = _Body(
+        features={name: _pack(column) for name, column in batch.features.items()},
+        unit_ids=None if batch.unit_ids is None else list(batch.unit_ids),
+        scores=batch.scores.tobytes(),
+        lows=None if batch.lows is None else batch.lows.tobytes(),
+        highs=None if batch.highs is None else batch.highs.tobytes(),
+    )
+    return {
+        "key": batch.key,
+        "at": to_micros(batch.at),
+        "version": batch.version,
+        "revision": batch.revision,
+        "latency_ms": batch.latency_ms,
+        "n_rows": batch.n_rows,
+        "body": msgspec.msgpack.encode(body),
+    }
+
+
+def count_rows(conn: sa.Connection) -> int:
+    """How many rows wait."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(_batches.c.n_rows), 0))
+    return int(conn.execute(query).scalar_one())
+
+
+def find_next_batch(conn: sa.Connection, after: int, upto: int) -> tuple[int, Batch] | None:
+    """The oldest batch that waits, of those with a number in (after, upto], with its number."""
+    inside = sa.and_(_batches.c.id > after, _batches.c.id <= upto)
+    row = conn.execute(
+        sa.select(_batches).where(inside).order_by(_batches.c.id).limit(1)
+    ).one_or_none()
+    return None if row is None else (row.id, _batch(row))
+
+
+def find_last_number(conn: sa.Connection) -> int:
+    """The number of the newest batch that waits, 0 where none does."""
+    return conn.execute(sa.select(sa.func.max(_batches.c.id))).scalar() or 0
+
+
+def remove_batch(conn: sa.Connection, number: int) -> bool:
+    """Take a batch out, overwritten and not only given free; False where it is not there any
+    more."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("PRAGMA secure_delete = ON")
+    return conn.execute(_batches.delete().where(_batches.c.id == number)).rowcount == 1
+
+
+def find_waiting(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that rows of waiting batches have."""
+    split = {prediction_id: split_id(prediction_id) for prediction_id in ids}
+    keys = sorted({key for key, _ in split.values()})
+    n_rows: dict[str, int] = {}
+    for start in range(0, len(keys), _IDS_AT_ONCE):
+        query = sa.select(_batches.c.key, _batches.c.n_rows).where(
+            _batches.c.key.in_(keys[start : start + _IDS_AT_ONCE])
+        )
+        n_rows |= {row.key: row.n_rows for row in conn.execute(query)}
+    return {
+        prediction_id
+        for prediction_id, (key, place) in split.items()
+        if 0 <= place < n_rows.get(key, 0)
+    }
+
+
+def find_batch_of(conn: sa.Connection, prediction_id: str) -> tuple[Batch, int] | None:
+    """The waiting batch that has a row of this id, and the row's place in it; None where none
+    has."""
+    key, place = split_id(prediction_id)
+    row = conn.execute(sa.select(_batches).where(_batches.c.key == key)).one_or_none()
+    return None if row is None or not 0 <= place < row.n_rows else (_batch(row), place)
+
+
+def _batch(row: Any) -> Batch:
+    body = _decoder.decode(row.body)
+    return Batch(
+        key=row.key,
+        at=row.at,
+        version=row.version,
+        revision=row.revision,
+        latency_ms=row.latency_ms,
+        features={name: _unpack(column) for name, column in body.features.items()},
+        unit_ids=body.unit_ids,
+        scores=array(_NUMBERS, body.scores),
+        lows=None if body.lows is None else array(_NUMBERS, body.lows),
+        highs=None if body.highs is None else array(_NUMBERS, body.highs),
+    )
+
+
+def _pack(column: Column) -> bytes | list[float | str | None]:
+    return column.tobytes() if isinstance(column, array) else list(column)
+
+
+def _unpack(column: bytes | list[float | str | None]) -> Column:
+    return array(_NUMBERS, column) if isinstance(column, bytes) else column

@@ -1,0 +1,140 @@
+"""Labelled predictions on their way to becoming samples: which wait, and how far it has come."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.domain.prediction import FeedbackProgress, LabelledPrediction, Waiting
+from core.store.engine import schema
+
+MAX_WAITING = 100_000
+_SAME = 1e-9  # points
+_SCANNED = 50_000  # predictions that one look may hold against their labels
+
+_labels = schema.labels
+_predictions = schema.predictions
+_progress = schema.feedback_progress
+
+
+def find_progress(conn: sa.Connection) -> FeedbackProgress:
+    """How far it has come."""
+    row = conn.execute(sa.select(_progress)).one_or_none()
+    if row is None:
+        return FeedbackProgress()
+    return FeedbackProgress(label_id=row.label_id, prediction_seq=row.prediction_seq)
+
+
+def save_progress(conn: sa.Connection, progress: FeedbackProgress) -> None:
+    """Keep how far it has come."""
+    conn.execute(_progress.delete())
+    conn.execute(
+        _progress.insert().values(
+            label_id=progress.label_id, prediction_seq=progress.prediction_seq
+        )
+    )
+
+
+def load_waiting(conn: sa.Connection, after: FeedbackProgress, limit: int) -> Waiting:
+    """The next labelled predictions, each with the label that counts: first those that were logged
+    after their label had come, then those of at most `limit` labels, in the order in which labels
+    were committed. However late either is, it is found."""
+    newest = conn.execute(sa.select(sa.func.max(_predictions.c.seq))).scalar() or 0
+    if after.label_id == 0:
+        after = FeedbackProgress(0, newest)
+    if after.prediction_seq < newest:
+        return _load_logged_late(conn, after, newest, limit)
+    new = sa.select(_labels.c.id, _labels.c.prediction_id).where(_labels.c.id > after.label_id)
+    piece = new.order_by(_labels.c.id).limit(limit).subquery()
+    upto = conn.execute(sa.select(sa.func.max(piece.c.id))).scalar()
+    if upto is None:
+        return Waiting((), after)
+    named = sa.select(_labels.c.prediction_id).where(
+        _labels.c.id > after.label_id, _labels.c.id <= upto
+    )
+    rows = conn.execute(_labelled.where(_predictions.c.id.in_(named)))
+    return Waiting(tuple(map(_build, rows)), FeedbackProgress(upto, after.prediction_seq))
+
+
+def find_end(conn: sa.Connection) -> FeedbackProgress:
+    """The newest label and the newest prediction: how far it could come now."""
+    label_id = conn.execute(sa.select(sa.func.max(_labels.c.id))).scalar() or 0
+    newest = conn.execute(sa.select(sa.func.max(_predictions.c.seq))).scalar() or 0
+    return FeedbackProgress(label_id, newest)
+
+
+def count_waiting(conn: sa.Connection) -> int:
+    """How many predictions in the log have labels that were not looked at yet, at most 100,000."""
+    found = (
+        sa.select(_labels.c.prediction_id)
+        .distinct()
+        .join(_predictions, _predictions.c.id == _labels.c.prediction_id)
+        .where(_labels.c.id > find_progress(conn).label_id)
+        .limit(MAX_WAITING)
+    )
+    return conn.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
+
+
+def count_own_scores(conn: sa.Connection) -> tuple[int, int]:
+    """Of the newest 100,000 labels of scored predictions: how many, and how many are exactly the
+    score that was predicted."""
+    newest = _labels.select().order_by(_labels.c.id.desc()).limit(MAX_WAITING).subquery()
+    same = sa.case((sa.func.abs(newest.c.actual - _predictions.c.score) < _SAME, 1), else_=0)
+    row = conn.execute(
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(same), 0))
+        .select_from(newest)
+        .join(_predictions, _predictions.c.id == newest.c.prediction_id)
+        .where(_predictions.c.score.is_not(None))
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+def _load_logged_late(
+    conn: sa.Connection, after: FeedbackProgress, newest: int, limit: int
+) -> Waiting:
+    upto = min(newest, after.prediction_seq + _SCANNED)
+    late = _labelled.where(
+        _predictions.c.seq > after.prediction_seq,
+        _predictions.c.seq <= upto,
+        _labels.c.id <= after.label_id,
+    )
+    rows = conn.execute(late.order_by(_predictions.c.seq).limit(limit)).all()
+    if len(rows) == limit:
+        upto = rows[-1].seq
+    return Waiting(tuple(map(_build, rows)), FeedbackProgress(after.label_id, upto))
+
+
+_all_labels = _labels.alias("all_labels")
+_labelled = (
+    sa.select(
+        _predictions.c.seq,
+        _predictions.c.id,
+        sa.func.coalesce(
+            _predictions.c.event_at, _predictions.c.at, type_=_predictions.c.at.type
+        ).label("made_at"),
+        _predictions.c.features,
+        _predictions.c.text,
+        _predictions.c.unit_id,
+        _labels.c.actual,
+        _labels.c.received_at,
+    )
+    .select_from(_predictions)
+    .join(
+        _labels,
+        _labels.c.id
+        == sa.select(sa.func.max(_all_labels.c.id))
+        .where(_all_labels.c.prediction_id == _predictions.c.id)
+        .scalar_subquery(),
+    )
+)
+
+
+def _build(row: Any) -> LabelledPrediction:
+    return LabelledPrediction(
+        prediction_id=row.id,
+        made_at=row.made_at,
+        features=row.features,
+        text=row.text,
+        unit_id=row.unit_id,
+        actual=row.actual,
+        labelled_at=row.received_at,
+    )

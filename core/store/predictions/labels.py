@@ -1,0 +1,136 @@
+"""Labels: all are kept, and of several for one prediction the last received counts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.domain.prediction import Label
+from core.domain.sample import Features
+from core.store.engine import schema
+
+_labels, _predictions = schema.labels, schema.predictions
+_IDS_AT_ONCE = 500
+
+effective_ids = sa.select(sa.func.max(_labels.c.id)).group_by(_labels.c.prediction_id)
+"""The ids of the labels that count."""
+
+
+def append_labels(conn: sa.Connection, given: Sequence[tuple[Label, bool]]) -> list[bool]:
+    """Keep labels in their order; False for each whose prediction's newest label says the same
+    already. Where the moment was not given (the second of a pair) but filled in with "now", two
+    that differ only in it say the same. A few statements, however many they are."""
+    newest = _find_newest(conn, {label.prediction_id for label, _ in given})
+    new: list[Label] = []
+    outcomes = []
+    for label, observed_at_given in given:
+        last = newest.get(label.prediction_id)
+        is_new = last is None or not _says_same(last, label, observed_at_given=observed_at_given)
+        if is_new:
+            new.append(label)
+            newest[label.prediction_id] = label
+        outcomes.append(is_new)
+    if new:
+        conn.execute(_labels.insert(), [_values(label) for label in new])
+    return outcomes
+
+
+def find_label(conn: sa.Connection, prediction_id: str) -> Label | None:
+    """The label that counts for a prediction, or None."""
+    query = (
+        sa.select(_labels)
+        .where(_labels.c.prediction_id == prediction_id)
+        .order_by(_labels.c.id.desc())
+        .limit(1)
+    )
+    row = conn.execute(query).one_or_none()
+    return None if row is None else _label(row)
+
+
+def _find_newest(conn: sa.Connection, ids: set[str]) -> dict[str, Label]:
+    wanted = sorted(ids)
+    found: dict[str, Label] = {}
+    for start in range(0, len(wanted), _IDS_AT_ONCE):
+        part = wanted[start : start + _IDS_AT_ONCE]
+        newest = (
+            sa.select(sa.func.max(_labels.c.id))
+            .where(_labels.c.prediction_id.in_(part))
+            .group_by(_labels.c.prediction_id)
+        )
+        rows = conn.execute(sa.select(_labels).where(_labels.c.id.in_(newest)))
+        found.update({row.prediction_id: _label(row) for row in rows})
+    return found
+
+
+def _says_same(last: Label, label: Label, *, observed_at_given: bool) -> bool:
+    return (
+        last.actual == label.actual
+        and last.given_by == label.given_by
+        and last.rating == label.rating
+        and (last.observed_at == label.observed_at or not observed_at_given)
+    )
+
+
+def _values(label: Label) -> dict[str, Any]:
+    return {
+        "prediction_id": label.prediction_id,
+        "actual": label.actual,
+        "observed_at": label.observed_at,
+        "given_by": label.given_by,
+        "received_at": label.received_at,
+        "rating": label.rating,
+    }
+
+
+def load_recent_labelled(conn: sa.Connection, limit: int) -> list[tuple[float, Features]]:
+    """What the newest `limit` labels say, newest first, with the features that were asked, empty
+    where the prediction is not known; a corrected label counts once."""
+    newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
+    counted = sa.select(sa.func.max(newest.c.id)).group_by(newest.c.prediction_id)
+    query = (
+        sa.select(_labels.c.actual, _predictions.c.features)
+        .join(_predictions, _predictions.c.id == _labels.c.prediction_id, isouter=True)
+        .where(_labels.c.id.in_(counted))
+        .order_by(_labels.c.id.desc())
+    )
+    return [(row.actual, row.features or {}) for row in conn.execute(query)]
+
+
+def find_span(conn: sa.Connection) -> tuple[datetime, datetime] | None:
+    """When the first and the last label were received, or None before the first."""
+    query = sa.select(sa.func.min(_labels.c.received_at), sa.func.max(_labels.c.received_at))
+    first_at, last_at = conn.execute(query).one()
+    return None if first_at is None else (first_at, last_at)
+
+
+def count_received(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:
+    """How many labels were received in [from_at, to_at)."""
+    query = sa.select(sa.func.count()).where(
+        _labels.c.received_at >= from_at, _labels.c.received_at < to_at
+    )
+    return conn.execute(query).scalar_one()
+
+
+def load_delays(conn: sa.Connection, limit: int) -> list[float]:
+    """How long the newest `limit` labels took, in seconds from the prediction to the moment at
+    which it was known how it turned out; a label without its prediction is left out."""
+    newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
+    made_at = sa.func.coalesce(_predictions.c.event_at, _predictions.c.at)
+    rows = conn.execute(
+        sa.select(newest.c.observed_at, made_at.label("made_at")).join(
+            _predictions, _predictions.c.id == newest.c.prediction_id
+        )
+    )
+    return [(row.observed_at - row.made_at).total_seconds() for row in rows]
+
+
+def _label(row: Any) -> Label:
+    return Label(
+        prediction_id=row.prediction_id,
+        actual=row.actual,
+        observed_at=row.observed_at,
+        given_by=row.given_by,
+        received_at=row.received_at,
+        rating=row.rating,
+    )

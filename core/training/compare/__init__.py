@@ -1,0 +1,1 @@
+"""Versions compared with each other, with themselves, and with what is new."""

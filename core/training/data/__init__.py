@@ -1,0 +1,1 @@
+"""The rows of a training, as features, folds and windows of time."""

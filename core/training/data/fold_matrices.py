@@ -1,0 +1,63 @@
+"""The folds of a search as matrices: everything before the model fitted once for all candidates."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.job import Progress
+from core.training.search.recipe import TrainingRows
+
+MAX_ROWS = 10_000
+"""Rows of a fold that a search fits on; more are thinned out evenly. Which parameters are best
+changes slowly with the rows, and what is chosen is fitted on all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldMatrix:
+    """What a model sees of a fold."""
+
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    weight: NDArray[np.float64] | None
+    X_judge: NDArray[np.float64]
+    y_judge: NDArray[np.float64]
+
+
+def prepare_folds(
+    front: Callable[[], Any], rows: TrainingRows, progress: Progress
+) -> list[FoldMatrix]:
+    """Each fold behind a fresh `front()`, the steps of a pipeline before its model, which learns
+    from the rows to fit on alone: what it selects or imputes has never seen the rows that judge."""
+    found = []
+    for i, (fit, judge) in enumerate(rows.folds):
+        progress(i / len(rows.folds), f"preparing fold {i + 1} of {len(rows.folds)}")
+        fit, judge = thin(fit, MAX_ROWS), thin(judge, MAX_ROWS)
+        steps = front()
+        X = steps.fit_transform(rows.features.iloc[fit], rows.target[fit])
+        found.append(
+            FoldMatrix(
+                X,
+                rows.target[fit],
+                None if rows.weight is None else rows.weight[fit],
+                steps.transform(rows.features.iloc[judge]),
+                rows.target[judge],
+            )
+        )
+    return found
+
+
+def thin(rows: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+    """At most `limit` of the rows, evenly taken.
+
+    >>> thin(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
+    return rows[:: max(1, -(-len(rows) // limit))]
+
+
+def count_rows(folds: Sequence[FoldMatrix]) -> int:
+    """The most rows that any fold fits on; 0 without folds."""
+    return max((len(fold.y) for fold in folds), default=0)

@@ -1,0 +1,1 @@
+"""What a candidate is worth: its holdout, its baselines, its gate and its report."""

@@ -1,0 +1,102 @@
+"""How a recipe does on rows that it was not fitted on: fold by fold, and by a random split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.job import Progress
+from core.settings import Scale
+from core.stats.metrics import mae
+from core.training.data.fold_matrices import thin
+from core.training.data.rows import Rows
+from core.training.search.parallel import fit_side_by_side
+from core.training.search.recipe import Fold, Recipe, Search
+
+MAX_ROWS = 100_000
+"""Rows that a fold fits on, and that it judges: more are thinned out evenly, since five more fits
+on a million would tell the error no more exactly. The version itself is fitted on all."""
+
+_HOLDOUT_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidated:
+    """Rows of a fold that it did not fit on."""
+
+    scores: NDArray[np.float64]
+    residuals: NDArray[np.float64]  # truth minus score
+
+
+def fit_pipeline(
+    pipeline: Any, rows: Rows, fit: NDArray[np.int64], weight: NDArray[np.float64] | None
+) -> None:
+    """Fit on some of the rows; `weight` has one for each of all rows."""
+    given = {} if weight is None else {f"{pipeline.steps[-1][0]}__sample_weight": weight[fit]}
+    pipeline.fit(rows.features.iloc[fit], rows.target[fit], **given)
+
+
+def score_fold(
+    recipe: Recipe,
+    search: Search,
+    rows: Rows,
+    fold: Fold,
+    scale: Scale,
+    seed: int,
+    weight: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """The scores of the rows to judge by a pipeline that was fitted on the others; `weight` has one
+    for each of all rows."""
+    fit, judge = fold
+    pipeline = recipe.build(seed, search.parameters)
+    fit_pipeline(pipeline, rows, fit, weight)
+    scores = np.asarray(pipeline.predict(rows.features.iloc[judge]), dtype=np.float64)
+    return np.clip(scores, scale.low, scale.high)
+
+
+def judge_folds(
+    recipe: Recipe,
+    search: Search,
+    rows: Rows,
+    folds: Sequence[Fold],
+    weight: NDArray[np.float64] | None,
+    scale: Scale,
+    seed: int,
+    progress: Progress,
+) -> list[CrossValidated]:
+    """Each fold's rows to judge by a pipeline that was fitted on its others."""
+
+    def judge(fold: Fold) -> CrossValidated:
+        fold = thin(fold[0], MAX_ROWS), thin(fold[1], MAX_ROWS)
+        scores = score_fold(recipe, search, rows, fold, scale, seed, weight)
+        return CrossValidated(scores, rows.target[fold[1]] - scores)
+
+    def say(n_done: int) -> None:
+        progress(n_done / len(folds), f"cross-validation: {n_done} of {len(folds)} folds")
+
+    return fit_side_by_side([partial(judge, fold) for fold in folds], say)
+
+
+def claim_at_random(
+    recipe: Recipe, search: Search, rows: Rows, *, scale: Scale, seed: int
+) -> float:
+    """The MAE that a plain random split of the same rows would have claimed, rows of one group,
+    copies and days on both sides; shown beside the honest one."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(_pick_whole(rows.together, rng))
+    n_holdout = max(1, round(len(order) * _HOLDOUT_SHARE))
+    judge, fit = np.sort(order[:n_holdout]), np.sort(order[n_holdout:])
+    return mae(rows.target[judge], score_fold(recipe, search, rows, (fit, judge), scale, seed))
+
+
+def _pick_whole(together: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """About as many rows as a fold fits on at most, none without those that stay together with it:
+    a random split flatters by what it tears apart."""
+    if len(together) <= MAX_ROWS:
+        return np.arange(len(together))
+    names, index = np.unique(together, return_inverse=True)
+    drawn = rng.random(len(names)) < MAX_ROWS / len(together)
+    return np.flatnonzero(drawn[index])

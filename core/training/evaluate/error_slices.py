@@ -1,0 +1,114 @@
+"""Where a version errs: by segment, by the score it gave, and the rows it missed the most; pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.training_report import Estimate, HoldoutSegment, ScoreBand
+from core.features.values import levels_of
+from core.stats.intervals import BlockMean, mean_of_blocks
+from core.training.evaluate.metrics import Blocks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_SEGMENTS = 20
+MIN_SEGMENT_ROWS = 30
+N_BANDS = 10
+N_WORST = 5
+
+_MIN_BAND_ROWS = 20
+
+
+def find_segments(
+    frame: "pd.DataFrame", kinds: Mapping[str, str], *, min_rows: int = MIN_SEGMENT_ROWS
+) -> list[tuple[str, str, NDArray[np.int64]]]:
+    """The levels of categories that stand in enough rows: column, level and row numbers, most rows
+    first, at most 20. A level that is in every row is no segment."""
+    found: list[tuple[str, str, NDArray[np.int64]]] = []
+    for column, kind in kinds.items():
+        if kind != "category" or column not in frame.columns:
+            continue
+        rows: dict[str | None, list[int]] = {}
+        for i, level in enumerate(levels_of(frame, column)):
+            rows.setdefault(level, []).append(i)
+        found += [
+            (column, "missing" if level is None else level, np.array(members))
+            for level, members in rows.items()
+            if min_rows <= len(members) < len(frame)
+        ]
+    return sorted(found, key=lambda segment: -len(segment[2]))[:MAX_SEGMENTS]
+
+
+def measure_segments(
+    segments: Sequence[tuple[str, str, NDArray[np.int64]]],
+    actual: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    blocks: Blocks,
+) -> tuple[HoldoutSegment, ...]:
+    """The error of each segment; one whose rows all lie in one block is left out."""
+    found = []
+    for column, level, rows in segments:
+        error = scores[rows] - actual[rows]
+        mae = mean_of_blocks(np.abs(error), blocks.index[rows], run=blocks.run)
+        if mae is not None:
+            found.append(
+                HoldoutSegment(
+                    column, level, len(rows), estimate(mae, lowest=0.0), float(np.mean(error))
+                )
+            )
+    return tuple(found)
+
+
+def measure_bands(
+    actual: NDArray[np.float64], scores: NDArray[np.float64], blocks: Blocks
+) -> tuple[ScoreBand, ...]:
+    """What scores of about the same height turned out to be, in at most ten bands of about equally
+    many rows, 20 at least; a band whose rows all lie in one block is left out.
+
+    >>> from core.training.evaluate.metrics import choose_blocks
+    >>> scores = np.repeat([20.0, 80.0], 20)
+    >>> low, high = measure_bands(scores + 5, scores, choose_blocks(None, None, 40))
+    >>> low.score, low.actual.value, high.low, high.n_rows
+    (20.0, 25.0, 80.0, 20)
+    """
+    n_bands = max(1, min(N_BANDS, len(scores) // _MIN_BAND_ROWS))
+    edges = np.unique(np.quantile(scores, np.arange(1, n_bands) / n_bands, method="inverted_cdf"))
+    band = np.searchsorted(edges, scores, side="left")
+    found = []
+    for i in range(len(edges) + 1):
+        rows = np.flatnonzero(band == i)
+        mean = None
+        if len(rows):
+            mean = mean_of_blocks(actual[rows], blocks.index[rows], run=blocks.run)
+        if mean is not None:
+            part = scores[rows]
+            found.append(
+                ScoreBand(
+                    float(part.min()),
+                    float(part.max()),
+                    len(rows),
+                    float(part.mean()),
+                    estimate(mean),
+                    float(np.mean(np.abs(actual[rows] - part))),
+                )
+            )
+    return tuple(found)
+
+
+def find_worst(actual: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
+    """The rows with the largest errors, worst first.
+
+    >>> find_worst(np.array([1.0, 9.0, 5.0]), np.array([1.0, 1.0, 2.0]))
+    [1, 2, 0]
+    """
+    order = np.argsort(-np.abs(actual - scores), kind="stable")
+    return [int(i) for i in order[:N_WORST]]
+
+
+def estimate(mean: BlockMean, *, lowest: float = -np.inf) -> Estimate:
+    """A mean with its 95 % limits."""
+    limits = mean.find_limits()
+    return Estimate(limits.value, max(lowest, limits.low), limits.high)

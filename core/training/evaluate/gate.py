@@ -1,0 +1,295 @@
+"""Whether a candidate may be deployed without an override: every check, with its reason."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.domain.training_report import Estimate, Gate, Metrics, NaiveMetrics
+from core.domain.version import version_name
+from core.training.evaluate.metrics import CATEGORY_MEAN, HEURISTIC
+
+MIN_HOLDOUT = 30
+_SHOWN = 20
+_SHOWN_LEAKS = 5
+
+PASSED = "Passed: "
+FAILED = "Failed: "
+NOTE = "Note: "
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The champion on the holdout rows that it has not trained on."""
+
+    version: int
+    mae: Estimate | None = None
+    improvement: Estimate | None = None  # its MAE minus the candidate's
+    lowest: float | None = None  # lower limit of that at the level `alpha`
+    alpha: float | None = None  # what the gate spends of the year's chance of a false promotion
+    worse: tuple[str, ...] = ()  # segments in which the candidate is shown to be worse, in words
+    n_segments: int = 0  # of at least 5 % of the rows
+    n_compared: int = 0
+    n_left_out: int = 0  # holdout rows that it has trained on
+    problem: str | None = None  # why there is no comparison
+    doubt: str | None = None  # what makes it less than certain
+    stale: str | None = None  # why the champion is taken to be out of date
+    margin: float = 0.0  # points by which one that is new may be worse than one out of date
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the gate decides from."""
+
+    metrics: Metrics
+    naive: Mapping[str, NaiveMetrics]
+    n_holdout: int
+    n_synthetic: int  # of the holdout rows
+    n_not_finite: int  # scores that are no number
+    spread: float  # the largest score minus the smallest
+    basis: str
+    columns: Sequence[str]  # all that the recipe was given
+    related: Sequence[str]  # those that say something about the target by themselves
+    comparison: Comparison | None  # None where no version serves
+    synthetic: bool  # trained on generated rows
+    leaks: Sequence[str] = ()  # sentences on columns that give the target away, not overridden
+    overrides: Sequence[str] = ()  # sentences on data issues that a person overrode
+
+
+def decide_gate(evidence: Evidence) -> Gate:
+    """The verdict; reasons are sentences that begin with "Failed: ", "Passed: " or "Note: ", the
+    failed ones first."""
+    failed: list[str] = []
+    passed: list[str] = []
+    for ok, sentence in (
+        _check_rows(evidence),
+        _check_scores(evidence),
+        _check_skill(evidence),
+        _check_constant(evidence),
+        _check_provenance(evidence),
+        _check_leaks(evidence),
+        *([] if evidence.comparison is None else _check_comparison(evidence.comparison)),
+    ):
+        (passed if ok else failed).append((PASSED if ok else FAILED) + sentence)
+    return Gate(not failed, (*failed, *passed, *(NOTE + note for note in _notes(evidence))))
+
+
+def has_skill(metrics: Metrics) -> bool:
+    """Whether the model is shown to be better than the best naive guess."""
+    return metrics.skill is not None and metrics.skill.low > 0
+
+
+def beats_champion(comparison: Comparison) -> bool:
+    """Whether the candidate is shown to be better than the version that serves."""
+    return comparison.lowest is not None and comparison.lowest > 0
+
+
+def refreshes_champion(comparison: Comparison) -> bool:
+    """Whether the candidate is shown to be no worse, but for a margin, than a version that serves
+    and is out of date."""
+    lowest = comparison.lowest
+    return comparison.stale is not None and lowest is not None and lowest > -comparison.margin
+
+
+def best_guess(naive: Mapping[str, NaiveMetrics]) -> str:
+    """The name of the naive guess with the smallest MAE."""
+    return min(naive, key=lambda name: naive[name].mae)
+
+
+def show(value: float) -> str:
+    """A figure in a sentence: three digits, or whole numbers with separators.
+
+    >>> show(0.12345), show(12.345), show(1234.5), show(-0.0000123)
+    ('0.123', '12.3', '1,234', '-0.0000')
+    """
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    digits = 4 if abs(value) < 0.1 else 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
+    return f"{value:.{digits}f}"
+
+
+def show_both(a: float, b: float) -> tuple[str, str]:
+    """Two figures in a sentence that compares them, with enough digits to see which is larger.
+
+    >>> show_both(14.4747, 14.4671), show_both(1.0, 2.0), show_both(3.0, 3.0)
+    (('14.475', '14.467'), ('1.00', '2.00'), ('3.00', '3.00'))
+    """
+    first, second = show(a), show(b)
+    for digits in range(1, 9):
+        if first != second or a == b:
+            break
+        first, second = f"{a:,.{digits}f}", f"{b:,.{digits}f}"
+    return first, second
+
+
+def show_limits(estimate: Estimate) -> str:
+    """The limits of an estimate in a sentence.
+
+    >>> show_limits(Estimate(0.2, 0.1, 0.3))
+    '95 % interval 0.100 to 0.300'
+    """
+    return f"95 % interval {show(estimate.low)} to {show(estimate.high)}"
+
+
+def show_names(names: Sequence[str]) -> str:
+    """Column names in a sentence, the first 20 of many.
+
+    >>> show_names(["a", "b"]), show_names([str(i) for i in range(22)])[-13:]
+    ('a, b', '19 and 2 more')
+    """
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def name_guess(name: str, of: str | None = None) -> str:
+    """A naive guess in a sentence.
+
+    >>> name_guess("recent_mean"), name_guess("category_mean", "lang"), name_guess("heuristic")
+    ('always guessing the recent mean', "guessing the mean of each 'lang'", 'the heuristic')
+    """
+    if name == CATEGORY_MEAN:
+        return f"guessing the mean of each '{of}'"
+    return "the heuristic" if name == HEURISTIC else f"always guessing the {name.replace('_', ' ')}"
+
+
+def _check_rows(evidence: Evidence) -> tuple[bool, str]:
+    if evidence.n_holdout < MIN_HOLDOUT:
+        return False, (
+            f"only {evidence.n_holdout} rows were held out, and a verdict needs {MIN_HOLDOUT}: "
+            "collect more rows."
+        )
+    return (
+        True,
+        f"{evidence.n_holdout:,} rows were held out; the intervals rest on {evidence.basis}.",
+    )
+
+
+def _check_scores(evidence: Evidence) -> tuple[bool, str]:
+    if evidence.n_not_finite:
+        return False, (
+            f"{evidence.n_not_finite} of {evidence.n_holdout} scores are no numbers: the recipe "
+            "cannot score every row."
+        )
+    if evidence.spread <= 1e-9:
+        return False, "the score is the same for every row: the model looks at nothing."
+    return True, f"every score is a number, and they vary by {show(evidence.spread)} points."
+
+
+def _check_skill(evidence: Evidence) -> tuple[bool, str]:
+    skill, mae = evidence.metrics.skill, evidence.metrics.mae
+    name = best_guess(evidence.naive)
+    guess = name_guess(name, evidence.naive[name].of)
+    if skill is None:
+        return False, (f"{guess} makes no error on the holdout, so that no model can be better.")
+    ours, theirs = show_both(mae.value, evidence.naive[name].mae)
+    figures = (
+        f"skill is {show(skill.value)} ({show_limits(skill)}): MAE {ours} against {theirs} for "
+        f"{guess}"
+    )
+    if skill.low > 0:
+        return True, figures + "."
+    return False, f"{figures}. The lower limit has to be above 0. {_why_no_skill(evidence)}"
+
+
+def _why_no_skill(evidence: Evidence) -> str:
+    n = len(evidence.columns)
+    if not evidence.related:
+        return (
+            f"None of the {n} columns says anything about the target by itself (at the 1 % level): "
+            f"{show_names(evidence.columns)}."
+        )
+    rest = [name for name in evidence.columns if name not in set(evidence.related)]
+    weak = (
+        f"Columns that are related to the target in the training rows: "
+        f"{show_names(evidence.related)}; too weakly for the holdout to show it."
+    )
+    return weak + (f" The others say nothing: {show_names(rest)}." if rest else "")
+
+
+def _check_constant(evidence: Evidence) -> tuple[bool, str]:
+    constants = {name: evidence.naive[name] for name in ("mean", "median")}
+    name = best_guess(constants)
+    mae, constant = evidence.metrics.mae.value, constants[name].mae
+    ours, theirs = show_both(mae, constant)
+    figures = f"MAE {ours} against {theirs} for the best constant, the {name}"
+    if mae < constant:
+        return True, figures + " of the training rows."
+    return False, f"{figures} of the training rows: the model is worse than no model."
+
+
+def _check_provenance(evidence: Evidence) -> tuple[bool, str]:
+    if evidence.n_synthetic and not evidence.synthetic:
+        return False, (
+            f"{evidence.n_synthetic} of {evidence.n_holdout} holdout rows are generated, and "
+            "generated rows say nothing about real work."
+        )
+    if evidence.synthetic:
+        return True, "all rows are generated ones, of the same source."
+    return True, "no generated row is in the evaluation."
+
+
+def _check_leaks(evidence: Evidence) -> tuple[bool, str]:
+    if not evidence.leaks:
+        return True, "no column was found that gives the target away."
+    more = len(evidence.leaks) - _SHOWN_LEAKS
+    return False, " ".join(evidence.leaks[:_SHOWN_LEAKS]) + (
+        f" And {more} more columns." if more > 0 else ""
+    )
+
+
+def _check_comparison(comparison: Comparison) -> list[tuple[bool, str]]:
+    checks = [_check_champion(comparison)]
+    if comparison.n_segments:
+        checks.append(_check_segments(comparison))
+    return checks
+
+
+def _check_segments(comparison: Comparison) -> tuple[bool, str]:
+    name = version_name(comparison.version)
+    if not comparison.worse:
+        return True, (
+            f"in none of {comparison.n_segments} segments of at least 5 % of the rows is it shown "
+            f"to be worse than {name} (Holm, 5 %)."
+        )
+    return False, f"worse than {name} {'; '.join(comparison.worse)} (Holm, 5 %)."
+
+
+def _check_champion(comparison: Comparison) -> tuple[bool, str]:
+    name = f"{version_name(comparison.version)}, the champion"
+    improvement, lowest = comparison.improvement, comparison.lowest
+    if comparison.problem or improvement is None or lowest is None or comparison.mae is None:
+        why = comparison.problem or "the rows are too few"
+        return False, f"not compared with {name}: {why}."
+    figures = (
+        f"on {comparison.n_compared:,} rows new to both, the MAE of {name}, is "
+        f"{show(comparison.mae.value)}, and this version's is {show(abs(improvement.value))} "
+        f"{'smaller' if improvement.value >= 0 else 'larger'} "
+        f"(improvement, {show_limits(improvement)}; at least {show(lowest)} but for the chance of "
+        f"{comparison.alpha or 0:.2%} that this gate spends)"
+    )
+    if beats_champion(comparison):
+        return True, figures + "."
+    if comparison.stale is None:
+        return False, f"{figures}. That has to be above 0."
+    wanted = f"above -{show(comparison.margin)}, since {comparison.stale}"
+    if refreshes_champion(comparison):
+        return True, f"{figures}. It only has to be {wanted}."
+    return False, f"{figures}. That has to be {wanted}."
+
+
+def _notes(evidence: Evidence) -> list[str]:
+    notes = []
+    comparison = evidence.comparison
+    notes += [f"overridden by a person: {override}." for override in evidence.overrides]
+    if evidence.synthetic:
+        notes.append(
+            "trained and evaluated on demo data: the figures describe the generator, not real work."
+        )
+    if comparison is None:
+        notes.append("no version serves yet, so that there was none to compare with.")
+    elif comparison.n_left_out:
+        notes.append(
+            f"{comparison.n_left_out:,} holdout rows were left out of the comparison, because "
+            f"{version_name(comparison.version)} has trained on them."
+        )
+    if comparison is not None and comparison.doubt:
+        notes.append(comparison.doubt)
+    return notes

@@ -1,0 +1,134 @@
+"""What a training found, in sentences: the verdict, what a score means, whether more rows help."""
+
+from collections.abc import Mapping, Sequence
+
+from core.domain.training_report import CurvePoint, Estimate, ScoreBand
+from core.domain.version import version_name
+from core.training.evaluate.gate import (
+    Evidence,
+    beats_champion,
+    best_guess,
+    has_skill,
+    name_guess,
+    refreshes_champion,
+    show,
+    show_both,
+    show_limits,
+)
+
+
+def summarize_training(evidence: Evidence) -> str:
+    """One sentence: against what the model is better or not, by how much, on how many rows."""
+    mae, skill = evidence.metrics.mae, evidence.metrics.skill
+    name = best_guess(evidence.naive)
+    guess = name_guess(name, evidence.naive[name].of)
+    ours, theirs = show_both(mae.value, evidence.naive[name].mae)
+    against = f"MAE {ours} against {theirs}"
+    if skill is None:
+        sentence = f"No better than {guess}, which makes no error on the holdout."
+    elif not has_skill(evidence.metrics):
+        sentence = _no_skill(evidence, guess, against)
+    else:
+        sentence = (
+            f"Better than {guess}: {against} points on {evidence.n_holdout:,} held-out rows, skill "
+            f"{show(skill.value)} ({show_limits(skill)}){_beside_champion(evidence)}."
+        )
+    if evidence.leaks:
+        sentence = f"Too good to be true, because it reads what gives the target away: {sentence}"
+    return ("Demo data: " if evidence.synthetic else "") + sentence
+
+
+def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None) -> str:
+    """Whether more rows would help, in words.
+
+    >>> points = [CurvePoint(n, Estimate(9.0, 8.0, 10.0)) for n in (50, 100)]
+    >>> describe_curve(points, Estimate(0.5, 0.2, 0.8))  # doctest: +ELLIPSIS
+    'More rows would probably help: from 50 to 100 the MAE fell by 0.50 (95 % interval 0.20 to...'
+    >>> describe_curve(points, Estimate(0.1, -0.2, 0.4))[:40]
+    'More rows of this kind would hardly help'
+    """
+    if doubling is None or len(points) < 2:
+        return "Too few rows to see whether more would help."
+    fewer, all_rows = points[-2].n_rows, points[-1].n_rows
+    limits = f"95 % interval {doubling.low:.2f} to {doubling.high:.2f}"
+    if doubling.low > 0:
+        return (
+            f"More rows would probably help: from {fewer:,} to {all_rows:,} the MAE fell by "
+            f"{doubling.value:.2f} ({limits})."
+        )
+    return (
+        f"More rows of this kind would hardly help: from {fewer:,} to {all_rows:,} the MAE changed "
+        f"by {-doubling.value:+.2f}, which cannot be told from nothing (fall, {limits}). Look for "
+        "columns that say more."
+    )
+
+
+def describe_calibration(bands: Sequence[ScoreBand]) -> str:
+    """Whether scores mean what they say, in one sentence.
+
+    >>> band = ScoreBand(60.0, 70.0, 40, 65.0, Estimate(58.0, 55.0, 61.0), 8.0)
+    >>> describe_calibration([band])
+    'In 1 of 1 bands the truth lies elsewhere than the score on average: too high by 7.0 at 65.'
+    """
+    if not bands:
+        return "Too few rows to say what a score turns out to be."
+    off = [band for band in bands if not band.actual.low <= band.score <= band.actual.high]
+    if not off:
+        return (
+            f"On average the truth is what the score says, in each of {len(bands)} bands of scores."
+        )
+    worst = max(off, key=lambda band: abs(band.score - band.actual.value))
+    distance = worst.score - worst.actual.value
+    return (
+        f"In {len(off)} of {len(bands)} bands the truth lies elsewhere than the score on average: "
+        f"too {'high' if distance > 0 else 'low'} by {abs(distance):.1f} at {worst.score:.0f}."
+    )
+
+
+def describe_search(search: Mapping[str, object], n_train: int) -> str:
+    """What was tried, and on which of the rows learned from; empty where nothing was chosen.
+    `search` is a report's.
+
+    >>> tried = {"n_combinations": 81, "n_folds": 5, "n_rows": 10_000}
+    >>> describe_search(tried, 12_000)
+    '81 combinations were tried in 5 folds of the training rows.'
+    >>> describe_search(tried, 640_000).partition(", ")[2]
+    'on at most 10,000 rows a fold, evenly taken; the best one learned from all 640,000.'
+    """
+    n, n_folds, n_rows = (search.get(name) for name in ("n_combinations", "n_folds", "n_rows"))
+    if not (isinstance(n, int) and n > 1 and isinstance(n_folds, int) and isinstance(n_rows, int)):
+        return ""
+    tried = f"{n:,} combinations were tried in {n_folds} folds of the training rows"
+    if not 0 < n_rows < n_train / 2:  # the largest fold fits on four fifths, or was thinned
+        return f"{tried}."
+    return (
+        f"{tried}, on at most {n_rows:,} rows a fold, evenly taken; the best one learned from all "
+        f"{n_train:,}."
+    )
+
+
+def _no_skill(evidence: Evidence, guess: str, against: str) -> str:
+    n = len(evidence.columns)
+    if not evidence.related:
+        columns = (
+            "the only column says nothing" if n == 1 else f"none of the {n} columns says anything"
+        )
+        return f"No better than {guess} ({against}): {columns} about the target."
+    skill = evidence.metrics.skill
+    limits = "" if skill is None else f", skill {show(skill.value)}, {show_limits(skill)}"
+    return (
+        f"Not shown to be better than {guess} ({against}{limits}): the columns say too little "
+        f"about the target for {evidence.n_holdout:,} held-out rows to show it."
+    )
+
+
+def _beside_champion(evidence: Evidence) -> str:
+    comparison = evidence.comparison
+    if comparison is None or comparison.improvement is None:
+        return ""
+    name = f"{version_name(comparison.version)}, the champion"
+    if beats_champion(comparison):
+        return f", and better than {name}"
+    if refreshes_champion(comparison):
+        return f", and no worse than {name}, which is out of date"
+    return f", but not shown to be better than {name}"

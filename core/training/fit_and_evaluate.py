@@ -1,0 +1,146 @@
+"""A frame of rows to a judged pipeline: split, search, fit, evaluation; the store has no part."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from core.artifacts.artifact import Artifact
+from core.data.quality.near_duplicates import identify_content
+from core.data.splits import Split, leave_gap
+from core.domain.dataset import LABELLED_AT
+from core.domain.job import Progress
+from core.domain.training_report import CurvePoint, Estimate
+from core.errors import Refused
+from core.settings import Scale
+from core.training.data.rows import Rows, arrange_rows, read_seconds
+from core.training.evaluate.champion import split_frame
+from core.training.evaluate.cross_validation import claim_at_random
+from core.training.evaluate.holdout_evaluation import Examination, examine_candidate
+from core.training.evaluate.learning_curve import measure_curve
+from core.training.evaluate.model_card import build_card
+from core.training.plan import TrainingPlan
+from core.training.search.fitting import Fitted, fit_recipe
+from core.training.search.recipe_registry import get_recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIN_TRAIN, MIN_HOLDOUT = 10, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that a training's figures follow from, beside the rows and the code."""
+
+    recipe: str
+    seed: int
+    scale: Scale
+    tolerance: float
+    leave_out: tuple[str, ...] = ()
+    label_delay_seconds: float = 0.0
+    holdout_from_at: datetime | None = (
+        None  # where the holdout is to begin; the newest fifth if None
+    )
+    plan: TrainingPlan = field(default_factory=TrainingPlan)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A pipeline with everything that was found out about it, before any verdict."""
+
+    artifact: Artifact
+    fitted: Fitted
+    split: Split
+    holdout: Rows
+    synthetic: bool
+    found: Examination
+    at_random: float | None  # the MAE that a random split would have claimed
+    curve: tuple[CurvePoint, ...]
+    doubling: Estimate | None
+
+
+def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
+    """Train on a snapshot's frame as ordered, and judge on its holdout. The same frame and order
+    give the same figures on the same libraries.
+
+    Raises `Refused` where the rows are too few or the recipe cannot learn from them, `InvalidInput`
+    for an unknown recipe or column, and what `progress` raises."""
+    recipe, scale, seed = get_recipe(order.recipe), order.scale, order.seed
+    used = frame.drop(columns=list(order.leave_out), errors="ignore")
+    rows = arrange_rows(frame, identify_content(used), order.leave_out)
+    split = leave_gap(
+        split_frame(used, order.holdout_from_at),
+        rows.at_seconds,
+        order.label_delay_seconds,
+        read_seconds(frame, LABELLED_AT),
+    )
+    progress(0.08, split.reason)
+    train, holdout = _pick_sides(rows, split)
+    by_time = split.kind == "time"
+    fitted = fit_recipe(
+        recipe,
+        train,
+        by_time=by_time,
+        scale=scale,
+        seed=seed,
+        progress=progress,
+        plan=order.plan,
+        tolerance=order.tolerance,
+    )
+    at_random = None
+    if split.kind != "random":
+        progress(0.75, "asking what a random split would have claimed")
+        at_random = claim_at_random(recipe, fitted.search, rows, scale=scale, seed=seed)
+    progress(0.8, f"evaluating on {len(holdout.target):,} held-out rows")
+    synthetic = bool(rows.synthetic.all())
+    card = build_card(
+        order.recipe,
+        fitted,
+        train,
+        holdout,
+        scale=scale,
+        tolerance=order.tolerance,
+        synthetic=synthetic,
+    )
+    artifact = Artifact(fitted.pipeline, card)
+    found = examine_candidate(
+        artifact, fitted, train, holdout, by_time=by_time, tolerance=order.tolerance, seed=seed
+    )
+    curve, doubling = measure_curve(
+        recipe,
+        fitted.search,
+        rows,
+        replace(split, train=split.train[fitted.inside]),
+        found.scores,
+        blocks=found.blocks,
+        scale=scale,
+        seed=seed,
+        progress=lambda share, message: progress(0.82 + 0.07 * share, message),
+        window=fitted.window.window,
+        shift=fitted.shift,
+    )
+    return Learned(
+        artifact=artifact,
+        fitted=fitted,
+        split=split,
+        holdout=holdout,
+        synthetic=synthetic,
+        found=found,
+        at_random=at_random,
+        curve=curve,
+        doubling=doubling,
+    )
+
+
+def _pick_sides(rows: Rows, split: Split) -> tuple[Rows, Rows]:
+    if len(split.train) < MIN_TRAIN or len(split.holdout) < MIN_HOLDOUT:
+        waiting = (
+            f" ({split.n_unknown_yet:,} more wait for the time that labels take)"
+            if split.n_unknown_yet
+            else ""
+        )
+        raise Refused(
+            f"{len(split.train)} rows to learn from{waiting} and {len(split.holdout)} to judge by "
+            "are too few: collect more rows."
+        )
+    return rows.pick(split.train), rows.pick(split.holdout)

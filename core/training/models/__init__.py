@@ -1,0 +1,1 @@
+"""The models that a pipeline may end in, as scikit-learn estimators."""

@@ -1,0 +1,1 @@
+"""How a recipe chooses its parameters and is fitted."""

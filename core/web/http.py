@@ -1,0 +1,207 @@
+"""Requests read, answers and refusals written."""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused, Unavailable
+from core.log import get_logger
+from core.serving.keys import MissingScope, UnknownCaller
+from core.serving.schemas import ErrorAnswer, ErrorDetail
+from core.web.exposure import UntrustedRequest
+
+JSON = "application/json"
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+def json_response(
+    status: int, content: object, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response that says this in JSON."""
+    return Response(msgspec.json.encode(content), status, headers, JSON)
+
+
+REFUSED = "plumbline.refused"
+"""Where a request's scope holds why it was refused, for whoever counts."""
+
+REQUEST_ID = "plumbline.request_id"
+"""Where a request's scope has its id."""
+
+log = get_logger(__name__)
+
+
+class BodyTooLarge(InvalidInput):
+    """More bytes than a body may have; `is_open` where nobody knows how many more would come."""
+
+    def __init__(self, limit: int, *, is_open: bool) -> None:
+        super().__init__(
+            f"The body has more than {limit:,} bytes, the most that this route takes: send less "
+            "at a time. PLUMBLINE_BODY_LIMIT_KB sets what many rows at once may have."
+        )
+        self.is_open = is_open
+
+
+class TooManyRequests(Refused):
+    """More requests than a caller may send; when to try again."""
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class WrongContentType(InvalidInput):
+    """A body that does not say it is JSON."""
+
+
+_ERRORS: Mapping[type[OpsError], tuple[int, str | None]] = {  # the first that fits
+    BodyTooLarge: (413, "too_large"),
+    WrongContentType: (415, "content_type"),
+    UntrustedRequest: (403, "untrusted"),
+    InvalidInput: (422, "invalid"),
+    NotFound: (404, None),
+    UnknownCaller: (401, "unknown_key"),
+    MissingScope: (403, "missing_scope"),
+    TooManyRequests: (429, "too_many"),
+    Conflict: (409, None),
+    Refused: (409, None),
+    Unavailable: (503, None),
+}
+"""The status of an error, and the cause by which it is counted where the caller is refused."""
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """The answer to an error, as Starlette asks for it."""
+    if isinstance(error, HTTPException):
+        detail = _describe_http(request, error)
+        error = HTTPException(error.status_code, detail, error.headers)
+    return build_error(error, request.scope)
+
+
+def build_error(error: Exception, scope: Scope) -> Response:
+    """The answer to an error of ours, of Starlette's, or to a caller who left. Where more is known
+    than a caller is told, the log has the whole under the request's id."""
+    headers: dict[str, str] = {}
+    request_id = None
+    field = getattr(error, "field", None)
+    cause: str | None = None
+    if isinstance(error, HTTPException):
+        status, message, headers = error.status_code, str(error.detail), dict(error.headers or {})
+    elif isinstance(error, OpsError):
+        (status, cause), message = _choose_status(error), error.public
+        if message != str(error):
+            request_id = scope.get(REQUEST_ID)
+            log.warning(
+                "request_refused", request_id=request_id, path=scope["path"], error=str(error)
+            )
+    else:
+        status, message = 400, "The connection ended before the body did."
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if status == 503:
+        headers["retry-after"] = "1"
+    if isinstance(error, TooManyRequests):
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_seconds)))
+    if isinstance(error, BodyTooLarge) and error.is_open:
+        headers["connection"] = "close"  # else all that is sent would be read and thrown away
+    if cause is not None:
+        scope[REFUSED] = cause
+    return json_response(status, ErrorAnswer(ErrorDetail(message, field), request_id), headers)
+
+
+def _describe_http(request: Request, error: HTTPException) -> str:
+    """What Starlette says in two words, as a sentence that says what to do."""
+    path = request.url.path[:200]
+    if error.status_code == 404:
+        return f"There is no route {path}: /docs lists those that there are."
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return f"{path} does not take {request.method}: use {allowed}."
+    return str(error.detail)
+
+
+def _choose_status(error: OpsError) -> tuple[int, str | None]:
+    found = (answer for kind, answer in _ERRORS.items() if isinstance(error, kind))
+    return next(found, (500, None))
+
+
+_READ = {b"accept": "accept", b"authorization": "authorization"}
+_READ |= {b"content-type": "content-type", b"content-length": "content-length"}
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    """The headers that a route reads, by their lower-case names; of one that came twice, the last.
+
+    >>> read_headers({"headers": [(b"host", b"a"), (b"accept", b"text/html")]})
+    {'accept': 'text/html'}
+    """
+    given = scope["headers"]
+    return {_READ[name]: value.decode("latin-1") for name, value in given if name in _READ}
+
+
+async def read_body(
+    headers: Mapping[str, str], receive: Receive, limit: int, media: frozenset[str]
+) -> bytes:
+    """The body, refused as soon as it is known to be larger than `limit` bytes or of another type
+    than `media`. Raises `ClientDisconnect` where the caller leaves before its end."""
+    check_content_type(headers.get("content-type"), media)
+    announced = headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise BodyTooLarge(limit, is_open=False)
+    chunks: list[bytes] = []
+    n_bytes = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        n_bytes += len(chunks[-1])
+        if n_bytes > limit:
+            raise BodyTooLarge(limit, is_open=not announced)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def get_key(headers: Mapping[str, str]) -> str | None:
+    """The key of the caller, None without one.
+
+    >>> get_key({"authorization": "Bearer plk_1"})
+    'plk_1'
+    """
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
+
+
+def get_media(content_type: str | None) -> str:
+    """The media type that a body says it is, JSON where it says nothing.
+
+    >>> get_media("Application/JSON; charset=utf-8")
+    'application/json'
+    """
+    return (content_type or JSON).partition(";")[0].strip().lower()
+
+
+def accepts(headers: Mapping[str, str], media: str) -> bool:
+    """Whether the caller asks for an answer in this media type, by its name.
+
+    >>> accepts({"accept": "text/html, application/json;q=0.9"}, "application/json")
+    True
+    >>> accepts({"accept": "*/*"}, "application/json")
+    False
+    """
+    return any(get_media(one) == media for one in headers.get("accept", "").split(","))
+
+
+def check_content_type(content_type: str | None, media: frozenset[str] = frozenset({JSON})) -> None:
+    """Raise `WrongContentType` for a body that says it is something else than it may be.
+
+    >>> check_content_type("application/json; charset=utf-8")
+    """
+    given = get_media(content_type)
+    if given not in media and not given.endswith("+json"):
+        wanted = " or ".join(sorted(media))
+        raise WrongContentType(f"The body is '{given}': send Content-Type: {wanted}.")

@@ -1,0 +1,151 @@
+"""Single rows that arrive in one turn of the event loop: scored, logged and answered together."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.domain.prediction import Prediction
+from core.errors import Unavailable
+from core.serving.answer import Received
+from core.serving.log.group_commit import CommitReceipt
+from core.serving.metrics import ServiceMetrics
+from core.serving.service import PredictionService
+
+
+class LogWait:
+    """Awaits receipts on the event loop of one process."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
+        self._known: dict[Future[Any], asyncio.Future[Any]] = {}
+
+    async def wait(self, receipt: "CommitReceipt[Any]") -> Any:
+        """The result of a write; raises what it raised, and `Unavailable` where it takes longer
+        than a caller should be kept."""
+        written = self._known.get(receipt.written) or self._watch(receipt.written)
+        results = await asyncio.shield(written)  # shielded, since others wait for the same write
+        return results[receipt.place]
+
+    def _watch(self, written: "Future[Any]") -> "asyncio.Future[Any]":
+        loop = asyncio.get_running_loop()
+        known = self._known[written] = loop.create_future()
+        limit = loop.call_later(self._limit_seconds, self._give_up, written)
+
+        def settle() -> None:
+            limit.cancel()
+            self._settle(written)
+
+        written.add_done_callback(lambda _: loop.call_soon_threadsafe(settle))
+        return known
+
+    def _settle(self, written: "Future[Any]") -> None:
+        known = self._known.pop(written, None)
+        if known is None:
+            return
+        error = written.exception()
+        if error is None:
+            known.set_result(written.result())
+        else:
+            known.set_exception(error)
+
+    def _give_up(self, written: "Future[Any]") -> None:
+        known = self._known.pop(written, None)
+        if known is not None:
+            why = (
+                f"The log did not take it within {self._limit_seconds:g} s: the database is "
+                "locked or too slow. Try again in a moment."
+            )
+            known.set_exception(Unavailable(why, public=why))
+
+
+_N_READERS = 2
+
+
+@dataclass(slots=True)
+class Answered:
+    """A prediction on disk, and what its group took together."""
+
+    prediction: Prediction
+    answer_seconds: float
+    log_seconds: float
+
+
+@dataclass(slots=True)
+class _Group:
+    rows: list[Received] = field(default_factory=list)
+    waiting: "list[asyncio.Future[Answered]]" = field(default_factory=list)
+
+    def settle(self, work: "asyncio.Task[list[Answered]]") -> None:
+        """Tell everyone who still waits what came of the work."""
+        error = work.exception()
+        for place, waits in enumerate(self.waiting):
+            if waits.done():  # its caller has left, and takes no one along
+                continue
+            if error is None:
+                waits.set_result(work.result()[place])
+            else:
+                waits.set_exception(error)
+
+
+class Gathering:
+    """Answers rows in groups, on the event loop of one process. Nobody waits for company: a group
+    holds what came since the loop last looked at its connections."""
+
+    def __init__(
+        self,
+        service: PredictionService,
+        metrics: ServiceMetrics,
+        log_wait: LogWait,
+        *,
+        limit_ms: float,
+    ) -> None:
+        """`limit_ms` is the time for texts and histories, where what answers reads them: they are
+        read beside the event loop, and the heuristic answers for what takes longer."""
+        self._service = service
+        self._metrics = metrics
+        self._log_wait = log_wait
+        self._limit_ms = limit_ms
+        self._readers = ThreadPoolExecutor(_N_READERS, thread_name_prefix="reading")
+        self._open: _Group | None = None
+
+    def answer(self, row: Received) -> "asyncio.Future[Answered]":
+        """The promise of a row's answer, on disk. It raises `Unavailable` where the row could not
+        be logged."""
+        loop = asyncio.get_running_loop()
+        group = self._open
+        if group is None:
+            group = self._open = _Group()
+            # the task begins when all that is ready now has run, and thus has joined the group
+            loop.create_task(self._work(group.rows)).add_done_callback(group.settle)
+        waits: asyncio.Future[Answered] = loop.create_future()
+        group.rows.append(row)
+        group.waiting.append(waits)
+        return waits
+
+    async def _work(self, rows: Sequence[Received]) -> list[Answered]:
+        self._open = None
+        service = self._service
+        started = service.timer()
+        in_time = not service.reads_beside
+        predictions = service.answer_together(rows) if in_time else await self._read_beside(rows)
+        scored = service.timer()
+        if not service.log_at_once(predictions):
+            for receipt in service.log(predictions):
+                await self._log_wait.wait(receipt)
+        self._metrics.count_predictions(predictions)
+        answer_seconds, log_seconds = scored - started, service.timer() - scored
+        return [Answered(one, answer_seconds, log_seconds) for one in predictions]
+
+    async def _read_beside(self, rows: Sequence[Received]) -> list[Prediction]:
+        """The answers to rows whose texts or histories are read in a thread, or, where that takes
+        too long, without a model; what has not begun by then is not done."""
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._readers, self._service.answer_together, rows)
+        try:
+            return await asyncio.wait_for(work, self._limit_ms / 1000)
+        except TimeoutError:
+            self._metrics.count_late(len(rows))
+            late = f"its text and history took longer than {self._limit_ms:g} ms"
+            return self._service.answer_together(rows, late)

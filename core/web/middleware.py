@@ -1,0 +1,120 @@
+"""The outermost layer of the API, which nothing gets past."""
+
+import re
+from collections.abc import Callable, Mapping, Set
+from random import randbytes
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.log import get_logger
+from core.serving.metrics import ServiceMetrics
+from core.serving.schemas import ErrorAnswer, ErrorDetail
+from core.web.exposure import UntrustedRequest
+from core.web.guard import Guard
+from core.web.http import REFUSED, REQUEST_ID, build_error, json_response
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_LOG_SECONDS = 10.0
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+_COMMON = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_FIXED = (_NOTHING, *_COMMON)
+
+log = get_logger(__name__)
+
+
+class RefusalLog:
+    """Refusals in the log, at most one line of a cause in ten seconds however many there are."""
+
+    def __init__(self, timer: Callable[[], float]) -> None:
+        self._timer = timer
+        self._silent_until: dict[str, float] = {}
+        self._n_refused: dict[str, int] = {}
+
+    def add(self, cause: str, peer: str, route: str) -> None:
+        """One request was refused; the line has the last one's peer, and how many there were."""
+        n_refused = self._n_refused[cause] = self._n_refused.get(cause, 0) + 1
+        now = self._timer()
+        if now >= self._silent_until.get(cause, 0.0):
+            log.warning("refused", cause=cause, peer=peer, route=route, n_refused=n_refused)
+            self._silent_until[cause] = now + _LOG_SECONDS
+            self._n_refused[cause] = 0
+
+
+class Outermost:
+    """Around everything: who may ask at all, the request's id, the headers that tell a browser
+    what it may do with an answer, the counts, and an answer even to a bug."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: ServiceMetrics,
+        guard: Guard,
+        refusals: RefusalLog,
+        paths: Set[str],
+        policies: Mapping[str, bytes],
+    ) -> None:
+        """`paths` are counted by name, `policies` are what pages may load beside nothing."""
+        self._app = app
+        self._metrics = metrics
+        self._guard = guard
+        self._refusals = refusals
+        self._paths = paths
+        self._fixed = {
+            path: ((b"content-security-policy", policy), *_COMMON)
+            for path, policy in policies.items()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = choose_request_id(given.decode("latin-1"))
+        header = (b"x-request-id", request_id.encode())
+        scope[REQUEST_ID] = request_id
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), header, *self._fixed.get(path, _FIXED)]
+                if scope["scheme"] == "https":
+                    headers.append(_STRICT_TRANSPORT)
+                message["headers"] = headers
+            await send(message)
+
+        try:
+            self._guard.check(scope)
+            await self._app(scope, receive, send_with_headers)
+        except UntrustedRequest as error:
+            await build_error(error, scope)(scope, receive, send_with_headers)
+        except Exception:  # the last handler: a bug is recorded and answered
+            log.exception("request_failed", request_id=request_id, path=path)
+            if status == 0:
+                message = (
+                    "Something is broken here, and was recorded: give the request's id to whoever "
+                    "runs this service."
+                )
+                answer = ErrorAnswer(ErrorDetail(message), request_id=request_id)
+                await json_response(500, answer)(scope, receive, send_with_headers)
+        route = path if path in self._paths else "other"
+        self._metrics.count_request(route, status)
+        cause = scope.get(REFUSED)
+        if cause is not None:
+            self._metrics.count_refused(cause)
+            self._refusals.add(cause, self._guard.name_peer(scope), route)
+
+
+def choose_request_id(given: str | None) -> str:
+    """The caller's id for a request where it is a sensible one, else a new one.
+
+    >>> choose_request_id("order-17")
+    'order-17'
+    """
+    return given if given and _REQUEST_ID.fullmatch(given) else randbytes(16).hex()

@@ -1,0 +1,332 @@
+"""Every call reaches every channel at least once, in one message however much there is to say."""
+
+from datetime import time, timedelta
+
+import pytest
+
+from core.alerts import delivery as delivering
+from core.alerts.channels import Channel, open_channels
+from core.alerts.delivery import CLAIM_PATIENCE, GIVE_UP_AFTER, Manners, deliver, send_test
+from core.alerts.incidents import acknowledge, record, resolve
+from core.alerts.maintenance import announce, end_maintenance
+from core.alerts.notification_policy import QuietHours
+from core.alerts.rules import Finding
+from core.domain.incident import Delivery, DeliveryState
+from core.domain.monitoring import Health
+from core.errors import Conflict, InvalidInput
+from core.store.engine import schema
+from core.store.engine.database import Database
+from core.store.monitoring import deliveries, incidents
+from tests.alerts.receiver import Receiver, run_receiver
+from tests.alerts.seeing import see
+from tests.alerts.test_incidents import report
+from tests.streams import HOUR, MINUTE, NOON
+
+MANNERS = Manners(silent=(), quiet=None, address="http://127.0.0.1:8501")
+NIGHT = Manners(silent=(), quiet=QuietHours(time(11), time(14)), address="http://127.0.0.1:8501")
+
+
+@pytest.fixture
+def channels(receiver: Receiver) -> list[Channel]:
+    return open_channels([f"json://{receiver.host}/hook"])
+
+
+def titles(receiver: Receiver) -> list[str]:
+    return [body["title"] for body in receiver.bodies]
+
+
+def load(db: Database) -> list[Delivery]:
+    with db.read() as conn:
+        return deliveries.load_newest(conn, 100)[::-1]
+
+
+def states(db: Database) -> list[DeliveryState]:
+    return [delivery.state for delivery in load(db)]
+
+
+def causes(db: Database) -> list[str]:
+    with db.read() as conn:
+        return [incident.cause for incident in incidents.load_unresolved(conn)]
+
+
+def test_an_incident_is_one_message_that_says_what_and_where_to_look(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    see(db, report(Health.CRITICAL), NOON)
+    assert [receipt.error for receipt in deliver(db, channels, MANNERS, NOON)] == [None]
+    (body,) = receiver.bodies
+    assert body["title"] == "Plumbline: critical incident 1 (latency) began"
+    assert "latency critical" in body["message"]
+    assert "Next: look at the machine's load" in body["message"]
+    assert "http://127.0.0.1:8501/monitoring?incident=1" in body["message"]
+    assert states(db) == [DeliveryState.SENT]
+
+
+def test_what_was_sent_is_not_sent_again(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    see(db, report(Health.CRITICAL), NOON)
+    for minute in range(3):
+        deliver(db, channels, MANNERS, NOON + minute * MINUTE)
+    assert len(receiver.bodies) == 1
+
+
+def test_getting_worse_and_ending_call_and_what_people_do_does_not(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    see(db, report(Health.WARNING), NOON)
+    deliver(db, channels, MANNERS, NOON)
+    acknowledge(db, 1, by="ada", reason="mine", now=NOON + MINUTE)
+    deliver(db, channels, MANNERS, NOON + MINUTE)
+    see(db, report(Health.CRITICAL), NOON + 2 * MINUTE)
+    deliver(db, channels, MANNERS, NOON + 2 * MINUTE)
+    resolve(db, 1, by="ada", reason="fixed", now=NOON + 30 * MINUTE)
+    deliver(db, channels, MANNERS, NOON + 30 * MINUTE)
+    assert titles(receiver) == [
+        "Plumbline: warning incident 1 (latency) began",
+        "Plumbline: critical incident 1 (latency) is getting worse",
+        "Plumbline: incident 1 (latency) is over after 30 min",
+    ]
+
+
+@pytest.mark.slow  # four seconds of writing them
+def test_ten_thousand_incidents_at_once_are_one_message(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    with db.write() as conn:
+        rows = [{"id": n + 1, "cause": f"c{n}", "opened_at": NOON} for n in range(10_000)]
+        conn.execute(schema.incidents.insert(), rows)
+        event = {"at": NOON, "kind": "opened", "severity": "warning", "message": "m", "by": "p"}
+        conn.execute(
+            schema.incident_events.insert(), [{"incident_id": row["id"], **event} for row in rows]
+        )
+    deliver(db, channels, MANNERS, NOON)
+    assert titles(receiver) == ["Plumbline: 10,000 incidents changed"]
+    assert "and 9,990 more" in receiver.bodies[0]["message"]
+    deliver(db, channels, MANNERS, NOON + MINUTE)
+    assert len(receiver.bodies) == 1
+
+
+def test_a_crash_between_claim_and_receipt_sends_again(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    see(db, report(Health.CRITICAL), NOON)
+    delivering._plan(db, channels, MANNERS, NOON)
+    with db.write() as conn:
+        assert len(deliveries.claim_due(conn, [channels[0].key], NOON, CLAIM_PATIENCE)) == 1
+    deliver(db, channels, MANNERS, NOON + MINUTE)
+    assert receiver.bodies == []
+    deliver(db, channels, MANNERS, NOON + CLAIM_PATIENCE)
+    assert len(receiver.bodies) == 1
+
+
+def test_a_channel_that_fails_is_tried_again_later_and_later(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    receiver.status = 500
+    see(db, report(Health.CRITICAL), NOON)
+    (receipt,) = deliver(db, channels, MANNERS, NOON)
+    assert receipt.error is not None
+    assert "500" in receipt.error
+    assert deliver(db, channels, MANNERS, NOON + timedelta(seconds=29)) == []
+    assert len(deliver(db, channels, MANNERS, NOON + timedelta(seconds=30))) == 1
+    assert deliver(db, channels, MANNERS, NOON + timedelta(seconds=89)) == []
+    receiver.status = 200
+    deliver(db, channels, MANNERS, NOON + timedelta(seconds=90))
+    assert len(receiver.bodies) == 1
+    (delivery,) = load(db)
+    assert (delivery.state, delivery.n_attempts) == (DeliveryState.SENT, 3)
+
+
+def test_a_channel_that_keeps_failing_is_an_incident_that_the_other_channel_tells(
+    db: Database, receiver: Receiver
+) -> None:
+    two = open_channels([f"json://{receiver.host}/hook", "json://127.0.0.1:1/closed"])
+    see(db, report(Health.WARNING), NOON)
+    for minute in (0, 1, 3, 6, 7):
+        deliver(db, two, MANNERS, NOON + minute * MINUTE)
+    assert causes(db) == ["latency", "notifications"]
+    assert titles(receiver)[-1] == "Plumbline: warning incident 2 (a channel fails) began"
+    assert "JSON (entry 2 of PLUMBLINE_NOTIFY) has not taken" in receiver.bodies[-1]["message"]
+
+
+def test_a_channel_that_works_again_ends_its_incident(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    receiver.status = 500
+    see(db, report(Health.WARNING), NOON)
+    for minute in (0, 1, 3, 6):
+        deliver(db, channels, MANNERS, NOON + minute * MINUTE)
+    assert "notifications" in causes(db)
+    receiver.status = 200
+    for minute in (30, 41, 52):
+        deliver(db, channels, MANNERS, NOON + minute * MINUTE)
+    assert causes(db) == ["latency"]
+
+
+def test_a_channel_is_given_up_after_a_day_and_the_receipt_says_why(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    receiver.status = 500
+    see(db, report(Health.CRITICAL), NOON)
+    deliver(db, channels, MANNERS, NOON)
+    deliver(db, channels, MANNERS, NOON + GIVE_UP_AFTER)
+    given_up = load(db)[0]
+    assert given_up.state is DeliveryState.FAILED
+    assert "500" in str(given_up.error)
+
+
+def test_an_address_that_is_none_says_so_and_keeps_no_other_from_its_message(
+    db: Database, receiver: Receiver
+) -> None:
+    two = open_channels(["nonsense", f"json://{receiver.host}/hook"])
+    see(db, report(Health.CRITICAL), NOON)
+    bad, good = deliver(db, two, MANNERS, NOON)
+    assert bad.label == "entry 1 of PLUMBLINE_NOTIFY"
+    assert "not an Apprise URL" in str(bad.error)
+    assert good.error is None
+
+
+def test_a_warning_waits_for_the_end_of_the_quiet_hours_and_a_critical_one_does_not(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    see(db, report(Health.WARNING), NOON)
+    deliver(db, channels, NIGHT, NOON)
+    assert receiver.bodies == []
+    see(db, report(Health.CRITICAL, "error_rate"), NOON + MINUTE)
+    deliver(db, channels, NIGHT, NOON + MINUTE)
+    assert titles(receiver) == ["Plumbline: critical incident 2 (requests fail) began"]
+    deliver(db, channels, NIGHT, NOON + 2 * HOUR)
+    assert titles(receiver)[1:] == ["Plumbline: warning incident 1 (latency) began"]
+
+
+def test_maintenance_holds_everything_back_until_it_ends(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    announce(db, duration=2 * HOUR, by="ada", reason="new disks", now=NOON)
+    see(db, report(Health.CRITICAL), NOON + MINUTE)
+    deliver(db, channels, MANNERS, NOON + MINUTE)
+    assert receiver.bodies == []
+    end_maintenance(db, by="ada", reason="", now=NOON + HOUR)
+    deliver(db, channels, MANNERS, NOON + HOUR)
+    assert titles(receiver) == ["Plumbline: critical incident 1 (latency) began"]
+
+
+def test_maintenance_needs_a_reason_and_a_length_and_ends_once(db: Database) -> None:
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        announce(db, duration=HOUR, by="ada", reason=" ", now=NOON)
+    for duration in (timedelta(0), timedelta(days=8)):
+        with pytest.raises(InvalidInput, match="up to 7 days"):
+            announce(db, duration=duration, by="ada", reason="r", now=NOON)
+    with pytest.raises(Conflict, match="No maintenance is under way"):
+        end_maintenance(db, by="ada", reason="", now=NOON)
+
+
+def test_a_cause_that_runs_dry_is_recorded_and_calls_nobody(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    dry = Manners(silent=("latency",), quiet=None, address="")
+    see(db, report(Health.CRITICAL), NOON)
+    deliver(db, channels, dry, NOON)
+    assert receiver.bodies == []
+    (delivery,) = load(db)
+    assert delivery.state is DeliveryState.DROPPED
+    assert "runs dry" in str(delivery.error)
+
+
+def test_what_is_pending_and_what_joins_call_nobody(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    collapsed = [Finding("collapsed", Health.CRITICAL, "one score for all")]
+    record(db, collapsed, NOON)
+    deliver(db, channels, MANNERS, NOON)
+    assert receiver.bodies == []
+    record(db, collapsed, NOON + MINUTE)
+    deliver(db, channels, MANNERS, NOON + MINUTE)
+    record(db, [*collapsed, Finding("accuracy", Health.CRITICAL, "MAE 9")], NOON + HOUR)
+    deliver(db, channels, MANNERS, NOON + HOUR)
+    assert titles(receiver) == ["Plumbline: critical incident 1 (scores collapsed) began"]
+
+
+def test_what_was_withdrawn_or_resolved_before_it_opened_is_not_told(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    for cause in ("latency", "fallback"):
+        record(db, [Finding(cause, Health.WARNING, "m")], NOON)
+    record(db, [Finding("latency", Health.HEALTHY, "m")], NOON + MINUTE)
+    resolve(db, 2, by="ada", reason="a restart", now=NOON + MINUTE)
+    deliver(db, channels, MANNERS, NOON + MINUTE)
+    assert receiver.bodies == []
+    assert causes(db) == []
+
+
+def test_a_check_that_calls_is_not_silenced_by_one_that_runs_dry(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    dry = Manners(silent=("drift",), quiet=None, address="")
+    see(db, [Finding("drift", Health.WARNING, "'length' moved")], NOON)
+    deliver(db, channels, dry, NOON)
+    assert receiver.bodies == []
+    see(db, [Finding("accuracy", Health.WARNING, "MAE 5")], NOON + HOUR)
+    deliver(db, channels, dry, NOON + HOUR)
+    (body,) = receiver.bodies
+    assert body["title"] == "Plumbline: warning incident 1 (inputs drifted) began"
+    assert body["message"].startswith("MAE 5")
+
+
+def test_a_cause_that_flaps_stops_calling(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    for hour in range(5):
+        at = NOON + hour * HOUR
+        see(db, report(Health.WARNING), at)
+        deliver(db, channels, MANNERS, at)
+        for minute in (10, 20):
+            see(db, report(Health.HEALTHY), at + minute * MINUTE)
+        deliver(db, channels, MANNERS, at + 20 * MINUTE)
+    began = [title for title in titles(receiver) if title.endswith("began")]
+    assert len(began) == 3
+    assert "flapping" in str(load(db)[-1].error)
+
+
+def test_without_a_channel_nothing_waits_for_the_first_one(db: Database) -> None:
+    see(db, report(Health.CRITICAL), NOON)
+    assert deliver(db, [], MANNERS, NOON) == []
+    assert load(db) == []
+
+
+def test_a_test_reaches_every_channel_and_leaves_a_receipt(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    (receipt,) = send_test(db, channels, by="ada", now=NOON)
+    assert receipt.error is None
+    assert titles(receiver) == ["Plumbline: a test"]
+    assert states(db) == [DeliveryState.SENT]
+    receiver.status = 404
+    (refused,) = send_test(db, channels, by="ada", now=NOON)
+    assert "404" in str(refused.error)
+    assert states(db) == [DeliveryState.SENT, DeliveryState.FAILED]
+
+
+def test_a_channel_that_hangs_keeps_no_other_from_its_message(
+    db: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.alerts.channels.SEND_SECONDS", 0.3)
+    with run_receiver() as hanging:
+        hanging.go.clear()
+        two = open_channels([f"json://{hanging.host}/hook?rto=20", f"json://{receiver.host}/hook"])
+        see(db, report(Health.CRITICAL), NOON)
+        hung, good = deliver(db, two, MANNERS, NOON)
+    assert hung.error == "no answer within 0.3 s"
+    assert good.error is None
+    assert len(receiver.bodies) == 1
+
+
+def test_no_secret_of_a_channel_is_stored(db: Database, receiver: Receiver) -> None:
+    channel = open_channels([f"json://user:hunter2@{receiver.host}/p4th?+X-Token=s3cret"])
+    see(db, [Finding("latency", Health.CRITICAL, "slow")], NOON)
+    deliver(db, channel, MANNERS, NOON)
+    (delivery,) = load(db)
+    assert "hunter2" not in delivery.label
+    assert "s3cret" not in delivery.label
+    assert "p4th" not in delivery.label  # where a webhook has its token

@@ -1,0 +1,102 @@
+"""What a column holds is learned from all of its values."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.data.parsing.column_types import ColumnKind, ColumnScan, read_numbers, read_words
+
+
+def _scan(*values: object) -> ColumnScan:
+    scan = ColumnScan()
+    scan.add(values)
+    return scan
+
+
+def test_numbers_as_strings_are_numbers() -> None:
+    assert _scan("1", "2.5", "", "-3e2").kind is ColumnKind.NUMBER
+
+
+def test_words_that_mean_missing_are_missing_among_numbers_and_words_among_words() -> None:
+    assert _scan("1", "NA", "").n_missing == 2
+    words = _scan("blue", "NA", "")
+    assert (words.kind, words.n_missing) == (ColumnKind.CATEGORY, 1)
+
+
+def test_a_word_late_in_the_file_makes_the_whole_column_words() -> None:
+    scan = _scan(*map(str, range(10)))
+    assert scan.kind is ColumnKind.NUMBER
+    scan.add(["blue", "green"])
+    assert scan.kind is ColumnKind.CATEGORY
+
+
+def test_one_word_among_many_numbers_is_a_mistake_and_not_a_category() -> None:
+    scan = _scan(*map(str, range(40)), "oops")
+    assert scan.kind is ColumnKind.NUMBER
+    assert scan.odd_value == "'oops'"
+
+
+def test_decimal_commas_are_found_where_the_column_would_be_numbers() -> None:
+    assert _scan("3,5", "4").decimal_comma == "'3,5'"
+    assert _scan("3,5", "blue").decimal_comma is None
+    assert _scan("3.5", "4").decimal_comma is None
+
+
+def test_long_words_are_text() -> None:
+    assert _scan("x" * 101, "y" * 200, "z").kind is ColumnKind.TEXT
+    assert _scan("x" * 99, "y" * 20, "z").kind is ColumnKind.CATEGORY
+
+
+def test_lists_and_objects_are_nested() -> None:
+    assert _scan([1, 2], None).kind is ColumnKind.NESTED
+    assert _scan({"a": 1}, 3).kind is ColumnKind.NESTED
+    assert _scan(b"1").kind is ColumnKind.NESTED
+
+
+def test_a_column_without_values_is_empty() -> None:
+    scan = _scan("", None)
+    scan.skip(3)
+    assert (scan.kind, scan.n_missing, scan.n_rows, scan.example) == (
+        ColumnKind.EMPTY,
+        5,
+        5,
+        None,
+    )
+
+
+def test_a_zero_is_a_number_and_not_missing() -> None:
+    scan = _scan(0, 0.0, "0", None)
+    assert (scan.kind, scan.n_missing) == (ColumnKind.NUMBER, 1)
+
+
+_CELLS = st.one_of(
+    st.none(), st.integers(), st.floats(), st.booleans(), st.text(max_size=6), st.just("3,5")
+)
+
+
+@given(st.lists(_CELLS, max_size=30), st.integers(1, 7))
+def test_a_column_is_the_same_however_it_is_cut_into_pieces(cells: list[object], n: int) -> None:
+    whole, pieces = _scan(*cells), ColumnScan()
+    for start in range(0, len(cells), n):
+        pieces.add(cells[start : start + n])
+    assert (whole.kind, whole.n_missing, whole.decimal_comma is None) == (
+        pieces.kind,
+        pieces.n_missing,
+        pieces.decimal_comma is None,
+    )
+
+
+@given(st.lists(_CELLS, max_size=20))
+def test_every_cell_of_a_column_is_read_or_named_as_wrong(cells: list[object]) -> None:
+    numbers, wrong = read_numbers(cells)
+    assert len(numbers) == len(cells)
+    assert all(numbers[place] is None for place in wrong)
+    assert len(read_words(cells)) == len(cells)
+
+
+def test_the_fast_way_and_the_slow_way_read_the_same() -> None:
+    plain: list[object] = ["1", "", "2.5", None, "0"]
+    numbers, wrong = read_numbers(plain)
+    assert (numbers, wrong) == ([1.0, None, 2.5, None, 0.0], {})
+    numbers, wrong = read_numbers([*plain, "oops", "1_000", "inf"])
+    assert numbers[:5] == [1.0, None, 2.5, None, 0.0]
+    assert set(wrong) == {5, 6, 7}

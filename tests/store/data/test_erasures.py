@@ -1,0 +1,52 @@
+"""What an erasure deletes in both databases: the rows, and what was said of them."""
+
+from pathlib import Path
+
+from core.domain.dataset import IdKind, QualityReport
+from core.domain.sample import Provenance, Rejection, Sample
+from core.store.data import erasures, quality, samples
+from core.store.engine.database import Database
+from tests.store.conftest import NOON
+
+SAID = (Rejection(1, "id r5: no"), Rejection(2, "id r55: no"), Rejection(3, "'r5' is no id"))
+
+
+def fill(db: Database) -> int:
+    with db.write() as conn:
+        number = samples.start_collection(conn, "supabase:t", {}, "ada", NOON)
+        rows = [
+            Sample("supabase:t", Provenance.REAL, {"a": float(n)}, 50.0, external_id=f"r{n}")
+            for n in (5, 55)
+        ]
+        samples.append_samples(conn, number, rows)
+        samples.finish_collection(
+            conn,
+            number,
+            n_received=5,
+            n_new=2,
+            n_duplicate=0,
+            rejected=SAID,
+            n_rejected=3,
+            now=NOON,
+        )
+        quality.append_report(conn, QualityReport(NOON, 2, (), ()))
+    return number
+
+
+def test_what_was_said_of_rows_goes_with_them(db: Database) -> None:
+    number = fill(db)
+    with db.write() as conn:
+        erasures.delete_rows(conn, IdKind.ID, "r5")
+    with db.read() as conn:
+        assert [sample.external_id for sample in samples.stream_samples(conn)] == ["r55"]
+        collection = samples.get_collection(conn, number)
+        assert (collection.rejected, collection.n_rejected) == ((SAID[1],), 3)
+        assert quality.load_reports(conn, 9) == []
+
+
+def test_the_log_is_emptied_where_nobody_reads(sqlite_db: Database, home: Path) -> None:
+    fill(sqlite_db)
+    log = home / "plumbline.db-wal"
+    assert log.stat().st_size > 0
+    assert sqlite_db.empty_log()
+    assert log.stat().st_size == 0

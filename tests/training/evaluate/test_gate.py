@@ -1,0 +1,228 @@
+"""The gate passes only what is shown to be better, and says why with numbers."""
+
+from dataclasses import replace
+
+import pytest
+
+from core.domain.training_report import Estimate, Metrics, NaiveMetrics
+from core.training.evaluate.gate import (
+    FAILED,
+    NOTE,
+    PASSED,
+    Comparison,
+    Evidence,
+    decide_gate,
+    show_both,
+    show_names,
+)
+from core.training.evaluate.verdict import summarize_training
+
+
+def naive(mae: float) -> NaiveMetrics:
+    return NaiveMetrics(50.0, mae, mae * 1.2, 0.3)
+
+
+GOOD = Evidence(
+    metrics=Metrics(
+        mae=Estimate(4.0, 3.5, 4.5),
+        rmse=Estimate(5.0, 4.5, 5.5),
+        r2=None,
+        accuracy=Estimate(0.7, 0.6, 0.8),
+        skill=Estimate(0.5, 0.4, 0.6),
+    ),
+    naive={"mean": naive(8.2), "median": naive(8.0), "recent_mean": naive(8.1)},
+    n_holdout=200,
+    n_synthetic=0,
+    n_not_finite=0,
+    spread=40.0,
+    basis="50 days",
+    columns=("size", "lang", "other"),
+    related=("size",),
+    comparison=None,
+    synthetic=False,
+)
+NO_SKILL = replace(GOOD, metrics=replace(GOOD.metrics, skill=Estimate(0.02, -0.05, 0.09)))
+BETTER = Comparison(3, Estimate(5.0, 4.5, 5.5), Estimate(1.0, 0.5, 1.5), 0.3, 0.004, n_compared=180)
+
+
+def failures(evidence: Evidence) -> list[str]:
+    gate = decide_gate(evidence)
+    found = [reason for reason in gate.reasons if reason.startswith(FAILED)]
+    assert gate.passed == (not found)
+    assert all(reason.startswith((FAILED, PASSED, NOTE)) for reason in gate.reasons)
+    assert all(reason.endswith(".") for reason in gate.reasons)
+    return found
+
+
+def test_a_good_model_passes_and_keeps_its_reasons() -> None:
+    gate = decide_gate(GOOD)
+    assert gate.passed
+    assert (
+        "Passed: skill is 0.500 (95 % interval 0.400 to 0.600): MAE 4.00 against 8.00 for always "
+        "guessing the median." in gate.reasons
+    )
+    assert gate.reasons[-1].startswith("Note: no version serves yet")
+
+
+def test_skill_whose_lower_limit_is_not_above_zero_fails() -> None:
+    assert "skill is 0.0200 (95 % interval -0.0500 to 0.0900)" in failures(NO_SKILL)[0]
+    zero = replace(GOOD, metrics=replace(GOOD.metrics, skill=Estimate(0.1, 0.0, 0.2)))
+    assert len(failures(zero)) == 1
+
+
+def test_where_no_column_says_anything_the_reason_names_them() -> None:
+    (reason,) = failures(replace(NO_SKILL, related=()))
+    assert reason.endswith(
+        "None of the 3 columns says anything about the target by itself (at the 1 % level): "
+        "size, lang, other."
+    )
+
+
+def test_where_some_columns_say_something_the_reason_tells_which() -> None:
+    (reason,) = failures(NO_SKILL)
+    assert "related to the target in the training rows: size;" in reason
+    assert reason.endswith("The others say nothing: lang, other.")
+
+
+def test_a_holdout_where_a_guess_makes_no_error_fails() -> None:
+    found = failures(
+        replace(
+            GOOD,
+            metrics=replace(GOOD.metrics, skill=None),
+            naive={"mean": naive(0.0), "median": naive(0.0)},
+        )
+    )
+    assert len(found) == 2  # no skill is defined, and the constant wins
+    assert "makes no error" in found[0]
+
+
+def test_a_model_worse_than_the_best_constant_fails_whatever_beats_the_recent_mean() -> None:
+    found = failures(replace(GOOD, naive={"mean": naive(3.9), "median": naive(8.0)}))
+    assert "MAE 4.00 against 3.90 for the best constant, the mean" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n_holdout": 29}, "only 29 rows were held out"),
+        ({"n_not_finite": 2}, "2 of 200 scores are no numbers"),
+        ({"spread": 0.0}, "the same for every row"),
+        ({"n_synthetic": 5}, "5 of 200 holdout rows are generated"),
+    ],
+)
+def test_what_cannot_be_judged_fails(change: dict[str, int | float], words: str) -> None:
+    (reason,) = failures(replace(GOOD, **change))  # type: ignore[arg-type]
+    assert words in reason
+
+
+def test_demo_data_passes_on_its_merits_and_says_what_it_is() -> None:
+    demo = replace(GOOD, synthetic=True, n_synthetic=200)
+    assert failures(demo) == []
+    assert any("demo data" in reason for reason in decide_gate(demo).reasons)
+    assert summarize_training(demo).startswith("Demo data: Better than")
+
+
+def test_a_column_that_gives_the_target_away_fails_unless_a_person_overrode_it() -> None:
+    leak = "'grade' gives the target away."
+    assert leak in failures(replace(GOOD, leaks=(leak,)))[0]
+    assert "And 2 more columns" in failures(replace(GOOD, leaks=(leak,) * 7))[0]
+    overridden = replace(GOOD, overrides=(f"{leak} Overridden by ana: known before",))
+    assert failures(overridden) == []
+    assert any(
+        reason.endswith("Overridden by ana: known before.")
+        for reason in decide_gate(overridden).reasons
+    )
+
+
+def test_a_champion_that_is_out_of_date_need_only_be_met() -> None:
+    equal = replace(BETTER, improvement=Estimate(0.1, -0.1, 0.3), lowest=-0.2)
+    stale = replace(equal, stale="incident 4 says so", margin=0.3)
+    assert len(failures(replace(GOOD, comparison=equal))) == 1
+    assert failures(replace(GOOD, comparison=stale)) == []
+    assert any(
+        reason.endswith("It only has to be above -0.300, since incident 4 says so.")
+        for reason in decide_gate(replace(GOOD, comparison=stale)).reasons
+    )
+    assert summarize_training(replace(GOOD, comparison=stale)).endswith(
+        ", and no worse than v3, the champion, which is out of date."
+    )
+    (reason,) = failures(replace(GOOD, comparison=replace(stale, lowest=-0.3)))
+    assert reason.endswith("That has to be above -0.300, since incident 4 says so.")
+    assert failures(replace(NO_SKILL, comparison=stale)), "skill is asked for all the same"
+
+
+def test_a_champion_has_to_be_beaten() -> None:
+    assert failures(replace(GOOD, comparison=BETTER)) == []
+    equal = replace(BETTER, improvement=Estimate(0.1, -0.2, 0.4), lowest=-0.3)
+    (reason,) = failures(replace(GOOD, comparison=equal))
+    assert "on 180 rows new to both, the MAE of v3, the champion, is 5.00" in reason
+    assert (
+        "improvement, 95 % interval -0.200 to 0.400; at least -0.300 but for the chance" in reason
+    )
+    nearly = replace(BETTER, improvement=Estimate(1.0, 0.1, 1.9), lowest=-0.1)
+    assert len(failures(replace(GOOD, comparison=nearly))) == 1
+    worse = replace(BETTER, improvement=Estimate(-2.0, -3.0, -1.0), lowest=-3.5)
+    assert "2.00 larger" in failures(replace(GOOD, comparison=worse))[0]
+
+
+def test_a_segment_that_became_worse_fails_and_is_named() -> None:
+    worse = replace(BETTER, n_segments=3, worse=("where 'lang' is go: the MAE is 2.00 larger",))
+    (reason,) = failures(replace(GOOD, comparison=worse))
+    assert reason.startswith("Failed: worse than v3 where 'lang' is go")
+    none = replace(BETTER, n_segments=3)
+    assert failures(replace(GOOD, comparison=none)) == []
+    assert any(
+        "in none of 3 segments" in reason
+        for reason in decide_gate(replace(GOOD, comparison=none)).reasons
+    )
+
+
+def test_a_champion_that_cannot_be_compared_fails_with_the_reason() -> None:
+    lost = Comparison(3, problem="it cannot be scored (the artifact is gone.)")
+    (reason,) = failures(replace(GOOD, comparison=lost))
+    assert reason.startswith("Failed: not compared with v3, the champion: it cannot be scored")
+
+
+def test_rows_that_the_champion_has_trained_on_are_mentioned() -> None:
+    partly = replace(BETTER, n_left_out=20, doubt="something is not known.")
+    reasons = decide_gate(replace(GOOD, comparison=partly)).reasons
+    assert any("20 holdout rows were left out" in reason for reason in reasons)
+    assert "Note: something is not known." in reasons
+
+
+def test_failed_reasons_come_first() -> None:
+    kinds = [reason.split(":")[0] for reason in decide_gate(replace(NO_SKILL, n_holdout=9)).reasons]
+    assert kinds == sorted(kinds, key=["Failed", "Passed", "Note"].index)
+
+
+def test_the_summary_says_in_one_sentence_how_much_better() -> None:
+    assert summarize_training(GOOD) == (
+        "Better than always guessing the median: MAE 4.00 against 8.00 points on 200 held-out "
+        "rows, skill 0.500 (95 % interval 0.400 to 0.600)."
+    )
+    beside = summarize_training(replace(GOOD, comparison=BETTER))
+    assert beside.endswith(", and better than v3, the champion.")
+    equal = replace(BETTER, improvement=Estimate(0.1, -0.2, 0.4), lowest=-0.3)
+    assert summarize_training(replace(GOOD, comparison=equal)).endswith(
+        ", but not shown to be better than v3, the champion."
+    )
+
+
+def test_the_summary_says_in_one_sentence_that_the_columns_say_nothing() -> None:
+    assert summarize_training(replace(NO_SKILL, related=())) == (
+        "No better than always guessing the median (MAE 4.00 against 8.00): none of the 3 columns "
+        "says anything about the target."
+    )
+    assert "the only column says nothing" in summarize_training(
+        replace(NO_SKILL, related=(), columns=("size",))
+    )
+    assert summarize_training(NO_SKILL).startswith("Not shown to be better than always guessing")
+
+
+def test_figures_that_are_compared_show_which_is_larger() -> None:
+    assert show_both(14.46, 14.47) == ("14.46", "14.47")
+    assert show_both(2000.1, 2000.2) == ("2,000.1", "2,000.2")
+
+
+def test_many_names_are_cut() -> None:
+    assert show_names([f"c{i}" for i in range(1000)]).endswith("c19 and 980 more")

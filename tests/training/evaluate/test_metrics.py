@@ -1,0 +1,112 @@
+"""Figures rest on what is independent, and every one is of the holdout."""
+
+import numpy as np
+import pytest
+
+from core.errors import Refused
+from core.training.evaluate.metrics import (
+    Blocks,
+    choose_blocks,
+    compare_scores,
+    evaluate_guesses,
+    evaluate_scores,
+    select_blocks,
+)
+
+DAY = 86_400.0
+RNG = np.random.default_rng(1)
+ACTUAL = RNG.uniform(0, 100, 100)
+ROWS = Blocks(np.arange(100), 100, 1, "100 rows")
+
+
+def test_rows_of_one_day_are_one_block() -> None:
+    blocks = choose_blocks(np.repeat(np.arange(20), 5) * DAY + 3600, None, 100)
+    assert blocks.n == 20
+    assert blocks.words == "20 days, in runs of 3"
+    assert blocks.index.tolist() == np.repeat(np.arange(20), 5).tolist()
+
+
+def test_rows_of_one_group_are_one_block() -> None:
+    blocks = choose_blocks(None, np.repeat(np.arange(25), 4), 100)
+    assert (blocks.n, blocks.run, blocks.words) == (25, 1, "25 groups")
+
+
+def test_of_days_and_groups_the_fewer_count() -> None:
+    at, group = np.repeat(np.arange(50), 2) * DAY, np.repeat(np.arange(20), 5)
+    assert choose_blocks(at, group, 100).words == "20 groups"
+    assert choose_blocks(at[::-1], np.arange(100), 100).words == "50 days, in runs of 4"
+
+
+def test_few_days_or_groups_leave_single_rows() -> None:
+    assert choose_blocks(np.repeat(np.arange(5), 20) * DAY, None, 100).words == "100 rows"
+    assert choose_blocks(None, np.repeat(np.arange(5), 20), 100).words == "100 rows"
+
+
+def test_blocks_of_some_rows_are_numbered_anew() -> None:
+    blocks = choose_blocks(None, np.repeat(np.arange(25), 4), 100)
+    picked = select_blocks(blocks, np.arange(100) >= 40)
+    assert picked.n == 15
+    assert picked.index.min() == 0
+    assert picked.index.max() == 14
+
+
+def test_a_perfect_model_has_no_error_and_full_skill() -> None:
+    found = evaluate_scores(
+        ACTUAL, ACTUAL, {"mean": 50.0}, np.full(len(ACTUAL), 1.0), tolerance=5, blocks=ROWS, seed=0
+    )
+    assert found.metrics.mae.value == 0.0
+    assert found.metrics.accuracy.value == 1.0
+    assert found.metrics.skill is not None
+    assert found.metrics.skill.value == 1.0
+    assert found.coverage is not None
+    assert found.coverage.value == 1.0
+
+
+def test_coverage_is_the_share_of_rows_inside_the_interval() -> None:
+    scores = ACTUAL + np.where(np.arange(100) < 30, 3.0, 1.0)
+    found = evaluate_scores(
+        ACTUAL, scores, {"mean": 50.0}, np.full(len(ACTUAL), 2.0), tolerance=5, blocks=ROWS, seed=0
+    )
+    assert found.coverage is not None
+    assert found.coverage.value == 0.7
+    none = evaluate_scores(ACTUAL, scores, {"mean": 50.0}, None, tolerance=5, blocks=ROWS, seed=0)
+    assert none.coverage is None
+
+
+def test_guesses_are_measured_on_the_same_rows() -> None:
+    found = evaluate_guesses(np.array([0.0, 10.0]), {"mean": 5.0, "median": 0.0}, tolerance=5.0)
+    assert found["mean"].mae == 5.0
+    assert found["mean"].accuracy == 1.0
+    assert found["median"].rmse == pytest.approx(50**0.5)
+
+
+def test_improvement_is_the_old_error_minus_the_new() -> None:
+    before, improvement, lowest = compare_scores(
+        ACTUAL, ACTUAL + 3, ACTUAL - 1, blocks=ROWS, seed=0
+    )
+    assert before is not None
+    assert improvement is not None
+    assert before.value == pytest.approx(3.0)
+    assert improvement.value == pytest.approx(2.0)
+    assert lowest == pytest.approx(2.0)  # every pair says the same
+
+
+def test_the_gate_asks_for_more_than_the_interval_that_is_shown() -> None:
+    old = ACTUAL + RNG.normal(0, 5, 100)
+    _, improvement, lowest = compare_scores(ACTUAL, old, ACTUAL, blocks=ROWS, alpha=0.004, seed=0)
+    assert improvement is not None
+    assert lowest is not None
+    assert lowest < improvement.low
+
+
+def test_a_holdout_of_one_row_is_refused() -> None:
+    with pytest.raises(Refused, match="single row"):
+        evaluate_scores(
+            ACTUAL[:1],
+            ACTUAL[:1],
+            {"mean": 50.0},
+            None,
+            tolerance=5,
+            blocks=Blocks(np.zeros(1, dtype=np.int64), 1, 1, "1 row"),
+            seed=0,
+        )

@@ -1,0 +1,137 @@
+"""Writes by clicking: what it will do, a reason, one core call, and what it did.
+
+The call is made in the button's callback with the values that the person saw, so that a page which
+has changed meanwhile is a conflict and not a surprise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.errors import OpsError
+from ui import st
+
+_OUTCOMES = "plumbline_outcomes"
+
+
+class NotDone(OpsError):
+    """What the person still has to give."""
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(f"Nothing was done: {missing}")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOutcome:
+    """What an action did, or the sentence that says why it did nothing."""
+
+    text: str
+    done: bool
+
+
+def head(title: str, purpose: str) -> None:
+    """A page's title and purpose, and below them what the last click did."""
+    st.title(title)
+    st.caption(purpose)
+    for outcome in st.session_state.pop(_OUTCOMES, []):
+        if outcome.done:
+            st.success(outcome.text, icon=":material/check_circle:")
+        else:
+            st.error(outcome.text, icon=":material/block:")
+
+
+def run(work: Callable[[], str]) -> None:
+    """Do it, in a button's callback, and keep what it says for `head` to show."""
+    attempt(work)
+
+
+def attempt(work: Callable[[], str]) -> bool:
+    """`run`, and whether it was done."""
+    try:
+        outcome = ActionOutcome(work(), done=True)
+    except OpsError as error:
+        outcome = ActionOutcome(str(error), done=False)
+    st.session_state.setdefault(_OUTCOMES, []).append(outcome)
+    return outcome.done
+
+
+def button(label: str, work: Callable[[], str], *, key: str, **options: object) -> None:
+    """A button for something harmless, done at once."""
+    st.button(label, key=key, on_click=run, args=(work,), **options)  # type: ignore[arg-type]
+
+
+def ask_reason(
+    label: str,
+    explanation: str,
+    work: Callable[[str], str],
+    *,
+    key: str,
+    confirm: str | None = None,
+    icon: str | None = None,
+    override: str | None = None,
+    primary: bool = False,
+    disabled: bool = False,
+    help: str | None = None,
+) -> None:
+    """Two clicks: the first says what will happen and asks why, the second does it. With
+    `override`, that sentence has to be agreed to as well."""
+    opened = st.session_state.get(f"{key}_done", 0)
+    with (
+        st.popover(
+            label,
+            icon=icon,
+            type="primary" if primary else "secondary",
+            disabled=disabled,
+            help=help,
+            key=f"{key}_popover_{opened}",
+        ),
+        st.form(f"{key}_form", border=False),
+    ):
+        st.markdown(explanation)
+        st.text_input(
+            "Reason", key=f"{key}_reason", placeholder="Why, for whoever reads this later"
+        )
+        if override is not None:
+            st.checkbox(override, key=f"{key}_override")
+        st.form_submit_button(
+            confirm or label,
+            key=f"{key}_confirm",
+            type="primary",
+            on_click=_finish,
+            args=(key, work, override is not None),
+        )
+
+
+def confirm(
+    label: str,
+    explanation: str,
+    work: Callable[[], str],
+    *,
+    key: str,
+    confirm: str,
+    icon: str | None = None,
+) -> None:
+    """Two clicks without a reason: the first says what will happen, the second does it."""
+    opened = st.session_state.get(f"{key}_done", 0)
+    with st.popover(label, icon=icon, key=f"{key}_popover_{opened}"):
+        st.markdown(explanation)
+        st.button(confirm, key=f"{key}_confirm", type="primary", on_click=_close, args=(key, work))
+
+
+def _close(key: str, work: Callable[[], str]) -> None:
+    if attempt(work):
+        st.session_state[f"{key}_done"] = st.session_state.get(f"{key}_done", 0) + 1
+
+
+def _finish(key: str, work: Callable[[str], str], needs_override: bool) -> None:
+    reason = str(st.session_state.get(f"{key}_reason", "")).strip()
+
+    def checked() -> str:
+        if not reason:
+            raise NotDone("give a reason, for whoever reads the history.")
+        if needs_override and not st.session_state.get(f"{key}_override", False):
+            raise NotDone("tick the box to go on all the same.")
+        return work(reason)
+
+    done = st.session_state.get(f"{key}_done", 0)
+    _close(key, checked)
+    if st.session_state.get(f"{key}_done", 0) > done:
+        st.session_state[f"{key}_reason"] = ""

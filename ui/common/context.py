@@ -1,0 +1,215 @@
+"""The guard at the top of every page: who is asking, and the installation they look at."""
+
+import importlib
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import streamlit
+from streamlit import file_util, net_util
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from core.bootstrap import App, build_app, local_user, utc_now
+from core.domain.installation import Session, SessionEnd
+from core.errors import OpsError, Refused
+from core.login.provider import has_secure_address
+from core.login.sessions import LoginSessions
+from core.settings import load_settings, read_login
+from core.web.exposure import build_trusted_hosts, is_loopback
+from ui import st
+from ui.gate.headers import build_headers
+from ui.gate.login import build_login, build_login_path
+from ui.gate.middleware import Rules
+from ui.gate.uploads import UploadRules
+
+RECENT_MINUTES = 15
+_NO_LOGIN = "PLUMBLINE_ALLOWED_EMAILS is set, but login is not: add [auth] to secrets.toml."
+_ENDED = "Your login has ended, and nothing was done: log in again."
+
+
+@st.cache_resource(show_spinner=False)
+def load_app() -> App:
+    """This process's app, built once; raises `OpsError` until the store can be used."""
+    return build_app()
+
+
+@st.cache_resource(show_spinner=False)
+def load_login_sessions() -> LoginSessions:
+    """This process's view of who is logged in; raises `OpsError` until the store can be used."""
+    app = load_app()
+    return LoginSessions(app.db, app.settings, app.now)
+
+
+@st.cache_resource(show_spinner=False)
+def prepare() -> None:
+    """Begin, once a process, to import what it takes to verify a version before it serves: seconds
+    that nobody who rolls back shall wait for."""
+    threading.Thread(target=importlib.import_module, args=("skops.io",), daemon=True).start()
+
+
+@cache
+def load_rules() -> Rules:
+    """What the gate before the pages goes by; raises `InvalidInput` for a setting or a section
+    [auth] that is not what it has to be."""
+    settings, section = load_settings(), read_login(Path.cwd())
+    login = None
+    if section is not None:
+        login = build_login(section, settings, load_login_sessions, utc_now)
+    site = login.site if login is not None and not settings.public_url else settings.public_url
+    host = (
+        streamlit.get_option("server.address") or "0.0.0.0"
+    )  # it may have been given to Streamlit alone
+    trusted = build_trusted_hosts(replace(settings, host=host, public_url=site))
+    secure = has_secure_address(settings) if login is None else login.secure
+    index_page = Path(file_util.get_static_dir()) / "index.html"
+    return Rules(
+        trusted=trusted,
+        login=login,
+        closed=_NO_LOGIN if settings.allowed_emails and login is None else "",
+        headers=build_headers(index_page.read_text(encoding="utf-8"), secure=secure),
+        secure=secure,
+        uploads=UploadRules(2 * settings.upload_limit_mb * 1_048_576, _list_upload_sizes),
+    )
+
+
+def get_app() -> App:
+    """The app, for somebody who may see it. Shows one sentence and ends the page for anybody
+    else, and while a setting is wrong or the store cannot be used."""
+    try:
+        app = load_app()
+        session = _find_session()
+    except OpsError as error:
+        st.title("Plumbline cannot start")
+        st.error("Its log says why." if login_is_set_up() else str(error), icon=":material/error:")
+        st.caption("Put it right, then reload this page.")
+        st.stop()
+    if login_is_set_up():
+        if session is None:
+            st.markdown("Your login has ended.")
+            _go_to(_get_page())  # where the gate asks for the login
+            st.stop()
+    elif app.settings.allowed_emails:
+        st.error(_NO_LOGIN, icon=":material/lock:")
+        st.stop()
+    return app
+
+
+def get_user() -> str:
+    """Who acts: the e-mail of the login, else the local user's name. Raises `Refused` where the
+    login has ended."""
+    if not login_is_set_up():
+        return local_user(load_app().settings)
+    session = _find_session()
+    if session is None:
+        raise Refused(_ENDED)
+    return session.email
+
+
+def get_recent_user(minutes: int = RECENT_MINUTES) -> str:
+    """Who acts, where that is sure: `get_user` of somebody who logged in within the last
+    `minutes`; raises `Refused` for anybody else."""
+    user = get_user()
+    if not _is_recent(minutes):
+        raise Refused(
+            f"This needs a login of the last {minutes} minutes, and nothing was done: log in "
+            "again, which leads back here."
+        )
+    return user
+
+
+def require_recent_login(to_do: str, *, key: str, minutes: int = RECENT_MINUTES) -> bool:
+    """Whether the person logged in within the last `minutes`; shows the way through the login
+    provider and back to this page where not. `to_do` says for what."""
+    if not login_is_set_up() or _is_recent(minutes):
+        return True
+    st.caption(f"To {to_do}, log in again: your last login is more than {minutes} minutes ago.")
+    st.button(
+        "Log in again",
+        key=key,
+        icon=":material/lock:",
+        on_click=_go_to,
+        args=(build_login_path(_get_page(), "", again=True),),
+    )
+    return False
+
+
+def login_is_set_up() -> bool:
+    """Whether `.streamlit/secrets.toml` names an OpenID Connect provider."""
+    return load_rules().login is not None
+
+
+def log_out() -> None:
+    """End the login of the person who looks at the page, in a button's callback: the guard then
+    leads back to the login."""
+    load_login_sessions().end(_read_token(), SessionEnd.LOGOUT)
+
+
+def check_address(address: str | None) -> None:
+    """Raise `Refused` where others could reach the dashboard's own server without a login, however
+    it was started; no address is every address."""
+    settings = load_settings()
+    direct = is_loopback(address or "0.0.0.0") and not settings.proxy
+    if direct or (login_is_set_up() and settings.allowed_emails):
+        return
+    reached = (
+        "be passed on by a proxy" if settings.proxy else f"listen on {address or 'every address'}"
+    )
+    raise Refused(
+        f"The dashboard would {reached} without a login: set up [auth] in .streamlit/secrets.toml "
+        "and PLUMBLINE_ALLOWED_EMAILS, or listen on 127.0.0.1 without PLUMBLINE_PROXY."
+    )
+
+
+def stay_on_this_machine() -> None:
+    """Keep Streamlit from asking a server of the internet for this machine's public address."""
+    net_util._external_ip = "127.0.0.1"
+
+
+def show_problem(error: Exception) -> bool:
+    """Show an error that an operator can act on as its sentence; False for a bug."""
+    if not isinstance(error, OpsError):
+        return False
+    st.error(str(error), icon=":material/error:")
+    return True
+
+
+def _find_session() -> Session | None:
+    return load_login_sessions().find(_read_token()) if login_is_set_up() else None
+
+
+def _is_recent(minutes: int) -> bool:
+    session = _find_session()
+    if session is None:
+        return not login_is_set_up()
+    return load_app().now() - session.authenticated_at < timedelta(minutes=minutes)
+
+
+def _read_token() -> str | None:
+    login = load_rules().login
+    return None if login is None else streamlit.context.cookies.get(login.session_cookie)
+
+
+def _get_page() -> str:
+    """The address of the page that is looked at, within this site."""
+    parts = urlsplit(streamlit.context.url or "/")
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _go_to(address: str) -> None:
+    """Lead the browser to another address of this site, as `st.login` does."""
+    script = get_script_run_ctx()
+    if script is not None:
+        message = ForwardMsg()
+        message.auth_redirect.url = address
+        script.enqueue(message)
+
+
+def _list_upload_sizes(page: str) -> list[int]:
+    """How long the files are that Streamlit keeps for one open page."""
+    files = getattr(Runtime.instance().uploaded_file_mgr, "file_storage", {})
+    return [len(file.data) for file in files.get(page, {}).values()]

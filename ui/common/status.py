@@ -1,0 +1,90 @@
+"""The health of the predictor in words, an icon and a colour, never the colour alone."""
+
+from core.domain.monitoring import Health, HealthReport, Reason
+from core.monitoring.summary import MonitorSummary
+from ui import st
+from ui.common import wording
+from ui.markup import Markdown, badge
+
+_LOOKS = {
+    Health.HEALTHY: ("Healthy", ":material/check_circle:", "green"),
+    Health.WARNING: ("Warning", ":material/warning:", "orange"),
+    Health.CRITICAL: ("Critical", ":material/error:", "red"),
+    Health.UNKNOWN: ("Unknown", ":material/help:", "gray"),
+    Health.STALE: ("Stale", ":material/history_toggle_off:", "violet"),
+}
+_OF_THE_SERVICE = frozenset({"disk", "error_rate", "fallback", "latency"})
+"""Checks that say nothing against the scores that are given."""
+
+_MEANINGS = {
+    Health.HEALTHY: "every check is well",
+    Health.WARNING: "something needs a look",
+    Health.CRITICAL: "do not rely on the scores",
+    Health.UNKNOWN: "there is too little to judge by",
+    Health.STALE: "nothing was heard lately",
+}
+
+
+def name(health: Health) -> str:
+    """The word for a status.
+
+    >>> name(Health.STALE)
+    'Stale'
+    """
+    return _LOOKS[health][0]
+
+
+def inline(health: Health) -> Markdown:
+    """A status as Markdown: icon and word.
+
+    >>> print(inline(Health.WARNING))
+    :orange-badge[:material/warning: Warning]
+    """
+    word, icon, color = _LOOKS[health]
+    return badge(word, icon, color)
+
+
+def show_report(summary: MonitorSummary) -> None:
+    """The status, then every reason that is not well with its next step; what is well is folded."""
+    report = summary.report
+    well = [reason for reason in report.reasons if reason.health is Health.HEALTHY]
+    with st.container(border=True):
+        demo = Markdown(" :violet-badge[:material/science: Trained on synthetic rows]")
+        word, icon, color = _LOOKS[report.health]
+        st.markdown(
+            Markdown("### {}: {}{}").format(
+                badge(word, icon, color, ground=False),
+                _find_meaning(report),
+                demo if summary.synthetic else "",
+            )
+        )
+        for reason in report.reasons:
+            if reason.health is not Health.HEALTHY:
+                _show_reason(reason)
+        if well:
+            with st.expander(f"{wording.count(len(well), 'check')} passed", key="checks_passed"):
+                for reason in well:
+                    _show_reason(reason)
+        st.caption(_describe_age(summary))
+
+
+def _find_meaning(report: HealthReport) -> str:
+    critical = {reason.code for reason in report.reasons if reason.health is Health.CRITICAL}
+    if report.health is Health.CRITICAL and critical <= _OF_THE_SERVICE:
+        return "the service needs somebody now; nothing is known against its scores"
+    return _MEANINGS[report.health]
+
+
+def _show_reason(reason: Reason) -> None:
+    step = Markdown("  \n:gray[Next: {}]").format(reason.next_step) if reason.next_step else ""
+    st.markdown(Markdown("{} {}{}").format(inline(reason.health), reason.message, step))
+
+
+def _describe_age(summary: MonitorSummary) -> str:
+    if summary.measured_at is None:
+        return "Nothing was measured yet; the worker measures every minute."
+    waiting = f"; {wording.count(summary.n_unmeasured, 'prediction')} not counted yet"
+    return (
+        f"Measured {wording.ago(summary.measured_at, summary.report.at)}, at "
+        f"{wording.moment(summary.measured_at)}{waiting if summary.n_unmeasured else ''}."
+    )

@@ -1,0 +1,73 @@
+"""Tables: rows of plain values, a name for every column, times in UTC, shares as percentages."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from core.safety.formulas import defuse
+from ui import st
+from ui.common import wording
+
+Row = Mapping[str, object]
+
+_ROW_PIXELS = 35
+
+
+def show(
+    rows: Sequence[Row],
+    *,
+    key: str,
+    alt: str,
+    limit: int = 10,
+    columns: Mapping[str, Any] | None = None,
+) -> None:
+    """Rows as a table of at most `limit` rows' height; `columns` says how those are shown that
+    are not plain text. Whoever looks may download the table, so that nothing in it, names of
+    columns included, is what a spreadsheet would run."""
+    st.dataframe(
+        [{defuse(name): _plain(value) for name, value in row.items()} for row in rows],
+        hide_index=True,
+        height="content" if len(rows) <= limit else _ROW_PIXELS * (limit + 1),
+        placeholder=wording.NOTHING,
+        column_config={defuse(name): config for name, config in (columns or {}).items()},
+        key=key,
+        alt=alt,
+    )
+
+
+def time() -> Any:
+    """A column of times; its name says UTC."""
+    return st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")
+
+
+def whole() -> Any:
+    """A column of counts."""
+    return st.column_config.NumberColumn(format="localized", width="small")
+
+
+def wide() -> Any:
+    """A column of sentences."""
+    return st.column_config.TextColumn(width="large")
+
+
+def figure() -> Any:
+    """A column of measurements, as precise as needed to tell them apart."""
+    return st.column_config.NumberColumn(format="%.4g")
+
+
+def _plain(value: object) -> object:
+    """Times without their zone, which is UTC here and in the name of the column; texts as a
+    spreadsheet may have them."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return [defuse(part) for part in value] if isinstance(value, list) else defuse(value)
+
+
+def bars(help: str) -> Any:
+    """A column of small bar charts."""
+    return st.column_config.BarChartColumn(width="small", y_min=0, help=help)
+
+
+def progress() -> Any:
+    """A column of percentages as bars."""
+    return st.column_config.ProgressColumn(format="%.1f", min_value=0, max_value=100, width="small")

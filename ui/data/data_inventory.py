@@ -1,0 +1,242 @@
+"""The rows of the store on the screen: where they come from, what they are worth, who used them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.data.quality.overview import Baseline, DataSummary, Glance
+from core.domain.dataset import ColumnSummary, QualityReport, Snapshot
+from core.domain.sample import Collection, Provenance
+from core.features.availability import explain_columns
+from ui import st
+from ui.common import metric_cards, tables, wording
+from ui.data import issues
+from ui.markup import Markdown, badge
+
+_PROVENANCES = {
+    Provenance.REAL: "real",
+    Provenance.FEEDBACK: "feedback on predictions",
+    Provenance.SYNTHETIC: "synthetic",
+}
+
+_ANSWERS = {
+    True: ("yes", ":material/check_circle:", "green"),
+    False: ("not quite", ":material/warning:", "orange"),
+    None: ("unknown", ":material/help:", "gray"),
+}
+
+
+def show_glance(glance: Glance) -> None:
+    """Whether the rows are whole, real and sound, and what to do next."""
+    with st.container(border=True, gap="xsmall", key="glance"):
+        for answer in glance.answers:
+            word, icon, color = _ANSWERS[answer.good]
+            st.markdown(
+                Markdown("**{}** {} {}.").format(
+                    answer.question, badge(word, icon, color), answer.said
+                )
+            )
+        st.markdown(Markdown("**Next:** {}").format(glance.next_step))
+
+
+def show_counts(data: DataSummary, now: datetime) -> None:
+    """Rows by source and provenance."""
+    with metric_cards.row():
+        metric_cards.show("Rows", wording.number(data.n_rows), "all of them labelled")
+        metric_cards.show(
+            "Synthetic",
+            wording.number(data.n_synthetic),
+            wording.percent(data.n_synthetic / data.n_rows) + " of the rows",
+            "Generated rows. They are never evaluated beside real ones.",
+        )
+        if data.first_at is not None and data.last_at is not None:
+            metric_cards.show(
+                "Newest row", wording.ago(data.last_at, now), wording.moment(data.last_at)
+            )
+            metric_cards.show(
+                "Oldest row", wording.ago(data.first_at, now), wording.moment(data.first_at)
+            )
+        else:
+            metric_cards.show("Times", "none", "the rows do not say when the work was made")
+    tables.show(
+        [
+            {
+                "source": counts.source,
+                "provenance": _PROVENANCES[counts.provenance],
+                "rows": counts.n_rows,
+                "first (UTC)": counts.first_at,
+                "last (UTC)": counts.last_at,
+            }
+            for counts in data.counts
+        ],
+        key="counts",
+        alt="Rows by source and provenance",
+        columns={"rows": tables.whole(), "first (UTC)": tables.time(), "last (UTC)": tables.time()},
+    )
+
+
+def show_quality(report: QualityReport | None, baseline: Baseline | None, now: datetime) -> None:
+    """What the checks found, then every column with its picture, and how it changed."""
+    if report is None:
+        st.caption("Not checked yet: the checks run at the end of every import.")
+        return
+    st.caption(
+        f"Checked {wording.moment_ago(report.at, now)}, on {wording.count(report.n_rows, 'row')} "
+        "that a training would use now."
+    )
+    if report.issues:
+        issues.show(report.issues)
+    else:
+        st.markdown(
+            Markdown(
+                ":green-badge[:material/check_circle: Nothing found] Nothing speaks against "
+                "training on these rows."
+            )
+        )
+    title = wording.count(len(report.columns), "column")
+    with st.expander(title, key="quality_columns", expanded=True):
+        if baseline is not None:
+            st.caption(f"Changes are since {baseline.since}.")
+        tables.show(
+            [
+                {
+                    "column": column.name,
+                    "found": issues.name_worst(report.issues, column.name),
+                    "shape": list(column.shape),
+                    "missing, %": column.n_missing / report.n_rows * 100 if report.n_rows else 0.0,
+                    "change": _describe_change(column, baseline),
+                    "kind": column.kind,
+                    "missing": column.n_missing,
+                    "distinct": column.n_distinct,
+                    "lowest": column.low,
+                    "mean": column.mean,
+                    "highest": column.high,
+                    "most common": column.top,
+                    "its share, %": column.top_share * 100,
+                }
+                for column in report.columns
+            ],
+            key="quality_columns_table",
+            alt="Every column with its kind, missing values, range and most common value",
+            limit=15,
+            columns={
+                "shape": tables.bars("Rows by range of values, or by value, most common first"),
+                "missing": tables.whole(),
+                "missing, %": tables.progress(),
+                "distinct": tables.whole(),
+                **{name: tables.figure() for name in ("lowest", "mean", "highest", "its share, %")},
+            },
+        )
+
+
+def show_enhanced(data: DataSummary) -> None:
+    """Which of the nineteen enhanced features the rows allow, and what the others lack."""
+    if data.quality is None:
+        return
+    columns = [column.name for column in data.quality.columns if column.n_distinct]
+    found = explain_columns(columns, has_times=data.first_at is not None)
+    n_there = sum(not why for why in found.values())
+    title = f"Enhanced features: {n_there} of {len(found)} can be made of these rows"
+    with st.expander(title, key="enhanced_features"):
+        tables.show(
+            [
+                {"feature": name, "state": "missing" if why else "available", "reason": why}
+                for name, why in found.items()
+            ],
+            key="enhanced_features_table",
+            alt="The nineteen enhanced features, and why some are missing",
+            columns={"reason": tables.wide()},
+        )
+
+
+def _describe_change(now: ColumnSummary, baseline: Baseline | None) -> str:
+    """How a column was, where it was otherwise."""
+    if baseline is None:
+        return wording.NOTHING
+    before = next((one for one in baseline.report.columns if one.name == now.name), None)
+    if before is None:
+        return "new"
+    changes = []
+    if now.mean is not None and before.mean is not None and now.mean != before.mean:
+        changes.append(f"mean was {before.mean:.4g}")
+    if now.n_missing != before.n_missing:
+        changes.append(f"{before.n_missing:,} were missing")
+    if now.kind != before.kind:
+        changes.append(f"was a {before.kind}")
+    return ", ".join(changes) or "the same"
+
+
+def show_imports(found: Sequence[Collection]) -> None:
+    """Every import with what became of it and its rows, what matters first since a narrow screen
+    cuts the rest, and the rejected rows one by one."""
+    tables.show(
+        [
+            {
+                "started (UTC)": one.started_at,
+                "source": one.source,
+                "outcome": _name_outcome(one),
+                "rows": one.n_received,
+                "rejected": one.n_rejected,
+                "new": one.n_new,
+                "duplicates": one.n_duplicate,
+                "by": one.started_by,
+                "why it failed": one.error,
+            }
+            for one in found
+        ],
+        key="imports",
+        alt="Imports, newest first, with how many rows were new, duplicates or rejected",
+        columns={
+            "started (UTC)": tables.time(),
+            **{name: tables.whole() for name in ("rows", "rejected", "new", "duplicates")},
+            "why it failed": tables.wide(),
+        },
+    )
+    for one in found:
+        if one.rejected:
+            shown = wording.count(one.n_rejected, "rejected row")
+            with st.expander(
+                f"{shown} of {one.source}, {wording.moment(one.started_at)}",
+                key=f"rejected_{one.id}",
+                icon=":material/block:",
+            ):
+                tables.show(
+                    [{"row": row.row, "why": row.message} for row in one.rejected],
+                    key=f"rejected_table_{one.id}",
+                    alt="Rejected rows by their number in the file, and why",
+                    columns={"row": tables.whole(), "why": tables.wide()},
+                )
+                if one.n_rejected > len(one.rejected):
+                    st.caption(f"The first {len(one.rejected):,} are kept.")
+
+
+def _name_outcome(collection: Collection) -> str:
+    if collection.error is not None:
+        return "failed"
+    return "done" if collection.finished_at else "not finished"
+
+
+def show_snapshots(found: Sequence[Snapshot]) -> None:
+    """What each training saw."""
+    if not found:
+        st.caption("None yet: a training takes one, so that it can be repeated on the same rows.")
+        return
+    tables.show(
+        [
+            {
+                "snapshot": one.id,
+                "taken (UTC)": one.created_at,
+                "rows": one.n_rows,
+                "data": "synthetic" if one.n_synthetic else "real",
+                "features": len(one.columns),
+                "content": wording.short_hash(one.content_hash),
+                "by": one.created_by,
+            }
+            for one in found
+        ],
+        key="snapshots",
+        alt="Snapshots, newest first",
+        columns={
+            "taken (UTC)": tables.time(),
+            **{name: tables.whole() for name in ("snapshot", "rows", "features")},
+        },
+    )

@@ -1,0 +1,70 @@
+"""What the data checks found, as a table: worst first, how bad in a word with an icon, and what to
+do."""
+
+from collections.abc import Sequence
+
+from core.domain.dataset import Issue, Severity
+from ui import st
+from ui.common import wording
+from ui.markup import badge
+
+_LOOKS = {
+    Severity.BLOCKING: ("Blocking", ":material/block:", "red"),
+    Severity.WARNING: ("Warning", ":material/warning:", "orange"),
+    Severity.INFO: ("Note", ":material/info:", "gray"),
+}
+_OPEN = 12  # findings that are read before the eye slides over them
+_NAMES = 4  # of columns that are at fault together
+
+
+def blocking(issues: Sequence[Issue]) -> list[Issue]:
+    """The issues that stop a training unless somebody overrides them."""
+    return [issue for issue in issues if issue.severity is Severity.BLOCKING]
+
+
+def show(issues: Sequence[Issue]) -> None:
+    """Every finding with how bad it is, the columns and rows it concerns, and what to do; those
+    that stop a training are always in sight."""
+    found: dict[str, list[Issue]] = {}
+    for issue in sorted(issues, key=lambda one: list(_LOOKS).index(one.severity)):
+        found.setdefault(issue.message, []).append(issue)  # of columns at fault together, once
+    rows = [_build_row(group) for group in found.values()]
+    n_open = max(_OPEN, sum(group[0].severity is Severity.BLOCKING for group in found.values()))
+    _show_table(rows[:n_open])
+    if rows[n_open:]:
+        rest = wording.count(len(rows) - n_open, "more finding")
+        with st.expander(rest, icon=":material/unfold_more:", key="more_issues"):
+            _show_table(rows[n_open:])
+
+
+def name_worst(issues: Sequence[Issue], column: str) -> str:
+    """How bad the worst finding about a column is, in a word; nothing where there is none.
+
+    >>> name_worst([Issue("stale_data", Severity.WARNING, "a", 3, "Old.")], "a")
+    'warning'
+    """
+    severities = {issue.severity for issue in issues if issue.column == column}
+    return next((_LOOKS[one][0].lower() for one in _LOOKS if one in severities), wording.NOTHING)
+
+
+def _build_row(group: Sequence[Issue]) -> dict[str, str]:
+    """One finding; the issues say the same of several columns."""
+    first = group[0]
+    word, icon, color = _LOOKS[first.severity]
+    names = [issue.column for issue in group if issue.column is not None]
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return {
+        "severity": badge(word, icon, color),
+        "column": (", ".join(names[:_NAMES]) + more) or "no single one",
+        "rows": wording.number(first.n_rows),
+        "what was found, and what to do": first.message,
+    }
+
+
+def _show_table(rows: Sequence[dict[str, str]]) -> None:
+    st.table(
+        rows,
+        border="horizontal",
+        hide_index=True,
+        alt="What the checks found, worst first, with the columns and rows it concerns",
+    )

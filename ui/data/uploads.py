@@ -1,0 +1,210 @@
+"""Importing by clicking: a file is kept, shown, its columns are named, and a job reads it."""
+
+from pathlib import Path
+
+import msgspec
+
+from core.bootstrap import App
+from core.data.sources.files import SUFFIXES, FilePreview
+from core.data.sources.preview import preview_file
+from core.data.uploads import keep_upload, locate_upload
+from core.domain.sample import ColumnMapping
+from core.errors import OpsError
+from core.system import request_job
+from ui import st
+from ui.common import actions, context, jobs, tables, wording
+from ui.markup import Markdown, bullets
+
+_GENERATION = "upload_generation"
+_ROLES = {
+    "timestamp": ("Time", "When the work was made; the newest rows judge what the older taught."),
+    "label_timestamp": (
+        "Time of the label",
+        "When the target was known: histories count a row from then on, and how late labels come "
+        "is taken from it.",
+    ),
+    "text": ("Text", "The scored text, or the answer."),
+    "id": ("Id", "What names a row; a later row with the same id takes over from it."),
+    "group": ("Group", "A repository, session or question: never on both sides of a split."),
+}
+
+
+def offer_import(app: App) -> bool:
+    """Choose a file, see what is in it, say which column is what, and import it; whether a file
+    was chosen."""
+    uploaded = st.file_uploader(
+        "File with labelled rows: CSV, JSON, JSONL or Parquet",
+        type=[ending.lstrip(".") for ending in SUFFIXES],
+        max_upload_size=app.settings.upload_limit_mb,
+        key=f"upload_{st.session_state.get(_GENERATION, 0)}",
+    )
+    if uploaded is None:
+        return False
+    try:
+        path = _keep(app, uploaded)
+    except OpsError as error:
+        st.error(str(error), icon=":material/block:")
+        return True
+    preview = _look(path, _limit(app), uploaded.name)
+    if isinstance(preview, str):
+        st.error(preview, icon=":material/block:")
+        return True
+    _show_preview(preview)
+    mapping = _pick_mapping(preview, uploaded.file_id)
+    actions.button(
+        f"Import {uploaded.name}",
+        lambda: _request(app, path, uploaded.name, mapping),
+        key="import_now",
+        type="primary",
+        icon=":material/upload:",
+        disabled=mapping is None,
+    )
+    return True
+
+
+@st.cache_data(max_entries=20, show_spinner="Looking at the first rows …")
+def _look(path: Path, limit_bytes: int, name: str) -> FilePreview | str:
+    """What the first rows show, or why nothing can be shown; once, however often the page runs."""
+    try:
+        return preview_file(path, limit_bytes, name)
+    except OpsError as error:
+        return str(error)
+
+
+def offer_demo(app: App) -> None:
+    """Fill the store with generated rows, which stay marked as such."""
+    with st.popover("Fill with demo data", icon=":material/science:"):
+        st.markdown(
+            Markdown(
+                "Generates **synthetic** rows with a known noise, to try everything out. They are "
+                "marked wherever they appear and never evaluated beside real rows."
+            )
+        )
+        with st.form("demo", border=False):
+            st.number_input("Rows", 100, 100_000, 5000, step=100, key="demo_rows")
+            st.number_input("Seed", 0, value=0, key="demo_seed")
+            st.form_submit_button(
+                "Generate synthetic rows",
+                key="demo_now",
+                type="primary",
+                on_click=actions.run,
+                args=(lambda: _request_demo(app),),
+            )
+
+
+def _show_preview(preview: FilePreview) -> None:
+    if preview.problems:
+        st.warning(bullets(preview.problems), icon=":material/warning:")
+    looked = wording.count(preview.n_rows, "row")
+    rows = looked if preview.complete else f"the first {looked}"
+    st.caption(
+        f"{preview.form}, {wording.size(preview.n_bytes)}; {rows} looked at. "
+        + " ".join(preview.notes)
+    )
+    first, columns = st.tabs(["First rows", wording.count(len(preview.columns), "column")])
+    with first:
+        tables.show(preview.rows, key="preview", alt="The first rows of the file", limit=6)
+    with columns:
+        tables.show(
+            [
+                {
+                    "column": column.name,
+                    "guessed to be": column.role,
+                    "kind": column.kind.value,
+                    "missing": column.n_missing,
+                    "distinct": column.n_distinct,
+                    "example": column.example,
+                    "why": column.why or "",
+                }
+                for column in preview.columns
+            ],
+            key="preview_columns",
+            alt="The columns of the file, what each is guessed to be, and an example",
+            limit=8,
+            columns={"missing": tables.whole(), "distinct": tables.whole()},
+        )
+
+
+def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
+    """Which column is what: guessed, and the person's to change; None while it contradicts
+    itself."""
+    names, guess = [column.name for column in preview.columns], preview.mapping
+    st.markdown(
+        Markdown("**Which column is what?** :gray[Guessed from names and values; yours to change.]")
+    )
+    with st.container(horizontal=True):
+        target = st.selectbox(
+            "Target",
+            names,
+            index=names.index(guess.target),
+            key=f"map_target_{file_id}",
+            help="The number to predict, on the scale of the settings.",
+            width=200,
+        )
+        chosen: dict[str, str | None] = {}
+        for role, (title, help_text) in _ROLES.items():
+            guessed = getattr(guess, role)
+            chosen[role] = st.selectbox(
+                title,
+                names,
+                index=None if guessed is None else names.index(guessed),
+                key=f"map_{role}_{file_id}",
+                placeholder="none",
+                help=help_text,
+                width=170,
+            )
+    named = [name for name in (target, *chosen.values()) if name is not None]
+    ignored = st.multiselect(
+        "Leave out",
+        names,
+        default=[name for name in guess.ignored if name in names],
+        key=f"map_ignored_{file_id}",
+        placeholder="Columns that are no feature, such as a second label",
+    )
+    if len({*named, *ignored}) < len(named) + len(ignored):
+        st.error(
+            "A column can be only one thing: the same one was chosen twice.",
+            icon=":material/block:",
+        )
+        return None
+    n_features = len(names) - len(named) - len(ignored)
+    st.caption(f"{n_features} of {wording.count(len(names), 'column')} become features.")
+    return ColumnMapping(target=target, ignored=tuple(ignored), **chosen)
+
+
+def _keep(app: App, uploaded: st.UploadedFile) -> Path:
+    """The uploaded file on disk, as one copy however often the page runs."""
+    folder, key = app.settings.uploads, uploaded.file_id
+    path = locate_upload(folder, key, uploaded.name)
+    if not path.exists():
+        keep_upload(folder, key, uploaded.name, uploaded, _limit(app), app.now())
+    return path
+
+
+def _limit(app: App) -> int:
+    return app.settings.upload_limit_mb * 1_000_000
+
+
+def _request(app: App, path: Path, name: str, mapping: ColumnMapping | None) -> str:
+    if mapping is None:
+        raise actions.NotDone("say first which column is what.")
+    job = request_job(
+        app,
+        "import",
+        {"path": str(path), "name": name, "mapping": msgspec.to_builtins(mapping)},
+        by=context.get_user(),
+        reason=f"import of {name}",
+    )
+    st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
+    return f"{jobs.describe(job)} of {name} was requested; its progress is below."
+
+
+def _request_demo(app: App) -> str:
+    job = request_job(
+        app,
+        "demo",
+        {"n_rows": int(st.session_state["demo_rows"]), "seed": int(st.session_state["demo_seed"])},
+        by=context.get_user(),
+        reason="demo data",
+    )
+    return f"{jobs.describe(job)} was requested; its progress is below."

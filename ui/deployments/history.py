@@ -1,0 +1,117 @@
+"""The time machine: what served at a moment, what happened around it, what made a prediction."""
+
+from datetime import UTC, datetime, timedelta
+
+from core.bootstrap import App
+from core.deployment import release
+from core.deployment.lineage import describe_story, load_story, load_timeline
+from core.domain.version import version_name
+from core.errors import OpsError
+from ui import st
+from ui.common import charts, context, tables, wording
+from ui.deployments import explanation, nearest
+from ui.markup import Markdown
+
+_SPANS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+_PARAMETER = "prediction"
+
+
+def show_timeline(app: App, now: datetime) -> None:
+    """Versions, releases, incidents, trainings and data on one axis."""
+    days = st.segmented_control(
+        "Of the last",
+        list(_SPANS),
+        default=30,
+        required=True,
+        format_func=lambda n: _SPANS[n],
+        key="timeline_days",
+    )
+    timeline = load_timeline(app.db, now - timedelta(days=days), now)
+    st.plotly_chart(
+        charts.draw_timeline(timeline),
+        config=charts.CONFIG,
+        key="timeline",
+        alt="Which version served when, with trials, releases, incidents, trainings and data",
+    )
+    listed = [
+        *((span.from_at, span.lane, span.name, span.detail) for span in timeline.spans),
+        *((moment.at, moment.lane, moment.name, moment.detail) for moment in timeline.moments),
+    ]
+    with st.expander("The same as a table", key="timeline_listed"):
+        tables.show(
+            [
+                {"from (UTC)": at, "what": lane.value, "name": name, "detail": detail}
+                for at, lane, name, detail in sorted(listed, reverse=True)
+            ],
+            key="timeline_table",
+            alt="Everything on the timeline, newest first",
+            columns={"from (UTC)": tables.time(), "detail": tables.wide()},
+        )
+
+
+def show_moment(app: App, now: datetime) -> None:
+    """What served at a moment that the person names."""
+    at = st.datetime_input("Moment (UTC)", value=now.replace(tzinfo=None), key="at", width=260)
+    served = release.what_served(app.db, at.replace(tzinfo=UTC, second=59, microsecond=999_999))
+    if served is None:
+        st.markdown("Nothing was deployed yet: callers got the heuristic.")
+        return
+    challenger = served.plan.challenger
+    trial = (
+        ""
+        if challenger is None
+        else f" {version_name(challenger)} was on trial with "
+        f"{wording.percent(served.plan.traffic)}."
+    )
+    st.markdown(
+        Markdown("**{}**, since {}, by {} (revision {}): {}.{}").format(
+            version_name(served.plan.champion),
+            wording.moment(served.at),
+            served.by,
+            served.revision,
+            served.reason.rstrip("."),
+            trial,
+        )
+    )
+    replay = served.evidence.get("replay")
+    if isinstance(replay, dict):
+        st.caption(f"Evidence: {replay['summary']}")
+
+
+def show_prediction(app: App) -> None:
+    """Everything that made one prediction, found by its id; the address keeps it."""
+    asked = st.text_input(
+        "Prediction id",
+        value=st.query_params.get(_PARAMETER, ""),
+        key="prediction_id",
+        placeholder="as the API answered it",
+        width=420,
+    ).strip()
+    if not asked:
+        st.caption("With the id of an answer you see what made it: version, data, who decided.")
+        return
+    st.query_params[_PARAMETER] = asked
+    try:
+        story = load_story(app.db, asked)
+    except OpsError as error:
+        context.show_problem(error)
+        return
+    with st.grid(2, min_column_width=400, gap="medium"):
+        tables.show(
+            [{"what": what, "value": value} for what, value in describe_story(story).items()],
+            key="story",
+            alt="Everything that made the prediction",
+            limit=22,
+            columns={"value": tables.wide()},
+        )
+        tables.show(
+            [
+                {"feature": name, "value": wording.NOTHING if value is None else str(value)}
+                for name, value in story.prediction.features.items()
+            ],
+            key="story_features",
+            alt="The features of the request",
+            limit=22,
+        )
+    explanation.offer(app, story.prediction)
+    nearest.offer(app, story.prediction)

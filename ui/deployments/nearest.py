@@ -1,0 +1,51 @@
+"""What the version had seen of the kind: the training rows nearest to a prediction, on a click."""
+
+from core.bootstrap import App
+from core.domain.prediction import Prediction
+from core.domain.version import version_name
+from core.errors import OpsError
+from ui import st
+from ui.common import context, tables, wording
+
+
+def offer(app: App, prediction: Prediction) -> None:
+    """Nothing until somebody asks: the version and its snapshot have to be loaded first."""
+    if not st.button("Find the nearest training rows", key="nearest", icon=":material/near_me:"):
+        return
+    # Not at the top: scikit-learn takes 4 s to import, which no page may cost before it is asked.
+    from core.monitoring.nearest import load_nearest
+
+    try:
+        found = load_nearest(app.db, app.registry, app.settings.snapshots, prediction.id)
+    except OpsError as error:
+        context.show_problem(error)
+        return
+    st.caption(
+        f"Of the {found.n_rows:,} rows of snapshot {found.snapshot_id}, which "
+        f"{version_name(found.version)} was made from, those most like this request as its "
+        "pipeline encodes them. A distance is in standard deviations a column; 0 is the same row."
+    )
+    tables.show(
+        [
+            {
+                "distance, sd": row.distance,
+                "true score, points": row.target,
+                "id": row.external_id or wording.NOTHING,
+                "source": row.source,
+                "made (UTC)": row.at,
+                "features": ", ".join(
+                    f"{name} {wording.NOTHING if value is None else value}"
+                    for name, value in row.features.items()
+                ),
+            }
+            for row in found.rows
+        ],
+        key="nearest_rows",
+        alt="The training rows nearest to the prediction, nearest first",
+        columns={
+            "distance, sd": tables.figure(),
+            "true score, points": tables.figure(),
+            "made (UTC)": tables.time(),
+            "features": tables.wide(),
+        },
+    )

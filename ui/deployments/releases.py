@@ -1,0 +1,286 @@
+"""What serves and how to change it: the clicking side of deploying and rolling back."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.bootstrap import App
+from core.deployment import release
+from core.deployment.plan import PlanSummary
+from core.deployment.trial_status import DeliveredChange
+from core.domain.deployment import EVIDENCE_SHARE, Action, Deployment, Replay
+from core.domain.history import N_RECENT_LABELS
+from core.domain.version import HEURISTIC, Version, version_name
+from core.serving.fallback import measure_guesses
+from core.stats.intervals import wilson
+from core.store.predictions import labels
+from ui import st
+from ui.common import actions, context, tables, wording
+from ui.deployments import replays
+from ui.markup import Markdown
+from ui.training import reports
+
+_ACTIONS = {
+    Action.DEPLOY: "deployed",
+    Action.ROLLBACK: "rolled back",
+    Action.START_TRIAL: "trial started",
+    Action.RAMP: "ramped",
+    Action.PROMOTE: "promoted",
+    Action.STOP_TRIAL: "trial stopped",
+}
+_FOLLOWS = "The API follows within a second; the history keeps every step."
+
+
+def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetime) -> None:
+    """What serves, since when, by whom and why."""
+    champion = summary.champion
+    with st.container(border=True):
+        if champion is None:
+            st.markdown(Markdown("### Nothing serves yet"))
+            st.markdown("Callers get the heuristic's answers, marked as such.")
+            return
+        st.markdown(Markdown("### {} serves").format(version_name(champion.version)))
+        st.markdown(
+            f"Since {wording.moment_ago(champion.since, now)}, by {champion.by}. "
+            f"Reason: {champion.reason}"
+        )
+        version = _find(champion.version, trained)
+        if version is not None:
+            st.markdown(reports.badges(version.report) + " " + version.report.summary)
+
+
+def show_delivered(delivered: DeliveredChange) -> None:
+    """What the change promised and what it delivered, on requests that both versions scored."""
+    before, name = version_name(delivered.before), version_name(delivered.champion)
+    with st.container(border=True):
+        if delivered.mae_before is None or delivered.mae_champion is None:
+            st.markdown(
+                Markdown(
+                    "**Promised and delivered:** no labelled request that {} scored yet."
+                ).format(before)
+            )
+        else:
+            st.markdown(
+                Markdown(
+                    "**Promised and delivered:** {} would have had MAE {} and {} had {}, on {}. {}"
+                ).format(
+                    before,
+                    wording.number(delivered.mae_before, 2),
+                    name,
+                    wording.number(delivered.mae_champion, 2),
+                    wording.count(delivered.n_pairs, "labelled pair"),
+                    _compare(delivered),
+                )
+            )
+        st.caption(
+            f"{before} scores {wording.percent(EVIDENCE_SHARE)} of the requests beside {name}, "
+            f"unseen by callers, until {wording.moment(delivered.until_at)}."
+        )
+
+
+def _compare(delivered: DeliveredChange) -> str:
+    gain, promised = delivered.gain, delivered.promised
+    said = (
+        "Too few pairs for an interval."
+        if gain is None
+        else f"Less error by {wording.number(gain.value, 2)} points ({wording.interval(gain, 2)})."
+    )
+    if promised is None:
+        return f"{said} Nothing was promised: the two were not compared before."
+    return (
+        f"{said} Promised: {wording.number(promised.value, 2)} ({wording.interval(promised, 2)})."
+    )
+
+
+def pick_version(trained: Sequence[Version]) -> int:
+    """The version to deploy, or 0 for the heuristic."""
+    heuristic = {HEURISTIC: "heuristic · no model, the weighted mean answers"}
+    return reports.pick(trained, "Version to deploy", extra=heuristic)
+
+
+def show_choice(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
+    """What is said of the version that is about to be deployed, where it is not the one above."""
+    if summary.champion is not None and summary.champion.version == number:
+        return
+    version = _find(number, trained)
+    if version is None:
+        st.caption(_describe_heuristic(app))
+        return
+    st.markdown(
+        Markdown("**{}** {} {}").format(
+            version.name, reports.badges(version.report), version.report.summary
+        )
+    )
+    reports.show_gate(version)
+
+
+def _describe_heuristic(app: App) -> str:
+    what = (
+        "The heuristic is the last resort and no model: the weighted mean of the base metrics, "
+        "else the mean of the newest labels of the same category, else of all."
+    )
+    settings = app.settings
+    with app.db.read() as conn:
+        labelled = labels.load_recent_labelled(conn, N_RECENT_LABELS)
+    found = measure_guesses(labelled, settings.scale, settings.tolerance)
+    if found is None or found.n < settings.min_labels:
+        return f"{what} Its error is not known: it takes {2 * settings.min_labels} labels."
+    share = wilson(round(found.accuracy * found.n), found.n)
+    return (
+        f"{what} On the newest {wording.count(found.n, 'label')} ({found.n_by_metrics:,} with base "
+        f"metrics) its MAE would be {wording.number(found.mae, 2)} points and "
+        f"{wording.percent_range(share)} within ±{settings.tolerance:g}."
+    )
+
+
+def offer_deploy(
+    app: App,
+    number: int,
+    summary: PlanSummary,
+    trained: Sequence[Version],
+    replay: Replay | None,
+) -> None:
+    """Two clicks that deploy a version, beside what its replay said; a refused one has to be
+    overridden as well."""
+    name, version = version_name(number), _find(number, trained)
+    serving = None if summary.champion is None else summary.champion.version
+    before = "Nothing serves now" if serving is None else f"{version_name(serving)} serves now"
+    refused = version is not None and not version.report.gate.passed
+
+    def work(reason: str) -> str:
+        done = release.deploy(
+            app.db,
+            app.registry,
+            number,
+            reason=reason,
+            by=context.get_user(),
+            override=refused,
+            now=app.now(),
+            expected_revision=summary.revision,
+        )
+        return f"{name} serves since {wording.moment(done.at)} (revision {done.revision})."
+
+    actions.ask_reason(
+        f"Deploy {name}",
+        Markdown("{}. From the next request on, **{}** answers. {}\n\n{}").format(
+            before, name, _FOLLOWS, replays.describe(replay, app.now())
+        ),
+        work,
+        key="deploy",
+        confirm=f"Deploy {name} now",
+        icon=":material/rocket_launch:",
+        override="The gate refused this version; deploy it all the same" if refused else None,
+        primary=True,
+        disabled=number == serving,
+        help=f"{name} serves already." if number == serving else None,
+    )
+
+
+def offer_rollback(
+    app: App, target: int | None, summary: PlanSummary, trained: Sequence[Version]
+) -> None:
+    """Two clicks that bring back the version that served before."""
+    if target is None or summary.champion is None:
+        st.button(
+            "Roll back",
+            key="rollback_none",
+            icon=":material/undo:",
+            disabled=True,
+            help="Nothing served before, so there is nothing to go back to.",
+        )
+        return
+    serving, name = version_name(summary.champion.version), version_name(target)
+    version = _find(target, trained)
+    trained_at = "" if version is None else f" (trained {wording.moment(version.created_at)})"
+
+    def work(reason: str) -> str:
+        done = release.rollback(
+            app.db,
+            app.registry,
+            target,
+            reason=reason,
+            by=context.get_user(),
+            now=app.now(),
+            expected_revision=summary.revision,
+        )
+        return (
+            f"Rolled back from {serving} to {name}, which serves since {wording.moment(done.at)} "
+            f"(revision {done.revision})."
+        )
+
+    before = f"{serving} serves now."
+    if summary.challenger is not None:
+        before = f"{version_name(summary.challenger.version)} is on trial and this ends it."
+    actions.ask_reason(
+        f"Roll back to {name}",
+        Markdown(
+            "{} From the next request on, **{}**{}, which served before, answers again. {}"
+        ).format(before, name, trained_at, _FOLLOWS),
+        work,
+        key="rollback",
+        confirm=f"Roll back to {name} now",
+        icon=":material/undo:",
+    )
+
+
+def offer_rehearsal(app: App, target: int | None) -> None:
+    """One click that does all of a rollback but the switch, and says how long it takes."""
+    if target is None:
+        return
+
+    def work() -> str:
+        done = release.rehearse_rollback(app.db, app.registry, target, timer=time.perf_counter)
+        steps = "; ".join(
+            f"{step.name}: {wording.milliseconds(step.milliseconds)}" for step in done.steps
+        )
+        return (
+            f"A rollback to {version_name(done.target)} works and takes "
+            f"{wording.milliseconds(done.milliseconds)} ({steps}). Nothing was changed."
+        )
+
+    actions.button(
+        "Rehearse",
+        work,
+        key="rehearse",
+        icon=":material/fact_check:",
+        help=f"Does everything of a rollback to {version_name(target)} but the switch.",
+    )
+
+
+def show_history(history: Sequence[Deployment]) -> None:
+    """Every decision, newest first."""
+    if not history:
+        st.caption("Nothing was deployed yet; every deployment and rollback will be listed here.")
+        return
+    tables.show(
+        [
+            {
+                "revision": row.revision,
+                "when (UTC)": row.at,
+                "what": _ACTIONS[row.action],
+                "serves": version_name(row.plan.champion),
+                "on trial": _describe_challenger(row),
+                "by": row.by,
+                "reason": row.reason,
+                "gate": "overridden" if row.override else "",
+            }
+            for row in reversed(history)
+        ],
+        key="history",
+        alt="Every deployment and rollback, newest first, with who decided it and why",
+        columns={
+            "revision": tables.whole(),
+            "when (UTC)": tables.time(),
+            "reason": tables.wide(),
+        },
+    )
+
+
+def _describe_challenger(row: Deployment) -> str:
+    if row.plan.challenger is None:
+        return ""
+    return f"{version_name(row.plan.challenger)}, {wording.percent(row.plan.traffic)}"
+
+
+def _find(number: int, trained: Sequence[Version]) -> Version | None:
+    return next((version for version in trained if version.number == number), None)

@@ -1,0 +1,325 @@
+"""The trial on the page: what it says, what happens next, and the clicks that start and end it."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.bootstrap import App, load_current_settings
+from core.deployment import trials
+from core.deployment.plan import PlanSummary
+from core.deployment.ramp import RAMP, StepKind
+from core.deployment.trial import Standing, build_settings
+from core.deployment.verdict import TrialReport
+from core.domain.trial import Trial, TrialVerdict
+from core.domain.version import HEURISTIC, Version, version_name
+from ui import st
+from ui.common import actions, charts, context, metric_cards, wording
+from ui.markup import Markdown, badge
+
+_LOOKS = {
+    TrialVerdict.BETTER: ("Better", ":material/trending_up:", "green"),
+    TrialVerdict.WORSE: ("Worse", ":material/trending_down:", "red"),
+    TrialVerdict.EQUIVALENT: ("Equivalent", ":material/drag_handle:", "blue"),
+    TrialVerdict.NOT_YET: ("Not yet", ":material/hourglass:", "gray"),
+    TrialVerdict.INVALID: ("Invalid", ":material/error:", "orange"),
+}
+_WITHIN = {
+    TrialVerdict.BETTER: "challenger",
+    TrialVerdict.WORSE: "champion",
+    TrialVerdict.NOT_YET: "not yet known",
+}
+_NEXT = {
+    StepKind.HOLD: "Nothing changes by itself now",
+    StepKind.WIDEN: "The worker widens it next",
+    StepKind.PROMOTE: "The worker promotes it next",
+    StepKind.STOP: "The worker stops it next",
+}
+
+
+def show(standing: Standing, now: datetime) -> None:
+    """The verdict with its condition and the next step, the figures, and the interval over time."""
+    trial, report, following = standing.trial, standing.report, standing.following
+    champion, challenger = version_name(trial.champion), version_name(trial.challenger)
+    with st.container(border=True):
+        st.markdown(Markdown("### {} is on trial beside {}").format(challenger, champion))
+        st.markdown(_badge(report.verdict) + " " + " ".join(report.reasons))
+        st.markdown(
+            Markdown(
+                "**Next:** {}. {} To end it: promote "
+                "{}, or stop the trial and {} answers everything again."
+            ).format(_NEXT[following.kind], " ".join(following.reasons), challenger, champion)
+        )
+        st.caption(
+            f"'{trial.name}' since {wording.moment_ago(trial.started_at, now)}, by {trial.by}. "
+            f"Reason: {trial.reason.rstrip('.')}. {_describe_settings(trial)}"
+        )
+    _show_figures(standing)
+    _show_chart(report, trial)
+    _show_parts(report)
+
+
+def _show_parts(report: TrialReport) -> None:
+    """The same by category, where one has enough comparisons."""
+    if not report.parts:
+        return
+    with st.expander(f"By category ({len(report.parts)})", key="trial_parts"):
+        for part in report.parts:
+            st.markdown(
+                Markdown("{} **{}**: {} points ({}), {}").format(
+                    _badge(part.verdict),
+                    part.where,
+                    wording.number(part.advantage.value, 2),
+                    wording.interval(part.advantage, 2),
+                    wording.count(part.n, "comparison"),
+                )
+            )
+        st.caption(
+            "Each interval is widened for looking at 20 categories. They follow the newest pairs "
+            "and, unlike the verdict above, are not frozen."
+        )
+
+
+def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
+    """Choose a share and a name, then two clicks that put a version on trial."""
+    serving = None if summary.champion is None else summary.champion.version
+    if serving in (None, HEURISTIC) or number in (serving, HEURISTIC) or summary.challenger:
+        return
+    name = version_name(number)
+    version = next((one for one in trained if one.number == number), None)
+    refused = version is not None and not version.report.gate.passed
+    with st.expander(f"Try {name} beside {version_name(serving)} first", key="try"):
+        st.markdown(
+            "Both score every request and one answers, so that their errors are compared on the "
+            "same requests. You may look as often as you like: the verdict holds at every look."
+        )
+        with st.container(horizontal=True):
+            share = st.segmented_control(
+                f"Answers from {name}",
+                RAMP,
+                default=RAMP[0],
+                required=True,
+                format_func="{:.0%}".format,
+                key="trial_share",
+            )
+            title = st.text_input("Name", value=f"try-{name}", key=f"trial_name_{number}")
+        ramp = st.toggle("Widen it by itself", value=True, key="trial_ramp")
+        wins = st.toggle("Promote what is found better by itself", value=True, key="trial_promote")
+        ends = st.toggle("Stop what is found worse, or harms", value=True, key="trial_stop_it")
+
+        def work(reason: str) -> str:
+            done = trials.start_trial(
+                app.db,
+                app.registry,
+                number,
+                traffic=share,
+                name=title,
+                settings=build_settings(
+                    load_current_settings(app),
+                    auto_ramp=ramp,
+                    auto_promote=wins,
+                    auto_stop=ends,
+                ),
+                salt=secrets.token_hex(8),
+                reason=reason,
+                by=context.get_user(),
+                override=refused,
+                now=app.now(),
+                expected_revision=summary.revision,
+            )
+            return f"{name} is on trial since {wording.moment(done.at)} (revision {done.revision})."
+
+        actions.ask_reason(
+            f"Put {name} on trial",
+            Markdown(
+                "{} stays the champion. From the next request on, **{}** "
+                "scores all of them and answers {:.0%}."
+            ).format(version_name(serving), name, share),
+            work,
+            key="trial",
+            confirm=f"Put {name} on trial now",
+            icon=":material/balance:",
+            override="The gate refused this version; try it all the same" if refused else None,
+        )
+
+
+def offer_end(app: App, standing: Standing, revision: int) -> None:
+    """Two clicks that widen, promote or stop the trial."""
+    trial, name = standing.trial, version_name(standing.trial.challenger)
+    champion = version_name(trial.champion)
+    wider = next((share for share in RAMP if share > trial.steps[-1].traffic), None)
+    better = standing.report.verdict is TrialVerdict.BETTER
+
+    def promote(reason: str) -> str:
+        done = trials.promote(
+            app.db,
+            app.registry,
+            trial.name,
+            reason=reason,
+            by=context.get_user(),
+            override=not better,
+            now=app.now(),
+            expected_revision=revision,
+        )
+        return f"{name} serves since {wording.moment(done.at)} (revision {done.revision})."
+
+    def stop(reason: str) -> str:
+        done = trials.stop_trial(
+            app.db,
+            trial.name,
+            reason=reason,
+            by=context.get_user(),
+            now=app.now(),
+            expected_revision=revision,
+        )
+        return f"The trial was stopped (revision {done.revision}); {champion} answers everything."
+
+    with st.container(horizontal=True):
+        actions.ask_reason(
+            f"Promote {name}",
+            Markdown(
+                "{} is the champion now. From the next request on, **{}** answers all."
+            ).format(champion, name),
+            promote,
+            key="promote",
+            confirm=f"Promote {name} now",
+            icon=":material/upgrade:",
+            override=None if better else "The trial has not found it better; promote it anyway",
+            primary=better,
+        )
+        if wider is not None:
+            _offer_wider(app, standing, wider, revision)
+        actions.ask_reason(
+            "Stop the trial",
+            Markdown("From the next request on, **{}** answers everything again.").format(champion),
+            stop,
+            key="stop_trial",
+            confirm="Stop the trial now",
+            icon=":material/stop_circle:",
+        )
+
+
+def _offer_wider(app: App, standing: Standing, wider: float, revision: int) -> None:
+    trial, name = standing.trial, version_name(standing.trial.challenger)
+
+    def widen(reason: str) -> str:
+        done = trials.widen_trial(
+            app.db,
+            trial.name,
+            traffic=wider,
+            reason=reason,
+            by=context.get_user(),
+            now=app.now(),
+            expected_revision=revision,
+        )
+        return f"{name} answers {wider:.0%} now (revision {done.revision})."
+
+    actions.ask_reason(
+        f"Widen to {wider:.0%}",
+        Markdown(
+            "From the next request on, **{}** answers {:.0%}; units that have it keep it."
+        ).format(name, wider),
+        widen,
+        key="widen",
+        confirm=f"Widen to {wider:.0%} now",
+        icon=":material/open_in_full:",
+    )
+
+
+def _badge(verdict: TrialVerdict) -> Markdown:
+    name, icon, color = _LOOKS[verdict]
+    return badge(name, icon, color)
+
+
+def _describe_settings(trial: Trial) -> str:
+    rules = trial.settings
+    by_itself = [
+        what
+        for what, is_on in (
+            ("widens", rules.auto_ramp),
+            ("promotes", rules.auto_promote),
+            ("stops", rules.auto_stop),
+        )
+        if is_on
+    ]
+    return (
+        f"Fixed at its start: same within {rules.margin:g} points, {rules.alpha:.0%} false "
+        f"verdicts at most, by itself it {', '.join(by_itself) or 'does nothing'}."
+    )
+
+
+def _show_figures(standing: Standing) -> None:
+    report, conduct, trial = standing.report, standing.conduct, standing.trial
+    name, found = version_name(trial.challenger), report.estimate
+    with metric_cards.row():
+        metric_cards.show(
+            f"Advantage of {name}",
+            wording.NOTHING if found is None else f"{wording.number(found.value, 2)} points",
+            "too few pairs" if found is None else wording.interval(found, 2),
+            f"MAE of {version_name(trial.champion)} minus that of {name} on the same requests; "
+            "above 0 is better. The interval holds at every look.",
+        )
+        waiting = f", {report.n_waiting:,} wait for their day to end" if report.n_waiting else ""
+        metric_cards.show(
+            "Labelled pairs",
+            f"{report.n_pairs:,}",
+            f"{wording.count(report.n_differences, 'comparison')}{waiting}",
+            "Requests that both scored and that have a label; those of one unit and day count as "
+            "one comparison.",
+        )
+        metric_cards.show(
+            f"More often within ±{trial.settings.tolerance:g}",
+            _WITHIN[report.within],
+            f"e-value {report.within_evidence:,.3g}, decided at {1 / trial.settings.alpha:,.0f}",
+            "Secondary to the error: it needs two to four times the rows.",
+        )
+        metric_cards.show(
+            "Still needed",
+            _needed(report),
+            "decided" if report.decided else _days(report),
+            "If the difference and the number of labels a day stay as they are.",
+        )
+        lost = conduct.n_shadow_failed + conduct.n_shadow_late + conduct.n_shadow_dropped
+        metric_cards.show(
+            f"Answers of {name}",
+            f"{trial.steps[-1].traffic:.0%}",
+            f"{wording.count(conduct.n_requests, 'request')} in this step; {lost:,} of "
+            f"{conduct.n_shadow:,} scores beside answers failed, late or dropped",
+        )
+
+
+def _needed(report: TrialReport) -> str:
+    if report.decided:
+        return "0 pairs"
+    needed = report.n_pairs_needed
+    return wording.NOTHING if needed is None else f"about {needed:,} pairs"
+
+
+def _days(report: TrialReport) -> str:
+    return "" if report.days_needed is None else f"about {report.days_needed:,.1f} days"
+
+
+def _show_chart(report: TrialReport, trial: Trial) -> None:
+    points = report.series
+    line = charts.ChartLine(
+        f"advantage of {version_name(trial.challenger)}",
+        [point.at for point in points],
+        [point.value for point in points],
+        [point.low for point in points],
+        [point.high for point in points],
+    )
+    margin = trial.settings.margin
+    st.plotly_chart(
+        charts.draw_lines(
+            [line],
+            unit="points",
+            limits=[
+                charts.Limit(margin, f"within ±{margin:g}: the same"),
+                charts.Limit(0.0, ""),
+                charts.Limit(-margin, ""),
+            ],
+            empty=f"The interval begins after {trial.settings.burn_in} comparisons",
+        ),
+        config=charts.CONFIG,
+        key="trial_chart",
+        alt="The difference in mean absolute error with its interval, as labels came",
+    )

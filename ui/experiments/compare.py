@@ -1,0 +1,99 @@
+"""Versions side by side: why one and not another, first in sentences, then in what they rest on."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from core.bootstrap import App
+from core.domain.version import Version
+from core.store.data import snapshots
+from core.training.compare.version_diff import describe_changes, explain_choice, share_holdout
+from ui import st
+from ui.common import charts, filters, wording
+from ui.experiments import compare_figures, compare_rows
+from ui.markup import Markdown, bullets
+from ui.training import reports
+
+
+def pick(trained: Sequence[Version]) -> list[Version]:
+    """The versions to compare: the newest two unless the person or the address says others."""
+    by_number = {version.number: version for version in trained}
+    asked = [number for number in filters.get_ids("compare") if number in by_number]
+    numbers = st.multiselect(
+        "Versions",
+        list(by_number),
+        default=asked or list(by_number)[:2],
+        format_func=lambda number: reports.label(by_number[number]),
+        key="compare",
+        placeholder="Choose two or more",
+    )
+    filters.set_ids("compare", numbers)
+    return [by_number[number] for number in numbers]
+
+
+def show(app: App, versions: Sequence[Version], serving: int | None) -> None:
+    """Why, the figures, what changed, then everything else that can be laid side by side."""
+    if len(versions) < 2:
+        st.caption("Choose two or more versions to see where they differ.")
+        return
+    best, *others = explain_choice(versions, serving)
+    with st.container(border=True):
+        st.markdown(Markdown("**{}**\n\n{}").format(best, bullets(others)))
+    if not share_holdout(versions):
+        st.warning(
+            "These versions were evaluated on different held-out rows, so a difference may come "
+            "from the rows: score them on the same ones below.",
+            icon=":material/compare_arrows:",
+        )
+    _show_metrics(versions)
+    compare_rows.offer(app, versions, serving)
+    _show_changes(app, versions)
+    compare_figures.show(versions)
+
+
+def _show_metrics(versions: Sequence[Version]) -> None:
+    accurate = wording.tolerance(versions[0].report.tolerance)
+    with st.grid(2, min_column_width=400, gap="medium"):
+        with st.container(gap="xsmall"):
+            st.markdown(Markdown("**MAE on held-out rows, less is better**"))
+            st.plotly_chart(
+                charts.draw_marks(
+                    [charts.build_mark(v.name, v.report.metrics.mae) for v in versions],
+                    unit="MAE, points",
+                ),
+                key="compare_mae",
+                config=charts.CONFIG,
+                alt="Mean absolute error of each version with its 95 % interval",
+            )
+        with st.container(gap="xsmall"):
+            st.markdown(Markdown("**Accuracy on held-out rows, more is better**"))
+            st.plotly_chart(
+                charts.draw_marks(
+                    [charts.build_mark(v.name, v.report.metrics.accuracy, 100) for v in versions],
+                    unit=f"accuracy {accurate}, %",
+                ),
+                key="compare_accuracy",
+                config=charts.CONFIG,
+                alt="Accuracy of each version with its 95 % interval",
+            )
+
+
+def _show_changes(app: App, versions: Sequence[Version]) -> None:
+    """From each version to the next newer one of those that were picked."""
+    ordered = sorted(versions, key=lambda version: version.number)
+    with app.db.read() as conn:
+        rows = {v.snapshot_id: snapshots.get_snapshot(conn, v.snapshot_id) for v in ordered}
+    for before, after in pairwise(ordered):
+        st.markdown(Markdown("**What changed from {} to {}**").format(before.name, after.name))
+        found = describe_changes(before, after, rows[before.snapshot_id], rows[after.snapshot_id])
+        if found:
+            by_area: dict[str, list[str]] = {}
+            for change in found:
+                by_area.setdefault(change.area, []).append(change.text)
+            st.markdown(
+                Markdown("\n").join(
+                    Markdown("- **{}**: {}").format(area, " ".join(texts))
+                    for area, texts in by_area.items()
+                )
+            )
+        else:
+            st.caption("Nothing: the same rows, features, parameters, code and libraries.")

@@ -1,0 +1,128 @@
+"""Charts of several versions beside each other, and of everything a search tried."""
+
+from collections.abc import Mapping, Sequence
+
+from core.training.attempts import Axis
+from ui.common import charts
+
+_PATTERNS = ("", "/", "x", ".")
+
+
+def draw_series(
+    series: Mapping[str, Sequence[charts.Point]], *, x: str, y: str, zero: str | None = None
+) -> charts.Figure:
+    """Values over a number with their 95 % intervals, a line, a dash and a symbol for each name;
+    `zero` says what it means to lie on the line at nought, which is then drawn."""
+    figure = charts.build_figure(y=y, height=300)
+    if not any(series.values()):
+        return charts.build_empty(figure, "Too few rows")
+    for index, (name, points) in enumerate(series.items()):
+        color = charts.PALETTE[index % len(charts.PALETTE)]
+        figure.add_scatter(
+            name=name,
+            x=[p.x for p in points],
+            y=[p.estimate.value for p in points],
+            customdata=[[p.name, p.estimate.low, p.estimate.high] for p in points],
+            mode="lines+markers",
+            line={"color": color, "width": 2, "dash": charts.DASHES[index % len(charts.DASHES)]},
+            marker={
+                "color": color,
+                "size": 8,
+                "symbol": charts.SYMBOLS[index % len(charts.SYMBOLS)],
+            },
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [p.estimate.high - p.estimate.value for p in points],
+                "arrayminus": [p.estimate.value - p.estimate.low for p in points],
+                "color": color,
+                "thickness": 1.5,
+                "width": 4,
+            },
+            hovertemplate="%{y:.2f} (%{customdata[1]:.2f} to %{customdata[2]:.2f}), "
+            "%{customdata[0]}<extra>%{fullData.name}</extra>",
+        )
+    if zero is not None:
+        figure.add_hline(
+            y=0,
+            line={"color": charts.GREY, "width": 1, "dash": "longdash"},
+            annotation={"text": zero, "font": charts.LABEL, "xanchor": "right"},
+        )
+    figure.update_xaxes(title_text=x)
+    figure.update_layout(showlegend=True)
+    return figure
+
+
+def draw_shares_beside(
+    shares: Mapping[str, Mapping[str, float]], *, x: str, limit: int = 12
+) -> charts.Figure:
+    """The shares of each name's whole beside each other, what is largest anywhere on top; the rest
+    is left out, and the axis's title says how many that are."""
+    largest: dict[str, float] = {}
+    for of in shares.values():
+        for part, share in of.items():
+            largest[part] = max(share, largest.get(part, 0.0))
+    ranked = sorted(largest, key=lambda part: -largest[part])
+    shown, n_rest = ranked[:limit], max(len(ranked) - limit, 0)
+    figure = charts.build_figure(y="", height=110 + (12 + 14 * len(shares)) * max(len(shown), 1))
+    if not shown:
+        return charts.build_empty(figure, "No version has skill to attribute")
+    for index, (name, of) in enumerate(shares.items()):
+        figure.add_bar(
+            name=name,
+            x=[of.get(part, 0.0) * 100 for part in shown],
+            y=shown,
+            orientation="h",
+            marker={
+                "color": charts.PALETTE[index % len(charts.PALETTE)],
+                "pattern": {"shape": _PATTERNS[index % len(_PATTERNS)]},
+                "line": {"width": 0},
+            },
+            hovertemplate="%{y}: %{x:.1f} %<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(showlegend=True, barmode="group", bargap=0.3)
+    figure.update_xaxes(title_text=f"{x} ({n_rest} more left out)" if n_rest else x, showgrid=True)
+    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+    return figure
+
+
+def draw_attempts(axes: Sequence[Axis], chosen: int) -> charts.Figure:
+    """Parallel coordinates: a line for each attempt through all axes, the chosen one thick."""
+    figure = charts.build_figure(y="", height=320)
+    n_attempts = len(axes[-1].positions)
+    for attempt in [*(i for i in range(n_attempts) if i != chosen), chosen]:
+        is_chosen = attempt == chosen
+        figure.add_scatter(
+            name="chosen" if is_chosen else "tried",
+            x=list(range(len(axes))),
+            y=[axis.positions[attempt] for axis in axes],
+            mode="lines+markers" if is_chosen else "lines",
+            connectgaps=True,
+            line={
+                "color": charts.PALETTE[1] if is_chosen else charts.PALETTE[0],
+                "width": 4 if is_chosen else 1,
+            },
+            opacity=1.0 if is_chosen else 0.4,
+            showlegend=is_chosen or attempt == (1 if chosen == 0 else 0),
+            hoverinfo="skip",
+        )
+    for place, axis in enumerate(axes):
+        figure.add_vline(x=place, line={"color": charts.GREY, "width": 1})
+        for height, text in axis.ticks:
+            figure.add_annotation(
+                x=place,
+                y=height,
+                text=text,
+                showarrow=False,
+                xanchor="right" if place == len(axes) - 1 else "left",
+                xshift=-5 if place == len(axes) - 1 else 5,
+                yshift=9,  # above the lines, which end at the ticks
+                font=charts.LABEL,
+            )
+    names = [axis.name for axis in axes]
+    figure.update_xaxes(
+        tickmode="array", tickvals=list(range(len(axes))), ticktext=names, showgrid=False
+    )
+    figure.update_yaxes(visible=False, range=[-0.08, 1.12])
+    figure.update_layout(showlegend=True)
+    return figure

@@ -1,0 +1,132 @@
+"""What the figures of several versions rest on, laid side by side."""
+
+from collections.abc import Mapping, Sequence
+
+from core.domain.training_report import Estimate, ScoreBand
+from core.domain.version import Version
+from core.training.attempts import build_axes, find_best, find_chosen
+from ui import st
+from ui.common import charts, tables, wording
+from ui.experiments import compare_charts
+from ui.markup import Markdown
+from ui.training import reports
+
+_CHOSEN_ELSEWHERE = (
+    " The one with the least loss was not chosen: a grid compares at its own numbers of trees."
+)
+
+
+def show(versions: Sequence[Version]) -> None:
+    """Learning curves, residuals, importance, what the searches tried, and parameters."""
+    curves, residuals, importance, search, parameters = st.tabs(
+        ["Learning curves", "Residuals", "Importance", "Search", "Parameters"], key="beside"
+    )
+    with curves:
+        _show_curves(versions)
+    with residuals:
+        _show_residuals(versions)
+    with importance:
+        st.plotly_chart(
+            compare_charts.draw_shares_beside(
+                {v.name: v.report.importance for v in versions}, x="share of importance, %"
+            ),
+            key="beside_importance",
+            config=charts.CONFIG,
+            alt="Share of importance of each feature in each version",
+        )
+    with search:
+        for version in versions:
+            _show_search(version)
+    with parameters:
+        differing = reports.differing(versions)
+        if differing:
+            tables.show(differing, key="differing", alt="Parameters that differ", limit=20)
+        else:
+            st.caption("None: these versions were trained in the same way on the same rows.")
+
+
+def _show_curves(versions: Sequence[Version]) -> None:
+    st.plotly_chart(
+        compare_charts.draw_series(
+            {
+                v.name: [
+                    charts.Point(float(point.n_rows), point.mae, wording.count(point.n_rows, "row"))
+                    for point in v.report.learning_curve
+                ]
+                for v in versions
+            },
+            x="rows learned from",
+            y="MAE on the version's holdout, points",
+        ),
+        key="beside_curves",
+        config=charts.CONFIG,
+        alt="MAE by the number of rows learned from, with 95 % intervals, a line a version",
+    )
+
+
+def _show_residuals(versions: Sequence[Version]) -> None:
+    st.plotly_chart(
+        compare_charts.draw_series(
+            {v.name: [_residual(band) for band in v.report.score_bands] for v in versions},
+            x="mean score of the band, points",
+            y="truth minus score, mean, points",
+            zero="as the score says",
+        ),
+        key="beside_residuals",
+        config=charts.CONFIG,
+        alt="Mean residual in bands of scores, with 95 % intervals, a line a version",
+    )
+    rows = _segment_rows(versions)
+    if rows:
+        st.markdown(Markdown("**MAE by segment, points, with 95 % intervals**"))
+        tables.show(rows, key="beside_segments", alt="MAE of each category level in each version")
+
+
+def _residual(band: ScoreBand) -> charts.Point:
+    actual, score = band.actual, band.score
+    return charts.Point(
+        score,
+        Estimate(actual.value - score, actual.low - score, actual.high - score),
+        wording.count(band.n_rows, "held-out row"),
+    )
+
+
+def _segment_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
+    of = {v.name: {(s.column, s.level): s for s in v.report.segments} for v in versions}
+    parts = dict.fromkeys(part for found in of.values() for part in found)
+    return [
+        {
+            "column": column,
+            "level": level,
+            **{
+                name: wording.points(found[column, level].mae).replace(" points", "")
+                if (column, level) in found
+                else wording.NOTHING
+                for name, found in of.items()
+            },
+        }
+        for column, level in parts
+    ]
+
+
+def _show_search(version: Version) -> None:
+    attempts = version.report.attempts
+    st.markdown(Markdown("**{} · {}**").format(version.name, version.report.recipe))
+    if not attempts:
+        st.caption("Its report keeps no combinations: nothing was searched, or it is of old.")
+        return
+    chosen = version.report.search.get("best")
+    place = find_chosen(attempts, chosen if isinstance(chosen, Mapping) else {})
+    st.plotly_chart(
+        compare_charts.draw_attempts(build_axes(attempts), place),
+        key=f"search_{version.number}",
+        config=charts.CONFIG,
+        alt="Each combination that the search tried as a line through its parameters to its loss",
+    )
+    trees = "n_trees" in attempts[0].parameters
+    st.caption(
+        f"{wording.count(len(attempts), 'combination')}"
+        f"{', each at its best number of trees' if trees else ''}; the "
+        "loss is the mean over the folds of the training rows, less is better."
+        f"{_CHOSEN_ELSEWHERE if place != find_best(attempts) else ''}"
+    )

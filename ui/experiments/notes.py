@@ -1,0 +1,86 @@
+"""What people say of a version: its notes and tags, and the form to add one."""
+
+from collections.abc import Mapping, Sequence
+
+from core.bootstrap import App
+from core.domain.version import Note, NoteKind, Version, list_tags, version_name
+from core.training.notes import add_note
+from ui import st
+from ui.common import actions, context, tables, wording
+from ui.training import reports
+
+_TEXT = "note_text"
+_LABELS = {
+    NoteKind.NOTE: "Add a note",
+    NoteKind.TAG: "Give a tag",
+    NoteKind.UNTAG: "Take a tag away",
+}
+_DID = {
+    NoteKind.NOTE: "has a new note",
+    NoteKind.TAG: "has the tag '{}'",
+    NoteKind.UNTAG: "no longer has the tag '{}'",
+}
+
+
+def tags_of(said: Mapping[int, Sequence[Note]], number: int) -> tuple[str, ...]:
+    """The tags in force of a version."""
+    return list_tags(said.get(number, ()))
+
+
+def show(app: App, trained: Sequence[Version], said: Mapping[int, Sequence[Note]]) -> None:
+    """The notes of all versions, newest first, and what may be said of one."""
+    n_notes = sum(len(of) for of in said.values())
+    with st.expander(f"Notes and tags ({wording.count(n_notes, 'entry', 'entries')})", key="notes"):
+        _offer(app, trained)
+        found = [note for of in said.values() for note in of]
+        if not found:
+            st.caption("Nobody has said anything of a version yet.")
+            return
+        tables.show(
+            [
+                {
+                    "version": version_name(note.version),
+                    "what": note.kind.value,
+                    "text": note.text,
+                    "at (UTC)": note.at,
+                    "by": note.by,
+                }
+                for note in sorted(found, key=lambda note: note.at, reverse=True)
+            ],
+            key="notes_table",
+            alt="Notes and tags of all versions, newest first, with who and when",
+            columns={"at (UTC)": tables.time(), "text": tables.wide()},
+        )
+
+
+def _offer(app: App, trained: Sequence[Version]) -> None:
+    names = {version.number: reports.label(version) for version in trained}
+    with st.form("note_form", border=False):
+        st.selectbox("Version", list(names), format_func=lambda n: names[n], key="note_version")
+        st.segmented_control(
+            "What",
+            list(_LABELS),
+            default=NoteKind.NOTE,
+            required=True,
+            format_func=lambda kind: _LABELS[kind],
+            key="note_kind",
+        )
+        st.text_input(
+            "Text",
+            key=_TEXT,
+            placeholder="What others should know, or a tag such as do-not-deploy",
+        )
+        st.form_submit_button(
+            "Say it", key="note_confirm", on_click=_finish, args=(app, context.get_user())
+        )
+    st.caption("Kept with your name and the time; MLflow's run shows it too, within a minute.")
+
+
+def _finish(app: App, by: str) -> None:
+    def work() -> str:
+        kind, number = st.session_state["note_kind"], int(st.session_state["note_version"])
+        note = add_note(app.db, number, kind, st.session_state[_TEXT], by=by, now=app.now())
+        return f"{version_name(number)} {_DID[kind].format(note.text)}."
+
+    if actions.attempt(work):
+        st.session_state[_TEXT] = ""

@@ -1,0 +1,166 @@
+"""MLflow's runs, a page at a time in the order that was asked for, and the way to its own pages."""
+
+from collections.abc import Sequence
+
+from core.bootstrap import App
+from core.domain.version import Version, version_name
+from core.errors import OpsError
+from core.registry import RUN_SORTS, RunPage, RunSummary
+from core.up import LOCAL_MLFLOW, build_mlflow_url
+from ui import st
+from ui.common import context, tables, wording
+from ui.markup import Markdown
+
+PAGE = 50
+
+SORTS = {
+    "started_at": "start",
+    "version": "version",
+    "recipe": "recipe",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R²",
+    "accuracy": "accuracy",
+    "skill": "skill",
+    "seconds": "duration",
+}
+"""What the runs may be ordered by, in words."""
+
+_PLACE = "runs_place"
+_SMALLEST_FIRST = {
+    "recipe": "A to Z",
+    "mae": "smallest first",
+    "rmse": "smallest first",
+    "seconds": "shortest first",
+}
+_LARGEST_FIRST = {"started_at": "newest first", "version": "newest first"}
+
+
+def describe_order(sort: str) -> str:
+    """In which order a page shows the runs, for one of `core.registry.RUN_SORTS`.
+
+    >>> describe_order("mae"), describe_order("version"), describe_order("skill")
+    ('by MAE, smallest first', 'by version, newest first', 'by skill, largest first')
+    """
+    first = _SMALLEST_FIRST.get(sort) or _LARGEST_FIRST.get(sort, "largest first")
+    return f"by {SORTS[sort]}, {first}"
+
+
+def show_waiting(trained: Sequence[Version]) -> None:
+    """Which versions tracking does not know yet, if any."""
+    waiting = [version.name for version in trained if version.run_id is None]
+    if not waiting:
+        return
+    named = ", ".join(waiting[:5]) + (f" and {len(waiting) - 5} more" if waiting[5:] else "")
+    st.info(
+        f"MLflow has no run of {named} yet: it did not answer when they were trained. Nothing is "
+        "lost, and they are recorded within a minute of its answering.",
+        icon=":material/sync:",
+    )
+
+
+@st.fragment(parallel=True)
+def show(app: App) -> None:
+    """One page of what tracking holds, and MLflow's own pages. Loaded beside the rest, because
+    MLflow takes seconds to import, and alone where another order or page is asked for."""
+    url = build_mlflow_url(app)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        sort = st.selectbox(
+            "Sort by",
+            [name for name in RUN_SORTS if name in SORTS],
+            format_func=lambda name: SORTS[name],
+            key="runs_sort",
+            on_change=_go_to_start,
+            width=180,
+        )
+        st.link_button("Open MLflow", url, icon=":material/open_in_new:")
+    if url == LOCAL_MLFLOW:
+        st.caption(Markdown("`make mlflow` starts MLflow's own pages on this machine."))
+    tokens: list[str] = st.session_state.setdefault(_PLACE, [])
+    with st.skeleton(height=120):
+        try:
+            page = app.registry.load_run_page(
+                PAGE,
+                sort=sort,
+                descending=sort not in _SMALLEST_FIRST,
+                token=tokens[-1] if tokens else None,
+            )
+        except OpsError as error:
+            context.show_problem(error)
+            return
+        if not page.runs:
+            st.caption(
+                "No run was logged yet; every training logs one, with its parameters, "
+                "metrics and artifact."
+            )
+            return
+        tables.show(
+            [_row(run, f"{url}/#/experiments/{page.experiment_id}/runs/") for run in page.runs],
+            key="runs",
+            alt=f"MLflow runs, a page of at most {PAGE}, {describe_order(sort)}",
+            columns={
+                "started (UTC)": tables.time(),
+                "MAE, points": tables.figure(),
+                "RMSE, points": tables.figure(),
+                "R²": tables.figure(),
+                "skill, %": tables.figure(),
+                "accuracy, %": tables.figure(),
+                "in MLflow": st.column_config.LinkColumn(display_text="open"),
+            },
+        )
+        _show_pager(tokens, page, describe_order(sort))
+
+
+def _show_pager(tokens: Sequence[str], page: RunPage, order: str) -> None:
+    first = len(tokens) * PAGE + 1
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Back",
+            key="runs_back",
+            disabled=not tokens,
+            on_click=_go_back,
+            icon=":material/chevron_left:",
+        )
+        st.button(
+            "Further",
+            key="runs_further",
+            disabled=page.next_token is None,
+            on_click=_go_further,
+            args=(page.next_token,),
+            icon=":material/chevron_right:",
+        )
+        st.caption(f"Runs {first:,} to {first + len(page.runs) - 1:,}, {order}")
+
+
+def _row(run: RunSummary, address: str) -> dict[str, object]:
+    return {
+        "run": wording.short_hash(run.run_id),
+        "version": wording.NOTHING if run.version is None else version_name(run.version),
+        "recipe": run.recipe,
+        "gate": {True: "passed", False: "refused", None: wording.NOTHING}[run.passed],
+        "MAE, points": run.metrics.get("mae"),
+        "RMSE, points": run.metrics.get("rmse"),
+        "R²": run.metrics.get("r2"),
+        "accuracy, %": _percent(run.metrics.get("accuracy")),
+        "skill, %": _percent(run.metrics.get("skill")),
+        "status": run.status.lower(),
+        "started (UTC)": run.started_at,
+        "took": wording.NOTHING if run.seconds is None else wording.duration(run.seconds),
+        "in MLflow": address + run.run_id,
+    }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else share * 100
+
+
+def _go_to_start() -> None:
+    st.session_state[_PLACE] = []
+
+
+def _go_further(token: str) -> None:
+    st.session_state[_PLACE] = [*st.session_state[_PLACE], token]
+
+
+def _go_back() -> None:
+    st.session_state[_PLACE] = st.session_state[_PLACE][:-1]

@@ -1,0 +1,104 @@
+"""Drift on the screen: what has moved, how far beyond chance, and what it is expected to cost."""
+
+from core.domain.monitoring import DriftCheck, DriftReport, Subject
+from core.monitoring.drift.compare import describe_check, matters
+from core.monitoring.drift.expected_error import describe_estimate
+from core.monitoring.summary import NOT_MEASURED
+from ui import st
+from ui.common import charts, tables, wording
+from ui.markup import Markdown
+
+_MOST_PICTURES = 4
+
+
+def show_drift(report: DriftReport | None) -> None:
+    """The verdict first, then a picture for each drifted column, then every check in a table."""
+    if report is None or report.note:
+        said = NOT_MEASURED
+        if report is not None:
+            looked = f"Looked at {wording.moment(report.at)}; the worker does it every hour."
+            said = f"{report.note} {looked}"
+        st.info(said, icon=":material/help:")
+        return
+    st.markdown(_summarize(report))
+    pictured = [check for check in report.confirmed if check.bins][:_MOST_PICTURES]
+    with st.grid(2, min_column_width=400, gap="medium"):
+        for check in pictured:
+            with st.container(gap="xsmall"):
+                _show_picture(check)
+    with st.expander(wording.count(len(report.checks), "comparison"), key="drift_checks"):
+        _show_table(report)
+    st.markdown(describe_estimate(report))
+    sampled = "" if report.n_rows == report.n_requests else f" of {report.n_requests:,}"
+    st.caption(
+        f"{report.n_rows:,}{sampled} requests from {wording.moment(report.from_at)} to "
+        f"{wording.moment(report.to_at)}, against {report.basis}. What has drifted is beyond both "
+        "its noise and the smallest change that counts, in this window and in one of the two "
+        "before it. Whether the same inputs mean something else now, only labels can say."
+    )
+
+
+def _summarize(report: DriftReport) -> str:
+    waiting = [check for check in report.checks if check.passed and not check.confirmed]
+    if not report.drifted:
+        said = Markdown("**None of {} columns has drifted** beyond chance.").format(
+            report.n_columns
+        )
+    else:
+        n = len(report.drifted)
+        costly = sum(matters(check, report.reference_mae) for check in report.confirmed)
+        effect = "may cost accuracy" if costly else "is not expected to cost accuracy"
+        said = Markdown("**{} of {} columns drifted**, which {}.").format(
+            n, report.n_columns, effect
+        )
+    if waiting:
+        names = ", ".join(dict.fromkeys(check.column for check in waiting))
+        said += f" For one window only so far: {names}."
+    return said
+
+
+def _show_picture(check: DriftCheck) -> None:
+    cost = (
+        ""
+        if check.effect_on_mae is None
+        else f"; estimated effect on the MAE {check.effect_on_mae:+.2g} points"
+    )
+    st.markdown(Markdown("**{}**: {}{}").format(check.column, describe_check(check), cost))
+    st.plotly_chart(
+        charts.draw_change(check.bins, check.before, check.now, x=check.column),
+        key=f"drift_{check.column}_{check.subject}",
+        config=charts.CONFIG,
+        alt=f"Shares of the values of {check.column} on the held-out rows and now",
+    )
+
+
+def _show_table(report: DriftReport) -> None:
+    tables.show(
+        [
+            {
+                "column": check.column,
+                "what": "unseen categories" if check.subject is Subject.UNSEEN else check.subject,
+                "moved by": check.effect,
+                "noise": check.noise,
+                "smallest that counts": check.minimum,
+                "drifted": _word(check),
+                "importance": wording.percent(check.importance),
+                "effect on MAE, points": check.effect_on_mae,
+            }
+            for check in report.checks
+        ],
+        key="drift_table",
+        alt="Every comparison of this window with the held-out rows",
+        columns={
+            "moved by": tables.figure(),
+            "noise": tables.figure(),
+            "smallest that counts": tables.figure(),
+            "effect on MAE, points": tables.figure(),
+        },
+    )
+
+
+def _word(check: DriftCheck) -> str:
+    if check.confirmed:
+        return "yes"
+    return "one window" if check.passed else "no"

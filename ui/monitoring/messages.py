@@ -1,0 +1,182 @@
+"""Messages on the screen: who is called, what was sent, and keeping quiet during announced work."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from core.alerts.admission import list_dry, make_live
+from core.alerts.maintenance import announce, end_maintenance
+from core.bootstrap import App, load_current_settings
+from core.domain.incident import AlertRule, Delivery, DeliveryState, Maintenance, describe_cause
+from core.settings import Settings
+from core.store.monitoring import deliveries, incidents
+from core.watching import try_app_channels
+from ui import st
+from ui.common import actions, context, tables, wording
+from ui.markup import Markdown
+
+_HOURS = (1, 4, 12, 24)
+_N_SHOWN = 50
+_STATE = {
+    DeliveryState.WAITING: "⏳ waiting",
+    DeliveryState.CLAIMED: "➡ under way",
+    DeliveryState.SENT: "✓ sent",
+    DeliveryState.DROPPED: "– not sent",
+    DeliveryState.FAILED: "✕ given up",
+}
+
+
+def show(app: App) -> None:
+    """How people are called, what was sent lately, the test, and maintenance."""
+    settings = load_current_settings(app)
+    with app.db.read() as conn:
+        window = deliveries.find_window(conn, app.now())
+        waiting = deliveries.load_open(conn)
+        newest = deliveries.load_newest(conn, _N_SHOWN)
+        dry = list_dry(conn, app.now())
+        n_opened = {
+            rule.cause: incidents.count_opened_since(conn, rule.at).get(rule.cause, 0)
+            for rule in dry
+        }
+    if window is not None:
+        st.info(
+            f"Maintenance by {window.by} until {wording.moment(window.until_at)}: incidents are "
+            f"recorded and nobody is called ({window.reason}).",
+            icon=":material/construction:",
+        )
+    st.markdown(_describe(settings, waiting))
+    for rule in dry:
+        _show_dry(app, rule, n_opened[rule.cause])
+    with st.container(horizontal=True):
+        if settings.notify:
+            actions.button(
+                "Send a test",
+                lambda: _send_test(app),
+                key="send_test",
+                icon=":material/send:",
+            )
+        _offer_maintenance(app, window)
+    if newest:
+        _show_newest(newest)
+
+
+def _show_dry(app: App, rule: AlertRule, n_opened: int) -> None:
+    cause = describe_cause(rule.cause)
+    st.info(
+        f"The rule '{cause}' is new since {wording.moment(rule.at)} and runs dry: it would have "
+        f"called for {wording.count(n_opened, 'incident')} since. It is live by itself at "
+        f"{wording.moment(rule.live_at)}.",
+        icon=":material/science:",
+    )
+    actions.ask_reason(
+        f"Make '{cause}' live",
+        "Its incidents call people from now on, instead of being recorded only.",
+        lambda reason: _make_live(app, rule.cause, reason),
+        key=f"make_live_{rule.cause}",
+        confirm="Make it live now",
+        icon=":material/notifications_active:",
+    )
+
+
+def _make_live(app: App, cause: str, reason: str) -> str:
+    make_live(app.db, cause, by=context.get_user(), reason=reason, now=app.now())
+    return f"'{describe_cause(cause)}' calls people from now on."
+
+
+def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:
+    if not settings.notify:
+        return Markdown(
+            ":orange-badge[:material/notifications_off: Nobody is called]: set `PLUMBLINE_NOTIFY` "
+            "to one or more Apprise URLs, separated by commas, and start again."
+        )
+    parts = [f"{wording.count(len(settings.notify), 'channel')} is called"]
+    if len(settings.notify) > 1:
+        parts = [f"{len(settings.notify)} channels are called"]
+    if waiting:
+        parts.append(f"{wording.count(len(waiting), 'message')} waiting")
+    if settings.quiet_hours is not None:
+        start, end = settings.quiet_hours
+        parts.append(f"only for critical incidents between {start:%H:%M} and {end:%H:%M} UTC")
+    if settings.silent_causes:
+        parts.append(f"never for {', '.join(settings.silent_causes)}, which run dry")
+    return Markdown(":material/notifications: {}.").format("; ".join(parts))
+
+
+def _send_test(app: App) -> str:
+    receipts = try_app_channels(app, context.get_user())
+    return "; ".join(
+        f"{receipt.label}: {'taken' if receipt.error is None else f'not taken: {receipt.error}'}"
+        for receipt in receipts
+    )
+
+
+def _offer_maintenance(app: App, window: Maintenance | None) -> None:
+    if window is not None:
+        actions.ask_reason(
+            "End the maintenance",
+            "People are called again, and what was held back is sent.",
+            lambda reason: _end(app, reason),
+            key="end_maintenance",
+            confirm="End it now",
+            icon=":material/notifications_active:",
+        )
+        return
+    hours = st.selectbox(
+        "Maintenance",
+        _HOURS,
+        format_func=lambda n: f"Quiet for {wording.count(n, 'hour')}",
+        key="maintenance_hours",
+        label_visibility="collapsed",
+        width=180,
+    )
+    actions.ask_reason(
+        "Start maintenance",
+        f"Incidents are recorded and nobody is called for {wording.count(hours, 'hour')}; what is "
+        "held back is sent then.",
+        lambda reason: _announce(app, hours, reason),
+        key="start_maintenance",
+        confirm="Keep quiet",
+        icon=":material/construction:",
+    )
+
+
+def _announce(app: App, hours: int, reason: str) -> str:
+    window = announce(
+        app.db,
+        duration=timedelta(hours=hours),
+        by=context.get_user(),
+        reason=reason,
+        now=app.now(),
+    )
+    return f"Nobody is called until {wording.moment(window.until_at)}."
+
+
+def _end(app: App, reason: str) -> str:
+    end_maintenance(app.db, by=context.get_user(), reason=reason, now=app.now())
+    return "People are called again."
+
+
+def _show_newest(newest: Sequence[Delivery]) -> None:
+    tables.show(
+        [
+            {
+                "planned (UTC)": delivery.created_at,
+                "incident": delivery.incident_id,
+                "channel": delivery.label,
+                "state": _STATE[delivery.state],
+                "attempts": delivery.n_attempts,
+                "done (UTC)": delivery.finished_at,
+                "why": delivery.error,
+            }
+            for delivery in newest
+        ],
+        key="deliveries",
+        alt="The newest messages with their channel, state and receipt",
+        limit=5,
+        columns={
+            "planned (UTC)": tables.time(),
+            "incident": tables.whole(),
+            "attempts": tables.whole(),
+            "done (UTC)": tables.time(),
+            "why": tables.wide(),
+        },
+    )

@@ -1,0 +1,329 @@
+"""How the predictor does in a window: figures in boxes, and how they moved."""
+
+from collections.abc import Sequence
+
+from core.bootstrap import App, load_current_settings
+from core.domain.monitoring import DriftReport, SegmentReport
+from core.domain.prediction import Shortfall
+from core.domain.version import Widening
+from core.monitoring.measure.label_delay import describe_lag
+from core.monitoring.measure.performance import (
+    Figures,
+    Performance,
+    PerformancePoint,
+    load_performance,
+)
+from core.monitoring.measure.traffic import Traffic
+from core.monitoring.slices.slice_metrics import list_reports
+from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary, describe_shortfall
+from core.settings import Settings
+from core.stats.intervals import Interval
+from core.store.models import deployments
+from core.store.monitoring import drift, health
+from core.watching import describe_app_health
+from ui import st
+from ui.common import charts, filters, metric_cards, wording
+from ui.common.filters import TimeWindow
+from ui.markup import Markdown, bullets
+
+
+def load(app: App, window: TimeWindow) -> tuple[Settings, MonitorSummary]:
+    """The settings in force, and the health of now with the figures of a window."""
+    return load_current_settings(app), describe_app_health(app, window.length)
+
+
+def load_drift(app: App) -> DriftReport | None:
+    """The newest window of the champion against its holdout."""
+    with app.db.read() as conn:
+        current = deployments.find_current(conn)
+        return None if current is None else drift.find_last_report(conn, current.plan.champion)
+
+
+def load_segments(app: App) -> list[SegmentReport]:
+    """Where the newest labelled predictions of each version err, the champion's first."""
+    with app.db.read() as conn:
+        current = deployments.find_current(conn)
+        champion = None if current is None else current.plan.champion
+        return list_reports(conn, champion, app.now())
+
+
+def load_widening(app: App, version: int) -> Widening | None:
+    """How wide a version's intervals are, where labels have changed that."""
+    with app.db.read() as conn:
+        return health.find_widening(conn, version)
+
+
+def load_outcomes(app: App, window: TimeWindow, settings: Settings) -> Performance:
+    """What the labels of a window say."""
+    now = app.now()
+    return load_performance(
+        app.db,
+        window.start(now),
+        now,
+        tolerance=settings.tolerance,
+        scale=settings.scale,
+        min_labels=settings.min_labels,
+    )
+
+
+def show_day(day: MonitorSummary, month: Performance, settings: Settings) -> None:
+    """The short version for the overview: the day's traffic, the month's accuracy."""
+    traffic, model = day.traffic, month.model
+    with metric_cards.row(across=5):
+        _show_requests(traffic, filters.DAY)
+        _show_estimates(model, settings, wording.basis(model.n_labelled, filters.MONTH.words))
+        _show_latency(traffic, filters.DAY)
+    if model.note:
+        st.caption(
+            Markdown(":material/info: Labels, {}: {}").format(filters.MONTH.words, model.note)
+        )
+    if traffic.counts.n_attempted:
+        st.markdown(Markdown("**Requests**, {}").format(filters.DAY.words))
+        _chart_requests(traffic, filters.DAY)
+
+
+def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow) -> None:
+    """Every figure with its unit, its rows and its interval."""
+    traffic = summary.traffic
+    counts, model = traffic.counts, summary.performance.model
+    basis = wording.basis(model.n_labelled, window.words)
+    with metric_cards.row(across=5):
+        _show_requests(traffic, window)
+        _show_estimates(model, settings, basis, rmse=True)
+        metric_cards.show(
+            "Labels",
+            wording.percent(model.coverage),
+            f"{model.n_labelled:,} of {model.n_predictions:,} model scores",
+            "Share of the model's scores whose truth has arrived; the others say nothing yet.",
+        )
+        metric_cards.show(
+            "Fallback",
+            wording.percent(counts.fallback_share),
+            f"{counts.n_heuristic:,} of {counts.n_attempted:,} requests",
+            "Share that the heuristic answered because the model could not.",
+        )
+        metric_cards.show(
+            "Errors",
+            wording.percent(counts.error_rate),
+            f"{counts.n_failed:,} of {counts.n_attempted:,} requests",
+            "Share of requests that got no score at all.",
+        )
+        _show_latency(traffic, window)
+    if counts.n_attempted:  # else the box below says so
+        st.caption(
+            Markdown(":material/label: {}").format(describe_lag(summary.lag, summary.window))
+        )
+        if model.note:
+            st.caption(Markdown(":material/info: {}").format(model.note))
+    if summary.shortfalls:
+        _show_shortfalls(summary.shortfalls, window)
+
+
+def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow) -> None:
+    """The figures over time, two beside each other."""
+    traffic = summary.traffic
+    if not traffic.counts.n_attempted:
+        st.info(
+            Markdown(
+                "No request came in the {}. Send one to `POST /v1/predict`, and what was "
+                "true to `POST /v1/feedback`; the figures appear here."
+            ).format(window.words),
+            icon=":material/send:",
+        )
+        return
+    points = summary.performance.series
+    few = (
+        f"Fewer than {settings.min_labels} labels in every {wording.step(traffic.step)}:"
+        "\nchoose a longer window"
+    )
+    within = wording.tolerance(settings.tolerance)
+    with st.grid(2, min_column_width=400, gap="medium"):
+        with st.container(gap="xsmall"):
+            st.markdown(Markdown("**Accuracy {}**, with 95 % interval").format(within))
+            _chart_accuracy(points, settings, few, window)
+        with st.container(gap="xsmall"):
+            st.markdown(Markdown("**MAE**, with 95 % interval"))
+            st.plotly_chart(
+                charts.draw_lines(
+                    [_line("mae", points)], unit="MAE, points", from_zero=True, empty=few
+                ),
+                key="chart_mae",
+                config=charts.CONFIG,
+                alt=f"Mean absolute error over the {window.words} with its 95 % interval",
+            )
+        with st.container(gap="xsmall"):
+            st.markdown(Markdown("**Latency**"))
+            _chart_latency(traffic, settings, window)
+        with st.container(gap="xsmall"):
+            st.markdown(Markdown("**Requests** by who answered"))
+            _chart_requests(traffic, window)
+    st.markdown(Markdown("**Scores that the model gave**"))
+    edges = traffic.score_edges
+    totals = [sum(counts) for counts in zip(*traffic.score_counts.values(), strict=True)]
+    st.plotly_chart(
+        charts.draw_histogram(
+            dict(zip(edges, totals, strict=False)),
+            width=edges[1] - edges[0],
+            x=f"score, points of {edges[0]:g} to {edges[-1]:g}",
+            y="predictions",
+        ),
+        key="chart_scores",
+        config=charts.CONFIG,
+        alt=f"How often the model gave which score in the {window.words}",
+    )
+
+
+def _show_requests(traffic: Traffic, window: TimeWindow) -> None:
+    counts = traffic.counts
+    metric_cards.show(
+        "Requests",
+        wording.number(counts.n_attempted),
+        f"{counts.n_model:,} model, {counts.n_heuristic:,} heuristic, {counts.n_failed:,} failed, "
+        f"{window.words}",
+        "All that were attempted: answered by the model, by the heuristic, or not at all.",
+    )
+
+
+def _show_shortfalls(found: Sequence[Shortfall], window: TimeWindow) -> None:
+    st.caption(
+        Markdown(
+            ":material/rule: Why the model did not answer, most frequent first ({}, the "
+            "newest {:,} requests at most):\n"
+        ).format(window.words, NEWEST_REQUESTS)
+        + bullets(map(describe_shortfall, found))
+    )
+
+
+def _show_latency(traffic: Traffic, window: TimeWindow) -> None:
+    counts = traffic.counts
+    metric_cards.show(
+        "Latency p95",
+        wording.milliseconds(counts.p95_ms),
+        f"p50 {wording.milliseconds(counts.p50_ms)}, p99 {wording.milliseconds(counts.p99_ms)}, "
+        f"{window.words}",
+        "95 of 100 requests were answered faster than this.",
+    )
+
+
+def _chart_accuracy(
+    points: tuple[PerformancePoint, ...], settings: Settings, empty: str, window: TimeWindow
+) -> None:
+    st.plotly_chart(
+        charts.draw_lines(
+            [_line("accuracy", points)],
+            unit=f"scores {wording.tolerance(settings.tolerance)}, %",
+            as_percent=True,
+            empty=empty,
+            limits=[
+                charts.Limit(settings.accuracy_warning, "warning"),
+                charts.Limit(settings.accuracy_critical, "critical"),
+            ],
+        ),
+        key="chart_accuracy",
+        config=charts.CONFIG,
+        alt=f"Accuracy over the {window.words} with its 95 % interval",
+    )
+
+
+def _chart_latency(traffic: Traffic, settings: Settings, window: TimeWindow) -> None:
+    st.plotly_chart(
+        charts.draw_lines(
+            [
+                _traffic_line(traffic, name, field)
+                for name, field in (("p50", "p50_ms"), ("p95", "p95_ms"), ("p99", "p99_ms"))
+            ],
+            unit="ms",
+            limits=[charts.Limit(settings.latency_warning_ms, "p95 warning")],
+            from_zero=True,
+        ),
+        key="chart_latency",
+        config=charts.CONFIG,
+        alt=f"Latency p50, p95 and p99 over the {window.words}",
+    )
+
+
+def _chart_requests(traffic: Traffic, window: TimeWindow) -> None:
+    st.plotly_chart(
+        charts.draw_lines(
+            [
+                _traffic_line(traffic, name, field)
+                for name, field in (
+                    ("model", "n_model"),
+                    ("heuristic", "n_heuristic"),
+                    ("failed", "n_failed"),
+                )
+            ],
+            unit=f"requests per {wording.step(traffic.step)}",
+            from_zero=True,
+        ),
+        key="chart_requests",
+        config=charts.CONFIG,
+        alt=f"Requests over the {window.words} by who answered",
+    )
+
+
+def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: bool = False) -> None:
+    accuracy, mae, skill, naive = model.accuracy, model.mae, model.skill, model.naive
+    metric_cards.show(
+        f"Accuracy ({wording.tolerance(settings.tolerance)})",
+        wording.percent(accuracy.value if accuracy else None),
+        f"{wording.interval(accuracy, 1, 100)}, naive {wording.percent(naive.accuracy)}, {basis}"
+        if accuracy and naive
+        else basis,
+        f"Share of scores {wording.tolerance(settings.tolerance)} points of the truth, with its "
+        f"95 % interval. {metric_cards.NAIVE_HELP}",
+    )
+    _show_error(
+        "MAE",
+        mae,
+        None if naive is None else naive.mae,
+        basis,
+        "Mean absolute error in points of the scale, with its 95 % interval; less is better.",
+    )
+    if rmse:
+        _show_error(
+            "RMSE",
+            model.rmse,
+            None if naive is None else naive.rmse,
+            basis,
+            "Root mean squared error, in points: large misses weigh more than in the MAE.",
+        )
+    metric_cards.show(
+        "Skill",
+        wording.percent(skill.value if skill else None),
+        f"{wording.interval(skill, 1, 100)}, {basis}" if skill else basis,
+        "How much less MAE than the best constant guess for these rows; 0 % is no better than "
+        "guessing.",
+    )
+
+
+def _show_error(
+    name: str, error: Interval | None, naive: float | None, basis: str, meaning: str
+) -> None:
+    metric_cards.show(
+        name,
+        wording.point(error) if error else wording.NOTHING,
+        f"{wording.interval(error)}, naive {wording.error(naive)}, {basis}"
+        if error and naive is not None
+        else basis,
+        f"{meaning} {metric_cards.NAIVE_HELP}",
+    )
+
+
+def _line(field: str, points: tuple[PerformancePoint, ...]) -> charts.ChartLine:
+    found = [getattr(point.figures, field) for point in points]
+    return charts.ChartLine(
+        field,
+        [point.at for point in points],
+        [None if one is None else one.value for one in found],
+        [None if one is None else one.low for one in found],
+        [None if one is None else one.high for one in found],
+    )
+
+
+def _traffic_line(traffic: Traffic, name: str, field: str) -> charts.ChartLine:
+    return charts.ChartLine(
+        name,
+        [point.at for point in traffic.series],
+        [getattr(point.counts, field) for point in traffic.series],
+    )

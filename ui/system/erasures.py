@@ -1,0 +1,124 @@
+"""Deleting a person's rows on the screen, and the notes that stay."""
+
+from core.bootstrap import App
+from core.domain.dataset import IdKind, Trace, list_erased
+from core.domain.version import Version, version_name
+from core.store.data import erasures
+from ui import st
+from ui.common import actions, context, tables, wording
+from ui.markup import Markdown
+
+_KINDS = {IdKind.ID: "id of a row or prediction", IdKind.GROUP: "group, or unit of predictions"}
+
+
+def offer(app: App) -> None:
+    """Name the rows, see what there is of them and who used it, and delete them with a reason."""
+    with st.expander("Trace or delete a person's rows", icon=":material/person_remove:"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            chosen = st.selectbox("By", list(_KINDS.values()), key="erase_kind", width=260)
+            name = st.text_input("Name", key="erase_name", width=300).strip()
+        if not name:
+            return
+        kind = IdKind.GROUP if chosen == _KINDS[IdKind.GROUP] else IdKind.ID
+        found = _trace(app, kind, name)
+        st.markdown(describe(found))
+        if not found.is_empty and context.require_recent_login(
+            "delete rows for good", key="erase_login"
+        ):
+            actions.ask_reason(
+                "Delete for good",
+                f"{describe(found)} Snapshots are written anew without the rows, and what was said "
+                "of rejected ones that names them is forgotten. A version keeps what it has "
+                "learned, and ten of its training rows, by which its artifact is checked, here and "
+                "in MLflow. Not searched are files: the watched folder, uploads of the last day "
+                "that were not imported, backups. Rows in a source that is collected come back "
+                "unless they are deleted there too.",
+                lambda reason: _erase(app, kind, name, reason),
+                key="erase_now",
+                icon=":material/delete_forever:",
+            )
+
+
+def show(app: App) -> None:
+    """The notes of what was deleted; nothing where nothing was."""
+    with app.db.read() as conn:
+        notes = erasures.load_erasures(conn)
+    if not notes:
+        return
+    st.subheader("Deleted rows")
+    tables.show(
+        [
+            {
+                "deleted (UTC)": note.at,
+                "what": describe(note.found),
+                "by": note.by,
+                "why": note.reason,
+            }
+            for note in notes
+        ],
+        key="erasures",
+        alt="Rows that were deleted for good, and the snapshots and versions that had used them",
+        columns={"deleted (UTC)": tables.time(), "what": tables.wide(), "why": tables.wide()},
+    )
+
+
+def note(app: App, version: Version) -> None:
+    """That rows a version learned from were deleted since; nothing where none were."""
+    with app.db.read() as conn:
+        erased = list_erased(erasures.load_erasures(conn), version.snapshot_id)
+    if erased:
+        n_rows = sum(n for _, n in erased)
+        st.caption(
+            Markdown(
+                ":material/person_remove: {} of snapshot "
+                "{} {} deleted for good, last on "
+                "{}: {} learned from them, and a "
+                "training on what is left comes out differently. The data page has the notes."
+            ).format(
+                wording.count(n_rows, "row"),
+                version.snapshot_id,
+                "was" if n_rows == 1 else "were",
+                wording.moment(max(at for at, _ in erased)),
+                version.name,
+            )
+        )
+
+
+def describe(found: Trace) -> str:
+    """What there is, or was, and who used it, as a sentence."""
+    said = (
+        f"{wording.count(found.n_samples, 'row')} and "
+        f"{wording.count(found.n_predictions, 'prediction')}; "
+    )
+    uses = [
+        f"snapshot {use.snapshot_id} has {use.n_rows} ("
+        + (", ".join(version_name(number) for number in use.versions) or "no version")
+        + " learned from it)"
+        for use in found.uses
+    ]
+    return said + ("; ".join(uses) or "no snapshot holds any of them") + "."
+
+
+def _trace(app: App, kind: IdKind, name: str) -> Trace:
+    # Not at the top: pyarrow would slow the first paint.
+    from core.data.erase import trace_rows
+
+    return trace_rows(app.db, app.settings.snapshots, kind, name)
+
+
+def _erase(app: App, kind: IdKind, name: str, reason: str) -> str:
+    # Not at the top: pyarrow would slow the first paint.
+    from core.data.erase import erase_rows
+
+    note = erase_rows(
+        app.db,
+        app.settings.snapshots,
+        kind,
+        name,
+        by=context.get_recent_user(),
+        reason=reason,
+        now=app.now,
+        scale=app.settings.scale,
+        rules=app.settings.rules,
+    )
+    return f"Deleted: {describe(note.found)}"

@@ -1,0 +1,108 @@
+"""The installation on the screen: store, disk, tracking, worker, scheduled tasks."""
+
+from core.monitoring.retention import describe_retention
+from core.system import SystemStatus
+from ui import st
+from ui.common import metric_cards, tables, wording
+from ui.markup import Markdown
+
+
+def show(state: SystemStatus) -> None:
+    """The parts of the installation, each with how it is."""
+    with metric_cards.row(across=5):
+        metric_cards.show("Store", _kind(state.store), f"schema {state.schema}", state.store)
+        metric_cards.show(
+            "Disk",
+            f"{wording.size(state.disk_free_bytes)} free",
+            f"of {wording.size(state.disk_total_bytes)}",
+            f"Where the home folder is: {state.home}",
+        )
+        metric_cards.show(
+            "MLflow tracking",
+            _kind(state.tracking),
+            _describe_untracked(state.n_versions_untracked),
+            state.tracking,
+        )
+        metric_cards.show(
+            "Worker",
+            "Running" if state.worker_alive else "Not running",
+            _holder(state),
+            "The one process that does jobs and scheduled tasks; whichever holds the lease.",
+        )
+        metric_cards.show(
+            "Jobs",
+            f"{state.n_jobs_running} running",
+            f"{state.n_jobs_waiting} waiting",
+        )
+    st.caption(Markdown(":material/auto_delete: {}").format(describe_retention(state.retention)))
+    if state.n_rows_waiting:
+        st.caption(
+            Markdown(
+                ":material/hourglass: {:,} rows of batches are answered and on "
+                "disk, and not in the figures yet: the worker moves them to the log."
+            ).format(state.n_rows_waiting)
+        )
+    if not state.worker_alive:
+        st.warning(
+            Markdown(
+                "No worker is running: nothing is measured, no incident opens, and jobs wait. "
+                "Start one with `make run` or `python -m core worker`."
+            ),
+            icon=":material/visibility_off:",
+        )
+
+
+def show_tasks(state: SystemStatus) -> None:
+    """Every scheduled task with its last run, how that ended, and its next."""
+    if not state.tasks:
+        st.caption("No task has run yet: the worker schedules them when it starts.")
+        return
+    tables.show(
+        [
+            {
+                "task": task.name.replace("_", " "),
+                "every": wording.duration(task.every_seconds),
+                "last run (UTC)": task.last_started_at,
+                "outcome": "failed" if task.last_error else ("ok" if task.last_outcome else ""),
+                "what it said": task.last_error or task.last_outcome or wording.NOTHING,
+                "next run (UTC)": task.next_run_at,
+            }
+            for task in state.tasks
+        ],
+        key="tasks",
+        limit=len(state.tasks),
+        alt="Scheduled tasks with their last and next runs and how the last one ended",
+        columns={
+            "last run (UTC)": tables.time(),
+            "next run (UTC)": tables.time(),
+            "what it said": tables.wide(),
+        },
+    )
+
+
+def _kind(address: str) -> str:
+    for start, name in (
+        ("sqlite", "SQLite"),
+        ("postgresql", "PostgreSQL"),
+        ("http", "Server"),
+    ):
+        if address.startswith(start):
+            return name
+    return address.partition(":")[0]
+
+
+def _describe_untracked(n_versions: int) -> str:
+    if not n_versions:
+        return "every version is logged"
+    return f"{wording.count(n_versions, 'version')} not logged yet"
+
+
+def _holder(state: SystemStatus) -> str:
+    if state.worker is None:
+        return "nobody ever held the lease"
+    role, _, rest = state.worker.holder.partition(":")
+    host, _, pid = rest.rpartition(":")
+    age = wording.ago(state.worker.acquired_at, state.at)
+    if state.worker_alive:
+        return f"{role} on {host}, process {pid}, took over {age}"
+    return f"last: {role} on {host}, lease ended {wording.ago(state.worker.expires_at, state.at)}"

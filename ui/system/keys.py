@@ -1,0 +1,108 @@
+"""API keys on the screen: who may call the prediction API, and ending that."""
+
+from collections.abc import Sequence
+
+from core.bootstrap import App
+from core.domain.installation import ApiKey, Scope
+from core.serving.keys import create_key
+from core.store.installation import api_keys
+from ui import st
+from ui.common import actions, context, tables, wording
+from ui.markup import Markdown, code
+
+_NAME, _SCOPES = "key_name", "key_scopes"
+
+
+def show(app: App, found: Sequence[ApiKey]) -> None:
+    """The keys, making one, and revoking one."""
+    if not found:
+        st.caption(
+            "No key yet: the API answers whoever reaches it, which is this machine only. It "
+            "listens elsewhere only once there is a key."
+        )
+    else:
+        tables.show(
+            [
+                {
+                    "key": f"{key.prefix}…",
+                    "name": key.name,
+                    "may": ", ".join(sorted(key.scopes)),
+                    "status": "revoked" if key.revoked_at else "live",
+                    "made (UTC)": key.created_at,
+                    "by": key.created_by,
+                    "revoked (UTC)": key.revoked_at,
+                }
+                for key in found
+            ],
+            key="keys",
+            alt="API keys with their scopes, who made them, and whether they are revoked",
+            columns={"made (UTC)": tables.time(), "revoked (UTC)": tables.time()},
+        )
+    if not context.require_recent_login("make or revoke keys", key="keys_login"):
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _offer_create(app)
+        _offer_revoke(app, [key for key in found if key.revoked_at is None])
+
+
+def _offer_create(app: App) -> None:
+    with st.popover("Create a key", icon=":material/key:"), st.form("create_key", border=False):
+        st.markdown("The key is shown once, after this; only its hash is kept.")
+        st.text_input("Name", key=_NAME, placeholder="Who will use it, and for what")
+        st.multiselect(
+            "May",
+            list(Scope),
+            default=list(Scope),
+            format_func=lambda scope: scope.value,
+            key=_SCOPES,
+        )
+        st.form_submit_button(
+            "Create it", key="create_key_confirm", type="primary", on_click=_create, args=(app,)
+        )
+
+
+def _create(app: App) -> None:
+    def work() -> str:
+        key, secret = create_key(
+            app.db,
+            str(st.session_state[_NAME]).strip(),
+            frozenset(st.session_state[_SCOPES]),
+            by=context.get_recent_user(),
+            now=app.now(),
+        )
+        return Markdown("Key “{}” is made. Copy it now, it is not shown again: {}").format(
+            key.name, code(secret)
+        )
+
+    if actions.attempt(work):
+        st.session_state[_NAME] = ""
+
+
+def _offer_revoke(app: App, live: Sequence[ApiKey]) -> None:
+    if not live:
+        return
+    by_id = {key.id: key for key in live}
+    chosen = st.selectbox(
+        "Key to revoke",
+        list(by_id),
+        format_func=lambda key_id: f"{by_id[key_id].name} ({by_id[key_id].prefix}…)",
+        key="key",
+        width=300,
+    )
+    name = by_id[chosen].name
+
+    def work() -> str:
+        with app.db.write() as conn:
+            api_keys.revoke_key(conn, chosen, context.get_recent_user(), app.now())
+        return f"Key “{name}” is revoked; callers that use it get 401 within {wording.duration(1)}."
+
+    actions.confirm(
+        "Revoke",
+        Markdown("Callers that use **{}** are refused from then on. This cannot be undone.").format(
+            name
+        ),
+        work,
+        key="revoke_key",
+        confirm="Revoke it now",
+        icon=":material/key_off:",
+    )

@@ -1,0 +1,149 @@
+"""The settings on the screen, and changing those that may change while everything runs."""
+
+from collections.abc import Sequence
+
+from core.alerts.threshold_backtest import DAYS, REHEARSED, describe_rehearsal
+from core.bootstrap import App, change_setting, load_current_settings
+from core.domain.installation import SettingChange
+from core.settings import SETTINGS, Setting
+from core.watching import rehearse_app_setting
+from ui import st
+from ui.common import actions, context, tables
+from ui.markup import Markdown
+
+_CHANGEABLE = {setting.name: setting for setting in SETTINGS if setting.runtime}
+_UNSET = "not set"
+
+
+def show(app: App, changes: Sequence[SettingChange]) -> None:
+    """The thresholds in force, how to change one, and who changed what."""
+    current = load_current_settings(app)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Setting",
+            list(_CHANGEABLE),
+            format_func=lambda name: f"{_title(name)}: {getattr(current, name)}",
+            key="setting",
+            width=340,
+        )
+        value = st.text_input(
+            "New value",
+            key=f"value_{name}",
+            placeholder=f"{getattr(current, name)} now",
+            width=200,
+        )
+        _offer_rehearsal(app, _CHANGEABLE[name], value.strip())
+        _offer_change(app, _CHANGEABLE[name], str(getattr(current, name)), value.strip())
+        _offer_return(app, _CHANGEABLE[name], str(getattr(current, name)))
+    st.caption(f"{_CHANGEABLE[name].help} A share is written 0 to 1.")
+    if changes:
+        tables.show(
+            [
+                {
+                    "when (UTC)": change.at,
+                    "setting": _title(change.name),
+                    "value": "back to the start's" if change.value is None else change.value,
+                    "by": change.by,
+                    "reason": change.reason,
+                }
+                for change in changes
+            ],
+            key="setting_changes",
+            alt="Changes of settings, newest first, with who made them and why",
+            limit=5,
+            columns={"when (UTC)": tables.time(), "reason": tables.wide()},
+        )
+
+
+def show_settings(app: App) -> None:
+    """Every setting with its value, where it comes from, and its meaning; secrets are hidden."""
+    current = load_current_settings(app)
+    tables.show(
+        [
+            {
+                "setting": setting.variable,
+                "value": _shown(setting, getattr(current, setting.name)),
+                "from": _origin(app, setting, getattr(current, setting.name)),
+                "meaning": setting.help,
+            }
+            for setting in SETTINGS
+        ],
+        key="settings",
+        alt="All settings with their values and meanings",
+        limit=12,
+        columns={"meaning": tables.wide()},
+    )
+
+
+def _offer_rehearsal(app: App, setting: Setting, value: str) -> None:
+    if setting.name in REHEARSED:
+        actions.button(
+            f"Try on the last {DAYS} days",
+            lambda: describe_rehearsal(rehearse_app_setting(app, setting.name, value), value),
+            key="rehearse_setting",
+            icon=":material/history:",
+            disabled=not value,
+            help="Which incidents it would have opened; nothing is changed."
+            if value
+            else "Write the new value first.",
+        )
+
+
+def _offer_change(app: App, setting: Setting, before: str, value: str) -> None:
+    def work(reason: str) -> str:
+        change_setting(app, setting.name, value, by=context.get_user(), reason=reason)
+        return f"{_title(setting.name)} is {value} now; it was {before}."
+
+    actions.ask_reason(
+        "Change",
+        Markdown(
+            "**{}** goes from {} to **{}**, from the next check on, "
+            "for every process. The history keeps both."
+        ).format(_title(setting.name), before, value),
+        work,
+        key="change_setting",
+        confirm="Change it now",
+        icon=":material/tune:",
+        disabled=not value,
+        help=None if value else "Write the new value first.",
+    )
+
+
+def _offer_return(app: App, setting: Setting, before: str) -> None:
+    started = str(getattr(app.settings, setting.name))
+    if before == started:
+        return
+
+    def work(reason: str) -> str:
+        change_setting(app, setting.name, None, by=context.get_user(), reason=reason)
+        return f"{_title(setting.name)} is {started} again; it was {before}."
+
+    actions.ask_reason(
+        f"Back to {started}",
+        Markdown("**{}** goes back to **{}**, its value at the start.").format(
+            _title(setting.name), started
+        ),
+        work,
+        key="return_setting",
+        icon=":material/undo:",
+    )
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").replace(" ms", " (ms)")
+
+
+def _shown(setting: Setting, value: object) -> str:
+    if setting.secret:
+        return "set, hidden" if value else _UNSET
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or _UNSET
+    if setting.name == "scale":
+        return f"{value.low:g} to {value.high:g}"  # type: ignore[attr-defined]
+    return str(value) or _UNSET
+
+
+def _origin(app: App, setting: Setting, value: object) -> str:
+    if value != getattr(app.settings, setting.name):
+        return "changed here"
+    return "environment" if setting.variable in app.values else "default"

@@ -1,0 +1,122 @@
+"""Where a version errs, whether more rows would help, and the rows it missed the most."""
+
+from collections.abc import Mapping
+
+from core.bootstrap import App
+from core.domain.sample import Sample
+from core.domain.training_report import TrainingReport
+from core.domain.version import Version
+from core.store.data import samples
+from core.training.evaluate.verdict import describe_calibration, describe_curve
+from ui import st
+from ui.common import charts, tables, wording
+from ui.markup import Markdown
+
+
+def show(app: App, version: Version) -> None:
+    """The diagnosis of one version; a version of former days has none, and shows nothing."""
+    report = version.report
+    if not report.score_bands:
+        return
+    with st.grid(2, min_column_width=400, gap="medium"):
+        _show_calibration(version)
+        _show_curve(version)
+    if report.segments:
+        st.markdown(Markdown("**Where it errs**"))
+        tables.show(
+            _segment_rows(report),
+            key=f"segments_{version.number}",
+            alt="MAE and bias of each category level on held-out rows, most rows first",
+            columns={"held-out rows": tables.whole(), "bias, points": tables.figure()},
+        )
+    with app.db.read() as conn:
+        found = samples.load_by_keys(conn, [(row.at, row.key) for row in report.worst])
+    with st.expander("The rows it missed the most", key=f"worst_{version.number}"):
+        tables.show(
+            _worst_rows(report, found),
+            key=f"worst_table_{version.number}",
+            alt="The held-out rows with the largest errors, with their raw values",
+            columns={
+                "at (UTC)": tables.time(),
+                "score": tables.figure(),
+                "truth": tables.figure(),
+                "raw values": tables.wide(),
+            },
+        )
+
+
+def _show_calibration(version: Version) -> None:
+    bands = version.report.score_bands
+    with st.container(gap="xsmall"):
+        st.markdown(Markdown("**What a score turned out to be**"))
+        st.plotly_chart(
+            charts.draw_points(
+                [
+                    charts.Point(
+                        band.score, band.actual, wording.count(band.n_rows, "held-out row")
+                    )
+                    for band in bands
+                ],
+                x="mean score of the band, points",
+                y="mean truth, points",
+                as_expected="as the score says",
+            ),
+            key=f"calibration_{version.number}",
+            config=charts.CONFIG,
+            alt="Mean truth against mean score in bands of scores, with 95 % intervals",
+        )
+        st.caption(describe_calibration(bands))
+
+
+def _show_curve(version: Version) -> None:
+    report = version.report
+    with st.container(gap="xsmall"):
+        st.markdown(Markdown("**Would more rows help?**"))
+        st.plotly_chart(
+            charts.draw_points(
+                [
+                    charts.Point(float(point.n_rows), point.mae, wording.count(point.n_rows, "row"))
+                    for point in report.learning_curve
+                ],
+                x="rows learned from",
+                y="MAE on the same holdout, points",
+            ),
+            key=f"curve_{version.number}",
+            config=charts.CONFIG,
+            alt="MAE on the holdout by the number of rows learned from, with 95 % intervals",
+        )
+        st.caption(describe_curve(report.learning_curve, report.doubling))
+
+
+def _segment_rows(report: TrainingReport) -> list[dict[str, object]]:
+    return [
+        {
+            "column": segment.column,
+            "level": segment.level,
+            "held-out rows": segment.n_rows,
+            "MAE, points": wording.points(segment.mae).replace(" points", ""),
+            "bias, points": segment.bias,
+        }
+        for segment in report.segments
+    ]
+
+
+def _worst_rows(report: TrainingReport, found: Mapping[str, Sample]) -> list[dict[str, object]]:
+    return [
+        {
+            "at (UTC)": row.at,
+            "score": row.score,
+            "truth": row.actual,
+            "raw values": _describe(found.get(row.key)),
+        }
+        for row in report.worst
+    ]
+
+
+def _describe(sample: Sample | None) -> str:
+    if sample is None:
+        return "the row is no longer in the store"
+    return ", ".join(
+        f"{name}: {wording.NOTHING if value is None else value}"
+        for name, value in sample.features.items()
+    )

@@ -1,0 +1,221 @@
+"""A version's training report: the verdict first, then what it rests on."""
+
+from collections.abc import Mapping, Sequence
+
+from core.domain.training_report import TrainingReport
+from core.domain.version import Version, version_name
+from core.training.evaluate.verdict import describe_search
+from ui import st
+from ui.common import charts, filters, metric_cards, tables, wording
+from ui.markup import Markdown, bullets
+
+_NAIVE = {
+    "mean": "always the mean",
+    "median": "always the median",
+    "recent_mean": "the recent mean",
+    "category_mean": "the mean of each",
+    "heuristic": "the heuristic",
+}
+
+_FEATURE_NAMES = "feature names"
+
+
+def badges(report: TrainingReport) -> Markdown:
+    """What has to be seen wherever a version appears, as Markdown."""
+    gate = (
+        Markdown(":green-badge[:material/verified: Gate passed]")
+        if report.gate.passed
+        else Markdown(":red-badge[:material/block: Gate refused]")
+    )
+    demo = (
+        Markdown(" :violet-badge[:material/science: Trained on synthetic rows]")
+        if report.synthetic
+        else ""
+    )
+    return gate + demo
+
+
+def label(version: Version) -> str:
+    """A version in a list to choose from."""
+    report = version.report
+    gate = "gate passed" if report.gate.passed else "gate refused"
+    demo = ", synthetic" if report.synthetic else ""
+    mae = wording.point(report.metrics.mae).removesuffix(" points")
+    return f"{version.name} · {report.recipe} · MAE {mae} · {gate}{demo}"
+
+
+def show(version: Version) -> None:
+    """The whole report of one version."""
+    report = version.report
+    st.subheader(f"{version.name} · {report.recipe}")
+    with st.container(border=True):
+        st.markdown(Markdown("{}  \n**{}**").format(badges(report), report.summary))
+        show_gate(version)
+        for override in report.overrides:
+            st.markdown(Markdown("- :orange[Overridden:] {}").format(override))
+    metric_cards.show_metrics(report)
+    with st.grid(2, min_column_width=400, gap="medium"):
+        with st.container(gap="xsmall"):
+            st.markdown(Markdown("**MAE against naive guesses**"))
+            st.plotly_chart(
+                charts.draw_marks(naive_marks(version), unit="MAE, points"),
+                key=f"naive_{version.number}",
+                config=charts.CONFIG,
+                alt="MAE of the version with its interval, beside the naive guesses",
+            )
+        with st.container(gap="xsmall"):
+            st.markdown(Markdown("**What the score rests on**"))
+            st.plotly_chart(
+                charts.draw_shares(report.importance, x="share of importance, %"),
+                key=f"importance_{version.number}",
+                config=charts.CONFIG,
+                alt="Share of importance of each feature",
+            )
+            if report.importance_method:
+                st.caption(f"By {report.importance_method}, on held-out rows.")
+    st.caption(_describe_basis(report))
+    if report.left_out:
+        with st.expander(
+            f"{wording.count(len(report.left_out), 'column')} not used",
+            key=f"left_{version.number}",
+        ):
+            for column, why in report.left_out.items():
+                st.markdown(Markdown("- **{}**: {}").format(column, why))
+    with st.expander("Details", key=f"details_{version.number}", icon=":material/list_alt:"):
+        tables.show(
+            [
+                {"what": name, "value": value}
+                for name, value in {**parameters(version), **identity(version)}.items()
+            ],
+            key=f"details_table_{version.number}",
+            alt="Parameters of the training",
+            limit=20,
+            columns={"value": tables.wide()},
+        )
+
+
+def show_gate(version: Version) -> None:
+    """What the gate checked: at once where it refused, folded where it passed."""
+    gate = version.report.gate
+    listed = bullets(gate.reasons)
+    if gate.passed:
+        with st.expander("What the gate checked", key=f"gate_{version.number}"):
+            st.markdown(listed)
+    else:
+        st.markdown(listed)
+
+
+def pick(
+    trained: Sequence[Version], label_of: str, *, extra: Mapping[int, str] | None = None
+) -> int:
+    """One version by its number: the newest, until the person or the address says another; then
+    the address keeps it. `extra` are choices beside the versions."""
+    names = {version.number: label(version) for version in trained} | dict(extra or {})
+    numbers = list(names)
+    asked = filters.get_id("version")
+    chosen = st.selectbox(
+        label_of,
+        numbers,
+        index=numbers.index(asked) if asked in names else 0,
+        format_func=lambda number: names[number],
+        key=f"version_of_{numbers[0]}",
+        width=460,
+    )
+    filters.set_id("version", None if chosen == numbers[0] else chosen)
+    return chosen
+
+
+def _describe_basis(report: TrainingReport) -> str:
+    independent = f", and treat {report.basis} as independent" if report.basis else ""
+    random = (
+        ""
+        if report.random_split_mae is None
+        else " A split at random would have claimed a MAE of "
+        f"{wording.number(report.random_split_mae, wording.digits_of(report.random_split_mae))} "
+        "points."
+    )
+    searched = describe_search(report.search, report.n_train)
+    return (
+        f"Trained on {wording.count(report.n_train, 'row')}, evaluated on "
+        f"{wording.count(report.n_holdout, 'row')} that it never saw. The split: "
+        f"{report.split_reason.rstrip('.')}. Intervals are 95 %{independent}.{random} {searched}"
+    )
+
+
+def naive_marks(version: Version) -> list[charts.Mark]:
+    """The version, the champion of its time and the naive guesses, by their MAE."""
+    report = version.report
+    marks = [charts.build_mark(version.name, report.metrics.mae)]
+    if report.champion_mae is not None:
+        name = "champion" if report.champion is None else version_name(report.champion)
+        marks.append(charts.build_mark(f"{name}, champion then", report.champion_mae))
+    return marks + [
+        charts.Mark(f"{_NAIVE.get(name, name)} {naive.of or ''}".strip(), naive.mae, quiet=True)
+        for name, naive in sorted(report.naive.items(), key=lambda item: item[1].mae)
+    ]
+
+
+def parameters(version: Version) -> dict[str, str]:
+    """What was chosen for a training, by name."""
+    report = version.report
+    found = {
+        "recipe": report.recipe,
+        "seed": str(report.seed),
+        "data": "synthetic" if report.synthetic else "real",
+        "snapshot": str(version.snapshot_id),
+        "training rows": wording.number(report.n_train),
+        "held-out rows": wording.number(report.n_holdout),
+        "split": report.split,
+        "tolerance": wording.tolerance(report.tolerance),
+        "features": f"{len(report.features_selected)} of {len(report.features_available)}",
+        _FEATURE_NAMES: ", ".join(report.features_selected),
+    }
+    best = report.search.get("best")
+    if isinstance(best, Mapping):
+        found.update({f"search: {name}": str(value) for name, value in best.items()})
+    return found
+
+
+def identity(version: Version) -> dict[str, str]:
+    """Where a version comes from and is kept."""
+    return {
+        "trained at": wording.moment(version.created_at),
+        "trained by": version.created_by,
+        "training took": wording.duration(version.report.seconds),
+        "code": version.report.commit or wording.NOTHING,
+        "libraries": ", ".join(f"{name} {v}" for name, v in version.report.environment.items())
+        or wording.NOTHING,
+        "MLflow run": version.run_id or "not logged yet: it is logged when tracking answers",
+        "artifact": wording.short_hash(version.artifact_hash),
+    }
+
+
+def differing(versions: Sequence[Version]) -> list[dict[str, str]]:
+    """The parameters in which versions differ, a row each and a column a version."""
+    found = {version.name: parameters(version) for version in versions}
+    names = list(dict.fromkeys(name for values in found.values() for name in values))
+    names.remove(_FEATURE_NAMES)  # too many for a cell; which came and went is said in words
+    rows = [
+        {"parameter": name, **{who: of.get(name, wording.NOTHING) for who, of in found.items()}}
+        for name in names
+    ]
+    return [row for row in rows if len({row[who] for who in found}) > 1]
+
+
+def version_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
+    """Versions as a table."""
+    return [
+        {
+            "version": version.name,
+            "recipe": version.report.recipe,
+            "gate": "passed" if version.report.gate.passed else "refused",
+            "MAE, points": wording.points(version.report.metrics.mae).replace(" points", ""),
+            "accuracy": wording.percent_range(version.report.metrics.accuracy),
+            "skill": wording.percent_range(version.report.metrics.skill),
+            "held-out rows": version.report.n_holdout,
+            "data": "synthetic" if version.report.synthetic else "real",
+            "trained (UTC)": version.created_at,
+            "by": version.created_by,
+        }
+        for version in versions
+    ]

@@ -1,0 +1,210 @@
+"""Starting a training by clicking, with what the data checks say of the rows it will learn from."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from core.bootstrap import App
+from core.data.quality.overview import DataSummary
+from core.domain.deployment import RetrainingDecision
+from core.domain.job import Job
+from core.system import request_job
+from core.training.data.training_window import DAYS, HALF_LIVES
+from core.training.models.objective import OBJECTIVES
+from core.training.plan import METHODS
+from core.training.search.recipe import Recipe
+from core.watching import PREVIEW
+from ui import st
+from ui.common import actions, context, jobs, wording
+from ui.data import issues
+from ui.markup import Markdown
+
+_RECIPE, _SEED, _REASON, _OVERRIDE = "recipe", "seed", "train_reason", "train_override"
+_LEAVE_OUT, _OBJECTIVE, _WINDOW, _SEARCH = "leave_out", "objective", "window", "search"
+_PROPOSED = "advanced"
+_PREVIEW_ICONS = {
+    "helps": Markdown(":material/trending_down:"),
+    "hurts": Markdown(":material/trending_up:"),
+    "same": Markdown(":material/trending_flat:"),
+    "not_yet": Markdown(":material/hourglass_empty:"),
+}
+_WINDOWS = {
+    "auto": "As validation says",
+    "all": "All history",
+    **{f"{days}": f"The last {days} days" for days in DAYS},
+    **{f"half-life:{days}": f"Weights halved every {days} days" for days in HALF_LIVES},
+}
+
+
+def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
+    """Choose a recipe and train, without the columns that give the target away unless somebody
+    puts them back; blocking issues have to be overridden with a reason."""
+    blocking = issues.blocking(data.issues)
+    if blocking:
+        st.markdown(Markdown("**The data has issues that stop a training:**"))
+        issues.show(blocking)
+    with st.form("train", border=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox(
+                "Recipe",
+                list(recipes),
+                index=list(recipes).index(_PROPOSED),
+                format_func=lambda name: f"{name}: {recipes[name].description}",
+                key=_RECIPE,
+                width=480,
+            )
+            st.number_input(
+                "Seed",
+                min_value=0,
+                value=0,
+                key=_SEED,
+                help="Every random choice follows from it.",
+                width=130,
+            )
+            st.text_input(
+                "Why",
+                key=_REASON,
+                placeholder="Needed to override"
+                if blocking
+                else "Kept with the job; may stay empty",
+                width=280,
+            )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox(
+                "Aim at",
+                list(OBJECTIVES),
+                format_func=lambda name: f"{OBJECTIVES[name][0].upper()}{OBJECTIVES[name][1:]}",
+                key=_OBJECTIVE,
+                help="Within the tolerance is for where accuracy is what counts: a model that "
+                "knows nothing then aims where most targets are close together.",
+                width=380,
+            )
+            st.selectbox(
+                "Learn from",
+                list(_WINDOWS),
+                format_func=_WINDOWS.__getitem__,
+                key=_WINDOW,
+                help="Where the work changes with time, older rows mislead; the choice is made by "
+                "validation inside the training rows.",
+                width=260,
+            )
+            st.selectbox(
+                "Search",
+                list(METHODS),
+                format_func=lambda name: f"{name.capitalize()}: {METHODS[name]}",
+                key=_SEARCH,
+                width=380,
+            )
+        st.multiselect(
+            "Columns to leave out",
+            _columns(data),
+            default=_leaks(data),
+            key=_LEAVE_OUT,
+            placeholder="None: learn from every column",
+            help="Those that give the target away are proposed; the gate refuses a version that "
+            "used one.",
+        )
+        if blocking:
+            st.checkbox("Train all the same, for the reason above", key=_OVERRIDE)
+        st.form_submit_button(
+            "Train",
+            key="train_now",
+            type="primary",
+            icon=":material/model_training:",
+            on_click=actions.run,
+            args=(lambda: _request(app, bool(blocking)),),
+        )
+
+
+def show_due(decision: RetrainingDecision) -> None:
+    """Whether training again is due, and why or why not."""
+    reasons = " ".join(decision.reasons)
+    if decision.retrain:
+        st.info(f"Training again is due. {reasons}", icon=":material/event_repeat:")
+    else:
+        st.caption(
+            Markdown(":material/event_available: Training again is not due. {}").format(reasons)
+        )
+
+
+def show_preview(app: App, previewed: Job | None, waiting: Job | None) -> None:
+    """Whether training again would help, as it was found last, and a button that looks again."""
+    found = {} if previewed is None else dict(previewed.result or {})
+    if previewed is None or previewed.finished_at is None:
+        st.caption(
+            Markdown(
+                ":material/help: Whether training again would help was not looked at yet: a few "
+                "fits of the recipe that serves say it, and keep nothing."
+            )
+        )
+    else:
+        ago = wording.moment_ago(previewed.finished_at, app.now())
+        icon = _PREVIEW_ICONS[str(found["verdict"])]
+        st.caption(Markdown("{} {} (Looked at {}.)").format(icon, found["summary"], ago))
+    if waiting is not None:
+        jobs.show_job(app, waiting.id)
+    else:
+        actions.button(
+            "Would it help?",
+            lambda: _preview(app),
+            key="preview_now",
+            icon=":material/troubleshoot:",
+        )
+
+
+def show_decisions(decisions: Sequence[RetrainingDecision], next_at: datetime | None) -> None:
+    """The last decisions with their reasons, and when the next one is made."""
+    if not decisions:
+        return
+    check = (
+        "no check is scheduled" if next_at is None else f"next check {next_at:%Y-%m-%d %H:%M} UTC"
+    )
+    with st.expander(f"Decisions about training again ({len(decisions)} newest; {check})"):
+        for decision in decisions:
+            due = "Due" if decision.retrain else "Not due"
+            job = "" if decision.job_id is None else f", job {decision.job_id}"
+            st.caption(
+                f"{decision.at:%Y-%m-%d %H:%M} UTC, {decision.by}{job}. {due}: "
+                f"{' '.join(decision.reasons)}"
+            )
+
+
+def _preview(app: App) -> str:
+    asked = request_job(app, PREVIEW, {}, by=context.get_user(), reason="would it help?")
+    return f"{jobs.describe(asked)} was requested."
+
+
+def _request(app: App, blocked: bool) -> str:
+    reason = str(st.session_state[_REASON]).strip()
+    overrides = None
+    if blocked:
+        if not st.session_state[_OVERRIDE] or not reason:
+            raise actions.NotDone("tick the box and say why to train on data with these issues.")
+        overrides = [reason]
+    args: dict[str, object] = {
+        "recipe": st.session_state[_RECIPE],
+        "seed": int(st.session_state[_SEED]),
+        "overrides": overrides,
+        "leave_out": list(st.session_state[_LEAVE_OUT]),
+        "objective": st.session_state[_OBJECTIVE],
+        "window": st.session_state[_WINDOW],
+        "search": st.session_state[_SEARCH],
+    }
+    job = request_job(
+        app,
+        "train",
+        args,
+        by=context.get_user(),
+        reason=reason or f"train {st.session_state[_RECIPE]}",
+    )
+    return f"{jobs.describe(job)} was requested; its progress is below and survives a reload."
+
+
+def _columns(data: DataSummary) -> list[str]:
+    """The features that the newest checks saw."""
+    seen = () if data.quality is None else data.quality.columns
+    return [column.name for column in seen if column.name not in ("target", "timestamp")]
+
+
+def _leaks(data: DataSummary) -> list[str]:
+    named = {issue.column for issue in data.issues if issue.code == "leaky_column"}
+    return [name for name in _columns(data) if name in named]
