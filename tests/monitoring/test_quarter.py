@@ -1,4 +1,4 @@
-"""Ninety quiet days with seasons do not page anybody; each planted fault is one incident, with the
+"""Quiet days with seasons do not page anybody; each planted fault is one incident, with the
 right part of the traffic named, and ends by itself.
 
 The rollups are written as the measuring would have written them, so that 100,000 requests a day
@@ -306,18 +306,13 @@ def _count(counts: np.ndarray) -> dict[int, int]:
 
 
 @pytest.mark.parametrize(("per_day", "seed"), [(1_000, 7), (10_000, 8), (100_000, 7)])
-def test_quiet_days_call_for_at_most_one_incident_in_thirty(
-    db: Database, per_day: int, seed: int
-) -> None:
-    """The mean over ninety days, since one seed a rate is as much as is simulated."""
-    n_months = 3
-    world = World(db, per_day, ONE_HOUR, seed=seed)
-    found = world.run(START, START + n_months * 30 * ONE_DAY)
-    calls = [incident for incident in found if incident.was_opened]
-    months = [int((incident.opened_at - START) / ONE_DAY) // 30 for incident in calls]
-    counts = [months.count(i) for i in range(n_months)]
-    print(f"{per_day:,} a day, seed {seed}: {counts} calls, of {len(found)} that were pending")
-    assert len(calls) / n_months <= 1, [incident.message for incident in calls]
+def test_thirty_quiet_days_call_nobody(db: Database, per_day: int, seed: int) -> None:
+    """At most one call in thirty days is what is promised. None in ninety days, thirty at each
+    rate, has a chance of exp(-3), 5 %, where there would be one in thirty. Most of what can call,
+    drift, segments and silence, reads the log, which is the same at every rate."""
+    found = World(db, per_day, ONE_HOUR, seed=seed).run(START, START + 30 * ONE_DAY)
+    print(f"{per_day:,} a day, seed {seed}: {len(found)} incidents were pending")
+    assert [incident.message for incident in found if incident.was_opened] == []
 
 
 @pytest.mark.parametrize(
