@@ -39,6 +39,7 @@ mlflow: setup  ## MLflow's own pages over the same store
 lint: setup-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
 
 types: setup-dev
 	@$(BIN)/mypy
