@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := check
-.PHONY: check setup setup-dev run test test-slow lint types e2e screenshots bench lock mlflow clean
+.PHONY: check setup setup-dev run test test-slow lint types messages e2e screenshots bench lock mlflow clean
 
 check: lint types test  ## lint, types, test
 
@@ -48,13 +48,16 @@ types: setup-dev
 test test-slow: export OMP_NUM_THREADS := 1
 
 test: setup-dev  ## the fast suite, with the examples in the docstrings
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --doctest-modules tests core ui
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --durations=10 --doctest-modules tests core ui
+
+messages: setup-dev  ## write tests/golden/messages.json anew, where a new wording is meant
+	@$(BIN)/python -m tests.golden.messages
 
 test-slow: setup-dev  ## the slow ones: simulations, real servers, killed processes
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not browser"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not browser" --durations=10
 
 e2e: setup-dev  ## the story in a real browser (Chromium must be installed)
-	@$(BIN)/python -m pytest -m browser
+	@$(BIN)/python -m pytest -m browser --durations=10
 
 bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 	@$(BIN)/python -m bench.collect
