@@ -17,6 +17,8 @@ from tests.supastack.stack import Stack, run_stack
 settings.register_profile("plumbline", deadline=None, derandomize=True, database=None)
 settings.load_profile("plumbline")
 
+collect_ignore = ["e2e/markup_app.py"]  # a Streamlit script that a test serves, with no examples
+
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 PATIENCE_SECONDS = 180
