@@ -15,12 +15,14 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 from core.artifacts.artifact import Artifact
 from core.artifacts.folder import SIGNATURE_FILE
+from core.artifacts.renames import RENAMES
 from core.domain.model_card import Card, GoldenRow
 from core.registry import Registry
 
@@ -66,7 +68,19 @@ def test_an_artifact_that_is_older_than_signatures_is_signed_at_an_upgrade(
 
 
 def test_there_is_one_of_each_recipe_and_of_a_forest() -> None:
-    assert {item["recipe"] for item in kept().values()} >= {"baseline", "advanced", "forest"}
+    wanted = {"baseline", "advanced", "enhanced", "ensemble", "online", "forest"}
+    assert {item["recipe"] for item in kept().values()} >= wanted
+
+
+@pytest.mark.parametrize("former", RENAMES)
+def test_an_artifact_was_saved_under_each_former_name(former: str) -> None:
+    """So that no entry of the table is there for nothing, and none is untried."""
+    module, _, name = former.rpartition(".")
+    plans = [ZipFile(path).read("schema.json") for path in FOLDER.rglob("pipeline.skops")]
+    assert any(
+        f'"__module__": "{module}"'.encode() in plan and f'"__class__": "{name}"'.encode() in plan
+        for plan in plans
+    )
 
 
 def save_golden() -> None:
@@ -91,6 +105,10 @@ def save_golden() -> None:
     pipelines = {
         "baseline": RECIPES["baseline"].build(1, {}),
         "advanced": RECIPES["advanced"].build(1, {"n_trees": 20}),
+        "advanced from a line": RECIPES["advanced"].build(1, {"n_trees": 20, "start": "line"}),
+        "enhanced": RECIPES["enhanced"].build(1, {}),
+        "ensemble": RECIPES["ensemble"].build(1, {"trees__n_trees": 20}),
+        "online": RECIPES["online"].build(1, {}),
         "forest": Pipeline(
             [("encode", RowEncoder()), ("model", RandomForestRegressor(3, random_state=1))]
         ),
