@@ -48,6 +48,13 @@ HEALTH: dict[str, HealthInputs] = {
     "the worker stopped": replace(
         health.GOOD, worker=Worker(False, NOON - timedelta(hours=2), 12, NOON)
     ),
+    "as bad as at its release": replace(
+        health.GOOD, labelled=health.labels(90, 300), delivered=health.delivered(0.31)
+    ),
+    "an error that grew": replace(health.GOOD, delivered=health.delivered(0.9, ratio=1.6)),
+    "hardly better than before": replace(
+        health.GOOD, recent=health.requests(ms=97.0), bad_before=frozenset({"latency"})
+    ),
     "measuring lags": replace(
         health.GOOD, worker=Worker(True, NOON, 10_000, NOON, NOON - timedelta(minutes=3))
     ),

@@ -97,14 +97,13 @@ def test_healthy_names_every_check_that_was_made() -> None:
 def test_nothing_deployed_is_unknown_and_says_so() -> None:
     report = judge(replace(GOOD, champion=None))
     assert report.health is Health.UNKNOWN
-    assert report.reasons[0].message == "Nothing is deployed."
-    assert report.reasons[0].next_step == "Train a version and deploy it."
+    assert report.reasons[0].code == "deployment"
 
 
 def test_no_prediction_ever_is_unknown() -> None:
     report = judge(replace(GOOD, last_prediction_at=None, recent=None, labelled=None))
     assert report.health is Health.UNKNOWN
-    assert report.reasons[0].message == "v3 is deployed, but no prediction was ever asked for."
+    assert report.reasons[0].code == "no_traffic"
 
 
 def test_an_old_last_prediction_is_stale_whatever_was_measured_before() -> None:
@@ -117,13 +116,7 @@ def test_an_old_last_prediction_is_stale_whatever_was_measured_before() -> None:
     report = judge(facts)
     assert report.health is Health.STALE
     assert report.reasons[0].code == "no_traffic"
-    assert report.reasons[0].message == (
-        "The last prediction was asked for 1 hour ago (2026-03-02 10:59 UTC); about 42 requests "
-        "would be usual in that time."
-    )
-    before = find(facts, "error_rate")
-    assert before.health is Health.STALE
-    assert before.message.startswith("Before the pause: 100 % of the requests got no answer")
+    assert find(facts, "error_rate").health is Health.STALE
 
 
 def test_exactly_stale_after_is_not_stale_yet() -> None:
@@ -135,7 +128,6 @@ def test_a_usual_pause_is_stale_but_not_confirmed() -> None:
     facts = replace(GOOD, last_prediction_at=NOON - timedelta(hours=9), expected_requests=9.9)
     reason = find(facts, "no_traffic")
     assert (reason.health, reason.confirmed) == (Health.STALE, False)
-    assert "a pause of that length is not unusual here" in reason.message
 
 
 def test_a_critical_accuracy_stays_visible_while_the_status_is_stale() -> None:
@@ -150,30 +142,14 @@ def test_too_few_labels_leave_the_status_unknown_but_do_not_hide_a_critical_late
     slow = judge(replace(facts, recent=requests(ms=900.0)))
     assert slow.health is Health.CRITICAL
     assert [reason.code for reason in slow.reasons[:2]] == ["latency", "accuracy"]
-    accuracy = find(facts, "accuracy")
-    assert accuracy.health is Health.UNKNOWN
-    assert accuracy.message == (
-        "The accuracy of v3 is unknown: 29 of its predictions have a label over 30 days, 30 are "
-        "needed."
-    )
+    assert find(facts, "accuracy").health is Health.UNKNOWN
 
 
 def test_too_few_requests_leave_the_status_unknown() -> None:
     facts = replace(GOOD, recent=requests(n_model=0, n_failed=19))
     assert judge(facts).health is Health.UNKNOWN
-    assert "19 requests in 24 hours, 20 are needed" in find(facts, "requests").message
+    assert find(facts, "requests").health is Health.UNKNOWN
     assert judge(replace(facts, recent=requests(0, 0, 20))).health is Health.CRITICAL
-
-
-def test_a_message_carries_number_unit_interval_rows_and_window() -> None:
-    assert find(replace(GOOD, labelled=labels(200, 300)), "accuracy").message == (
-        "66.7 % of the scores of v3 were within ±5 (95 % interval 61.2 to 71.8 %; 300 labels over "
-        "24 hours); below 75 % is critical."
-    )
-    assert find(replace(GOOD, recent=requests(ms=900.0)), "latency").message == (
-        "The p95 latency is 903 ms (95 % interval 903 to 903 ms; 400 "
-        "requests over 1 hour); above 200 ms is critical."
-    )
 
 
 @pytest.mark.parametrize(
@@ -223,7 +199,7 @@ def test_a_fallback_share_of_more_than_half_is_critical() -> None:
 def test_scores_that_collapsed_to_one_value_are_critical() -> None:
     collapsed = replace(GOOD, spread=Spread(n_distinct=50, share=0.95, score=61.0))
     assert judge(collapsed).health is Health.CRITICAL
-    assert "around 61" in find(collapsed, "collapsed").message
+    assert find(collapsed, "collapsed").health is Health.CRITICAL
     varied = replace(GOOD, spread=Spread(n_distinct=50, share=0.94, score=61.0))
     assert judge(varied).health is Health.HEALTHY
 
@@ -238,7 +214,7 @@ def test_few_different_requests_say_nothing_about_a_collapse(spread: Spread | No
 def test_a_model_that_is_surely_worse_than_a_constant_warns() -> None:
     worse = replace(GOOD, labelled=labels(290, 300, skill=-0.3))
     assert judge(worse).health is Health.WARNING
-    assert find(worse, "skill").message.startswith("v3 is worse than always answering 61: ")
+    assert find(worse, "skill").health is Health.WARNING
     unsure = replace(GOOD, labelled=labels(290, 300, skill=-0.05))
     assert judge(unsure).health is Health.HEALTHY
 
@@ -247,10 +223,7 @@ def test_a_worker_that_stopped_or_never_ran_is_a_reason() -> None:
     stopped = Worker(False, NOON - timedelta(hours=2), 12, NOON - timedelta(hours=2))
     report = judge(replace(GOOD, worker=stopped))
     assert report.health is Health.WARNING
-    assert report.reasons[0].message == (
-        "The worker has not run since 2026-03-02 10:00 UTC: 12 predictions are not counted yet; "
-        "nothing is measured, no alert checked."
-    )
+    assert report.reasons[0].code == "worker"
     never = replace(GOOD, champion=None, worker=Worker(False, None, 0, None))
     assert [reason.code for reason in judge(never).reasons] == ["deployment", "worker"]
 
@@ -337,8 +310,7 @@ def delivered(released_accuracy: float, ratio: float = 1.0) -> LiveError:
 def test_a_kept_promise_is_healthy_below_the_thresholds_that_the_release_was_below() -> None:
     facts = replace(GOOD, labelled=labels(90, 300), delivered=delivered(0.31))
     assert judge(facts).health is Health.HEALTHY
-    level = find(facts, "accuracy_level")
-    assert "300 labels over 24 hours); at its release it was 31 % on the held-out" in level.message
+    assert find(facts, "accuracy_level").health is Health.HEALTHY
 
 
 def test_a_fall_below_the_thresholds_is_told_although_the_promise_is_kept() -> None:
@@ -373,7 +345,6 @@ def test_what_was_not_well_is_well_again_only_clearly_below_its_threshold(
     reason = find(replace(GOOD, recent=requests(ms=ms), bad_before=before), "latency")
     assert reason.health is health
     assert reason.confirmed is (health is Health.HEALTHY)  # it opens no incident, and ends none
-    assert ("clearly on the other side" in reason.message) is (health is Health.WARNING)
 
 
 @pytest.mark.parametrize(("n_hits", "health"), [(243, Health.WARNING), (250, Health.HEALTHY)])
