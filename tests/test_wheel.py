@@ -92,7 +92,8 @@ class Installation:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """The wheel of this checkout in an environment of its own."""
     made = tmp_path_factory.mktemp("wheel")
-    subprocess.run([*UV, "build", "--quiet", "--wheel", "-o", made, ROOT], check=True)
+    build = [*UV, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable]
+    subprocess.run([*build, "-o", made, ROOT], check=True)
     [wheel] = made.glob("plumbline-*.whl")
     environment, folder, overrides = made / "env", made / "empty", made / "overrides.txt"
     overrides.write_text("\n".join(PROJECT["tool"]["uv"]["override-dependencies"]))
