@@ -106,6 +106,17 @@ def test_every_floor_is_in_the_architecture_document(package: str) -> None:
         pytest.fail(f"docs/architecture.md: say on which floor {package} stands", pytrace=False)
 
 
+EXAMPLES = {"core/data/sources/reviews.py"}
+"""Files that a reader is told to write."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_of_the_program_that_a_document_names_is_there(document: Path) -> None:
+    ours = r"`((?:core|ui|pages|tests|bench|docs)/[a-z_/.]*|[a-z_/]+\.py)`"
+    missing = {name for name in re.findall(ours, read(document)) if not (ROOT / name).exists()}
+    assert missing - EXAMPLES == set()
+
+
 # --- Links ----------------------------------------------------------------------------------
 
 
