@@ -1,5 +1,6 @@
 """The wheel runs the whole story in an empty environment, from an empty folder."""
 
+import importlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InvalidInput
 from plumbline import __version__
 from plumbline.__main__ import find_tree
 from tests.api_processes import free_port, is_ready, wait_until
@@ -33,12 +35,22 @@ def read_requirements(path: Path) -> set[str]:
 
 def test_a_wheel_asks_for_the_ranges_of_the_requirements() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    asked = {*PROJECT["project"]["dependencies"], *extras["postgres"]}
+    asked = {*PROJECT["project"]["dependencies"], *extras["postgres"], *extras["supabase"]}
     assert asked == read_requirements(ROOT / "requirements.txt")
 
 
 def test_the_tree_is_found_in_a_checkout() -> None:
     assert find_tree() == ROOT
+
+
+def test_without_the_client_of_supabase_its_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "core.data.sources.supabase"
+    monkeypatch.setitem(sys.modules, "supabase", None)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(InvalidInput, match=r"pip install 'plumbline\[supabase\]'"):
+        importlib.import_module(name)
 
 
 @dataclass(frozen=True)
