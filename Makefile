@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := check
-.PHONY: check setup setup-dev run test test-slow lint types messages e2e screenshots bench lock mlflow clean
+.PHONY: check setup setup-dev run test test-slow lint types messages e2e screenshots bench docs wheel lock mlflow clean
 
 check: lint types test  ## lint, types, test
 
@@ -76,9 +76,16 @@ bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 screenshots: setup-dev  ## the README's pictures, taken from the running product
 	@$(BIN)/python -m tests.e2e.screenshots
 
+docs: setup-dev  ## the documentation as a site in site/; fails for a link that leads nowhere
+	@$(BIN)/python -m docs.generate
+	@$(BIN)/zensical build --strict --clean -f mkdocs.yml
+
+wheel: setup-dev  ## the package in dist/, which installs `plumbline`
+	@$(BIN)/uv build --quiet --wheel -o dist
+
 lock:  ## write the exact versions of requirements*.txt anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 -c requirements-dev.lock requirements.txt -o requirements.lock
 
 clean:  ## remove what was installed; the data in var/ stays
-	@rm -rf .venv .mypy_cache .ruff_cache
+	@rm -rf .venv .mypy_cache .ruff_cache site dist

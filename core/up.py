@@ -26,7 +26,7 @@ from core.safety.masking import MASK
 from core.settings import Settings
 from core.web.exposure import check_app_exposure
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]  # of the code; what people set is in their own folder
 MLFLOW_PORT = 5000  # MLflow's own choice
 LOCAL_MLFLOW = f"http://127.0.0.1:{MLFLOW_PORT}"
 _BEHIND_PROXY = ("--proxy-headers", "--forwarded-allow-ips", "127.0.0.1,::1")
@@ -74,6 +74,7 @@ def build_command(app: App, part: Component) -> list[str]:
     if part is Component.API:
         return [
             *(sys.executable, "-m", "uvicorn", "core.api:create", "--factory"),
+            *("--app-dir", str(ROOT)),
             *("--host", settings.host, "--port", str(settings.api_port)),
             *("--workers", str(settings.api_workers)),
             *("--log-level", "warning", "--no-access-log", "--no-server-header"),
@@ -115,13 +116,12 @@ def build_mlflow_url(app: App) -> str:
 def become(app: App, part: Component) -> NoReturn:
     """Replace this process by one part. Raises `Refused` for an address beyond this machine
     without login and keys."""
-    check_app_exposure(app, ROOT)
+    check_app_exposure(app, Path.cwd())
     command = build_command(app, part)
     shared = prepare_metrics(app) if part is Component.API else {}
     if part is Component.MLFLOW:
         shared = {"MLFLOW_BACKEND_STORE_URI": app.registry.tracking_uri.reveal()}
     app.close()
-    os.chdir(ROOT)
     os.execve(command[0], command, {**os.environ, **environment(app), **shared})
 
 
@@ -162,7 +162,7 @@ def run_all(app: App, environ: dict[str, str], say: Callable[[str], None]) -> No
     Raises `Unavailable` for a port in use and `Refused` for an address beyond this machine
     without login and keys, before anything is started."""
     settings = app.settings
-    check_app_exposure(app, ROOT)
+    check_app_exposure(app, Path.cwd())
     check_port(settings.host, settings.dashboard_port, "PLUMBLINE_DASHBOARD_PORT")
     check_port(settings.host, settings.api_port, "PLUMBLINE_API_PORT")
     dashboard = build_url(settings, settings.dashboard_port)
@@ -196,7 +196,6 @@ def _start(app: App, process: Process, environ: dict[str, str]) -> None:
     shared = prepare_metrics(app) if process.part is Component.API else {}
     process.running = subprocess.Popen(
         tie_command(build_command(app, process.part)),
-        cwd=ROOT,
         env={**environ, **shared},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C reaches this process, which stops the others in order

@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 import typer
 
+from core.cli.main import cli
 from core.settings import SETTINGS, Setting
+from docs import generate
+from docs.generate import REFERENCE
 from tests.architecture import FLOORS, ROOT
 
 README = ROOT / "README.md"
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "__init__")
-DOCUMENTS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 LINK = re.compile(
     r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|<(?:img|a)\b[^>]*?(?:src|href)=\"([^\"]+)\""
 )
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
-CODE = re.compile(r"`([^`\n]+)`")
 
 
 @cache
@@ -30,39 +32,23 @@ def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-# --- Settings -------------------------------------------------------------------------------
+# --- The generated reference ------------------------------------------------------------------
 
 
-def read_table(text: str) -> dict[str, tuple[str, str]]:
-    """Default and help by variable, of the rows `| `PLUMBLINE_X` | `default` | help |`."""
-    rows = re.findall(r"^\| *`(PLUMBLINE_\w+)` *\|(.*)\|\s*$", text, re.MULTILINE)
-    found = {}
-    for variable, rest in rows:
-        default, text = re.split(r"(?<!\\)\|", rest, maxsplit=1)
-        found[variable] = (default.strip().strip("`").strip(), text.strip().replace("\\|", "|"))
-    return found
+@pytest.mark.parametrize("path", generate.build_reference(), ids=lambda path: path.name)
+def test_the_reference_is_what_the_program_writes(path: Path) -> None:
+    if read(path) != generate.build_reference()[path]:
+        pytest.fail(f"{path.relative_to(ROOT)} is stale: run `make docs`.", pytrace=False)
 
 
-def write_row(setting: Setting) -> str:
-    default = f"`{setting.default}`" if setting.default else ""
-    text = setting.help.replace("|", "\\|")
-    return f"| `{setting.variable}` | {default} | {text} |".replace("|  |", "| |")
+def test_every_setting_is_in_the_reference_in_their_order() -> None:
+    rows = re.findall(r"^\| `(PLUMBLINE_\w+)` \|", read(REFERENCE / "settings.md"), re.MULTILINE)
+    assert rows == [setting.variable for setting in SETTINGS]
 
 
-def test_the_table_in_the_readme_is_the_settings_table() -> None:
-    found = read_table(read(README))
-    expected = {setting.variable: (setting.default, setting.help) for setting in SETTINGS}
-    if found != expected:
-        rows = "\n".join(write_row(setting) for setting in SETTINGS)
-        wrong = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
-        pytest.fail(
-            f"README.md is wrong about {', '.join(wrong)}. The whole table is:\n{rows}",
-            pytrace=False,
-        )
-
-
-def test_the_table_in_the_readme_has_the_order_of_the_settings() -> None:
-    assert list(read_table(read(README))) == [setting.variable for setting in SETTINGS]
+def test_every_verb_is_in_the_reference() -> None:
+    titles = re.findall(r"^## (.+)$", read(REFERENCE / "cli.md"), re.MULTILINE)
+    assert titles == list_verbs()
 
 
 def test_no_document_names_a_setting_that_does_not_exist() -> None:
@@ -73,53 +59,35 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
         assert unknown == set(), document.name
 
 
-# --- Commands -------------------------------------------------------------------------------
-
-
-def list_verbs() -> Iterator[str]:
-    """Every visible command, a nested one with the name of its group: `jobs cancel`."""
-    from core.cli.main import cli  # the rest of this file needs no program to run
-
-    def walk(command: object, before: str) -> Iterator[str]:
-        for name, nested in getattr(command, "commands", {}).items():
-            if not nested.hidden:
-                yield before + name
-                yield from walk(nested, f"{before}{name} ")
-
-    return walk(typer.main.get_command(cli), "")
-
-
-def read_code(text: str) -> list[str]:
-    """What stands between backticks, and each line of the code blocks."""
-    fenced = [line.strip() for block in FENCED.finditer(text) for line in block[0].splitlines()]
-    return [*CODE.findall(FENCED.sub("", text)), *fenced]
-
-
-def names_verb(code: str, verb: str) -> bool:
-    """Whether a piece of code is this command; `incidents ack|resolve ID` names two."""
-    group, _, nested = verb.partition(" ")
-    called = re.match(rf"(?:\S*python3? -m core )?{group}\b(.*)", code)
-    if called is None:
-        return False
-    return not nested or re.search(rf"\b{nested}\b", called[1]) is not None
-
-
-def test_every_verb_is_in_the_readme() -> None:
-    code = read_code(read(README))
-    missing = [verb for verb in list_verbs() if not any(names_verb(c, verb) for c in code)]
-    if missing:
-        pytest.fail(
-            "README.md does not show these commands; write each as `VERB` or "
-            f"`python -m core VERB`: {', '.join(missing)}",
-            pytrace=False,
-        )
+def list_verbs() -> list[str]:
+    """Return every visible command, a nested one with the name of its group: `jobs cancel`."""
+    return [name for name, _ in generate.list_commands(typer.main.get_command(cli))]
 
 
 def test_no_document_shows_a_verb_that_does_not_exist() -> None:
     known = {verb.split()[0] for verb in list_verbs()}
     for document in DOCUMENTS:
-        shown = re.findall(r"python3? -m core ([a-z][\w-]*)", read(document))
+        shown = re.findall(r"(?:python3? -m core|^ *plumbline) ([a-z][\w-]*)", read(document), re.M)
         assert set(shown) - known == set(), document.name
+
+
+# --- The first page -------------------------------------------------------------------------
+
+
+def test_the_readme_is_read_in_five_minutes() -> None:
+    words = re.findall(r"\S*\w\S*", read(README))
+    assert len(words) <= 1_000
+
+
+def test_lines_are_short_enough_to_be_read_beside_code() -> None:
+    """Rows of a table and an address alone cannot be broken."""
+    for document in DOCUMENTS:
+        long = [
+            number
+            for number, line in enumerate(read(document).splitlines(), 1)
+            if len(line) > 100 and not line.startswith("|") and " " in line.strip()
+        ]
+        assert long == [], document.name
 
 
 # --- Pages and floors -----------------------------------------------------------------------
@@ -136,6 +104,17 @@ def test_every_floor_is_in_the_architecture_document(package: str) -> None:
     name = package.split(".")[-1]
     if f"{name}.py" not in text and f"{name}/" not in text:
         pytest.fail(f"docs/architecture.md: say on which floor {package} stands", pytrace=False)
+
+
+EXAMPLES = {"core/data/sources/reviews.py"}
+"""Files that a reader is told to write."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_of_the_program_that_a_document_names_is_there(document: Path) -> None:
+    ours = r"`((?:core|ui|pages|tests|bench|docs)/[a-z_/.]*|[a-z_/]+\.py)`"
+    missing = {name for name in re.findall(ours, read(document)) if not (ROOT / name).exists()}
+    assert missing - EXAMPLES == set()
 
 
 # --- Links ----------------------------------------------------------------------------------
@@ -172,38 +151,11 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 # --- These checks themselves can fail -------------------------------------------------------
 
 
-def test_a_row_of_the_table_is_read_as_it_is_written() -> None:
+def test_a_row_of_the_table_keeps_bars_inside_its_cells() -> None:
     setting = Setting("scale", "a", "Lowest | highest, `x`.", str)
-    empty = Setting("user", "", "A name.", str)
-    table = "\n".join(["| name | default | help |", "|---|---|---|", write_row(setting)])
-    assert read_table(table) == {"PLUMBLINE_SCALE": ("a", "Lowest | highest, `x`.")}
-    assert read_table(write_row(empty)) == {"PLUMBLINE_USER": ("", "A name.")}
-    assert read_table("| `PLUMBLINE_USER` | `` | A name. |") == {"PLUMBLINE_USER": ("", "A name.")}
-    assert read_table("Set PLUMBLINE_USER.") == {}
-
-
-@pytest.mark.parametrize(
-    ("code", "verb", "named"),
-    [
-        ("train baseline", "train", True),
-        ("python -m core train baseline", "train", True),
-        (".venv/bin/python -m core status", "status", True),
-        ("retrain", "train", False),
-        ("trainer", "train", False),
-        ("the word train", "train", False),
-        ("jobs cancel ID", "jobs cancel", True),
-        ("incidents ack\\|snooze\\|resolve ID", "incidents snooze", True),
-        ("jobs", "jobs cancel", False),
-        ("jobs canceled", "jobs cancel", False),
-    ],
-)
-def test_a_verb_is_found_where_it_is_shown(code: str, verb: str, named: bool) -> None:
-    assert names_verb(code, verb) is named
-
-
-def test_code_is_what_stands_in_backticks_and_blocks() -> None:
-    text = "Run `make run`, then:\n\n```sh\npython -m core demo\n```\nand `data`."
-    assert read_code(text) == ["make run", "data", "```sh", "python -m core demo", "```"]
+    assert generate.write_row(setting) == (
+        "| `PLUMBLINE_SCALE` | `a` | Lowest \\| highest, `x`. |  |"
+    )
 
 
 def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:

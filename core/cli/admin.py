@@ -10,7 +10,6 @@ from core.cli import texts
 from core.cli.output import AsJson, emit
 from core.domain.installation import Scope
 from core.serving.keys import create_key
-from core.settings import SETTINGS
 from core.store.installation import api_keys
 from core.store.jobs import jobs
 from core.views import view_settings
@@ -90,13 +89,7 @@ def revoke(key_id: int, as_json: AsJson = False) -> None:
     emit({"revoked": key_id}, lambda: f"Key {key_id} is revoked.", as_json)
 
 
-def settings(
-    markdown: Annotated[bool, typer.Option("--markdown", help="The README's table.")] = False,
-    as_json: AsJson = False,
-) -> None:
+def settings(as_json: AsJson = False) -> None:
     """Every setting with its value, default and meaning; secrets are not shown."""
-    if markdown:
-        typer.echo(texts.of_settings_as_markdown(SETTINGS))
-        return
     shown = view_settings(build_app().values)
     emit({"settings": shown}, lambda: texts.of_settings(shown), as_json)

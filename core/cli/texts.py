@@ -21,7 +21,6 @@ from core.monitoring.retention import describe_retention
 from core.monitoring.slices.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
 from core.registry import RunSummary
-from core.settings import Setting
 from core.stats.intervals import Interval
 from core.system import SystemStatus
 from core.training.evaluate.verdict import describe_calibration, describe_curve, describe_search
@@ -431,15 +430,6 @@ def of_key(key: ApiKey) -> str:
 def of_settings(shown: Sequence[Mapping[str, str]]) -> str:
     """Each setting with its value and meaning."""
     return "\n".join(f"{row['variable']}={row['value']}\n    {row['help']}" for row in shown)
-
-
-def of_settings_as_markdown(settings: Sequence[Setting]) -> str:
-    """The README's table."""
-    rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for setting in settings:
-        default = f"`{setting.default}`" if setting.default else ""
-        rows.append(f"| `{setting.variable}` | {default} | {setting.help} |")
-    return "\n".join(rows)
 
 
 def _points(estimate: Estimate | Interval) -> str:

@@ -3,10 +3,11 @@
 import platform
 import shutil
 import subprocess
-import tomllib
 from enum import Enum
 from importlib import metadata
 from pathlib import Path
+
+from plumbline import __version__
 
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost")
 
@@ -37,8 +38,7 @@ def describe_commit() -> str:
     version where there is no repository or no git."""
     commit = _ask_git(_Question.COMMIT)
     if commit is None:
-        content = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-        return f"version {content['project']['version']}"
+        return f"version {__version__}"
     changed = _ask_git(_Question.CHANGES)
     return f"{commit}+changes" if changed else commit
 

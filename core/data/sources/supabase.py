@@ -12,15 +12,22 @@ from urllib.parse import urlsplit
 
 import httpx
 import stamina
-from postgrest.exceptions import APIError
-from postgrest.types import CountMethod
-from supabase import Client, SupabaseException, create_client
-from supabase.lib.client_options import SyncClientOptions
 
 from core.data.tables.prefetch import work_ahead
 from core.domain.source import Place, RowRange
 from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.safety.masking import Secret, mask
+
+try:
+    from postgrest.exceptions import APIError
+    from postgrest.types import CountMethod
+    from supabase import Client, SupabaseException, create_client
+    from supabase.lib.client_options import SyncClientOptions
+except ModuleNotFoundError:
+    raise InvalidInput(
+        "Collecting from Supabase needs its client, which is not installed: `pip install "
+        "'plumbline[supabase]'`, or remove PLUMBLINE_SUPABASE_URL."
+    ) from None
 
 PAGE_ROWS = 1000
 _PAGES_AHEAD = 10

@@ -134,7 +134,12 @@ def _create_engine(url: str, durability: str) -> sa.Engine:
             engine = sa.create_engine(url)
         else:
             engine = sa.create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError):
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
+            raise Unavailable(
+                "PLUMBLINE_DATABASE_URL names a PostgreSQL database, and its driver is not "
+                "installed: `pip install 'plumbline[postgres]'`."
+            ) from None
         raise Unavailable(
             "PLUMBLINE_DATABASE_URL is not a database address: leave it empty for SQLite, or "
             "write postgresql://user:password@host/name."

@@ -219,6 +219,14 @@ def test_what_is_not_an_address_is_refused_without_repeating_it(
     assert "geheim" not in str(caught.value)
 
 
+def test_without_the_driver_of_postgresql_the_extra_is_named(
+    home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(Unavailable, match=r"pip install 'plumbline\[postgres\]'"):
+        open_database("postgresql://me@127.0.0.1:1/name", home, "process", now())
+
+
 @pytest.mark.parametrize(
     "url",
     ["postgresql://me:geheim@127.0.0.1:1/name", "postgresql://me@127.0.0.1:1/name?password=geheim"],
