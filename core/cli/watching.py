@@ -13,9 +13,10 @@ from core.alerts.maintenance import announce, end_maintenance
 from core.alerts.threshold_backtest import describe_rehearsal
 from core.bootstrap import App, build_app, local_user
 from core.cli import texts
-from core.cli.output import AsJson, Reason, do_job, emit, finish_job, say
+from core.cli.output import AsJson, Reason, emit, say, say_progress
 from core.domain.deployment import RetrainingDecision
 from core.errors import Conflict
+from core.jobs.runner import do_job, finish_job
 from core.monitoring.summary import build_json
 from core.store.jobs import jobs
 from core.store.monitoring import incidents
@@ -161,7 +162,7 @@ def retrain(
     app = build_app()
     by = local_user(app.settings)
     if preview:
-        do_job(app, PREVIEW, {}, "retrain --preview")
+        do_job(app, PREVIEW, {}, "retrain --preview", on_progress=say_progress)
     decision = describe_app_retraining(app, by)
     result = None
     if force or (decision.retrain and not check and not preview):
@@ -190,7 +191,7 @@ def _train(app: App, decision: RetrainingDecision) -> Mapping[str, Any] | None:
     except Conflict:
         say(f"The worker has started job {decision.job_id}; `jobs` shows how it goes.")
         return None
-    return finish_job(app, job).result
+    return finish_job(app, job, say_progress).result
 
 
 def _act(
