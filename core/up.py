@@ -102,6 +102,17 @@ def build_url(settings: Settings, port: int) -> str:
     return f"{scheme}://{host}:{port}"
 
 
+def describe_api(settings: Settings) -> str:
+    """Return the line that says where the API answers.
+
+    >>> from core.settings import parse_settings
+    >>> describe_api(parse_settings({}))
+    'API         http://127.0.0.1:8000   (documentation: http://127.0.0.1:8000/docs)'
+    """
+    url = build_url(settings, settings.api_port)
+    return f"API         {url}   (documentation: {url}/docs)"
+
+
 def build_mlflow_url(app: App) -> str:
     """Where MLflow's own pages are: at the tracking server, else where `make mlflow` shows them,
     without the secrets that the setting may hold."""
@@ -112,12 +123,15 @@ def build_mlflow_url(app: App) -> str:
     return LOCAL_MLFLOW
 
 
-def become(app: App, part: Component) -> NoReturn:
-    """Replace this process by one part. Raises `Refused` for an address beyond this machine
-    without login and keys."""
+def become(app: App, part: Component, say: Callable[[str], None]) -> NoReturn:
+    """Replace this process by one part; `say` tells the API's address, which its server does not.
+    Raises `Refused` for an address beyond this machine without login and keys."""
     check_app_exposure(app, ROOT)
     command = build_command(app, part)
-    shared = prepare_metrics(app) if part is Component.API else {}
+    shared: dict[str, str] = {}
+    if part is Component.API:
+        shared = prepare_metrics(app)
+        say(describe_api(app.settings))
     if part is Component.MLFLOW:
         shared = {"MLFLOW_BACKEND_STORE_URI": app.registry.tracking_uri.reveal()}
     app.close()
@@ -181,7 +195,7 @@ def run_all(app: App, environ: dict[str, str], say: Callable[[str], None]) -> No
             _start(app, process, environ)
         if _wait_until_ready(processes, stopping):
             say(f"Dashboard   {dashboard}")
-            say(f"API         {api}   (documentation: {api}/docs)")
+            say(describe_api(settings))
             say("Ctrl-C stops all three.")
         while not stopping.wait(0.5):
             for process in processes:

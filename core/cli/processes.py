@@ -30,17 +30,17 @@ def up() -> None:
 
 def dashboard() -> None:
     """Start the dashboard alone, with the scheduler thread."""
-    parts.become(build_app(), parts.Component.DASHBOARD)
+    parts.become(build_app(), parts.Component.DASHBOARD, say)
 
 
 def api() -> None:
     """Start the prediction API alone."""
-    parts.become(build_app(), parts.Component.API)
+    parts.become(build_app(), parts.Component.API, say)
 
 
 def mlflow() -> None:
     """Start MLflow's own pages over the same store."""
-    parts.become(build_app(), parts.Component.MLFLOW)
+    parts.become(build_app(), parts.Component.MLFLOW, say)
 
 
 def worker() -> None:
