@@ -1,4 +1,4 @@
-"""The verbs about how it goes: the installation, health, incidents, retraining."""
+"""The verbs about health, incidents and retraining."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -20,7 +20,6 @@ from core.jobs.runner import do_job, finish_job
 from core.monitoring.summary import build_json
 from core.store.jobs import jobs
 from core.store.monitoring import incidents
-from core.system import describe_system
 from core.watching import (
     PREVIEW,
     describe_app_health,
@@ -35,16 +34,10 @@ incidents_cli = typer.Typer(invoke_without_command=True, help="Incidents, and wh
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add status, monitor, incidents and retrain."""
-    for verb in (status, monitor, retrain):
+    """Add monitor, retrain and incidents."""
+    for verb in (monitor, retrain):
         cli.command()(verb)
     cli.add_typer(incidents_cli, name="incidents")
-
-
-def status(as_json: AsJson = False) -> None:
-    """The installation: store, tracking, worker, versions, backlog."""
-    state = describe_system(build_app())
-    emit(state, lambda: texts.of_system(state), as_json)
 
 
 def monitor(as_json: AsJson = False) -> None:
