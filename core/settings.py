@@ -441,7 +441,7 @@ def read_login(folder: Path) -> Mapping[str, object] | None:
 
 
 def has_login(folder: Path) -> bool:
-    """Whether a login provider is set up in `.streamlit/secrets.toml` of `folder`."""
+    """Return whether a login provider is set up in `.streamlit/secrets.toml` of `folder`."""
     return read_login(folder) is not None
 
 

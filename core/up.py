@@ -38,7 +38,7 @@ log = get_logger(__name__)
 
 
 class Component(StrEnum):
-    """What can be started alone; MLflow's own pages are no part of `up`."""
+    """A part that can be started alone; MLflow's own pages are no part of `up`."""
 
     DASHBOARD = "dashboard"
     API = "API"
@@ -91,7 +91,7 @@ def build_command(app: App, part: Component) -> list[str]:
 
 
 def build_url(settings: Settings, port: int) -> str:
-    """Where a server of this machine answers.
+    """Return the address at which a server of this machine answers.
 
     >>> from core.settings import parse_settings
     >>> build_url(parse_settings({}), 8000)
@@ -114,7 +114,7 @@ def describe_api(settings: Settings) -> str:
 
 
 def build_mlflow_url(app: App) -> str:
-    """Where MLflow's own pages are: at the tracking server, else where `make mlflow` shows them,
+    """Return the address of MLflow's own pages: the tracking server's, else that of `make mlflow`,
     without the secrets that the setting may hold."""
     parts = urllib.parse.urlsplit(app.registry.tracking_uri.masked)
     if parts.scheme in ("http", "https"):
@@ -145,7 +145,7 @@ def environment(app: App) -> dict[str, str]:
 
 
 def prepare_metrics(app: App) -> dict[str, str]:
-    """What lets API workers count together: an empty folder for them, none for a single one.
+    """Return the variables by which API workers count together: an empty folder, none for one.
     Raises `Unavailable` where the API cannot start: those who count in it now go on doing so."""
     settings = app.settings
     check_port(settings.host, settings.api_port, "PLUMBLINE_API_PORT")
@@ -218,7 +218,7 @@ def _start(app: App, process: Process, environ: dict[str, str]) -> None:
 
 
 def _wait_until_ready(processes: list[Process], stopping: threading.Event) -> bool:
-    """Whether all answered before somebody stopped it; a process that died is left to be
+    """Return whether all answered before somebody stopped it; a process that died is left to be
     started again."""
     for process in processes:
         while process.ready_url and not _answers(process.ready_url):

@@ -17,9 +17,9 @@ from core.store.installation import api_keys
 from core.store.jobs import jobs
 from core.system import SystemStatus, describe_system
 
-jobs_cli = typer.Typer(invoke_without_command=True, help="Jobs, and stopping one.")
 _TIME = "%Y-%m-%d %H:%M UTC"
 
+jobs_cli = typer.Typer(invoke_without_command=True, help="Jobs, and stopping one.")
 keys_cli = typer.Typer(no_args_is_help=True, help="Keys of the prediction API.")
 
 
