@@ -19,10 +19,9 @@ from core.domain.monitoring import DAY, HOUR, MINUTE, Outcomes, Rollup, RollupPr
 from core.domain.prediction import AnswerSource
 from core.log import configure
 from core.monitoring.flow import describe_health
-from core.monitoring.health.inputs import Thresholds
 from core.monitoring.measure.rollup_updates import load_window
 from core.monitoring.measure.rollups import build_longer, describe_basis
-from core.settings import Scale
+from core.settings import Scale, Thresholds
 from core.stats.histogram import latency_bucket
 from core.store.engine.database import Database, open_database
 from core.store.engine.types import to_micros

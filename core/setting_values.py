@@ -1,5 +1,4 @@
-"""How the text of a setting becomes its value: each function raises `ValueError` with what would be
-right."""
+"""Readers of the text of a setting: each raises `ValueError` with what would be right."""
 
 import json
 import re
@@ -121,7 +120,7 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
 
 def switch(value: str) -> bool:
-    """Whether something is on.
+    """Return True for on, False for off.
 
     >>> switch("on"), switch("0")
     (True, False)

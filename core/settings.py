@@ -1,13 +1,15 @@
-"""The settings: one table of name, default, help and meaning that everything else reads."""
+"""The settings: one field each, with its default, help and reader, that everything else reads."""
 
 import difflib
 import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import time
+from dataclasses import dataclass, field, fields, replace
+from datetime import time, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from core import setting_values as read
 from core.errors import InvalidInput
@@ -26,19 +28,47 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table. `parse` raises `ValueError` with what would be right."""
+    """One setting as it is documented, read and changed. `parse` raises `ValueError` with what
+    would be right."""
 
     name: str
     default: str
     help: str
     parse: Callable[[str], object]
-    secret: Hides | None = None  # shown nowhere; what of it is secret
+    secret: Hides | None = None  # the part of the value that is never shown
     runtime: bool = False  # may be changed while everything runs, with a reason
+    at_most: str = ""  # the setting that this one may not be above
 
     @property
     def variable(self) -> str:
         """The environment variable, `PLUMBLINE_` and the name in capitals."""
         return PREFIX + self.name.upper()
+
+    def read(self, text: str) -> object:
+        """Return the value of a text, a secret in its cover; raises `ValueError`."""
+        value = self.parse(text)
+        if self.secret is None:
+            return value
+        if isinstance(value, tuple):
+            return tuple(Secret(str(part), self.secret) for part in value)
+        return Secret(str(value), self.secret)
+
+
+def _setting(
+    default: str,
+    parse: Callable[[str], object],
+    help: str,
+    *,
+    secret: Hides | None = None,
+    runtime: bool = False,
+    at_most: str = "",
+) -> Any:
+    """Return a dataclass field that is read from a text; `SETTINGS` adds its name."""
+    row = Setting("", default, help, parse, secret, runtime, at_most)
+    return field(default_factory=lambda: row.read(default), metadata={"setting": row})
+
+
+_live = partial(_setting, runtime=True)
 
 
 def _scale(value: str) -> Scale:
@@ -52,447 +82,284 @@ def _scale(value: str) -> Scale:
     return scale
 
 
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "home", "var", "Folder of the database, the MLflow store and the artifacts.", read.path
-    ),
-    Setting(
-        "database_url",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """The settings that say where a figure of health warns and where it is critical."""
+
+    accuracy_warning: float = _live("0.80", read.share, "Accuracy below this warns (share).")
+    accuracy_critical: float = _live(
+        "0.75", read.share, "Accuracy below this is critical (share).", at_most="accuracy_warning"
+    )
+    error_growth_warning: float = _live(
+        "1.2",
+        read.growth,
+        "Live error, in multiples of what training promised, that warns and opens an incident.",
+        at_most="error_growth_critical",
+    )
+    error_growth_critical: float = _live("1.5", read.growth, "The multiple that is critical.")
+    accuracy_days: float = _live(
+        "7",
+        read.number(0.01, 10_000.0, "days, a number from 0.01"),
+        "Days of labelled predictions whose error is compared with what training promised.",
+    )
+    latency_warning_ms: float = _live(
+        "100", read.milliseconds, "p95 latency above this warns.", at_most="latency_critical_ms"
+    )
+    latency_critical_ms: float = _live(
+        "200", read.milliseconds, "p95 latency above this is critical."
+    )
+    error_rate_warning: float = _live(
+        "0.01", read.share, "Share of failed requests that warns.", at_most="error_rate_critical"
+    )
+    error_rate_critical: float = _live(
+        "0.05", read.share, "Share of failed requests that is critical."
+    )
+    fallback_warning: float = _live(
+        "0.05",
+        read.share,
+        "Share answered by the heuristic that warns.",
+        at_most="fallback_critical",
+    )
+    fallback_critical: float = _live("0.50", read.share, "The share of these that is critical.")
+    stale_after_minutes: float = _live(
+        "60", read.positive, "Minutes without a prediction after which the status is stale."
+    )
+    min_labels: int = _live(
+        "30",
+        read.integer(2, 1_000_000, "a whole number from 2"),
+        "Labels below which no accuracy is shown.",
+    )
+
+    @property
+    def accuracy_span(self) -> timedelta:
+        """The span of labelled predictions whose error is compared with the promised one."""
+        return timedelta(days=self.accuracy_days)
+
+    @property
+    def stale_after(self) -> timedelta:
+        """The time without a prediction after which the status is stale."""
+        return timedelta(minutes=self.stale_after_minutes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Thresholds):
+    """The parsed values. Each field says its default, its help and how it is read; the table in
+    the README, the `settings` verb and the settings on a page are derived from these fields."""
+
+    home: Path = _setting(
+        "var", read.path, "Folder of the database, the MLflow store and the artifacts."
+    )
+    database_url: Secret = _setting(
         "",
+        read.text,
         "Database; empty for SQLite in the home folder, or postgresql://user:password@host/name.",
-        read.text,
         secret=Hides.LOGIN,
-    ),
-    Setting(
-        "mlflow_uri",
+    )
+    mlflow_uri: Secret = _setting(
+        "", read.text, "MLflow tracking; empty for SQLite in home, or a server.", secret=Hides.LOGIN
+    )
+    signing_key: Secret = _setting(
         "",
-        "MLflow tracking; empty for SQLite in home, or a server.",
-        read.text,
-        secret=Hides.LOGIN,
-    ),
-    Setting(
-        "signing_key",
-        "",
+        read.signing_key,
         "Key that artifacts are signed with, the same on every machine that trains or serves; "
         "empty for the one in signing.key in home.",
-        read.signing_key,
         secret=Hides.ALL,
-    ),
-    Setting("scale", "0:100", "Lowest and highest score, LOW:HIGH.", _scale),
-    Setting("tolerance", "5", "Points within which a score counts as accurate.", read.positive),
-    Setting(
-        "host", "127.0.0.1", "Address to listen on; others need login and API keys.", read.address
-    ),
-    Setting("dashboard_port", "8501", "The dashboard's port.", read.port),
-    Setting("api_port", "8000", "The prediction API's port.", read.port),
-    Setting(
-        "api_workers", "1", "Processes that answer predictions.", read.integer(1, 64, "1 to 64")
-    ),
-    Setting(
-        "durability",
+    )
+    scale: Scale = _setting("0:100", _scale, "Lowest and highest score, LOW:HIGH.")
+    tolerance: float = _setting(
+        "5", read.positive, "Points within which a score counts as accurate."
+    )
+    host: str = _setting(
+        "127.0.0.1", read.address, "Address to listen on; others need login and API keys."
+    )
+    dashboard_port: int = _setting("8501", read.port, "The dashboard's port.")
+    api_port: int = _setting("8000", read.port, "The prediction API's port.")
+    api_workers: int = _setting(
+        "1", read.integer(1, 64, "1 to 64"), "Processes that answer predictions."
+    )
+    durability: str = _setting(
         "process",
+        read.choice("process", "power"),
         "What an acknowledged prediction survives: `process`, any crash of ours; `power`, a power "
         "cut as well, at a fraction of the speed.",
-        read.choice("process", "power"),
-    ),
-    Setting(
-        "supabase_url", "", "Address of the Supabase project to collect from.", read.plain_address
-    ),
-    Setting("supabase_key", "", "Key of the Supabase project.", read.text, secret=Hides.ALL),
-    Setting(
-        "supabase_tables",
+    )
+    supabase_url: str = _setting(
+        "", read.plain_address, "Address of the Supabase project to collect from."
+    )
+    supabase_key: Secret = _setting("", read.text, "Key of the Supabase project.", secret=Hides.ALL)
+    supabase_tables: str = _setting(
         "",
+        read.json_list,
         "How tables other than the origin's are read: a JSON list of mappings; the data page "
         "writes them too.",
-        read.json_list,
-    ),
-    Setting(
-        "supabase_timeout_seconds",
+    )
+    supabase_timeout_seconds: float = _setting(
         "10",
-        "Seconds after which a request to Supabase is tried again, three times in all.",
         read.number(0.1, 600.0, "seconds between 0.1 and 600"),
-    ),
-    Setting(
-        "rules",
+        "Seconds after which a request to Supabase is tried again, three times in all.",
+    )
+    rules: Path | None = _setting(
+        "", read.optional_path, "A team's own data checks: the path of a pandera schema in YAML."
+    )
+    notify: tuple[Secret, ...] = _setting(
+        "", read.names, "Where alerts go: Apprise URLs, comma-separated.", secret=Hides.WORDS
+    )
+    public_url: str = _setting(
         "",
-        "A team's own data checks: the path of a pandera schema in YAML.",
-        read.optional_path,
-    ),
-    Setting(
-        "notify",
-        "",
-        "Where alerts go: Apprise URLs, comma-separated.",
-        read.names,
-        secret=Hides.WORDS,
-    ),
-    Setting(
-        "public_url",
-        "",
+        read.plain_address,
         "Address of the dashboard as people reach it, for the links in messages; empty for this "
         "machine's.",
-        read.plain_address,
-    ),
-    Setting(
-        "heartbeat_url",
+    )
+    heartbeat_url: Secret = _setting(
         "",
-        "Address that is called every minute while watching works: a dead man's switch.",
         read.web_address,
+        "Address that is called every minute while watching works: a dead man's switch.",
         secret=Hides.WORDS,
-    ),
-    Setting(
-        "proxy",
+    )
+    proxy: bool = _setting(
         "off",
+        read.switch,
         "`on` where a reverse proxy on this machine passes requests on: login and API keys are "
         "needed then, and its X-Forwarded-For is believed.",
-        read.switch,
-    ),
-    Setting(
-        "allowed_hosts",
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
         "",
+        read.names,
         "Names by which callers may address the servers, comma-separated, beyond localhost, "
         "PLUMBLINE_HOST and the one in PLUMBLINE_PUBLIC_URL.",
+    )
+    tls_certificate: Path | None = _setting(
+        "", read.optional_path, "Certificate chain in PEM, for HTTPS on both ports; empty for HTTP."
+    )
+    tls_key: Path | None = _setting(
+        "", read.optional_path, "Private key of the certificate, in PEM."
+    )
+    allowed_emails: tuple[str, ...] = _setting(
+        "",
         read.names,
-    ),
-    Setting(
-        "tls_certificate",
-        "",
-        "Certificate chain in PEM, for HTTPS on both ports; empty for HTTP.",
-        read.optional_path,
-    ),
-    Setting("tls_key", "", "Private key of the certificate, in PEM.", read.optional_path),
-    Setting(
-        "allowed_emails",
-        "",
         "Who may log in, comma-separated; with [auth] in .streamlit/secrets.toml, login is on.",
-        read.names,
-    ),
-    Setting(
-        "trust_unverified_email",
+    )
+    trust_unverified_email: bool = _setting(
         "off",
+        read.switch,
         "`on` for a login provider that never says whether an e-mail is verified; one that says it "
         "is not stays refused.",
-        read.switch,
-    ),
-    Setting(
-        "session_idle_minutes",
+    )
+    session_idle_minutes: int = _setting(
         "120",
-        "Minutes without a click after which a login ends.",
         read.integer(1, 100_000, "minutes, a whole number from 1"),
-    ),
-    Setting(
-        "session_hours",
+        "Minutes without a click after which a login ends.",
+    )
+    session_hours: int = _setting(
         "12",
-        "Hours after which a login ends in any case.",
         read.integer(1, 10_000, "hours, a whole number from 1"),
-    ),
-    Setting(
-        "user", "", "Name written beside every local action; empty for the OS user.", read.text
-    ),
-    Setting(
-        "accuracy_warning", "0.80", "Accuracy below this warns (share).", read.share, runtime=True
-    ),
-    Setting(
-        "accuracy_critical",
-        "0.75",
-        "Accuracy below this is critical (share).",
-        read.share,
-        runtime=True,
-    ),
-    Setting(
-        "error_growth_warning",
-        "1.2",
-        "Live error, in multiples of what training promised, that warns and opens an incident.",
-        read.growth,
-        runtime=True,
-    ),
-    Setting(
-        "error_growth_critical", "1.5", "The multiple that is critical.", read.growth, runtime=True
-    ),
-    Setting(
-        "accuracy_days",
-        "7",
-        "Days of labelled predictions whose error is compared with what training promised.",
-        read.number(0.01, 10_000.0, "days, a number from 0.01"),
-        runtime=True,
-    ),
-    Setting(
-        "latency_warning_ms",
-        "100",
-        "p95 latency above this warns.",
-        read.milliseconds,
-        runtime=True,
-    ),
-    Setting(
-        "latency_critical_ms",
-        "200",
-        "p95 latency above this is critical.",
-        read.milliseconds,
-        runtime=True,
-    ),
-    Setting(
-        "error_rate_warning",
-        "0.01",
-        "Share of failed requests that warns.",
-        read.share,
-        runtime=True,
-    ),
-    Setting(
-        "error_rate_critical",
-        "0.05",
-        "Share of failed requests that is critical.",
-        read.share,
-        runtime=True,
-    ),
-    Setting(
-        "fallback_warning",
-        "0.05",
-        "Share answered by the heuristic that warns.",
-        read.share,
-        runtime=True,
-    ),
-    Setting(
-        "fallback_critical",
-        "0.50",
-        "The share of these that is critical.",
-        read.share,
-        runtime=True,
-    ),
-    Setting(
-        "drift_threshold",
-        "0.1",
-        "Smallest drift that counts (standard deviations).",
-        read.share,
-        runtime=True,
-    ),
-    Setting(
-        "stale_after_minutes",
-        "60",
-        "Minutes without a prediction after which the status is stale.",
-        read.positive,
-        runtime=True,
-    ),
-    Setting(
-        "min_labels",
-        "30",
-        "Labels below which no accuracy is shown.",
-        read.integer(2, 1_000_000, "a whole number from 2"),
-        runtime=True,
-    ),
-    Setting(
-        "quiet_hours",
+        "Hours after which a login ends in any case.",
+    )
+    user: str = _setting(
+        "", read.text, "Name written beside every local action; empty for the OS user."
+    )
+    drift_threshold: float = _live(
+        "0.1", read.share, "Smallest drift that counts (standard deviations)."
+    )
+    quiet_hours: tuple[time, time] | None = _live(
         "",
-        "Hours of the day, UTC, in which only critical messages are sent, such as 22:00-07:00.",
         read.hours,
-        runtime=True,
-    ),
-    Setting(
-        "silent_causes",
+        "Hours of the day, UTC, in which only critical messages are sent, such as 22:00-07:00.",
+    )
+    silent_causes: tuple[str, ...] = _live(
         "",
-        "Causes of incidents that run dry, comma-separated: recorded, but nobody is called.",
         read.names,
-        runtime=True,
-    ),
-    Setting(
-        "auto_rollback",
+        "Causes of incidents that run dry, comma-separated: recorded, but nobody is called.",
+    )
+    auto_rollback: str = _live(
         "on",
+        read.choice("on", "off"),
         "`on`: a release that turns critical within its baking time is rolled back by itself, "
         "once; or `off`.",
-        read.choice("on", "off"),
-        runtime=True,
-    ),
-    Setting(
-        "baking_hours", "24", "Hours for which a release is fresh.", read.positive, runtime=True
-    ),
-    Setting(
-        "retrain_every_days", "7", "Days after which to train again.", read.positive, runtime=True
-    ),
-    Setting(
-        "retrain_new_rows",
+    )
+    baking_hours: float = _live("24", read.positive, "Hours for which a release is fresh.")
+    retrain_every_days: float = _live("7", read.positive, "Days after which to train again.")
+    retrain_new_rows: int = _live(
         "100",
-        "New labelled rows after which to train again.",
         read.integer(1, 1_000_000_000, "a whole number from 1"),
-        runtime=True,
-    ),
-    Setting(
-        "retrain",
+        "New labelled rows after which to train again.",
+    )
+    retrain: str = _live(
         "propose",
-        "Retraining: `off`, `propose` (the page says when it is due) or `auto`.",
         read.choice("off", "propose", "auto"),
-        runtime=True,
-    ),
-    Setting(
-        "label_delay_days",
+        "Retraining: `off`, `propose` (the page says when it is due) or `auto`.",
+    )
+    label_delay_days: float | None = _live(
         "measured",
+        read.days_or_measured,
         "Days until a label is known; rows younger than that at the split are not trained on. "
         "`measured`: as the newest labels took.",
-        read.days_or_measured,
-        runtime=True,
-    ),
-    Setting(
-        "retrain_per_week",
+    )
+    retrain_per_week: int = _live(
         "1",
-        "Trainings in seven days after which automatic retraining rests.",
         read.integer(1, 10_000, "a whole number from 1"),
-        runtime=True,
-    ),
-    Setting(
-        "retrain_recipe", "advanced", "Recipe of automatic retraining.", read.name, runtime=True
-    ),
-    Setting(
-        "device",
+        "Trainings in seven days after which automatic retraining rests.",
+    )
+    retrain_recipe: str = _live("advanced", read.name, "Recipe of automatic retraining.")
+    device: str = _setting(
         "cpu",
-        "Where XGBoost trains: `cpu`, or `cuda` for a GPU where it finds one.",
         read.choice("cpu", "cuda"),
-    ),
-    Setting(
-        "text_model",
+        "Where XGBoost trains: `cpu`, or `cuda` for a GPU where it finds one.",
+    )
+    text_model: Path | None = _setting(
         "",
+        read.optional_path,
         "What the recipe `text` reads texts by: the folder of a transformer, on every machine that "
         "trains or serves; empty for hashed tokens, which need none.",
-        read.optional_path,
-    ),
-    Setting(
-        "collect_every_minutes",
-        "60",
-        "Minutes between two collections of all configured sources.",
-        read.positive,
-        runtime=True,
-    ),
-    Setting(
-        "collect_overlap_hours",
+    )
+    collect_every_minutes: float = _live(
+        "60", read.positive, "Minutes between two collections of all configured sources."
+    )
+    collect_overlap_hours: float = _live(
         "24",
-        "How late a row may become visible at its source and still be collected.",
         read.number(0.0, 100_000.0, "hours, a number from 0"),
-        runtime=True,
-    ),
-    Setting(
-        "files_root",
+        "How late a row may become visible at its source and still be collected.",
+    )
+    files_root: Path | None = _setting(
         "",
+        read.optional_path,
         "Folder that a watched folder chosen on a page may not leave; empty for `inbox` in home.",
-        read.optional_path,
-    ),
-    Setting(
-        "watch_folder",
+    )
+    watch_folder: Path | None = _live(
         "",
-        "Folder whose files are imported, each once, by the scheduled collection; empty for none.",
         read.optional_path,
-        runtime=True,
-    ),
-    Setting(
-        "keep_predictions_days",
+        "Folder whose files are imported, each once, by the scheduled collection; empty for none.",
+    )
+    keep_predictions_days: int = _setting(
         "90",
+        read.days_kept,
         "Days for which predictions are kept one by one, with what was asked and their labels; "
         "figures stay. 0 keeps all.",
-        read.days_kept,
-    ),
-    Setting(
-        "upload_limit_mb",
+    )
+    upload_limit_mb: int = _setting(
         "200",
-        "Largest file to import, in megabytes.",
         read.integer(1, 100_000, "megabytes, a whole number from 1"),
-    ),
-    Setting(
-        "body_limit_kb",
+        "Largest file to import, in megabytes.",
+    )
+    body_limit_kb: int = _setting(
         "8192",
-        "Largest request body at the API, in kilobytes; one row alone has at most 1,024.",
         read.integer(1, 1_000_000, "kilobytes, a whole number from 1"),
-    ),
-    Setting(
-        "rate_limit",
+        "Largest request body at the API, in kilobytes; one row alone has at most 1,024.",
+    )
+    rate_limit: float = _setting(
         "0",
+        read.number(0.0, 1e9, "requests a second, a number from 0"),
         "Most requests a second of one key (without keys, of this machine) at each API process; "
         "0 for any number: keys share a process fairly in any case.",
-        read.number(0.0, 1e9, "requests a second, a number from 0"),
-    ),
-    Setting(
-        "text_timeout_ms",
+    )
+    text_timeout_ms: int = _setting(
         "1000",
+        read.integer(1, 60_000, "milliseconds, a whole number from 1"),
         "Milliseconds for what one request's version reads of its text and history; what takes "
         "longer is answered by the heuristic.",
-        read.integer(1, 60_000, "milliseconds, a whole number from 1"),
-    ),
-)
-
-_VARIABLES = tuple(setting.variable for setting in SETTINGS)
-_FILE = "_FILE"
-_ORDERED = (  # the first may not be above the second
-    ("accuracy_critical", "accuracy_warning"),
-    ("error_growth_warning", "error_growth_critical"),
-    ("latency_warning_ms", "latency_critical_ms"),
-    ("error_rate_warning", "error_rate_critical"),
-    ("fallback_warning", "fallback_critical"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The parsed values; a field for each row of `SETTINGS`."""
-
-    home: Path
-    database_url: Secret
-    mlflow_uri: Secret
-    signing_key: Secret
-    scale: Scale
-    tolerance: float
-    host: str
-    dashboard_port: int
-    api_port: int
-    api_workers: int
-    durability: str
-    supabase_url: str
-    supabase_key: Secret
-    supabase_tables: str
-    supabase_timeout_seconds: float
-    rules: Path | None
-    notify: tuple[Secret, ...]
-    public_url: str
-    heartbeat_url: Secret
-    proxy: bool
-    allowed_hosts: tuple[str, ...]
-    tls_certificate: Path | None
-    tls_key: Path | None
-    allowed_emails: tuple[str, ...]
-    trust_unverified_email: bool
-    session_idle_minutes: int
-    session_hours: int
-    user: str
-    accuracy_warning: float
-    accuracy_critical: float
-    error_growth_warning: float
-    error_growth_critical: float
-    accuracy_days: float
-    latency_warning_ms: float
-    latency_critical_ms: float
-    error_rate_warning: float
-    error_rate_critical: float
-    fallback_warning: float
-    fallback_critical: float
-    drift_threshold: float
-    stale_after_minutes: float
-    min_labels: int
-    quiet_hours: tuple[time, time] | None
-    silent_causes: tuple[str, ...]
-    auto_rollback: str
-    baking_hours: float
-    retrain_every_days: float
-    retrain_new_rows: int
-    retrain: str
-    label_delay_days: float | None
-    retrain_per_week: int
-    retrain_recipe: str
-    device: str
-    text_model: Path | None
-    collect_every_minutes: float
-    collect_overlap_hours: float
-    files_root: Path | None
-    watch_folder: Path | None
-    keep_predictions_days: int
-    upload_limit_mb: int
-    body_limit_kb: int
-    rate_limit: float
-    text_timeout_ms: int
+    )
     watch_below: Path | None = None
-    """What the watched folder may not leave, where it was chosen while everything ran."""
+    """The folder that a watched folder chosen while everything runs may not leave."""
 
     @property
     def artifacts(self) -> Path:
@@ -515,6 +382,17 @@ class Settings:
         return self.files_root or self.home / "inbox"
 
 
+SETTINGS = tuple(
+    replace(one.metadata["setting"], name=one.name)
+    for one in sorted(fields(Settings), key=lambda one: one in fields(Thresholds))
+    if one.metadata
+)
+"""Every setting, in the order in which they are documented."""
+
+_VARIABLES = tuple(setting.variable for setting in SETTINGS)
+_FILE = "_FILE"
+
+
 def read_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The raw `PLUMBLINE_*` values: the environment, else `.env` in `folder`, else
     `.streamlit/secrets.toml` there; in each of them `NAME_FILE` may name a file with the value.
@@ -533,16 +411,15 @@ def read_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]
 def parse_settings(values: Mapping[str, str]) -> Settings:
     """The settings of raw values by variable name, defaults for the rest; raises `InvalidInput`
     with the name, the value and what would be right."""
-    parsed: dict[str, object] = {}
+    parsed: dict[str, Any] = {}
     for setting in SETTINGS:
         text = values.get(setting.variable, setting.default)
         try:
-            value = setting.parse(text)
+            parsed[setting.name] = setting.read(text)
         except ValueError as error:
             shown = "its value" if setting.secret else f"'{mask(text)}'"
             raise InvalidInput(f"{setting.variable}: {shown} is not {error}.") from None
-        parsed[setting.name] = _hide(value, setting.secret) if setting.secret else value
-    settings = Settings(**parsed)  # type: ignore[arg-type]  # a test holds that the names agree
+    settings = Settings(**parsed)
     _check_order(settings)
     _check_tolerance(settings)
     _check_tls(settings)
@@ -564,22 +441,18 @@ def read_login(folder: Path) -> Mapping[str, object] | None:
 
 
 def has_login(folder: Path) -> bool:
-    """Whether a login provider is set up in `.streamlit/secrets.toml` of `folder`."""
+    """Return whether a login provider is set up in `.streamlit/secrets.toml` of `folder`."""
     return read_login(folder) is not None
 
 
-def _hide(value: object, hides: Hides) -> Secret | tuple[Secret, ...]:
-    if isinstance(value, tuple):
-        return tuple(Secret(str(part), hides) for part in value)
-    return Secret(str(value), hides)
-
-
 def _check_order(settings: Settings) -> None:
-    for low, high in _ORDERED:
-        at_low, at_high = getattr(settings, low), getattr(settings, high)
+    for low in SETTINGS:
+        if not low.at_most:
+            continue
+        at_low, at_high = getattr(settings, low.name), getattr(settings, low.at_most)
         if at_low > at_high:
             raise InvalidInput(
-                f"{PREFIX}{low.upper()} ({at_low:g}) is above {PREFIX}{high.upper()} "
+                f"{low.variable} ({at_low:g}) is above {PREFIX}{low.at_most.upper()} "
                 f"({at_high:g}): a warning has to come before critical."
             )
 

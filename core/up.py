@@ -38,7 +38,7 @@ log = get_logger(__name__)
 
 
 class Component(StrEnum):
-    """What can be started alone; MLflow's own pages are no part of `up`."""
+    """A part that can be started alone; MLflow's own pages are no part of `up`."""
 
     DASHBOARD = "dashboard"
     API = "API"
@@ -92,7 +92,7 @@ def build_command(app: App, part: Component) -> list[str]:
 
 
 def build_url(settings: Settings, port: int) -> str:
-    """Where a server of this machine answers.
+    """Return the address at which a server of this machine answers.
 
     >>> from core.settings import parse_settings
     >>> build_url(parse_settings({}), 8000)
@@ -103,8 +103,19 @@ def build_url(settings: Settings, port: int) -> str:
     return f"{scheme}://{host}:{port}"
 
 
+def describe_api(settings: Settings) -> str:
+    """Return the line that says where the API answers.
+
+    >>> from core.settings import parse_settings
+    >>> describe_api(parse_settings({}))
+    'API         http://127.0.0.1:8000   (documentation: http://127.0.0.1:8000/docs)'
+    """
+    url = build_url(settings, settings.api_port)
+    return f"API         {url}   (documentation: {url}/docs)"
+
+
 def build_mlflow_url(app: App) -> str:
-    """Where MLflow's own pages are: at the tracking server, else where `make mlflow` shows them,
+    """Return the address of MLflow's own pages: the tracking server's, else that of `make mlflow`,
     without the secrets that the setting may hold."""
     parts = urllib.parse.urlsplit(app.registry.tracking_uri.masked)
     if parts.scheme in ("http", "https"):
@@ -113,12 +124,15 @@ def build_mlflow_url(app: App) -> str:
     return LOCAL_MLFLOW
 
 
-def become(app: App, part: Component) -> NoReturn:
-    """Replace this process by one part. Raises `Refused` for an address beyond this machine
-    without login and keys."""
+def become(app: App, part: Component, say: Callable[[str], None]) -> NoReturn:
+    """Replace this process by one part; `say` tells the API's address, which its server does not.
+    Raises `Refused` for an address beyond this machine without login and keys."""
     check_app_exposure(app, Path.cwd())
     command = build_command(app, part)
-    shared = prepare_metrics(app) if part is Component.API else {}
+    shared: dict[str, str] = {}
+    if part is Component.API:
+        shared = prepare_metrics(app)
+        say(describe_api(app.settings))
     if part is Component.MLFLOW:
         shared = {"MLFLOW_BACKEND_STORE_URI": app.registry.tracking_uri.reveal()}
     app.close()
@@ -131,7 +145,7 @@ def environment(app: App) -> dict[str, str]:
 
 
 def prepare_metrics(app: App) -> dict[str, str]:
-    """What lets API workers count together: an empty folder for them, none for a single one.
+    """Return the variables by which API workers count together: an empty folder, none for one.
     Raises `Unavailable` where the API cannot start: those who count in it now go on doing so."""
     settings = app.settings
     check_port(settings.host, settings.api_port, "PLUMBLINE_API_PORT")
@@ -181,7 +195,7 @@ def run_all(app: App, environ: dict[str, str], say: Callable[[str], None]) -> No
             _start(app, process, environ)
         if _wait_until_ready(processes, stopping):
             say(f"Dashboard   {dashboard}")
-            say(f"API         {api}   (documentation: {api}/docs)")
+            say(describe_api(settings))
             say("Ctrl-C stops all three.")
         while not stopping.wait(0.5):
             for process in processes:
@@ -203,7 +217,7 @@ def _start(app: App, process: Process, environ: dict[str, str]) -> None:
 
 
 def _wait_until_ready(processes: list[Process], stopping: threading.Event) -> bool:
-    """Whether all answered before somebody stopped it; a process that died is left to be
+    """Return whether all answered before somebody stopped it; a process that died is left to be
     started again."""
     for process in processes:
         while process.ready_url and not _answers(process.ready_url):

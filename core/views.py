@@ -1,6 +1,5 @@
 """What the command line and the API say in JSON, in the shapes that scripts rely on."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -11,7 +10,6 @@ from core.deployment.plan import PlanSummary
 from core.deployment.release import ReleaseRehearsal
 from core.domain.deployment import Deployment
 from core.domain.version import Version, version_name
-from core.settings import SETTINGS
 
 
 def view_training(version: Version) -> dict[str, Any]:
@@ -120,26 +118,3 @@ def view_data(summary: DataSummary) -> dict[str, Any]:
         "issues": quality.get("issues", []),
         "checked_at": quality.get("at"),
     }
-
-
-def view_settings(values: Mapping[str, str]) -> list[dict[str, str]]:
-    """The settings table with the values in force; a secret says only whether it is set.
-
-    >>> shown = view_settings({"PLUMBLINE_SUPABASE_KEY": "k"})
-    >>> [row["value"] for row in shown if row["variable"] == "PLUMBLINE_SUPABASE_KEY"]
-    ['(set, not shown)']
-    """
-    shown = []
-    for setting in SETTINGS:
-        value = values.get(setting.variable, setting.default)
-        if setting.secret and value:
-            value = "(set, not shown)"
-        shown.append(
-            {
-                "variable": setting.variable,
-                "value": value,
-                "default": setting.default,
-                "help": setting.help,
-            }
-        )
-    return shown

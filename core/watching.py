@@ -21,7 +21,6 @@ from core.errors import InvalidInput
 from core.monitoring.drift.drift_job import measure_drift
 from core.monitoring.flow import describe_health, watch
 from core.monitoring.health.host_checks import Disk
-from core.monitoring.health.inputs import build_thresholds
 from core.monitoring.interval_calibration import measure_widenings
 from core.monitoring.slices.slice_metrics import measure_segments
 from core.monitoring.summary import MonitorSummary
@@ -54,7 +53,7 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
     admit_rules(app.db, CALLING_CAUSES, app.now())
     report = watch(
         app.db,
-        build_thresholds(settings),
+        settings,
         scale=settings.scale,
         tolerance=settings.tolerance,
         now=app.now(),
@@ -75,8 +74,8 @@ def rehearse_app_setting(app: App, name: str, value: str) -> ThresholdBacktest:
     return rehearse(
         app.db,
         name,
-        would_be=build_thresholds(would_be),
-        as_is=build_thresholds(as_is),
+        would_be=would_be,
+        as_is=as_is,
         scale=as_is.scale,
         tolerance=as_is.tolerance,
         now=app.now(),
@@ -158,7 +157,7 @@ def describe_app_health(app: App, window: timedelta = DAY) -> MonitorSummary:
     settings = load_current_settings(app)
     return describe_health(
         app.db,
-        build_thresholds(settings),
+        settings,
         scale=settings.scale,
         tolerance=settings.tolerance,
         now=app.now(),

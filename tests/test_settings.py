@@ -1,7 +1,7 @@
 """Settings: each has a place, a default that works, and a sentence for every wrong value."""
 
-import dataclasses
 import re
+from dataclasses import fields
 from datetime import time
 from pathlib import Path
 
@@ -118,10 +118,10 @@ def write_secrets(folder: Path, *lines: str) -> None:
 # --- The table ------------------------------------------------------------------------------
 
 
-def test_the_table_and_the_fields_have_the_same_names_in_the_same_order() -> None:
-    assert [setting.name for setting in SETTINGS] == [
-        field.name for field in dataclasses.fields(Settings) if field.default is dataclasses.MISSING
-    ]
+def test_every_setting_is_a_field_and_every_field_but_one_a_setting() -> None:
+    """A folder is below another only where it was chosen while everything ran."""
+    names = {field.name for field in fields(Settings)}
+    assert names == {setting.name for setting in SETTINGS} | {"watch_below"}
 
 
 def test_every_setting_is_explained_in_a_sentence() -> None:
@@ -145,6 +145,7 @@ def test_without_any_value_the_defaults_hold() -> None:
     assert settings.retrain == "propose"
     assert not settings.database_url
     assert (settings.notify, settings.allowed_emails) == ((), ())
+    assert settings == Settings()
 
 
 def test_the_folders_lie_in_the_home(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from core.up import (
     Component,
     Process,
     _keep_running,
+    become,
     build_command,
     build_mlflow_url,
     prepare_metrics,
@@ -92,3 +93,23 @@ def test_what_a_proxy_says_is_believed_only_where_there_is_one(
     at = command.index(wanted[0])
     assert command[at : at + len(wanted)] == wanted
     assert ("--proxy-headers" in command) == (proxy == "on")
+
+
+def test_the_api_alone_says_where_it_answers(
+    home: Path, now: Callable[[], datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its server logs warnings only, and replaces the process that could still speak."""
+
+    def replace_process(path: str, arguments: list[str], environ: dict[str, str]) -> None:
+        raise SystemExit(path)
+
+    monkeypatch.setattr("os.execve", replace_process)
+    monkeypatch.chdir(home)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    app = build_app({"PLUMBLINE_HOME": str(home), "PLUMBLINE_API_PORT": str(port)}, now)
+    said: list[str] = []
+    with pytest.raises(SystemExit):
+        become(app, Component.API, said.append)
+    url = f"http://127.0.0.1:{port}"
+    assert said == [f"API         {url}   (documentation: {url}/docs)"]

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from core.alerts.rules import RULE
 from core.domain.incident import AlertRule
+from core.domain.installation import AUTOMATION
 from core.errors import Conflict, InvalidInput, NotFound
 from core.log import get_logger
 from core.store.engine.database import Connection, Database
@@ -27,7 +27,9 @@ def admit_rules(db: Database, causes: Collection[str], now: datetime) -> list[Al
         first = not alert_rules.load_rules(conn)
         live_at = now if first else now + DRY_RUN
         reason = "there from the start" if first else "new: runs dry first"
-        added = [AlertRule(cause, now, live_at, RULE, reason) for cause in _list_new(conn, causes)]
+        added = [
+            AlertRule(cause, now, live_at, AUTOMATION, reason) for cause in _list_new(conn, causes)
+        ]
         for rule in added:
             alert_rules.append_rule(conn, rule)
     log.info("rules_admitted", causes=[rule.cause for rule in added], live_at=live_at.isoformat())

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.alerts.incidents import note_mended
-from core.alerts.rules import RULE
 from core.deployment.plan import serving_stack
 from core.deployment.release import rollback
 from core.domain.deployment import Action, Deployment
 from core.domain.incident import EventKind, Incident
+from core.domain.installation import AUTOMATION
 from core.domain.monitoring import Health
 from core.domain.version import version_name
 from core.errors import Conflict, InvalidInput, NotFound, Refused
@@ -112,7 +112,7 @@ def _roll_back(db: Database, registry: Registry, cure: Cure, now: datetime) -> s
             registry,
             cure.target,
             reason=f"incident {cure.incident.id} within the baking time: {cure.incident.message}",
-            by=RULE,
+            by=AUTOMATION,
             now=now,
             expected_revision=cure.revision,
         )

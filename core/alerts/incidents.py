@@ -3,8 +3,9 @@ people."""
 
 from datetime import datetime, timedelta
 
-from core.alerts.rules import REOPEN_AFTER, RULE, Finding, decide_steps, read_findings
+from core.alerts.rules import REOPEN_AFTER, Finding, decide_steps, read_findings
 from core.domain.incident import JUDGEMENTS, EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.installation import AUTOMATION
 from core.domain.monitoring import HealthReport
 from core.errors import Conflict, InvalidInput
 from core.log import get_logger
@@ -33,7 +34,7 @@ def record(db: Database, findings: list[Finding], now: datetime) -> list[Inciden
         for step in decide_steps(findings, unresolved, resolved, now):
             if step.kind is EventKind.PENDING:
                 new = incidents.open_incident(
-                    conn, step.check, step.severity, step.message, RULE, now, step.kind
+                    conn, step.check, step.severity, step.message, AUTOMATION, now, step.kind
                 )
                 begun[step.began] = new.id
                 appended.append(new.events[0])
@@ -44,7 +45,7 @@ def record(db: Database, findings: list[Finding], now: datetime) -> list[Inciden
                 step.kind,
                 step.severity,
                 step.message,
-                RULE,
+                AUTOMATION,
                 check=step.check,
             )
             incidents.append_event(conn, event)
@@ -105,7 +106,7 @@ def note_mended(db: Database, incident_id: int, message: str, now: datetime) -> 
     """Write into the timeline what was done about it by itself."""
     with db.write() as conn:
         incident = incidents.get_incident(conn, incident_id)
-        return _append(conn, incident, EventKind.MENDED, RULE, message, now)
+        return _append(conn, incident, EventKind.MENDED, AUTOMATION, message, now)
 
 
 def _get_unresolved(conn: Connection, incident_id: int) -> Incident:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentStatus, belongs
+from core.domain.installation import AUTOMATION
 from core.domain.monitoring import Health, HealthReport, Reason
 
 CAUSES = (
@@ -23,9 +24,6 @@ CAUSES = (
 
 CALLING_CAUSES = (*CAUSES, "notifications")
 """Everything that calls people: those, and a channel that fails."""
-
-RULE = "plumbline"
-"""Who did what no person did."""
 
 CONFIRM_AFTER = timedelta(seconds=10)
 """How much later a second check has to be that agrees before people are called."""
@@ -102,7 +100,7 @@ def decide_steps(
     left_alone = {
         check: incident.worst
         for incident in resolved
-        if (end := incident.resolution) and end.by != RULE and now - end.at < REOPEN_AFTER
+        if (end := incident.resolution) and end.by != AUTOMATION and now - end.at < REOPEN_AFTER
         for check in incident.checks
     }
     places = [_Place(incident.id, incident.events[0].check, incident) for incident in unresolved]

@@ -8,8 +8,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from core.artifacts.allowed import ALLOWED
 from core.artifacts.renames import use_current_names
 from core.errors import Refused
@@ -190,12 +188,14 @@ def _sequence(value: Any) -> list[Any]:
 def _check_array(name: str, head: bytes, size: int) -> None:
     """An array in numpy's own format, without objects, as long as its head says: numpy would make
     room for what the head says before it reads on."""
+    from numpy.lib import format as npy  # only who reads a pipeline waits for numpy
+
     stream = io.BytesIO(head)
-    version = np.lib.format.read_magic(stream)
+    version = npy.read_magic(stream)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        shape, _, dtype = npy.read_array_header_1_0(stream)
     elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+        shape, _, dtype = npy.read_array_header_2_0(stream)
     else:
         raise ValueError(f"{name} is of numpy's format {version}")
     if dtype.hasobject:

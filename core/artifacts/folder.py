@@ -11,16 +11,18 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from core.artifacts.allowed import TRUSTED
-from core.artifacts.artifact import Artifact
 from core.artifacts.content import MAX_BYTES, check_content
 from core.artifacts.signing import KEY_FILE, SigningKey, compute_signature
 from core.domain.model_card import Card
 from core.errors import NotFound, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from core.artifacts.artifact import Artifact
 
 PIPELINE_FILE = "pipeline.skops"
 CARD_FILE = "card.json"
@@ -84,7 +86,7 @@ class ArtifactFolder:
             ) from error
         return artifact_hash
 
-    def load_artifact(self, artifact_hash: str) -> Artifact:
+    def load_artifact(self, artifact_hash: str) -> "Artifact":
         """The artifact of this hash, which is verified before anything is parsed.
 
         Raises `NotFound` where there is none, `Refused` where it was altered, was not signed by
@@ -236,10 +238,12 @@ def _read_card(files: Mapping[str, bytes]) -> Card:
         ) from error
 
 
-def _parse(content: bytes, card: Card) -> Artifact:
+def _parse(content: bytes, card: Card) -> "Artifact":
     """Read a pipeline of which every node was found to be allowed."""
     allowed = _check(content, card)
     import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
+
+    from core.artifacts.artifact import Artifact  # imports numpy, for what scores alone
 
     with _as_unreadable(card):
         return Artifact(skops.io.loads(allowed, trusted=TRUSTED), card)

@@ -1,28 +1,39 @@
-"""The verbs about the installation's own affairs: jobs, API keys, settings."""
+"""The verbs about the installation itself: its state, jobs, API keys and settings."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
 import typer
 
 from core.bootstrap import build_app, local_user
-from core.cli import texts
 from core.cli.output import AsJson, emit
-from core.domain.installation import Scope
+from core.domain.installation import ApiKey, Scope
+from core.domain.job import Job
+from core.monitoring.retention import describe_retention
 from core.serving.keys import create_key
 from core.store.installation import api_keys
 from core.store.jobs import jobs
-from core.views import view_settings
+from core.system import SystemStatus, describe_system
+
+_TIME = "%Y-%m-%d %H:%M UTC"
 
 jobs_cli = typer.Typer(invoke_without_command=True, help="Jobs, and stopping one.")
 keys_cli = typer.Typer(no_args_is_help=True, help="Keys of the prediction API.")
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add jobs, keys and settings."""
+    """Add status, jobs, keys and settings."""
     cli.add_typer(jobs_cli, name="jobs")
     cli.add_typer(keys_cli, name="keys")
+    cli.command()(status)
     cli.command()(settings)
+
+
+def status(as_json: AsJson = False) -> None:
+    """The installation: store, tracking, worker, versions, backlog."""
+    state = describe_system(build_app())
+    emit(state, lambda: _write_system(state), as_json)
 
 
 @jobs_cli.callback()
@@ -34,7 +45,7 @@ def list_jobs(ctx: typer.Context, as_json: AsJson = False) -> None:
         found = jobs.load_jobs(conn, 50)
     emit(
         {"jobs": found},
-        lambda: "\n".join(texts.of_job(job) for job in found) or "No job so far.",
+        lambda: "\n".join(_write_job(job) for job in found) or "No job so far.",
         as_json,
     )
 
@@ -45,7 +56,7 @@ def cancel(job_id: int, as_json: AsJson = False) -> None:
     app = build_app()
     with app.db.write() as conn:
         job = jobs.request_cancel(conn, job_id, local_user(app.settings), app.now())
-    emit(job, lambda: texts.of_job(job), as_json)
+    emit(job, lambda: _write_job(job), as_json)
 
 
 @keys_cli.command()
@@ -73,7 +84,7 @@ def list_keys(as_json: AsJson = False) -> None:
     emit(
         {"keys": found},
         lambda: (
-            "\n".join(texts.of_key(key) for key in found)
+            "\n".join(_write_key(key) for key in found)
             or "No key: the API answers whoever reaches it, which is this machine only."
         ),
         as_json,
@@ -91,5 +102,77 @@ def revoke(key_id: int, as_json: AsJson = False) -> None:
 
 def settings(as_json: AsJson = False) -> None:
     """Every setting with its value, default and meaning; secrets are not shown."""
-    shown = view_settings(build_app().values)
-    emit({"settings": shown}, lambda: texts.of_settings(shown), as_json)
+    shown = _view_settings(build_app().values)
+    emit({"settings": shown}, lambda: _write_settings(shown), as_json)
+
+
+def _view_settings(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return each setting with its value; of a secret, whether it is set."""
+    shown = []
+    for setting in SETTINGS:
+        value = values.get(setting.variable, setting.default)
+        if setting.secret and value:
+            value = "(set, not shown)"
+        shown.append(
+            {
+                "variable": setting.variable,
+                "value": value,
+                "default": setting.default,
+                "help": setting.help,
+            }
+        )
+    return shown
+
+
+def _write_system(state: SystemStatus) -> str:
+    """The installation in a few lines."""
+    worker = "no worker runs: `python -m core worker`"
+    if state.worker_alive and state.worker is not None:
+        worker = f"{state.worker.holder} since {state.worker.acquired_at.strftime(_TIME)}"
+    lines = [
+        f"Serves    {state.champion or 'nothing is deployed'} (revision {state.revision})",
+        f"Store     {state.store} (schema {state.schema})",
+        f"Disk      {state.disk_free_bytes / 1e9:.1f} GB of {state.disk_total_bytes / 1e9:.1f} GB "
+        f"free for {state.home}",
+        f"MLflow    {state.tracking}; {state.n_versions_untracked} of {state.n_versions} versions "
+        "not recorded yet",
+        f"Worker    {worker}",
+        f"Jobs      {state.n_jobs_running} running, {state.n_jobs_waiting} waiting",
+        f"Log       {describe_retention(state.retention)}",
+        f"Batches   {state.n_rows_waiting:,} answered rows wait to be moved to the log",
+    ]
+    lines += [
+        f"API       {worker.name} serves {worker.version} ({worker.scorer}), "
+        f"{worker.n_requests:,} single rows since {worker.started_at.strftime(_TIME)}"
+        for worker in state.api_workers
+        if not worker.is_silent(state.at)
+    ]
+    for source in state.sources:
+        lines.append(
+            f"Source    {source.name}, last collected {source.started_at.strftime(_TIME)}: "
+            f"{source.message or 'not finished'}"
+        )
+    for task in state.tasks:
+        ended = "never" if task.last_finished_at is None else task.last_finished_at.strftime(_TIME)
+        lines.append(f"  {task.name:20} {ended}  {task.last_error or task.last_outcome or ''}")
+    return "\n".join(lines)
+
+
+def _write_job(job: Job) -> str:
+    """A job in one line."""
+    return (
+        f"{job.id:>4}  {job.kind}  {job.status}  {job.progress:4.0%}  {job.message}  (asked for by "
+        f"{job.requested_by}, {job.requested_at.strftime(_TIME)})"
+    )
+
+
+def _write_key(key: ApiKey) -> str:
+    """A key in one line, without its secret."""
+    state = "live" if key.revoked_at is None else f"revoked {key.revoked_at.strftime(_TIME)}"
+    return f"{key.id:>4}  {key.prefix}...  {key.name}  {', '.join(sorted(key.scopes))}  {state}"
+
+
+def _write_settings(shown: Sequence[Mapping[str, str]]) -> str:
+    """Each setting with its value and meaning."""
+    return "\n".join(f"{row['variable']}={row['value']}\n    {row['help']}" for row in shown)
+

@@ -8,12 +8,13 @@ import typer
 
 from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
-from core.cli.output import AsJson, Reason, do_job, emit
+from core.cli.output import AsJson, Reason, emit, say_progress
 from core.data.parsing.schema_inference import choose_columns
 from core.data.quality.overview import describe_data
 from core.data.sources.preview import preview_file
 from core.domain.dataset import IdKind
 from core.domain.version import version_name
+from core.jobs.runner import do_job
 from core.views import view_data
 
 IsGroup = Annotated[
@@ -108,6 +109,7 @@ def collect_file(
         "import",
         {"path": str(path.resolve()), "name": path.name, "mapping": msgspec.to_builtins(mapping)},
         f"import of {path.name}",
+        on_progress=say_progress,
     )
     result = {**(job.result or {}), "mapping": msgspec.to_builtins(mapping)}
     emit(result, lambda: texts.of_import(result), as_json)
@@ -115,7 +117,9 @@ def collect_file(
 
 def _collect_configured(args: dict[str, object], reason: str, as_json: bool) -> None:
     given = {name: value for name, value in args.items() if value is not None}
-    result = dict(do_job(build_app(), "collect", given, reason).result or {})
+    result = dict(
+        do_job(build_app(), "collect", given, reason, on_progress=say_progress).result or {}
+    )
     emit(result, lambda: texts.of_collection(result), as_json)
 
 
@@ -125,7 +129,9 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Fill the store with rows that are generated, and marked so wherever they appear."""
-    job = do_job(build_app(), "demo", {"n_rows": rows, "seed": seed}, "demo data")
+    job = do_job(
+        build_app(), "demo", {"n_rows": rows, "seed": seed}, "demo data", on_progress=say_progress
+    )
     result = dict(job.result or {})
     emit(result, lambda: texts.of_demo(result), as_json)
 

@@ -1,23 +1,162 @@
 """The verbs together, and how one ends: 0 done, 1 refused or failed, 2 wrong usage."""
 
 import sys
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from core import log as logs
-from core.cli import admin, data, processes, releases, scoring, streaming, training, watching
 from core.cli.output import emit, say
 from core.errors import Incomplete, OpsError
 from core.file_access import keep_private
 
+
+class Verb(NamedTuple):
+    """The module of `core.cli` that adds a verb, and the first sentence of its help; a verb
+    without one is hidden."""
+
+    module: str
+    help: str
+
+
+VERBS = {
+    "up": Verb("processes", "Start dashboard, API and worker together; Ctrl-C stops them."),
+    "dashboard": Verb("processes", "Start the dashboard alone, with the scheduler thread."),
+    "api": Verb("processes", "Start the prediction API alone."),
+    "worker": Verb("work", "Start the worker alone: scheduled tasks and jobs."),
+    "mlflow": Verb("processes", "Start MLflow's own pages over the same store."),
+    "run-job": Verb("work", ""),
+    "collect": Verb("data", "Bring labelled rows."),
+    "demo": Verb(
+        "data", "Fill the store with rows that are generated, and marked so wherever they appear."
+    ),
+    "data": Verb(
+        "data", "What is there: rows by source and provenance, and the newest quality report."
+    ),
+    "trace": Verb(
+        "data",
+        "Which snapshots and versions used a row, by its id, or the rows of a group; with "
+        "--prediction, the rows its version learned from that are nearest to an answer.",
+    ),
+    "erase": Verb(
+        "data",
+        "Delete a person's rows, by an id or a group, from the store and from every snapshot.",
+    ),
+    "train": Verb(
+        "training", "Train, evaluate, gate and register a version; training never deploys."
+    ),
+    "iterate": Verb(
+        "training",
+        "Collect what is new, train on it, compare with the champion, and report; deploys nothing.",
+    ),
+    "reproduce": Verb(
+        "training",
+        "Train a version again from its snapshot, and say whether its figures come out the same.",
+    ),
+    "explain": Verb(
+        "training", "What each column added to the score of a logged prediction, in points."
+    ),
+    "note": Verb(
+        "training",
+        "Say something of a version, and what was said of it: notes and tags, with who and when.",
+    ),
+    "versions": Verb("training", "The registered versions, and signing one."),
+    "runs": Verb("training", "The newest MLflow runs."),
+    "replay": Verb(
+        "releases", "Score the recorded requests of the last days with a version, before it serves."
+    ),
+    "deploy": Verb(
+        "releases",
+        "Let a version serve, put it on trial for a part of the answers, or show what serves.",
+    ),
+    "promote": Verb("releases", "Make the challenger of a trial the champion."),
+    "stop": Verb("releases", "Stop a trial: the champion answers everything again."),
+    "rollback": Verb("releases", "Let the version before, or an earlier one, serve again."),
+    "history": Verb(
+        "releases",
+        "The deployment history; with --at, what served at that moment, by whom and why; "
+        "with --prediction, all that made an answer.",
+    ),
+    "predict": Verb(
+        "scoring",
+        "Score every row of a CSV, JSON, JSONL or Parquet file, in pieces: its columns, "
+        "then score, low, high, source, reason and version.",
+    ),
+    "stream": Verb(
+        "streaming",
+        "Replay a real file as live traffic with late labels, in a store of its own: what "
+        "would have happened.",
+    ),
+    "status": Verb("admin", "The installation: store, tracking, worker, versions, backlog."),
+    "monitor": Verb(
+        "watching", "Health with its reasons, the figures of the window, and the open incidents."
+    ),
+    "incidents": Verb("watching", "Incidents, and what to do with one."),
+    "retrain": Verb(
+        "watching",
+        "Decide whether to train again; train where it is due, or with --force in any case.",
+    ),
+    "jobs": Verb("admin", "Jobs, and stopping one."),
+    "keys": Verb("admin", "Keys of the prediction API."),
+    "settings": Verb(
+        "admin", "Every setting with its value, default and meaning; secrets are not shown."
+    ),
+}
+"""Every verb. A verb's module, and all that it needs, is imported when the verb is called."""
+
+
+class LazyCommands(MutableMapping[str, Any]):
+    """The commands by their names, each made when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            group = typer.Typer()
+            import_module(f"core.cli.{VERBS[name].module}").add_verbs(group)
+            self._made |= get_group(group).commands
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(VERBS)
+
+    def __len__(self) -> int:
+        return len(VERBS)
+
+
+class _Verbs(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = LazyCommands()
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.help) for name, verb in VERBS.items() if verb.help])
+
+
 cli = typer.Typer(
+    cls=_Verbs,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # its help costs a third of a second of imports
     pretty_exceptions_enable=False,
-    help="Plumbline: an operations dashboard for a quality predictor.",
 )
-for module in (processes, data, training, releases, scoring, watching, streaming, admin):
-    module.add_verbs(cli)
+
+
+@cli.callback()
+def _plumbline() -> None:
+    """Plumbline: an operations dashboard for a quality predictor."""
 
 
 def main() -> None:

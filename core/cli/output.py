@@ -1,4 +1,4 @@
-"""What the verbs share: their common options, doing a job here and now, and the answer."""
+"""The options that verbs share, and how they answer and say how far they are."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,10 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from core.bootstrap import App, local_user
-from core.domain.job import Job
 from core.errors import InvalidInput
-from core.jobs import runner
 from core.safety.masking import write_out
 from core.safety.plain_text import show_hidden
 
@@ -26,7 +23,7 @@ def emit(value: Any, text: Callable[[], str], as_json: bool) -> None:
 
 
 def say(line: str) -> None:
-    """Tell the person what goes on, beside the answer."""
+    """Tell the person what goes on, on stderr."""
     typer.echo(write_plain(line), err=True)
 
 
@@ -37,19 +34,6 @@ def write_plain(text: str) -> str:
     'a\\nb ⟨U+001B⟩[31mred'
     """
     return "\n".join(map(show_hidden, text.split("\n")))
-
-
-def do_job(app: App, kind: str, args: dict[str, object], reason: str) -> Job:
-    """Do a job here and now in this person's name, saying how far it is; raises `Refused` with its
-    sentence where it did not end well."""
-    by = local_user(app.settings)
-    return runner.do_job(app, kind, args, by=by, reason=reason, on_progress=say_progress)
-
-
-def finish_job(app: App, job: Job) -> Job:
-    """Do a claimed job, saying how far it is; raises `Refused` where it did not end well,
-    and `Incomplete` where some of it did."""
-    return runner.finish_job(app, job, say_progress)
 
 
 def say_progress(share: float, message: str) -> None:

@@ -8,13 +8,14 @@ import typer
 
 from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
-from core.cli.output import AsJson, Reason, do_job, emit, parse_time
+from core.cli.output import AsJson, Reason, emit, parse_time, say_progress
 from core.deployment import release, trials
 from core.deployment.lineage import describe_story, load_story
 from core.deployment.ramp import parse_percent
 from core.deployment.trial import build_settings
 from core.domain.version import parse_version, version_name
 from core.errors import InvalidInput
+from core.jobs.runner import do_job
 from core.serving.replay.replay import check_days
 from core.store.models import deployments
 from core.views import view_deployment, view_plan, view_rehearsal, view_story
@@ -34,7 +35,11 @@ def replay(
     """Score the recorded requests of the last days with a version, before it serves."""
     name = version_name(parse_version(version))
     job = do_job(
-        build_app(), "replay", {"version": name, "days": check_days(days)}, f"replay of {name}"
+        build_app(),
+        "replay",
+        {"version": name, "days": check_days(days)},
+        f"replay of {name}",
+        on_progress=say_progress,
     )
     result = job.result or {}
     emit(result, lambda: texts.of_replay(result), as_json)

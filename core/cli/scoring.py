@@ -7,8 +7,9 @@ import typer
 
 from core.bootstrap import build_app
 from core.cli import texts
-from core.cli.output import AsJson, do_job, emit
+from core.cli.output import AsJson, emit, say_progress
 from core.domain.version import parse_version, version_name
+from core.jobs.runner import do_job
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -42,6 +43,6 @@ def predict(
         "version": named,
         "options": {"text": text, "timestamp": timestamp, "prefix": prefix},
     }
-    job = do_job(build_app(), "predict", args, f"scores for {path.name}")
+    job = do_job(build_app(), "predict", args, f"scores for {path.name}", on_progress=say_progress)
     result = dict(job.result or {})
     emit(result, lambda: texts.of_file_scores(result), as_json)

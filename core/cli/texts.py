@@ -9,7 +9,6 @@ from core.deployment.release import ReleaseRehearsal
 from core.domain.dataset import Trace, fold_issues
 from core.domain.deployment import Deployment, RetrainingDecision
 from core.domain.incident import DeliveryReceipt, Incident, Maintenance
-from core.domain.installation import ApiKey
 from core.domain.job import Job
 from core.domain.monitoring import DriftReport
 from core.domain.training_report import Estimate
@@ -17,12 +16,10 @@ from core.domain.version import Note, NoteKind, Version, describe_widening, list
 from core.monitoring.drift.compare import describe_check
 from core.monitoring.measure.label_delay import describe_lag
 from core.monitoring.measure.performance import Figures
-from core.monitoring.retention import describe_retention
 from core.monitoring.slices.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
 from core.registry import RunSummary
 from core.stats.intervals import Interval
-from core.system import SystemStatus
 from core.training.evaluate.verdict import describe_calibration, describe_curve, describe_search
 
 _TIME = "%Y-%m-%d %H:%M UTC"
@@ -284,40 +281,6 @@ def of_deployment(row: Deployment) -> str:
     )
 
 
-def of_system(state: SystemStatus) -> str:
-    """The installation in a few lines."""
-    worker = "no worker runs: `python -m core worker`"
-    if state.worker_alive and state.worker is not None:
-        worker = f"{state.worker.holder} since {state.worker.acquired_at.strftime(_TIME)}"
-    lines = [
-        f"Serves    {state.champion or 'nothing is deployed'} (revision {state.revision})",
-        f"Store     {state.store} (schema {state.schema})",
-        f"Disk      {state.disk_free_bytes / 1e9:.1f} GB of {state.disk_total_bytes / 1e9:.1f} GB "
-        f"free for {state.home}",
-        f"MLflow    {state.tracking}; {state.n_versions_untracked} of {state.n_versions} versions "
-        "not recorded yet",
-        f"Worker    {worker}",
-        f"Jobs      {state.n_jobs_running} running, {state.n_jobs_waiting} waiting",
-        f"Log       {describe_retention(state.retention)}",
-        f"Batches   {state.n_rows_waiting:,} answered rows wait to be moved to the log",
-    ]
-    lines += [
-        f"API       {worker.name} serves {worker.version} ({worker.scorer}), "
-        f"{worker.n_requests:,} single rows since {worker.started_at.strftime(_TIME)}"
-        for worker in state.api_workers
-        if not worker.is_silent(state.at)
-    ]
-    for source in state.sources:
-        lines.append(
-            f"Source    {source.name}, last collected {source.started_at.strftime(_TIME)}: "
-            f"{source.message or 'not finished'}"
-        )
-    for task in state.tasks:
-        ended = "never" if task.last_finished_at is None else task.last_finished_at.strftime(_TIME)
-        lines.append(f"  {task.name:20} {ended}  {task.last_error or task.last_outcome or ''}")
-    return "\n".join(lines)
-
-
 def of_health(summary: MonitorSummary) -> str:
     """The status, its reasons with what to do, the figures, the open incidents."""
     report, counts = summary.report, summary.traffic.counts
@@ -411,25 +374,6 @@ def of_retraining(
         found = dict(previewed.result or {})
         lines.append(f"Looked at {previewed.finished_at.strftime(_TIME)}: {found['summary']}")
     return "\n".join(lines)
-
-
-def of_job(job: Job) -> str:
-    """A job in one line."""
-    return (
-        f"{job.id:>4}  {job.kind}  {job.status}  {job.progress:4.0%}  {job.message}  (asked for by "
-        f"{job.requested_by}, {job.requested_at.strftime(_TIME)})"
-    )
-
-
-def of_key(key: ApiKey) -> str:
-    """A key in one line, without its secret."""
-    state = "live" if key.revoked_at is None else f"revoked {key.revoked_at.strftime(_TIME)}"
-    return f"{key.id:>4}  {key.prefix}...  {key.name}  {', '.join(sorted(key.scopes))}  {state}"
-
-
-def of_settings(shown: Sequence[Mapping[str, str]]) -> str:
-    """Each setting with its value and meaning."""
-    return "\n".join(f"{row['variable']}={row['value']}\n    {row['help']}" for row in shown)
 
 
 def _points(estimate: Estimate | Interval) -> str:

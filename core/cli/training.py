@@ -7,10 +7,11 @@ import typer
 
 from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
-from core.cli.output import AsJson, do_job, emit
+from core.cli.output import AsJson, emit, say_progress
 from core.domain.job import continue_search
 from core.domain.version import NoteKind, list_tags, parse_version, version_name
 from core.errors import Refused
+from core.jobs.runner import do_job
 from core.retraining.flow import find_left_out
 from core.store.jobs import jobs
 from core.store.models import versions
@@ -75,7 +76,7 @@ def train(
     if found_by is not None:
         with app.db.read() as conn:
             args = continue_search(jobs.get_job(conn, found_by), args)
-    job = do_job(app, "train", args, f"train {recipe}")
+    job = do_job(app, "train", args, f"train {recipe}", on_progress=say_progress)
     number = parse_version(str((job.result or {})["version"]))
     with app.db.read() as conn:
         version = versions.get_version(conn, number)
@@ -85,7 +86,9 @@ def train(
 def reproduce(version: str, as_json: AsJson = False) -> None:
     """Train a version again from its snapshot, and say whether its figures come out the same."""
     name = version_name(parse_version(version))
-    job = do_job(build_app(), "reproduce", {"version": name}, f"reproduce {name}")
+    job = do_job(
+        build_app(), "reproduce", {"version": name}, f"reproduce {name}", on_progress=say_progress
+    )
     found = dict(job.result or {})
     if not found["matches"]:
         raise Refused(str(found["summary"]))
@@ -139,7 +142,9 @@ def iterate(
     settings = load_current_settings(app)
     collected = None
     if settings.supabase_url or settings.watch_folder is not None:
-        collected = do_job(app, "collect", {}, "iterate: collection").result
+        collected = do_job(
+            app, "collect", {}, "iterate: collection", on_progress=say_progress
+        ).result
     with app.db.read() as conn:
         left_out = find_left_out(conn)
     args: dict[str, object] = {
@@ -149,7 +154,7 @@ def iterate(
         "leave_out": left_out,
         "holdout": RECENT,  # as a retraining: what is new is learned, and judges
     }
-    job = do_job(app, "train", args, "iterate")
+    job = do_job(app, "train", args, "iterate", on_progress=say_progress)
     with app.db.read() as conn:
         version = versions.get_version(conn, parse_version(str((job.result or {})["version"])))
     emit(

@@ -1,4 +1,4 @@
-"""The verbs about how it goes: the installation, health, incidents, retraining."""
+"""The verbs about health, incidents and retraining."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -13,13 +13,13 @@ from core.alerts.maintenance import announce, end_maintenance
 from core.alerts.threshold_backtest import describe_rehearsal
 from core.bootstrap import App, build_app, local_user
 from core.cli import texts
-from core.cli.output import AsJson, Reason, do_job, emit, finish_job, say
+from core.cli.output import AsJson, Reason, emit, say, say_progress
 from core.domain.deployment import RetrainingDecision
 from core.errors import Conflict
+from core.jobs.runner import do_job, finish_job
 from core.monitoring.summary import build_json
 from core.store.jobs import jobs
 from core.store.monitoring import incidents
-from core.system import describe_system
 from core.watching import (
     PREVIEW,
     describe_app_health,
@@ -34,16 +34,10 @@ incidents_cli = typer.Typer(invoke_without_command=True, help="Incidents, and wh
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add status, monitor, incidents and retrain."""
-    for verb in (status, monitor, retrain):
+    """Add monitor, retrain and incidents."""
+    for verb in (monitor, retrain):
         cli.command()(verb)
     cli.add_typer(incidents_cli, name="incidents")
-
-
-def status(as_json: AsJson = False) -> None:
-    """The installation: store, tracking, worker, versions, backlog."""
-    state = describe_system(build_app())
-    emit(state, lambda: texts.of_system(state), as_json)
 
 
 def monitor(as_json: AsJson = False) -> None:
@@ -161,7 +155,7 @@ def retrain(
     app = build_app()
     by = local_user(app.settings)
     if preview:
-        do_job(app, PREVIEW, {}, "retrain --preview")
+        do_job(app, PREVIEW, {}, "retrain --preview", on_progress=say_progress)
     decision = describe_app_retraining(app, by)
     result = None
     if force or (decision.retrain and not check and not preview):
@@ -190,7 +184,7 @@ def _train(app: App, decision: RetrainingDecision) -> Mapping[str, Any] | None:
     except Conflict:
         say(f"The worker has started job {decision.job_id}; `jobs` shows how it goes.")
         return None
-    return finish_job(app, job).result
+    return finish_job(app, job, say_progress).result
 
 
 def _act(

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from core.deployment.plan import Challenger
-from core.deployment.ramp import NextStep
-from core.deployment.verdict import TrialReport
 from core.domain.deployment import Action, Deployment
 from core.domain.training_report import Estimate, Gate
 from core.domain.trial import (
@@ -22,6 +21,10 @@ from core.domain.version import Version, version_name
 from core.errors import InvalidInput, NotFound, Refused
 from core.settings import Settings
 
+if TYPE_CHECKING:  # with them come the statistics of trials, which most readers do without
+    from core.deployment.ramp import NextStep
+    from core.deployment.verdict import TrialReport
+
 _MAX_NAMES = 6
 
 
@@ -30,9 +33,9 @@ class Standing:
     """A trial that runs: what it says, how the challenger behaves, what happens next."""
 
     trial: Trial
-    report: TrialReport
+    report: "TrialReport"
     conduct: Conduct
-    following: NextStep
+    following: "NextStep"
 
     @property
     def challenger(self) -> Challenger:
@@ -173,7 +176,7 @@ def check_widening(trial: Trial, traffic: float) -> None:
         raise Refused(f"{version_name(trial.challenger)} answers {traffic:.0%} already.")
 
 
-def check_promotion(trial: Trial, report: TrialReport, *, override: bool) -> bool:
+def check_promotion(trial: Trial, report: "TrialReport", *, override: bool) -> bool:
     """Whether the promotion overrides the trial; raises `Refused` without the verdict "better"
     unless overridden."""
     if report.verdict is TrialVerdict.BETTER:
@@ -187,7 +190,7 @@ def check_promotion(trial: Trial, report: TrialReport, *, override: bool) -> boo
     return True
 
 
-def freeze_verdict(trial: Trial, report: TrialReport, now: datetime) -> FrozenVerdict | None:
+def freeze_verdict(trial: Trial, report: "TrialReport", now: datetime) -> FrozenVerdict | None:
     """The verdict to keep, or None before the first crossing and where the trial is invalid."""
     decided = report.decided
     if decided is None or report.verdict in (TrialVerdict.NOT_YET, TrialVerdict.INVALID):
@@ -197,7 +200,9 @@ def freeze_verdict(trial: Trial, report: TrialReport, now: datetime) -> FrozenVe
     )
 
 
-def build_trial_evidence(trial: Trial, report: TrialReport, conduct: Conduct) -> dict[str, object]:
+def build_trial_evidence(
+    trial: Trial, report: "TrialReport", conduct: Conduct
+) -> dict[str, object]:
     """What the end of a trial rested on, kept with its row."""
     estimate = report.estimate
     return {

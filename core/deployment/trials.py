@@ -20,6 +20,7 @@ from core.deployment.trial import (
 )
 from core.deployment.trial_status import count_pairs, load_standing
 from core.domain.deployment import Action, Deployment, Plan
+from core.domain.installation import AUTOMATION
 from core.domain.trial import Trial, TrialSettings
 from core.domain.version import HEURISTIC, Version
 from core.errors import Conflict
@@ -27,9 +28,6 @@ from core.log import get_logger
 from core.registry import Registry
 from core.store.engine.database import Database
 from core.store.models import deployments, replays, trials, versions
-
-AUTOMATION = "plumbline"
-"""Who did what a trial does by its own settings."""
 
 log = get_logger(__name__)
 

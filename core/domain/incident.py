@@ -87,7 +87,7 @@ class IncidentEvent:
     kind: EventKind
     severity: Health
     message: str
-    by: str  # a person, or "plumbline" for a rule
+    by: str  # a person or AUTOMATION
     until_at: datetime | None = None  # of a snooze
     check: str = ""  # which check found it; empty: the one that the incident began with
 
@@ -284,5 +284,5 @@ class AlertRule:
     cause: str
     at: datetime
     live_at: datetime  # until then it runs dry: it is recorded, and nobody is called
-    by: str  # a person, or "plumbline"
+    by: str  # a person or AUTOMATION
     reason: str

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+AUTOMATION = "plumbline"
+"""The name of the program itself, where no person acted."""
+
 
 class Scope(StrEnum):
     """What a key allows."""

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Mapping
 from datetime import timedelta
 
-from core.bootstrap import App
+from core.bootstrap import App, local_user
 from core.domain.job import Job, JobStatus, Progress
 from core.errors import Cancelled, Incomplete, OpsError, Refused
 from core.jobs.tasks import check_queued, run_task
@@ -24,13 +24,15 @@ def do_job(
     app: App,
     kind: str,
     args: dict[str, object],
-    *,
-    by: str,
     reason: str,
+    *,
+    by: str | None = None,
     on_progress: Progress | None = None,
 ) -> Job:
-    """Do a job here and now, as a row like every other, with the files that its caller may name;
-    raises `Refused` with its sentence where it did not end well."""
+    """Do a job here and now, as a row like every other, in the name of `by` or of the local user;
+    return it as it ended. It may name any file that its caller may. Raises `Refused` with its
+    sentence where it did not end well, and `Incomplete` where some of it did."""
+    by = by or local_user(app.settings)
     with app.db.write() as conn:
         waiting = jobs.append_job(conn, kind, args, by=by, reason=reason, now=app.now())
         job = jobs.claim_job(conn, waiting.id, app.now())
@@ -38,8 +40,7 @@ def do_job(
 
 
 def finish_job(app: App, job: Job, on_progress: Progress | None = None) -> Job:
-    """Do a claimed job; raises `Refused` where it did not end well, and `Incomplete` where some of
-    it did."""
+    """Do a claimed job and return it as it ended; raises as `do_job` does."""
     return _get_done(run_job(app, job, on_progress))
 
 

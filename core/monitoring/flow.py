@@ -10,7 +10,7 @@ from core.log import get_logger
 from core.monitoring.health.expected_traffic import choose_spans, expect_requests, summarize_spread
 from core.monitoring.health.health import has_changed, judge_health
 from core.monitoring.health.host_checks import MIN_SILENCE, Disk, LabelSilence
-from core.monitoring.health.inputs import HealthInputs, Thresholds, Worker
+from core.monitoring.health.inputs import HealthInputs, Worker
 from core.monitoring.measure.label_delay import summarize_lag
 from core.monitoring.measure.performance import summarize_performance
 from core.monitoring.measure.queries import load_delivered, load_labelled, load_recent
@@ -19,7 +19,7 @@ from core.monitoring.measure.traffic import choose_step, summarize_traffic
 from core.monitoring.slices.segments import name_culprit
 from core.monitoring.slices.slice_metrics import list_reports
 from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary
-from core.settings import Scale
+from core.settings import Scale, Thresholds
 from core.store.engine.database import Connection, Database
 from core.store.jobs import schedule
 from core.store.models import deployments, versions

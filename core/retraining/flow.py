@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from core.alerts.rules import RULE
 from core.data.provenances import choose_provenances
 from core.domain.deployment import RetrainingDecision
+from core.domain.installation import AUTOMATION
 from core.domain.job import FINAL, Job
 from core.domain.monitoring import DriftCheck, HealthReport
 from core.domain.sample import Provenance, SampleCounts
@@ -28,7 +28,12 @@ log = get_logger(__name__)
 
 
 def describe_retraining(
-    db: Database, policy: Policy, report: HealthReport | None, *, now: datetime, by: str = RULE
+    db: Database,
+    policy: Policy,
+    report: HealthReport | None,
+    *,
+    now: datetime,
+    by: str = AUTOMATION,
 ) -> RetrainingDecision:
     """Whether training is due, and why; writes nothing."""
     with db.read() as conn:
@@ -42,7 +47,7 @@ def check_retraining(
     *,
     seed: int,
     now: datetime,
-    by: str = RULE,
+    by: str = AUTOMATION,
 ) -> RetrainingDecision:
     """Decide, append the decision where it rests on something else than the one before, and in mode
     "auto" ask for the training that is due, once."""

@@ -289,7 +289,7 @@ def _train_first(
     timeline.write_labelled(n_known, path)
     chosen = ColumnMapping(mapping.target, mapping.timestamp, mapping.text)
     args = {"path": str(path), "name": path.name, "mapping": msgspec.to_builtins(chosen)}
-    do_job(app, "import", args, by=_BY, reason="replay", on_progress=_part(progress, 0.02, 0.1))
+    do_job(app, "import", args, "replay", by=_BY, on_progress=_part(progress, 0.02, 0.1))
     path.unlink()
     leaks = tuple(
         issue.column
@@ -304,9 +304,7 @@ def _train_first(
         "overrides": ["a replay trains on what the file holds"],
         "leave_out": list(leaks),
     }
-    job = do_job(
-        app, "train", training, by=_BY, reason="replay", on_progress=_part(progress, 0.1, 0.2)
-    )
+    job = do_job(app, "train", training, "replay", by=_BY, on_progress=_part(progress, 0.1, 0.2))
     with app.db.read() as conn:
         version = versions.get_version(conn, parse_version(str((job.result or {})["version"])))
     release.deploy(

@@ -11,13 +11,13 @@ from core.alerts.rules import (
     NEWS_AFTER,
     REOPEN_AFTER,
     RESOLVE_AFTER,
-    RULE,
     Finding,
     IncidentStep,
     decide_steps,
     read_findings,
 )
 from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentEvent, IncidentStatus
+from core.domain.installation import AUTOMATION
 from core.domain.monitoring import Health, HealthReport, Reason
 from tests.streams import MINUTE, NOON
 
@@ -31,7 +31,10 @@ def report(*reasons: Reason) -> HealthReport:
 
 
 def incident(
-    *events: tuple[EventKind, Health], cause: str = "latency", by: str = RULE, at: datetime = NOON
+    *events: tuple[EventKind, Health],
+    cause: str = "latency",
+    by: str = AUTOMATION,
+    at: datetime = NOON,
 ) -> Incident:
     rows = tuple(IncidentEvent(1, at, kind, severity, "m", by) for kind, severity in events)
     resolved = rows[-1].kind is EventKind.RESOLVED
@@ -155,7 +158,9 @@ def test_checks_of_one_cause_are_one_incident_whichever_is_first(cause: str, che
 
 def test_what_is_pending_opens_by_the_worst_of_its_checks() -> None:
     """A critical check beside a warning one: a call that waits for no quiet hours."""
-    event = IncidentEvent(1, NOON, EventKind.PENDING, Health.WARNING, "m", RULE, check="accuracy")
+    event = IncidentEvent(
+        1, NOON, EventKind.PENDING, Health.WARNING, "m", AUTOMATION, check="accuracy"
+    )
     pending = Incident(1, "accuracy", NOON, IncidentStatus.PENDING, Health.WARNING, "m", (event,))
     found = [
         Finding("accuracy", Health.WARNING, "1.3 times"),

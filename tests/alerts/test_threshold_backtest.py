@@ -10,9 +10,8 @@ from core.alerts.threshold_backtest import (
 )
 from core.domain.monitoring import Health
 from core.errors import InvalidInput
-from core.monitoring.health.inputs import Thresholds
 from core.monitoring.measure.rollup_updates import measure
-from core.settings import SETTINGS
+from core.settings import SETTINGS, Thresholds
 from core.store.engine.database import Database
 from core.store.monitoring import health, incidents
 from tests.streams import (

@@ -97,6 +97,6 @@ def test_a_queued_training_opens_no_other_text_model(app: App, tmp_path: Path) -
 
 def test_who_types_a_command_names_any_file_of_theirs(app: App, secret: Path) -> None:
     args = {"path": str(secret), "name": "a.csv", "mapping": MAPPING}
-    assert do_job(app, "import", args, by="ada", reason="test").status is JobStatus.DONE
+    assert do_job(app, "import", args, "test", by="ada").status is JobStatus.DONE
     assert count(app) == 60
     assert secret.exists()

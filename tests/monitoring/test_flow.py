@@ -10,9 +10,9 @@ from core.domain.monitoring import Health, HealthReport
 from core.domain.prediction import AnswerSource
 from core.domain.version import Widening
 from core.monitoring.flow import describe_health, watch
-from core.monitoring.health.inputs import Thresholds
 from core.monitoring.slices.slice_metrics import measure_segments
 from core.monitoring.summary import MonitorSummary, build_json
+from core.settings import Thresholds
 from core.store.engine.database import Database
 from core.store.jobs import schedule
 from core.store.models import versions

@@ -10,7 +10,7 @@ from core.alerts.incidents import detect
 from core.domain.incident import Incident, IncidentStatus
 from core.domain.prediction import AnswerSource, Label, Prediction
 from core.monitoring.flow import watch
-from core.monitoring.health.inputs import Thresholds
+from core.settings import Thresholds
 from core.store.engine.database import Database
 from core.store.monitoring import incidents
 from core.store.predictions.predictions import append_predictions

@@ -21,7 +21,6 @@ from core.domain.training_report import Estimate, Metrics
 from core.monitoring.drift.drift_job import measure_drift
 from core.monitoring.drift.reference import History, build_reference
 from core.monitoring.flow import watch
-from core.monitoring.health.inputs import Thresholds
 from core.monitoring.measure.rollups import (
     N_ACTUAL_BUCKETS,
     build_longer,
@@ -29,6 +28,7 @@ from core.monitoring.measure.rollups import (
     merge_outcomes,
 )
 from core.monitoring.slices.slice_metrics import measure_segments
+from core.settings import Thresholds
 from core.stats.histogram import latency_bucket, score_bucket
 from core.store.data import snapshots
 from core.store.engine import schema

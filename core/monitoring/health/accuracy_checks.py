@@ -5,7 +5,7 @@ from dataclasses import replace
 from core.domain.monitoring import Health, Reason
 from core.domain.version import version_name
 from core.monitoring.health.degradation import NEXT_STEP, check_promise
-from core.monitoring.health.inputs import HealthInputs, Thresholds
+from core.monitoring.health.inputs import HealthInputs
 from core.monitoring.health.thresholds import (
     describe_limits,
     format_duration,
@@ -13,6 +13,7 @@ from core.monitoring.health.thresholds import (
     format_shares,
     judge_level,
 )
+from core.settings import Thresholds
 
 ASK_CALLERS = (
     "Ask who sends this what changed there; roll back where it began with a release, and train on "

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from core.domain.monitoring import Health, Reason
 from core.domain.version import version_name
 from core.monitoring.drift.compare import describe_check, is_strange, list_mattering
-from core.monitoring.health.inputs import HealthInputs, Thresholds, Worker
+from core.monitoring.health.inputs import HealthInputs, Worker
 from core.monitoring.health.thresholds import format_duration
+from core.settings import Thresholds
 
 MIN_EXPECTED = 10.0
 """Requests that should have come before their absence is no chance: P(none) = e^-10."""

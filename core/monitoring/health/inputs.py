@@ -1,4 +1,4 @@
-"""What health is judged by: the measured facts, and where a figure warns and is critical."""
+"""The measured facts that health is judged by."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,26 +9,6 @@ from core.monitoring.health.expected_traffic import Spread
 from core.monitoring.health.host_checks import Disk, LabelSilence
 from core.monitoring.measure.performance import Figures
 from core.monitoring.measure.traffic import Counts
-from core.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Where a figure warns and where it is critical; shares are 0..1."""
-
-    accuracy_warning: float = 0.80
-    accuracy_critical: float = 0.75
-    error_growth_warning: float = 1.2
-    error_growth_critical: float = 1.5
-    accuracy_span: timedelta = timedelta(days=7)
-    latency_warning_ms: float = 100.0
-    latency_critical_ms: float = 200.0
-    error_rate_warning: float = 0.01
-    error_rate_critical: float = 0.05
-    fallback_warning: float = 0.05
-    fallback_critical: float = 0.50
-    stale_after: timedelta = timedelta(hours=1)
-    min_labels: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +57,3 @@ class HealthInputs:
     disk: Disk | None = None  # None where nobody asked
     bad_before: frozenset[str] = frozenset()  # codes of the checks that were not well
     culprit: str | None = None  # the part of the traffic that carries the error
-
-
-def build_thresholds(settings: Settings) -> Thresholds:
-    """The thresholds of the settings."""
-    return Thresholds(
-        accuracy_warning=settings.accuracy_warning,
-        accuracy_critical=settings.accuracy_critical,
-        error_growth_warning=settings.error_growth_warning,
-        error_growth_critical=settings.error_growth_critical,
-        accuracy_span=timedelta(days=settings.accuracy_days),
-        latency_warning_ms=settings.latency_warning_ms,
-        latency_critical_ms=settings.latency_critical_ms,
-        error_rate_warning=settings.error_rate_warning,
-        error_rate_critical=settings.error_rate_critical,
-        fallback_warning=settings.fallback_warning,
-        fallback_critical=settings.fallback_critical,
-        stale_after=timedelta(minutes=settings.stale_after_minutes),
-        min_labels=settings.min_labels,
-    )

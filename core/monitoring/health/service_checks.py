@@ -1,7 +1,7 @@
 """The checks of how requests are answered: errors, fallback, latency and collapsed scores; pure."""
 
 from core.domain.monitoring import Health, Reason
-from core.monitoring.health.inputs import HealthInputs, Recent, Thresholds
+from core.monitoring.health.inputs import HealthInputs, Recent
 from core.monitoring.health.thresholds import (
     describe_limits,
     format_duration,
@@ -10,6 +10,7 @@ from core.monitoring.health.thresholds import (
     format_shares,
     judge_level,
 )
+from core.settings import Thresholds
 from core.stats.histogram import quantile_interval
 from core.stats.intervals import Interval, wilson
 

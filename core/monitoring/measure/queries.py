@@ -8,12 +8,12 @@ from core.domain.prediction import AnswerSource
 from core.domain.training_report import Metrics
 from core.domain.version import HEURISTIC
 from core.monitoring.health.degradation import WIDER_SPANS, LiveError, measure_delivery
-from core.monitoring.health.inputs import HealthInputs, LabelledWindow, Recent, Thresholds
+from core.monitoring.health.inputs import HealthInputs, LabelledWindow, Recent
 from core.monitoring.measure.performance import summarize_outcomes
 from core.monitoring.measure.rollup_updates import load_window
 from core.monitoring.measure.rollups import merge_outcomes
 from core.monitoring.measure.traffic import choose_step, count
-from core.settings import Scale
+from core.settings import Scale, Thresholds
 from core.stats.histogram import merge
 from core.store.engine.database import Connection
 from core.store.models import deployments, versions

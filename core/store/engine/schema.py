@@ -1,4 +1,4 @@
-"""The tables as queries see them; `migrations` creates them, and a test holds that both agree."""
+"""The tables: queries read them, and a new store is created from them."""
 
 import sqlalchemy as sa
 
@@ -6,6 +6,13 @@ from core.store.engine.types import Flag, Json, UtcTime
 
 metadata = sa.MetaData()
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_NAMED = sa.text("unit_id IS NOT NULL")
+
+
+def _count(name: str) -> sa.Column[int]:
+    """Return the primary key that the database counts up; no number is given twice."""
+    return sa.Column(name, Id, sa.Identity(), primary_key=True)
+
 
 migrations = sa.Table(
     "migrations",
@@ -18,7 +25,7 @@ migrations = sa.Table(
 collections = sa.Table(
     "collections",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("started_at", UtcTime, nullable=False),
     sa.Column("started_by", sa.Text, nullable=False),
@@ -35,9 +42,10 @@ collections = sa.Table(
 samples = sa.Table(
     "samples",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("key", sa.Text, nullable=False),  # the time, then a hash of what makes rows the same
-    sa.Column("collection_id", sa.BigInteger, nullable=False),
+    _count("id"),
+    # the time, then a hash of what makes rows the same
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("collection_id", sa.BigInteger, sa.ForeignKey("collections.id"), nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("provenance", sa.Text, nullable=False),
     sa.Column("external_id", sa.Text),
@@ -48,21 +56,21 @@ samples = sa.Table(
     sa.Column("text", sa.Text),
     sa.Column("superseded_at", UtcTime),  # a corrected row of the same external id took over
     sa.Column("labelled_at", UtcTime),  # when the target was known, where that was later than `at`
+    sa.Index("samples_external_id", "source", "external_id"),
+    sa.Index("samples_collection", "collection_id", "source", "provenance", "superseded_at", "at"),
 )
 
-history_makers = (
-    sa.Table(  # whose histories there are: what is known, and what waits in a collection
-        "history_makers",
-        metadata,
-        sa.Column("id", Id, primary_key=True),
-        sa.Column("synthetic", Flag, nullable=False),
-        sa.Column("provider", sa.Text, nullable=False),
-        sa.Column("model", sa.Text, nullable=False),
-        sa.Column("collection_id", sa.BigInteger, nullable=False),  # 0 for what is known
-        sa.Column(
-            "wrong_from", UtcTime
-        ),  # sums from here on are made when the collection is finished
-    )
+history_makers = sa.Table(  # whose histories there are: known ones, and those of a collection
+    "history_makers",
+    metadata,
+    _count("id"),
+    sa.Column("synthetic", Flag, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("collection_id", sa.BigInteger, nullable=False),  # 0 for what is known
+    sa.Column("wrong_from", UtcTime),  # the sums from here on are made when it is finished
+    sa.UniqueConstraint("synthetic", "provider", "model", "collection_id"),
+    sa.Index("history_makers_waiting", "collection_id"),
 )
 
 history = sa.Table(  # running sums over what was known of a maker; see store.history
@@ -81,12 +89,13 @@ history = sa.Table(  # running sums over what was known of a maker; see store.hi
     sa.Column("n_csat", sa.BigInteger),
     sa.Column("csat_total", sa.Double),
     sa.Column("seen_at", UtcTime),
+    sa.Index("history_known", "maker_id", "known_at", "sample_id"),
 )
 
 quality_reports = sa.Table(  # what the data checks found, kept so that no page scans the rows
     "quality_reports",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("n_rows", sa.BigInteger, nullable=False),
     sa.Column("issues", Json, nullable=False),
@@ -96,8 +105,8 @@ quality_reports = sa.Table(  # what the data checks found, kept so that no page 
 snapshots = sa.Table(
     "snapshots",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("content_hash", sa.Text, nullable=False),
+    _count("id"),
+    sa.Column("content_hash", sa.Text, nullable=False, unique=True),
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("n_rows", sa.BigInteger, nullable=False),
     sa.Column("n_synthetic", sa.BigInteger, nullable=False),
@@ -113,8 +122,8 @@ snapshots = sa.Table(
 versions = sa.Table(
     "versions",
     metadata,
-    sa.Column("number", Id, primary_key=True),
-    sa.Column("snapshot_id", sa.BigInteger, nullable=False),
+    _count("number"),
+    sa.Column("snapshot_id", sa.BigInteger, sa.ForeignKey("snapshots.id"), nullable=False),
     sa.Column("artifact_hash", sa.Text, nullable=False),
     sa.Column("report", Json, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
@@ -124,7 +133,13 @@ versions = sa.Table(
 runs = sa.Table(  # which MLflow run belongs to a version; appended when tracking was reached
     "runs",
     metadata,
-    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column(
+        "version",
+        sa.BigInteger,
+        sa.ForeignKey("versions.number"),
+        primary_key=True,
+        autoincrement=False,
+    ),
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("logged_at", UtcTime, nullable=False),
 )
@@ -132,7 +147,7 @@ runs = sa.Table(  # which MLflow run belongs to a version; appended when trackin
 deployments = sa.Table(
     "deployments",
     metadata,
-    sa.Column("revision", Id, primary_key=True),
+    _count("revision"),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("action", sa.Text, nullable=False),
@@ -149,8 +164,8 @@ deployments = sa.Table(
 predictions = sa.Table(
     "predictions",
     metadata,
-    sa.Column("seq", Id, primary_key=True),
-    sa.Column("id", sa.Text, nullable=False),
+    _count("seq"),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("variant", sa.Text, nullable=False),
@@ -165,13 +180,15 @@ predictions = sa.Table(
     sa.Column("latency_ms", sa.Double, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("event_at", UtcTime),
+    sa.Index("predictions_at", "at"),
+    sa.Index("predictions_unit", "unit_id", sqlite_where=_NAMED, postgresql_where=_NAMED),
 )
 
 batches = sa.Table(  # answered by columns, and not yet rows of `predictions`; see store.batches
     "batches",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("key", sa.Text, nullable=False),
+    _count("id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
@@ -194,7 +211,13 @@ shadow_scores = sa.Table(  # what the version that did not answer would have sai
 trial_verdicts = sa.Table(  # appended at a trial's first crossing
     "trial_verdicts",
     metadata,
-    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column(
+        "revision",
+        sa.BigInteger,
+        sa.ForeignKey("deployments.revision"),
+        primary_key=True,
+        autoincrement=False,
+    ),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("n_differences", sa.BigInteger, nullable=False),
@@ -225,24 +248,27 @@ trial_progress = sa.Table(  # up to which rows the checkpoints are right; one ro
 replays = sa.Table(
     "replays",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("days", sa.Double, nullable=False),
     sa.Column("report", Json, nullable=False),
+    sa.Index("replays_version", "version", "id"),
 )
 
-labels = sa.Table(
+labels = sa.Table(  # rows are appended: room for several raters, each with why the row was chosen
     "labels",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("prediction_id", sa.Text, nullable=False),
     sa.Column("actual", sa.Double, nullable=False),
     sa.Column("observed_at", UtcTime, nullable=False),
     sa.Column("given_by", sa.Text, nullable=False),
     sa.Column("received_at", UtcTime, nullable=False),
     sa.Column("rating", sa.Double),
+    sa.Index("labels_prediction", "prediction_id", "id"),
+    sa.Index("labels_received", "received_at"),
 )
 
 rollups = sa.Table(
@@ -277,7 +303,7 @@ feedback_progress = sa.Table(  # up to where labelled predictions became samples
 removals = sa.Table(  # old predictions that were removed; a run's row grows until it ends
     "removals",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("until_at", UtcTime, nullable=False),
     sa.Column("n_predictions", sa.BigInteger, nullable=False),
@@ -302,7 +328,7 @@ unmatched_labels = sa.Table(  # labels of predictions that are not in the log (y
 health_changes = sa.Table(
     "health_changes",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("health", sa.Text, nullable=False),
     sa.Column("reasons", Json, nullable=False),
@@ -311,7 +337,7 @@ health_changes = sa.Table(
 incidents = sa.Table(
     "incidents",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("opened_at", UtcTime, nullable=False),
 )
@@ -319,8 +345,8 @@ incidents = sa.Table(
 incident_events = sa.Table(
     "incident_events",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("incident_id", sa.BigInteger, nullable=False),
+    _count("id"),
+    sa.Column("incident_id", sa.BigInteger, sa.ForeignKey("incidents.id"), nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("severity", sa.Text, nullable=False),
@@ -328,13 +354,14 @@ incident_events = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("until_at", UtcTime),
     sa.Column("cause", sa.Text),  # of the check that said so; null: the incident's own
+    sa.Index("incident_events_incident", "incident_id", "id"),
 )
 
 deliveries = sa.Table(  # an event on its way to a channel; tests have no event
     "deliveries",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("event_id", sa.BigInteger),
+    _count("id"),
+    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("incident_events.id")),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("label", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -344,6 +371,8 @@ deliveries = sa.Table(  # an event on its way to a channel; tests have no event
     sa.Column("claimed_at", UtcTime),
     sa.Column("finished_at", UtcTime),
     sa.Column("error", sa.Text),
+    sa.UniqueConstraint("event_id", "channel"),
+    sa.Index("deliveries_state", "state", "due_at"),
 )
 
 delivery_progress = sa.Table(  # up to which event deliveries were planned; one row at most
@@ -355,7 +384,7 @@ delivery_progress = sa.Table(  # up to which event deliveries were planned; one 
 maintenance_windows = sa.Table(  # the newest row is in force; one that ends at once ends it
     "maintenance_windows",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("until_at", UtcTime, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
@@ -365,7 +394,7 @@ maintenance_windows = sa.Table(  # the newest row is in force; one that ends at 
 jobs = sa.Table(
     "jobs",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("args", Json, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
@@ -381,15 +410,17 @@ jobs = sa.Table(
     sa.Column("result", Json),
     sa.Column("error", sa.Text),
     sa.Column("cancel_requested_by", sa.Text),
+    sa.Index("jobs_status", "status", "id"),
 )
 
 job_lines = sa.Table(
     "job_lines",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("job_id", sa.BigInteger, nullable=False),
+    _count("id"),
+    sa.Column("job_id", sa.BigInteger, sa.ForeignKey("jobs.id"), nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("line", sa.Text, nullable=False),
+    sa.Index("job_lines_job", "job_id", "id"),
 )
 
 leases = sa.Table(
@@ -416,7 +447,7 @@ scheduled_tasks = sa.Table(
 retraining_decisions = sa.Table(
     "retraining_decisions",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("retrain", Flag, nullable=False),
     sa.Column("reasons", Json, nullable=False),
@@ -428,7 +459,7 @@ retraining_decisions = sa.Table(
 setting_changes = sa.Table(
     "setting_changes",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("value", sa.Text),
     sa.Column("at", UtcTime, nullable=False),
@@ -439,10 +470,10 @@ setting_changes = sa.Table(
 api_keys = sa.Table(
     "api_keys",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("prefix", sa.Text, nullable=False),
-    sa.Column("key_hash", sa.Text, nullable=False),
+    sa.Column("key_hash", sa.Text, nullable=False, unique=True),
     sa.Column("scopes", Json, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
@@ -453,7 +484,7 @@ api_keys = sa.Table(
 alpha_spendings = sa.Table(  # what each gate against a champion spent of the year's chances
     "alpha_spendings",
     metadata,
-    sa.Column("version", sa.BigInteger, primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("champion", sa.BigInteger, nullable=False),
     sa.Column("alpha", sa.Double, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
@@ -478,7 +509,7 @@ sources = sa.Table(  # up to where a source was read, and how the last attempt a
 table_mappings = sa.Table(
     "table_mappings",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("table_name", sa.Text, nullable=False),
     sa.Column("mapping", Json),
     sa.Column("at", UtcTime, nullable=False),
@@ -497,26 +528,28 @@ drift_references = sa.Table(  # a version's inputs and scores on its holdout, as
 drift_reports = sa.Table(  # what the requests of a window were against it
     "drift_reports",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("to_at", UtcTime, nullable=False),
     sa.Column("body", Json, nullable=False),
+    sa.Index("drift_reports_window", "version", "to_at"),
 )
 
 segment_reports = sa.Table(  # where in the traffic the error is, going by the labels of a window
     "segment_reports",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("body", Json, nullable=False),
+    sa.Index("segment_reports_version", "version", "id"),
 )
 
 erasures = sa.Table(  # appended: rows that were deleted, and what had used them; not whose
     "erasures",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
@@ -527,19 +560,20 @@ erasures = sa.Table(  # appended: rows that were deleted, and what had used them
 notes = sa.Table(  # appended: what people say of a version; mirrored when tracking was reached
     "notes",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("version", sa.BigInteger, nullable=False),
+    _count("id"),
+    sa.Column("version", sa.BigInteger, sa.ForeignKey("versions.number"), nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("mirrored_at", UtcTime),
+    sa.Index("notes_version", "version", "id"),
 )
 
 alert_rules = sa.Table(  # appended: from when on the incidents of a cause call people
     "alert_rules",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("live_at", UtcTime, nullable=False),
@@ -559,7 +593,7 @@ watched_attempts = sa.Table(  # files that are being read, or whose reading ende
 watched_files = sa.Table(  # appended: what came of each file of the watched folder
     "watched_files",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("n_bytes", sa.BigInteger, nullable=False),
     sa.Column("modified_ns", sa.BigInteger, nullable=False),
@@ -568,25 +602,28 @@ watched_files = sa.Table(  # appended: what came of each file of the watched fol
     sa.Column("n_received", sa.BigInteger, nullable=False),
     sa.Column("n_new", sa.BigInteger, nullable=False),
     sa.Column("error", sa.Text),
+    sa.Index("watched_files_name", "name", "id"),
+    sa.Index("watched_files_content", "content_hash"),
 )
 
 widenings = sa.Table(  # appended: how much wider a version's intervals became than training found
     "widenings",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    _count("id"),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("factor", sa.Double, nullable=False),
     sa.Column("n_labels", sa.Integer, nullable=False),
     sa.Column("n_inside", sa.Integer, nullable=False),
     sa.Column("since_at", UtcTime),
+    sa.Index("widenings_version", "version", "id"),
 )
 
 sessions = sa.Table(  # logins at the dashboard; a row is ended, never deleted
     "sessions",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("token_hash", sa.Text, nullable=False),
+    _count("id"),
+    sa.Column("token_hash", sa.Text, nullable=False, unique=True),
     sa.Column("email", sa.Text, nullable=False),
     sa.Column("started_at", UtcTime, nullable=False),
     sa.Column("authenticated_at", UtcTime, nullable=False),
@@ -595,3 +632,6 @@ sessions = sa.Table(  # logins at the dashboard; a row is ended, never deleted
     sa.Column("ended_at", UtcTime),
     sa.Column("ended_why", sa.Text),
 )
+
+for _table in metadata.tables.values():
+    _table.dialect_options["sqlite"]["autoincrement"] = any(c.identity for c in _table.columns)

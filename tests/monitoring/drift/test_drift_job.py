@@ -18,8 +18,8 @@ from core.domain.sample import FeatureValue, Provenance, Sample
 from core.errors import NotFound
 from core.monitoring.drift.drift_job import measure_drift
 from core.monitoring.flow import watch
-from core.monitoring.health.inputs import Thresholds
 from core.monitoring.slices.slice_metrics import measure_segments
+from core.settings import Thresholds
 from core.store.data import samples
 from core.store.engine.database import Database
 from core.store.models import versions

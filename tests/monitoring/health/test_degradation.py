@@ -19,7 +19,7 @@ from core.monitoring.health.degradation import (
     judge_ratio,
     measure_delivery,
 )
-from core.monitoring.health.inputs import Thresholds
+from core.settings import Thresholds
 from core.stats.intervals import Interval
 from core.store.engine.database import Database
 from tests.fakes import FakeRegistry, add_version, make_prediction

@@ -16,14 +16,12 @@ from core.monitoring.health.inputs import (
     HealthInputs,
     LabelledWindow,
     Recent,
-    Thresholds,
     Worker,
-    build_thresholds,
 )
 from core.monitoring.health.thresholds import format_duration, judge_level
 from core.monitoring.measure.performance import Figures
 from core.monitoring.measure.traffic import Counts
-from core.settings import parse_settings
+from core.settings import Thresholds
 from core.stats.histogram import latency_bucket, merge, quantile
 from core.stats.intervals import Interval, wilson
 from tests.streams import NOON
@@ -276,10 +274,6 @@ def test_other_figures_are_no_change_of_the_report() -> None:
     assert not has_changed(report, same)
     assert has_changed(report, judge(replace(GOOD, labelled=labels(210, 300))))
     assert has_changed(None, report)
-
-
-def test_thresholds_are_those_of_the_settings() -> None:
-    assert build_thresholds(parse_settings({})) == LIMITS
 
 
 @pytest.mark.parametrize(

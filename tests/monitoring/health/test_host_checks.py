@@ -10,7 +10,8 @@ from core.domain.prediction import Label
 from core.monitoring.flow import describe_health, watch
 from core.monitoring.health.health import judge_health
 from core.monitoring.health.host_checks import Disk, LabelSilence, check_disk, check_labels
-from core.monitoring.health.inputs import HealthInputs, Thresholds
+from core.monitoring.health.inputs import HealthInputs
+from core.settings import Thresholds
 from core.store.engine.database import Database
 from core.store.predictions.labels import count_received, find_span
 from tests.fakes import keep_labels
