@@ -194,7 +194,6 @@ class ArtifactFolder:
                 file.write(signature + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            partial.chmod(0o644)
             partial.rename(target)
             _sync_folder(target.parent)
         finally:

@@ -12,6 +12,7 @@ from core.domain.installation import ApiKey, Scope
 from core.domain.job import Job
 from core.monitoring.retention import describe_retention
 from core.serving.keys import create_key
+from core.settings import SETTINGS
 from core.store.installation import api_keys
 from core.store.jobs import jobs
 from core.system import SystemStatus, describe_system
@@ -175,4 +176,3 @@ def _write_key(key: ApiKey) -> str:
 def _write_settings(shown: Sequence[Mapping[str, str]]) -> str:
     """Each setting with its value and meaning."""
     return "\n".join(f"{row['variable']}={row['value']}\n    {row['help']}" for row in shown)
-
