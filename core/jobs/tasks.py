@@ -178,8 +178,6 @@ def _preview(app: App, job: Job, progress: Progress) -> Result:
         scale=settings.scale,
         tolerance=settings.tolerance,
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
-        by=job.requested_by,
-        now=app.now,
         progress=progress,
     )
     result: Result = msgspec.to_builtins(found)
