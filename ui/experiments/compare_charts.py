@@ -17,7 +17,7 @@ def draw_series(
     if not any(series.values()):
         return charts.build_empty(figure, "Too few rows")
     for index, (name, points) in enumerate(series.items()):
-        color = charts.PALETTE[index % len(charts.PALETTE)]
+        color = charts.choose_color(name)
         figure.add_scatter(
             name=name,
             x=[p.x for p in points],
@@ -74,7 +74,7 @@ def draw_shares_beside(
             y=shown,
             orientation="h",
             marker={
-                "color": charts.PALETTE[index % len(charts.PALETTE)],
+                "color": charts.choose_color(name),
                 "pattern": {"shape": _PATTERNS[index % len(_PATTERNS)]},
                 "line": {"width": 0},
             },
