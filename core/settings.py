@@ -288,7 +288,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "silent_causes",
         "",
-        "Causes of incidents that run dry, comma-separated: recorded, but nobody is called.",
+        "Muted causes of incidents, comma-separated: recorded, but nobody is called.",
         read.names,
         runtime=True,
     ),

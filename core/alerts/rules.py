@@ -21,8 +21,6 @@ CAUSES = (
 )
 """The checks that open incidents; each is in at most one that is not resolved."""
 
-CALLING_CAUSES = (*CAUSES, "notifications")
-"""Everything that calls people: those, and a channel that fails."""
 
 RULE = "plumbline"
 """Who did what no person did."""

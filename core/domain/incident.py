@@ -275,14 +275,3 @@ class Maintenance:
     until_at: datetime
     by: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRule:
-    """In force until a newer one of the same cause; appended, never edited."""
-
-    cause: str
-    at: datetime
-    live_at: datetime  # until then it runs dry: it is recorded, and nobody is called
-    by: str  # a person, or "plumbline"
-    reason: str

@@ -222,16 +222,16 @@ def test_maintenance_needs_a_reason_and_a_length_and_ends_once(db: Database) -> 
         end_maintenance(db, by="ada", reason="", now=NOON)
 
 
-def test_a_cause_that_runs_dry_is_recorded_and_calls_nobody(
+def test_a_muted_cause_is_recorded_and_calls_nobody(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    dry = Manners(silent=("latency",), quiet=None, address="")
+    muted = Manners(silent=("latency",), quiet=None, address="")
     see(db, report(Health.CRITICAL), NOON)
-    deliver(db, channels, dry, NOON)
+    deliver(db, channels, muted, NOON)
     assert receiver.bodies == []
     (delivery,) = load(db)
     assert delivery.state is DeliveryState.DROPPED
-    assert "runs dry" in str(delivery.error)
+    assert "is muted" in str(delivery.error)
 
 
 def test_what_is_pending_and_what_joins_call_nobody(
@@ -260,15 +260,15 @@ def test_what_was_withdrawn_or_resolved_before_it_opened_is_not_told(
     assert causes(db) == []
 
 
-def test_a_check_that_calls_is_not_silenced_by_one_that_runs_dry(
+def test_a_check_that_calls_is_not_silenced_by_a_muted_one(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    dry = Manners(silent=("drift",), quiet=None, address="")
+    muted = Manners(silent=("drift",), quiet=None, address="")
     see(db, [Finding("drift", Health.WARNING, "'length' moved")], NOON)
-    deliver(db, channels, dry, NOON)
+    deliver(db, channels, muted, NOON)
     assert receiver.bodies == []
     see(db, [Finding("accuracy", Health.WARNING, "MAE 5")], NOON + HOUR)
-    deliver(db, channels, dry, NOON + HOUR)
+    deliver(db, channels, muted, NOON + HOUR)
     (body,) = receiver.bodies
     assert body["title"] == "Plumbline: warning incident 1 (inputs drifted) began"
     assert body["message"].startswith("MAE 5")

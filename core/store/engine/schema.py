@@ -536,17 +536,6 @@ notes = sa.Table(  # appended: what people say of a version; mirrored when track
     sa.Column("mirrored_at", UtcTime),
 )
 
-alert_rules = sa.Table(  # appended: from when on the incidents of a cause call people
-    "alert_rules",
-    metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("cause", sa.Text, nullable=False),
-    sa.Column("at", UtcTime, nullable=False),
-    sa.Column("live_at", UtcTime, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-)
-
 watched_attempts = sa.Table(  # files that are being read, or whose reading ended the process
     "watched_attempts",
     metadata,

@@ -303,7 +303,7 @@ def test_a_store_of_every_older_program_is_brought_up_to_date_with_its_rows(
         with db.read() as conn:
             assert migrations.read_number(conn) == len(migrations.MIGRATIONS)
             for table, n in n_rows.items():
-                if table != "history":
+                if table != "history" and table in schema.metadata.tables:
                     rows = conn.execute(sa.select(schema.metadata.tables[table])).all()
                     assert len(rows) == n, table
             pieces = list(stream_pieces(conn))
