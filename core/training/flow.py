@@ -13,7 +13,6 @@ from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
 from core.data.splits import choose_recent
 from core.domain.dataset import AT, KEY, Issue, Severity, Snapshot, fold_issues
-from core.domain.installation import AlphaSpending
 from core.domain.job import Progress
 from core.domain.trial import MARGIN_SHARE
 from core.domain.version import Version
@@ -23,7 +22,6 @@ from core.registry import Registry
 from core.settings import Scale
 from core.store.data import snapshots as snapshot_rows
 from core.store.engine.database import Database
-from core.store.models import alpha_spendings
 from core.store.models import versions as version_rows
 from core.training.data.rows import carry_frame
 from core.training.evaluate.alpha_budget import YEAR
@@ -135,11 +133,6 @@ def train_version(
             by=by,
             now=now(),
         )
-        if comparison is not None and comparison.alpha is not None:
-            spending = AlphaSpending(
-                version.number, comparison.version, comparison.alpha, version.created_at
-            )
-            alpha_spendings.append_spending(conn, spending)
     log.info("version_registered", version=version.number, passed=report.gate.passed)
     return _record_run(db, registry, version, snapshot, now)
 
@@ -160,7 +153,7 @@ def sync_runs(db: Database, registry: Registry, now: datetime) -> int:
 
 def _load_spent(db: Database, now: datetime) -> float:
     with db.read() as conn:
-        return sum(spending.alpha for spending in alpha_spendings.load_spendings(conn, now - YEAR))
+        return version_rows.sum_gate_alpha(conn, now - YEAR)
 
 
 @dataclass(frozen=True, slots=True)

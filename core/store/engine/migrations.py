@@ -406,6 +406,10 @@ def _drop_alert_rules(conn: sa.Connection) -> None:
     _execute(conn, "DROP TABLE alert_rules")
 
 
+def _drop_alpha_spendings(conn: sa.Connection) -> None:
+    _execute(conn, "DROP TABLE alpha_spendings")
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     kinds = {name: kind[conn.dialect.name] for name, kind in _KINDS.items()}
     for statement in script.split(";"):
@@ -439,6 +443,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_alert_rules,
     _create_sessions,
     _drop_alert_rules,
+    _drop_alpha_spendings,
 )
 """Append here; never change one that was released. A step knows the tables as they were at its
 time, so that it names columns in text and takes none from `schema`."""

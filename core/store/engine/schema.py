@@ -450,15 +450,6 @@ api_keys = sa.Table(
     sa.Column("revoked_by", sa.Text),
 )
 
-alpha_spendings = sa.Table(  # what each gate against a champion spent of the year's chances
-    "alpha_spendings",
-    metadata,
-    sa.Column("version", sa.BigInteger, primary_key=True),
-    sa.Column("champion", sa.BigInteger, nullable=False),
-    sa.Column("alpha", sa.Double, nullable=False),
-    sa.Column("at", UtcTime, nullable=False),
-)
-
 sources = sa.Table(  # up to where a source was read, and how the last attempt at it went
     "sources",
     metadata,

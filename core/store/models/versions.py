@@ -84,6 +84,13 @@ def count_versions(conn: sa.Connection) -> int:
     return conn.execute(sa.select(sa.func.count()).select_from(_versions)).scalar_one()
 
 
+def sum_gate_alpha(conn: sa.Connection, since: datetime) -> float:
+    """Return the chance of a false promotion that the gates of all versions registered after
+    `since` have spent, as their reports say it."""
+    query = sa.select(_versions.c.report).where(_versions.c.created_at > since)
+    return sum(report.get("gate_alpha") or 0.0 for report in conn.execute(query).scalars())
+
+
 def load_versions_without_run(conn: sa.Connection) -> list[Version]:
     """The versions that tracking does not know yet, oldest first."""
     rows = conn.execute(_joined.where(_runs.c.run_id.is_(None)).order_by(_versions.c.number))
