@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 from core.deployment.timeline import Lane, Timeline, TimelineSpan
-from core.domain.training_report import Estimate, SearchAttempt
-from core.training.attempts import build_axes
+from core.domain.training_report import Estimate
 from tests.conftest import NOON
 from ui.common import charts
-from ui.experiments.compare_charts import draw_attempts, draw_series, draw_shares_beside
+from ui.experiments.compare_charts import draw_series, draw_shares_beside
 
 POINT = charts.Point(100.0, Estimate(5.0, 4.0, 6.5), "100 rows")
 
@@ -55,15 +54,3 @@ def test_a_feature_that_one_version_lacks_has_no_share_there_and_the_rest_is_cou
     assert list(figure.data[0].y) == ["c", "a"]
     assert len({bar.marker.pattern.shape for bar in figure.data}) == 2
     assert figure.layout.xaxis.title.text == "share (1 more left out)"
-
-
-def test_the_chosen_attempt_is_thick_drawn_last_and_named() -> None:
-    axes = build_axes(
-        [SearchAttempt({"depth": n}, loss, 5) for n, loss in ((2, 3.0), (4, 1.0), (6, 2.0))]
-    )
-    figure = draw_attempts(axes, chosen=1)
-    *others, best = figure.data
-    assert (best.name, best.line.width, list(best.y)) == ("chosen", 4, [0.5, 0.0])
-    assert {line.line.width for line in others} == {1}
-    assert [line.name for line in figure.data if line.showlegend] == ["tried", "chosen"]
-    assert list(figure.layout.xaxis.ticktext) == ["depth", "loss"]
