@@ -24,9 +24,18 @@ from core.store.data import samples
 from core.store.engine.database import Database
 from core.store.models import versions
 from core.store.monitoring import drift
-from core.store.predictions.predictions import load_recent_predictions
 from tests.fakes import keep_labels, make_card, make_prediction, make_report
-from tests.streams import DAY, HOUR, NOON, SCALE, TOLERANCE, add_labels, add_predictions, deploy
+from tests.streams import (
+    DAY,
+    HOUR,
+    NOON,
+    SCALE,
+    TOLERANCE,
+    add_labels,
+    add_predictions,
+    deploy,
+    load_recent_predictions,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
