@@ -11,7 +11,7 @@ from core.alerts.notification_policy import QuietHours
 from core.alerts.threshold_backtest import ThresholdBacktest, rehearse
 from core.bootstrap import App, load_current_settings, preview_setting
 from core.domain.deployment import RetrainingDecision
-from core.domain.incident import DeliveryReceipt, IncidentEvent
+from core.domain.incident import DeliveryReceipt, IncidentEvent, read_cause
 from core.domain.job import SCHEDULER, Job, JobStatus
 from core.domain.monitoring import DriftReport, SegmentReport
 from core.domain.version import Widening
@@ -85,7 +85,7 @@ def deliver_app(app: App) -> list[DeliveryReceipt]:
     settings = load_current_settings(app)
     quiet = settings.quiet_hours
     manners = Manners(
-        silent=settings.silent_causes,
+        silent=tuple(map(read_cause, settings.silent_causes)),
         quiet=None if quiet is None else QuietHours(*quiet),
         address=settings.public_url.rstrip("/")
         or f"http://{settings.host}:{settings.dashboard_port}",

@@ -21,10 +21,8 @@ RECENT = timedelta(hours=24)
 """A change this long before an incident, or shorter, is named as what may have caused it."""
 
 _CHANGES = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK})
-_FIGURES = frozenset(
-    {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
-)
-_OF_THE_ERROR = frozenset({"accuracy", "accuracy_level", "collapsed", "drift"})
+_FIGURES = frozenset({"error_growth", "accuracy", "collapsed", "error_rate", "fallback", "latency"})
+_OF_THE_ERROR = frozenset({"error_growth", "accuracy", "collapsed", "drift"})
 _FIGURES_FROM = " ("  # of a culprit's sentence: they change from one look to the next
 _N_COLLECTIONS = 20
 _MAX_DRIFTED = 5
@@ -152,12 +150,12 @@ def _choose_remedy(
         return Remedy.ROLL_BACK, (
             f"roll back to {version_name(target)}; it began after the last release."
         )
-    if cause == "drift" or (cause in ("accuracy", "accuracy_level") and moved):
+    if cause == "drift" or (cause in ("error_growth", "accuracy") and moved):
         return Remedy.RETRAIN, (
             "ask the callers what changed in these inputs: a unit, a field that is missing, a new "
             "category? Train on newer rows only where the change is to stay."
         )
-    if cause in ("accuracy", "accuracy_level"):
+    if cause in ("error_growth", "accuracy"):
         return Remedy.RETRAIN, (
             "nothing was released shortly before: ask who sends the part of the traffic that is "
             "named what changed there, and train on newer rows where that is to stay."

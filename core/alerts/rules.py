@@ -8,8 +8,8 @@ from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentStatus, 
 from core.domain.monitoring import Health, HealthReport, Reason
 
 CAUSES = (
+    "error_growth",
     "accuracy",
-    "accuracy_level",
     "collapsed",
     "disk",
     "drift",
@@ -77,12 +77,13 @@ def read_findings(report: HealthReport) -> list[Finding]:
         for reason in report.reasons
         if reason.code in CAUSES and (severity := _read_severity(reason)) is not None
     ]
-    if report.find_reason("accuracy_level") is None:  # without a promise, one check is both
-        found += [
-            Finding("accuracy_level", finding.severity, finding.message)
-            for finding in found
-            if finding.cause == "accuracy" and finding.severity is Health.HEALTHY
-        ]
+    for cause, other in (("accuracy", "error_growth"), ("error_growth", "accuracy")):
+        if report.find_reason(other) is None:  # one could be judged: well, it speaks for both
+            found += [
+                Finding(other, finding.severity, finding.message)
+                for finding in found
+                if finding.cause == cause and finding.severity is Health.HEALTHY
+            ]
     return found
 
 

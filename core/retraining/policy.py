@@ -12,7 +12,7 @@ BUDGET_SPAN = timedelta(days=7)
 
 _SHOWN = 3
 
-CURABLE = ("accuracy", "accuracy_level", "collapsed")
+CURABLE = ("error_growth", "accuracy", "collapsed")
 """The critical checks that a better model can cure; slow or failing requests are not among them."""
 
 

@@ -359,7 +359,7 @@ def test_an_open_accuracy_incident_lets_an_equal_model_follow(
     fill(db, make_samples(400), now)
     deploy(db, train().number, now)
     with db.write() as conn:
-        incidents.open_incident(conn, "accuracy", Health.WARNING, "worse", "plumbline", now())
+        incidents.open_incident(conn, "error_growth", Health.WARNING, "worse", "plumbline", now())
     report = train().report
     assert report.gate.passed
     assert any("since incident 1 says that" in reason for reason in report.gate.reasons)

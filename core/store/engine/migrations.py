@@ -410,6 +410,15 @@ def _drop_alpha_spendings(conn: sa.Connection) -> None:
     _execute(conn, "DROP TABLE alpha_spendings")
 
 
+def _rename_accuracy_causes(conn: sa.Connection) -> None:
+    for table in ("incidents", "incident_events"):
+        _execute(
+            conn,
+            f"UPDATE {table} SET cause = CASE cause WHEN 'accuracy' THEN 'error_growth' "
+            "ELSE 'accuracy' END WHERE cause IN ('accuracy', 'accuracy_level')",
+        )
+
+
 def _execute(conn: sa.Connection, script: str) -> None:
     kinds = {name: kind[conn.dialect.name] for name, kind in _KINDS.items()}
     for statement in script.split(";"):
@@ -444,6 +453,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _create_sessions,
     _drop_alert_rules,
     _drop_alpha_spendings,
+    _rename_accuracy_causes,
 )
 """Append here; never change one that was released. A step knows the tables as they were at its
 time, so that it names columns in text and takes none from `schema`."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MIN_COMPARED = 30
-_ACCURACY = "accuracy"  # the cause of an incident
+_ERROR_GROWTH = "error_growth"  # the cause of an incident
 _SEGMENT_SHARE = 0.05
 
 
@@ -71,7 +71,7 @@ def find_staleness(db: Database, window: WindowChoice) -> str | None:
     it promised, or rows of long ago were shown to mislead; None where neither is known."""
     with db.read() as conn:
         lasting = incidents.load_unresolved(conn)
-    found = next((i for i in lasting if i.was_opened and i.has_bad([_ACCURACY])), None)
+    found = next((i for i in lasting if i.was_opened and i.has_bad([_ERROR_GROWTH])), None)
     if found is not None:
         return f"incident {found.id} says that the champion errs more than it promised"
     if window.tried and window.window != TrainingWindow():

@@ -256,7 +256,7 @@ def test_the_culprit_is_kept_and_named_by_the_check_of_the_accuracy(
     assert report.coverage is not None
     assert report.width == pytest.approx(11.0)
     found = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
-    reason = found.find_reason("accuracy")
+    reason = found.find_reason("error_growth")
     assert reason is not None
     assert "language = rust carries" in reason.message
     assert reason.next_step.startswith("Ask who sends this what changed there")

@@ -282,6 +282,26 @@ def _insert_raw(conn: sa.Connection, table: str, values: dict[str, object]) -> N
     conn.execute(sa.table(table, *columns).insert().values(values))
 
 
+def test_incidents_of_before_keep_their_cause_under_its_new_name(
+    new_url: str, home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = migrations.MIGRATIONS.index(migrations._rename_accuracy_causes)
+    causes = ("accuracy", "accuracy_level", "latency")
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:number])
+        old = open_database(new_url, home, "process", now())
+    with closing(old), old.write() as conn:
+        for cause in causes:
+            _insert_raw(conn, "incidents", {"cause": cause, "opened_at": 0})
+    with closing(open_database(new_url, home, "process", now())) as db, db.read() as conn:
+        renamed = (
+            conn.execute(sa.select(schema.incidents.c.cause).order_by(schema.incidents.c.id))
+            .scalars()
+            .all()
+        )
+    assert renamed == ["error_growth", "accuracy", "latency"]
+
+
 _OLDER = range(1, len(migrations.MIGRATIONS))
 
 
