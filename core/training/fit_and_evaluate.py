@@ -13,7 +13,7 @@ from core.domain.training_report import CurvePoint, Estimate
 from core.errors import Refused
 from core.settings import Scale
 from core.training.data.rows import Rows, arrange_rows, read_seconds
-from core.training.evaluate.champion import split_frame
+from core.training.data.split import split_frame
 from core.training.evaluate.cross_validation import claim_at_random
 from core.training.evaluate.holdout_evaluation import Examination, examine_candidate
 from core.training.evaluate.learning_curve import measure_curve

@@ -2,18 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.quality.near_duplicates import identify_content
 from core.data.snapshots import read_snapshot
-from core.data.splits import Split, identify_rows, split_rows
-from core.domain.dataset import AT, GROUP, KEY
-from core.domain.training_report import LEFT_OUT, TrainingReport
+from core.domain.dataset import KEY
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import NotFound, Refused, Unavailable
 from core.registry import Registry
@@ -23,7 +19,7 @@ from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
 from core.store.monitoring import incidents
-from core.training.data.rows import SPLIT_SEED
+from core.training.data.split import split_as_then
 from core.training.data.training_window import TrainingWindow, WindowChoice
 from core.training.evaluate.alpha_budget import choose_alpha
 from core.training.evaluate.error_slices import MIN_SEGMENT_ROWS, find_segments
@@ -45,25 +41,6 @@ def find_champion(db: Database) -> Version | None:
         if current is None or current.plan.champion == HEURISTIC:
             return None
         return versions.get_version(conn, current.plan.champion)
-
-
-def split_frame(frame: "pd.DataFrame", holdout_from_at: datetime | None = None) -> Split:
-    """The split of a snapshot's rows: the same for every training on them that has its holdout
-    begin at the same moment, with the newest fifth of the rows unless given."""
-    return split_rows(
-        frame[AT],
-        frame[GROUP],
-        identify_content(frame),
-        identity=identify_rows(frame),
-        holdout_from_at=holdout_from_at,
-        seed=SPLIT_SEED,
-    )
-
-
-def split_as_then(frame: "pd.DataFrame", report: TrainingReport) -> Split:
-    """The split that a version was trained with, of its snapshot's rows."""
-    left_out = [name for name, why in report.left_out.items() if why.startswith(LEFT_OUT)]
-    return split_frame(frame.drop(columns=left_out, errors="ignore"), report.holdout_from_at)
 
 
 def find_staleness(db: Database, window: WindowChoice) -> str | None:
