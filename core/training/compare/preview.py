@@ -19,8 +19,12 @@ from core.registry import Registry
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.predictions import feedback
-from core.training.data.rows import carry_frame
-from core.training.evaluate.champion import compare_champion, find_champion, load_trained_keys
+from core.training.evaluate.champion import (
+    GateTerms,
+    compare_champion,
+    find_champion,
+    load_trained_keys,
+)
 from core.training.evaluate.gate import Comparison, show, show_limits
 from core.training.fit_and_evaluate import Order, learn
 from core.training.plan import read_plan
@@ -80,21 +84,14 @@ def preview_retraining(
     order = _order_again(champion, frame, scale, tolerance, label_delay_seconds)
     learned = learn(frame, order, part_of(progress, 0.05, 0.95))
     progress(0.95, f"scoring {champion.name}, the champion, on the same rows")
-    holdout = frame.iloc[learned.split.holdout]
     comparison = compare_champion(
         db,
         registry,
         champion,
         folder=snapshots,
-        holdout=holdout,
-        features=carry_frame(frame).iloc[learned.split.holdout],
-        actual=learned.holdout.target,
-        scores=learned.found.scores,
-        blocks=learned.found.blocks,
-        kinds=learned.fitted.kinds,
-        spent=0.0,  # a look promotes nothing
-        stale=None,
-        margin=0.0,
+        frame=frame,
+        learned=learned,
+        terms=GateTerms(),  # a preview promotes nothing
         seed=order.seed,
     )
     known = load_trained_keys(db, snapshots, champion)
@@ -104,7 +101,9 @@ def preview_retraining(
         learned.doubling,
         n_new,
         margin=MARGIN_SHARE * (scale.high - scale.low),
-        days=count_days(holdout[AT]) if learned.split.kind == "time" else None,
+        days=count_days(frame[AT].iloc[learned.split.holdout])
+        if learned.split.kind == "time"
+        else None,
         n_waiting=n_waiting,
     )
 

@@ -1,7 +1,8 @@
 """The champion on the candidate's holdout, on the rows that it has not trained on itself."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,14 @@ from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
 from core.store.monitoring import incidents
+from core.training.data.rows import carry_frame
 from core.training.data.split import split_as_then
 from core.training.data.training_window import TrainingWindow, WindowChoice
 from core.training.evaluate.alpha_budget import choose_alpha
 from core.training.evaluate.error_slices import MIN_SEGMENT_ROWS, find_segments
 from core.training.evaluate.gate import Comparison, show
 from core.training.evaluate.metrics import Blocks, compare_scores, select_blocks
+from core.training.fit_and_evaluate import Learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,31 +59,35 @@ def find_staleness(db: Database, window: WindowChoice) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class GateTerms:
+    """What a comparison with the champion has to show."""
+
+    spent: float = 0.0  # what gates have spent of the chance of a false promotion in the last year
+    stale: str | None = None  # why the champion is taken to be out of date, where it is
+    margin: float = 0.0  # points by which a candidate may then be worse
+
+
 def compare_champion(
     db: Database,
     registry: Registry,
     champion: Version,
     *,
     folder: Path,
-    holdout: "pd.DataFrame",
-    features: "pd.DataFrame",
-    actual: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    blocks: Blocks,
-    kinds: Mapping[str, str],
-    spent: float,
-    stale: str | None,
-    margin: float,
+    frame: "pd.DataFrame",
+    learned: Learned,
+    terms: GateTerms,
     seed: int,
 ) -> Comparison:
-    """Score the champion's own artifact on `holdout` (rows of a snapshot, with their `features` as
-    `carry_frame` gives them) and compare pair by pair, over all rows and by the segments of the
-    categories among `kinds`; `spent` is what gates have spent in the last year, `stale` why the
-    champion is taken to be out of date, where it is. What stands in the way is said in the
-    comparison, never raised."""
+    """Score the champion's own artifact on the holdout that `learned` was judged on, rows of the
+    snapshot `frame`, and compare pair by pair: over all rows and by the segments of each category.
+    What stands in the way is said in the comparison, never raised."""
+    found, held_out = learned.found, learned.split.holdout
+    holdout, features = frame.iloc[held_out], carry_frame(frame).iloc[held_out]
+    actual, scores, blocks = learned.holdout.target, found.scores, found.blocks
     doubt = None
     try:
-        alpha = choose_alpha(spent)
+        alpha = choose_alpha(terms.spent)
     except Refused as error:
         return Comparison(champion.number, problem=str(error))
     new = np.ones(len(holdout), dtype=bool)
@@ -109,7 +116,7 @@ def compare_champion(
     before, improvement, lowest = compare_scores(
         actual, old_scores, scores, blocks=blocks, alpha=alpha, seed=seed
     )
-    segments = find_segments(holdout[new], kinds, min_rows=_min_segment_rows(n_new))
+    segments = find_segments(holdout[new], learned.fitted.kinds, min_rows=_min_segment_rows(n_new))
     worse = find_worse_segments(
         segments, np.abs(actual - scores) - np.abs(actual - old_scores), blocks
     )
@@ -124,8 +131,8 @@ def compare_champion(
         n_compared=n_new,
         n_left_out=len(new) - n_new,
         doubt=doubt,
-        stale=stale,
-        margin=margin if stale else 0.0,
+        stale=terms.stale,
+        margin=terms.margin if terms.stale else 0.0,
     )
 
 
