@@ -1,4 +1,4 @@
-"""What is known around an incident: what was changed before it, and what helps."""
+"""The context of an incident: changes that came before it, and advice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _MAX_DRIFTED = 5
 
 
 class Remedy(StrEnum):
-    """What the button beside an incident does."""
+    """The action of the button next to an incident."""
 
     ROLL_BACK = "roll_back"
     RUN_HEURISTIC = "run_heuristic"
@@ -63,8 +63,8 @@ class Context:
 def load_context(
     conn: Connection, incident: Incident, told: IncidentEvent | None = None
 ) -> Context:
-    """What is known around an incident beside what is `told` of it anyway, its cause's last message
-    unless another event is given; a few short reads."""
+    """Load the context of an incident with a few short reads, without what is `told` of it anyway:
+    its cause's last message unless another event is given."""
     history = deployments.load_history(conn)
     champion = history[-1].plan.champion if history else HEURISTIC
     moved = drift.find_last_report(conn, champion)
@@ -128,7 +128,7 @@ def _list_inputs(columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _list_evidence(incident: Incident, told: IncidentEvent | None) -> tuple[str, ...]:
-    """What the checks in it say that is not told anyway."""
+    """Return what its checks say that is not told anyway."""
     cause, check = incident.cause, None if told is None else told.check or incident.cause
     found = [(event.check, event.message) for event in incident.evidence if event.check != check]
     if check not in (None, cause):

@@ -1,4 +1,4 @@
-"""Which events call people, when, and in which words; pure."""
+"""The policy of notifications: the events that call people, the time and the words; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What becomes of an event that calls people: due at once, later, or dropped with its why."""
+    """The decision about an event that calls people: due at once or later, or dropped."""
 
     state: DeliveryState
     due_at: datetime
@@ -81,8 +81,8 @@ def decide_call(
     quiet: QuietHours | None,
     now: datetime,
 ) -> Call | None:
-    """Whether and when an event calls people; None for what never does. `n_opened` counts the
-    incidents that began as this one and opened in the last `FLAP_WINDOW`, this one included;
+    """Decide whether and when an event calls people; None where it never does. `n_opened` counts
+    the incidents that began as this one and opened in the last `FLAP_WINDOW`, this one included;
     `silent` are muted causes, which are recorded only: an incident calls from the first other
     check in it on."""
     cause = incident.events[0].check or incident.cause
@@ -147,7 +147,7 @@ def build_message(stories: Sequence[IncidentSummary]) -> Message:
 
 
 def build_test(by: str, now: datetime) -> Message:
-    """What `incidents test` sends."""
+    """Build the message that `incidents test` sends."""
     return Message(
         "Plumbline: a test",
         _join(

@@ -107,7 +107,7 @@ def rehearse(
 
 
 def describe_rehearsal(rehearsal: ThresholdBacktest, value: str) -> str:
-    """What would have been different, in words.
+    """Describe the difference that a value would have made.
 
     >>> at = datetime(2026, 3, 2, 12, 5)
     >>> slow = Opening(at, Health.WARNING, "The p95 latency is 130 ms.")

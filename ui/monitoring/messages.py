@@ -25,7 +25,7 @@ _STATE = {
 
 
 def show(app: App) -> None:
-    """How people are called, what was sent lately, the test, and maintenance."""
+    """Show the channels, recent messages, the test button and maintenance."""
     settings = load_current_settings(app)
     with app.db.read() as conn:
         window = deliveries.find_window(conn, app.now())
