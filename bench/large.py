@@ -26,6 +26,7 @@ from core.registry import Registry
 from core.settings import Scale
 from core.store.data import samples
 from core.store.engine.database import Database, open_database
+from core.training.fit_and_evaluate import Order
 from core.training.flow import train_version
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -125,12 +126,8 @@ def measure(n_rows: int, recipe: str) -> dict[str, object]:
         version = train_version(
             db,
             registry,
-            recipe=recipe,
-            seed=0,
+            Order(recipe, 0, Scale(0, 100), 5.0),
             snapshots=home / "snapshots",
-            scale=Scale(0, 100),
-            tolerance=5.0,
-            overrides=None,
             by="bench",
             now=lambda: NOW,
             progress=stages,

@@ -269,7 +269,7 @@ class Settings(Thresholds):
     silent_causes: tuple[str, ...] = _live(
         "",
         read.names,
-        "Causes of incidents that run dry, comma-separated: recorded, but nobody is called.",
+        "Muted causes of incidents, comma-separated: recorded, but nobody is called.",
     )
     auto_rollback: str = _live(
         "on",

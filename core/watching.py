@@ -3,17 +3,15 @@
 import shutil
 from datetime import timedelta
 
-from core.alerts.admission import admit_rules, list_dry
 from core.alerts.auto_rollback import mend
 from core.alerts.channels import Channel, open_channels, send_heartbeat
 from core.alerts.delivery import Manners, deliver, send_test
 from core.alerts.incidents import detect
 from core.alerts.notification_policy import QuietHours
-from core.alerts.rules import CALLING_CAUSES
 from core.alerts.threshold_backtest import ThresholdBacktest, rehearse
 from core.bootstrap import App, load_current_settings, preview_setting
 from core.domain.deployment import RetrainingDecision
-from core.domain.incident import DeliveryReceipt, IncidentEvent
+from core.domain.incident import DeliveryReceipt, IncidentEvent, read_cause
 from core.domain.job import SCHEDULER, Job, JobStatus
 from core.domain.monitoring import DriftReport, SegmentReport
 from core.domain.version import Widening
@@ -50,7 +48,6 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
     """Measure, judge, and let the incidents say what was found; the events that were appended.
     Without a lease's name nobody asks whether the worker runs."""
     settings = load_current_settings(app)
-    admit_rules(app.db, CALLING_CAUSES, app.now())
     report = watch(
         app.db,
         settings,
@@ -86,10 +83,8 @@ def deliver_app(app: App) -> list[DeliveryReceipt]:
     """Send people what is due, and let a channel that fails be an incident."""
     settings = load_current_settings(app)
     quiet = settings.quiet_hours
-    with app.db.read() as conn:
-        dry = tuple(rule.cause for rule in list_dry(conn, app.now()))
     manners = Manners(
-        silent=settings.silent_causes + dry,
+        silent=tuple(map(read_cause, settings.silent_causes)),
         quiet=None if quiet is None else QuietHours(*quiet),
         address=settings.public_url.rstrip("/")
         or f"http://{settings.host}:{settings.dashboard_port}",

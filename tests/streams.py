@@ -1,6 +1,6 @@
 """Streams of requests and labels in the log, as the tests of monitoring need them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -8,11 +8,13 @@ import sqlalchemy as sa
 
 from core.domain.deployment import Action, Plan
 from core.domain.prediction import AnswerSource, Label, Prediction
+from core.domain.sample import Sample
 from core.settings import Scale
+from core.store.data.samples import stream_pieces
 from core.store.engine import schema
 from core.store.engine.database import Database
 from core.store.models import deployments
-from core.store.predictions.predictions import append_predictions
+from core.store.predictions.predictions import append_predictions, read_prediction
 from tests.fakes import keep_labels, make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -50,6 +52,19 @@ def add_labels(db: Database, labels: Iterable[tuple[str, float]], now: datetime 
     """Say what turned out to be true of predictions."""
     with db.write() as conn:
         keep_labels(conn, (Label(name, actual, now, "ada", now) for name, actual in labels))
+
+
+def load_recent_predictions(conn: sa.Connection, limit: int) -> list[Prediction]:
+    """The newest predictions in the log, newest first."""
+    log = schema.predictions
+    rows = conn.execute(sa.select(log).order_by(log.c.seq.desc()).limit(limit))
+    return [read_prediction(row) for row in rows]
+
+
+def stream_samples(conn: sa.Connection) -> Iterator[Sample]:
+    """The visible samples of the store, one at a time."""
+    for piece in stream_pieces(conn):
+        yield from (sample for _, sample in piece)
 
 
 def spread_times(start_at: datetime, end_at: datetime, n: int) -> list[datetime]:

@@ -36,6 +36,7 @@ from core.store.installation import api_keys
 from core.store.predictions import labels, predictions, removals
 from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
+from tests.streams import load_recent_predictions
 
 HUNDRED = Scale(0.0, 100.0)
 BODY_LIMIT = 100_000
@@ -92,7 +93,7 @@ def _error(response: httpx.Response) -> tuple[int, str | None]:
 
 def _logged(db: Database) -> list[Prediction]:
     with db.read() as conn:
-        return predictions.load_recent_predictions(conn, 100_000)[::-1]
+        return load_recent_predictions(conn, 100_000)[::-1]
 
 
 def test_a_prediction_is_answered_and_is_in_the_store(server: Server) -> None:

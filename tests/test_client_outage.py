@@ -8,8 +8,9 @@ import pytest
 from core.client import AsyncPlumblineClient, PlumblineClient
 from core.registry import Registry
 from core.store.engine.database import Database
-from core.store.predictions import labels, predictions
+from core.store.predictions import labels
 from tests.api_processes import add_linear_version, free_port, release, run_api
+from tests.streams import load_recent_predictions
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,7 @@ def test_a_caller_keeps_working_while_the_api_is_stopped_and_loses_no_label(
     with run_api(home, port=port):
         assert asyncio.run(call_again()) == ("model", "stored", 0)
     with db.read() as conn:
-        logged = predictions.load_recent_predictions(conn, 10)
+        logged = load_recent_predictions(conn, 10)
         kept = [labels.find_label(conn, row.id) for row in logged]
     assert [label.actual for label in kept if label is not None] == [71, 74]
     assert logged[1].id == first.prediction_id

@@ -10,6 +10,7 @@ import msgspec
 
 from core.settings import Scale
 from core.store.engine.database import Database
+from core.training.fit_and_evaluate import Order
 from core.training.flow import train_version
 from core.views import view_training
 from tests.training.worlds import FakeTracking, fill, make_samples
@@ -22,12 +23,8 @@ def test_train_prints_every_figure_with_its_limits_and_what_they_rest_on(
     version = train_version(
         db,
         FakeTracking(home),
-        recipe="baseline",
-        seed=0,
+        Order("baseline", 0, Scale(0, 100), 5.0),
         snapshots=home / "snapshots",
-        scale=Scale(0, 100),
-        tolerance=5.0,
-        overrides=None,
         by="ana",
         now=now,
         progress=lambda share, message: None,

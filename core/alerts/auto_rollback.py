@@ -19,9 +19,7 @@ from core.store.engine.database import Database
 from core.store.models import deployments
 from core.store.monitoring import incidents
 
-CURABLE = frozenset(
-    {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
-)
+CURABLE = frozenset({"error_growth", "accuracy", "collapsed", "error_rate", "fallback", "latency"})
 """What another version can cure."""
 
 _FOUND = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RETURNED})

@@ -126,7 +126,7 @@ def escape_markdown(text: str) -> str:
 
 
 class _Overheard(logging.Handler):
-    """What Apprise logs in this thread, which is where it says why a channel refused."""
+    """Collects the log of Apprise in this thread, where it says why a channel refused."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

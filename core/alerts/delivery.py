@@ -38,7 +38,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """Who is called when: causes that only record, and the hours in which warnings wait."""
+    """The rules of delivery: muted causes, and the hours in which warnings wait."""
 
     silent: tuple[str, ...]
     quiet: QuietHours | None
@@ -80,7 +80,7 @@ def send_test(
 
 
 def judge_channels(db: Database, channels: Sequence[Channel]) -> Finding:
-    """Whether every channel takes its messages, as a finding that may open an incident."""
+    """Return a finding on whether every channel takes its messages; it may open an incident."""
     keys = {channel.key for channel in channels}
     with db.read() as conn:
         failing = [d for d in deliveries.load_failing(conn, FAILING_ATTEMPTS) if d.channel in keys]

@@ -1,4 +1,4 @@
-"""What is known around an incident: what was changed before it, and what helps."""
+"""The context of an incident: changes that came before it, and advice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,17 +21,15 @@ RECENT = timedelta(hours=24)
 """A change this long before an incident, or shorter, is named as what may have caused it."""
 
 _CHANGES = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK})
-_FIGURES = frozenset(
-    {"accuracy", "accuracy_level", "collapsed", "error_rate", "fallback", "latency"}
-)
-_OF_THE_ERROR = frozenset({"accuracy", "accuracy_level", "collapsed", "drift"})
+_FIGURES = frozenset({"error_growth", "accuracy", "collapsed", "error_rate", "fallback", "latency"})
+_OF_THE_ERROR = frozenset({"error_growth", "accuracy", "collapsed", "drift"})
 _FIGURES_FROM = " ("  # of a culprit's sentence: they change from one look to the next
 _N_COLLECTIONS = 20
 _MAX_DRIFTED = 5
 
 
 class Remedy(StrEnum):
-    """What the button beside an incident does."""
+    """The action of the button next to an incident."""
 
     ROLL_BACK = "roll_back"
     RUN_HEURISTIC = "run_heuristic"
@@ -65,8 +63,8 @@ class Context:
 def load_context(
     conn: Connection, incident: Incident, told: IncidentEvent | None = None
 ) -> Context:
-    """What is known around an incident beside what is `told` of it anyway, its cause's last message
-    unless another event is given; a few short reads."""
+    """Load the context of an incident with a few short reads, without what is `told` of it anyway:
+    its cause's last message unless another event is given."""
     history = deployments.load_history(conn)
     champion = history[-1].plan.champion if history else HEURISTIC
     moved = drift.find_last_report(conn, champion)
@@ -130,7 +128,7 @@ def _list_inputs(columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _list_evidence(incident: Incident, told: IncidentEvent | None) -> tuple[str, ...]:
-    """What the checks in it say that is not told anyway."""
+    """Return what its checks say that is not told anyway."""
     cause, check = incident.cause, None if told is None else told.check or incident.cause
     found = [(event.check, event.message) for event in incident.evidence if event.check != check]
     if check not in (None, cause):
@@ -152,12 +150,12 @@ def _choose_remedy(
         return Remedy.ROLL_BACK, (
             f"roll back to {version_name(target)}; it began after the last release."
         )
-    if cause == "drift" or (cause in ("accuracy", "accuracy_level") and moved):
+    if cause == "drift" or (cause in ("error_growth", "accuracy") and moved):
         return Remedy.RETRAIN, (
             "ask the callers what changed in these inputs: a unit, a field that is missing, a new "
             "category? Train on newer rows only where the change is to stay."
         )
-    if cause in ("accuracy", "accuracy_level"):
+    if cause in ("error_growth", "accuracy"):
         return Remedy.RETRAIN, (
             "nothing was released shortly before: ask who sends the part of the traffic that is "
             "named what changed there, and train on newer rows where that is to stay."

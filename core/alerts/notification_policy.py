@@ -1,4 +1,4 @@
-"""Which events call people, when, and in which words; pure."""
+"""The policy of notifications: the events that call people, the time and the words; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What becomes of an event that calls people: due at once, later, or dropped with its why."""
+    """The decision about an event that calls people: due at once or later, or dropped."""
 
     state: DeliveryState
     due_at: datetime
@@ -81,9 +81,9 @@ def decide_call(
     quiet: QuietHours | None,
     now: datetime,
 ) -> Call | None:
-    """Whether and when an event calls people; None for what never does. `n_opened` counts the
-    incidents that began as this one and opened in the last `FLAP_WINDOW`, this one included;
-    `silent` are causes on trial, which are recorded only: an incident calls from the first other
+    """Decide whether and when an event calls people; None where it never does. `n_opened` counts
+    the incidents that began as this one and opened in the last `FLAP_WINDOW`, this one included;
+    `silent` are muted causes, which are recorded only: an incident calls from the first other
     check in it on."""
     cause = incident.events[0].check or incident.cause
     first_loud = _find_first_loud(incident, silent)
@@ -92,7 +92,7 @@ def decide_call(
     if event.kind is EventKind.RESOLVED and not incident.was_opened:
         return None
     if first_loud is None or event.at < first_loud.at:
-        return Call(DeliveryState.DROPPED, now, f"'{cause}' runs dry: it is recorded only")
+        return Call(DeliveryState.DROPPED, now, f"'{cause}' is muted: it is recorded only")
     critical = event.severity is Health.CRITICAL or event.kind is EventKind.MENDED
     if n_opened > FLAP_LIMIT and not critical:
         why = f"'{cause}' is flapping: opened {n_opened} times in {FLAP_WINDOW.seconds // 3600} h"
@@ -107,8 +107,8 @@ def decide_call(
 
 
 def _find_first_loud(incident: Incident, silent: Sequence[str]) -> IncidentEvent | None:
-    """The event from which on an incident calls: its opening, or where the checks in it ran dry
-    until then, the first of another; None where there is none."""
+    """The event from which on an incident calls: its opening, or where the checks in it were
+    muted until then, the first of another; None where there is none."""
     opened, checks = False, set()
     for event in incident.events:
         opened = opened or event.kind is EventKind.OPENED
@@ -147,7 +147,7 @@ def build_message(stories: Sequence[IncidentSummary]) -> Message:
 
 
 def build_test(by: str, now: datetime) -> Message:
-    """What `incidents test` sends."""
+    """Build the message that `incidents test` sends."""
     return Message(
         "Plumbline: a test",
         _join(

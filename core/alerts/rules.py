@@ -9,8 +9,8 @@ from core.domain.installation import AUTOMATION
 from core.domain.monitoring import Health, HealthReport, Reason
 
 CAUSES = (
+    "error_growth",
     "accuracy",
-    "accuracy_level",
     "collapsed",
     "disk",
     "drift",
@@ -22,8 +22,6 @@ CAUSES = (
 )
 """The checks that open incidents; each is in at most one that is not resolved."""
 
-CALLING_CAUSES = (*CAUSES, "notifications")
-"""Everything that calls people: those, and a channel that fails."""
 
 CONFIRM_AFTER = timedelta(seconds=10)
 """How much later a second check has to be that agrees before people are called."""
@@ -43,8 +41,8 @@ _RANK = {Health.HEALTHY: 0, Health.WARNING: 1, Health.CRITICAL: 2}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How a cause stands: healthy (clear), warning or critical. What cannot be said for sure is no
-    finding: no data is no proof of recovery, and a few bad rows are no incident."""
+    """The state of a cause: healthy (clear), warning or critical. An unsure state is no finding: no
+    data is no proof of recovery, and a few bad rows are no incident."""
 
     cause: str
     severity: Health
@@ -65,7 +63,7 @@ class IncidentStep:
 
 
 def read_findings(report: HealthReport) -> list[Finding]:
-    """What a report says for sure about each cause.
+    """Return what a report says for sure about each cause.
 
     >>> slow = Reason("latency", Health.CRITICAL, "95 % took up to 900 ms.", "Roll back.")
     >>> report = HealthReport(Health.CRITICAL, (slow,), datetime(2026, 3, 2))
@@ -77,12 +75,13 @@ def read_findings(report: HealthReport) -> list[Finding]:
         for reason in report.reasons
         if reason.code in CAUSES and (severity := _read_severity(reason)) is not None
     ]
-    if report.find_reason("accuracy_level") is None:  # without a promise, one check is both
-        found += [
-            Finding("accuracy_level", finding.severity, finding.message)
-            for finding in found
-            if finding.cause == "accuracy" and finding.severity is Health.HEALTHY
-        ]
+    for cause, other in (("accuracy", "error_growth"), ("error_growth", "accuracy")):
+        if report.find_reason(other) is None:  # one could be judged: well, it speaks for both
+            found += [
+                Finding(other, finding.severity, finding.message)
+                for finding in found
+                if finding.cause == cause and finding.severity is Health.HEALTHY
+            ]
     return found
 
 
@@ -92,7 +91,7 @@ def decide_steps(
     resolved: Sequence[Incident],
     now: datetime,
 ) -> list[IncidentStep]:
-    """What has to be appended so that the incidents say what was found. `resolved` are those that
+    """Return the rows to append so that the incidents say what was found. `resolved` are those that
     ended in the last `REOPEN_AFTER`.
 
     A check that is bad goes to the incident that it is in already, else to one whose checks explain
@@ -209,7 +208,7 @@ def _decide_change(finding: Finding, incident: Incident, now: datetime) -> Event
 
 
 def _was_quiet(check: str, incident: Incident, now: datetime) -> bool:
-    """Whether a check had been better for so long that its return is news."""
+    """Return whether a check had been better for so long that its return is news."""
     last = next(
         event for event in reversed(incident.events) if check == (event.check or incident.cause)
     )
@@ -217,7 +216,7 @@ def _was_quiet(check: str, incident: Incident, now: datetime) -> bool:
 
 
 def _is_over(incident: Incident, now: datetime) -> bool:
-    """Whether every check in it has been clear for long enough."""
+    """Return whether every check in it has been clear for long enough."""
     if incident.severity is not Health.HEALTHY:
         return False
     eased = next(event.at for event in reversed(incident.events) if event.kind is EventKind.EASED)

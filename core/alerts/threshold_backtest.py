@@ -16,10 +16,10 @@ from core.settings import Scale, Thresholds
 from core.store.engine.database import Database
 
 REHEARSED = {
-    "accuracy_warning": ("accuracy_level", "accuracy"),
-    "accuracy_critical": ("accuracy_level", "accuracy"),
-    "error_growth_warning": ("accuracy",),
-    "error_growth_critical": ("accuracy",),
+    "accuracy_warning": ("accuracy", "error_growth"),
+    "accuracy_critical": ("accuracy", "error_growth"),
+    "error_growth_warning": ("error_growth",),
+    "error_growth_critical": ("error_growth",),
     "latency_warning_ms": ("latency",),
     "latency_critical_ms": ("latency",),
     "error_rate_warning": ("error_rate",),
@@ -82,7 +82,7 @@ def rehearse(
             f"What '{setting}' would have opened cannot be told from what is kept. These can be "
             f"rehearsed: {', '.join(REHEARSED)}."
         )
-    errors = "accuracy" in checks
+    errors = "error_growth" in checks
     step = _STEP_OF_ERRORS if errors else _STEP
     from_at = now - timedelta(days=days)
     replays = [_Replay(thresholds, checks) for thresholds in (would_be, as_is)]
@@ -107,7 +107,7 @@ def rehearse(
 
 
 def describe_rehearsal(rehearsal: ThresholdBacktest, value: str) -> str:
-    """What would have been different, in words.
+    """Describe the difference that a value would have made.
 
     >>> at = datetime(2026, 3, 2, 12, 5)
     >>> slow = Opening(at, Health.WARNING, "The p95 latency is 130 ms.")

@@ -8,7 +8,6 @@ import msgspec
 import typer
 
 from core.alerts import incidents as alerts
-from core.alerts.admission import make_live
 from core.alerts.maintenance import announce, end_maintenance
 from core.alerts.threshold_backtest import describe_rehearsal
 from core.bootstrap import App, build_app, local_user
@@ -111,15 +110,6 @@ def rehearse_setting(setting: str, value: str, as_json: AsJson = False) -> None:
     """What a threshold would have opened in the last 7 days; nothing is changed."""
     found = rehearse_app_setting(build_app(), setting, value)
     emit(found, lambda: describe_rehearsal(found, value), as_json)
-
-
-@incidents_cli.command()
-def live(cause: str, reason: Reason = "", as_json: AsJson = False) -> None:
-    """Let a new rule that runs dry call people from now on."""
-    app = build_app()
-    by = local_user(app.settings)
-    rule = make_live(app.db, cause, by=by, reason=reason, now=app.now())
-    emit(rule, lambda: f"'{cause}' calls people from now on.", as_json)
 
 
 @incidents_cli.command()

@@ -40,17 +40,7 @@ def take_snapshot(
     """Write the visible rows to `folder`, and record them; rows that were written before give the
     snapshot of then. Raises `Refused` without rows, `InvalidInput` where generated rows would
     stand beside observed ones, `Unavailable` where the folder cannot be written."""
-    with db.read() as conn:
-        chosen = tuple(provenances or choose_provenances(sample_rows.count_samples(conn)))
-        if Provenance.SYNTHETIC in chosen and set(chosen) & set(OBSERVED):
-            raise InvalidInput(
-                "Generated rows are never used beside observed ones: choose one or the other."
-            )
-        table = build_table(sample_rows.stream_pieces(conn, provenances=chosen))
-    if table.num_rows == 0:
-        raise Refused(
-            f"There are no {' or '.join(chosen)} rows to learn from: import a file first."
-        )
+    table, chosen = _load_rows(db, provenances)
     content_hash = hash_rows(table)
     write_rows(table, folder / f"{content_hash}.parquet")
     span = pc.min_max(table.column(AT))
@@ -73,6 +63,14 @@ def take_snapshot(
         )
     log.info("snapshot_taken", snapshot=snapshot.id, n_rows=snapshot.n_rows, hash=content_hash)
     return snapshot
+
+
+def read_rows(db: Database) -> pd.DataFrame:
+    """Return the rows that a snapshot would hold now, as `read_snapshot` does, and write nothing.
+    Raises `Refused` without rows."""
+    table, _ = _load_rows(db, None)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def read_snapshot(folder: Path, snapshot: Snapshot) -> pd.DataFrame:
@@ -100,6 +98,23 @@ def read_snapshot(folder: Path, snapshot: Snapshot) -> pd.DataFrame:
         )
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def _load_rows(
+    db: Database, provenances: Sequence[Provenance] | None
+) -> tuple[pa.Table, tuple[Provenance, ...]]:
+    with db.read() as conn:
+        chosen = tuple(provenances or choose_provenances(sample_rows.count_samples(conn)))
+        if Provenance.SYNTHETIC in chosen and set(chosen) & set(OBSERVED):
+            raise InvalidInput(
+                "Generated rows are never used beside observed ones: choose one or the other."
+            )
+        table = build_table(sample_rows.stream_pieces(conn, provenances=chosen))
+    if table.num_rows == 0:
+        raise Refused(
+            f"There are no {' or '.join(chosen)} rows to learn from: import a file first."
+        )
+    return table, chosen
 
 
 def write_rows(table: pa.Table, path: Path) -> None:

@@ -10,17 +10,17 @@ from core.domain.monitoring import Health
 EXPLAINS: Mapping[str, tuple[str, ...]] = {
     "disk": ("error_rate", "fallback", "labels", "no_traffic"),  # nothing can be acknowledged
     "no_traffic": ("labels",),  # what is not asked is not labelled
-    "drift": ("collapsed", "accuracy", "accuracy_level"),  # a missing or changed input
-    "collapsed": ("accuracy", "accuracy_level"),  # one score for everything is mostly wrong
-    "accuracy": ("accuracy_level",),  # the promise of the version, and the level that is asked for
+    "drift": ("collapsed", "error_growth", "accuracy"),  # a missing or changed input
+    "collapsed": ("error_growth", "accuracy"),  # one score for everything is mostly wrong
+    "error_growth": ("accuracy",),  # the promise of the version, and the level that is asked for
     "fallback": ("error_rate",),  # where the heuristic has nothing to go by, nobody answers
 }
 """Which checks go wrong because of which: they are one incident, named by the first that is in
 it."""
 
 _WORDS = {
-    "accuracy": "error above its promise",
-    "accuracy_level": "accuracy below its threshold",
+    "error_growth": "error above its promise",
+    "accuracy": "accuracy below its threshold",
     "collapsed": "scores collapsed",
     "disk": "disk nearly full",
     "drift": "inputs drifted",
@@ -181,14 +181,23 @@ def describe_cause(cause: str) -> str:
     return _WORDS.get(cause, cause)
 
 
+def read_cause(text: str) -> str:
+    """Return the cause that a person typed, by its name of today.
+
+    >>> read_cause("accuracy_level"), read_cause("latency")
+    ('accuracy', 'latency')
+    """
+    return "accuracy" if text == "accuracy_level" else text
+
+
 def choose_cause(checks: Collection[str]) -> str:
     """The check that explains the others: the first of `EXPLAINS` that is among them and explains
     one of them, else the first.
 
-    >>> choose_cause(["accuracy", "collapsed"])
+    >>> choose_cause(["error_growth", "collapsed"])
     'collapsed'
-    >>> choose_cause(["accuracy", "latency"])
-    'accuracy'
+    >>> choose_cause(["error_growth", "latency"])
+    'error_growth'
     """
     found = (
         cause
@@ -201,9 +210,9 @@ def choose_cause(checks: Collection[str]) -> str:
 def belongs(check: str, others: Collection[str]) -> bool:
     """Whether a check that goes wrong is of one cause with others that did.
 
-    >>> belongs("accuracy", ["collapsed"]), belongs("collapsed", ["accuracy"])
+    >>> belongs("error_growth", ["collapsed"]), belongs("collapsed", ["error_growth"])
     (True, True)
-    >>> belongs("latency", ["accuracy", "drift"])
+    >>> belongs("latency", ["error_growth", "drift"])
     False
     """
     return any(
@@ -274,15 +283,4 @@ class Maintenance:
     at: datetime
     until_at: datetime
     by: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRule:
-    """In force until a newer one of the same cause; appended, never edited."""
-
-    cause: str
-    at: datetime
-    live_at: datetime  # until then it runs dry: it is recorded, and nobody is called
-    by: str  # a person or AUTOMATION
     reason: str

@@ -98,16 +98,6 @@ class SettingChange:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AlphaSpending:
-    """A version that was compared with the champion of its time; appended, never edited."""
-
-    version: int
-    champion: int
-    alpha: float
-    at: datetime
-
-
 class SessionEnd(StrEnum):
     """Why a session ended."""
 

@@ -27,11 +27,11 @@ HASHED = HashedTokens.name
 
 
 class Embedder(Protocol):
-    """What turns texts into vectors: always the same for the same text."""
+    """Turns texts into vectors, always the same for the same text."""
 
     @property
     def name(self) -> str:
-        """What tells it from another: a version is served by the one that it was trained with."""
+        """The unique id of the embedder. Serving refuses a version trained with another one."""
 
     def embed(self, texts: Sequence[str]) -> Any:
         """One vector a text, shape (n, d): an array or a sparse matrix."""
@@ -97,7 +97,7 @@ class TextEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         ]
 
     def compile_row(self) -> Callable[[Mapping[str, object]], dict[str, object]]:
-        """What `transform` does to one mapping, for one row at a time."""
+        """Return a function that does to one mapping what `transform` does to many."""
         check_is_fitted(self)
         missing: dict[str, object] = dict.fromkeys(self.added_, NAN)
         if not self.added_:
@@ -112,7 +112,7 @@ class TextEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         return add
 
     def get_inputs(self, column: str) -> tuple[str, ...]:
-        """What an added column is made of."""
+        """Return the columns that an added column is made of."""
         return (TEXT,)
 
     def get_spellings(self, column: str) -> tuple[str, ...]:

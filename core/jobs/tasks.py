@@ -121,6 +121,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     from core.data.splits import choose_label_delay
     from core.monitoring.drift.reference import pin_reference
     from core.retraining.rollout import roll_out
+    from core.training.fit_and_evaluate import Order
     from core.training.flow import train_version
     from core.training.plan import read_plan
 
@@ -128,21 +129,24 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     with app.db.read() as conn:
         delays = labels.load_delays(conn, _N_DELAYS)
     overrides = job.args.get("overrides")
-    version = train_version(
-        app.db,
-        app.registry,
+    order = Order(
         recipe=_text(job.args, "recipe"),
         seed=_whole(job.args, "seed"),
-        snapshots=settings.snapshots,
         scale=settings.scale,
         tolerance=settings.tolerance,
-        overrides=None if overrides is None else msgspec.convert(overrides, tuple[str, ...]),
-        by=job.requested_by,
-        now=app.now,
-        progress=progress,
         leave_out=msgspec.convert(job.args.get("leave_out", ()), tuple[str, ...]),
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
         plan=read_plan(_choose_text_model(job.args, settings.text_model), settings.device),
+        overrides=None if overrides is None else msgspec.convert(overrides, tuple[str, ...]),
+    )
+    version = train_version(
+        app.db,
+        app.registry,
+        order,
+        snapshots=settings.snapshots,
+        by=job.requested_by,
+        now=app.now,
+        progress=progress,
         rules=settings.rules,
     )
     pin_reference(app.db, app.registry, version, folder=settings.snapshots, now=version.created_at)
@@ -178,8 +182,6 @@ def _preview(app: App, job: Job, progress: Progress) -> Result:
         scale=settings.scale,
         tolerance=settings.tolerance,
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
-        by=job.requested_by,
-        now=app.now,
         progress=progress,
     )
     result: Result = msgspec.to_builtins(found)

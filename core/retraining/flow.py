@@ -35,7 +35,7 @@ def describe_retraining(
     now: datetime,
     by: str = AUTOMATION,
 ) -> RetrainingDecision:
-    """Whether training is due, and why; writes nothing."""
+    """Return whether training is due, with the reasons; writes nothing."""
     with db.read() as conn:
         return _decide(conn, policy, report, now, by)
 
@@ -103,7 +103,7 @@ def find_left_out(conn: Connection) -> list[str]:
 
 
 def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> RetrainingInputs:
-    """What the decision rests on."""
+    """Load the inputs of the decision."""
     current = deployments.find_current(conn)
     newest = next(iter(versions.load_versions(conn, 1)), None)
     trained_at = (
@@ -135,8 +135,8 @@ def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> 
 def _find_costly_drift(
     conn: Connection, champion: int, since_at: datetime
 ) -> tuple[DriftCheck, ...]:
-    """What the newest window of the champion shows to matter, where the last training began before
-    that window did: one that began later has been given its chance."""
+    """Return the drift that costs accuracy in the champion's newest window, where the last training
+    began before that window did: one that began later has been given its chance."""
     report = drift.find_last_report(conn, champion)
     if report is None or report.from_at < since_at:
         return ()

@@ -12,7 +12,7 @@ BUDGET_SPAN = timedelta(days=7)
 
 _SHOWN = 3
 
-CURABLE = ("accuracy", "accuracy_level", "collapsed")
+CURABLE = ("error_growth", "accuracy", "collapsed")
 """The critical checks that a better model can cure; slow or failing requests are not among them."""
 
 
@@ -30,7 +30,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class RetrainingInputs:
-    """What the decision rests on."""
+    """The inputs of the decision."""
 
     champion: int | None
     newest: int | None  # the version that was trained last, whether it serves or not
@@ -51,7 +51,7 @@ class RetrainingInputs:
 
 @dataclass(frozen=True, slots=True)
 class RetrainingVerdict:
-    """Whether to train, every reason as a sentence, and the codes of what decided."""
+    """The decision to train or not, with its reasons as sentences and the codes that decided."""
 
     retrain: bool
     reasons: tuple[str, ...]

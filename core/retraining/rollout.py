@@ -1,5 +1,5 @@
-"""What follows a retraining that passed its gate: a trial where one can decide in time, else a
-release on the strength of the gate's own comparison."""
+"""The release of a retrained version that passed its gate: a trial where one can decide in time,
+else a release on the strength of the gate's own comparison."""
 
 import secrets
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Rollout:
 def choose_rollout(
     version: Version, champion: int | None, labels_per_day: float, n_needed: int, every_days: float
 ) -> Rollout:
-    """What to do with a version that was retrained.
+    """Choose how a retrained version is released.
 
     A trial compares both on the same live requests and needs about `n_needed` labelled pairs; where
     they do not come before the next retraining is due, every trial would be ended by the next, and

@@ -53,7 +53,7 @@ MIN_TRAIN = 30
 
 _MINUTE, _MOMENT = timedelta(minutes=1), timedelta(microseconds=1)
 _BY = "stream"
-_CAUSE = "accuracy"
+_CAUSE = "error_growth"
 
 
 @dataclass(frozen=True, slots=True)

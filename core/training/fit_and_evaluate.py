@@ -13,7 +13,7 @@ from core.domain.training_report import CurvePoint, Estimate
 from core.errors import Refused
 from core.settings import Scale
 from core.training.data.rows import Rows, arrange_rows, read_seconds
-from core.training.evaluate.champion import split_frame
+from core.training.data.split import split_frame
 from core.training.evaluate.cross_validation import claim_at_random
 from core.training.evaluate.holdout_evaluation import Examination, examine_candidate
 from core.training.evaluate.learning_curve import measure_curve
@@ -30,18 +30,22 @@ MIN_TRAIN, MIN_HOLDOUT = 10, 2
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """All that a training's figures follow from, beside the rows and the code."""
+    """The settings from which a training's figures follow, together with the rows and the code.
+
+    `leave_out` are columns not to use. With `overrides`, a person's reasons, blocking data issues
+    do not stop the training, and the gate lets columns pass that give the target away."""
 
     recipe: str
     seed: int
     scale: Scale
     tolerance: float
     leave_out: tuple[str, ...] = ()
-    label_delay_seconds: float = 0.0
+    label_delay_seconds: float = 0.0  # how long labels take
     holdout_from_at: datetime | None = (
         None  # where the holdout is to begin; the newest fifth if None
     )
     plan: TrainingPlan = field(default_factory=TrainingPlan)
+    overrides: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,25 +13,26 @@ from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
 from core.data.splits import choose_recent
 from core.domain.dataset import AT, KEY, Issue, Severity, Snapshot, fold_issues
-from core.domain.installation import AlphaSpending
 from core.domain.job import Progress
 from core.domain.trial import MARGIN_SHARE
 from core.domain.version import Version
 from core.errors import Refused, Unavailable
 from core.log import get_logger
 from core.registry import Registry
-from core.settings import Scale
 from core.store.data import snapshots as snapshot_rows
 from core.store.engine.database import Database
-from core.store.models import alpha_spendings
 from core.store.models import versions as version_rows
-from core.training.data.rows import carry_frame
 from core.training.evaluate.alpha_budget import YEAR
-from core.training.evaluate.champion import compare_champion, find_champion, find_staleness
+from core.training.evaluate.champion import (
+    GateTerms,
+    compare_champion,
+    find_champion,
+    find_staleness,
+)
 from core.training.evaluate.holdout_evaluation import gather_evidence
 from core.training.evaluate.report import build_report
 from core.training.fit_and_evaluate import Order, learn
-from core.training.plan import RECENT, TrainingPlan
+from core.training.plan import RECENT
 from core.training.search.recipe_registry import get_recipe
 
 log = get_logger(__name__)
@@ -40,29 +41,19 @@ log = get_logger(__name__)
 def train_version(
     db: Database,
     registry: Registry,
+    order: Order,
     *,
-    recipe: str,
-    seed: int,
     snapshots: Path,
-    scale: Scale,
-    tolerance: float,
-    overrides: tuple[str, ...] | None,
     by: str,
     now: Callable[[], datetime],
     progress: Progress,
-    leave_out: tuple[str, ...] = (),
-    label_delay_seconds: float = 0.0,
-    plan: TrainingPlan | None = None,
     rules: Path | None = None,
 ) -> Version:
     """Train a recipe on what the store holds, and register the version with its verdict, whatever
     the gate says. The model that serves is the one that was evaluated: it has learned from the
     training rows only, so that the figures are its own.
 
-    `overrides` are the reasons with which a person trains in spite of blocking data issues, and
-    lets the gate pass columns that give the target away; `leave_out` are columns not to use;
-    `label_delay_seconds` is how long labels take; `plan` says what to aim at, how much of the past
-    to learn from and how to search. The version row is written last: what is
+    `rules` is a file of data rules to check as well. The version row is written last: what is
     cancelled or fails before leaves no version, at most an artifact that nothing names. Where
     MLflow does not answer, the version is registered without a run, and `sync_runs` records it
     later.
@@ -70,10 +61,8 @@ def train_version(
     Raises `Refused` where the data may not be trained on, `InvalidInput` for an unknown recipe or
     column, `Unavailable` where a folder or the store cannot be written, and what `progress`
     raises."""
-    order = Order(
-        recipe, seed, scale, tolerance, leave_out, label_delay_seconds, plan=plan or TrainingPlan()
-    )
-    get_recipe(recipe)  # a name that is not on the menu stops before anything is written
+    scale = order.scale
+    get_recipe(order.recipe)  # a name that is not on the menu stops before anything is written
     progress(0.0, "taking in the labels that came back")
     collect_feedback(db, scale=scale, by=by, now=now, progress=lambda _, text: progress(0.0, text))
     started = time.monotonic()
@@ -81,9 +70,9 @@ def train_version(
     snapshot = take_snapshot(db, snapshots, by=by, now=now())
     progress(0.05, f"checking {snapshot.n_rows:,} rows")
     frame = read_snapshot(snapshots, snapshot)
-    used = frame.drop(columns=list(leave_out), errors="ignore")
+    used = frame.drop(columns=list(order.leave_out), errors="ignore")
     issues = check_rows(used, scale=scale, now=now(), rules=read_rules(rules))
-    checked = _check_data(issues, overrides, by)
+    checked = _check_data(issues, order.overrides, by)
     if order.plan.holdout == RECENT:
         order = replace(order, holdout_from_at=choose_recent(frame[AT]))
     learned = learn(frame, order, progress)
@@ -97,16 +86,14 @@ def train_version(
             registry,
             champion,
             folder=snapshots,
-            holdout=frame.iloc[learned.split.holdout],
-            features=carry_frame(frame).iloc[learned.split.holdout],
-            actual=learned.holdout.target,
-            scores=found.scores,
-            blocks=found.blocks,
-            kinds=learned.fitted.kinds,
-            spent=_load_spent(db, now()),
-            stale=find_staleness(db, learned.fitted.window),
-            margin=MARGIN_SHARE * (scale.high - scale.low),
-            seed=seed,
+            frame=frame,
+            learned=learned,
+            terms=GateTerms(
+                _load_spent(db, now()),
+                find_staleness(db, learned.fitted.window),
+                MARGIN_SHARE * (order.scale.high - order.scale.low),
+            ),
+            seed=order.seed,
         )
     progress(0.94, "saving the pipeline")
     artifact_hash = registry.save_artifact(learned.artifact.pipeline, learned.artifact.card)
@@ -135,11 +122,6 @@ def train_version(
             by=by,
             now=now(),
         )
-        if comparison is not None and comparison.alpha is not None:
-            spending = AlphaSpending(
-                version.number, comparison.version, comparison.alpha, version.created_at
-            )
-            alpha_spendings.append_spending(conn, spending)
     log.info("version_registered", version=version.number, passed=report.gate.passed)
     return _record_run(db, registry, version, snapshot, now)
 
@@ -160,7 +142,7 @@ def sync_runs(db: Database, registry: Registry, now: datetime) -> int:
 
 def _load_spent(db: Database, now: datetime) -> float:
     with db.read() as conn:
-        return sum(spending.alpha for spending in alpha_spendings.load_spendings(conn, now - YEAR))
+        return version_rows.sum_gate_alpha(conn, now - YEAR)
 
 
 @dataclass(frozen=True, slots=True)

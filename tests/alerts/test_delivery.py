@@ -1,6 +1,8 @@
 """Every call reaches every channel at least once, in one message however much there is to say."""
 
+from contextlib import closing
 from datetime import time, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +13,14 @@ from core.alerts.incidents import acknowledge, record, resolve
 from core.alerts.maintenance import announce, end_maintenance
 from core.alerts.notification_policy import QuietHours
 from core.alerts.rules import Finding
+from core.bootstrap import build_app
 from core.domain.incident import Delivery, DeliveryState
 from core.domain.monitoring import Health
 from core.errors import Conflict, InvalidInput
 from core.store.engine import schema
 from core.store.engine.database import Database
 from core.store.monitoring import deliveries, incidents
+from core.watching import deliver_app
 from tests.alerts.receiver import Receiver, run_receiver
 from tests.alerts.seeing import see
 from tests.alerts.test_incidents import report
@@ -222,16 +226,32 @@ def test_maintenance_needs_a_reason_and_a_length_and_ends_once(db: Database) -> 
         end_maintenance(db, by="ada", reason="", now=NOON)
 
 
-def test_a_cause_that_runs_dry_is_recorded_and_calls_nobody(
+def test_a_muted_cause_is_recorded_and_calls_nobody(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    dry = Manners(silent=("latency",), quiet=None, address="")
+    muted = Manners(silent=("latency",), quiet=None, address="")
     see(db, report(Health.CRITICAL), NOON)
-    deliver(db, channels, dry, NOON)
+    deliver(db, channels, muted, NOON)
     assert receiver.bodies == []
     (delivery,) = load(db)
     assert delivery.state is DeliveryState.DROPPED
-    assert "runs dry" in str(delivery.error)
+    assert "is muted" in str(delivery.error)
+
+
+def test_a_cause_that_is_muted_by_its_old_name_calls_nobody(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    values = {
+        "PLUMBLINE_HOME": str(tmp_path),
+        "PLUMBLINE_NOTIFY": f"json://{receiver.host}/page",
+        "PLUMBLINE_SILENT_CAUSES": "accuracy_level",
+    }
+    with closing(build_app(values, lambda: NOON)) as app:
+        see(app.db, [Finding("accuracy", Health.CRITICAL, "70 %")], NOON)
+        deliver_app(app)
+        assert receiver.bodies == []
+        (delivery,) = load(app.db)
+    assert delivery.error == "'accuracy' is muted: it is recorded only"
 
 
 def test_what_is_pending_and_what_joins_call_nobody(
@@ -243,7 +263,7 @@ def test_what_is_pending_and_what_joins_call_nobody(
     assert receiver.bodies == []
     record(db, collapsed, NOON + MINUTE)
     deliver(db, channels, MANNERS, NOON + MINUTE)
-    record(db, [*collapsed, Finding("accuracy", Health.CRITICAL, "MAE 9")], NOON + HOUR)
+    record(db, [*collapsed, Finding("error_growth", Health.CRITICAL, "MAE 9")], NOON + HOUR)
     deliver(db, channels, MANNERS, NOON + HOUR)
     assert titles(receiver) == ["Plumbline: critical incident 1 (scores collapsed) began"]
 
@@ -260,15 +280,15 @@ def test_what_was_withdrawn_or_resolved_before_it_opened_is_not_told(
     assert causes(db) == []
 
 
-def test_a_check_that_calls_is_not_silenced_by_one_that_runs_dry(
+def test_a_check_that_calls_is_not_silenced_by_a_muted_one(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    dry = Manners(silent=("drift",), quiet=None, address="")
+    muted = Manners(silent=("drift",), quiet=None, address="")
     see(db, [Finding("drift", Health.WARNING, "'length' moved")], NOON)
-    deliver(db, channels, dry, NOON)
+    deliver(db, channels, muted, NOON)
     assert receiver.bodies == []
-    see(db, [Finding("accuracy", Health.WARNING, "MAE 5")], NOON + HOUR)
-    deliver(db, channels, dry, NOON + HOUR)
+    see(db, [Finding("error_growth", Health.WARNING, "MAE 5")], NOON + HOUR)
+    deliver(db, channels, muted, NOON + HOUR)
     (body,) = receiver.bodies
     assert body["title"] == "Plumbline: warning incident 1 (inputs drifted) began"
     assert body["message"].startswith("MAE 5")

@@ -34,7 +34,7 @@ OLD = release(1, 1, NOON - 9 * DAY)
 
 def test_a_release_shortly_before_is_named_and_rolled_back() -> None:
     history = [OLD, release(2, 2, NOON - 2 * HOUR)]
-    found = build_context(incident("accuracy"), history, [])
+    found = build_context(incident("error_growth"), history, [])
     assert found.remedy is Remedy.ROLL_BACK
     assert found.tell() == (
         "2 h before it began, ada deployed v2 (better).",
@@ -44,7 +44,7 @@ def test_a_release_shortly_before_is_named_and_rolled_back() -> None:
 
 def test_rows_that_came_shortly_before_are_named() -> None:
     found = build_context(
-        incident("accuracy"), [OLD], [collection(NOON - 30 * timedelta(minutes=1))]
+        incident("error_growth"), [OLD], [collection(NOON - 30 * timedelta(minutes=1))]
     )
     assert found.before == ("30 min before it began, 1,200 rows came from ratings.csv.",)
 
@@ -52,7 +52,7 @@ def test_rows_that_came_shortly_before_are_named() -> None:
 @pytest.mark.parametrize(
     ("cause", "remedy"),
     [
-        ("accuracy", Remedy.RETRAIN),
+        ("error_growth", Remedy.RETRAIN),
         ("drift", Remedy.RETRAIN),
         ("collapsed", Remedy.RUN_HEURISTIC),
         ("fallback", Remedy.RUN_HEURISTIC),
@@ -71,7 +71,7 @@ def test_without_a_release_before_the_remedy_fits_the_cause(cause: str, remedy: 
 def test_what_lies_further_back_or_came_later_is_not_blamed() -> None:
     history = [OLD, release(2, 2, NOON + HOUR)]
     rows = [collection(NOON + HOUR), collection(NOON - RECENT - HOUR), collection(NOON - HOUR, 0)]
-    found = build_context(incident("accuracy"), history, rows)
+    found = build_context(incident("error_growth"), history, rows)
     assert found.before == ()
     assert found.remedy is Remedy.RETRAIN
 
@@ -88,7 +88,7 @@ def test_a_rollback_is_not_rolled_back() -> None:
 def test_the_part_that_carries_the_error_and_the_drifted_inputs_are_named() -> None:
     culprit = "provider = openai carries 71 % of the excess error"
     known = {"drifted": ["length", "tokens"], "culprit": culprit}
-    told = build_context(incident("accuracy"), [OLD], [], **known).tell()  # type: ignore[arg-type]
+    told = build_context(incident("error_growth"), [OLD], [], **known).tell()  # type: ignore[arg-type]
     named = "Where: provider = openai carries 71 % of the excess error."
     assert told[:2] == (named, "Drifted inputs: length, tokens.")
     assert named not in build_context(incident("latency"), [OLD], [], culprit=culprit).tell()
@@ -100,7 +100,7 @@ def test_what_else_goes_wrong_from_the_same_cause_is_told_first() -> None:
             1, NOON, EventKind.OPENED, Health.CRITICAL, "one score", "p", check="collapsed"
         ),
         IncidentEvent(
-            1, NOON, EventKind.JOINED, Health.WARNING, "MAE is 9.", "p", check="accuracy"
+            1, NOON, EventKind.JOINED, Health.WARNING, "MAE is 9.", "p", check="error_growth"
         ),
         IncidentEvent(1, NOON, EventKind.JOINED, Health.WARNING, "moved", "p", check="drift"),
         IncidentEvent(1, NOON, EventKind.EASED, Health.HEALTHY, "back", "p", check="drift"),
@@ -118,26 +118,26 @@ def test_every_cause_that_opens_incidents_has_an_advice_of_its_own() -> None:
 def test_inputs_that_are_unlike_before_in_one_window_ask_the_callers_and_not_for_a_training() -> (
     None
 ):
-    found = build_context(incident("accuracy"), [OLD], [], suspected=["length"])
+    found = build_context(incident("error_growth"), [OLD], [], suspected=["length"])
     assert found.tell()[0] == "Inputs unlike before, so far in one window: length."
     assert found.advice.startswith("ask the callers what changed in these inputs")
     assert not build_context(incident("latency"), [OLD], [], suspected=["length"]).suspected
 
 
 def test_scores_that_drifted_are_no_input_to_ask_the_callers_about() -> None:
-    found = build_context(incident("accuracy"), [OLD], [], drifted=["score"], suspected=["score"])
+    found = build_context(
+        incident("error_growth"), [OLD], [], drifted=["score"], suspected=["score"]
+    )
     assert (found.drifted, found.suspected) == ((), ())
     assert not found.advice.startswith("ask the callers")
 
 
 def test_a_message_about_one_check_tells_the_cause_and_not_itself_again() -> None:
-    level = IncidentEvent(
-        1, NOON, EventKind.OPENED, Health.CRITICAL, "73 %", "p", check="accuracy_level"
-    )
+    level = IncidentEvent(1, NOON, EventKind.OPENED, Health.CRITICAL, "73 %", "p", check="accuracy")
     promise = IncidentEvent(
-        1, NOON, EventKind.JOINED, Health.WARNING, "1.3 times", "p", check="accuracy"
+        1, NOON, EventKind.JOINED, Health.WARNING, "1.3 times", "p", check="error_growth"
     )
-    both = replace(incident("accuracy"), events=(level, promise), message="1.3 times")
+    both = replace(incident("error_growth"), events=(level, promise), message="1.3 times")
     evidence = {
         told: build_context(both, [OLD], [], told=told).evidence for told in (None, level, promise)
     }
@@ -152,5 +152,5 @@ def test_the_culprit_is_named_once_though_its_figures_move() -> None:
     culprit = (
         "provider = openai carries 71 % of the excess error (n = 40, MAE 9 against 3 elsewhere)"
     )
-    said = replace(incident("accuracy"), message=f"MAE 5. {culprit.replace('40', '38')}.")
+    said = replace(incident("error_growth"), message=f"MAE 5. {culprit.replace('40', '38')}.")
     assert build_context(said, [OLD], [], culprit=culprit).where is None

@@ -65,11 +65,11 @@ def test_a_collapse_and_the_errors_it_makes_are_one_incident_that_ends_with_the_
     db: Database,
 ) -> None:
     see(db, [Finding("collapsed", Health.CRITICAL, "one score")], NOON)
-    see(db, [Finding("accuracy", Health.CRITICAL, "MAE 9")], NOON + HOUR)
+    see(db, [Finding("error_growth", Health.CRITICAL, "MAE 9")], NOON + HOUR)
     see(db, [Finding("collapsed", Health.HEALTHY, "many scores")], NOON + 2 * HOUR)
     (incident,) = load(db)
     assert incident.severity is Health.CRITICAL
-    well = [Finding(check, Health.HEALTHY, "well") for check in ("collapsed", "accuracy")]
+    well = [Finding(check, Health.HEALTHY, "well") for check in ("collapsed", "error_growth")]
     for hour in (3, 4):
         see(db, well, NOON + hour * HOUR)
     (incident,) = load(db)
@@ -85,7 +85,7 @@ def test_a_collapse_and_the_errors_it_makes_are_one_incident_that_ends_with_the_
 
 
 def test_what_explains_an_incident_gives_it_its_name_and_its_words(db: Database) -> None:
-    see(db, [Finding("accuracy", Health.CRITICAL, "MAE 9")], NOON)
+    see(db, [Finding("error_growth", Health.CRITICAL, "MAE 9")], NOON)
     see(db, [Finding("drift", Health.WARNING, "'quality' is missing")], NOON + HOUR)
     (incident,) = load(db)
     assert (incident.cause, incident.message) == ("drift", "'quality' is missing")

@@ -78,12 +78,15 @@ def test_only_what_is_sure_is_a_finding(
     assert own == ([] if severity is None else [severity])
 
 
-def test_without_a_promise_an_accuracy_that_is_well_ends_what_its_level_began() -> None:
-    level = Reason("accuracy_level", Health.CRITICAL, "70 %", "")
-    well = Reason("accuracy", Health.HEALTHY, "90 %", "")
-    assert [f.cause for f in read_findings(report(well))] == ["accuracy", "accuracy_level"]
+def test_of_the_two_checks_of_the_error_one_that_is_alone_and_well_ends_what_both_began() -> None:
+    level = Reason("accuracy", Health.CRITICAL, "70 %", "")
+    well = Reason("error_growth", Health.HEALTHY, "90 %", "")
+    assert [f.cause for f in read_findings(report(well))] == ["error_growth", "accuracy"]
+    alone = replace(level, health=Health.HEALTHY)
+    assert [f.cause for f in read_findings(report(alone))] == ["accuracy", "error_growth"]
+    assert [f.cause for f in read_findings(report(level))] == ["accuracy"]
     found = {f.cause: f.severity for f in read_findings(report(well, level))}
-    assert found == {"accuracy": Health.HEALTHY, "accuracy_level": Health.CRITICAL}
+    assert found == {"error_growth": Health.HEALTHY, "accuracy": Health.CRITICAL}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,7 @@ def test_a_bad_finding_begins_an_incident_with_its_message() -> None:
 
 
 def test_causes_do_not_touch_one_another() -> None:
-    other = incident((EventKind.OPENED, Health.CRITICAL), cause="accuracy")
+    other = incident((EventKind.OPENED, Health.CRITICAL), cause="error_growth")
     assert decide(CRITICAL, other) is EventKind.PENDING
 
 
@@ -159,11 +162,13 @@ def test_checks_of_one_cause_are_one_incident_whichever_is_first(cause: str, che
 def test_what_is_pending_opens_by_the_worst_of_its_checks() -> None:
     """A critical check beside a warning one: a call that waits for no quiet hours."""
     event = IncidentEvent(
-        1, NOON, EventKind.PENDING, Health.WARNING, "m", AUTOMATION, check="accuracy"
+        1, NOON, EventKind.PENDING, Health.WARNING, "m", AUTOMATION, check="error_growth"
     )
-    pending = Incident(1, "accuracy", NOON, IncidentStatus.PENDING, Health.WARNING, "m", (event,))
+    pending = Incident(
+        1, "error_growth", NOON, IncidentStatus.PENDING, Health.WARNING, "m", (event,)
+    )
     found = [
-        Finding("accuracy", Health.WARNING, "1.3 times"),
+        Finding("error_growth", Health.WARNING, "1.3 times"),
         Finding("collapsed", Health.CRITICAL, "one score"),
     ]
     joined, opened = decide_steps(found, [pending], [], NOON + CONFIRM_AFTER)
@@ -174,8 +179,8 @@ def test_what_is_pending_opens_by_the_worst_of_its_checks() -> None:
 
 def test_what_joins_and_is_worse_calls() -> None:
     lasting = incident((EventKind.OPENED, Health.WARNING), cause="drift")
-    assert decide(Finding("accuracy", Health.WARNING, "m"), lasting) is EventKind.JOINED
-    assert decide(Finding("accuracy", Health.CRITICAL, "m"), lasting) is EventKind.WORSENED
+    assert decide(Finding("error_growth", Health.WARNING, "m"), lasting) is EventKind.JOINED
+    assert decide(Finding("error_growth", Health.CRITICAL, "m"), lasting) is EventKind.WORSENED
 
 
 def test_a_check_that_comes_back_after_a_day_calls_again() -> None:

@@ -30,7 +30,7 @@ from tests.artifacts.crafted import (
 
 GIT = "core.training.environment._ask_git"
 OPEN = "core.features.transformer.open_transformer"
-READ = "core.features.transformer.read_safetensors"
+READ = "core.features.transformer._open_onnx"
 COMMIT = "core.training.environment.describe_commit"
 
 

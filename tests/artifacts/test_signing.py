@@ -183,7 +183,7 @@ def test_an_artifact_that_somebody_signs_is_loaded(registry: Registry, saved: st
 
 
 def test_nobody_can_sign_what_may_not_be_loaded(registry: Registry) -> None:
-    planted = node("FunctionNode", "core.features.transformer.read_safetensors")
+    planted = node("FunctionNode", "core.features.transformer._open_onnx")
     artifact_hash = write_artifact(registry, plant(planted))
     signature_of(registry, artifact_hash).unlink()
     with pytest.raises(Refused, match="may not be loaded"):

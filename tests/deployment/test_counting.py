@@ -15,11 +15,12 @@ from core.deployment.trial_status import count_pairs, load_standing
 from core.deployment.trials import start_trial
 from core.domain.prediction import Label, Variant
 from core.domain.trial import Pair, PairSums, ShadowOutcome, ShadowScore, TrialSettings
-from core.stats.sequential import find_crossing, find_echo, find_share_crossing, follow_mean
+from core.stats.sequential import find_crossing
 from core.store.engine.database import Connection, Database
 from core.store.models import deployments, paired_differences, trials
 from core.store.predictions import predictions
 from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
+from tests.stats.whole_sequences import find_echo, find_share_crossing, follow_mean
 
 START = datetime(2026, 3, 2, 20, tzinfo=UTC)
 SETTINGS = TrialSettings(t_star=300)

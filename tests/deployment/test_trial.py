@@ -26,7 +26,8 @@ from core.domain.trial import (
     TrialVerdict,
 )
 from core.errors import InvalidInput
-from core.stats.sequential import find_crossing, follow_mean
+from core.stats.sequential import find_crossing
+from tests.stats.whole_sequences import follow_mean
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = START + timedelta(days=30)

@@ -4,7 +4,7 @@ import numpy as np
 
 from core.deployment.verdict import judge_parts
 from core.domain.trial import Moments, PairSlice, PairSums, TrialSettings, TrialVerdict
-from core.stats.sequential import follow_mean
+from tests.stats.whole_sequences import follow_mean
 
 
 def test_a_category_is_judged_by_its_own_pairs_and_corrected_for_looking() -> None:

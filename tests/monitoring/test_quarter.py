@@ -318,13 +318,13 @@ def test_thirty_quiet_days_call_nobody(db: Database, per_day: int, seed: int) ->
 @pytest.mark.parametrize(
     ("fault", "cause", "within_hours", "named"),
     [
-        ("segment bias", "accuracy", 24, "provider = openai carries"),
+        ("segment bias", "error_growth", 24, "provider = openai carries"),
         ("unit", "drift", 24, "'length' moved"),
         ("missing feature", "drift", 48, "'quality' is missing"),
         ("latency", "latency", 3, "p95 latency"),
         ("collapse", "collapsed", 24, "tells them apart"),
         ("label delay", "labels", 24, "No label has come"),
-        ("noise", "accuracy", 48, ""),
+        ("noise", "error_growth", 48, ""),
     ],
 )
 def test_a_planted_fault_is_one_incident_that_ends_by_itself(

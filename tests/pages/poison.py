@@ -41,7 +41,6 @@ SHOWN, KEPT = "shown", "kept"
 """A page shows it; or it is poisoned as well, and no page shows it."""
 
 COLUMNS = {
-    "alert_rules": {"cause": "a check of ours", "by": KEPT, "reason": KEPT},
     "api_keys": {
         "name": SHOWN,
         "prefix": "made by us",

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.alerts.admission import admit_rules
 from core.alerts.rules import Finding
 from core.bootstrap import App, load_current_settings
 from core.deployment import release
@@ -18,7 +17,6 @@ from core.store.jobs import jobs
 from core.store.models import deployments
 from core.store.monitoring import incidents
 from tests.alerts.seeing import see
-from tests.streams import DAY
 
 OpenPage = Callable[..., AppTest]
 
@@ -267,22 +265,6 @@ def test_maintenance_is_announced_and_ended_with_a_reason(full: App, open_page: 
     give_reason(page, "end_maintenance", "done")
     assert page.success[0].value == "People are called again."
     assert not any("Maintenance" in text.value for text in page.info)
-
-
-def test_a_new_rule_runs_dry_until_it_is_made_live(
-    full: App, open_page: OpenPage, read: Callable[[AppTest], str]
-) -> None:
-    now = full.now()
-    admit_rules(full.db, ("drift",), now - 2 * DAY)
-    admit_rules(full.db, ("drift", "labels"), now - DAY)
-    with full.db.write() as conn:
-        incidents.open_incident(conn, "labels", Health.WARNING, "none", "plumbline", now)
-    page = open_page("monitoring")
-    assert "The rule 'labels stopped' is new since" in read(page)
-    assert "it would have called for 1 incident since. It is live by itself at " in read(page)
-    give_reason(page, "make_live_labels", "it was right")
-    assert page.success[0].value == "'labels stopped' calls people from now on."
-    assert "runs dry" not in read(page)
 
 
 def test_a_threshold_changes_with_a_reason_and_can_go_back(full: App, open_page: OpenPage) -> None:

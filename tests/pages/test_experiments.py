@@ -29,7 +29,7 @@ def test_one_screen_says_why_what_changed_and_what_serves(
     assert {tab.label for tab in page.tabs} >= {"Learning curves", "Residuals", "Search"}
 
 
-def test_a_search_that_was_kept_is_drawn_and_one_that_was_not_says_so(
+def test_a_search_that_was_kept_is_listed_and_one_that_was_not_says_so(
     full: App, open_page: OpenPage, read: Read
 ) -> None:
     with full.db.write() as conn:
@@ -42,6 +42,8 @@ def test_a_search_that_was_kept_is_drawn_and_one_that_was_not_says_so(
     said = read(page)
     assert "2 combinations; the loss is the mean over the folds" in said
     assert "The one with the least loss was not chosen" in said  # a depth of 4 was
+    (table,) = [table.value for table in page.dataframe if "loss" in table.value]
+    assert table[["chosen", "loss", "max_depth"]].values.tolist() == [["", 7.0, 2], ["✓", 9.0, 4]]
     assert "Its report keeps no combinations" in said
 
 

@@ -67,7 +67,7 @@ def test_a_hundred_new_rows_are_a_reason_wherever_they_come_from() -> None:
     assert not decide(n_new_samples=50, n_new_labels=49).retrain
 
 
-@pytest.mark.parametrize("code", ["accuracy", "accuracy_level", "collapsed"])
+@pytest.mark.parametrize("code", ["error_growth", "accuracy", "collapsed"])
 def test_critical_health_is_a_reason_where_a_model_can_cure_it(code: str) -> None:
     verdict = decide(report=critical("latency", code))
     assert verdict.signals == ("critical_health",)
@@ -94,7 +94,7 @@ def test_slow_and_failing_requests_are_no_reason_to_train() -> None:
 
 def test_all_reasons_that_hold_are_named() -> None:
     verdict = decide(
-        trained_at=NOON - timedelta(days=8), n_new_samples=500, report=critical("accuracy")
+        trained_at=NOON - timedelta(days=8), n_new_samples=500, report=critical("error_growth")
     )
     assert verdict.signals == ("age", "new_rows", "critical_health")
     assert len(verdict.reasons) == 3

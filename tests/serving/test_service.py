@@ -25,6 +25,7 @@ from core.store.monitoring import health
 from core.store.predictions import labels, predictions, removals
 from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
+from tests.streams import load_recent_predictions
 
 HUNDRED = Scale(0.0, 100.0)
 ROW = Ask({"codeQuality": 80.0, "testCoverage": 60.0})
@@ -90,7 +91,7 @@ def release(
 
 def _logged(db: Database) -> list[Prediction]:
     with db.read() as conn:
-        return predictions.load_recent_predictions(conn, 100_000)[::-1]
+        return load_recent_predictions(conn, 100_000)[::-1]
 
 
 def test_before_any_deployment_the_heuristic_answers_and_says_so(

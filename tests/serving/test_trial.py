@@ -17,9 +17,9 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.models import trials
-from core.store.predictions import predictions
 from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeRegistry, add_version, keep_labels
+from tests.streams import load_recent_predictions
 
 ROW = Ask({"codeQuality": 80.0, "testCoverage": 60.0})
 COLUMNS = AskedColumns(400, {name: array("d", [60.0] * 400) for name in ROW.features})
@@ -109,7 +109,7 @@ def test_attempted_predictions_do_not_double(
     answers = ask_units(service, 50)
     service.stop()
     with db.read() as conn:
-        logged = predictions.load_recent_predictions(conn, 1_000)
+        logged = load_recent_predictions(conn, 1_000)
     assert {row.id for row in logged} == {row.id for row in answers}
 
 

@@ -11,12 +11,10 @@ from core.stats.sequential import (
     choose_rho2,
     count_needed,
     find_crossing,
-    find_echo,
     find_log_evidence,
     find_radius,
-    find_share_crossing,
-    follow_mean,
 )
+from tests.stats.whole_sequences import find_echo, find_share_crossing, follow_mean
 
 
 def draw_differences(

@@ -46,7 +46,7 @@ def test_an_incident_is_open_from_the_week_of_the_break_on(tmp_path: Path) -> No
     assert all(window.n_predictions == 42 for window in report.windows)
     assert all(window.n_labelled == 42 for window in report.windows)
     assert report.windows[0].mae == pytest.approx(9.6, rel=0.25)
-    assert [incident.cause for incident in report.incidents] == ["accuracy"]
+    assert [incident.cause for incident in report.incidents] == ["error_growth"]
     shown = build_json(report)
     assert shown["retrainings"] == []
     assert "an accuracy incident was open in 6 of them" in build_text(report)

@@ -1,6 +1,7 @@
 """A registry without MLflow, and a training with what a test does not care about filled in."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 from core.domain.version import Version
 from core.settings import Scale
 from core.store.engine.database import Database
+from core.training.fit_and_evaluate import Order
 from core.training.flow import train_version
 from core.training.plan import TrainingPlan
 from core.training.search import boosting
 from tests.training.worlds import FakeTracking
+
+_ASKED = {field.name for field in fields(Order)}
 
 
 @pytest.fixture(autouse=True)
@@ -42,17 +46,16 @@ def train(
 
     def run(**changes: Any) -> Version:
         values: dict[str, Any] = {
-            "recipe": "baseline",
-            "seed": 0,
             "snapshots": home / "snapshots",
-            "scale": Scale(0, 100),
-            "tolerance": 5.0,
-            "overrides": None,
             "by": "ana",
             "now": now,
             "progress": lambda share, message: None,
-            "plan": TrainingPlan(window="all"),
         }
-        return train_version(db, registry, **(values | changes))
+        asked = {name: value for name, value in changes.items() if name in _ASKED}
+        order = replace(
+            Order("baseline", 0, Scale(0, 100), 5.0, plan=TrainingPlan(window="all")), **asked
+        )
+        others = {name: value for name, value in changes.items() if name not in _ASKED}
+        return train_version(db, registry, order, **(values | others))
 
     return run

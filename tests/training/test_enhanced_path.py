@@ -22,8 +22,8 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.data import snapshots
 from core.store.engine.database import Database
-from core.store.predictions import predictions
 from core.training.data.rows import carry_frame
+from tests.streams import load_recent_predictions
 from tests.test_api import run_server
 from tests.training.worlds import START, FakeTracking, fill
 
@@ -135,7 +135,7 @@ def test_a_request_without_a_time_is_of_now_and_knows_all_that_is_known(
     assert early.source == asked.source == "model"
     assert early.score != asked.score
     with db.read() as conn:
-        logged = predictions.load_recent_predictions(conn, 1)[0]
+        logged = load_recent_predictions(conn, 1)[0]
     assert dict(logged.features) == row  # as it was sent: what it carried is looked up again
 
 

@@ -20,11 +20,11 @@ from core.errors import Cancelled, InvalidInput, Refused, Unavailable
 from core.settings import Scale
 from core.store.data import snapshots
 from core.store.engine.database import Database
-from core.store.models import alpha_spendings, deployments, versions
+from core.store.models import deployments, versions
 from core.store.monitoring import incidents
 from core.training.data.rows import arrange_rows, list_rows
+from core.training.data.split import split_frame
 from core.training.evaluate.alpha_budget import GATE_ALPHA
-from core.training.evaluate.champion import split_frame
 from core.training.flow import sync_runs
 from core.training.plan import TrainingPlan
 from tests.training.worlds import START, FakeTracking, fill, make_samples
@@ -359,7 +359,7 @@ def test_an_open_accuracy_incident_lets_an_equal_model_follow(
     fill(db, make_samples(400), now)
     deploy(db, train().number, now)
     with db.write() as conn:
-        incidents.open_incident(conn, "accuracy", Health.WARNING, "worse", "plumbline", now())
+        incidents.open_incident(conn, "error_growth", Health.WARNING, "worse", "plumbline", now())
     report = train().report
     assert report.gate.passed
     assert any("since incident 1 says that" in reason for reason in report.gate.reasons)
@@ -375,10 +375,17 @@ def test_each_gate_against_a_champion_spends_alpha_until_the_year_s_is_spent(
     report = train().report
     assert report.gate_alpha == GATE_ALPHA
     with db.read() as conn:
-        (spending,) = alpha_spendings.load_spendings(conn, now() - timedelta(days=1))
-    assert (spending.version, spending.champion, spending.alpha) == (2, 1, GATE_ALPHA)
+        assert versions.sum_gate_alpha(conn, now() - timedelta(days=1)) == GATE_ALPHA
     with db.write() as conn:
-        alpha_spendings.append_spending(conn, replace(spending, version=90, alpha=0.194))
+        for days, alpha in ((366, 0.1), (364, 0.194)):  # the first is of a year before
+            versions.append_version(
+                conn,
+                snapshot_id=first.snapshot_id,
+                artifact_hash=first.artifact_hash,
+                report=replace(report, gate_alpha=alpha),
+                by="ada",
+                now=now() - timedelta(days=days),
+            )
     report = train().report
     assert report.gate_alpha is None
     assert any("have spent 19.8% of the 20%" in reason for reason in report.gate.reasons)

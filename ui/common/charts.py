@@ -1,5 +1,6 @@
 """The one chart style: values in, a plotly figure out, readable in both themes and uncoloured."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,7 +99,7 @@ def draw_lines(
     if not any(value is not None for line in lines for value in line.values):
         return build_empty(figure, empty)
     for index, line in enumerate(lines):
-        color = PALETTE[index % len(PALETTE)]
+        color = choose_color(line.name, PALETTE[index % len(PALETTE)])
         if line.low is not None and line.high is not None:
             _add_band(figure, line, color, factor)
         figure.add_scatter(
@@ -179,7 +180,7 @@ def draw_marks(marks: Sequence[Mark], *, unit: str) -> Figure:
     if not marks:
         return build_empty(figure, "Nothing to compare yet")
     for mark in marks:
-        color = GREY if mark.quiet else PALETTE[0]
+        color = GREY if mark.quiet else choose_color(mark.name, PALETTE[0])
         has_interval = mark.low is not None and mark.high is not None
         figure.add_scatter(
             name=mark.name,
@@ -290,7 +291,7 @@ def draw_timeline(timeline: Timeline) -> Figure:
             x=[span.from_at, span.to_at],
             y=[span.lane.value] * 2,
             mode="lines",
-            line={"color": _color_of(span.name), "width": 12},
+            line={"color": choose_color(span.name), "width": 12},
             hovertemplate="%{meta}<br>%{x}<extra>%{fullData.name}</extra>",
             meta=span.detail,
         )
@@ -361,10 +362,17 @@ def _add_band(figure: Figure, line: ChartLine, color: str, factor: float) -> Non
             run = []
 
 
-def _color_of(name: str) -> str:
-    """The same for the same name in every picture."""
-    digits = "".join(filter(str.isdigit, name))
-    return PALETTE[int(digits) % (len(PALETTE) - 1)] if digits else GREY
+def choose_color(name: str, otherwise: str = GREY) -> str:
+    """Return the colour of the version that a name speaks of, the same in every chart, or
+    `otherwise`. Five colours take turns, so that v1 and v6 share one.
+
+    >>> choose_color("advantage of v3") == choose_color("v3") != choose_color("v4")
+    True
+    >>> choose_color("p95 latency") == GREY
+    True
+    """
+    found = re.search(r"\bv(\d+)\b", name)
+    return PALETTE[int(found[1]) % (len(PALETTE) - 1)] if found else otherwise
 
 
 def build_figure(*, y: str, height: int) -> Figure:

@@ -1,8 +1,7 @@
-"""Charts of several versions beside each other, and of everything a search tried."""
+"""Charts that compare several versions."""
 
 from collections.abc import Mapping, Sequence
 
-from core.training.attempts import Axis
 from ui.common import charts
 
 _PATTERNS = ("", "/", "x", ".")
@@ -17,7 +16,7 @@ def draw_series(
     if not any(series.values()):
         return charts.build_empty(figure, "Too few rows")
     for index, (name, points) in enumerate(series.items()):
-        color = charts.PALETTE[index % len(charts.PALETTE)]
+        color = charts.choose_color(name)
         figure.add_scatter(
             name=name,
             x=[p.x for p in points],
@@ -74,7 +73,7 @@ def draw_shares_beside(
             y=shown,
             orientation="h",
             marker={
-                "color": charts.PALETTE[index % len(charts.PALETTE)],
+                "color": charts.choose_color(name),
                 "pattern": {"shape": _PATTERNS[index % len(_PATTERNS)]},
                 "line": {"width": 0},
             },
@@ -83,46 +82,4 @@ def draw_shares_beside(
     figure.update_layout(showlegend=True, barmode="group", bargap=0.3)
     figure.update_xaxes(title_text=f"{x} ({n_rest} more left out)" if n_rest else x, showgrid=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
-    return figure
-
-
-def draw_attempts(axes: Sequence[Axis], chosen: int) -> charts.Figure:
-    """Parallel coordinates: a line for each attempt through all axes, the chosen one thick."""
-    figure = charts.build_figure(y="", height=320)
-    n_attempts = len(axes[-1].positions)
-    for attempt in [*(i for i in range(n_attempts) if i != chosen), chosen]:
-        is_chosen = attempt == chosen
-        figure.add_scatter(
-            name="chosen" if is_chosen else "tried",
-            x=list(range(len(axes))),
-            y=[axis.positions[attempt] for axis in axes],
-            mode="lines+markers" if is_chosen else "lines",
-            connectgaps=True,
-            line={
-                "color": charts.PALETTE[1] if is_chosen else charts.PALETTE[0],
-                "width": 4 if is_chosen else 1,
-            },
-            opacity=1.0 if is_chosen else 0.4,
-            showlegend=is_chosen or attempt == (1 if chosen == 0 else 0),
-            hoverinfo="skip",
-        )
-    for place, axis in enumerate(axes):
-        figure.add_vline(x=place, line={"color": charts.GREY, "width": 1})
-        for height, text in axis.ticks:
-            figure.add_annotation(
-                x=place,
-                y=height,
-                text=text,
-                showarrow=False,
-                xanchor="right" if place == len(axes) - 1 else "left",
-                xshift=-5 if place == len(axes) - 1 else 5,
-                yshift=9,  # above the lines, which end at the ticks
-                font=charts.LABEL,
-            )
-    names = [axis.name for axis in axes]
-    figure.update_xaxes(
-        tickmode="array", tickvals=list(range(len(axes))), ticktext=names, showgrid=False
-    )
-    figure.update_yaxes(visible=False, range=[-0.08, 1.12])
-    figure.update_layout(showlegend=True)
     return figure

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from core.domain.training_report import Estimate, ScoreBand
+from core.domain.training_report import Estimate, ScoreBand, SearchAttempt
 from core.domain.version import Version
-from core.training.attempts import build_axes, find_best, find_chosen
 from ui import st
 from ui.common import charts, tables, wording
 from ui.experiments import compare_charts
@@ -115,18 +114,33 @@ def _show_search(version: Version) -> None:
     if not attempts:
         st.caption("Its report keeps no combinations: nothing was searched, or it is of old.")
         return
-    chosen = version.report.search.get("best")
-    place = find_chosen(attempts, chosen if isinstance(chosen, Mapping) else {})
-    st.plotly_chart(
-        compare_charts.draw_attempts(build_axes(attempts), place),
+    best = version.report.search.get("best")
+    rows = _search_rows(attempts, best if isinstance(best, Mapping) else {})
+    tables.show(
+        rows,
         key=f"search_{version.number}",
-        config=charts.CONFIG,
-        alt="Each combination that the search tried as a line through its parameters to its loss",
+        alt="Each combination that the search tried, with its loss, least first",
     )
     trees = "n_trees" in attempts[0].parameters
+    is_elsewhere = not rows[0]["chosen"] and any(row["chosen"] for row in rows)
     st.caption(
         f"{wording.count(len(attempts), 'combination')}"
         f"{', each at its best number of trees' if trees else ''}; the "
         "loss is the mean over the folds of the training rows, less is better."
-        f"{_CHOSEN_ELSEWHERE if place != find_best(attempts) else ''}"
+        f"{_CHOSEN_ELSEWHERE if is_elsewhere else ''}"
     )
+
+
+def _search_rows(
+    attempts: Sequence[SearchAttempt], chosen: Mapping[str, object]
+) -> list[dict[str, object]]:
+    """Return a row for each attempt: those that most folds have judged first, then by loss."""
+    return [
+        {
+            "chosen": "✓" if attempt.parameters.items() <= chosen.items() else "",
+            "loss": attempt.loss,
+            "folds": attempt.n_folds,
+            **attempt.parameters,
+        }
+        for attempt in sorted(attempts, key=lambda one: (-one.n_folds, one.loss))
+    ]

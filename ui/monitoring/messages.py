@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from core.alerts.admission import list_dry, make_live
 from core.alerts.maintenance import announce, end_maintenance
 from core.bootstrap import App, load_current_settings
-from core.domain.incident import AlertRule, Delivery, DeliveryState, Maintenance, describe_cause
+from core.domain.incident import Delivery, DeliveryState, Maintenance
 from core.settings import Settings
-from core.store.monitoring import deliveries, incidents
+from core.store.monitoring import deliveries
 from core.watching import try_app_channels
 from ui import st
 from ui.common import actions, context, tables, wording
@@ -26,17 +25,12 @@ _STATE = {
 
 
 def show(app: App) -> None:
-    """How people are called, what was sent lately, the test, and maintenance."""
+    """Show the channels, recent messages, the test button and maintenance."""
     settings = load_current_settings(app)
     with app.db.read() as conn:
         window = deliveries.find_window(conn, app.now())
         waiting = deliveries.load_open(conn)
         newest = deliveries.load_newest(conn, _N_SHOWN)
-        dry = list_dry(conn, app.now())
-        n_opened = {
-            rule.cause: incidents.count_opened_since(conn, rule.at).get(rule.cause, 0)
-            for rule in dry
-        }
     if window is not None:
         st.info(
             f"Maintenance by {window.by} until {wording.moment(window.until_at)}: incidents are "
@@ -44,8 +38,6 @@ def show(app: App) -> None:
             icon=":material/construction:",
         )
     st.markdown(_describe(settings, waiting))
-    for rule in dry:
-        _show_dry(app, rule, n_opened[rule.cause])
     with st.container(horizontal=True):
         if settings.notify:
             actions.button(
@@ -57,29 +49,6 @@ def show(app: App) -> None:
         _offer_maintenance(app, window)
     if newest:
         _show_newest(newest)
-
-
-def _show_dry(app: App, rule: AlertRule, n_opened: int) -> None:
-    cause = describe_cause(rule.cause)
-    st.info(
-        f"The rule '{cause}' is new since {wording.moment(rule.at)} and runs dry: it would have "
-        f"called for {wording.count(n_opened, 'incident')} since. It is live by itself at "
-        f"{wording.moment(rule.live_at)}.",
-        icon=":material/science:",
-    )
-    actions.ask_reason(
-        f"Make '{cause}' live",
-        "Its incidents call people from now on, instead of being recorded only.",
-        lambda reason: _make_live(app, rule.cause, reason),
-        key=f"make_live_{rule.cause}",
-        confirm="Make it live now",
-        icon=":material/notifications_active:",
-    )
-
-
-def _make_live(app: App, cause: str, reason: str) -> str:
-    make_live(app.db, cause, by=context.get_user(), reason=reason, now=app.now())
-    return f"'{describe_cause(cause)}' calls people from now on."
 
 
 def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:
@@ -97,7 +66,7 @@ def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:
         start, end = settings.quiet_hours
         parts.append(f"only for critical incidents between {start:%H:%M} and {end:%H:%M} UTC")
     if settings.silent_causes:
-        parts.append(f"never for {', '.join(settings.silent_causes)}, which run dry")
+        parts.append(f"never for {', '.join(settings.silent_causes)}")
     return Markdown(":material/notifications: {}.").format("; ".join(parts))
 
 

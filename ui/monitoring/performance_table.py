@@ -1,4 +1,4 @@
-"""What each version and the heuristic delivered in a window, beside the best constant guesses."""
+"""The table of errors in a window: each version, the heuristic and the best constant guesses."""
 
 from core.domain.version import version_name
 from core.monitoring.measure.performance import Figures, Performance

@@ -1,21 +1,16 @@
-"""What promoted versions promised and delivered, and what the gates have spent."""
+"""The table of promotions: the error that each version promised and the one it delivered."""
 
 from core.bootstrap import App
 from core.domain.version import version_name
 from core.monitoring.promotion_review import load_lookbacks
-from core.store.models import alpha_spendings
-from core.training.evaluate.alpha_budget import YEAR, YEARLY_ALPHA
 from ui import st
-from ui.common import tables, wording
+from ui.common import tables
 from ui.markup import Markdown
 
 
 def show(app: App) -> None:
-    """The look-back on every promotion, then the year's chance of a false one."""
-    now = app.now()
-    found = load_lookbacks(app.db, now)
-    with app.db.read() as conn:
-        spendings = alpha_spendings.load_spendings(conn, now - YEAR)
+    """Show each promotion's promised and delivered error, once there is a promotion."""
+    found = load_lookbacks(app.db, app.now())
     if found:
         st.markdown(Markdown("**Promised and delivered, 14 days after each promotion**"))
         tables.show(
@@ -30,11 +25,4 @@ def show(app: App) -> None:
             key="lookbacks",
             alt="Each promotion with its promised and its delivered error",
             columns={"promoted (UTC)": tables.time(), "verdict": tables.wide()},
-        )
-    if spendings:
-        spent = sum(spending.alpha for spending in spendings)
-        st.caption(
-            f"{wording.count(len(spendings), 'gate')} against a champion in the last 365 days "
-            f"spent {wording.percent(spent)} of the {wording.percent(YEARLY_ALPHA)} chance that a "
-            "year has of promoting a version that is no better."
         )

@@ -44,7 +44,7 @@ def check_errors(facts: HealthInputs, thresholds: Thresholds) -> list[Reason]:
             f"{format_share(thresholds.accuracy_warning)} says nothing of a change."
         )
         level = Reason("accuracy", Health.HEALTHY, message, "")
-    return [kept, replace(level, code="accuracy_level")]
+    return [kept, level]
 
 
 def add_culprit(check: Reason, facts: HealthInputs) -> Reason:
@@ -95,7 +95,7 @@ def _check_accuracy(facts: HealthInputs, thresholds: Thresholds) -> Reason:
             f"{thresholds.min_labels} are needed.",
             "Send what turned out to be true to POST /v1/feedback.",
         )
-    held = not facts.bad_before.isdisjoint({"accuracy", "accuracy_level"})
+    held = not facts.bad_before.isdisjoint({"accuracy", "error_growth"})
     health, confirmed = judge_level(
         accuracy,
         thresholds.accuracy_warning,

@@ -187,9 +187,9 @@ def judge_ratio(
 
 
 def check_promise(delivered: LiveError, warning: float, critical: float) -> Reason:
-    """Whether the live error is what the training promised: the check that opens the incident
-    "accuracy", and the one that ends it. What versions did before they were replaced is at most a
-    warning: their successor is not to be rolled back for it. Where labels are so few that a longer
+    """Judge whether the live error is what the training promised: this check opens the incident
+    "error_growth" and ends it. What versions did before they were replaced is at most a warning:
+    their successor is not to be rolled back for it. Where labels are so few that a longer
     span has to be looked at, the newest of them end what it found, once they keep the promise."""
     health, confirmed = judge_ratio(delivered.ratio, delivered.by_row, warning, critical)
     if delivered.successor is not None:
@@ -206,7 +206,7 @@ def check_promise(delivered: LiveError, warning: float, critical: float) -> Reas
         f"{ratio.low:.2f} to {ratio.high:.2f}): {_measured(delivered)}; {limits}"
     )
     return Reason(
-        "accuracy", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed
+        "error_growth", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed
     )
 
 

@@ -69,7 +69,6 @@ class Performance:
     heuristic: Figures
     versions: dict[int, Figures]  # the model's answers by version
     series: tuple[PerformancePoint, ...]  # the model's answers, all versions
-    version_series: dict[int, tuple[PerformancePoint, ...]]
     step: timedelta
 
 
@@ -98,12 +97,6 @@ def summarize_performance(
             members, scale=scale, tolerance=tolerance, min_labels=min_labels, block=step
         )
 
-    def series(members: list[Rollup]) -> tuple[PerformancePoint, ...]:
-        return tuple(
-            PerformancePoint(at, summarize(part))
-            for at, part in split_steps(members, from_at, to_at, step)
-        )
-
     return Performance(
         from_at=from_at,
         to_at=to_at,
@@ -111,8 +104,10 @@ def summarize_performance(
         model=summarize(model),
         heuristic=summarize(heuristic),
         versions={number: summarize(members) for number, members in versions.items()},
-        series=series(model),
-        version_series={number: series(members) for number, members in versions.items()},
+        series=tuple(
+            PerformancePoint(at, summarize(part))
+            for at, part in split_steps(model, from_at, to_at, step)
+        ),
         step=step,
     )
 

@@ -13,7 +13,7 @@ from core.monitoring.measure.rollups import (
     split_runs,
     split_spans,
 )
-from core.monitoring.measure.traffic import Traffic, choose_step, summarize_traffic
+from core.monitoring.measure.traffic import choose_step
 from core.settings import Scale
 from core.store.engine.database import Connection, Database
 from core.store.predictions import removals, rollups
@@ -58,17 +58,6 @@ def measure(
         if max(n_predictions, progress.label_id - done.label_id) < piece_rows:
             break
     return n_minutes
-
-
-def load_traffic(
-    db: Database, from_at: datetime, to_at: datetime, *, scale: Scale, step: timedelta | None = None
-) -> Traffic:
-    """The requests of a window, from the rollups alone; its ends are widened to whole minutes.
-    `step` is that of the series: hours up to two days, else days, unless given."""
-    with db.read() as conn:
-        return summarize_traffic(
-            load_window(conn, from_at, to_at, step), from_at, to_at, scale=scale, step=step
-        )
 
 
 def load_window(

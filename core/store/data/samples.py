@@ -278,17 +278,6 @@ def stream_pieces(
         ]
 
 
-def stream_samples(
-    conn: sa.Connection,
-    sources: Sequence[str] | None = None,
-    provenances: Sequence[Provenance] | None = None,
-) -> Iterator[Sample]:
-    """As `stream_pieces`, one row at a time and without the keys."""
-    for piece in stream_pieces(conn, sources, provenances):
-        for _, sample in piece:
-            yield sample
-
-
 def load_by_keys(
     conn: sa.Connection, keys: Sequence[tuple[datetime | None, str]]
 ) -> dict[str, Sample]:

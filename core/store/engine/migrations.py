@@ -11,7 +11,28 @@ from core.store.engine import schema
 FIRST = 24
 """The oldest schema that can be brought up to date."""
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = ()
+
+def _drop_alert_rules(conn: sa.Connection) -> None:
+    conn.exec_driver_sql("DROP TABLE alert_rules")
+
+
+def _drop_alpha_spendings(conn: sa.Connection) -> None:
+    conn.exec_driver_sql("DROP TABLE alpha_spendings")
+
+
+def _rename_accuracy_causes(conn: sa.Connection) -> None:
+    for table in ("incidents", "incident_events"):
+        conn.exec_driver_sql(
+            f"UPDATE {table} SET cause = CASE cause WHEN 'accuracy' THEN 'error_growth' "
+            "ELSE 'accuracy' END WHERE cause IN ('accuracy', 'accuracy_level')"
+        )
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    _drop_alert_rules,
+    _drop_alpha_spendings,
+    _rename_accuracy_causes,
+)
 """The steps from `FIRST` on. Append here, and change `schema` to what the step leaves. Never change
 a step that was released. A step knows the tables as they were at its time, so that it names
 columns in text and takes none from `schema`."""

@@ -481,15 +481,6 @@ api_keys = sa.Table(
     sa.Column("revoked_by", sa.Text),
 )
 
-alpha_spendings = sa.Table(  # what each gate against a champion spent of the year's chances
-    "alpha_spendings",
-    metadata,
-    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("champion", sa.BigInteger, nullable=False),
-    sa.Column("alpha", sa.Double, nullable=False),
-    sa.Column("at", UtcTime, nullable=False),
-)
-
 sources = sa.Table(  # up to where a source was read, and how the last attempt at it went
     "sources",
     metadata,
@@ -568,17 +559,6 @@ notes = sa.Table(  # appended: what people say of a version; mirrored when track
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("mirrored_at", UtcTime),
     sa.Index("notes_version", "version", "id"),
-)
-
-alert_rules = sa.Table(  # appended: from when on the incidents of a cause call people
-    "alert_rules",
-    metadata,
-    _count("id"),
-    sa.Column("cause", sa.Text, nullable=False),
-    sa.Column("at", UtcTime, nullable=False),
-    sa.Column("live_at", UtcTime, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
 )
 
 watched_attempts = sa.Table(  # files that are being read, or whose reading ended the process

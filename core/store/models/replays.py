@@ -43,7 +43,7 @@ def find_newest_replay(conn: sa.Connection, version: int) -> Replay | None:
 
 
 def count_recorded(conn: sa.Connection, since_at: datetime) -> int:
-    """How many requests were logged since a moment."""
+    """Return the number of requests that were logged since a moment."""
     query = sa.select(sa.func.count()).where(_predictions.c.at >= since_at)
     return int(conn.execute(query).scalar_one())
 

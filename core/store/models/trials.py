@@ -52,7 +52,7 @@ def append_shadow_scores(conn: sa.Connection, scores: Sequence[ShadowScore]) -> 
 
 
 def find_shadow_score(conn: sa.Connection, prediction_id: str) -> ShadowScore | None:
-    """What the other version would have said, or None."""
+    """Return the score of the other version, or None."""
     query = sa.select(_shadow).where(_shadow.c.prediction_id == prediction_id)
     row = conn.execute(query).one_or_none()
     if row is None:
@@ -243,7 +243,7 @@ def _count_units(
 
 
 def build_splits(trial: Trial, counts: Mapping[str, int]) -> list[TrafficSplit]:
-    """Who answered in each step, by the counts of requests or of labels."""
+    """Return who answered in each step, by the counts of requests or of labels."""
     return [
         TrafficSplit(
             step.traffic,
@@ -384,7 +384,7 @@ def find_verdict(conn: sa.Connection, revision: int) -> FrozenVerdict | None:
 def _asked_in(
     trial: Trial, asked: sa.FromClause = _predictions
 ) -> tuple[sa.ColumnElement[bool], ...]:
-    """What was asked of either version while the trial ran."""
+    """Select the requests to either version while the trial ran."""
     return (
         asked.c.revision.between(trial.revision, trial.steps[-1].revision),
         asked.c.version.in_([trial.champion, trial.challenger]),

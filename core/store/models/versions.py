@@ -80,8 +80,15 @@ def load_hashes(conn: sa.Connection) -> list[str]:
 
 
 def count_versions(conn: sa.Connection) -> int:
-    """How many versions were ever registered."""
+    """Return the number of versions that were ever registered."""
     return conn.execute(sa.select(sa.func.count()).select_from(_versions)).scalar_one()
+
+
+def sum_gate_alpha(conn: sa.Connection, since: datetime) -> float:
+    """Return the chance of a false promotion that the gates of all versions registered after
+    `since` have spent, as their reports say it."""
+    query = sa.select(_versions.c.report).where(_versions.c.created_at > since)
+    return sum(report.get("gate_alpha") or 0.0 for report in conn.execute(query).scalars())
 
 
 def load_versions_without_run(conn: sa.Connection) -> list[Version]:
@@ -116,7 +123,7 @@ def append_note(conn: sa.Connection, note: Note) -> None:
 
 
 def load_notes(conn: sa.Connection, versions: Sequence[int]) -> dict[int, list[Note]]:
-    """What was said of each of these versions, oldest first; a version without is not in it."""
+    """Return the notes on each of these versions that has some, oldest first."""
     query = sa.select(_notes).where(_notes.c.version.in_(versions)).order_by(_notes.c.id)
     found: dict[int, list[Note]] = {}
     for row in conn.execute(query):

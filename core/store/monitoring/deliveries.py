@@ -127,7 +127,7 @@ def finish(
 
 
 def load_open(conn: sa.Connection) -> list[Delivery]:
-    """What waits or is under way, oldest first."""
+    """Return the deliveries that wait or are under way, oldest first."""
     return _load(conn, _deliveries.c.state.in_(_open))
 
 
@@ -138,7 +138,7 @@ def load_newest(conn: sa.Connection, limit: int) -> list[Delivery]:
 
 
 def load_of_incidents(conn: sa.Connection, incident_ids: Collection[int]) -> list[Delivery]:
-    """What was sent, or waits to be, about some incidents, oldest first."""
+    """Return the deliveries about some incidents, oldest first."""
     return _load(conn, _events.c.incident_id.in_(incident_ids))
 
 

@@ -87,7 +87,7 @@ def stream_inputs(
 
 
 def count_inputs(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:
-    """How many requests came in [from_at, to_at)."""
+    """Return the number of requests in [from_at, to_at)."""
     query = sa.select(sa.func.count()).where(
         _predictions.c.at >= from_at, _predictions.c.at < to_at
     )

@@ -59,7 +59,7 @@ def append_widening(conn: sa.Connection, widening: Widening) -> None:
 
 
 def find_widening(conn: sa.Connection, version: int) -> Widening | None:
-    """What is in force for a version; None where its width never changed."""
+    """Return the interval factor in force for a version; None where it never changed."""
     query = (
         sa.select(_widenings)
         .where(_widenings.c.version == version)
@@ -73,6 +73,6 @@ def find_widening(conn: sa.Connection, version: int) -> Widening | None:
 
 
 def find_factor(conn: sa.Connection, version: int) -> float:
-    """How many times as wide as training found a version's intervals are to be."""
+    """Return the factor by which a version's intervals are wider than training found."""
     widening = find_widening(conn, version)
     return 1.0 if widening is None else widening.factor

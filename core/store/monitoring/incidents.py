@@ -107,7 +107,7 @@ def load_by_ids(conn: sa.Connection, incident_ids: Sequence[int]) -> list[Incide
 
 
 def count_opened_since(conn: sa.Connection, since_at: datetime) -> dict[str, int]:
-    """How many incidents that each check began were opened at a moment or later."""
+    """Return, by check, the number of incidents that it began and that opened since a moment."""
     rows = conn.execute(
         sa.select(_incidents.c.cause, sa.func.count().label("n"))
         .join(_events, _events.c.incident_id == _incidents.c.id)

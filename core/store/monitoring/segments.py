@@ -87,7 +87,7 @@ def save_report(conn: sa.Connection, report: SegmentReport) -> None:
 
 
 def find_last_report(conn: sa.Connection, version: int) -> SegmentReport | None:
-    """What was found last for a version, or None."""
+    """Return the newest report on a version, or None."""
     query = (
         sa.select(_reports.c.body)
         .where(_reports.c.version == version)
@@ -99,7 +99,7 @@ def find_last_report(conn: sa.Connection, version: int) -> SegmentReport | None:
 
 
 def load_last_reports(conn: sa.Connection, since_at: datetime) -> list[SegmentReport]:
-    """What was found last for each version that was looked at since a moment, by version."""
+    """Return the newest report since a moment of each version, by version."""
     newest = (
         sa.select(sa.func.max(_reports.c.id))
         .where(_reports.c.at >= since_at)

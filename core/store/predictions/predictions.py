@@ -189,12 +189,6 @@ def find_known(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
     return found | find_waiting(conn, [one for one in ids if one not in found])
 
 
-def load_recent_predictions(conn: sa.Connection, limit: int) -> list[Prediction]:
-    """The newest predictions, newest first."""
-    rows = conn.execute(sa.select(_predictions).order_by(_predictions.c.seq.desc()).limit(limit))
-    return [read_prediction(row) for row in rows]
-
-
 def read_prediction(row: Any) -> Prediction:
     """A row of the log as the prediction that it is."""
     return Prediction(

@@ -1,13 +1,13 @@
-"""A preview of retraining: whether learning from what is new would help; nothing is kept of it."""
+"""A preview of retraining: an estimate of what learning from new rows would gain.
 
-from collections.abc import Callable
+It only reads: no snapshot, file, sample or version comes of it."""
+
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.data.snapshots import read_snapshot, take_snapshot
-from core.data.sources.feedback import collect_feedback
+from core.data.snapshots import read_rows
 from core.data.splits import choose_recent
 from core.domain.dataset import AT, KEY
 from core.domain.job import Progress, part_of
@@ -18,8 +18,13 @@ from core.errors import Refused
 from core.registry import Registry
 from core.settings import Scale
 from core.store.engine.database import Database
-from core.training.data.rows import carry_frame
-from core.training.evaluate.champion import compare_champion, find_champion, load_trained_keys
+from core.store.predictions import feedback
+from core.training.evaluate.champion import (
+    GateTerms,
+    compare_champion,
+    find_champion,
+    load_trained_keys,
+)
 from core.training.evaluate.gate import Comparison, show, show_limits
 from core.training.fit_and_evaluate import Order, learn
 from core.training.plan import read_plan
@@ -60,40 +65,33 @@ def preview_retraining(
     scale: Scale,
     tolerance: float,
     label_delay_seconds: float,
-    by: str,
-    now: Callable[[], datetime],
     progress: Progress,
 ) -> Preview:
     """Fit the champion's own recipe again, with the parameters that it has, on all rows but those
-    of the last labelled week (see `WEEKS`), and compare both there. Nothing is searched, registered
-    or spent: a look costs a few fits, and no version can come of it.
+    of the last labelled week (see `WEEKS`), and compare both there. Nothing is searched, written
+    or spent: a preview costs a few fits. It uses the rows that are collected; the summary says how
+    many labels came back since.
 
-    Raises `Refused` where no trained version serves or the rows are too few, `Unavailable` where a
-    folder cannot be written, and what `progress` raises."""
+    Raises `Refused` where no trained version serves or the rows are too few, and what `progress`
+    raises."""
     champion = find_champion(db)
     if champion is None:
         raise Refused("No trained version serves, so nothing can be compared: deploy one first.")
-    progress(0.0, "taking in the labels that came back")
-    collect_feedback(db, scale=scale, by=by, now=now, progress=lambda _, text: progress(0.0, text))
-    frame = read_snapshot(snapshots, take_snapshot(db, snapshots, by=by, now=now()))
+    progress(0.0, "reading the rows")
+    frame = read_rows(db)
+    with db.read() as conn:
+        n_waiting = feedback.count_waiting(conn)
     order = _order_again(champion, frame, scale, tolerance, label_delay_seconds)
     learned = learn(frame, order, part_of(progress, 0.05, 0.95))
     progress(0.95, f"scoring {champion.name}, the champion, on the same rows")
-    holdout = frame.iloc[learned.split.holdout]
     comparison = compare_champion(
         db,
         registry,
         champion,
         folder=snapshots,
-        holdout=holdout,
-        features=carry_frame(frame).iloc[learned.split.holdout],
-        actual=learned.holdout.target,
-        scores=learned.found.scores,
-        blocks=learned.found.blocks,
-        kinds=learned.fitted.kinds,
-        spent=0.0,  # a look promotes nothing
-        stale=None,
-        margin=0.0,
+        frame=frame,
+        learned=learned,
+        terms=GateTerms(),  # a preview promotes nothing
         seed=order.seed,
     )
     known = load_trained_keys(db, snapshots, champion)
@@ -103,7 +101,10 @@ def preview_retraining(
         learned.doubling,
         n_new,
         margin=MARGIN_SHARE * (scale.high - scale.low),
-        days=count_days(holdout[AT]) if learned.split.kind == "time" else None,
+        days=count_days(frame[AT].iloc[learned.split.holdout])
+        if learned.split.kind == "time"
+        else None,
+        n_waiting=n_waiting,
     )
 
 
@@ -114,10 +115,11 @@ def judge_preview(
     *,
     margin: float,
     days: int | None = None,
+    n_waiting: int = 0,
 ) -> Preview:
-    """Whether the refit is shown to be better, worse or, within `margin` points, the same; and
-    what is missing where nothing is shown. `days` is how long the rows took on which both are
-    compared, None where they are not the newest.
+    """Judge whether the refit is shown to be better, worse or, within `margin` points, the same;
+    where nothing is shown, say what is missing. `days` is the span of the rows on which both are
+    compared, None where they are not the newest; `n_waiting` labels are not collected yet.
 
     >>> found = Comparison(3, Estimate(5.0, 4.5, 5.5), Estimate(0.8, 0.3, 1.3), n_compared=120)
     >>> preview = judge_preview(found, None, 400, margin=0.3)
@@ -130,7 +132,7 @@ def judge_preview(
     verdict, summary = _judge(comparison, n_new, margin, days)
     return Preview(
         verdict=verdict,
-        summary=" ".join([summary, *_describe_curve(doubling)]),
+        summary=" ".join([summary, *_describe_curve(doubling), *_describe_waiting(n_waiting)]),
         champion=comparison.version,
         n_new=n_new,
         n_compared=comparison.n_compared,
@@ -142,7 +144,7 @@ def judge_preview(
 
 
 def count_days(at: "pd.Series") -> int:
-    """How many days some rows span, begun ones counted whole.
+    """Return the number of days that some rows span; a begun day counts whole.
 
     >>> import pandas as pd
     >>> count_days(pd.Series(pd.date_range("2026-03-01 12:00", periods=7, freq="D", tz="UTC")))
@@ -192,6 +194,12 @@ def _describe_curve(doubling: Estimate | None) -> list[str]:
     if doubling.low > 0:
         return [f"The learning curve still falls: {said}."]
     return [f"The learning curve is not shown to fall any more: {said}."]
+
+
+def _describe_waiting(n_labels: int) -> list[str]:
+    if not n_labels:
+        return []
+    return [f"Not counted in: {_count(n_labels, 'label')} not collected yet."]
 
 
 def _order_again(

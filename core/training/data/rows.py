@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 from core.training.search.recipe import Fold
 
-SPLIT_SEED = 0
-"""Every training draws the same holdout from the same rows, whatever its own seed: versions are
-compared on the same rows, and nobody tries seeds until the holdout is kind."""
-
 _COARSE_REPEATS = 10
 
 

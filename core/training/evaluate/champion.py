@@ -1,19 +1,16 @@
 """The champion on the candidate's holdout, on the rows that it has not trained on itself."""
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.quality.near_duplicates import identify_content
 from core.data.snapshots import read_snapshot
-from core.data.splits import Split, identify_rows, split_rows
-from core.domain.dataset import AT, GROUP, KEY
-from core.domain.training_report import LEFT_OUT, TrainingReport
+from core.domain.dataset import KEY
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import NotFound, Refused, Unavailable
 from core.registry import Registry
@@ -23,18 +20,20 @@ from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
 from core.store.monitoring import incidents
-from core.training.data.rows import SPLIT_SEED
+from core.training.data.rows import carry_frame
+from core.training.data.split import split_as_then
 from core.training.data.training_window import TrainingWindow, WindowChoice
 from core.training.evaluate.alpha_budget import choose_alpha
 from core.training.evaluate.error_slices import MIN_SEGMENT_ROWS, find_segments
 from core.training.evaluate.gate import Comparison, show
 from core.training.evaluate.metrics import Blocks, compare_scores, select_blocks
+from core.training.fit_and_evaluate import Learned
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MIN_COMPARED = 30
-_ACCURACY = "accuracy"  # the cause of an incident
+_ERROR_GROWTH = "error_growth"  # the cause of an incident
 _SEGMENT_SHARE = 0.05
 
 
@@ -47,36 +46,26 @@ def find_champion(db: Database) -> Version | None:
         return versions.get_version(conn, current.plan.champion)
 
 
-def split_frame(frame: "pd.DataFrame", holdout_from_at: datetime | None = None) -> Split:
-    """The split of a snapshot's rows: the same for every training on them that has its holdout
-    begin at the same moment, with the newest fifth of the rows unless given."""
-    return split_rows(
-        frame[AT],
-        frame[GROUP],
-        identify_content(frame),
-        identity=identify_rows(frame),
-        holdout_from_at=holdout_from_at,
-        seed=SPLIT_SEED,
-    )
-
-
-def split_as_then(frame: "pd.DataFrame", report: TrainingReport) -> Split:
-    """The split that a version was trained with, of its snapshot's rows."""
-    left_out = [name for name, why in report.left_out.items() if why.startswith(LEFT_OUT)]
-    return split_frame(frame.drop(columns=left_out, errors="ignore"), report.holdout_from_at)
-
-
 def find_staleness(db: Database, window: WindowChoice) -> str | None:
     """Why the champion is taken to be out of date, in words: its error is confirmed to be more than
     it promised, or rows of long ago were shown to mislead; None where neither is known."""
     with db.read() as conn:
         lasting = incidents.load_unresolved(conn)
-    found = next((i for i in lasting if i.was_opened and i.has_bad([_ACCURACY])), None)
+    found = next((i for i in lasting if i.was_opened and i.has_bad([_ERROR_GROWTH])), None)
     if found is not None:
         return f"incident {found.id} says that the champion errs more than it promised"
     if window.tried and window.window != TrainingWindow():
         return f"the world has moved: {window.window.words} taught more than all history"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class GateTerms:
+    """What a comparison with the champion has to show."""
+
+    spent: float = 0.0  # what gates have spent of the chance of a false promotion in the last year
+    stale: str | None = None  # why the champion is taken to be out of date, where it is
+    margin: float = 0.0  # points by which a candidate may then be worse
 
 
 def compare_champion(
@@ -85,25 +74,20 @@ def compare_champion(
     champion: Version,
     *,
     folder: Path,
-    holdout: "pd.DataFrame",
-    features: "pd.DataFrame",
-    actual: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    blocks: Blocks,
-    kinds: Mapping[str, str],
-    spent: float,
-    stale: str | None,
-    margin: float,
+    frame: "pd.DataFrame",
+    learned: Learned,
+    terms: GateTerms,
     seed: int,
 ) -> Comparison:
-    """Score the champion's own artifact on `holdout` (rows of a snapshot, with their `features` as
-    `carry_frame` gives them) and compare pair by pair, over all rows and by the segments of the
-    categories among `kinds`; `spent` is what gates have spent in the last year, `stale` why the
-    champion is taken to be out of date, where it is. What stands in the way is said in the
-    comparison, never raised."""
+    """Score the champion's own artifact on the holdout that `learned` was judged on, rows of the
+    snapshot `frame`, and compare pair by pair: over all rows and by the segments of each category.
+    What stands in the way is said in the comparison, never raised."""
+    found, held_out = learned.found, learned.split.holdout
+    holdout, features = frame.iloc[held_out], carry_frame(frame).iloc[held_out]
+    actual, scores, blocks = learned.holdout.target, found.scores, found.blocks
     doubt = None
     try:
-        alpha = choose_alpha(spent)
+        alpha = choose_alpha(terms.spent)
     except Refused as error:
         return Comparison(champion.number, problem=str(error))
     new = np.ones(len(holdout), dtype=bool)
@@ -132,7 +116,7 @@ def compare_champion(
     before, improvement, lowest = compare_scores(
         actual, old_scores, scores, blocks=blocks, alpha=alpha, seed=seed
     )
-    segments = find_segments(holdout[new], kinds, min_rows=_min_segment_rows(n_new))
+    segments = find_segments(holdout[new], learned.fitted.kinds, min_rows=_min_segment_rows(n_new))
     worse = find_worse_segments(
         segments, np.abs(actual - scores) - np.abs(actual - old_scores), blocks
     )
@@ -147,8 +131,8 @@ def compare_champion(
         n_compared=n_new,
         n_left_out=len(new) - n_new,
         doubt=doubt,
-        stale=stale,
-        margin=margin if stale else 0.0,
+        stale=terms.stale,
+        margin=terms.margin if terms.stale else 0.0,
     )
 
 

@@ -24,6 +24,7 @@ from core.settings import Scale
 from core.store.data import samples as sample_rows
 from core.store.data import sources
 from core.store.engine.database import Database
+from tests.streams import stream_samples
 from tests.supastack.gateway import Answer, Dropped
 from tests.supastack.stack import Stack
 
@@ -103,7 +104,7 @@ class Collector:
     def samples(self) -> dict[str | None, Sample]:
         """The visible rows by their id; each is there once."""
         with self.db.read() as conn:
-            rows = list(sample_rows.stream_samples(conn))
+            rows = list(stream_samples(conn))
         by_id = {row.external_id: row for row in rows}
         assert len(by_id) == len(rows)
         return by_id

@@ -24,9 +24,18 @@ from core.store.data import samples
 from core.store.engine.database import Database
 from core.store.models import versions
 from core.store.monitoring import drift
-from core.store.predictions.predictions import load_recent_predictions
 from tests.fakes import keep_labels, make_card, make_prediction, make_report
-from tests.streams import DAY, HOUR, NOON, SCALE, TOLERANCE, add_labels, add_predictions, deploy
+from tests.streams import (
+    DAY,
+    HOUR,
+    NOON,
+    SCALE,
+    TOLERANCE,
+    add_labels,
+    add_predictions,
+    deploy,
+    load_recent_predictions,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -247,7 +256,7 @@ def test_the_culprit_is_kept_and_named_by_the_check_of_the_accuracy(
     assert report.coverage is not None
     assert report.width == pytest.approx(11.0)
     found = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
-    reason = found.find_reason("accuracy")
+    reason = found.find_reason("error_growth")
     assert reason is not None
     assert "language = rust carries" in reason.message
     assert reason.next_step.startswith("Ask who sends this what changed there")

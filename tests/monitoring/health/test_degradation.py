@@ -106,7 +106,7 @@ def test_a_kept_promise_opens_in_at_most_one_week_in_twenty(n: int) -> None:
 
 def test_the_message_carries_the_figures_and_the_next_step() -> None:
     reason = check_promise(delivered(Interval(1.42, 1.2, 1.68)), 1.2, 1.5)
-    assert (reason.code, reason.health, reason.confirmed) == ("accuracy", Health.WARNING, True)
+    assert (reason.code, reason.health, reason.confirmed) == ("error_growth", Health.WARNING, True)
     assert reason.message == (
         "The error of v3 is 1.42 times what its training promised (90 % interval 1.20 to 1.68): "
         "MAE 5.68 over 168 labels of 7 days, 4 on its held-out rows; above 1.2 times warns."
@@ -146,7 +146,7 @@ def look(db: Database, error: float, *, at_days: float = 0.0) -> HealthReport:
 
 def test_an_error_as_promised_is_healthy_whatever_the_accuracy(db: Database) -> None:
     report = look(db, 4.3)
-    reason = report.find_reason("accuracy")
+    reason = report.find_reason("error_growth")
     assert reason is not None
     assert reason.health is Health.HEALTHY
     assert "1.07 times" in reason.message
@@ -154,14 +154,14 @@ def test_an_error_as_promised_is_healthy_whatever_the_accuracy(db: Database) -> 
 
 def test_an_error_beyond_the_promise_is_critical(db: Database) -> None:
     report = look(db, 8.0)
-    reason = report.find_reason("accuracy")
+    reason = report.find_reason("error_growth")
     assert reason is not None
     assert (reason.health, reason.confirmed) == (Health.CRITICAL, True)
 
 
 def test_late_labels_are_judged_by_the_time_of_their_predictions(db: Database) -> None:
     """The newest labelled prediction is three weeks old: the week before it is the newest known."""
-    reason = look(db, 8.0, at_days=21).find_reason("accuracy")
+    reason = look(db, 8.0, at_days=21).find_reason("error_growth")
     assert reason is not None
     assert "168 labels of 7 days" in reason.message
 
@@ -176,7 +176,7 @@ def test_the_heuristic_makes_no_promise(db: Database) -> None:
         ],
     )
     report = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
-    reason = report.find_reason("accuracy")
+    reason = report.find_reason("error_growth")
     assert reason is not None
     assert reason.health is Health.UNKNOWN
 
@@ -193,7 +193,7 @@ def test_late_labels_warn_of_a_version_that_was_replaced_and_never_ask_to_roll_b
 ) -> None:
     """Where versions change more often than labels come, the champion never has one."""
     look(db, 8.0)
-    reasons = [r for r in replace_version(db).reasons if r.code == "accuracy"]
+    reasons = [r for r in replace_version(db).reasons if r.code == "error_growth"]
     assert [(r.health, r.confirmed) for r in reasons] == [
         (Health.WARNING, True),
         (Health.UNKNOWN, True),
@@ -205,7 +205,9 @@ def test_a_replaced_version_that_kept_its_promise_makes_nothing_green(db: Databa
     look(db, 4.0)
     report = replace_version(db)
     assert report.health is Health.UNKNOWN
-    assert [f.severity for f in read_findings(report) if f.cause == "accuracy"] == [Health.HEALTHY]
+    assert [f.severity for f in read_findings(report) if f.cause == "error_growth"] == [
+        Health.HEALTHY
+    ]
 
 
 def replace_weekly(db: Database, errors: Sequence[float]) -> HealthReport:
@@ -226,7 +228,7 @@ def replace_weekly(db: Database, errors: Sequence[float]) -> HealthReport:
 def test_versions_that_change_more_often_than_labels_come_are_judged_together(
     db: Database,
 ) -> None:
-    reason = replace_weekly(db, [8.0, 9.0, 8.0]).find_reason("accuracy")
+    reason = replace_weekly(db, [8.0, 9.0, 8.0]).find_reason("error_growth")
     assert reason is not None
     assert (reason.health, reason.confirmed) == (Health.WARNING, True)  # no rollback mends it
     assert reason.message.startswith(
@@ -237,7 +239,9 @@ def test_versions_that_change_more_often_than_labels_come_are_judged_together(
 
 def test_the_newest_of_versions_judged_together_end_what_was_found(db: Database) -> None:
     report = replace_weekly(db, [9.0, 9.0, 3.0])
-    (reason,) = (r for r in report.reasons if r.code == "accuracy" and r.health is Health.HEALTHY)
+    (reason,) = (
+        r for r in report.reasons if r.code == "error_growth" and r.health is Health.HEALTHY
+    )
     assert reason.confirmed
     assert reason.message.endswith("the newest 2 keep it, at 0.75 times.")
 
@@ -279,7 +283,7 @@ def test_where_labels_are_few_the_newest_two_end_what_a_longer_span_found(
     )
     add_labels(db, [(f"p{i}", 71.5 + error) for i, error in enumerate(errors)])
     report = watch(db, Thresholds(), scale=SCALE, tolerance=TOLERANCE, now=NOON)
-    reason = report.find_reason("accuracy")
+    reason = report.find_reason("error_growth")
     assert reason is not None
     assert (reason.health, reason.confirmed) == (health, confirmed)
     assert reason.message.endswith("the newest 2 keep it, at 0.62 times.") == (newest == (2.0, 3.0))

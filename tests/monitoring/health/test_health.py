@@ -304,25 +304,25 @@ def delivered(released_accuracy: float, ratio: float = 1.0) -> LiveError:
 def test_a_kept_promise_is_healthy_below_the_thresholds_that_the_release_was_below() -> None:
     facts = replace(GOOD, labelled=labels(90, 300), delivered=delivered(0.31))
     assert judge(facts).health is Health.HEALTHY
-    assert find(facts, "accuracy_level").health is Health.HEALTHY
+    assert find(facts, "accuracy").health is Health.HEALTHY
 
 
 def test_a_fall_below_the_thresholds_is_told_although_the_promise_is_kept() -> None:
     facts = replace(GOOD, labelled=labels(90, 300), delivered=delivered(0.95))
-    assert find(facts, "accuracy").health is Health.HEALTHY
-    assert find(facts, "accuracy_level").health is Health.CRITICAL
+    assert find(facts, "error_growth").health is Health.HEALTHY
+    assert find(facts, "accuracy").health is Health.CRITICAL
 
 
 def test_a_broken_promise_is_critical_whatever_the_accuracy() -> None:
     facts = replace(GOOD, delivered=delivered(0.9, ratio=1.6))
     assert judge(facts).health is Health.CRITICAL
-    assert find(facts, "accuracy").confirmed
+    assert find(facts, "error_growth").confirmed
 
 
 def test_without_labels_enough_for_the_accuracy_the_promise_alone_is_judged() -> None:
     report = judge(replace(GOOD, labelled=labels(5, 12), delivered=delivered(0.9)))
     assert report.health is Health.HEALTHY
-    assert report.find_reason("accuracy_level") is None
+    assert report.find_reason("accuracy") is None
 
 
 @pytest.mark.parametrize(

@@ -209,9 +209,6 @@ def test_versions_and_steps_have_figures_of_their_own() -> None:
     assert len(found.series) == 24
     assert [point.figures.n_labelled for point in found.series][:11] == [12] * 10 + [0]
     assert found.series[20].figures.note == "No predictions in this window."
-    first = found.version_series[2][0].figures
-    assert first.mae is not None
-    assert first.mae.value == 40.0
 
 
 def test_a_scale_with_negative_numbers_has_a_naive_guess_too() -> None:

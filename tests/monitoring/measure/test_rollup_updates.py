@@ -1,7 +1,7 @@
 """Measuring counts everything once, however late, in pieces, and by several processes at once."""
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -10,8 +10,9 @@ from core.domain.monitoring import DAY, HOUR, MINUTE, Rollup
 from core.domain.prediction import AnswerSource
 from core.monitoring.measure import rollup_updates
 from core.monitoring.measure.performance import load_performance
-from core.monitoring.measure.rollup_updates import load_traffic, measure
+from core.monitoring.measure.rollup_updates import load_window, measure
 from core.monitoring.measure.rollups import build_longer, build_minutes
+from core.monitoring.measure.traffic import Traffic, summarize_traffic
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.predictions import rollups
@@ -186,6 +187,11 @@ def test_an_empty_log_is_measured_too(db: Database) -> None:
     assert progress.measured_at == NOON
 
 
+def load_traffic(db: Database, from_at: datetime, to_at: datetime) -> Traffic:
+    with db.read() as conn:
+        return summarize_traffic(load_window(conn, from_at, to_at), from_at, to_at, scale=SCALE)
+
+
 def test_traffic_by_hand(db: Database) -> None:
     add_predictions(
         db,
@@ -207,7 +213,7 @@ def test_traffic_by_hand(db: Database) -> None:
     )
     add_labels(db, [("a", 70.0)])
     count(db)
-    day = load_traffic(db, NOON - timedelta(days=1), NOON, scale=SCALE)
+    day = load_traffic(db, NOON - timedelta(days=1), NOON)
     assert day.counts.n_attempted == 4
     assert (day.counts.n_model, day.counts.n_heuristic, day.counts.n_failed) == (3, 1, 0)
     assert day.counts.error_rate == 0.0
@@ -218,13 +224,13 @@ def test_traffic_by_hand(db: Database) -> None:
     assert {number: counts.n_attempted for number, counts in day.versions.items()} == {2: 1, 3: 3}
     assert sum(day.score_counts[3]) == 2
     assert day.score_counts[3][35] == 2  # 71.5 on 0..100 in 50 parts
-    week = load_traffic(db, NOON - timedelta(days=7), NOON, scale=SCALE)
+    week = load_traffic(db, NOON - timedelta(days=7), NOON)
     assert week.counts.n_attempted == 5
     assert week.counts.error_rate == 0.2
 
 
 def test_a_window_without_requests_has_zeros_and_no_shares(db: Database) -> None:
-    traffic = load_traffic(db, NOON - timedelta(days=1), NOON, scale=SCALE)
+    traffic = load_traffic(db, NOON - timedelta(days=1), NOON)
     assert traffic.counts.n_attempted == 0
     assert traffic.counts.error_rate is None
     assert traffic.counts.fallback_share is None
@@ -242,7 +248,7 @@ def test_a_window_that_starts_within_an_hour_counts_from_its_minute_on(db: Datab
         start, length = (int(value) for value in rng.integers(1, 2_000, 2))
         from_at = NOON - timedelta(days=3) + timedelta(minutes=start)
         to_at = from_at + timedelta(minutes=length)
-        assert load_traffic(db, from_at, to_at, scale=SCALE).counts.n_attempted == length
+        assert load_traffic(db, from_at, to_at).counts.n_attempted == length
 
 
 def test_only_what_the_model_answered_counts_as_the_model_s(db: Database) -> None:

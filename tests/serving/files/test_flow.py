@@ -29,10 +29,10 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.monitoring import health
-from core.store.predictions import predictions
 from tests.api_processes import add_linear_version
 from tests.conftest import NOON
 from tests.fakes import FEATURES, FakeArtifact, FakeRegistry, add_version, keep_labels
+from tests.streams import load_recent_predictions
 
 HUNDRED = Scale(0.0, 100.0)
 ROWS = [
@@ -166,7 +166,7 @@ def test_nothing_of_a_file_is_logged_as_a_prediction(desk: Desk) -> None:
     report = desk.score(desk.write("in.csv"), "out.csv")
     assert report.logged is False
     with desk.db.read() as conn:
-        assert predictions.load_recent_predictions(conn, 10) == []
+        assert load_recent_predictions(conn, 10) == []
 
 
 def test_parquet_keeps_the_types_of_its_columns(desk: Desk) -> None:

@@ -21,10 +21,10 @@ from core.store.data.samples import (
     load_collections,
     start_collection,
     stream_pieces,
-    stream_samples,
 )
 from core.store.engine.database import Database
 from tests.store.keys import sample_key
+from tests.streams import stream_samples
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ import pytest
 from core.store.engine.database import Database, open_database
 from core.store.engine.direct import DirectLog
 from core.store.predictions.batches import find_next_batch
-from core.store.predictions.predictions import load_recent_predictions
 from tests.fakes import make_batch, make_prediction
+from tests.streams import load_recent_predictions
 
 ONE, TWO = make_prediction("1" * 32), make_prediction("2" * 32, text="a text", score=None)
 

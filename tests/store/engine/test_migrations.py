@@ -237,3 +237,14 @@ def test_a_store_that_is_too_old_is_refused_with_what_to_do_and_left_alone(
         open_database(new_url, home, "process", now())
     with new_db.read() as conn:
         assert migrations.read_number(conn) == migrations.FIRST - 1
+
+
+def test_incidents_of_before_keep_their_cause_under_its_new_name(
+    golden: str, home: Path, now: Clock
+) -> None:
+    with raw_engine(golden).begin() as conn:
+        for cause in ("accuracy", "accuracy_level", "latency"):
+            conn.exec_driver_sql(f"INSERT INTO incidents (cause, opened_at) VALUES ('{cause}', 0)")
+    with closing(open_database(golden, home, "process", now())) as db, db.read() as conn:
+        causes = conn.execute(sa.select(schema.incidents.c.cause).order_by(schema.incidents.c.id))
+        assert list(causes.scalars())[-3:] == ["error_growth", "accuracy", "latency"]

@@ -18,6 +18,7 @@ from core.store.predictions.drain import drain_batches
 from core.store.predictions.predictions import append_predictions, list_batch_values, list_values
 from tests.conftest import NOON
 from tests.fakes import make_batch, make_prediction
+from tests.streams import load_recent_predictions
 
 ROOT = Path(__file__).parents[3]
 FIRST = make_batch(7, bits=b"\x01" * 8)
@@ -32,7 +33,7 @@ def add(db: Database) -> None:
 def load_all(db: Database) -> list[Prediction]:
     """The log in its order."""
     with db.read() as conn:
-        return predictions.load_recent_predictions(conn, 10_000)[::-1]
+        return load_recent_predictions(conn, 10_000)[::-1]
 
 
 def test_what_waits_comes_back_as_it_was_answered_in_the_order_in_which_it_came(

@@ -9,6 +9,7 @@ from core.errors import NotFound
 from core.store.engine.database import Database
 from core.store.predictions import predictions
 from tests.fakes import make_prediction
+from tests.streams import load_recent_predictions
 
 
 def test_a_prediction_comes_back_exactly(db: Database) -> None:
@@ -31,7 +32,7 @@ def test_appending_nothing_is_nothing(db: Database) -> None:
     with db.write() as conn:
         predictions.append_predictions(conn, [])
     with db.read() as conn:
-        assert predictions.load_recent_predictions(conn, 10) == []
+        assert load_recent_predictions(conn, 10) == []
 
 
 def test_what_is_not_there_is_not_found(db: Database) -> None:
@@ -46,7 +47,7 @@ def test_the_newest_come_first_and_no_more_than_asked_for(db: Database) -> None:
     with db.write() as conn:
         predictions.append_predictions(conn, [make_prediction(name) for name in "abc"])
     with db.read() as conn:
-        assert [row.id for row in predictions.load_recent_predictions(conn, 2)] == ["c", "b"]
+        assert [row.id for row in load_recent_predictions(conn, 2)] == ["c", "b"]
         assert predictions.find_known(conn, ["a", "zz"]) == {"a"}
 
 
@@ -54,4 +55,4 @@ def test_two_thousand_rows_go_in_at_once(db: Database) -> None:
     with db.write() as conn:
         predictions.append_predictions(conn, [make_prediction(str(i)) for i in range(2000)])
     with db.read() as conn:
-        assert len(predictions.load_recent_predictions(conn, 5000)) == 2000
+        assert len(load_recent_predictions(conn, 5000)) == 2000

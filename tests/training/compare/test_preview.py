@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from core.data.splits import choose_recent
 from core.deployment.release import deploy
@@ -16,6 +17,7 @@ from core.domain.training_report import Estimate
 from core.domain.version import Version
 from core.errors import Refused
 from core.settings import Scale
+from core.store.engine import schema
 from core.store.engine.database import Database
 from core.store.models import versions
 from core.training.compare.preview import (
@@ -27,6 +29,8 @@ from core.training.compare.preview import (
 )
 from core.training.evaluate.gate import Comparison
 from tests.conftest import NOON
+from tests.fakes import make_prediction
+from tests.streams import add_labels, add_predictions
 from tests.training.worlds import START, FakeTracking, fill, make_samples
 
 Train = Callable[..., Version]
@@ -40,8 +44,6 @@ def look(db: Database, registry: FakeTracking, home: Path) -> Preview:
         scale=Scale(0, 100),
         tolerance=5.0,
         label_delay_seconds=0.0,
-        by="ana",
-        now=lambda: NOON,
         progress=lambda share, message: None,
     )
 
@@ -85,6 +87,31 @@ def test_without_rows_that_are_new_to_the_champion_nothing_can_be_said(
     assert preview.summary.startswith(
         "Cannot say yet: no row older than those that both are judged"
     )
+
+
+def test_a_preview_writes_no_row_and_no_file(
+    db: Database, registry: FakeTracking, home: Path, train: Train
+) -> None:
+    fill(db, make_samples(320), lambda: NOON)
+    serve(db, registry, train())
+    fill(db, make_samples(100, seed=2, start=START + timedelta(days=80)), lambda: NOON)
+    asked = make_samples(1, seed=3)[0].features
+    add_predictions(db, [make_prediction("p", features=asked)])
+    add_labels(db, [("p", 70.0)])
+    before = survey(db, home)
+    preview = look(db, registry, home)
+    assert survey(db, home) == before
+    assert preview.summary.endswith("Not counted in: 1 label not collected yet.")
+
+
+def survey(db: Database, home: Path) -> tuple[dict[str, int], set[Path]]:
+    """How many rows each table has, and every file but the database's own."""
+    with db.read() as conn:
+        rows = {
+            table.name: conn.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in schema.metadata.sorted_tables
+        }
+    return rows, {path for path in home.rglob("*") if not path.name.startswith("plumbline.db")}
 
 
 def test_without_a_version_that_serves_nothing_is_compared(
