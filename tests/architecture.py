@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from its own package and from the floors below; what stands
 # on one floor are siblings, and none of them imports another.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("core.safety",),
+    ("core.safety", "core.text"),
     ("core.errors", "core.setting_values"),
     ("core.settings", "core.log", "core.parent"),
     ("core.domain", "core.stats", "core.file_access"),
@@ -82,7 +82,7 @@ ON_A_PAGE = ("app", "pages", "ui")
 
 MARKDOWN_MAKERS = ("ui.st", "ui.markup")
 TEMPLATES = ("hovertemplate", "texttemplate")
-SHOWN_BY = ("st", "actions", "wording", "log")
+SHOWN_BY = ("st", "actions", "text", "log")
 SHOWING = frozenset(  # beside progress and write, which other things are called as well
     {
         "badge",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
+from core import text
 from core.deployment.plan import Challenger
 from core.deployment.ramp import NextStep
 from core.deployment.verdict import TrialReport
@@ -170,7 +171,9 @@ def check_start(
 def check_widening(trial: Trial, traffic: float) -> None:
     """Raise `Refused` where the challenger has this share already."""
     if trial.steps[-1].traffic == traffic:
-        raise Refused(f"{version_name(trial.challenger)} answers {traffic:.0%} already.")
+        raise Refused(
+            f"{version_name(trial.challenger)} answers {text.chosen_percent(traffic)} already."
+        )
 
 
 def check_promotion(trial: Trial, report: TrialReport, *, override: bool) -> bool:

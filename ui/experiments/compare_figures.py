@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from core import text
 from core.domain.training_report import Estimate, ScoreBand
 from core.domain.version import Version
 from core.training.attempts import build_axes, find_best, find_chosen
 from ui import st
-from ui.common import charts, tables, wording
+from ui.common import charts, tables
 from ui.experiments import compare_charts
 from ui.markup import Markdown
 from ui.training import reports
@@ -50,7 +51,7 @@ def _show_curves(versions: Sequence[Version]) -> None:
         compare_charts.draw_series(
             {
                 v.name: [
-                    charts.Point(float(point.n_rows), point.mae, wording.count(point.n_rows, "row"))
+                    charts.Point(float(point.n_rows), point.mae, text.count(point.n_rows, "row"))
                     for point in v.report.learning_curve
                 ]
                 for v in versions
@@ -87,7 +88,7 @@ def _residual(band: ScoreBand) -> charts.Point:
     return charts.Point(
         score,
         Estimate(actual.value - score, actual.low - score, actual.high - score),
-        wording.count(band.n_rows, "held-out row"),
+        text.count(band.n_rows, "held-out row"),
     )
 
 
@@ -99,9 +100,9 @@ def _segment_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
             "column": column,
             "level": level,
             **{
-                name: wording.points(found[column, level].mae).replace(" points", "")
+                name: text.estimate(found[column, level].mae)
                 if (column, level) in found
-                else wording.NOTHING
+                else text.NOTHING
                 for name, found in of.items()
             },
         }
@@ -125,7 +126,7 @@ def _show_search(version: Version) -> None:
     )
     trees = "n_trees" in attempts[0].parameters
     st.caption(
-        f"{wording.count(len(attempts), 'combination')}"
+        f"{text.count(len(attempts), 'combination')}"
         f"{', each at its best number of trees' if trees else ''}; the "
         "loss is the mean over the folds of the training rows, less is better."
         f"{_CHOSEN_ELSEWHERE if place != find_best(attempts) else ''}"

@@ -1,12 +1,13 @@
 """What promoted versions promised and delivered, and what the gates have spent."""
 
+from core import text
 from core.bootstrap import App
 from core.domain.version import version_name
 from core.monitoring.promotion_review import load_lookbacks
 from core.store.models import alpha_spendings
 from core.training.evaluate.alpha_budget import YEAR, YEARLY_ALPHA
 from ui import st
-from ui.common import tables, wording
+from ui.common import tables
 from ui.markup import Markdown
 
 
@@ -34,7 +35,7 @@ def show(app: App) -> None:
     if spendings:
         spent = sum(spending.alpha for spending in spendings)
         st.caption(
-            f"{wording.count(len(spendings), 'gate')} against a champion in the last 365 days "
-            f"spent {wording.percent(spent)} of the {wording.percent(YEARLY_ALPHA)} chance that a "
+            f"{text.count(len(spendings), 'gate')} against a champion in the last 365 days "
+            f"spent {text.percent(spent)} of the {text.percent(YEARLY_ALPHA)} chance that a "
             "year has of promoting a version that is no better."
         )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from core import text
 from core.domain.monitoring import Segment, SegmentReport
-from core.monitoring.health.thresholds import format_figure
 from core.monitoring.slices.slices import Floats, Slice, SliceOutcome, find_worst, list_parts
 
 ALPHA = 0.01
@@ -41,18 +41,17 @@ def describe_segment(segment: Segment) -> str:
     """The culprit in one sentence.
 
     >>> describe_segment(Segment("p", "p = openai", 412, 0.2, 9.0, 3.0, 0.71, 1e-9))
-    'p = openai carries 71 % of the excess error (n = 412, MAE 9 against 3 elsewhere)'
+    'p = openai carries 71.0 % of the excess error (n = 412, MAE 9.00 against 3.00 elsewhere)'
     >>> describe_segment(Segment("p", "p = openai", 412, 0.2, 9.0, 3.0, None, 1e-9))
-    'p = openai errs more than the rest (n = 412, MAE 9 against 3 elsewhere)'
+    'p = openai errs more than the rest (n = 412, MAE 9.00 against 3.00 elsewhere)'
     """
-    mae, rest = map(format_figure, (segment.mae, segment.rest_mae))
+    mae, rest = map(text.figure, (segment.mae, segment.rest_mae))
     figures = f"(n = {segment.n:,}, MAE {mae} against {rest} elsewhere)"
     if segment.excess_share is None:
         return f"{segment.where} errs more than the rest {figures}"
     return (
-        f"{segment.where} carries {segment.excess_share:.0%} of the excess error {figures}".replace(
-            "% of", " % of"
-        )
+        f"{segment.where} carries {text.percent(segment.excess_share)} of the excess error "
+        f"{figures}"
     )
 
 

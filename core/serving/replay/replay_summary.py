@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from core import text
 from core.domain.deployment import Recorded, ReplayReport, ReplaySegment, ScoreChange
 from core.domain.training_report import Estimate
 from core.domain.version import version_name
@@ -157,10 +158,7 @@ def describe_errors(report: ReplayReport) -> str:
         return "no label to measure its error by"
     if mae is None or served is None:
         return f"{report.n_labelled:,} labels, too few to measure its error by"
-    return (
-        f"MAE {mae.value:.2f} ({mae.low:.2f} to {mae.high:.2f}) against {served.value:.2f} as "
-        "served"
-    )
+    return f"MAE {text.estimate(mae)} against {text.figure(served.value)} as served"
 
 
 def _with_summary(report: ReplayReport, version: int, days: float) -> ReplayReport:
@@ -170,11 +168,11 @@ def _with_summary(report: ReplayReport, version: int, days: float) -> ReplayRepo
     if report.n_known:
         rest.append(f"{report.n_known:,} labelled rows that it has learned from left out")
     noun = "day" if days == 1 else "days"
-    text = (
+    summary = (
         f"{version_name(version)} replayed on {report.n_requests:,} requests of {days:g} {noun}: "
         f"{describe_errors(report)}; {', '.join(rest)}."
     )
-    return replace(report, summary=text)
+    return replace(report, summary=summary)
 
 
 def _size(item: tuple[float, int, ScoreChange]) -> tuple[float, int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core import text
 from core.data.quality.near_duplicates import identify_content
 from core.data.snapshots import read_snapshot
 from core.data.splits import Split, identify_rows, split_rows
@@ -27,7 +28,7 @@ from core.training.data.rows import SPLIT_SEED
 from core.training.data.training_window import TrainingWindow, WindowChoice
 from core.training.evaluate.alpha_budget import choose_alpha
 from core.training.evaluate.error_slices import MIN_SEGMENT_ROWS, find_segments
-from core.training.evaluate.gate import Comparison, show
+from core.training.evaluate.gate import Comparison
 from core.training.evaluate.metrics import Blocks, compare_scores, select_blocks
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def find_worse_segments(
         name = f"{column}={level}"
         p_values[name] = mean.find_p_value()
         said[name] = (
-            f"where '{column}' is {level}: the MAE is {show(mean.value)} larger on "
+            f"where '{column}' is {level}: the MAE is {text.figure(mean.value)} larger on "
             f"{len(rows):,} rows"
         )
     return tuple(said[name] for name in holm(p_values, alpha=0.05))
