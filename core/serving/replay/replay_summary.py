@@ -16,12 +16,9 @@ from core.domain.training_report import Estimate
 from core.domain.version import version_name
 from core.settings import Scale
 from core.stats.intervals import Interval, bootstrap_blocks, choose_run
+from core.stats.slices import MOST_LEVELS, least_rows
 
 N_CHANGES = 50
-MIN_SEGMENT = 30
-"""Requests below which a segment is not shown."""
-
-_MAX_WORDS = 30  # of a feature that makes segments; with more it says who, not what kind
 _N_SEGMENTS = 20
 _N_REASONS = 5
 _MAX_REASONS = 200
@@ -112,7 +109,7 @@ class Tally:
         for name, word in row.served.features.items():
             if isinstance(word, str):
                 parts = self.segments.setdefault(name, {})
-                if word in parts or len(parts) <= _MAX_WORDS:
+                if word in parts or len(parts) <= MOST_LEVELS:
                     found.append(parts.setdefault(word, _Part()))
         return found
 
@@ -142,7 +139,7 @@ def build_report(tally: Tally, *, version: int, days: float, doubt: str = "") ->
         served_accuracy=served_accuracy,
         basis=basis,
         changes=tuple(item[2] for item in sorted(tally.changes, key=_size, reverse=True)),
-        segments=_build_segments(tally.segments),
+        segments=_build_segments(tally.segments, tally.n_scored),
         latency_ms=_find_latency(tally.alone_ms),
         n_timed=len(tally.alone_ms),
         doubt=doubt,
@@ -205,7 +202,9 @@ def _estimate(found: Interval | None) -> Estimate | None:
     return None if found is None else Estimate(found.value, found.low, found.high)
 
 
-def _build_segments(segments: Mapping[str, Mapping[str, _Part]]) -> tuple[ReplaySegment, ...]:
+def _build_segments(
+    segments: Mapping[str, Mapping[str, _Part]], n_scored: int
+) -> tuple[ReplaySegment, ...]:
     found = [
         ReplaySegment(
             name=f"{name} = {word}",
@@ -216,9 +215,9 @@ def _build_segments(segments: Mapping[str, Mapping[str, _Part]]) -> tuple[Replay
             served_mae=part.served_error / part.n_labelled if part.n_labelled else None,
         )
         for name, parts in segments.items()
-        if len(parts) <= _MAX_WORDS
+        if len(parts) <= MOST_LEVELS
         for word, part in parts.items()
-        if part.n >= MIN_SEGMENT
+        if part.n >= least_rows(n_scored)
     ]
     return tuple(sorted(found, key=lambda one: -abs(one.change))[:_N_SEGMENTS])
 
