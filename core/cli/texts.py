@@ -30,7 +30,7 @@ _TIME = "%Y-%m-%d %H:%M UTC"
 
 
 def of_import(result: Mapping[str, Any]) -> str:
-    """What an import brought, and which columns it used for what."""
+    """Say how many rows an import brought, and the role of each column."""
     roles = ", ".join(
         f"{role} '{column}'"
         for role, column in result["mapping"].items()
@@ -48,13 +48,13 @@ def of_import(result: Mapping[str, Any]) -> str:
 
 
 def of_collection(result: Mapping[str, Any]) -> str:
-    """What came of each source."""
+    """Say how the collection of each source ended."""
     lines = [f"{source['name']}: {source['message']}" for source in result["sources"]]
     return "\n".join([*lines, "Next: `python -m core data` says what the rows are worth."])
 
 
 def of_demo(result: Mapping[str, Any]) -> str:
-    """What the generator made, and how well the best model could do."""
+    """Say how many rows the generator made, and the error of the best model."""
     return (
         f"{result['n_new']} synthetic rows, marked so wherever they appear. The best reachable MAE "
         f"on them is {text.figure(result['best_mae'])} points: noise that no model can predict."
@@ -62,7 +62,7 @@ def of_demo(result: Mapping[str, Any]) -> str:
 
 
 def of_data(summary: DataSummary) -> str:
-    """What is there, and what is wrong with it."""
+    """Say how many rows there are, from where, and their issues."""
     if not summary.n_rows:
         return "There is no row yet: `collect file PATH` imports some, `demo` generates some."
     first, last = (
@@ -83,7 +83,7 @@ def of_data(summary: DataSummary) -> str:
 
 
 def of_file_scores(result: Mapping[str, Any]) -> str:
-    """What came of scoring a file."""
+    """Say how many rows of a file were scored, by what, and why others were not."""
     speed = result["rows_per_second"]
     lines = [
         f"{result['n_rows']:,} rows scored by {result['version']} into {result['out']}: "
@@ -103,7 +103,7 @@ def of_file_scores(result: Mapping[str, Any]) -> str:
 
 
 def of_replay(result: Mapping[str, Any]) -> str:
-    """What a version would have answered, and where it differs most."""
+    """Say how a replay came out, and list the scores that differ most."""
     lines = [result["summary"]]
     if result["doubt"]:
         lines.append(result["doubt"])
@@ -132,7 +132,7 @@ def of_replay(result: Mapping[str, Any]) -> str:
 
 
 def of_rehearsal(rehearsal: ReleaseRehearsal) -> str:
-    """What a rollback would lead to, and how long it takes."""
+    """Say which version a rollback would serve, and how long it takes."""
     return "\n".join(
         [
             f"A rollback would lead to {version_name(rehearsal.target)} and takes "
@@ -158,7 +158,7 @@ def of_why(why: Mapping[str, Any]) -> str:
 
 
 def of_trace(found: Trace) -> str:
-    """What there is of an id or a group, and who used it."""
+    """Say how many rows an id or a group has, and which versions learned from them."""
     lines = [f"{found.n_samples} rows and {found.n_predictions} predictions."]
     for use in found.uses:
         versions = ", ".join(version_name(number) for number in use.versions) or "no version"
@@ -248,7 +248,7 @@ def of_run(run: RunSummary) -> str:
 
 
 def of_plan(plan: PlanSummary) -> str:
-    """What serves, since when, by whom, why."""
+    """Say which version serves, since when, by whom and why, and the trial."""
     if plan.champion is None:
         return (
             "Nothing is deployed: requests are answered by the heuristic. Next: `deploy VERSION`."
@@ -354,7 +354,7 @@ def of_health(summary: MonitorSummary) -> str:
 
 
 def _figures(found: Figures, tolerance: float) -> list[str]:
-    """What the labels say of the model's answers, each beside the best constant guess."""
+    """List the figures of the model's answers, each with that of the best constant guess."""
     if found.accuracy is None or found.mae is None or found.rmse is None or found.naive is None:
         return [] if found.note is None else [f"  {found.note}"]
     naive = found.naive
@@ -383,7 +383,7 @@ def _drift(report: DriftReport | None) -> str:
 
 
 def of_receipts(receipts: Sequence[DeliveryReceipt]) -> str:
-    """Which channels took a message, and why the others did not."""
+    """Say which channels took a message, and why the others did not."""
     return "\n".join(
         f"{receipt.label}: {'taken' if receipt.error is None else f'not taken: {receipt.error}'}"
         for receipt in receipts
@@ -411,7 +411,7 @@ def of_incident(incident: Incident) -> str:
 def of_retraining(
     decision: RetrainingDecision, result: Mapping[str, Any] | None, previewed: Job | None
 ) -> str:
-    """Whether training is due, why, whether it would help, and what came of it."""
+    """Say whether training is due, why, whether it would help, and how it ended."""
     lines = ["Retraining is due." if decision.retrain else "Retraining is not due."]
     lines += [f"  {reason}" for reason in decision.reasons]
     if result is not None:

@@ -30,7 +30,7 @@ MOST_PARTS = 20
 
 @dataclass(frozen=True, slots=True)
 class PartVerdict:
-    """What the comparisons of one category say by now."""
+    """The comparisons of one category by now."""
 
     where: str
     n: int

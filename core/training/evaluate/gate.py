@@ -1,4 +1,4 @@
-"""Whether a candidate may be deployed without an override: every check, with its reason."""
+"""The gate: may a candidate be deployed without an override? Every check, with its reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the gate decides from."""
+    """The figures that the gate decides from."""
 
     metrics: Metrics
     naive: Mapping[str, NaiveMetrics]
@@ -73,18 +73,18 @@ def decide_gate(evidence: Evidence) -> Gate:
 
 
 def has_skill(metrics: Metrics) -> bool:
-    """Whether the model is shown to be better than the best naive guess."""
+    """Return whether the model is shown to be better than the best naive guess."""
     return metrics.skill is not None and metrics.skill.low > 0
 
 
 def beats_champion(comparison: Comparison) -> bool:
-    """Whether the candidate is shown to be better than the version that serves."""
+    """Return whether the candidate is shown to be better than the version that serves."""
     return comparison.lowest is not None and comparison.lowest > 0
 
 
 def refreshes_champion(comparison: Comparison) -> bool:
-    """Whether the candidate is shown to be no worse, but for a margin, than a version that serves
-    and is out of date."""
+    """Return whether the candidate is shown to be no worse, but for a margin, than a version that
+    serves and is out of date."""
     lowest = comparison.lowest
     return comparison.stale is not None and lowest is not None and lowest > -comparison.margin
 

@@ -101,7 +101,7 @@ def gather_evidence(
     leaks: tuple[str, ...],
     overrides: tuple[str, ...],
 ) -> Evidence:
-    """What the gate and the summary decide from."""
+    """Return the evidence that the gate and the summary decide from."""
     return Evidence(
         metrics=found.evaluation.metrics,
         naive=found.evaluation.naive,

@@ -1,4 +1,4 @@
-"""What a training found, in sentences: the verdict, what a score means, whether more rows help."""
+"""Sentences on a training: its verdict, the calibration of its scores, its learning curve."""
 
 from collections.abc import Mapping, Sequence
 
@@ -38,7 +38,7 @@ def summarize_training(evidence: Evidence) -> str:
 
 
 def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None) -> str:
-    """Whether more rows would help, in words.
+    """Return a sentence on whether more rows would help.
 
     >>> points = [CurvePoint(n, Estimate(9.0, 8.0, 10.0)) for n in (50, 100)]
     >>> describe_curve(points, Estimate(0.5, 0.2, 0.8))  # doctest: +ELLIPSIS
@@ -64,7 +64,7 @@ def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None) -> s
 
 
 def describe_calibration(bands: Sequence[ScoreBand]) -> str:
-    """Whether scores mean what they say, in one sentence.
+    """Return a sentence on the calibration of the scores.
 
     >>> band = ScoreBand(60.0, 70.0, 40, 65.0, Estimate(58.0, 55.0, 61.0), 8.0)
     >>> describe_calibration([band])
@@ -87,8 +87,8 @@ def describe_calibration(bands: Sequence[ScoreBand]) -> str:
 
 
 def describe_search(search: Mapping[str, object], n_train: int) -> str:
-    """What was tried, and on which of the rows learned from; empty where nothing was chosen.
-    `search` is a report's.
+    """Return a sentence on what the search tried and on how many rows; empty if nothing was
+    searched. `search` is a report's.
 
     >>> tried = {"n_combinations": 81, "n_folds": 5, "n_rows": 10_000}
     >>> describe_search(tried, 12_000)
