@@ -77,7 +77,7 @@ def view_deployment(deployment: Deployment) -> dict[str, Any]:
 
 
 def view_plan(plan: PlanSummary) -> dict[str, Any]:
-    """What serves, as `deploy --status` prints it."""
+    """Return the deployment in force as `deploy --status` prints it."""
     built: dict[str, Any] = msgspec.to_builtins(plan)
     for side, summary in (("champion", plan.champion), ("challenger", plan.challenger)):
         if summary is not None:
@@ -108,7 +108,7 @@ def view_rehearsal(rehearsal: ReleaseRehearsal) -> dict[str, Any]:
 
 
 def view_data(summary: DataSummary) -> dict[str, Any]:
-    """What is there, as `data` prints it."""
+    """Return a summary of the data as `data` prints it."""
     built: dict[str, Any] = msgspec.to_builtins(summary)
     quality = built.pop("quality") or {}
     for collection in built["collections"]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core import text
 from core.deployment.plan import choose_rollback, describe_action
 from core.domain.deployment import Action, Deployment
 from core.domain.incident import Incident, IncidentEvent, describe_cause
@@ -96,13 +97,13 @@ def build_context(
     release = _find_release(history, incident.opened_at)
     before = []
     if release is not None:
-        ago = _ago(incident.opened_at - release.at)
+        ago = text.duration(incident.opened_at - release.at)
         before.append(
             f"{ago} before it began, {release.by} {describe_action(release)} ({release.reason})."
         )
     arrived = _find_collection(collections, incident.opened_at)
     if arrived is not None and arrived.finished_at is not None:
-        ago = _ago(incident.opened_at - arrived.finished_at)
+        ago = text.duration(incident.opened_at - arrived.finished_at)
         before.append(f"{ago} before it began, {arrived.n_new:,} rows came from {arrived.source}.")
     drifted, suspected = _list_inputs(drifted), _list_inputs(suspected)
     if _OF_THE_ERROR.isdisjoint(incident.checks):
@@ -193,10 +194,3 @@ def _find_collection(collections: Sequence[Collection], at: datetime) -> Collect
         if done is not None and collection.n_new and timedelta(0) <= at - done <= RECENT:
             return collection
     return None
-
-
-def _ago(length: timedelta) -> str:
-    minutes = round(length.total_seconds() / 60)
-    if minutes < 1:
-        return "Less than a minute"
-    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"

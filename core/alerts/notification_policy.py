@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from core import text
 from core.domain.incident import (
     FINDINGS,
     DeliveryState,
@@ -178,14 +179,9 @@ def _headline(story: IncidentSummary) -> str:
     word = _WORDS[story.event.kind]
     if story.event.kind is EventKind.RESOLVED:
         length = story.event.at - story.incident.opened_at
-        return f"incident {story.incident.id} ({cause}) {word} after {_length(length)}"
+        return f"incident {story.incident.id} ({cause}) {word} after {text.duration(length)}"
     return f"{story.event.severity.value} incident {story.incident.id} ({cause}) {word}"
 
 
 def _is_critical(story: IncidentSummary) -> bool:
     return story.event.severity is Health.CRITICAL
-
-
-def _length(length: timedelta) -> str:
-    minutes = max(1, round(length.total_seconds() / 60))
-    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"

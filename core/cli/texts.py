@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core import text
 from core.data.quality.overview import DataSummary
 from core.deployment.plan import PlanSummary
 from core.deployment.release import ReleaseRehearsal
@@ -19,14 +20,13 @@ from core.monitoring.measure.performance import Figures
 from core.monitoring.slices.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
 from core.registry import RunSummary
-from core.stats.intervals import Interval
 from core.training.evaluate.verdict import describe_calibration, describe_curve, describe_search
 
 _TIME = "%Y-%m-%d %H:%M UTC"
 
 
 def of_import(result: Mapping[str, Any]) -> str:
-    """What an import brought, and which columns it used for what."""
+    """Say how many rows an import brought, and the role of each column."""
     roles = ", ".join(
         f"{role} '{column}'"
         for role, column in result["mapping"].items()
@@ -44,21 +44,21 @@ def of_import(result: Mapping[str, Any]) -> str:
 
 
 def of_collection(result: Mapping[str, Any]) -> str:
-    """What came of each source."""
+    """Say how the collection of each source ended."""
     lines = [f"{source['name']}: {source['message']}" for source in result["sources"]]
     return "\n".join([*lines, "Next: `python -m core data` says what the rows are worth."])
 
 
 def of_demo(result: Mapping[str, Any]) -> str:
-    """What the generator made, and how well the best model could do."""
+    """Say how many rows the generator made, and the error of the best model."""
     return (
         f"{result['n_new']} synthetic rows, marked so wherever they appear. The best reachable MAE "
-        f"on them is {result['best_mae']:.2f} points: noise that no model can predict."
+        f"on them is {text.figure(result['best_mae'])} points: noise that no model can predict."
     )
 
 
 def of_data(summary: DataSummary) -> str:
-    """What is there, and what is wrong with it."""
+    """Say how many rows there are, from where, and their issues."""
     if not summary.n_rows:
         return "There is no row yet: `collect file PATH` imports some, `demo` generates some."
     first, last = (
@@ -79,14 +79,14 @@ def of_data(summary: DataSummary) -> str:
 
 
 def of_file_scores(result: Mapping[str, Any]) -> str:
-    """What came of scoring a file."""
+    """Say how many rows of a file were scored, by what, and why others were not."""
     speed = result["rows_per_second"]
     lines = [
         f"{result['n_rows']:,} rows scored by {result['version']} into {result['out']}: "
         f"{result['n_model']:,} by the model, {result['n_heuristic']:,} by the heuristic, "
         f"{result['n_failed']:,} without a score, {result['n_rejected']:,} rejected.",
         f"  {result['n_resumed']:,} of them by an earlier attempt; the others in "
-        f"{result['seconds']:.1f} s" + (f" ({speed:,.0f} rows/s)." if speed else "."),
+        f"{text.duration(result['seconds'])}" + (f" ({speed:,.0f} rows/s)." if speed else "."),
         *(f"  {note}" for note in result["notes"]),
         *(f"  {n:,} times: {why}" for why, n in result["fallbacks"].items()),
         *(f"  row {item['row']}: {item['message']}" for item in result["rejected"][:5]),
@@ -99,38 +99,40 @@ def of_file_scores(result: Mapping[str, Any]) -> str:
 
 
 def of_replay(result: Mapping[str, Any]) -> str:
-    """What a version would have answered, and where it differs most."""
+    """Say how a replay came out, and list the scores that differ most."""
     lines = [result["summary"]]
     if result["doubt"]:
         lines.append(result["doubt"])
     gain, latency = result["improvement"], result["latency_ms"]
     if gain is not None:
         lines.append(
-            f"  error as served less its own: {gain['value']:+.2f} ({gain['low']:+.2f} to "
-            f"{gain['high']:+.2f}) points on {result['n_labelled']} labelled rows of "
-            f"{result['basis']}"
+            f"  error as served less its own: {text.estimate(Estimate(**gain), 'points')} on "
+            f"{result['n_labelled']} labelled rows of {result['basis']}"
         )
     if latency:
         lines.append(
-            f"  latency p50 {latency['p50']:.2f} ms, p95 {latency['p95']:.2f} ms "
-            f"({result['n_timed']} rows alone); fallback share {result['fallback_share']:.1%}; "
+            f"  latency p50 {text.milliseconds(latency['p50'])}, p95 "
+            f"{text.milliseconds(latency['p95'])} "
+            f"({result['n_timed']} rows alone); fallback share "
+            f"{text.percent(result['fallback_share'])}; "
             f"{result['n_at_limit']} scores at an end of the scale"
         )
     lines += [f"  {n} times: {why}" for why, n in result["failures"].items()]
     lines += [
-        f"  {change['prediction_id']}: {change['served']:.1f} served, {change['replayed']:.1f} now"
-        + ("" if change["actual"] is None else f", {change['actual']:.1f} true")
+        f"  {change['prediction_id']}: {text.figure(change['served'])} served, "
+        f"{text.figure(change['replayed'])} now"
+        + ("" if change["actual"] is None else f", {text.figure(change['actual'])} true")
         for change in result["changes"][:5]
     ]
     return "\n".join(lines)
 
 
 def of_rehearsal(rehearsal: ReleaseRehearsal) -> str:
-    """What a rollback would lead to, and how long it takes."""
+    """Say which version a rollback would serve, and how long it takes."""
     return "\n".join(
         [
             f"A rollback would lead to {version_name(rehearsal.target)} and takes "
-            f"{rehearsal.milliseconds:.0f} ms; nothing was changed.",
+            f"{text.milliseconds(rehearsal.milliseconds)}; nothing was changed.",
             *(f"  {step.milliseconds:8.1f} ms  {step.name}" for step in rehearsal.steps),
             f"Next, if you mean it: `rollback {version_name(rehearsal.target)} --reason ...`.",
         ]
@@ -152,7 +154,7 @@ def of_why(why: Mapping[str, Any]) -> str:
 
 
 def of_trace(found: Trace) -> str:
-    """What there is of an id or a group, and who used it."""
+    """Say how many rows an id or a group has, and which versions learned from them."""
     lines = [f"{found.n_samples} rows and {found.n_predictions} predictions."]
     for use in found.uses:
         versions = ", ".join(version_name(number) for number in use.versions) or "no version"
@@ -181,17 +183,21 @@ def of_training(version: Version) -> str:
     report = version.report
     best = min(report.naive.items(), key=lambda item: item[1].mae)
     metrics = report.metrics
+    r2 = "the target does not vary" if metrics.r2 is None else text.estimate(metrics.r2)
+    skill = text.percent_interval(metrics.skill) if metrics.skill else "no naive guess errs"
     lines = [
         of_version(version),
         report.summary,
         f"Trained on {report.n_train} rows, judged on {report.n_holdout} others ({report.split}: "
         f"{report.split_reason})",
-        f"  MAE       {_points(metrics.mae)}   best naive guess ({best[0]}): {best[1].mae:.3g}",
-        f"  RMSE      {_points(metrics.rmse)}   {best[0]}: {best[1].rmse:.3g}",
-        f"  accuracy  {_percent(metrics.accuracy)} within +-{report.tolerance:g} points   "
-        f"{best[0]}: {best[1].accuracy:.1%}",
-        f"  R2        {'the target does not vary' if metrics.r2 is None else _points(metrics.r2)}",
-        f"  skill     {'no naive guess errs' if metrics.skill is None else _points(metrics.skill)}",
+        f"  MAE       {text.estimate(metrics.mae)}   best naive guess ({best[0]}): "
+        f"{text.figure(best[1].mae)}",
+        f"  RMSE      {text.estimate(metrics.rmse)}   {best[0]}: {text.figure(best[1].rmse)}",
+        f"  accuracy  {text.percent_interval(metrics.accuracy)} "
+        f"{text.tolerance(report.tolerance)} points   "
+        f"{best[0]}: {text.percent(best[1].accuracy)}",
+        f"  R2        {r2}",
+        f"  skill     {skill}",
         "Gate:",
         *(f"  {reason}" for reason in report.gate.reasons),
     ]
@@ -212,7 +218,7 @@ def of_version(version: Version) -> str:
     verdict = "passed the gate" if report.gate.passed else "REFUSED by the gate"
     origin = ", trained on synthetic rows" if report.synthetic else ""
     return (
-        f"{version.name}  {report.recipe}  {verdict}  MAE {_points(report.metrics.mae)}  "
+        f"{version.name}  {report.recipe}  {verdict}  MAE {text.estimate(report.metrics.mae)}  "
         f"{report.n_holdout} holdout rows  {version.created_at.strftime(_TIME)} by "
         f"{version.created_by}{origin}"
     )
@@ -231,12 +237,14 @@ def of_run(run: RunSummary) -> str:
     """An MLflow run in one line."""
     version = "-" if run.version is None else version_name(run.version)
     mae = run.metrics.get("mae")
-    shown = "-" if mae is None else f"{mae:.3g}"
-    return f"{run.run_id}  {version}  {run.recipe}  MAE {shown}  {run.started_at.strftime(_TIME)}"
+    return (
+        f"{run.run_id}  {version}  {run.recipe}  MAE {text.figure(mae)}  "
+        f"{run.started_at.strftime(_TIME)}"
+    )
 
 
 def of_plan(plan: PlanSummary) -> str:
-    """What serves, since when, by whom, why."""
+    """Say which version serves, since when, by whom and why, and the trial."""
     if plan.champion is None:
         return (
             "Nothing is deployed: requests are answered by the heuristic. Next: `deploy VERSION`."
@@ -253,13 +261,13 @@ def of_plan(plan: PlanSummary) -> str:
         [
             serves,
             f"{version_name(challenger.version)} is on trial as '{challenger.ab_test}' with "
-            f"{challenger.traffic:.0%} of the answers: {challenger.verdict.replace('_', ' ')} "
+            f"{text.chosen_percent(challenger.traffic)} of the answers: "
+            f"{challenger.verdict.replace('_', ' ')} "
             f"after {challenger.n_pairs} labelled pairs"
             + (
                 "."
                 if found is None
-                else f"; its MAE is smaller by {found.value:.2f} points "
-                f"({found.low:.2f} to {found.high:.2f})."
+                else f"; its MAE is smaller by {text.estimate(found, 'points')}."
             ),
             f"Next: `promote {challenger.ab_test}` or `stop {challenger.ab_test}`.",
         ]
@@ -273,7 +281,7 @@ def of_deployment(row: Deployment) -> str:
     beside = (
         ""
         if plan.challenger is None
-        else f", {version_name(plan.challenger)} on trial with {plan.traffic:.0%}"
+        else f", {version_name(plan.challenger)} on trial with {text.chosen_percent(plan.traffic)}"
     )
     return (
         f"{row.revision:>4}  {row.at.strftime(_TIME)}  {row.action}  "
@@ -284,14 +292,14 @@ def of_deployment(row: Deployment) -> str:
 def of_health(summary: MonitorSummary) -> str:
     """The status, its reasons with what to do, the figures, the open incidents."""
     report, counts = summary.report, summary.traffic.counts
-    hours = summary.window.total_seconds() / 3600
     lines = [report.health.upper()]
     for reason in report.reasons:
         lines.append(f"  {reason.health}: {reason.message}")
         if reason.next_step:
             lines.append(f"      {reason.next_step}")
     lines.append(
-        f"Last {hours:g} h: {counts.n_attempted} requests = {counts.n_model} by the model + "
+        f"Last {text.duration(summary.window)}: {counts.n_attempted} requests = {counts.n_model} "
+        "by the model + "
         f"{counts.n_heuristic} by the heuristic + {counts.n_failed} failed; "
         f"{counts.n_labelled} labelled."
     )
@@ -308,16 +316,18 @@ def of_health(summary: MonitorSummary) -> str:
 
 
 def _figures(found: Figures, tolerance: float) -> list[str]:
-    """What the labels say of the model's answers, each beside the best constant guess."""
+    """List the figures of the model's answers, each with that of the best constant guess."""
     if found.accuracy is None or found.mae is None or found.rmse is None or found.naive is None:
         return [] if found.note is None else [f"  {found.note}"]
     naive = found.naive
-    skill = "no constant guess errs" if found.skill is None else _points(found.skill)
+    skill = "no constant guess errs" if found.skill is None else text.percent_interval(found.skill)
     return [
-        f"  accuracy  {_percent(found.accuracy)} within +-{tolerance:g} points   naive "
-        f"{naive.accuracy:.1%}",
-        f"  MAE       {_points(found.mae)}   naive {naive.mae:.3g} (always {naive.guess:g})",
-        f"  RMSE      {_points(found.rmse)}   naive {naive.rmse:.3g}",
+        f"  accuracy  {text.percent_interval(found.accuracy)} {text.tolerance(tolerance)} points  "
+        " naive "
+        f"{text.percent(naive.accuracy)}",
+        f"  MAE       {text.estimate(found.mae)}   naive {text.figure(naive.mae)} (always "
+        f"{naive.guess:g})",
+        f"  RMSE      {text.estimate(found.rmse)}   naive {text.figure(naive.rmse)}",
         f"  skill     {skill}",
     ]
 
@@ -335,7 +345,7 @@ def _drift(report: DriftReport | None) -> str:
 
 
 def of_receipts(receipts: Sequence[DeliveryReceipt]) -> str:
-    """Which channels took a message, and why the others did not."""
+    """Say which channels took a message, and why the others did not."""
     return "\n".join(
         f"{receipt.label}: {'taken' if receipt.error is None else f'not taken: {receipt.error}'}"
         for receipt in receipts
@@ -363,7 +373,7 @@ def of_incident(incident: Incident) -> str:
 def of_retraining(
     decision: RetrainingDecision, result: Mapping[str, Any] | None, previewed: Job | None
 ) -> str:
-    """Whether training is due, why, whether it would help, and what came of it."""
+    """Say whether training is due, why, whether it would help, and how it ended."""
     lines = ["Retraining is due." if decision.retrain else "Retraining is not due."]
     lines += [f"  {reason}" for reason in decision.reasons]
     if result is not None:
@@ -374,11 +384,3 @@ def of_retraining(
         found = dict(previewed.result or {})
         lines.append(f"Looked at {previewed.finished_at.strftime(_TIME)}: {found['summary']}")
     return "\n".join(lines)
-
-
-def _points(estimate: Estimate | Interval) -> str:
-    return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
-
-
-def _percent(estimate: Estimate | Interval) -> str:
-    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from core import text
 from core.data.quality.near_duplicates import count_distinct
 from core.domain.dataset import KEY
 from core.errors import Refused
@@ -74,7 +75,7 @@ def leave_gap(
         return split
     n = int(unknown.sum())
     late = float(np.median((known_at - at_seconds)[split.train][unknown]))
-    took = f"{late / 86_400:.1f} days" if late >= 86_400 else f"{late / 3600:.1f} hours"
+    took = text.duration(late)
     return replace(
         split,
         train=split.train[~unknown],

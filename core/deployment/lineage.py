@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from core import text
 from core.deployment.timeline import Timeline, build_timeline
 from core.deployment.trial import find_trial
 from core.domain.dataset import Snapshot
@@ -73,7 +74,8 @@ def describe_story(story: PredictionLineage) -> dict[str, str]:
         trial = story.trial
         said["trial"] = (
             f"'{trial.name}': {version_name(trial.challenger)} beside "
-            f"{version_name(trial.champion)}, {trial.steps[-1].traffic:.0%} of the answers"
+            f"{version_name(trial.champion)}, {text.chosen_percent(trial.steps[-1].traffic)} of "
+            "the answers"
         )
     if shadow is not None:
         other = shadow.error or "none" if shadow.score is None else f"{shadow.score:.2f}"

@@ -21,10 +21,9 @@ from core.domain.trial import (
     UnitDay,
 )
 from core.stats.sequential import Path, find_crossing, find_log_evidence, follow_sums
+from core.stats.slices import MOST_LEVELS
 
 STEPS_SHOWN = 200
-MOST_VALUES = 12
-"""A column with more different values is no category."""
 
 Floats = NDArray[np.float64]
 
@@ -255,7 +254,7 @@ def _add_categories(
     parts, crowded = dict(sums.parts), set(sums.crowded)
     for column, values in groups.items():
         known = parts.get(column, {})
-        if column in crowded or len({*known, *values}) > MOST_VALUES:
+        if column in crowded or len({*known, *values}) > MOST_LEVELS:
             crowded.add(column)
             parts.pop(column, None)
             continue

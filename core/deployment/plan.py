@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core import text
 from core.domain.deployment import Action, Deployment, Replay
 from core.domain.training_report import Estimate, Gate
 from core.domain.version import Version, version_name
@@ -13,7 +14,7 @@ _DID = {
     Action.DEPLOY: "deployed {champion}",
     Action.ROLLBACK: "rolled back to {champion}",
     Action.START_TRIAL: "put {challenger} on trial",
-    Action.RAMP: "gave {challenger} {traffic:.0%} of the answers",
+    Action.RAMP: "gave {challenger} {traffic} of the answers",
     Action.PROMOTE: "promoted {champion}",
     Action.STOP_TRIAL: "stopped the trial beside {champion}",
 }
@@ -88,7 +89,7 @@ def describe_action(row: Deployment) -> str:
     return _DID[row.action].format(
         champion=version_name(plan.champion),
         challenger="" if plan.challenger is None else version_name(plan.challenger),
-        traffic=plan.traffic,
+        traffic=text.chosen_percent(plan.traffic),
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from core import text
 from core.deployment.verdict import TrialReport
 from core.domain.trial import Conduct, RampStep, Trial, TrialSettings, TrialVerdict
 from core.domain.version import version_name
@@ -100,10 +101,14 @@ def choose_next(trial: Trial, report: TrialReport, conduct: Conduct, now: dateti
     if missing:
         return decide(StepKind.HOLD, step.traffic, *missing)
     if not settings.auto_ramp:
-        why = f"Ready for {following:.0%} of the answers; a person has to approve it."
+        why = (
+            f"Ready for {text.chosen_percent(following)} of the answers; a person has to "
+            "approve it."
+        )
         return decide(StepKind.HOLD, step.traffic, why)
     why = (
-        f"{conduct.n_requests} answers and {conduct.n_labels} labels at {step.traffic:.0%} without "
+        f"{conduct.n_requests} answers and {conduct.n_labels} labels at "
+        f"{text.chosen_percent(step.traffic)} without "
         "a violated guardrail."
     )
     return decide(StepKind.WIDEN, following, why)
@@ -123,7 +128,7 @@ def check_guardrails(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
         ),
     )
     violated = [
-        f"{n_hits} of {n} requests were {what} with {name}: more than {limit:.0%}."
+        f"{n_hits} of {n} requests were {what} with {name}: more than {text.chosen_percent(limit)}."
         for n_hits, n, limit, what in rates
         if n >= _MIN_GUARDED and wilson(n_hits, n, _GUARD_CONFIDENCE).low > limit
     ]
@@ -152,8 +157,10 @@ def _check_ratings(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
     if champion.mean - radius[0] <= challenger.mean + radius[1]:
         return ()
     return (
-        f"Users rate {version_name(trial.challenger)} {challenger.mean:.0%} on average of "
-        f"{challenger.n:,} ratings and {version_name(trial.champion)} {champion.mean:.0%} of "
+        f"Users rate {version_name(trial.challenger)} {text.percent(challenger.mean)} on average "
+        "of "
+        f"{challenger.n:,} ratings and {version_name(trial.champion)} "
+        f"{text.percent(champion.mean)} of "
         f"{champion.n:,}: less content, beyond chance.",
     )
 
@@ -166,8 +173,8 @@ def _find_missing(
         return ("The clock stands before the start of this step: nothing is decided by it.",)
     missing = []
     if waited < settings.min_step_seconds:
-        hours = (settings.min_step_seconds - waited) / 3600
-        missing.append(f"This step lasts {hours:.1f} hours more.")
+        left = text.duration(settings.min_step_seconds - waited)
+        missing.append(f"This step lasts {left} more.")
     for n, minimum, what in (
         (conduct.n_requests, settings.min_step_requests, "answers of the challenger"),
         (conduct.n_labels, settings.min_step_labels, "labelled pairs"),

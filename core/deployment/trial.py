@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from core import text
 from core.deployment.plan import Challenger
 from core.domain.deployment import Action, Deployment
 from core.domain.training_report import Estimate, Gate
@@ -173,7 +174,9 @@ def check_start(
 def check_widening(trial: Trial, traffic: float) -> None:
     """Raise `Refused` where the challenger has this share already."""
     if trial.steps[-1].traffic == traffic:
-        raise Refused(f"{version_name(trial.challenger)} answers {traffic:.0%} already.")
+        raise Refused(
+            f"{version_name(trial.challenger)} answers {text.chosen_percent(traffic)} already."
+        )
 
 
 def check_promotion(trial: Trial, report: "TrialReport", *, override: bool) -> bool:

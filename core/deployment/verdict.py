@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from core import text
 from core.deployment.pair_accumulator import measure_echo
 from core.domain.trial import (
     FrozenVerdict,
@@ -29,7 +30,7 @@ MOST_PARTS = 20
 
 @dataclass(frozen=True, slots=True)
 class PartVerdict:
-    """What the comparisons of one category say by now."""
+    """The comparisons of one category by now."""
 
     where: str
     n: int
@@ -180,7 +181,8 @@ def _find_echo_faults(sums: PairSums) -> tuple[str, ...]:
     if echo <= _ECHO or echo * math.sqrt(n) <= deviations:
         return ()
     return (
-        f"Differences that follow each other are alike (correlation {echo:.2f}), so there are "
+        f"Differences that follow each other are alike (correlation {text.number(echo, 2)}), so "
+        "there are "
         "fewer of them than it seems. Send `unit_id` with each request: one unit's day then "
         "counts once.",
     )
@@ -244,7 +246,10 @@ def _explain(report: TrialReport, trial: Trial) -> TrialReport:
     if decided is None:
         sentence = _explain_wait(report)
     else:
-        found = f"{decided.low:+.2f} to {decided.high:+.2f} points after {decided.n} comparisons"
+        found = (
+            f"{text.signed(decided.low)} to {text.signed(decided.high)} points after "
+            f"{decided.n} comparisons"
+        )
         sentence = {
             TrialVerdict.BETTER: f"{challenger} is more accurate than {champion}: its mean error "
             f"is smaller by {found}.",
@@ -262,5 +267,5 @@ def _explain_wait(report: TrialReport) -> str:
         return f"{report.n_pairs} labelled pairs do not say yet how many will be needed."
     return (
         f"Not decided after {report.n_pairs} labelled pairs: about {report.n_pairs_needed:,} more, "
-        f"or {report.days_needed:,.1f} days, if it goes on like this."
+        f"or {text.duration(report.days_needed * 86_400)}, if it goes on like this."
     )

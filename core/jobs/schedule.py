@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from core import text
 from core.bootstrap import App, load_current_settings
 from core.data.erase import remove_old_files
 from core.data.quality.overview import describe_data, refresh_quality
@@ -89,7 +90,10 @@ def _watch_trial(app: App) -> str:
     following = watch_trial(app.db, app.registry, app.now())
     if following is None:
         return "no trial runs"
-    return f"{following.kind} at {following.traffic:.0%}: {' '.join(following.reasons)}"
+    return (
+        f"{following.kind} at {text.chosen_percent(following.traffic)}: "
+        f"{' '.join(following.reasons)}"
+    )
 
 
 def _check_data(app: App) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from core import text
 from core.domain.deployment import Deployment
 from core.domain.monitoring import DAY, Outcomes, Rollup, floor_time
 from core.domain.prediction import AnswerSource
@@ -78,8 +79,8 @@ def describe_lookback(promotion: Promotion, delivered: LiveError | None, now: da
     )
     return (
         f"{kept}: MAE {delivered.mae:.2f} over {delivered.n_labelled:,} labels, promised "
-        f"{promised.value:.2f}; {ratio.value:.2f} times (90 % interval {ratio.low:.2f} to "
-        f"{ratio.high:.2f}).{when}"
+        f"{text.figure(promised.value)}; {text.figure(ratio.value)} times (90 % interval "
+        f"{text.interval(ratio)}).{when}"
     )
 
 

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core import text
 from core.deployment import release, trials
 from core.deployment.trial import build_settings
 from core.domain.version import HEURISTIC, Version, version_name
@@ -57,7 +58,10 @@ def choose_rollout(
             f"{name} passed its gate, which compared it with {version_name(champion)} on the same "
             f"held-out rows; it serves without a trial, since {pairs}.",
         )
-    return Rollout("trial", f"{name} passed its gate and is tried at {TRIAL_SHARE:.0%}: {pairs}.")
+    return Rollout(
+        "trial",
+        f"{name} passed its gate and is tried at {text.chosen_percent(TRIAL_SHARE)}: {pairs}.",
+    )
 
 
 def roll_out(

@@ -34,7 +34,7 @@ class Adapted:
 
 
 def adapt_widths(ratios: NDArray[np.float64], promised: float = 0.9) -> list[Adapted]:
-    """What is to be done before the first label, and after each of them, oldest first.
+    """Return what is to be done before the first label, and after each of them, oldest first.
 
     `ratios` are absolute errors in multiples of the original half-width. The level alpha follows
     the misses: alpha += 0.01 (1 - promised - miss) after each label (adaptive conformal inference:

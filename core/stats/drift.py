@@ -31,7 +31,7 @@ def choose_edges(values: Floats, n_bins: int) -> Floats:
 
 
 def count_bins(values: Floats, edges: Floats) -> NDArray[np.int64]:
-    """How many values stand in each bin, shape (n_edges + 1,).
+    """Return how many values stand in each bin, shape (n_edges + 1,).
 
     >>> count_bins(np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0])).tolist()
     [1, 1, 1]
@@ -40,7 +40,7 @@ def count_bins(values: Floats, edges: Floats) -> NDArray[np.int64]:
 
 
 def measure_beyond(values: Floats, edges: Floats) -> float:
-    """How far the values lie outside the edges, on average over all of them.
+    """Return how far the values lie outside the edges, on average over all of them.
 
     >>> measure_beyond(np.array([0.0, 1.5, 4.0]), np.array([1.0, 2.0]))
     1.0
@@ -79,8 +79,9 @@ def jensen_shannon(p: Floats, q: Floats) -> Floats:
 
 
 def find_deviations(blocks: NDArray[np.int64], shares: Floats, *, cumulative: bool) -> Floats:
-    """How the blocks of history deviate from the reference's shares beyond the chance of their own
-    rows, shape (n_blocks, n_bins); zero where rows of a block are no more alike than others.
+    """Return how the blocks of history deviate from the reference's shares beyond the chance of
+    their own rows, shape (n_blocks, n_bins); zero where rows of a block are no more alike than
+    others.
 
     `blocks` holds the counts of each block, shape (n_blocks, n_bins). The variance between blocks
     is what is left of the deviations' squares after the rows' own variance (moments; DerSimonian
@@ -152,9 +153,9 @@ def resample_levels(
 
 
 def tail_probability(effect: float, noise: Floats) -> float:
-    """How probable an effect of this size is by chance, by a gamma distribution with the noise's
-    mean and variance, so that few resamples tell small probabilities apart; 0 for any effect above
-    noise that is always zero.
+    """Return how probable an effect of this size is by chance, by a gamma distribution with the
+    noise's mean and variance, so that few resamples tell small probabilities apart; 0 for any
+    effect above noise that is always zero.
 
     >>> noise = np.random.default_rng(0).gamma(4.0, 0.1, 2_000)
     >>> 0.3 < tail_probability(0.4, noise) < 0.5
@@ -169,8 +170,9 @@ def tail_probability(effect: float, noise: Floats) -> float:
 
 
 def benjamini_hochberg(p_values: Floats, level: float) -> NDArray[np.bool_]:
-    """Which hypotheses are rejected so that at most `level` of the rejected ones are expected to be
-    true (Benjamini and Hochberg 1995); where all are true, the chance of any rejection is `level`.
+    """Return the hypotheses that are rejected so that at most `level` of the rejected ones are
+    expected to be true (Benjamini and Hochberg 1995); where all are true, the chance of any
+    rejection is `level`.
 
     >>> benjamini_hochberg(np.array([0.001, 0.5, 0.019, 0.9]), 0.04).tolist()
     [True, False, True, False]

@@ -97,7 +97,8 @@ def quantile_interval(
 
 
 def score_bucket(score: float, low: float, high: float, n: int = N_SCORE_BUCKETS) -> int:
-    """Which of `n` equal parts of the scale holds a score; what lies outside counts to the ends.
+    """Return the number of the part, of `n` equal parts of the scale, that holds a score; what lies
+    outside counts to the ends.
 
     >>> score_bucket(0.0, 0.0, 100.0), score_bucket(61.0, 0.0, 100.0), score_bucket(100, 0, 100)
     (0, 30, 49)

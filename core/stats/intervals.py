@@ -165,9 +165,9 @@ def mean_of_blocks(
 
 
 def choose_run(n_blocks: int) -> int:
-    """How many neighbouring blocks to draw at once where time orders them: the cube root of their
-    number, the rate at which the error of a block bootstrap falls fastest (Hall, Horowitz and Jing
-    1995).
+    """Return how many neighbouring blocks to draw at once where time orders them: the cube root of
+    their number, the rate at which the error of a block bootstrap falls fastest (Hall, Horowitz and
+    Jing 1995).
 
     >>> choose_run(10), choose_run(146), choose_run(1000)
     (2, 5, 10)
@@ -187,7 +187,8 @@ def _merge_blocks(
 def _draw_weights(
     n_blocks: int, run: int, n_resamples: int, rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """How often each block stands in each resample, in pieces that fit into memory."""
+    """Return how often each block stands in each resample, as pieces of shape (n, n_blocks) that
+    fit into memory."""
     pieces = []
     n_at_once = max(1, _CELLS_AT_ONCE // n_blocks)
     n_draws = -(-n_blocks // run)

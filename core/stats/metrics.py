@@ -45,7 +45,7 @@ def rmse(actual: NDArray[np.float64], predicted: NDArray[np.float64] | float) ->
 def is_accurate(
     actual: NDArray[np.float64], predicted: NDArray[np.float64] | float, tolerance: float
 ) -> NDArray[np.bool_]:
-    """Whether each score lies within the tolerance, its edge included.
+    """Return, by row, whether each score lies within the tolerance, its edge included.
 
     >>> is_accurate(np.array([80.0, 80.0]), np.array([85.0, 85.1]), 5.0).tolist()
     [True, False]
@@ -142,7 +142,8 @@ def measure_improvement(
 
 
 def _at_least_wilson(share: Interval | None, hits: NDArray[np.float64]) -> Interval | None:
-    """Where all rows are hits, or none, every resample says the same; Wilson's limits do not."""
+    """Return Wilson's limits where all rows are hits, or none: every resample then says the
+    same."""
     if share is None:
         return None
     alone = wilson(int(hits.sum()), len(hits))

@@ -25,7 +25,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """Where a path was decided for the first time: `n` differences had been seen."""
+    """The first decision of a confidence sequence, after `n` differences."""
 
     n: int
     verdict: str  # "better", "worse" or "equivalent"
@@ -121,8 +121,8 @@ def count_needed(
     alpha: float = 0.05,
     burn_in: int = BURN_IN,
 ) -> int | None:
-    """How many more differences decide it if their mean and standard deviation stay as they are
-    after `n`; None where more than a thousand million would not.
+    """Return how many more differences decide it if their mean and standard deviation stay as they
+    are after `n`; None where more than a thousand million would not.
 
     >>> count_needed(500, 0.5, 8.0, 0.3, t_star=2_000)
     1861

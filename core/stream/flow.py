@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from core import text
 from core.alerts.rules import CONFIRM_AFTER, RESOLVE_AFTER
 from core.bootstrap import App
 from core.data.parsing.row_parser import check_mapping
@@ -25,7 +26,6 @@ from core.domain.version import HEURISTIC, Version, parse_version
 from core.errors import InvalidInput
 from core.jobs.runner import do_job, run_job
 from core.monitoring.health.degradation import MIN_LABELS, find_ratio, pool_day
-from core.monitoring.health.thresholds import format_duration, format_figure
 from core.monitoring.measure.rollup_updates import load_window
 from core.monitoring.measure.rollups import merge_outcomes
 from core.settings import parse_settings
@@ -271,7 +271,7 @@ def _check_rows(
         raise InvalidInput(f"No row of '{name}' is from {until} on, so nothing happens: {span}.")
     n_labelled = int((~np.isnan(timeline.target[:n_known])).sum())
     if n_labelled < MIN_TRAIN:
-        delay = format_duration(request.label_delay)
+        delay = text.duration(request.label_delay)
         late = f" minus the label delay of {delay}" if request.label_delay else ""
         raise InvalidInput(
             f"Only {n_labelled} rows of '{name}' have a known target by {until}{late}, and "
@@ -328,7 +328,7 @@ def _describe(
     version: Version,
 ) -> list[str]:
     report = version.report
-    mae = format_figure(report.metrics.mae.value)
+    mae = text.figure(report.metrics.mae.value)
     notes = [
         f"{version.name} ({report.recipe}) learned from {report.n_train:,} of {n_known:,} rows "
         f"that were known at {request.train_until:%Y-%m-%d %H:%M} UTC; its MAE on "
@@ -355,7 +355,7 @@ def _describe(
         notes.append(f"{_count_rows(n_unlabelled)} without a target: predicted, never labelled.")
     if request.label_delay:
         notes.append(
-            f"Labels come {format_duration(request.label_delay)} late: in_incident says whether an "
+            f"Labels come {text.duration(request.label_delay)} late: in_incident says whether an "
             "accuracy incident was open when a window's last label had come."
         )
     return notes

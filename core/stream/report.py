@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from core import text
 from core.domain.incident import Incident
 from core.domain.monitoring import Health
 from core.domain.version import version_name
-from core.monitoring.health.thresholds import format_figure
 from core.stats.intervals import Interval
 
 _TIME = "%Y-%m-%d %H:%M"
@@ -103,8 +103,8 @@ def _summarize(report: StreamReport) -> str:
 
 
 def _window_line(window: StreamWindow) -> str:
-    mae = "-" if window.mae is None else format_figure(window.mae)
-    ratio = "-" if window.ratio is None else f"{window.ratio.value:.2f}"
+    mae = text.figure(window.mae)
+    ratio = text.figure(None if window.ratio is None else window.ratio.value)
     return (
         f"{window.from_at:{_TIME}}  {window.n_predictions:8,} {window.n_labelled:8,} {mae:>9} "
         f"{ratio:>6}  {_name(window.version) or '-':9} {window.health.value:8} "

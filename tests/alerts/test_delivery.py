@@ -89,7 +89,7 @@ def test_getting_worse_and_ending_call_and_what_people_do_does_not(
     assert titles(receiver) == [
         "Plumbline: warning incident 1 (latency) began",
         "Plumbline: critical incident 1 (latency) is getting worse",
-        "Plumbline: incident 1 (latency) is over after 30 min",
+        "Plumbline: incident 1 (latency) is over after 30 minutes",
     ]
 
 

@@ -37,7 +37,7 @@ def test_a_release_shortly_before_is_named_and_rolled_back() -> None:
     found = build_context(incident("error_growth"), history, [])
     assert found.remedy is Remedy.ROLL_BACK
     assert found.tell() == (
-        "2 h before it began, ada deployed v2 (better).",
+        "2 hours before it began, ada deployed v2 (better).",
         "Next: roll back to v1; it began after the last release.",
     )
 
@@ -46,7 +46,7 @@ def test_rows_that_came_shortly_before_are_named() -> None:
     found = build_context(
         incident("error_growth"), [OLD], [collection(NOON - 30 * timedelta(minutes=1))]
     )
-    assert found.before == ("30 min before it began, 1,200 rows came from ratings.csv.",)
+    assert found.before == ("30 minutes before it began, 1,200 rows came from ratings.csv.",)
 
 
 @pytest.mark.parametrize(

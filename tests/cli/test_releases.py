@@ -135,9 +135,9 @@ def test_status_says_in_words_how_the_trial_stands(app: App, run: Run) -> None:
     run("deploy", "v1", "--reason", "first")
     run("deploy", "2", "--traffic", "10", "--ab-test", "shorter", "--reason", "to see")
     said = CliRunner().invoke(cli, ["deploy", "--status"]).stdout
-    assert "v2 is on trial as 'shorter' with 10% of the answers: not yet after 0" in said
+    assert "v2 is on trial as 'shorter' with 10 % of the answers: not yet after 0" in said
     assert "`promote shorter` or `stop shorter`" in said
-    assert "v1 serves, v2 on trial with 10%" in CliRunner().invoke(cli, ["history"]).stdout
+    assert "v1 serves, v2 on trial with 10 %" in CliRunner().invoke(cli, ["history"]).stdout
 
 
 def test_a_replay_is_a_job_whose_result_is_kept_and_stands_beside_the_deployment(

@@ -248,7 +248,7 @@ def test_rows_whose_label_was_not_known_at_the_split_are_not_learned_from() -> N
     assert gap.train.tolist() == list(range(74))  # day 73's label is known just at the split
     assert gap.n_unknown_yet == 6
     assert gap.reason.endswith(
-        "6 rows before it are left out, since labels take 7.0 days and theirs were not known yet."
+        "6 rows before it are left out, since labels take 7 days and theirs were not known yet."
     )
 
 

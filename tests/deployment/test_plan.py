@@ -199,7 +199,7 @@ def test_a_plan_that_moved_names_who_did_what_when_and_why() -> None:
     ("action", "did"),
     [
         (Action.START_TRIAL, "put v3 on trial"),
-        (Action.RAMP, "gave v3 20% of the answers"),
+        (Action.RAMP, "gave v3 20 % of the answers"),
         (Action.PROMOTE, "promoted v2"),
         (Action.STOP_TRIAL, "stopped the trial beside v2"),
     ],

@@ -121,7 +121,7 @@ def test_a_prediction_is_told_with_everything_that_made_it(lived: Database) -> N
         "because",
         "start_trial",
     )
-    assert said["trial"] == "'shorter': v2 beside v1, 20% of the answers"
+    assert said["trial"] == "'shorter': v2 beside v1, 20 % of the answers"
     assert said["score of v1 beside it"] == "70.00"
     assert said["label"].startswith("75, by bob")
     assert said["error"] == "3.50 points"

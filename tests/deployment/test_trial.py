@@ -361,7 +361,7 @@ def test_users_who_are_less_content_stop_the_trial() -> None:
     conduct = replace(GOOD, champion_ratings=content, challenger_ratings=Ratings(200, 0.5, 0.5))
     step = choose_next(make_trial(), report_of(TrialVerdict.BETTER), conduct, LATER)  # type: ignore[arg-type]
     assert (step.kind, step.traffic) == (StepKind.STOP, 0.0)
-    assert "Users rate v2 50% on average of 200 ratings and v1 90% of 300" in step.reasons[0]
+    assert "Users rate v2 50.0 % on average of 200 ratings and v1 90.0 % of 300" in step.reasons[0]
     few = replace(conduct, challenger_ratings=Ratings(40, 0.5, 0.5))
     assert check_guardrails(make_trial(), few) == ()
 

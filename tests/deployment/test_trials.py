@@ -184,7 +184,7 @@ def test_the_same_trial_with_another_share_is_widened(
     assert standing is not None
     assert standing.trial.settings == QUICK
     assert [step.traffic for step in standing.trial.steps] == [0.1, 0.5]
-    with pytest.raises(Refused, match="50% already"):
+    with pytest.raises(Refused, match="50 % already"):
         start(traffic=0.5)
 
 

@@ -10,7 +10,7 @@ from core.domain.monitoring import DriftCheck, Reference
 from core.monitoring.drift.binning import Values, count_values
 from core.monitoring.drift.compare import Key, compare_window
 from core.monitoring.drift.reference import History, build_reference
-from core.monitoring.slices.slices import SliceOutcome
+from core.monitoring.slices.segments import SliceOutcome
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 N_NUMBERS = 15

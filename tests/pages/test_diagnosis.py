@@ -20,8 +20,8 @@ def test_the_training_page_says_where_a_version_errs(
     page = open_page("training")
     assert not page.exception
     text = read(page)
-    assert "too high by 7.0 at 65." in text
-    assert "More rows would probably help: from 200 to 400 the MAE fell by 0.40" in text
+    assert "too high by 7.00 at 65.0." in text
+    assert "More rows would probably help: from 200 to 400 the MAE fell by 0.400" in text
     (segment,) = table_with(page, "bias, points")
     assert list(segment)[:4] == ["language", "python", 60, "9.00 (8.00–10.00)"]
     (worst,) = table_with(page, "raw values")

@@ -98,7 +98,7 @@ def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
     said = read(page)
     assert "1 of 2 columns drifted**, which may cost accuracy" in said
     assert "estimated effect on the MAE +1.5 points" in said
-    assert "language = go carries 70 % of the excess error (n = 40" in said
+    assert "language = go carries 70.0 % of the excess error (n = 40" in said
     assert "Intervals are 1.4 times as wide as training found since 2 March 12:00 UTC" in said
     (table,) = [one.value for one in page.dataframe if {"column", "RMSE"} <= set(one.value)]
     few, go = table.to_dict("records")

@@ -330,7 +330,7 @@ def test_the_experiments_page_lists_the_runs_of_tracking(full: App, open_page: O
     page = open_page("experiments")
     table = next(table.value for table in page.dataframe if "run" in table.value)
     row = table.iloc[0]
-    assert (row["version"], row["gate"], row["took"]) == ("v2", "passed", "4 s")
+    assert (row["version"], row["gate"], row["took"]) == ("v2", "passed", "4 seconds")
     assert (row["MAE, points"], row["skill, %"]) == (5.0, 25.0)
 
 

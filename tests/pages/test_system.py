@@ -104,7 +104,9 @@ def test_silent_workers_are_named_and_their_figures_are_not_shown(
     say(full, make_worker(full, at=full.now() - timedelta(hours=2)))
     page = open_page("system")
     said = read(page)
-    assert "No API worker has said anything for 3 min; the last was plum01:7, 2 h ago" in said
+    assert (
+        "No API worker has said anything for 3 minutes; the last was plum01:7, 2 hours ago" in said
+    )
     assert "Single-row requests" not in said
     assert not any("stage" in table.value for table in page.dataframe)
 

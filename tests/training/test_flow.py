@@ -231,7 +231,7 @@ def test_rows_whose_label_came_after_the_split_are_left_out_and_counted(
     fill(db, make_samples(500), now)  # four a day
     report = train(label_delay_seconds=10 * 86_400.0).report
     assert (report.n_train, report.n_unknown_yet, report.n_holdout) == (361, 39, 100)
-    assert "39 rows before it are left out, since labels take 10.0 days" in report.split_reason
+    assert "39 rows before it are left out, since labels take 10 days" in report.split_reason
     with pytest.raises(Refused, match=r"0 rows to learn from \(400 more wait"):
         train(label_delay_seconds=500 * 86_400.0)
 
@@ -388,7 +388,7 @@ def test_each_gate_against_a_champion_spends_alpha_until_the_year_s_is_spent(
             )
     report = train().report
     assert report.gate_alpha is None
-    assert any("have spent 19.8% of the 20%" in reason for reason in report.gate.reasons)
+    assert any("have spent 19.8 % of the 20 %" in reason for reason in report.gate.reasons)
 
 
 def test_a_better_model_beats_the_champion_on_rows_new_to_both(

@@ -8,9 +8,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from core import text
 from core.deployment.timeline import Lane, Timeline
 from core.domain.training_report import Estimate
-from ui.common import wording
 from ui.markup import escape_for_chart
 
 PALETTE = ("#1b8296", "#c8602a", "#9a63b5", "#b07a10", "#2f7fc1", "#75808e")
@@ -268,7 +268,7 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> Figu
         y=[name for name, _ in shown],
         orientation="h",
         marker={"color": [PALETTE[0]] * min(len(ranked), limit) + [GREY] * bool(rest)},
-        text=[wording.percent(share) for _, share in shown],
+        text=[text.percent(share) for _, share in shown],
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: %{x:.1f} %<extra></extra>",

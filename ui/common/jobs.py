@@ -4,12 +4,13 @@ because everything here is read from its row."""
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from core import text
 from core.bootstrap import App
 from core.domain.job import FINAL, SCHEDULER, Job, JobStatus, continue_search
 from core.store.jobs import jobs, schedule
 from core.system import request_job
 from ui import st
-from ui.common import actions, context, tables, wording
+from ui.common import actions, context, tables
 from ui.markup import Markdown, badge
 
 _LOOKS = {
@@ -54,9 +55,7 @@ def show_jobs(found: Sequence[Job], now: datetime) -> None:
                 "status": _LOOKS[job.status][0],
                 "progress": job.progress * 100,
                 "requested (UTC)": job.requested_at,
-                "took": wording.NOTHING
-                if job.started_at is None
-                else wording.duration(_took(job, now)),
+                "took": text.NOTHING if job.started_at is None else text.duration(_took(job, now)),
                 "by": job.requested_by,
                 "why": job.reason,
                 "message": job.error or job.message,
@@ -177,12 +176,12 @@ def _continue(app: App, job: Job) -> str:
 
 
 def _story(job: Job, now: datetime) -> str:
-    asked = f"Requested {wording.moment_ago(job.requested_at, now)} by {job.requested_by}"
+    asked = f"Requested {text.moment_ago(job.requested_at, now)} by {job.requested_by}"
     why = f": {job.reason}" if job.reason else ""
     if job.started_at is None:
         return f"{asked}{why}"
     verb = "took" if job.finished_at else "running for"
-    return f"{asked}{why} · {verb} {wording.duration(_took(job, now))}"
+    return f"{asked}{why} · {verb} {text.duration(_took(job, now))}"
 
 
 def _took(job: Job, now: datetime) -> float:

@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
+from core import text
 from core.domain.training_report import Naive, TrainingReport
 from core.domain.version import version_name
 from ui import st
-from ui.common import wording
 
 NAIVE_HELP = "Naive: the best constant guess for the same rows, found in hindsight."
 
@@ -15,13 +15,13 @@ class JudgedFigure(Protocol):
     smallest number of labels."""
 
     @property
-    def accuracy(self) -> wording.Ranged | None: ...
+    def accuracy(self) -> text.Ranged | None: ...
     @property
-    def mae(self) -> wording.Ranged | None: ...
+    def mae(self) -> text.Ranged | None: ...
     @property
-    def rmse(self) -> wording.Ranged | None: ...
+    def rmse(self) -> text.Ranged | None: ...
     @property
-    def skill(self) -> wording.Ranged | None: ...
+    def skill(self) -> text.Ranged | None: ...
     @property
     def naive(self) -> Naive | None: ...
 
@@ -45,53 +45,52 @@ def show(label: str, value: str, note: str = "", help: str | None = None) -> Non
 
 def build_cells(found: JudgedFigure, tolerance: float) -> dict[str, str]:
     """The cells of a table about some rows: each figure with its interval and the naive one."""
-    accuracy = f"accuracy ({wording.tolerance(tolerance)})"
+    accuracy = f"accuracy ({text.tolerance(tolerance)})"
     naive = found.naive
     if found.accuracy is None or found.mae is None or naive is None:
         return dict.fromkeys((accuracy, "MAE", "RMSE", "skill"), "too few labels")
     return {
-        accuracy: f"{wording.percent_range(found.accuracy)}, "
-        f"naive {wording.percent(naive.accuracy)}",
-        "MAE": f"{wording.points(found.mae)}, naive {wording.error(naive.mae)}",
-        "RMSE": f"{wording.points(found.rmse)}, naive {wording.error(naive.rmse)}",
-        "skill": wording.percent_range(found.skill),
+        accuracy: f"{text.percent_interval(found.accuracy)}, naive {text.percent(naive.accuracy)}",
+        "MAE": f"{text.estimate(found.mae, 'points')}, naive {text.figure(naive.mae)}",
+        "RMSE": f"{text.estimate(found.rmse, 'points')}, naive {text.figure(naive.rmse)}",
+        "skill": text.percent_interval(found.skill),
     }
 
 
 def show_metrics(report: TrainingReport) -> None:
     """The metrics of a training on its holdout, each with its interval."""
-    metrics, rows = report.metrics, wording.count(report.n_holdout, "held-out row")
+    metrics, rows = report.metrics, text.count(report.n_holdout, "held-out row")
     scale = f"{report.scale_low:g} to {report.scale_high:g}"
     with row(across=5 if report.improvement is None else 3):
         show(
             "MAE",
-            wording.point(metrics.mae),
-            f"{wording.interval(metrics.mae)}, {rows}",
+            text.points(metrics.mae),
+            f"{text.interval(metrics.mae)}, {rows}",
             f"Mean absolute error, in points of the scale {scale}; less is better.",
         )
         show(
-            f"Accuracy ({wording.tolerance(report.tolerance)})",
-            wording.percent(metrics.accuracy.value),
-            f"{wording.interval(metrics.accuracy, 1, 100)}, {rows}",
-            f"Share of scores {wording.tolerance(report.tolerance)} points of the truth.",
+            f"Accuracy ({text.tolerance(report.tolerance)})",
+            text.percent(metrics.accuracy.value),
+            f"{text.interval(metrics.accuracy, 1, 100)}, {rows}",
+            f"Share of scores {text.tolerance(report.tolerance)} points of the truth.",
         )
         show(
             "Skill",
-            wording.NOTHING if metrics.skill is None else wording.percent(metrics.skill.value),
-            "" if metrics.skill is None else wording.interval(metrics.skill, 1, 100),
+            text.NOTHING if metrics.skill is None else text.percent(metrics.skill.value),
+            "" if metrics.skill is None else text.interval(metrics.skill, 1, 100),
             "How much less error than the best guess that looks at no feature; 0 % is no better "
             "than guessing.",
         )
         show(
             "RMSE",
-            wording.point(metrics.rmse),
-            wording.interval(metrics.rmse),
+            text.points(metrics.rmse),
+            text.interval(metrics.rmse),
             "Root mean squared error: large misses weigh more than in the MAE.",
         )
         show(
             "R²",
-            wording.NOTHING if metrics.r2 is None else wording.number(metrics.r2.value, 2),
-            "the target does not vary" if metrics.r2 is None else wording.interval(metrics.r2, 2),
+            text.NOTHING if metrics.r2 is None else text.number(metrics.r2.value, 2),
+            "the target does not vary" if metrics.r2 is None else text.interval(metrics.r2, 2),
             "Share of the target's variance that the score explains; below 0 is worse than its "
             "mean.",
         )
@@ -99,8 +98,8 @@ def show_metrics(report: TrainingReport) -> None:
             champion = version_name(report.champion or 0)
             show(
                 f"Against {champion}",
-                wording.point(report.improvement),
-                f"{wording.interval(report.improvement)}, "
-                f"{wording.count(report.n_compared, 'common row')}",
+                text.points(report.improvement),
+                f"{text.interval(report.improvement)}, "
+                f"{text.count(report.n_compared, 'common row')}",
                 f"MAE of {champion} minus this one's, on the same rows; above 0 is better.",
             )

@@ -1,5 +1,6 @@
 """What every page shows at its side: the predictor's health, and who is looking."""
 
+from core import text
 from core.bootstrap import App
 from core.domain.job import SCHEDULER
 from core.domain.monitoring import Health
@@ -8,7 +9,7 @@ from core.store.jobs import schedule
 from core.store.models import deployments
 from core.store.monitoring import health
 from ui import st
-from ui.common import context, status, wording
+from ui.common import context, status
 from ui.markup import Markdown
 
 
@@ -34,7 +35,7 @@ def _show_status(app: App) -> None:
             st.caption("Nothing was measured yet.")
         else:
             st.markdown(status.inline(report.health))
-            st.caption(f"since {wording.moment_ago(report.at, now)}")
+            st.caption(f"since {text.moment_ago(report.at, now)}")
         name = "nothing" if serving is None else version_name(serving.plan.champion)
         st.caption(Markdown("Serves: **{}**").format(name))
         if lease is None or lease.expires_at < now:

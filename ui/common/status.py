@@ -1,9 +1,9 @@
 """The health of the predictor in words, an icon and a colour, never the colour alone."""
 
+from core import text
 from core.domain.monitoring import Health, HealthReport, Reason
 from core.monitoring.summary import MonitorSummary
 from ui import st
-from ui.common import wording
 from ui.markup import Markdown, badge
 
 _LOOKS = {
@@ -62,7 +62,7 @@ def show_report(summary: MonitorSummary) -> None:
             if reason.health is not Health.HEALTHY:
                 _show_reason(reason)
         if well:
-            with st.expander(f"{wording.count(len(well), 'check')} passed", key="checks_passed"):
+            with st.expander(f"{text.count(len(well), 'check')} passed", key="checks_passed"):
                 for reason in well:
                     _show_reason(reason)
         st.caption(_describe_age(summary))
@@ -83,8 +83,8 @@ def _show_reason(reason: Reason) -> None:
 def _describe_age(summary: MonitorSummary) -> str:
     if summary.measured_at is None:
         return "Nothing was measured yet; the worker measures every minute."
-    waiting = f"; {wording.count(summary.n_unmeasured, 'prediction')} not counted yet"
+    waiting = f"; {text.count(summary.n_unmeasured, 'prediction')} not counted yet"
     return (
-        f"Measured {wording.ago(summary.measured_at, summary.report.at)}, at "
-        f"{wording.moment(summary.measured_at)}{waiting if summary.n_unmeasured else ''}."
+        f"Measured {text.ago(summary.measured_at, summary.report.at)}, at "
+        f"{text.moment(summary.measured_at)}{waiting if summary.n_unmeasured else ''}."
     )

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from core import text
 from core.safety.formulas import defuse
 from ui import st
-from ui.common import wording
 
 Row = Mapping[str, object]
 
@@ -28,7 +28,7 @@ def show(
         [{defuse(name): _plain(value) for name, value in row.items()} for row in rows],
         hide_index=True,
         height="content" if len(rows) <= limit else _ROW_PIXELS * (limit + 1),
-        placeholder=wording.NOTHING,
+        placeholder=text.NOTHING,
         column_config={defuse(name): config for name, config in (columns or {}).items()},
         key=key,
         alt=alt,

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from core import text
 from core.data.quality.overview import Baseline, DataSummary, Glance
 from core.domain.dataset import ColumnSummary, QualityReport, Snapshot
 from core.domain.sample import Collection, Provenance
 from core.features.availability import explain_columns
 from ui import st
-from ui.common import metric_cards, tables, wording
+from ui.common import metric_cards, tables
 from ui.data import issues
 from ui.markup import Markdown, badge
 
@@ -41,19 +42,17 @@ def show_glance(glance: Glance) -> None:
 def show_counts(data: DataSummary, now: datetime) -> None:
     """Rows by source and provenance."""
     with metric_cards.row():
-        metric_cards.show("Rows", wording.number(data.n_rows), "all of them labelled")
+        metric_cards.show("Rows", text.number(data.n_rows), "all of them labelled")
         metric_cards.show(
             "Synthetic",
-            wording.number(data.n_synthetic),
-            wording.percent(data.n_synthetic / data.n_rows) + " of the rows",
+            text.number(data.n_synthetic),
+            text.percent(data.n_synthetic / data.n_rows) + " of the rows",
             "Generated rows. They are never evaluated beside real ones.",
         )
         if data.first_at is not None and data.last_at is not None:
+            metric_cards.show("Newest row", text.ago(data.last_at, now), text.moment(data.last_at))
             metric_cards.show(
-                "Newest row", wording.ago(data.last_at, now), wording.moment(data.last_at)
-            )
-            metric_cards.show(
-                "Oldest row", wording.ago(data.first_at, now), wording.moment(data.first_at)
+                "Oldest row", text.ago(data.first_at, now), text.moment(data.first_at)
             )
         else:
             metric_cards.show("Times", "none", "the rows do not say when the work was made")
@@ -80,7 +79,7 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
         st.caption("Not checked yet: the checks run at the end of every import.")
         return
     st.caption(
-        f"Checked {wording.moment_ago(report.at, now)}, on {wording.count(report.n_rows, 'row')} "
+        f"Checked {text.moment_ago(report.at, now)}, on {text.count(report.n_rows, 'row')} "
         "that a training would use now."
     )
     if report.issues:
@@ -92,7 +91,7 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
                 "training on these rows."
             )
         )
-    title = wording.count(len(report.columns), "column")
+    title = text.count(len(report.columns), "column")
     with st.expander(title, key="quality_columns", expanded=True):
         if baseline is not None:
             st.caption(f"Changes are since {baseline.since}.")
@@ -151,7 +150,7 @@ def show_enhanced(data: DataSummary) -> None:
 def _describe_change(now: ColumnSummary, baseline: Baseline | None) -> str:
     """How a column was, where it was otherwise."""
     if baseline is None:
-        return wording.NOTHING
+        return text.NOTHING
     before = next((one for one in baseline.report.columns if one.name == now.name), None)
     if before is None:
         return "new"
@@ -193,9 +192,9 @@ def show_imports(found: Sequence[Collection]) -> None:
     )
     for one in found:
         if one.rejected:
-            shown = wording.count(one.n_rejected, "rejected row")
+            shown = text.count(one.n_rejected, "rejected row")
             with st.expander(
-                f"{shown} of {one.source}, {wording.moment(one.started_at)}",
+                f"{shown} of {one.source}, {text.moment(one.started_at)}",
                 key=f"rejected_{one.id}",
                 icon=":material/block:",
             ):
@@ -228,7 +227,7 @@ def show_snapshots(found: Sequence[Snapshot]) -> None:
                 "rows": one.n_rows,
                 "data": "synthetic" if one.n_synthetic else "real",
                 "features": len(one.columns),
-                "content": wording.short_hash(one.content_hash),
+                "content": text.short_hash(one.content_hash),
                 "by": one.created_by,
             }
             for one in found

@@ -3,9 +3,9 @@ do."""
 
 from collections.abc import Sequence
 
+from core import text
 from core.domain.dataset import Issue, Severity
 from ui import st
-from ui.common import wording
 from ui.markup import badge
 
 _LOOKS = {
@@ -32,7 +32,7 @@ def show(issues: Sequence[Issue]) -> None:
     n_open = max(_OPEN, sum(group[0].severity is Severity.BLOCKING for group in found.values()))
     _show_table(rows[:n_open])
     if rows[n_open:]:
-        rest = wording.count(len(rows) - n_open, "more finding")
+        rest = text.count(len(rows) - n_open, "more finding")
         with st.expander(rest, icon=":material/unfold_more:", key="more_issues"):
             _show_table(rows[n_open:])
 
@@ -44,7 +44,7 @@ def name_worst(issues: Sequence[Issue], column: str) -> str:
     'warning'
     """
     severities = {issue.severity for issue in issues if issue.column == column}
-    return next((_LOOKS[one][0].lower() for one in _LOOKS if one in severities), wording.NOTHING)
+    return next((_LOOKS[one][0].lower() for one in _LOOKS if one in severities), text.NOTHING)
 
 
 def _build_row(group: Sequence[Issue]) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _build_row(group: Sequence[Issue]) -> dict[str, str]:
     return {
         "severity": badge(word, icon, color),
         "column": (", ".join(names[:_NAMES]) + more) or "no single one",
-        "rows": wording.number(first.n_rows),
+        "rows": text.number(first.n_rows),
         "what was found, and what to do": first.message,
     }
 

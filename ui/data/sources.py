@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
+from core import text
 from core.bootstrap import App, load_current_settings
 from core.domain.sample import Sample
 from core.domain.source import CollectionOutcome, SourceStatus, TableMapping
@@ -12,7 +13,7 @@ from core.store.data import sources as source_rows
 from core.store.predictions import feedback
 from core.system import request_job
 from ui import st
-from ui.common import actions, context, jobs, tables, wording
+from ui.common import actions, context, jobs, tables
 from ui.markup import Markdown, code
 
 _TABLES = "supabase:"
@@ -73,7 +74,7 @@ def show(found: Sequence[SourceStatus]) -> None:
                 "new": source.n_new,
                 "waiting": source.n_waiting,
                 "read up to (UTC)": source.watermark_at,
-                "what came of it": source.message or wording.NOTHING,
+                "what came of it": source.message or text.NOTHING,
             }
             for source in sorted(found, key=lambda one: one.outcome is not CollectionOutcome.FAILED)
         ],
@@ -172,7 +173,7 @@ def _look(app: App) -> str:
     ) as project:
         columns, guess = table_mappings.look_at_table(project, table)
     st.session_state[_LOOKED_AT] = (columns, guess)
-    return f"Supabase answers: {wording.count(len(columns), 'column')} in '{table}'."
+    return f"Supabase answers: {text.count(len(columns), 'column')} in '{table}'."
 
 
 def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
@@ -250,7 +251,7 @@ def _show_trial(app: App, mapping: TableMapping) -> None:
             icon=":material/warning:",
         )
     st.caption(
-        f"The first {wording.count(len(trial.samples), 'row')} as they would be imported; "
+        f"The first {text.count(len(trial.samples), 'row')} as they would be imported; "
         "nothing is stored yet."
     )
     tables.show(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from core import text
 from core.bootstrap import App
 from core.data.sources.files import SUFFIXES, FilePreview
 from core.data.sources.preview import preview_file
@@ -12,7 +13,7 @@ from core.domain.sample import ColumnMapping
 from core.errors import OpsError
 from core.system import request_job
 from ui import st
-from ui.common import actions, context, jobs, tables, wording
+from ui.common import actions, context, jobs, tables
 from ui.markup import Markdown, bullets
 
 _GENERATION = "upload_generation"
@@ -95,13 +96,13 @@ def offer_demo(app: App) -> None:
 def _show_preview(preview: FilePreview) -> None:
     if preview.problems:
         st.warning(bullets(preview.problems), icon=":material/warning:")
-    looked = wording.count(preview.n_rows, "row")
+    looked = text.count(preview.n_rows, "row")
     rows = looked if preview.complete else f"the first {looked}"
     st.caption(
-        f"{preview.form}, {wording.size(preview.n_bytes)}; {rows} looked at. "
+        f"{preview.form}, {text.size(preview.n_bytes)}; {rows} looked at. "
         + " ".join(preview.notes)
     )
-    first, columns = st.tabs(["First rows", wording.count(len(preview.columns), "column")])
+    first, columns = st.tabs(["First rows", text.count(len(preview.columns), "column")])
     with first:
         tables.show(preview.rows, key="preview", alt="The first rows of the file", limit=6)
     with columns:
@@ -168,7 +169,7 @@ def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
         )
         return None
     n_features = len(names) - len(named) - len(ignored)
-    st.caption(f"{n_features} of {wording.count(len(names), 'column')} become features.")
+    st.caption(f"{n_features} of {text.count(len(names), 'column')} become features.")
     return ColumnMapping(target=target, ignored=tuple(ignored), **chosen)
 
 

@@ -1,10 +1,11 @@
 """Why a prediction has its score: what each column added, asked for by a click."""
 
+from core import text
 from core.bootstrap import App
 from core.domain.prediction import Prediction
 from core.errors import OpsError
 from ui import st
-from ui.common import context, tables, wording
+from ui.common import context, tables
 from ui.markup import Markdown
 
 
@@ -33,7 +34,7 @@ def offer(app: App, prediction: Prediction) -> None:
         [
             {
                 "column": name,
-                "value": wording.NOTHING
+                "value": text.NOTHING
                 if (value := prediction.features.get(name)) is None
                 else str(value),
                 "adds, points": points,

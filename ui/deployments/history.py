@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+from core import text
 from core.bootstrap import App
 from core.deployment import release
 from core.deployment.lineage import describe_story, load_story, load_timeline
 from core.domain.version import version_name
 from core.errors import OpsError
 from ui import st
-from ui.common import charts, context, tables, wording
+from ui.common import charts, context, tables
 from ui.deployments import explanation, nearest
 from ui.markup import Markdown
 
@@ -60,13 +61,12 @@ def show_moment(app: App, now: datetime) -> None:
     trial = (
         ""
         if challenger is None
-        else f" {version_name(challenger)} was on trial with "
-        f"{wording.percent(served.plan.traffic)}."
+        else f" {version_name(challenger)} was on trial with {text.percent(served.plan.traffic)}."
     )
     st.markdown(
         Markdown("**{}**, since {}, by {} (revision {}): {}.{}").format(
             version_name(served.plan.champion),
-            wording.moment(served.at),
+            text.moment(served.at),
             served.by,
             served.revision,
             served.reason.rstrip("."),
@@ -106,7 +106,7 @@ def show_prediction(app: App) -> None:
         )
         tables.show(
             [
-                {"feature": name, "value": wording.NOTHING if value is None else str(value)}
+                {"feature": name, "value": text.NOTHING if value is None else str(value)}
                 for name, value in story.prediction.features.items()
             ],
             key="story_features",

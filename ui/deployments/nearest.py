@@ -1,11 +1,12 @@
 """What the version had seen of the kind: the training rows nearest to a prediction, on a click."""
 
+from core import text
 from core.bootstrap import App
 from core.domain.prediction import Prediction
 from core.domain.version import version_name
 from core.errors import OpsError
 from ui import st
-from ui.common import context, tables, wording
+from ui.common import context, tables
 
 
 def offer(app: App, prediction: Prediction) -> None:
@@ -30,11 +31,11 @@ def offer(app: App, prediction: Prediction) -> None:
             {
                 "distance, sd": row.distance,
                 "true score, points": row.target,
-                "id": row.external_id or wording.NOTHING,
+                "id": row.external_id or text.NOTHING,
                 "source": row.source,
                 "made (UTC)": row.at,
                 "features": ", ".join(
-                    f"{name} {wording.NOTHING if value is None else value}"
+                    f"{name} {text.NOTHING if value is None else value}"
                     for name, value in row.features.items()
                 ),
             }

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
+from core import text
 from core.bootstrap import App
 from core.deployment import release
 from core.deployment.plan import PlanSummary
@@ -15,7 +16,7 @@ from core.serving.fallback import measure_guesses
 from core.stats.intervals import wilson
 from core.store.predictions import labels
 from ui import st
-from ui.common import actions, context, tables, wording
+from ui.common import actions, context, tables
 from ui.deployments import replays
 from ui.markup import Markdown
 from ui.training import reports
@@ -41,7 +42,7 @@ def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetim
             return
         st.markdown(Markdown("### {} serves").format(version_name(champion.version)))
         st.markdown(
-            f"Since {wording.moment_ago(champion.since, now)}, by {champion.by}. "
+            f"Since {text.moment_ago(champion.since, now)}, by {champion.by}. "
             f"Reason: {champion.reason}"
         )
         version = _find(champion.version, trained)
@@ -65,16 +66,16 @@ def show_delivered(delivered: DeliveredChange) -> None:
                     "**Promised and delivered:** {} would have had MAE {} and {} had {}, on {}. {}"
                 ).format(
                     before,
-                    wording.number(delivered.mae_before, 2),
+                    text.number(delivered.mae_before, 2),
                     name,
-                    wording.number(delivered.mae_champion, 2),
-                    wording.count(delivered.n_pairs, "labelled pair"),
+                    text.number(delivered.mae_champion, 2),
+                    text.count(delivered.n_pairs, "labelled pair"),
                     _compare(delivered),
                 )
             )
         st.caption(
-            f"{before} scores {wording.percent(EVIDENCE_SHARE)} of the requests beside {name}, "
-            f"unseen by callers, until {wording.moment(delivered.until_at)}."
+            f"{before} scores {text.percent(EVIDENCE_SHARE)} of the requests beside {name}, "
+            f"unseen by callers, until {text.moment(delivered.until_at)}."
         )
 
 
@@ -83,13 +84,11 @@ def _compare(delivered: DeliveredChange) -> str:
     said = (
         "Too few pairs for an interval."
         if gain is None
-        else f"Less error by {wording.number(gain.value, 2)} points ({wording.interval(gain, 2)})."
+        else f"Less error by {text.number(gain.value, 2)} points ({text.interval(gain, 2)})."
     )
     if promised is None:
         return f"{said} Nothing was promised: the two were not compared before."
-    return (
-        f"{said} Promised: {wording.number(promised.value, 2)} ({wording.interval(promised, 2)})."
-    )
+    return f"{said} Promised: {text.number(promised.value, 2)} ({text.interval(promised, 2)})."
 
 
 def pick_version(trained: Sequence[Version]) -> int:
@@ -127,9 +126,9 @@ def _describe_heuristic(app: App) -> str:
         return f"{what} Its error is not known: it takes {2 * settings.min_labels} labels."
     share = wilson(round(found.accuracy * found.n), found.n)
     return (
-        f"{what} On the newest {wording.count(found.n, 'label')} ({found.n_by_metrics:,} with base "
-        f"metrics) its MAE would be {wording.number(found.mae, 2)} points and "
-        f"{wording.percent_range(share)} within ±{settings.tolerance:g}."
+        f"{what} On the newest {text.count(found.n, 'label')} ({found.n_by_metrics:,} with base "
+        f"metrics) its MAE would be {text.number(found.mae, 2)} points and "
+        f"{text.percent_interval(share)} within ±{settings.tolerance:g}."
     )
 
 
@@ -158,7 +157,7 @@ def offer_deploy(
             now=app.now(),
             expected_revision=summary.revision,
         )
-        return f"{name} serves since {wording.moment(done.at)} (revision {done.revision})."
+        return f"{name} serves since {text.moment(done.at)} (revision {done.revision})."
 
     actions.ask_reason(
         f"Deploy {name}",
@@ -191,7 +190,7 @@ def offer_rollback(
         return
     serving, name = version_name(summary.champion.version), version_name(target)
     version = _find(target, trained)
-    trained_at = "" if version is None else f" (trained {wording.moment(version.created_at)})"
+    trained_at = "" if version is None else f" (trained {text.moment(version.created_at)})"
 
     def work(reason: str) -> str:
         done = release.rollback(
@@ -204,7 +203,7 @@ def offer_rollback(
             expected_revision=summary.revision,
         )
         return (
-            f"Rolled back from {serving} to {name}, which serves since {wording.moment(done.at)} "
+            f"Rolled back from {serving} to {name}, which serves since {text.moment(done.at)} "
             f"(revision {done.revision})."
         )
 
@@ -231,11 +230,11 @@ def offer_rehearsal(app: App, target: int | None) -> None:
     def work() -> str:
         done = release.rehearse_rollback(app.db, app.registry, target, timer=time.perf_counter)
         steps = "; ".join(
-            f"{step.name}: {wording.milliseconds(step.milliseconds)}" for step in done.steps
+            f"{step.name}: {text.milliseconds(step.milliseconds)}" for step in done.steps
         )
         return (
             f"A rollback to {version_name(done.target)} works and takes "
-            f"{wording.milliseconds(done.milliseconds)} ({steps}). Nothing was changed."
+            f"{text.milliseconds(done.milliseconds)} ({steps}). Nothing was changed."
         )
 
     actions.button(
@@ -279,7 +278,7 @@ def show_history(history: Sequence[Deployment]) -> None:
 def _describe_challenger(row: Deployment) -> str:
     if row.plan.challenger is None:
         return ""
-    return f"{version_name(row.plan.challenger)}, {wording.percent(row.plan.traffic)}"
+    return f"{version_name(row.plan.challenger)}, {text.percent(row.plan.traffic)}"
 
 
 def _find(number: int, trained: Sequence[Version]) -> Version | None:

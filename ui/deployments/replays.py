@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from core import text
 from core.bootstrap import App
 from core.domain.deployment import Replay, ReplayReport
 from core.domain.job import FINAL
@@ -10,7 +11,7 @@ from core.store.jobs import jobs as job_rows
 from core.store.models import replays as replay_rows
 from core.system import request_job
 from ui import st
-from ui.common import actions, context, jobs, metric_cards, tables, wording
+from ui.common import actions, context, jobs, metric_cards, tables
 from ui.markup import Markdown
 
 _DAYS = (1, 7, 30)
@@ -34,7 +35,7 @@ def offer(app: App, number: int) -> None:
             _DAYS,
             default=_USUAL_DAYS,
             required=True,
-            format_func=lambda n: wording.count(n, "day"),
+            format_func=lambda n: text.count(n, "day"),
             key="replay_days",
         )
         actions.button(
@@ -56,7 +57,7 @@ def describe(replay: Replay | None, now: datetime) -> str:
     """The result in a sentence, for whoever is about to deploy."""
     if replay is None:
         return "It was not replayed on recorded requests yet."
-    return f"{replay.report.summary} ({wording.ago(replay.at, now)})"
+    return f"{replay.report.summary} ({text.ago(replay.at, now)})"
 
 
 def show(replay: Replay, now: datetime) -> None:
@@ -65,12 +66,12 @@ def show(replay: Replay, now: datetime) -> None:
     with st.container(border=True):
         st.markdown(_badge(report) + " " + report.summary)
         st.caption(
-            f"Requests from {wording.moment(report.from_at)} to {wording.moment(report.to_at)}; "
-            f"replayed {wording.moment_ago(replay.at, now)} by {replay.by}. {report.doubt}"
+            f"Requests from {text.moment(report.from_at)} to {text.moment(report.to_at)}; "
+            f"replayed {text.moment_ago(replay.at, now)} by {replay.by}. {report.doubt}"
         )
     _show_figures(report)
     for why, n in report.failures.items():
-        st.markdown(Markdown("- {}: {}").format(wording.count(n, "request"), why))
+        st.markdown(Markdown("- {}: {}").format(text.count(n, "request"), why))
     with st.expander("Largest changes, row by row", key="replay_changes"):
         _show_changes(report)
     if report.segments:
@@ -98,28 +99,26 @@ def _badge(report: ReplayReport) -> Markdown:
 
 
 def _show_figures(report: ReplayReport) -> None:
-    labelled = f"{wording.count(report.n_labelled, 'labelled row')}, {report.basis}"
+    labelled = f"{text.count(report.n_labelled, 'labelled row')}, {report.basis}"
     with metric_cards.row():
         metric_cards.show(
             "MAE in the replay",
-            wording.NOTHING if report.mae is None else wording.point(report.mae),
+            text.NOTHING if report.mae is None else text.points(report.mae),
             "too few labels"
             if report.mae is None or report.served_mae is None
-            else f"{wording.interval(report.mae)}; {wording.point(report.served_mae)} as served",
+            else f"{text.interval(report.mae)}; {text.points(report.served_mae)} as served",
             f"On the same rows as what was served: {labelled}. Rows of its own snapshot are left "
             f"out: {report.n_known:,}.",
         )
         metric_cards.show(
             "Less error than as served",
-            wording.NOTHING if report.improvement is None else wording.point(report.improvement),
-            "too few labels"
-            if report.improvement is None
-            else wording.interval(report.improvement),
+            text.NOTHING if report.improvement is None else text.points(report.improvement),
+            "too few labels" if report.improvement is None else text.interval(report.improvement),
             "MAE of what was served minus this one's, pair by pair; above 0 is better.",
         )
         metric_cards.show(
             "Without a model score",
-            wording.percent(report.fallback_share),
+            text.percent(report.fallback_share),
             f"{report.n_failed:,} failed, {report.n_fallback:,} without anything to read, of "
             f"{report.n_requests:,}",
             "The heuristic would answer these.",
@@ -127,8 +126,8 @@ def _show_figures(report: ReplayReport) -> None:
         latency = report.latency_ms
         metric_cards.show(
             "Latency p95",
-            wording.milliseconds(latency.get("p95")),
-            f"p50 {wording.milliseconds(latency.get('p50'))}, {report.n_timed:,} rows alone; "
+            text.milliseconds(latency.get("p95")),
+            f"p50 {text.milliseconds(latency.get('p50'))}, {report.n_timed:,} rows alone; "
             f"{report.n_at_limit:,} scores at an end of the scale",
             "Time to score one row, without the log.",
         )

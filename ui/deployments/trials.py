@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
+from core import text
 from core.bootstrap import App, load_current_settings
 from core.deployment import trials
 from core.deployment.plan import PlanSummary
@@ -13,7 +14,7 @@ from core.deployment.verdict import TrialReport
 from core.domain.trial import Trial, TrialVerdict
 from core.domain.version import HEURISTIC, Version, version_name
 from ui import st
-from ui.common import actions, charts, context, metric_cards, wording
+from ui.common import actions, charts, context, metric_cards
 from ui.markup import Markdown, badge
 
 _LOOKS = {
@@ -50,7 +51,7 @@ def show(standing: Standing, now: datetime) -> None:
             ).format(_NEXT[following.kind], " ".join(following.reasons), challenger, champion)
         )
         st.caption(
-            f"'{trial.name}' since {wording.moment_ago(trial.started_at, now)}, by {trial.by}. "
+            f"'{trial.name}' since {text.moment_ago(trial.started_at, now)}, by {trial.by}. "
             f"Reason: {trial.reason.rstrip('.')}. {_describe_settings(trial)}"
         )
     _show_figures(standing)
@@ -68,9 +69,9 @@ def _show_parts(report: TrialReport) -> None:
                 Markdown("{} **{}**: {} points ({}), {}").format(
                     _badge(part.verdict),
                     part.where,
-                    wording.number(part.advantage.value, 2),
-                    wording.interval(part.advantage, 2),
-                    wording.count(part.n, "comparison"),
+                    text.number(part.advantage.value, 2),
+                    text.interval(part.advantage, 2),
+                    text.count(part.n, "comparison"),
                 )
             )
         st.caption(
@@ -98,7 +99,7 @@ def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[V
                 RAMP,
                 default=RAMP[0],
                 required=True,
-                format_func="{:.0%}".format,
+                format_func=text.chosen_percent,
                 key="trial_share",
             )
             title = st.text_input("Name", value=f"try-{name}", key=f"trial_name_{number}")
@@ -126,14 +127,14 @@ def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[V
                 now=app.now(),
                 expected_revision=summary.revision,
             )
-            return f"{name} is on trial since {wording.moment(done.at)} (revision {done.revision})."
+            return f"{name} is on trial since {text.moment(done.at)} (revision {done.revision})."
 
         actions.ask_reason(
             f"Put {name} on trial",
             Markdown(
                 "{} stays the champion. From the next request on, **{}** "
-                "scores all of them and answers {:.0%}."
-            ).format(version_name(serving), name, share),
+                "scores all of them and answers {}."
+            ).format(version_name(serving), name, text.chosen_percent(share)),
             work,
             key="trial",
             confirm=f"Put {name} on trial now",
@@ -160,7 +161,7 @@ def offer_end(app: App, standing: Standing, revision: int) -> None:
             now=app.now(),
             expected_revision=revision,
         )
-        return f"{name} serves since {wording.moment(done.at)} (revision {done.revision})."
+        return f"{name} serves since {text.moment(done.at)} (revision {done.revision})."
 
     def stop(reason: str) -> str:
         done = trials.stop_trial(
@@ -201,6 +202,8 @@ def offer_end(app: App, standing: Standing, revision: int) -> None:
 def _offer_wider(app: App, standing: Standing, wider: float, revision: int) -> None:
     trial, name = standing.trial, version_name(standing.trial.challenger)
 
+    share = text.chosen_percent(wider)
+
     def widen(reason: str) -> str:
         done = trials.widen_trial(
             app.db,
@@ -211,16 +214,16 @@ def _offer_wider(app: App, standing: Standing, wider: float, revision: int) -> N
             now=app.now(),
             expected_revision=revision,
         )
-        return f"{name} answers {wider:.0%} now (revision {done.revision})."
+        return f"{name} answers {share} now (revision {done.revision})."
 
     actions.ask_reason(
-        f"Widen to {wider:.0%}",
-        Markdown(
-            "From the next request on, **{}** answers {:.0%}; units that have it keep it."
-        ).format(name, wider),
+        f"Widen to {share}",
+        Markdown("From the next request on, **{}** answers {}; units that have it keep it.").format(
+            name, share
+        ),
         widen,
         key="widen",
-        confirm=f"Widen to {wider:.0%} now",
+        confirm=f"Widen to {share} now",
         icon=":material/open_in_full:",
     )
 
@@ -242,7 +245,8 @@ def _describe_settings(trial: Trial) -> str:
         if is_on
     ]
     return (
-        f"Fixed at its start: same within {rules.margin:g} points, {rules.alpha:.0%} false "
+        f"Fixed at its start: same within {rules.margin:g} points, "
+        f"{text.chosen_percent(rules.alpha)} false "
         f"verdicts at most, by itself it {', '.join(by_itself) or 'does nothing'}."
     )
 
@@ -253,8 +257,8 @@ def _show_figures(standing: Standing) -> None:
     with metric_cards.row():
         metric_cards.show(
             f"Advantage of {name}",
-            wording.NOTHING if found is None else f"{wording.number(found.value, 2)} points",
-            "too few pairs" if found is None else wording.interval(found, 2),
+            text.NOTHING if found is None else f"{text.number(found.value, 2)} points",
+            "too few pairs" if found is None else text.interval(found, 2),
             f"MAE of {version_name(trial.champion)} minus that of {name} on the same requests; "
             "above 0 is better. The interval holds at every look.",
         )
@@ -262,7 +266,7 @@ def _show_figures(standing: Standing) -> None:
         metric_cards.show(
             "Labelled pairs",
             f"{report.n_pairs:,}",
-            f"{wording.count(report.n_differences, 'comparison')}{waiting}",
+            f"{text.count(report.n_differences, 'comparison')}{waiting}",
             "Requests that both scored and that have a label; those of one unit and day count as "
             "one comparison.",
         )
@@ -281,8 +285,8 @@ def _show_figures(standing: Standing) -> None:
         lost = conduct.n_shadow_failed + conduct.n_shadow_late + conduct.n_shadow_dropped
         metric_cards.show(
             f"Answers of {name}",
-            f"{trial.steps[-1].traffic:.0%}",
-            f"{wording.count(conduct.n_requests, 'request')} in this step; {lost:,} of "
+            text.chosen_percent(trial.steps[-1].traffic),
+            f"{text.count(conduct.n_requests, 'request')} in this step; {lost:,} of "
             f"{conduct.n_shadow:,} scores beside answers failed, late or dropped",
         )
 
@@ -291,11 +295,13 @@ def _needed(report: TrialReport) -> str:
     if report.decided:
         return "0 pairs"
     needed = report.n_pairs_needed
-    return wording.NOTHING if needed is None else f"about {needed:,} pairs"
+    return text.NOTHING if needed is None else f"about {needed:,} pairs"
 
 
 def _days(report: TrialReport) -> str:
-    return "" if report.days_needed is None else f"about {report.days_needed:,.1f} days"
+    return (
+        "" if report.days_needed is None else f"about {text.duration(report.days_needed * 86_400)}"
+    )
 
 
 def _show_chart(report: TrialReport, trial: Trial) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from core import text
 from core.bootstrap import App
 from core.domain.version import Version
 from core.store.data import snapshots
 from core.training.compare.version_diff import describe_changes, explain_choice, share_holdout
 from ui import st
-from ui.common import charts, filters, wording
+from ui.common import charts, filters
 from ui.experiments import compare_figures, compare_rows
 from ui.markup import Markdown, bullets
 from ui.training import reports
@@ -51,7 +52,7 @@ def show(app: App, versions: Sequence[Version], serving: int | None) -> None:
 
 
 def _show_metrics(versions: Sequence[Version]) -> None:
-    accurate = wording.tolerance(versions[0].report.tolerance)
+    accurate = text.tolerance(versions[0].report.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**MAE on held-out rows, less is better**"))

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from core import text
 from core.domain.training_report import Estimate, ScoreBand, SearchAttempt
 from core.domain.version import Version
 from ui import st
-from ui.common import charts, tables, wording
+from ui.common import charts, tables
 from ui.experiments import compare_charts
 from ui.markup import Markdown
 from ui.training import reports
@@ -49,7 +50,7 @@ def _show_curves(versions: Sequence[Version]) -> None:
         compare_charts.draw_series(
             {
                 v.name: [
-                    charts.Point(float(point.n_rows), point.mae, wording.count(point.n_rows, "row"))
+                    charts.Point(float(point.n_rows), point.mae, text.count(point.n_rows, "row"))
                     for point in v.report.learning_curve
                 ]
                 for v in versions
@@ -86,7 +87,7 @@ def _residual(band: ScoreBand) -> charts.Point:
     return charts.Point(
         score,
         Estimate(actual.value - score, actual.low - score, actual.high - score),
-        wording.count(band.n_rows, "held-out row"),
+        text.count(band.n_rows, "held-out row"),
     )
 
 
@@ -98,9 +99,9 @@ def _segment_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
             "column": column,
             "level": level,
             **{
-                name: wording.points(found[column, level].mae).replace(" points", "")
+                name: text.estimate(found[column, level].mae)
                 if (column, level) in found
-                else wording.NOTHING
+                else text.NOTHING
                 for name, found in of.items()
             },
         }
@@ -124,7 +125,7 @@ def _show_search(version: Version) -> None:
     trees = "n_trees" in attempts[0].parameters
     is_elsewhere = not rows[0]["chosen"] and any(row["chosen"] for row in rows)
     st.caption(
-        f"{wording.count(len(attempts), 'combination')}"
+        f"{text.count(len(attempts), 'combination')}"
         f"{', each at its best number of trees' if trees else ''}; the "
         "loss is the mean over the folds of the training rows, less is better."
         f"{_CHOSEN_ELSEWHERE if is_elsewhere else ''}"

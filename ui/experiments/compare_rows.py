@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from core import text
 from core.bootstrap import App
 from core.domain.version import Version, version_name
 from core.errors import OpsError
 from ui import st
-from ui.common import charts, context, wording
+from ui.common import charts, context
 from ui.markup import Markdown
 
 
@@ -47,11 +48,11 @@ def offer(app: App, versions: Sequence[Version], serving: int | None) -> None:
         )
         st.markdown(
             Markdown("- **{}** against {}: {}; row by row its MAE differs by {}.").format(
-                version_name(number), reference.name, verdict, wording.points(extra)
+                version_name(number), reference.name, verdict, text.estimate(extra, "points")
             )
         )
     left_out = f"; {found.n_left_out:,} were left out" if found.n_left_out else ""
     st.caption(
-        f"On {wording.count(found.n_rows, 'row')} that none of them has learned from{left_out}. "
+        f"On {text.count(found.n_rows, 'row')} that none of them has learned from{left_out}. "
         f"Intervals are 95 %, and treat {found.basis} as independent."
     )

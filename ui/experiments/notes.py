@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from core import text
 from core.bootstrap import App
 from core.domain.version import Note, NoteKind, Version, list_tags, version_name
 from core.training.notes import add_note
 from ui import st
-from ui.common import actions, context, tables, wording
+from ui.common import actions, context, tables
 from ui.training import reports
 
 _TEXT = "note_text"
@@ -30,7 +31,7 @@ def tags_of(said: Mapping[int, Sequence[Note]], number: int) -> tuple[str, ...]:
 def show(app: App, trained: Sequence[Version], said: Mapping[int, Sequence[Note]]) -> None:
     """The notes of all versions, newest first, and what may be said of one."""
     n_notes = sum(len(of) for of in said.values())
-    with st.expander(f"Notes and tags ({wording.count(n_notes, 'entry', 'entries')})", key="notes"):
+    with st.expander(f"Notes and tags ({text.count(n_notes, 'entry', 'entries')})", key="notes"):
         _offer(app, trained)
         found = [note for of in said.values() for note in of]
         if not found:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from core import text
 from core.bootstrap import App
 from core.domain.version import Version, version_name
 from core.errors import OpsError
 from core.registry import RUN_SORTS, RunPage, RunSummary
 from core.up import LOCAL_MLFLOW, build_mlflow_url
 from ui import st
-from ui.common import context, tables, wording
+from ui.common import context, tables
 from ui.markup import Markdown
 
 PAGE = 50
@@ -134,10 +135,10 @@ def _show_pager(tokens: Sequence[str], page: RunPage, order: str) -> None:
 
 def _row(run: RunSummary, address: str) -> dict[str, object]:
     return {
-        "run": wording.short_hash(run.run_id),
-        "version": wording.NOTHING if run.version is None else version_name(run.version),
+        "run": text.short_hash(run.run_id),
+        "version": text.NOTHING if run.version is None else version_name(run.version),
         "recipe": run.recipe,
-        "gate": {True: "passed", False: "refused", None: wording.NOTHING}[run.passed],
+        "gate": {True: "passed", False: "refused", None: text.NOTHING}[run.passed],
         "MAE, points": run.metrics.get("mae"),
         "RMSE, points": run.metrics.get("rmse"),
         "R²": run.metrics.get("r2"),
@@ -145,7 +146,7 @@ def _row(run: RunSummary, address: str) -> dict[str, object]:
         "skill, %": _percent(run.metrics.get("skill")),
         "status": run.status.lower(),
         "started (UTC)": run.started_at,
-        "took": wording.NOTHING if run.seconds is None else wording.duration(run.seconds),
+        "took": text.NOTHING if run.seconds is None else text.duration(run.seconds),
         "in MLflow": address + run.run_id,
     }
 

@@ -1,11 +1,12 @@
 """Drift on the screen: what has moved, how far beyond chance, and what it is expected to cost."""
 
+from core import text
 from core.domain.monitoring import DriftCheck, DriftReport, Subject
 from core.monitoring.drift.compare import describe_check, matters
 from core.monitoring.drift.expected_error import describe_estimate
 from core.monitoring.summary import NOT_MEASURED
 from ui import st
-from ui.common import charts, tables, wording
+from ui.common import charts, tables
 from ui.markup import Markdown
 
 _MOST_PICTURES = 4
@@ -16,7 +17,7 @@ def show_drift(report: DriftReport | None) -> None:
     if report is None or report.note:
         said = NOT_MEASURED
         if report is not None:
-            looked = f"Looked at {wording.moment(report.at)}; the worker does it every hour."
+            looked = f"Looked at {text.moment(report.at)}; the worker does it every hour."
             said = f"{report.note} {looked}"
         st.info(said, icon=":material/help:")
         return
@@ -26,13 +27,13 @@ def show_drift(report: DriftReport | None) -> None:
         for check in pictured:
             with st.container(gap="xsmall"):
                 _show_picture(check)
-    with st.expander(wording.count(len(report.checks), "comparison"), key="drift_checks"):
+    with st.expander(text.count(len(report.checks), "comparison"), key="drift_checks"):
         _show_table(report)
     st.markdown(describe_estimate(report))
     sampled = "" if report.n_rows == report.n_requests else f" of {report.n_requests:,}"
     st.caption(
-        f"{report.n_rows:,}{sampled} requests from {wording.moment(report.from_at)} to "
-        f"{wording.moment(report.to_at)}, against {report.basis}. What has drifted is beyond both "
+        f"{report.n_rows:,}{sampled} requests from {text.moment(report.from_at)} to "
+        f"{text.moment(report.to_at)}, against {report.basis}. What has drifted is beyond both "
         "its noise and the smallest change that counts, in this window and in one of the two "
         "before it. Whether the same inputs mean something else now, only labels can say."
     )
@@ -82,7 +83,7 @@ def _show_table(report: DriftReport) -> None:
                 "noise": check.noise,
                 "smallest that counts": check.minimum,
                 "drifted": _word(check),
-                "importance": wording.percent(check.importance),
+                "importance": text.percent(check.importance),
                 "effect on MAE, points": check.effect_on_mae,
             }
             for check in report.checks

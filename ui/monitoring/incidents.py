@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from core import text
 from core.alerts import incidents as alerts
 from core.alerts.incident_context import Context, Remedy, load_context
 from core.bootstrap import App
@@ -16,7 +17,7 @@ from core.store.monitoring import deliveries
 from core.store.monitoring import incidents as incident_rows
 from core.watching import start_app_retraining
 from ui import st
-from ui.common import actions, context, pages, status, tables, wording
+from ui.common import actions, context, pages, status, tables
 from ui.markup import Markdown
 
 _STATUS = {
@@ -37,7 +38,7 @@ def show_short(found: Sequence[Incident], now: datetime) -> None:
                 status.inline(incident.severity),
                 _STATUS[incident.status_at(now)],
                 incident.message,
-                wording.ago(incident.opened_at, now),
+                text.ago(incident.opened_at, now),
             )
         )
     if found:
@@ -55,7 +56,7 @@ def show_open(app: App, found: Sequence[Incident], now: datetime) -> None:
                     incident.message,
                     incident.id,
                     describe_cause(incident.cause),
-                    wording.moment_ago(incident.opened_at, now),
+                    text.moment_ago(incident.opened_at, now),
                 )
             )
             if incident.status is IncidentStatus.PENDING:
@@ -125,15 +126,13 @@ def _show_timeline(app: App, incident: Incident) -> None:
     with app.db.read() as conn:
         told = deliveries.load_of_incidents(conn, [incident.id])
     n_told = sum(delivery.state is DeliveryState.SENT for delivery in told)
-    head = (
-        f"{wording.count(len(incident.events), 'event')}, {wording.count(n_told, 'message')} sent"
-    )
+    head = f"{text.count(len(incident.events), 'event')}, {text.count(n_told, 'message')} sent"
     with st.expander(head, key=f"timeline_{incident.id}"):
         for event in incident.events:
-            until = f", until {wording.moment(event.until_at)}" if event.until_at else ""
+            until = f", until {text.moment(event.until_at)}" if event.until_at else ""
             st.markdown(
                 Markdown("- {}: **{}** by {}{}: {}").format(
-                    wording.moment(event.at), event.kind.value, event.by, until, event.message
+                    text.moment(event.at), event.kind.value, event.by, until, event.message
                 )
             )
         for delivery in told:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from core import text
 from core.alerts.maintenance import announce, end_maintenance
 from core.bootstrap import App, load_current_settings
 from core.domain.incident import Delivery, DeliveryState, Maintenance
@@ -10,7 +11,7 @@ from core.settings import Settings
 from core.store.monitoring import deliveries
 from core.watching import try_app_channels
 from ui import st
-from ui.common import actions, context, tables, wording
+from ui.common import actions, context, tables
 from ui.markup import Markdown
 
 _HOURS = (1, 4, 12, 24)
@@ -33,7 +34,7 @@ def show(app: App) -> None:
         newest = deliveries.load_newest(conn, _N_SHOWN)
     if window is not None:
         st.info(
-            f"Maintenance by {window.by} until {wording.moment(window.until_at)}: incidents are "
+            f"Maintenance by {window.by} until {text.moment(window.until_at)}: incidents are "
             f"recorded and nobody is called ({window.reason}).",
             icon=":material/construction:",
         )
@@ -57,11 +58,11 @@ def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:
             ":orange-badge[:material/notifications_off: Nobody is called]: set `PLUMBLINE_NOTIFY` "
             "to one or more Apprise URLs, separated by commas, and start again."
         )
-    parts = [f"{wording.count(len(settings.notify), 'channel')} is called"]
+    parts = [f"{text.count(len(settings.notify), 'channel')} is called"]
     if len(settings.notify) > 1:
         parts = [f"{len(settings.notify)} channels are called"]
     if waiting:
-        parts.append(f"{wording.count(len(waiting), 'message')} waiting")
+        parts.append(f"{text.count(len(waiting), 'message')} waiting")
     if settings.quiet_hours is not None:
         start, end = settings.quiet_hours
         parts.append(f"only for critical incidents between {start:%H:%M} and {end:%H:%M} UTC")
@@ -92,14 +93,14 @@ def _offer_maintenance(app: App, window: Maintenance | None) -> None:
     hours = st.selectbox(
         "Maintenance",
         _HOURS,
-        format_func=lambda n: f"Quiet for {wording.count(n, 'hour')}",
+        format_func=lambda n: f"Quiet for {text.count(n, 'hour')}",
         key="maintenance_hours",
         label_visibility="collapsed",
         width=180,
     )
     actions.ask_reason(
         "Start maintenance",
-        f"Incidents are recorded and nobody is called for {wording.count(hours, 'hour')}; what is "
+        f"Incidents are recorded and nobody is called for {text.count(hours, 'hour')}; what is "
         "held back is sent then.",
         lambda reason: _announce(app, hours, reason),
         key="start_maintenance",
@@ -116,7 +117,7 @@ def _announce(app: App, hours: int, reason: str) -> str:
         reason=reason,
         now=app.now(),
     )
-    return f"Nobody is called until {wording.moment(window.until_at)}."
+    return f"Nobody is called until {text.moment(window.until_at)}."
 
 
 def _end(app: App, reason: str) -> str:

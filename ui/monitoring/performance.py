@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from core import text
 from core.bootstrap import App, load_current_settings
 from core.domain.monitoring import DriftReport, SegmentReport
 from core.domain.prediction import Shortfall
@@ -22,7 +23,7 @@ from core.store.models import deployments
 from core.store.monitoring import drift, health
 from core.watching import describe_app_health
 from ui import st
-from ui.common import charts, filters, metric_cards, wording
+from ui.common import charts, filters, metric_cards
 from ui.common.filters import TimeWindow
 from ui.markup import Markdown, bullets
 
@@ -71,7 +72,7 @@ def show_day(day: MonitorSummary, month: Performance, settings: Settings) -> Non
     traffic, model = day.traffic, month.model
     with metric_cards.row(across=5):
         _show_requests(traffic, filters.DAY)
-        _show_estimates(model, settings, wording.basis(model.n_labelled, filters.MONTH.words))
+        _show_estimates(model, settings, text.basis(model.n_labelled, filters.MONTH.words))
         _show_latency(traffic, filters.DAY)
     if model.note:
         st.caption(
@@ -86,25 +87,25 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow
     """Every figure with its unit, its rows and its interval."""
     traffic = summary.traffic
     counts, model = traffic.counts, summary.performance.model
-    basis = wording.basis(model.n_labelled, window.words)
+    basis = text.basis(model.n_labelled, window.words)
     with metric_cards.row(across=5):
         _show_requests(traffic, window)
         _show_estimates(model, settings, basis, rmse=True)
         metric_cards.show(
             "Labels",
-            wording.percent(model.coverage),
+            text.percent(model.coverage),
             f"{model.n_labelled:,} of {model.n_predictions:,} model scores",
             "Share of the model's scores whose truth has arrived; the others say nothing yet.",
         )
         metric_cards.show(
             "Fallback",
-            wording.percent(counts.fallback_share),
+            text.percent(counts.fallback_share),
             f"{counts.n_heuristic:,} of {counts.n_attempted:,} requests",
             "Share that the heuristic answered because the model could not.",
         )
         metric_cards.show(
             "Errors",
-            wording.percent(counts.error_rate),
+            text.percent(counts.error_rate),
             f"{counts.n_failed:,} of {counts.n_attempted:,} requests",
             "Share of requests that got no score at all.",
         )
@@ -133,10 +134,10 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow)
         return
     points = summary.performance.series
     few = (
-        f"Fewer than {settings.min_labels} labels in every {wording.step(traffic.step)}:"
+        f"Fewer than {settings.min_labels} labels in every {text.step(traffic.step)}:"
         "\nchoose a longer window"
     )
-    within = wording.tolerance(settings.tolerance)
+    within = text.tolerance(settings.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**Accuracy {}**, with 95 % interval").format(within))
@@ -177,7 +178,7 @@ def _show_requests(traffic: Traffic, window: TimeWindow) -> None:
     counts = traffic.counts
     metric_cards.show(
         "Requests",
-        wording.number(counts.n_attempted),
+        text.number(counts.n_attempted),
         f"{counts.n_model:,} model, {counts.n_heuristic:,} heuristic, {counts.n_failed:,} failed, "
         f"{window.words}",
         "All that were attempted: answered by the model, by the heuristic, or not at all.",
@@ -198,8 +199,8 @@ def _show_latency(traffic: Traffic, window: TimeWindow) -> None:
     counts = traffic.counts
     metric_cards.show(
         "Latency p95",
-        wording.milliseconds(counts.p95_ms),
-        f"p50 {wording.milliseconds(counts.p50_ms)}, p99 {wording.milliseconds(counts.p99_ms)}, "
+        text.milliseconds(counts.p95_ms),
+        f"p50 {text.milliseconds(counts.p50_ms)}, p99 {text.milliseconds(counts.p99_ms)}, "
         f"{window.words}",
         "95 of 100 requests were answered faster than this.",
     )
@@ -211,7 +212,7 @@ def _chart_accuracy(
     st.plotly_chart(
         charts.draw_lines(
             [_line("accuracy", points)],
-            unit=f"scores {wording.tolerance(settings.tolerance)}, %",
+            unit=f"scores {text.tolerance(settings.tolerance)}, %",
             as_percent=True,
             empty=empty,
             limits=[
@@ -253,7 +254,7 @@ def _chart_requests(traffic: Traffic, window: TimeWindow) -> None:
                     ("failed", "n_failed"),
                 )
             ],
-            unit=f"requests per {wording.step(traffic.step)}",
+            unit=f"requests per {text.step(traffic.step)}",
             from_zero=True,
         ),
         key="chart_requests",
@@ -265,12 +266,12 @@ def _chart_requests(traffic: Traffic, window: TimeWindow) -> None:
 def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: bool = False) -> None:
     accuracy, mae, skill, naive = model.accuracy, model.mae, model.skill, model.naive
     metric_cards.show(
-        f"Accuracy ({wording.tolerance(settings.tolerance)})",
-        wording.percent(accuracy.value if accuracy else None),
-        f"{wording.interval(accuracy, 1, 100)}, naive {wording.percent(naive.accuracy)}, {basis}"
+        f"Accuracy ({text.tolerance(settings.tolerance)})",
+        text.percent(accuracy.value if accuracy else None),
+        f"{text.interval(accuracy, 1, 100)}, naive {text.percent(naive.accuracy)}, {basis}"
         if accuracy and naive
         else basis,
-        f"Share of scores {wording.tolerance(settings.tolerance)} points of the truth, with its "
+        f"Share of scores {text.tolerance(settings.tolerance)} points of the truth, with its "
         f"95 % interval. {metric_cards.NAIVE_HELP}",
     )
     _show_error(
@@ -290,8 +291,8 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
         )
     metric_cards.show(
         "Skill",
-        wording.percent(skill.value if skill else None),
-        f"{wording.interval(skill, 1, 100)}, {basis}" if skill else basis,
+        text.percent(skill.value if skill else None),
+        f"{text.interval(skill, 1, 100)}, {basis}" if skill else basis,
         "How much less MAE than the best constant guess for these rows; 0 % is no better than "
         "guessing.",
     )
@@ -302,8 +303,8 @@ def _show_error(
 ) -> None:
     metric_cards.show(
         name,
-        wording.point(error) if error else wording.NOTHING,
-        f"{wording.interval(error)}, naive {wording.error(naive)}, {basis}"
+        text.points(error) if error else text.NOTHING,
+        f"{text.interval(error)}, naive {text.figure(naive)}, {basis}"
         if error and naive is not None
         else basis,
         f"{meaning} {metric_cards.NAIVE_HELP}",

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from core import text
 from core.domain.monitoring import GroupFigures, SegmentReport
 from core.domain.version import Widening, describe_widening, version_name
 from core.monitoring.slices.segments import describe_segment
 from ui import st
-from ui.common import metric_cards, tables, wording
+from ui.common import metric_cards, tables
 from ui.markup import Markdown
 
 
@@ -39,23 +40,23 @@ def show_segments(
             "{}, the newest of at most 7 days."
         ).format(
             version_name(report.version),
-            wording.count(report.n_labelled, "label"),
-            wording.moment(report.from_at),
-            wording.moment(report.to_at),
+            text.count(report.n_labelled, "label"),
+            text.moment(report.from_at),
+            text.moment(report.to_at),
         )
     )
     st.markdown(_summarize(report))
     with metric_cards.row():
         metric_cards.show(
             "Interval coverage",
-            wording.NOTHING if report.coverage is None else wording.percent(report.coverage.value),
-            "" if report.coverage is None else wording.interval(report.coverage, 1, 100),
+            text.NOTHING if report.coverage is None else text.percent(report.coverage.value),
+            "" if report.coverage is None else text.interval(report.coverage, 1, 100),
             "Share of the labels inside the 90 % interval that was answered.",
         )
         metric_cards.show(
             "Interval width",
-            wording.NOTHING if report.width is None else f"{report.width:.3g} points",
-            f"mean of {wording.count(report.n_labelled, 'label')}",
+            text.NOTHING if report.width is None else f"{report.width:.3g} points",
+            f"mean of {text.count(report.n_labelled, 'label')}",
             "How wide the 90 % intervals were that were answered.",
         )
     widened = None if widening is None else describe_widening(widening)
@@ -65,7 +66,7 @@ def show_segments(
         _show_groups([*report.bands, *report.groups], tolerance)
     st.caption(
         f"{report.n_parts} parts of the traffic looked at; the chance that any is named where "
-        f"all are alike is 1 %. Measured at {wording.moment(report.at)}."
+        f"all are alike is 1 %. Measured at {text.moment(report.at)}."
     )
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from core import text
 from core.domain.installation import SILENT_AFTER, ApiWorker, combine_stages
 from core.domain.model_card import ScorerCheck
 from core.system import SystemStatus
 from ui import st
-from ui.common import metric_cards, tables, wording
+from ui.common import metric_cards, tables
 from ui.markup import Markdown
 
 _WHAT = {
@@ -38,9 +39,9 @@ def show(state: SystemStatus) -> None:
                 "the last was {}, {}. Its figures are old and "
                 "not shown. Start one with `make run` or `python -m core api`."
             ).format(
-                wording.duration(SILENT_AFTER.total_seconds()),
+                text.duration(SILENT_AFTER.total_seconds()),
                 last.name,
-                wording.ago(last.at, state.at),
+                text.ago(last.at, state.at),
             ),
             icon=":material/visibility_off:",
         )
@@ -55,19 +56,19 @@ def _show_figures(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
     with metric_cards.row(across=4):
         metric_cards.show(
             "API workers",
-            wording.number(len(alive)),
-            f"said so {wording.ago(min(worker.at for worker in alive), state.at)}",
+            text.number(len(alive)),
+            f"said so {text.ago(min(worker.at for worker in alive), state.at)}",
             "Processes that answer predictions; each says once a minute how it is.",
         )
         metric_cards.show(
             "Single-row requests",
-            wording.number(sum(worker.n_requests for worker in alive)),
-            f"since {wording.moment(min(worker.started_at for worker in alive))}",
+            text.number(sum(worker.n_requests for worker in alive)),
+            f"since {text.moment(min(worker.started_at for worker in alive))}",
         )
         metric_cards.show(
             "Scores found in the cache",
-            wording.percent(n_found / n_asked) if n_asked else wording.NOTHING,
-            f"of {wording.count(n_asked, 'row')} since the version was loaded",
+            text.percent(n_found / n_asked) if n_asked else text.NOTHING,
+            f"of {text.count(n_asked, 'row')} since the version was loaded",
             "A row that was asked before is not scored again; it is logged all the same.",
         )
         _show_scorer(state.scorer, alive)
@@ -82,7 +83,7 @@ def _show_scorer(check: ScorerCheck | None, alive: Sequence[ApiWorker]) -> None:
     elif check is not None and check.largest_difference is not None:
         note = (
             f"at most {check.largest_difference:.2g} points from the pipeline on "
-            f"{wording.count(check.n_rows, 'row')}"
+            f"{text.count(check.n_rows, 'row')}"
         )
     metric_cards.show(
         f"Scorer of {alive[0].version}",
@@ -121,5 +122,5 @@ def _show_stages(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
     )
     st.caption(
         f"Of the newest requests that were measured, one in 64; the last "
-        f"{wording.ago(max(measured), state.at)}. With several workers, the p95 of the slowest."
+        f"{text.ago(max(measured), state.at)}. With several workers, the p95 of the slowest."
     )

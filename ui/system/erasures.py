@@ -1,11 +1,12 @@
 """Deleting a person's rows on the screen, and the notes that stay."""
 
+from core import text
 from core.bootstrap import App
 from core.domain.dataset import IdKind, Trace, list_erased
 from core.domain.version import Version, version_name
 from core.store.data import erasures
 from ui import st
-from ui.common import actions, context, tables, wording
+from ui.common import actions, context, tables
 from ui.markup import Markdown
 
 _KINDS = {IdKind.ID: "id of a row or prediction", IdKind.GROUP: "group, or unit of predictions"}
@@ -75,10 +76,10 @@ def note(app: App, version: Version) -> None:
                 "{}: {} learned from them, and a "
                 "training on what is left comes out differently. The data page has the notes."
             ).format(
-                wording.count(n_rows, "row"),
+                text.count(n_rows, "row"),
                 version.snapshot_id,
                 "was" if n_rows == 1 else "were",
-                wording.moment(max(at for at, _ in erased)),
+                text.moment(max(at for at, _ in erased)),
                 version.name,
             )
         )
@@ -87,8 +88,8 @@ def note(app: App, version: Version) -> None:
 def describe(found: Trace) -> str:
     """What there is, or was, and who used it, as a sentence."""
     said = (
-        f"{wording.count(found.n_samples, 'row')} and "
-        f"{wording.count(found.n_predictions, 'prediction')}; "
+        f"{text.count(found.n_samples, 'row')} and "
+        f"{text.count(found.n_predictions, 'prediction')}; "
     )
     uses = [
         f"snapshot {use.snapshot_id} has {use.n_rows} ("

@@ -1,9 +1,10 @@
 """The installation on the screen: store, disk, tracking, worker, scheduled tasks."""
 
+from core import text
 from core.monitoring.retention import describe_retention
 from core.system import SystemStatus
 from ui import st
-from ui.common import metric_cards, tables, wording
+from ui.common import metric_cards, tables
 from ui.markup import Markdown
 
 
@@ -13,8 +14,8 @@ def show(state: SystemStatus) -> None:
         metric_cards.show("Store", _kind(state.store), f"schema {state.schema}", state.store)
         metric_cards.show(
             "Disk",
-            f"{wording.size(state.disk_free_bytes)} free",
-            f"of {wording.size(state.disk_total_bytes)}",
+            f"{text.size(state.disk_free_bytes)} free",
+            f"of {text.size(state.disk_total_bytes)}",
             f"Where the home folder is: {state.home}",
         )
         metric_cards.show(
@@ -61,10 +62,10 @@ def show_tasks(state: SystemStatus) -> None:
         [
             {
                 "task": task.name.replace("_", " "),
-                "every": wording.duration(task.every_seconds),
+                "every": text.duration(task.every_seconds),
                 "last run (UTC)": task.last_started_at,
                 "outcome": "failed" if task.last_error else ("ok" if task.last_outcome else ""),
-                "what it said": task.last_error or task.last_outcome or wording.NOTHING,
+                "what it said": task.last_error or task.last_outcome or text.NOTHING,
                 "next run (UTC)": task.next_run_at,
             }
             for task in state.tasks
@@ -94,7 +95,7 @@ def _kind(address: str) -> str:
 def _describe_untracked(n_versions: int) -> str:
     if not n_versions:
         return "every version is logged"
-    return f"{wording.count(n_versions, 'version')} not logged yet"
+    return f"{text.count(n_versions, 'version')} not logged yet"
 
 
 def _holder(state: SystemStatus) -> str:
@@ -102,7 +103,7 @@ def _holder(state: SystemStatus) -> str:
         return "nobody ever held the lease"
     role, _, rest = state.worker.holder.partition(":")
     host, _, pid = rest.rpartition(":")
-    age = wording.ago(state.worker.acquired_at, state.at)
+    age = text.ago(state.worker.acquired_at, state.at)
     if state.worker_alive:
         return f"{role} on {host}, process {pid}, took over {age}"
-    return f"last: {role} on {host}, lease ended {wording.ago(state.worker.expires_at, state.at)}"
+    return f"last: {role} on {host}, lease ended {text.ago(state.worker.expires_at, state.at)}"

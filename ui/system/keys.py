@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from core import text
 from core.bootstrap import App
 from core.domain.installation import ApiKey, Scope
 from core.serving.keys import create_key
 from core.store.installation import api_keys
 from ui import st
-from ui.common import actions, context, tables, wording
+from ui.common import actions, context, tables
 from ui.markup import Markdown, code
 
 _NAME, _SCOPES = "key_name", "key_scopes"
@@ -94,7 +95,7 @@ def _offer_revoke(app: App, live: Sequence[ApiKey]) -> None:
     def work() -> str:
         with app.db.write() as conn:
             api_keys.revoke_key(conn, chosen, context.get_recent_user(), app.now())
-        return f"Key “{name}” is revoked; callers that use it get 401 within {wording.duration(1)}."
+        return f"Key “{name}” is revoked; callers that use it get 401 within {text.duration(1)}."
 
     actions.confirm(
         "Revoke",

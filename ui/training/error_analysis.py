@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from core import text
 from core.bootstrap import App
 from core.domain.sample import Sample
 from core.domain.training_report import TrainingReport
@@ -9,7 +10,7 @@ from core.domain.version import Version
 from core.store.data import samples
 from core.training.evaluate.verdict import describe_calibration, describe_curve
 from ui import st
-from ui.common import charts, tables, wording
+from ui.common import charts, tables
 from ui.markup import Markdown
 
 
@@ -52,9 +53,7 @@ def _show_calibration(version: Version) -> None:
         st.plotly_chart(
             charts.draw_points(
                 [
-                    charts.Point(
-                        band.score, band.actual, wording.count(band.n_rows, "held-out row")
-                    )
+                    charts.Point(band.score, band.actual, text.count(band.n_rows, "held-out row"))
                     for band in bands
                 ],
                 x="mean score of the band, points",
@@ -75,7 +74,7 @@ def _show_curve(version: Version) -> None:
         st.plotly_chart(
             charts.draw_points(
                 [
-                    charts.Point(float(point.n_rows), point.mae, wording.count(point.n_rows, "row"))
+                    charts.Point(float(point.n_rows), point.mae, text.count(point.n_rows, "row"))
                     for point in report.learning_curve
                 ],
                 x="rows learned from",
@@ -94,7 +93,7 @@ def _segment_rows(report: TrainingReport) -> list[dict[str, object]]:
             "column": segment.column,
             "level": segment.level,
             "held-out rows": segment.n_rows,
-            "MAE, points": wording.points(segment.mae).replace(" points", ""),
+            "MAE, points": text.estimate(segment.mae),
             "bias, points": segment.bias,
         }
         for segment in report.segments
@@ -117,6 +116,6 @@ def _describe(sample: Sample | None) -> str:
     if sample is None:
         return "the row is no longer in the store"
     return ", ".join(
-        f"{name}: {wording.NOTHING if value is None else value}"
+        f"{name}: {text.NOTHING if value is None else value}"
         for name, value in sample.features.items()
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from core import text
 from core.domain.training_report import TrainingReport
 from core.domain.version import Version, version_name
 from core.training.evaluate.verdict import describe_search
 from ui import st
-from ui.common import charts, filters, metric_cards, tables, wording
+from ui.common import charts, filters, metric_cards, tables
 from ui.markup import Markdown, bullets
 
 _NAIVE = {
@@ -40,7 +41,7 @@ def label(version: Version) -> str:
     report = version.report
     gate = "gate passed" if report.gate.passed else "gate refused"
     demo = ", synthetic" if report.synthetic else ""
-    mae = wording.point(report.metrics.mae).removesuffix(" points")
+    mae = text.figure(report.metrics.mae.value)
     return f"{version.name} · {report.recipe} · MAE {mae} · {gate}{demo}"
 
 
@@ -76,7 +77,7 @@ def show(version: Version) -> None:
     st.caption(_describe_basis(report))
     if report.left_out:
         with st.expander(
-            f"{wording.count(len(report.left_out), 'column')} not used",
+            f"{text.count(len(report.left_out), 'column')} not used",
             key=f"left_{version.number}",
         ):
             for column, why in report.left_out.items():
@@ -131,13 +132,13 @@ def _describe_basis(report: TrainingReport) -> str:
         ""
         if report.random_split_mae is None
         else " A split at random would have claimed a MAE of "
-        f"{wording.number(report.random_split_mae, wording.digits_of(report.random_split_mae))} "
+        f"{text.figure(report.random_split_mae)} "
         "points."
     )
     searched = describe_search(report.search, report.n_train)
     return (
-        f"Trained on {wording.count(report.n_train, 'row')}, evaluated on "
-        f"{wording.count(report.n_holdout, 'row')} that it never saw. The split: "
+        f"Trained on {text.count(report.n_train, 'row')}, evaluated on "
+        f"{text.count(report.n_holdout, 'row')} that it never saw. The split: "
         f"{report.split_reason.rstrip('.')}. Intervals are 95 %{independent}.{random} {searched}"
     )
 
@@ -163,10 +164,10 @@ def parameters(version: Version) -> dict[str, str]:
         "seed": str(report.seed),
         "data": "synthetic" if report.synthetic else "real",
         "snapshot": str(version.snapshot_id),
-        "training rows": wording.number(report.n_train),
-        "held-out rows": wording.number(report.n_holdout),
+        "training rows": text.number(report.n_train),
+        "held-out rows": text.number(report.n_holdout),
         "split": report.split,
-        "tolerance": wording.tolerance(report.tolerance),
+        "tolerance": text.tolerance(report.tolerance),
         "features": f"{len(report.features_selected)} of {len(report.features_available)}",
         _FEATURE_NAMES: ", ".join(report.features_selected),
     }
@@ -179,14 +180,14 @@ def parameters(version: Version) -> dict[str, str]:
 def identity(version: Version) -> dict[str, str]:
     """Where a version comes from and is kept."""
     return {
-        "trained at": wording.moment(version.created_at),
+        "trained at": text.moment(version.created_at),
         "trained by": version.created_by,
-        "training took": wording.duration(version.report.seconds),
-        "code": version.report.commit or wording.NOTHING,
+        "training took": text.duration(version.report.seconds),
+        "code": version.report.commit or text.NOTHING,
         "libraries": ", ".join(f"{name} {v}" for name, v in version.report.environment.items())
-        or wording.NOTHING,
+        or text.NOTHING,
         "MLflow run": version.run_id or "not logged yet: it is logged when tracking answers",
-        "artifact": wording.short_hash(version.artifact_hash),
+        "artifact": text.short_hash(version.artifact_hash),
     }
 
 
@@ -196,7 +197,7 @@ def differing(versions: Sequence[Version]) -> list[dict[str, str]]:
     names = list(dict.fromkeys(name for values in found.values() for name in values))
     names.remove(_FEATURE_NAMES)  # too many for a cell; which came and went is said in words
     rows = [
-        {"parameter": name, **{who: of.get(name, wording.NOTHING) for who, of in found.items()}}
+        {"parameter": name, **{who: of.get(name, text.NOTHING) for who, of in found.items()}}
         for name in names
     ]
     return [row for row in rows if len({row[who] for who in found}) > 1]
@@ -209,9 +210,9 @@ def version_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
             "version": version.name,
             "recipe": version.report.recipe,
             "gate": "passed" if version.report.gate.passed else "refused",
-            "MAE, points": wording.points(version.report.metrics.mae).replace(" points", ""),
-            "accuracy": wording.percent_range(version.report.metrics.accuracy),
-            "skill": wording.percent_range(version.report.metrics.skill),
+            "MAE, points": text.estimate(version.report.metrics.mae),
+            "accuracy": text.percent_interval(version.report.metrics.accuracy),
+            "skill": text.percent_interval(version.report.metrics.skill),
             "held-out rows": version.report.n_holdout,
             "data": "synthetic" if version.report.synthetic else "real",
             "trained (UTC)": version.created_at,

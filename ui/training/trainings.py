@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from core import text
 from core.bootstrap import App
 from core.data.quality.overview import DataSummary
 from core.domain.deployment import RetrainingDecision
@@ -14,7 +15,7 @@ from core.training.plan import METHODS
 from core.training.search.recipe import Recipe
 from core.watching import PREVIEW
 from ui import st
-from ui.common import actions, context, jobs, wording
+from ui.common import actions, context, jobs
 from ui.data import issues
 from ui.markup import Markdown
 
@@ -137,7 +138,7 @@ def show_preview(app: App, previewed: Job | None, waiting: Job | None) -> None:
             )
         )
     else:
-        ago = wording.moment_ago(previewed.finished_at, app.now())
+        ago = text.moment_ago(previewed.finished_at, app.now())
         icon = _PREVIEW_ICONS[str(found["verdict"])]
         st.caption(Markdown("{} {} (Looked at {}.)").format(icon, found["summary"], ago))
     if waiting is not None:

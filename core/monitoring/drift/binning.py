@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.domain.monitoring import Bins
 from core.features.values import levels_of, numbers_of
 from core.stats.drift import choose_edges, count_bins, measure_beyond
+from core.stats.slices import Values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,6 @@ MAX_KNOWN = 1_000
 """Different categories of a column beyond which an unseen one says nothing."""
 
 _NUMBER_SHARE = 0.9
-
-Values = NDArray[np.float64] | list[str | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from core import text
 from core.domain.monitoring import Bins, DriftCheck, DriftReport, Reference, Subject
 from core.monitoring.drift.binning import Counted, name_bins
 from core.monitoring.drift.expected_error import estimate_change
@@ -104,9 +105,15 @@ def describe_check(check: DriftCheck) -> str:
         moved = f"{abs(check.effect) * 100:.3g} {'more' if check.effect > 0 else 'fewer'}"
         return f"{name} is missing in {moved} of 100 rows than on the holdout"
     if check.subject is Subject.UNSEEN:
-        return f"{name} has categories that were never seen in {check.effect:.1%} of the rows"
+        return (
+            f"{name} has categories that were never seen in {text.percent(check.effect)} of "
+            "the rows"
+        )
     unit = "Jensen-Shannon" if check.bins and check.bins[-2:] == ("others", "missing") else "sd"
-    return f"{name} moved by {check.effect:.2f} {unit}, chance explains {check.noise:.2f}"
+    return (
+        f"{name} moved by {text.figure(check.effect)} {unit}, chance explains "
+        f"{text.figure(check.noise)}"
+    )
 
 
 def describe_basis(reference: Reference) -> str:

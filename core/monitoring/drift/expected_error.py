@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from core import text
 from core.domain.monitoring import MIN_TRACK, Bins, DriftReport, Reference, Track
 from core.domain.prediction import AnswerSource
 from core.monitoring.measure.rollup_updates import load_window
@@ -116,13 +117,15 @@ def describe_estimate(report: DriftReport) -> str:
             f"{MIN_TRACK} are needed to judge it."
         )
     record = (
-        f"over {track.n_windows} windows it missed the MAE by {track.error:.2g} points, the last "
-        f"window with labels by {track.error_of_last:.2g}"
+        f"over {track.n_windows} windows it missed the MAE by {text.figure(track.error)} points, "
+        "the last "
+        f"window with labels by {text.figure(track.error_of_last)}"
     )
     if not track.is_shown:
         return f"The estimate of the error without labels is hidden: {record}."
     return (
-        f"Estimated MAE of this window, without its labels: {report.estimated_mae:.3g} points "
+        f"Estimated MAE of this window, without its labels: {text.figure(report.estimated_mae)} "
+        "points "
         f"({record}). It is blind where the same inputs have come to mean something else."
     )
 

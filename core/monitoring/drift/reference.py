@@ -12,9 +12,10 @@ from core.domain.dataset import Snapshot
 from core.domain.monitoring import SCORE, Bins, Reference
 from core.domain.version import Version
 from core.log import get_logger
-from core.monitoring.drift.binning import N_BINS, Values, build_bins, index_values, read_values
+from core.monitoring.drift.binning import N_BINS, build_bins, index_values, read_values
 from core.monitoring.drift.expected_error import fit_costs
 from core.registry import Registry
+from core.stats.slices import Values
 from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.monitoring import drift

@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 
+from core import text
 from core.domain.monitoring import Health, Reason
 from core.domain.version import version_name
 from core.monitoring.health.degradation import NEXT_STEP, check_promise
 from core.monitoring.health.inputs import HealthInputs
 from core.monitoring.health.thresholds import (
     describe_limits,
-    format_duration,
-    format_share,
-    format_shares,
     judge_level,
 )
 from core.settings import Thresholds
@@ -40,8 +38,8 @@ def check_errors(facts: HealthInputs, thresholds: Thresholds) -> list[Reason]:
     if level.health is not Health.HEALTHY and released.low < thresholds.accuracy_warning:
         message = (
             f"{level.message.partition('); ')[0]}); at its release it was "
-            f"{format_share(released.value)} on the held-out rows, so that the threshold of "
-            f"{format_share(thresholds.accuracy_warning)} says nothing of a change."
+            f"{text.percent(released.value)} on the held-out rows, so that the threshold of "
+            f"{text.chosen_percent(thresholds.accuracy_warning)} says nothing of a change."
         )
         level = Reason("accuracy", Health.HEALTHY, message, "")
     return [kept, level]
@@ -73,9 +71,9 @@ def check_skill(facts: HealthInputs) -> list[Reason]:
     assert facts.champion is not None
     message = (
         f"{version_name(facts.champion)} is worse than always answering "
-        f"{labelled.figures.naive.guess:g}: its skill is {skill.value:.2f} (95 % interval "
-        f"{skill.low:.2f} to {skill.high:.2f}; {labelled.figures.n_labelled:,} labels over "
-        f"{format_duration(labelled.window)})."
+        f"{labelled.figures.naive.guess:g}: its skill is {text.percent(skill.value)} (95 % "
+        f"interval {text.interval(skill, 1, 100)} %; {labelled.figures.n_labelled:,} labels over "
+        f"{text.duration(labelled.window)})."
     )
     return [Reason("skill", Health.WARNING, message, NEXT_STEP)]
 
@@ -87,7 +85,7 @@ def _check_accuracy(facts: HealthInputs, thresholds: Thresholds) -> Reason:
     accuracy = None if labelled is None else labelled.figures.accuracy
     if labelled is None or accuracy is None:
         n = 0 if labelled is None else labelled.figures.n_labelled
-        over = "" if labelled is None else f" over {format_duration(labelled.window)}"
+        over = "" if labelled is None else f" over {text.duration(labelled.window)}"
         return Reason(
             "accuracy",
             Health.UNKNOWN,
@@ -104,13 +102,13 @@ def _check_accuracy(facts: HealthInputs, thresholds: Thresholds) -> Reason:
         held=held,
     )
     message = (
-        f"{format_share(accuracy.value)} of the scores of {name} were within "
-        f"±{facts.tolerance:g} (95 % interval {format_shares(accuracy)}; "
-        f"{labelled.figures.n_labelled:,} labels over {format_duration(labelled.window)}); "
+        f"{text.percent(accuracy.value)} of the scores of {name} were within "
+        f"±{facts.tolerance:g} (95 % interval {text.interval(accuracy, 1, 100)} %; "
+        f"{labelled.figures.n_labelled:,} labels over {text.duration(labelled.window)}); "
         + describe_limits(
             health,
-            format_share(thresholds.accuracy_warning),
-            format_share(thresholds.accuracy_critical),
+            text.chosen_percent(thresholds.accuracy_warning),
+            text.chosen_percent(thresholds.accuracy_critical),
             "below",
             confirmed=confirmed,
             beyond_it=accuracy.value < thresholds.accuracy_warning,

@@ -4,11 +4,11 @@ Those of the error are in `accuracy`, those of the answers in `answering`."""
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from core import text
 from core.domain.monitoring import Health, Reason
 from core.domain.version import version_name
 from core.monitoring.drift.compare import describe_check, is_strange, list_mattering
 from core.monitoring.health.inputs import HealthInputs, Worker
-from core.monitoring.health.thresholds import format_duration
 from core.settings import Thresholds
 
 MIN_EXPECTED = 10.0
@@ -47,7 +47,7 @@ def check_traffic(facts: HealthInputs, thresholds: Thresholds, now: datetime) ->
     """Whether requests still come, or for how long none has."""
     assert facts.last_prediction_at is not None
     silence = max(timedelta(0), now - facts.last_prediction_at)
-    last = f"The last prediction was asked for {format_duration(silence)} ago"
+    last = f"The last prediction was asked for {text.duration(silence)} ago"
     if silence <= thresholds.stale_after:
         return Reason("no_traffic", Health.HEALTHY, f"{last}.", "")
     confirmed = facts.expected_requests >= MIN_EXPECTED
@@ -75,12 +75,12 @@ def check_drift(facts: HealthInputs, errors: Sequence[Reason], now: datetime) ->
     if not report.drifted:
         message = (
             f"None of {report.n_columns} columns has drifted beyond chance ({report.n_rows:,} "
-            f"requests over {format_duration(report.window)}; noise from {report.basis})."
+            f"requests over {text.duration(report.window)}; noise from {report.basis})."
         )
         return [Reason("drift", Health.HEALTHY, message, "")]
     costly = list_mattering(report)
     named = "; ".join(describe_check(check) for check in (costly or report.confirmed)[:3])
-    over = f"{report.n_rows:,} requests over {format_duration(report.window)}"
+    over = f"{report.n_rows:,} requests over {text.duration(report.window)}"
     if not costly:
         message = f"Drift that is not expected to cost accuracy: {named} ({over})."
         return [Reason("drift", Health.HEALTHY, message, "")]

@@ -8,10 +8,10 @@ from datetime import timedelta
 import numpy as np
 from scipy import special
 
+from core import text
 from core.domain.monitoring import Health, Outcomes, Reason
 from core.domain.training_report import Metrics
 from core.domain.version import version_name
-from core.monitoring.health.thresholds import format_figure
 from core.monitoring.measure.rollups import merge_outcomes
 from core.stats.intervals import Interval
 
@@ -199,11 +199,11 @@ def check_promise(delivered: LiveError, warning: float, critical: float) -> Reas
     newest = delivered.newest
     if newest is not None and newest.ratio <= KEPT < ratio.value:
         health, confirmed = Health.HEALTHY, True
-        limits = f"the newest {newest.n_labelled} keep it, at {newest.ratio:.2f} times."
+        limits = f"the newest {newest.n_labelled} keep it, at {text.figure(newest.ratio)} times."
     message = (
-        f"The error of {_name(delivered)} is {ratio.value:.2f} times what "
+        f"The error of {_name(delivered)} is {text.figure(ratio.value)} times what "
         f"{'its' if not delivered.before else 'their'} training promised (90 % interval "
-        f"{ratio.low:.2f} to {ratio.high:.2f}): {_measured(delivered)}; {limits}"
+        f"{text.interval(ratio)}): {_measured(delivered)}; {limits}"
     )
     return Reason(
         "error_growth", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed
@@ -222,10 +222,10 @@ def _name(delivered: LiveError) -> str:
 
 
 def _measured(delivered: LiveError) -> str:
-    labels = f"{delivered.n_labelled:,} labels of {_days(delivered.span)}"
+    labels = f"{delivered.n_labelled:,} labels of {text.duration(delivered.span)}"
     if delivered.before:
         return f"{labels}, each beside what its own version promised"
-    mae, held_out = map(format_figure, (delivered.mae, delivered.promised.mae.value))
+    mae, held_out = map(text.figure, (delivered.mae, delivered.promised.mae.value))
     return f"MAE {mae} over {labels}, {held_out} on its held-out rows"
 
 
@@ -239,11 +239,6 @@ def _limits(
     if health is Health.WARNING and not lasts:
         return f"above {warning:g} times warns; a few days carry it."
     return f"above {warning:g} times warns."
-
-
-def _days(span: timedelta) -> str:
-    days = span / timedelta(days=1)
-    return "a day" if days == 1 else f"{days:.3g} days"
 
 
 def _quantile(freedom: float) -> float:

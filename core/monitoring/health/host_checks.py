@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core import text
 from core.domain.monitoring import Health, Reason
-from core.monitoring.health.thresholds import format_duration
 
 MIN_SILENCE = timedelta(hours=6)
 """How long no label has to come before their absence is looked at."""
@@ -42,12 +42,12 @@ def check_labels(silence: LabelSilence | None, now: datetime) -> list[Reason]:
     if silence is None:
         return []
     length = now - silence.last_at
-    hours = max(0, int(length.total_seconds())) // 3600
     if length < MIN_SILENCE or silence.expected < MIN_EXPECTED:
-        message = f"The last label came {format_duration(length)} ago, which is not unusual."
+        message = f"The last label came {text.duration(length)} ago, which is not unusual."
         return [Reason("labels", Health.HEALTHY, message, "")]
     message = (
-        f"No label has come for {hours} hours, since {silence.last_at:%Y-%m-%d %H:%M} UTC; about "
+        f"No label has come for {text.duration(length)}, since {silence.last_at:%Y-%m-%d %H:%M} "
+        "UTC; about "
         f"{silence.expected:,.0f} would be usual by now."
     )
     step = "Check whoever sends to POST /v1/feedback: without labels the accuracy grows old unseen."
@@ -66,8 +66,8 @@ def check_disk(disk: Disk | None) -> list[Reason]:
         return []
     critical = disk.free_bytes < DISK_CRITICAL_BYTES
     message = (
-        f"The disk is nearly full: {disk.free_bytes / 1e6:,.0f} MB of "
-        f"{disk.total_bytes / 1e9:,.1f} GB are free; when it is full, no prediction is answered."
+        f"The disk is nearly full: {text.size(disk.free_bytes)} of "
+        f"{text.size(disk.total_bytes)} are free; when it is full, no prediction is answered."
     )
     step = "Free some space on the disk of PLUMBLINE_HOME, or move it to a larger one."
     return [Reason("disk", Health.CRITICAL if critical else Health.WARNING, message, step)]

@@ -1,13 +1,10 @@
 """The checks of how requests are answered: errors, fallback, latency and collapsed scores; pure."""
 
+from core import text
 from core.domain.monitoring import Health, Reason
 from core.monitoring.health.inputs import HealthInputs, Recent
 from core.monitoring.health.thresholds import (
     describe_limits,
-    format_duration,
-    format_figure,
-    format_share,
-    format_shares,
     judge_level,
 )
 from core.settings import Thresholds
@@ -47,7 +44,7 @@ def check_requests(facts: HealthInputs, thresholds: Thresholds, *, stale: bool) 
                 "Send requests to POST /v1/predict.",
             )
         ]
-    over = f"{n:,} requests over {format_duration(recent.window)}"
+    over = f"{n:,} requests over {text.duration(recent.window)}"
     checks = [
         _check_share(
             "error_rate",
@@ -78,8 +75,9 @@ def check_spread(facts: HealthInputs, *, stale: bool) -> list[Reason]:
     collapsed = spread.share >= COLLAPSED_SHARE
     health = Health.CRITICAL if collapsed else Health.HEALTHY
     message = (
-        f"{format_share(spread.share)} of the newest {spread.n_distinct:,} different requests got "
-        f"a score around {format_figure(spread.score)}; from {format_share(COLLAPSED_SHARE)} on "
+        f"{text.percent(spread.share)} of the newest {spread.n_distinct:,} different requests got "
+        f"a score around {text.figure(spread.score)}; from {text.chosen_percent(COLLAPSED_SHARE)} "
+        "on "
         "the model no longer tells them apart."
     )
     check = Reason("collapsed", health, message, _next_step("collapsed", health))
@@ -98,11 +96,12 @@ def _check_share(
     warning, critical = thresholds
     health, confirmed = judge_level(share, warning, critical, held=held)
     message = (
-        f"{format_share(share.value)} {what} (95 % interval {format_shares(share)}; {over}); "
+        f"{text.percent(share.value)} {what} (95 % interval {text.interval(share, 1, 100)} %; "
+        f"{over}); "
         + describe_limits(
             health,
-            format_share(warning),
-            format_share(critical),
+            text.chosen_percent(warning),
+            text.chosen_percent(critical),
             "above",
             confirmed=confirmed,
             beyond_it=share.value > warning,
@@ -119,8 +118,8 @@ def _check_latency(recent: Recent, thresholds: Thresholds, over: str, *, held: b
     warning, critical = thresholds.latency_warning_ms, thresholds.latency_critical_ms
     health, confirmed = judge_level(p95, warning, critical, held=held)
     message = (
-        f"The p95 latency is {format_figure(p95.value)} ms (95 % interval "
-        f"{format_figure(p95.low)} to {format_figure(p95.high)} ms; {over}); "
+        f"The p95 latency is {text.figure(p95.value)} ms (95 % interval "
+        f"{text.interval(p95)} ms; {over}); "
         + describe_limits(
             health,
             f"{warning:g} ms",

@@ -1,19 +1,10 @@
 """How a figure stands to its thresholds, and the words that say it."""
 
-from datetime import timedelta
-
 from core.domain.monitoring import Health
 from core.stats.intervals import Interval
 
 RECOVERED = 0.9
 """How far below its threshold a figure that was beyond it has to be to be well again."""
-
-_UNITS = (
-    ("day", 86_400, 2 * 86_400),
-    ("hour", 3_600, 3_600),
-    ("minute", 60, 60),
-    ("second", 1, 0),
-)
 
 
 def judge_level(
@@ -53,20 +44,6 @@ def judge_level(
     )
 
 
-def format_duration(duration: timedelta) -> str:
-    """A length of time in words, rounded down.
-
-    >>> format_duration(timedelta(minutes=15)), format_duration(timedelta(hours=24))
-    ('15 minutes', '24 hours')
-    >>> format_duration(timedelta(hours=1)), format_duration(timedelta(days=7, seconds=3))
-    ('1 hour', '7 days')
-    """
-    seconds = max(0, int(duration.total_seconds()))
-    unit, length = next((unit, length) for unit, length, smallest in _UNITS if seconds >= smallest)
-    n = seconds // length
-    return f"{n} {unit}" if n == 1 else f"{n} {unit}s"
-
-
 def describe_limits(
     health: Health, warning: str, critical: str, beyond: str, *, confirmed: bool, beyond_it: bool
 ) -> str:
@@ -84,30 +61,3 @@ def describe_limits(
     if confirmed:
         return f"{beyond} {warning} warns, {beyond} {critical} is critical."
     return f"{beyond} {warning} warns, but so few rows may say so by chance."
-
-
-def format_figure(figure: float) -> str:
-    """A figure of three digits, never as a power of ten.
-
-    >>> format_figure(1449.6), format_figure(2.3949), format_figure(0.012345)
-    ('1,450', '2.39', '0.0123')
-    """
-    return f"{figure:,.0f}" if abs(figure) >= 1_000 else f"{figure:.3g}"
-
-
-def format_share(share: float) -> str:
-    """A share 0..1 as a percentage of three digits.
-
-    >>> format_share(0.0123456)
-    '1.23 %'
-    """
-    return f"{100 * share:.3g} %"
-
-
-def format_shares(share: Interval) -> str:
-    """The limits of a share.
-
-    >>> format_shares(Interval(0.5, 0.4, 0.6))
-    '40 to 60 %'
-    """
-    return f"{100 * share.low:.3g} to {100 * share.high:.3g} %"

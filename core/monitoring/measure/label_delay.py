@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from core.monitoring.health.thresholds import format_duration
+from core import text
 
 _SECOND = timedelta(seconds=1)
 _LATE_SHARE = 0.1
@@ -55,13 +55,13 @@ def describe_lag(lag: Lag, window: timedelta) -> str:
 
     >>> week = timedelta(days=7)
     >>> describe_lag(summarize_lag(1000, 610, [86_400.0] * 10, week), week).partition(" (")[0]
-    '61 % of the labels of 7 days are in'
+    '61.0 % of the labels of 7 days are in'
     >>> describe_lag(summarize_lag(1000, 0, [], week), week)
     'None of the labels of 7 days is in.'
     >>> describe_lag(summarize_lag(0, 0, [], week), week)
     'No score was given in 7 days.'
     """
-    span = format_duration(window)
+    span = text.duration(window)
     if not lag.n_scored:
         return f"No score was given in {span}."
     if not lag.n_labelled or lag.median is None or lag.nine_in_ten is None:
@@ -69,9 +69,9 @@ def describe_lag(lag: Lag, window: timedelta) -> str:
     state = "provisional" if lag.provisional else "few are still to come"
     if lag.stopped:
         state = "they have stopped coming"
-    share = 100 * lag.n_labelled / lag.n_scored
-    half, most = (format_duration(max(one, _SECOND)) for one in (lag.median, lag.nine_in_ten))
+    half, most = (text.duration(max(one, _SECOND)) for one in (lag.median, lag.nine_in_ten))
     return (
-        f"{share:.0f} % of the labels of {span} are in (half take up to {half}, nine in ten "
+        f"{text.percent(lag.coverage)} of the labels of {span} are in (half take up to {half}, "
+        "nine in ten "
         f"{most}); {state}."
     )

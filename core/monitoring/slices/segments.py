@@ -1,15 +1,35 @@
 """Segments: which part of the traffic carries the error, corrected for having looked at many."""
 
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from core import text
 from core.domain.monitoring import Segment, SegmentReport
-from core.monitoring.health.thresholds import format_figure
-from core.monitoring.slices.slices import Floats, Slice, SliceOutcome, find_worst, list_parts
+from core.stats.slices import Floats, Slice, Values, cut_columns, find_worst
 
 ALPHA = 0.01
 """The chance that any part is named where all are alike."""
 
 _MOST_SEGMENTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SliceOutcome:
+    """Labelled predictions; arrays and columns are parallel."""
+
+    columns: Mapping[str, Values]
+    scores: Floats
+    actual: Floats
+    expected: Floats  # |error| that was expected of such rows, points
+    block: NDArray[np.int64]  # the span of time that a row belongs to; rows of one may be alike
+
+    @property
+    def errors(self) -> Floats:
+        """|score - actual|, points."""
+        return np.abs(self.scores - self.actual)
 
 
 def find_segments(outcome: SliceOutcome) -> tuple[tuple[Segment, ...], int]:
@@ -18,10 +38,10 @@ def find_segments(outcome: SliceOutcome) -> tuple[tuple[Segment, ...], int]:
     the columns that were not named, three times in all.
 
     A part is a category or a range of one column, or the overlap of two such parts where neither
-    column alone explains it (see `parts`). Half of ALPHA is for parts of one column and half for
-    overlaps, each by Bonferroni over all that are looked at."""
+    column alone explains it (see `core.stats.slices`). Half of ALPHA is for parts of one
+    column and half for overlaps, each by Bonferroni over all that are looked at."""
     excess = outcome.errors - outcome.expected
-    parts = list_parts(outcome)
+    parts = cut_columns({**outcome.columns, "the score": outcome.scores})
     left = np.ones(len(excess), dtype=np.bool_)
     segments: list[Segment] = []
     n_parts = 0
@@ -41,18 +61,17 @@ def describe_segment(segment: Segment) -> str:
     """The culprit in one sentence.
 
     >>> describe_segment(Segment("p", "p = openai", 412, 0.2, 9.0, 3.0, 0.71, 1e-9))
-    'p = openai carries 71 % of the excess error (n = 412, MAE 9 against 3 elsewhere)'
+    'p = openai carries 71.0 % of the excess error (n = 412, MAE 9.00 against 3.00 elsewhere)'
     >>> describe_segment(Segment("p", "p = openai", 412, 0.2, 9.0, 3.0, None, 1e-9))
-    'p = openai errs more than the rest (n = 412, MAE 9 against 3 elsewhere)'
+    'p = openai errs more than the rest (n = 412, MAE 9.00 against 3.00 elsewhere)'
     """
-    mae, rest = map(format_figure, (segment.mae, segment.rest_mae))
+    mae, rest = map(text.figure, (segment.mae, segment.rest_mae))
     figures = f"(n = {segment.n:,}, MAE {mae} against {rest} elsewhere)"
     if segment.excess_share is None:
         return f"{segment.where} errs more than the rest {figures}"
     return (
-        f"{segment.where} carries {segment.excess_share:.0%} of the excess error {figures}".replace(
-            "% of", " % of"
-        )
+        f"{segment.where} carries {text.percent(segment.excess_share)} of the excess error "
+        f"{figures}"
     )
 
 

@@ -15,18 +15,17 @@ from core.monitoring.drift.binning import index_values, read_values, read_window
 from core.monitoring.measure.performance import summarize_blocks
 from core.monitoring.measure.rollups import build_outcomes
 from core.monitoring.measure.traffic import choose_step
-from core.monitoring.slices.segments import find_segments
-from core.monitoring.slices.slices import MIN_LABELS, SliceOutcome
+from core.monitoring.slices.segments import SliceOutcome, find_segments
 from core.settings import Scale
 from core.stats.histogram import score_buckets, score_edges
 from core.stats.intervals import Interval, wilson
+from core.stats.slices import MIN_ROWS, MOST_LEVELS, cut_levels
 from core.store.engine.database import Connection, Database
 from core.store.models import versions
 from core.store.monitoring import drift, segments
 from core.store.monitoring.segments import LabelledRow
 
 N_BANDS = 5
-_MOST_LEVELS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,10 @@ def measure_groups(outcome: SliceOutcome, unit: Unit) -> list[GroupFigures]:
     """The figures of every category of every column that has at most a dozen, the largest first."""
     found = []
     for column, values in outcome.columns.items():
-        if not isinstance(values, list):
-            continue
-        levels = np.array([level or "missing" for level in values])
-        names, counts = np.unique(levels, return_counts=True)
-        if len(names) <= _MOST_LEVELS:
+        if isinstance(values, list) and len(set(values)) <= MOST_LEVELS:
             found += [
-                _measure(column, str(names[i]), outcome, levels == names[i], unit)
-                for i in np.argsort(-counts, kind="stable")
+                _measure(column, part.level, outcome, part.rows, unit)
+                for part in cut_levels(column, values)
             ]
     return found
 
@@ -149,7 +144,7 @@ def _measure_version(db: Database, number: int, unit: Unit, now: datetime) -> Se
             return None
         rows = segments.load_labelled(conn, number, now - WINDOW, MAX_LABELS)
         reference = drift.find_reference(conn, number)
-    if len(rows) < MIN_LABELS:
+    if len(rows) < MIN_ROWS:
         return None
     outcome = _build_outcome(
         rows, version.report.features_selected, reference, version.report.metrics.mae.value
@@ -210,7 +205,7 @@ def _expect(
 
 def _measure_intervals(rows: Sequence[LabelledRow]) -> tuple[Estimate | None, float | None]:
     limits = [(row.low, row.high, row.actual) for row in rows if None not in (row.low, row.high)]
-    if len(limits) < MIN_LABELS:
+    if len(limits) < MIN_ROWS:
         return None, None
     low, high, actual = np.array(limits, dtype=np.float64).T
     share = wilson(int(((actual >= low) & (actual <= high)).sum()), len(limits))

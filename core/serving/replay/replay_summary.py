@@ -10,17 +10,15 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from core import text
 from core.domain.deployment import Recorded, ReplayReport, ReplaySegment, ScoreChange
 from core.domain.training_report import Estimate
 from core.domain.version import version_name
 from core.settings import Scale
 from core.stats.intervals import Interval, bootstrap_blocks, choose_run
+from core.stats.slices import MOST_LEVELS, least_rows
 
 N_CHANGES = 50
-MIN_SEGMENT = 30
-"""Requests below which a segment is not shown."""
-
-_MAX_WORDS = 30  # of a feature that makes segments; with more it says who, not what kind
 _N_SEGMENTS = 20
 _N_REASONS = 5
 _MAX_REASONS = 200
@@ -111,7 +109,7 @@ class Tally:
         for name, word in row.served.features.items():
             if isinstance(word, str):
                 parts = self.segments.setdefault(name, {})
-                if word in parts or len(parts) <= _MAX_WORDS:
+                if word in parts or len(parts) <= MOST_LEVELS:
                     found.append(parts.setdefault(word, _Part()))
         return found
 
@@ -141,7 +139,7 @@ def build_report(tally: Tally, *, version: int, days: float, doubt: str = "") ->
         served_accuracy=served_accuracy,
         basis=basis,
         changes=tuple(item[2] for item in sorted(tally.changes, key=_size, reverse=True)),
-        segments=_build_segments(tally.segments),
+        segments=_build_segments(tally.segments, tally.n_scored),
         latency_ms=_find_latency(tally.alone_ms),
         n_timed=len(tally.alone_ms),
         doubt=doubt,
@@ -157,10 +155,7 @@ def describe_errors(report: ReplayReport) -> str:
         return "no label to measure its error by"
     if mae is None or served is None:
         return f"{report.n_labelled:,} labels, too few to measure its error by"
-    return (
-        f"MAE {mae.value:.2f} ({mae.low:.2f} to {mae.high:.2f}) against {served.value:.2f} as "
-        "served"
-    )
+    return f"MAE {text.estimate(mae)} against {text.figure(served.value)} as served"
 
 
 def _with_summary(report: ReplayReport, version: int, days: float) -> ReplayReport:
@@ -170,11 +165,11 @@ def _with_summary(report: ReplayReport, version: int, days: float) -> ReplayRepo
     if report.n_known:
         rest.append(f"{report.n_known:,} labelled rows that it has learned from left out")
     noun = "day" if days == 1 else "days"
-    text = (
+    summary = (
         f"{version_name(version)} replayed on {report.n_requests:,} requests of {days:g} {noun}: "
         f"{describe_errors(report)}; {', '.join(rest)}."
     )
-    return replace(report, summary=text)
+    return replace(report, summary=summary)
 
 
 def _size(item: tuple[float, int, ScoreChange]) -> tuple[float, int]:
@@ -207,7 +202,9 @@ def _estimate(found: Interval | None) -> Estimate | None:
     return None if found is None else Estimate(found.value, found.low, found.high)
 
 
-def _build_segments(segments: Mapping[str, Mapping[str, _Part]]) -> tuple[ReplaySegment, ...]:
+def _build_segments(
+    segments: Mapping[str, Mapping[str, _Part]], n_scored: int
+) -> tuple[ReplaySegment, ...]:
     found = [
         ReplaySegment(
             name=f"{name} = {word}",
@@ -218,9 +215,9 @@ def _build_segments(segments: Mapping[str, Mapping[str, _Part]]) -> tuple[Replay
             served_mae=part.served_error / part.n_labelled if part.n_labelled else None,
         )
         for name, parts in segments.items()
-        if len(parts) <= _MAX_WORDS
+        if len(parts) <= MOST_LEVELS
         for word, part in parts.items()
-        if part.n >= MIN_SEGMENT
+        if part.n >= least_rows(n_scored)
     ]
     return tuple(sorted(found, key=lambda one: -abs(one.change))[:_N_SEGMENTS])
 

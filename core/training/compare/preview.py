@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core import text
 from core.data.snapshots import read_rows
 from core.data.splits import choose_recent
 from core.domain.dataset import AT, KEY
@@ -25,7 +26,7 @@ from core.training.evaluate.champion import (
     find_champion,
     load_trained_keys,
 )
-from core.training.evaluate.gate import Comparison, show, show_limits
+from core.training.evaluate.gate import Comparison
 from core.training.fit_and_evaluate import Order, learn
 from core.training.plan import read_plan
 
@@ -162,8 +163,9 @@ def _judge(comparison: Comparison, n_new: int, margin: float, days: int | None) 
     lasting = "" if days is None else f" (the last {_count(days, 'day')})"
     on = (
         f"on the {comparison.n_compared:,} {newest} rows that neither has learned from{lasting}: "
-        f"MAE {show(before.value - gain.value)} against {show(before.value)}, a difference of "
-        f"{show(gain.value)} ({show_limits(gain)})"
+        f"MAE {text.figure(before.value - gain.value)} against {text.figure(before.value)}, a "
+        "difference of "
+        f"{text.figure(gain.value)} (95 % interval {text.interval(gain)})"
     )
     name = version_name(comparison.version)
     if n_new == 0:
@@ -190,7 +192,10 @@ def _count(n: int, noun: str) -> str:
 def _describe_curve(doubling: Estimate | None) -> list[str]:
     if doubling is None:
         return []
-    said = f"twice the rows took {show(doubling.value)} off its MAE ({show_limits(doubling)})"
+    said = (
+        f"twice the rows took {text.figure(doubling.value)} off its MAE (95 % interval "
+        f"{text.interval(doubling)})"
+    )
     if doubling.low > 0:
         return [f"The learning curve still falls: {said}."]
     return [f"The learning curve is not shown to fall any more: {said}."]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core import text
 from core.domain.dataset import Snapshot
 from core.domain.training_report import Estimate
 from core.domain.version import Version, version_name
@@ -29,7 +30,7 @@ def _name_best(versions: Sequence[Version]) -> str:
     ranked = sorted(versions, key=lambda version: version.report.metrics.mae.value)
     best, second = ranked[0], ranked[1]
     ours, theirs = best.report.metrics.mae, second.report.metrics.mae
-    against = f"MAE {_limits(ours)} points against {_limits(theirs)} of {second.name}"
+    against = f"MAE {text.estimate(ours)} points against {text.estimate(theirs)} of {second.name}"
     if not share_holdout(versions):
         return (
             f"{best.name} reports the smallest error ({against}), but not all were judged by the "
@@ -56,7 +57,7 @@ def _compare_pair(version: Version, versions: Sequence[Version]) -> str | None:
     changed, how = (loss, "larger") if loss.value > 0 else (gain, "smaller")
     return (
         f"Row by row on {report.n_compared:,} held-out rows that {champion} had not learned from, "
-        f"{version.name} is {verdict}: its MAE is {_limits(changed)} points {how}."
+        f"{version.name} is {verdict}: its MAE is {text.estimate(changed)} points {how}."
     )
 
 
@@ -70,10 +71,6 @@ def _judge(version: Version, serving: int | None) -> str:
     if gate.passed or not failed:
         return f"{joined}.{demo}"
     return f"{joined}: {failed[0]}{demo}"
-
-
-def _limits(figure: Estimate) -> str:
-    return f"{figure.value:.3g} ({figure.low:.3g} to {figure.high:.3g})"
 
 
 _MAX_NAMES = 6

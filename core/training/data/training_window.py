@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from core import text
 from core.domain.job import Progress
 from core.errors import InvalidInput
 from core.training.data.fold_matrices import MAX_ROWS, thin
@@ -133,13 +134,15 @@ def choose_window(
         best = candidates[int(np.argmin(means[1:])) + 1].words
         return WindowChoice(
             TrainingWindow(),
-            f"all history: MAE {_show(means[0])} in the validation, and no window is shown to be "
-            f"better ({best}: {_show(means[1:].min())})",
+            f"all history: MAE {text.figure(means[0])} in the validation, and no window is shown "
+            "to be "
+            f"better ({best}: {text.figure(means[1:].min())})",
             tried,
         )
     return WindowChoice(
         candidates[i],
-        f"{candidates[i].words}: MAE {_show(means[i])} against {_show(means[0])} on all history in "
+        f"{candidates[i].words}: MAE {text.figure(means[i])} against {text.figure(means[0])} on "
+        "all history in "
         "the validation",
         tried,
     )
@@ -173,7 +176,3 @@ def _is_better(gains: NDArray[np.float64], before: float, after: float) -> bool:
     error = float(np.std(gains, ddof=1)) / len(gains) ** 0.5
     always = bool(np.all(gains > 0)) and after < 0.98 * before
     return always or float(np.mean(gains)) > 2 * error
-
-
-def _show(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

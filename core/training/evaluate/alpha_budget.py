@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from core import text
 from core.errors import Refused
 
 YEAR = timedelta(days=365)
@@ -26,7 +27,8 @@ def choose_alpha(spent: float) -> float:
     alpha = min(GATE_ALPHA, (YEARLY_ALPHA - spent) * _SHARE_OF_REST)
     if alpha < LOWEST_ALPHA:
         raise Refused(
-            f"the gates of the last 365 days have spent {spent:.1%} of the {YEARLY_ALPHA:.0%} "
+            f"the gates of the last 365 days have spent {text.percent(spent)} of the "
+            f"{text.chosen_percent(YEARLY_ALPHA)} "
             "chance of a false promotion that a year has: train less often, or put the version on "
             "trial, which has a budget of its own"
         )

@@ -1,6 +1,5 @@
 """The champion on the candidate's holdout, on the rows that it has not trained on itself."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core import text
 from core.data.snapshots import read_snapshot
 from core.domain.dataset import KEY
 from core.domain.version import HEURISTIC, Version, version_name
@@ -16,6 +16,7 @@ from core.errors import NotFound, Refused, Unavailable
 from core.registry import Registry
 from core.stats.association import holm
 from core.stats.intervals import mean_of_blocks
+from core.stats.slices import Slice
 from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
@@ -24,8 +25,8 @@ from core.training.data.rows import carry_frame
 from core.training.data.split import split_as_then
 from core.training.data.training_window import TrainingWindow, WindowChoice
 from core.training.evaluate.alpha_budget import choose_alpha
-from core.training.evaluate.error_slices import MIN_SEGMENT_ROWS, find_segments
-from core.training.evaluate.gate import Comparison, show
+from core.training.evaluate.error_slices import cut_categories
+from core.training.evaluate.gate import Comparison
 from core.training.evaluate.metrics import Blocks, compare_scores, select_blocks
 from core.training.fit_and_evaluate import Learned
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 MIN_COMPARED = 30
 _ERROR_GROWTH = "error_growth"  # the cause of an incident
-_SEGMENT_SHARE = 0.05
 
 
 def find_champion(db: Database) -> Version | None:
@@ -116,7 +116,7 @@ def compare_champion(
     before, improvement, lowest = compare_scores(
         actual, old_scores, scores, blocks=blocks, alpha=alpha, seed=seed
     )
-    segments = find_segments(holdout[new], learned.fitted.kinds, min_rows=_min_segment_rows(n_new))
+    segments = cut_categories(holdout[new], learned.fitted.kinds)
     worse = find_worse_segments(
         segments, np.abs(actual - scores) - np.abs(actual - old_scores), blocks
     )
@@ -137,35 +137,31 @@ def compare_champion(
 
 
 def find_worse_segments(
-    segments: Sequence[tuple[str, str, NDArray[np.int64]]],
+    segments: Sequence[Slice],
     growth: NDArray[np.float64],
     blocks: Blocks,
 ) -> tuple[str, ...]:
     """The segments in which the error is shown to have grown, in words: at the 5 % level over all
     of them together (Holm). `growth` is the new absolute error of each row minus the old one.
 
+    >>> from core.stats.slices import cut_levels
     >>> from core.training.evaluate.metrics import choose_blocks
     >>> growth = np.where(np.arange(80) < 40, 1.0, -1.0) + np.resize([0.1, -0.1], 80)
-    >>> segments = [("lang", "py", np.arange(40)), ("lang", "go", np.arange(40, 80))]
+    >>> segments = cut_levels("lang", ["py"] * 40 + ["go"] * 40)
     >>> find_worse_segments(segments, growth, choose_blocks(None, None, 80))
     ("where 'lang' is py: the MAE is 1.00 larger on 40 rows",)
     """
     said, p_values = {}, {}
-    for column, level, rows in segments:
-        mean = mean_of_blocks(growth[rows], blocks.index[rows], run=blocks.run)
+    for part in segments:
+        mean = mean_of_blocks(growth[part.rows], blocks.index[part.rows], run=blocks.run)
         if mean is None:
             continue
-        name = f"{column}={level}"
-        p_values[name] = mean.find_p_value()
-        said[name] = (
-            f"where '{column}' is {level}: the MAE is {show(mean.value)} larger on "
-            f"{len(rows):,} rows"
+        p_values[part.where] = mean.find_p_value()
+        said[part.where] = (
+            f"where '{part.column}' is {part.level}: the MAE is {text.figure(mean.value)} larger "
+            f"on {int(part.rows.sum()):,} rows"
         )
     return tuple(said[name] for name in holm(p_values, alpha=0.05))
-
-
-def _min_segment_rows(n_rows: int) -> int:
-    return max(MIN_SEGMENT_ROWS, math.ceil(_SEGMENT_SHARE * n_rows))
 
 
 def load_trained_keys(db: Database, folder: Path, version: Version) -> set[str]:

@@ -9,55 +9,47 @@ from numpy.typing import NDArray
 from core.domain.training_report import Estimate, HoldoutSegment, ScoreBand
 from core.features.values import levels_of
 from core.stats.intervals import BlockMean, mean_of_blocks
+from core.stats.slices import Slice, cut_levels, least_rows
 from core.training.evaluate.metrics import Blocks
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_SEGMENTS = 20
-MIN_SEGMENT_ROWS = 30
 N_BANDS = 10
 N_WORST = 5
 
 _MIN_BAND_ROWS = 20
 
 
-def find_segments(
-    frame: "pd.DataFrame", kinds: Mapping[str, str], *, min_rows: int = MIN_SEGMENT_ROWS
-) -> list[tuple[str, str, NDArray[np.int64]]]:
-    """The levels of categories that stand in enough rows: column, level and row numbers, most rows
-    first, at most 20. A level that is in every row is no segment."""
-    found: list[tuple[str, str, NDArray[np.int64]]] = []
-    for column, kind in kinds.items():
-        if kind != "category" or column not in frame.columns:
-            continue
-        rows: dict[str | None, list[int]] = {}
-        for i, level in enumerate(levels_of(frame, column)):
-            rows.setdefault(level, []).append(i)
-        found += [
-            (column, "missing" if level is None else level, np.array(members))
-            for level, members in rows.items()
-            if min_rows <= len(members) < len(frame)
-        ]
-    return sorted(found, key=lambda segment: -len(segment[2]))[:MAX_SEGMENTS]
+def cut_categories(frame: "pd.DataFrame", kinds: Mapping[str, str]) -> list[Slice]:
+    """Return the slices of the categories among `kinds`, the largest first, at most 20. A level
+    that is in every row is no slice."""
+    found = [
+        part
+        for column, kind in kinds.items()
+        if kind == "category" and column in frame.columns
+        for part in cut_levels(column, levels_of(frame, column), least_rows(len(frame)))
+        if not part.rows.all()
+    ]
+    return sorted(found, key=lambda part: -int(part.rows.sum()))[:MAX_SEGMENTS]
 
 
 def measure_segments(
-    segments: Sequence[tuple[str, str, NDArray[np.int64]]],
+    segments: Sequence[Slice],
     actual: NDArray[np.float64],
     scores: NDArray[np.float64],
     blocks: Blocks,
 ) -> tuple[HoldoutSegment, ...]:
-    """The error of each segment; one whose rows all lie in one block is left out."""
+    """Return the error of each segment, without those whose rows all lie in one block."""
     found = []
-    for column, level, rows in segments:
-        error = scores[rows] - actual[rows]
-        mae = mean_of_blocks(np.abs(error), blocks.index[rows], run=blocks.run)
+    for part in segments:
+        error = scores[part.rows] - actual[part.rows]
+        mae = mean_of_blocks(np.abs(error), blocks.index[part.rows], run=blocks.run)
         if mae is not None:
+            limits = estimate(mae, lowest=0.0)
             found.append(
-                HoldoutSegment(
-                    column, level, len(rows), estimate(mae, lowest=0.0), float(np.mean(error))
-                )
+                HoldoutSegment(part.column, part.level, len(error), limits, float(np.mean(error)))
             )
     return tuple(found)
 

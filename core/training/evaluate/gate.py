@@ -1,14 +1,14 @@
-"""Whether a candidate may be deployed without an override: every check, with its reason."""
+"""The gate: may a candidate be deployed without an override? Every check, with its reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core import text
 from core.domain.training_report import Estimate, Gate, Metrics, NaiveMetrics
 from core.domain.version import version_name
 from core.training.evaluate.metrics import CATEGORY_MEAN, HEURISTIC
 
 MIN_HOLDOUT = 30
-_SHOWN = 20
 _SHOWN_LEAKS = 5
 
 PASSED = "Passed: "
@@ -37,7 +37,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the gate decides from."""
+    """The figures that the gate decides from."""
 
     metrics: Metrics
     naive: Mapping[str, NaiveMetrics]
@@ -73,18 +73,18 @@ def decide_gate(evidence: Evidence) -> Gate:
 
 
 def has_skill(metrics: Metrics) -> bool:
-    """Whether the model is shown to be better than the best naive guess."""
+    """Return whether the model is shown to be better than the best naive guess."""
     return metrics.skill is not None and metrics.skill.low > 0
 
 
 def beats_champion(comparison: Comparison) -> bool:
-    """Whether the candidate is shown to be better than the version that serves."""
+    """Return whether the candidate is shown to be better than the version that serves."""
     return comparison.lowest is not None and comparison.lowest > 0
 
 
 def refreshes_champion(comparison: Comparison) -> bool:
-    """Whether the candidate is shown to be no worse, but for a margin, than a version that serves
-    and is out of date."""
+    """Return whether the candidate is shown to be no worse, but for a margin, than a version that
+    serves and is out of date."""
     lowest = comparison.lowest
     return comparison.stale is not None and lowest is not None and lowest > -comparison.margin
 
@@ -92,51 +92,6 @@ def refreshes_champion(comparison: Comparison) -> bool:
 def best_guess(naive: Mapping[str, NaiveMetrics]) -> str:
     """The name of the naive guess with the smallest MAE."""
     return min(naive, key=lambda name: naive[name].mae)
-
-
-def show(value: float) -> str:
-    """A figure in a sentence: three digits, or whole numbers with separators.
-
-    >>> show(0.12345), show(12.345), show(1234.5), show(-0.0000123)
-    ('0.123', '12.3', '1,234', '-0.0000')
-    """
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    digits = 4 if abs(value) < 0.1 else 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
-    return f"{value:.{digits}f}"
-
-
-def show_both(a: float, b: float) -> tuple[str, str]:
-    """Two figures in a sentence that compares them, with enough digits to see which is larger.
-
-    >>> show_both(14.4747, 14.4671), show_both(1.0, 2.0), show_both(3.0, 3.0)
-    (('14.475', '14.467'), ('1.00', '2.00'), ('3.00', '3.00'))
-    """
-    first, second = show(a), show(b)
-    for digits in range(1, 9):
-        if first != second or a == b:
-            break
-        first, second = f"{a:,.{digits}f}", f"{b:,.{digits}f}"
-    return first, second
-
-
-def show_limits(estimate: Estimate) -> str:
-    """The limits of an estimate in a sentence.
-
-    >>> show_limits(Estimate(0.2, 0.1, 0.3))
-    '95 % interval 0.100 to 0.300'
-    """
-    return f"95 % interval {show(estimate.low)} to {show(estimate.high)}"
-
-
-def show_names(names: Sequence[str]) -> str:
-    """Column names in a sentence, the first 20 of many.
-
-    >>> show_names(["a", "b"]), show_names([str(i) for i in range(22)])[-13:]
-    ('a, b', '19 and 2 more')
-    """
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def name_guess(name: str, of: str | None = None) -> str:
@@ -170,7 +125,7 @@ def _check_scores(evidence: Evidence) -> tuple[bool, str]:
         )
     if evidence.spread <= 1e-9:
         return False, "the score is the same for every row: the model looks at nothing."
-    return True, f"every score is a number, and they vary by {show(evidence.spread)} points."
+    return True, f"every score is a number, and they vary by {text.figure(evidence.spread)} points."
 
 
 def _check_skill(evidence: Evidence) -> tuple[bool, str]:
@@ -179,10 +134,10 @@ def _check_skill(evidence: Evidence) -> tuple[bool, str]:
     guess = name_guess(name, evidence.naive[name].of)
     if skill is None:
         return False, (f"{guess} makes no error on the holdout, so that no model can be better.")
-    ours, theirs = show_both(mae.value, evidence.naive[name].mae)
+    ours, theirs = text.figures_apart(mae.value, evidence.naive[name].mae)
     figures = (
-        f"skill is {show(skill.value)} ({show_limits(skill)}): MAE {ours} against {theirs} for "
-        f"{guess}"
+        f"skill is {text.percent(skill.value)} (95 % interval {text.interval(skill, 1, 100)}): "
+        f"MAE {ours} against {theirs} for {guess}"
     )
     if skill.low > 0:
         return True, figures + "."
@@ -194,21 +149,21 @@ def _why_no_skill(evidence: Evidence) -> str:
     if not evidence.related:
         return (
             f"None of the {n} columns says anything about the target by itself (at the 1 % level): "
-            f"{show_names(evidence.columns)}."
+            f"{text.names(evidence.columns)}."
         )
     rest = [name for name in evidence.columns if name not in set(evidence.related)]
     weak = (
         f"Columns that are related to the target in the training rows: "
-        f"{show_names(evidence.related)}; too weakly for the holdout to show it."
+        f"{text.names(evidence.related)}; too weakly for the holdout to show it."
     )
-    return weak + (f" The others say nothing: {show_names(rest)}." if rest else "")
+    return weak + (f" The others say nothing: {text.names(rest)}." if rest else "")
 
 
 def _check_constant(evidence: Evidence) -> tuple[bool, str]:
     constants = {name: evidence.naive[name] for name in ("mean", "median")}
     name = best_guess(constants)
     mae, constant = evidence.metrics.mae.value, constants[name].mae
-    ours, theirs = show_both(mae, constant)
+    ours, theirs = text.figures_apart(mae, constant)
     figures = f"MAE {ours} against {theirs} for the best constant, the {name}"
     if mae < constant:
         return True, figures + " of the training rows."
@@ -260,16 +215,18 @@ def _check_champion(comparison: Comparison) -> tuple[bool, str]:
         return False, f"not compared with {name}: {why}."
     figures = (
         f"on {comparison.n_compared:,} rows new to both, the MAE of {name}, is "
-        f"{show(comparison.mae.value)}, and this version's is {show(abs(improvement.value))} "
+        f"{text.figure(comparison.mae.value)}, and this version's is "
+        f"{text.figure(abs(improvement.value))} "
         f"{'smaller' if improvement.value >= 0 else 'larger'} "
-        f"(improvement, {show_limits(improvement)}; at least {show(lowest)} but for the chance of "
-        f"{comparison.alpha or 0:.2%} that this gate spends)"
+        f"(improvement, 95 % interval {text.interval(improvement)}; at least "
+        f"{text.figure(lowest)} but for the chance of "
+        f"{text.percent(comparison.alpha or 0)} that this gate spends)"
     )
     if beats_champion(comparison):
         return True, figures + "."
     if comparison.stale is None:
         return False, f"{figures}. That has to be above 0."
-    wanted = f"above -{show(comparison.margin)}, since {comparison.stale}"
+    wanted = f"above {text.figure(-comparison.margin)}, since {comparison.stale}"
     if refreshes_champion(comparison):
         return True, f"{figures}. It only has to be {wanted}."
     return False, f"{figures}. That has to be {wanted}."

@@ -11,7 +11,7 @@ from core.domain.training_report import HoldoutSegment, ScoreBand
 from core.settings import Scale
 from core.training.data.rows import Rows, name_features
 from core.training.evaluate.column_scores import find_related, measure_importance
-from core.training.evaluate.error_slices import find_segments, measure_bands, measure_segments
+from core.training.evaluate.error_slices import cut_categories, measure_bands, measure_segments
 from core.training.evaluate.gate import Comparison, Evidence, has_skill
 from core.training.evaluate.metrics import Blocks, Evaluation, choose_blocks, evaluate_scores
 from core.training.evaluate.naive_baselines import make_guesses
@@ -86,7 +86,7 @@ def examine_candidate(
         importance=importance,
         importance_method=method,
         segments=measure_segments(
-            find_segments(holdout.features, fitted.kinds), holdout.target, scores, blocks
+            cut_categories(holdout.features, fitted.kinds), holdout.target, scores, blocks
         ),
         score_bands=measure_bands(holdout.target, scores, blocks),
     )
@@ -101,7 +101,7 @@ def gather_evidence(
     leaks: tuple[str, ...],
     overrides: tuple[str, ...],
 ) -> Evidence:
-    """What the gate and the summary decide from."""
+    """Return the evidence that the gate and the summary decide from."""
     return Evidence(
         metrics=found.evaluation.metrics,
         naive=found.evaluation.naive,

@@ -23,7 +23,7 @@ _DAY_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """What the intervals take as independent of each other."""
+    """The groups of rows that the intervals take as independent of each other."""
 
     index: NDArray[np.int64]  # the block of each row, from 0 on
     n: int
@@ -106,7 +106,7 @@ def evaluate_guesses(
     tolerance: float,
     category: str | None = None,
 ) -> dict[str, NaiveMetrics]:
-    """How each naive guess does on the same rows.
+    """Return how each naive guess does on the same rows.
 
     >>> evaluate_guesses(np.array([40.0, 60.0]), {"mean": 50.0}, tolerance=5.0)["mean"].mae
     10.0

@@ -23,9 +23,9 @@ _MIN_WEIGHED = 0.5
 def make_guesses(
     train: Rows, holdout: Rows, kinds: Mapping[str, str], *, by_time: bool, scale: Scale
 ) -> tuple[dict[str, Guess], str | None]:
-    """What each naive guess says of the holdout's rows, made of the training rows alone: a number,
-    or one for each row; and the column that `category_mean` looks at, None where no row has a
-    category. The heuristic is among them where half of the rows have base metrics."""
+    """Return the score that each naive guess gives the holdout's rows, made of the training rows
+    alone: a number, or one for each row; and the column that `category_mean` looks at, None where
+    no row has a category. The heuristic is among them where half of the rows have base metrics."""
     guesses: dict[str, Guess] = {}
     guesses |= naive_guesses(train.target, train.at_seconds if by_time else None)
     column = _choose_category(train, kinds)

@@ -1,7 +1,8 @@
-"""What a training found, in sentences: the verdict, what a score means, whether more rows help."""
+"""Sentences on a training: its verdict, the calibration of its scores, its learning curve."""
 
 from collections.abc import Mapping, Sequence
 
+from core import text
 from core.domain.training_report import CurvePoint, Estimate, ScoreBand
 from core.domain.version import version_name
 from core.training.evaluate.gate import (
@@ -11,9 +12,6 @@ from core.training.evaluate.gate import (
     has_skill,
     name_guess,
     refreshes_champion,
-    show,
-    show_both,
-    show_limits,
 )
 
 
@@ -22,7 +20,7 @@ def summarize_training(evidence: Evidence) -> str:
     mae, skill = evidence.metrics.mae, evidence.metrics.skill
     name = best_guess(evidence.naive)
     guess = name_guess(name, evidence.naive[name].of)
-    ours, theirs = show_both(mae.value, evidence.naive[name].mae)
+    ours, theirs = text.figures_apart(mae.value, evidence.naive[name].mae)
     against = f"MAE {ours} against {theirs}"
     if skill is None:
         sentence = f"No better than {guess}, which makes no error on the holdout."
@@ -31,7 +29,8 @@ def summarize_training(evidence: Evidence) -> str:
     else:
         sentence = (
             f"Better than {guess}: {against} points on {evidence.n_holdout:,} held-out rows, skill "
-            f"{show(skill.value)} ({show_limits(skill)}){_beside_champion(evidence)}."
+            f"{text.percent(skill.value)} (95 % interval "
+            f"{text.interval(skill, 1, 100)}){_beside_champion(evidence)}."
         )
     if evidence.leaks:
         sentence = f"Too good to be true, because it reads what gives the target away: {sentence}"
@@ -39,36 +38,37 @@ def summarize_training(evidence: Evidence) -> str:
 
 
 def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None) -> str:
-    """Whether more rows would help, in words.
+    """Return a sentence on whether more rows would help.
 
     >>> points = [CurvePoint(n, Estimate(9.0, 8.0, 10.0)) for n in (50, 100)]
     >>> describe_curve(points, Estimate(0.5, 0.2, 0.8))  # doctest: +ELLIPSIS
-    'More rows would probably help: from 50 to 100 the MAE fell by 0.50 (95 % interval 0.20 to...'
+    'More rows would probably help: from 50 to 100 the MAE fell by 0.500 (95 % interval 0.200–0....'
     >>> describe_curve(points, Estimate(0.1, -0.2, 0.4))[:40]
     'More rows of this kind would hardly help'
     """
     if doubling is None or len(points) < 2:
         return "Too few rows to see whether more would help."
     fewer, all_rows = points[-2].n_rows, points[-1].n_rows
-    limits = f"95 % interval {doubling.low:.2f} to {doubling.high:.2f}"
+    limits = f"95 % interval {text.interval(doubling)}"
     if doubling.low > 0:
         return (
             f"More rows would probably help: from {fewer:,} to {all_rows:,} the MAE fell by "
-            f"{doubling.value:.2f} ({limits})."
+            f"{text.figure(doubling.value)} ({limits})."
         )
     return (
         f"More rows of this kind would hardly help: from {fewer:,} to {all_rows:,} the MAE changed "
-        f"by {-doubling.value:+.2f}, which cannot be told from nothing (fall, {limits}). Look for "
+        f"by {text.signed(-doubling.value)}, which cannot be told from nothing (fall, {limits}). "
+        "Look for "
         "columns that say more."
     )
 
 
 def describe_calibration(bands: Sequence[ScoreBand]) -> str:
-    """Whether scores mean what they say, in one sentence.
+    """Return a sentence on the calibration of the scores.
 
     >>> band = ScoreBand(60.0, 70.0, 40, 65.0, Estimate(58.0, 55.0, 61.0), 8.0)
     >>> describe_calibration([band])
-    'In 1 of 1 bands the truth lies elsewhere than the score on average: too high by 7.0 at 65.'
+    'In 1 of 1 bands the truth lies elsewhere than the score on average: too high by 7.00 at 65.0.'
     """
     if not bands:
         return "Too few rows to say what a score turns out to be."
@@ -81,13 +81,14 @@ def describe_calibration(bands: Sequence[ScoreBand]) -> str:
     distance = worst.score - worst.actual.value
     return (
         f"In {len(off)} of {len(bands)} bands the truth lies elsewhere than the score on average: "
-        f"too {'high' if distance > 0 else 'low'} by {abs(distance):.1f} at {worst.score:.0f}."
+        f"too {'high' if distance > 0 else 'low'} by {text.figure(abs(distance))} at "
+        f"{text.figure(worst.score)}."
     )
 
 
 def describe_search(search: Mapping[str, object], n_train: int) -> str:
-    """What was tried, and on which of the rows learned from; empty where nothing was chosen.
-    `search` is a report's.
+    """Return a sentence on what the search tried and on how many rows; empty if nothing was
+    searched. `search` is a report's.
 
     >>> tried = {"n_combinations": 81, "n_folds": 5, "n_rows": 10_000}
     >>> describe_search(tried, 12_000)
@@ -115,7 +116,7 @@ def _no_skill(evidence: Evidence, guess: str, against: str) -> str:
         )
         return f"No better than {guess} ({against}): {columns} about the target."
     skill = evidence.metrics.skill
-    limits = "" if skill is None else f", skill {show(skill.value)}, {show_limits(skill)}"
+    limits = "" if skill is None else f", skill {text.percent_interval(skill)}"
     return (
         f"Not shown to be better than {guess} ({against}{limits}): the columns say too little "
         f"about the target for {evidence.n_holdout:,} held-out rows to show it."

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core import text
 from core.domain.prediction import AnswerSource, Prediction
 from core.domain.version import version_name
 from core.errors import Refused
@@ -41,7 +42,8 @@ def explain_prediction(db: Database, registry: Registry, prediction_id: str) -> 
     doubt = ""
     if abs(now - served) > _SAME * (card.scale_high - card.scale_low):
         doubt = (
-            f"The features that were logged alone score {now:.2f}, and {served:.2f} was served: "
+            f"The features that were logged alone score {text.figure(now)}, and "
+            f"{text.figure(served)} was served: "
             "the version also reads the text, the time or the history of the row."
         )
     return Why(found.id, found.version, served, explanation, doubt)

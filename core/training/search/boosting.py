@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core import text
 from core.domain.job import Progress, part_of
 from core.domain.training_report import SearchAttempt
 from core.errors import Cancelled
@@ -276,9 +277,9 @@ class _Boostings:
             if now - said < _REPORT_SECONDS and n < len(waiting):
                 continue
             said = now
-            left = _say_seconds((now - started) / n * (len(waiting) - n))
+            left = f"about {text.duration((now - started) / n * (len(waiting) - n))} left"
             found = best()
-            so_far = "" if found is None else f", best loss {found.loss:.4g}"
+            so_far = "" if found is None else f", best loss {text.figure(found.loss)}"
             progress(n / len(waiting), f"search: {n} of {len(waiting)} boostings{so_far}, {left}")
 
 
@@ -309,12 +310,3 @@ def _found(best: Callable[[], Search | None]) -> Search:
     if found is None:
         raise ValueError("no boosting has ended")
     return found
-
-
-def _say_seconds(seconds: float) -> str:
-    """A time that is left, in words.
-
-    >>> _say_seconds(42.4), _say_seconds(200)
-    ('about 42 s left', 'about 3 min left')
-    """
-    return f"about {seconds:.0f} s left" if seconds < 100 else f"about {seconds / 60:.0f} min left"

@@ -54,7 +54,7 @@ def test_a_forecast_that_is_no_better_than_the_last_window_is_hidden() -> None:
     steady = judge_track([(4.0, 3.0)] * 10)
     assert not steady.is_shown
     report = DriftReport(3, NOON, NOON, NOON, 9, 9, (), estimated_mae=4.0, track=steady)
-    assert "is hidden: over 9 windows it missed the MAE by 1 points" in describe_estimate(report)
+    assert "is hidden: over 9 windows it missed the MAE by 1.00 points" in describe_estimate(report)
 
 
 def test_one_that_is_better_is_shown_with_its_record_and_its_blindness() -> None:

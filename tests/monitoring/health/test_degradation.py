@@ -108,8 +108,8 @@ def test_the_message_carries_the_figures_and_the_next_step() -> None:
     reason = check_promise(delivered(Interval(1.42, 1.2, 1.68)), 1.2, 1.5)
     assert (reason.code, reason.health, reason.confirmed) == ("error_growth", Health.WARNING, True)
     assert reason.message == (
-        "The error of v3 is 1.42 times what its training promised (90 % interval 1.20 to 1.68): "
-        "MAE 5.68 over 168 labels of 7 days, 4 on its held-out rows; above 1.2 times warns."
+        "The error of v3 is 1.42 times what its training promised (90 % interval 1.20–1.68): "
+        "MAE 5.68 over 168 labels of 7 days, 4.00 on its held-out rows; above 1.2 times warns."
     )
     assert reason.next_step.startswith("Compare the versions")
 
@@ -118,7 +118,7 @@ def test_a_span_of_no_whole_days_is_told_in_three_digits() -> None:
     short = replace(
         delivered(Interval(1.0, 0.9, 1.1)), span=timedelta(days=6, hours=16, minutes=32)
     )
-    assert "168 labels of 6.69 days, 4 on" in check_promise(short, 1.2, 1.5).message
+    assert "168 labels of 6 d 16 h, 4.00 on" in check_promise(short, 1.2, 1.5).message
 
 
 def test_between_kept_and_broken_an_incident_is_neither_opened_nor_ended() -> None:
@@ -243,7 +243,7 @@ def test_the_newest_of_versions_judged_together_end_what_was_found(db: Database)
         r for r in report.reasons if r.code == "error_growth" and r.health is Health.HEALTHY
     )
     assert reason.confirmed
-    assert reason.message.endswith("the newest 2 keep it, at 0.75 times.")
+    assert reason.message.endswith("the newest 2 keep it, at 0.750 times.")
 
 
 def test_each_version_is_measured_by_its_own_promise() -> None:
@@ -286,7 +286,9 @@ def test_where_labels_are_few_the_newest_two_end_what_a_longer_span_found(
     reason = report.find_reason("error_growth")
     assert reason is not None
     assert (reason.health, reason.confirmed) == (health, confirmed)
-    assert reason.message.endswith("the newest 2 keep it, at 0.62 times.") == (newest == (2.0, 3.0))
+    assert reason.message.endswith("the newest 2 keep it, at 0.625 times.") == (
+        newest == (2.0, 3.0)
+    )
 
 
 @pytest.mark.parametrize(

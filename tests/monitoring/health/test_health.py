@@ -18,7 +18,7 @@ from core.monitoring.health.inputs import (
     Recent,
     Worker,
 )
-from core.monitoring.health.thresholds import format_duration, judge_level
+from core.monitoring.health.thresholds import judge_level
 from core.monitoring.measure.performance import Figures
 from core.monitoring.measure.traffic import Counts
 from core.settings import Thresholds
@@ -274,23 +274,6 @@ def test_other_figures_are_no_change_of_the_report() -> None:
     assert not has_changed(report, same)
     assert has_changed(report, judge(replace(GOOD, labelled=labels(210, 300))))
     assert has_changed(None, report)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0 seconds"),
-        (1, "1 second"),
-        (59, "59 seconds"),
-        (900, "15 minutes"),
-        (3_600, "1 hour"),
-        (86_400, "24 hours"),
-        (172_800, "2 days"),
-        (-5, "0 seconds"),
-    ],
-)
-def test_durations_in_words(seconds: int, words: str) -> None:
-    assert format_duration(timedelta(seconds=seconds)) == words
 
 
 def delivered(released_accuracy: float, ratio: float = 1.0) -> LiveError:

@@ -51,7 +51,7 @@ def test_a_silence_counts_from_six_hours_and_ten_usual_labels_on(
 
 def test_a_label_that_came_just_now_is_not_zero_hours_old() -> None:
     (reason,) = check_labels(LabelSilence(NOON - timedelta(seconds=90), 500.0), NOON)
-    assert reason.message == "The last label came 1 minute ago, which is not unusual."
+    assert reason.message == "The last label came 1 min 30 s ago, which is not unusual."
 
 
 @pytest.mark.parametrize(("per_hour", "health"), [(3, Health.WARNING), (1, Health.HEALTHY)])
@@ -99,4 +99,4 @@ def test_a_full_disk_is_said_before_the_first_deployment() -> None:
     assert report.health is Health.UNKNOWN
     reason = report.find_reason("disk")
     assert reason is not None
-    assert reason.message.startswith("The disk is nearly full: 1 MB of 20.0 GB are free")
+    assert reason.message.startswith("The disk is nearly full: 1.0 MB of 20.0 GB are free")

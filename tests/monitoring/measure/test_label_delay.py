@@ -12,7 +12,7 @@ def test_labels_that_take_days_make_a_week_provisional() -> None:
     lag = summarize_lag(1_000, 610, [20 * HOURS] * 50 + [72 * HOURS] * 50, WEEK)
     assert lag.provisional
     assert describe_lag(lag, WEEK) == (
-        "61 % of the labels of 7 days are in (half take up to 46 hours, nine in ten 3 days); "
+        "61.0 % of the labels of 7 days are in (half take up to 46 hours, nine in ten 3 days); "
         "provisional."
     )
 
@@ -28,7 +28,7 @@ def test_labels_that_have_stopped_are_not_said_to_be_nearly_complete() -> None:
     lag = summarize_lag(1_000, 640, [2 * HOURS] * 100, WEEK, stopped=True)
     assert lag.provisional
     assert describe_lag(lag, WEEK) == (
-        "64 % of the labels of 7 days are in (half take up to 2 hours, nine in ten 2 hours); "
+        "64.0 % of the labels of 7 days are in (half take up to 2 hours, nine in ten 2 hours); "
         "they have stopped coming."
     )
 

@@ -88,7 +88,7 @@ def test_errors_are_measured_on_the_same_rows_as_those_served(
     assert (report.improvement.low, report.improvement.high) == (3.0, 3.0)
     assert report.basis == "40 hours"
     assert report.summary.startswith(
-        "v2 replayed on 40 requests of 7 days: MAE 1.00 (1.00 to 1.00) against 4.00 as served; "
+        "v2 replayed on 40 requests of 7 days: MAE 1.00 (1.00–1.00) against 4.00 as served; "
         "0 failed"
     )
 

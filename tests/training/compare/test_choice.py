@@ -21,8 +21,8 @@ GOOD, BAD = Estimate(6.1, 5.9, 6.3), Estimate(7.0, 6.5, 7.5)
 def test_the_smallest_error_is_named_first_whatever_the_order() -> None:
     first, *rest = explain_choice([version(6, BAD), version(7, GOOD)], serving=6)
     assert first == (
-        "v7 errs least on the same 240 held-out rows: MAE 6.1 (5.9 to 6.3) points against "
-        "7 (6.5 to 7.5) of v6; the 95 % intervals do not overlap."
+        "v7 errs least on the same 240 held-out rows: MAE 6.10 (5.90–6.30) points against "
+        "7.00 (6.50–7.50) of v6; the 95 % intervals do not overlap."
     )
     assert rest == ["v6 serves now, and passed its gate.", "v7 passed its gate."]
 
@@ -45,7 +45,7 @@ def test_the_comparison_with_the_champion_of_its_time_is_told_where_both_are_the
     said = explain_choice([new, version(6, BAD)], None)[1]
     assert said == (
         "Row by row on 230 held-out rows that v6 had not learned from, v7 is better: its MAE is "
-        "0.9 (0.4 to 1.4) points smaller."
+        "0.900 (0.400–1.400) points smaller."
     )
     assert len(explain_choice([new, version(5, BAD)], None)) == 3
 
@@ -54,7 +54,7 @@ def test_a_larger_error_is_called_larger() -> None:
     new = version(7, BAD, champion=6, improvement=Estimate(-0.9, -1.4, -0.4), n_compared=230)
     assert explain_choice([new, version(6, GOOD)], None)[1] == (
         "Row by row on 230 held-out rows that v6 had not learned from, v7 is worse: its MAE is "
-        "0.9 (0.4 to 1.4) points larger."
+        "0.900 (0.400–1.400) points larger."
     )
 
 

@@ -166,6 +166,6 @@ def test_the_slope_of_the_learning_curve_is_said() -> None:
     flat = judge_preview(found, Estimate(0.1, -0.2, 0.4), 5, margin=0.3)
     assert falls.summary == (
         "Cannot say yet: only 12 of 40 holdout rows are new to it. The learning curve still falls: "
-        "twice the rows took 0.400 off its MAE (95 % interval 0.200 to 0.600)."
+        "twice the rows took 0.400 off its MAE (95 % interval 0.200–0.600)."
     )
     assert "is not shown to fall any more" in flat.summary

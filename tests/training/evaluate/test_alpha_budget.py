@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import Refused
+from core.stats.slices import Slice, cut_levels
 from core.training.evaluate.alpha_budget import GATE_ALPHA, LOWEST_ALPHA, YEARLY_ALPHA, choose_alpha
 from core.training.evaluate.champion import find_worse_segments
 from core.training.evaluate.gate import Comparison, decide_gate
@@ -40,7 +41,7 @@ def test_26_retrainings_of_an_equal_model_promote_0_1_of_them_at_most() -> None:
     day = np.repeat(np.arange(60), 4)
     blocks = choose_blocks(day * 86_400.0, None, 240)
     lang = rng.integers(0, 3, 240)
-    segments = [("lang", str(level), np.flatnonzero(lang == level)) for level in range(3)]
+    segments = cut_levels("lang", [str(level) for level in lang])
     for world in range(n_worlds):
         spent = 0.0
         for week in range(26):
@@ -84,6 +85,6 @@ def test_ten_days_promote_an_equal_model_no_more_often_than_many() -> None:
 def test_a_segment_that_is_not_worse_is_called_worse_in_one_gate_of_twenty_at_most() -> None:
     rng = np.random.default_rng(8)
     blocks = choose_blocks(None, None, 400)
-    segments = [(str(i), "x", np.flatnonzero(rng.random(400) < 0.3)) for i in range(10)]
+    segments = [Slice(str(i), f"{i} = x", rng.random(400) < 0.3) for i in range(10)]
     found = [bool(find_worse_segments(segments, rng.normal(size=400), blocks)) for _ in range(2000)]
     assert np.mean(found) <= 0.05 + 2 * (0.05 * 0.95 / 2000) ** 0.5

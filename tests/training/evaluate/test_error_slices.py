@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.training.evaluate.error_slices import find_segments, measure_bands, measure_segments
+from core.training.evaluate.error_slices import cut_categories, measure_bands, measure_segments
 from core.training.evaluate.metrics import choose_blocks
 from core.training.evaluate.verdict import describe_calibration
 
@@ -16,7 +16,7 @@ def test_a_segment_with_larger_errors_stands_out() -> None:
     scores = actual + np.where(lang == "go", 10.0, 0.0) + rng.normal(0, 2, 410)
     frame = pd.DataFrame({"lang": lang, "size": actual})
     segments = measure_segments(
-        find_segments(frame, {"lang": "category", "size": "numeric", "gone": "category"}),
+        cut_categories(frame, {"lang": "category", "size": "numeric", "gone": "category"}),
         actual,
         scores,
         choose_blocks(None, None, 410),
@@ -29,13 +29,21 @@ def test_a_segment_with_larger_errors_stands_out() -> None:
 
 def test_a_level_of_every_row_is_no_segment_and_a_missing_one_is_named() -> None:
     frame = pd.DataFrame({"a": ["x"] * 100, "b": ["y"] * 50 + [None] * 50})
-    found = find_segments(frame, {"a": "category", "b": "category"})
-    assert [(column, level) for column, level, _ in found] == [("b", "y"), ("b", "missing")]
+    found = cut_categories(frame, {"a": "category", "b": "category"})
+    assert [(part.column, part.level) for part in found] == [("b", "missing"), ("b", "y")]
 
 
 def test_at_most_twenty_segments_are_kept() -> None:
-    frame = pd.DataFrame({"a": np.repeat([f"l{i}" for i in range(50)], 30)})
-    assert len(find_segments(frame, {"a": "category"})) == 20
+    level = np.arange(1000) % 10
+    frame = pd.DataFrame({name: [f"{name}{i}" for i in level] for name in "abc"})
+    assert len(cut_categories(frame, dict.fromkeys("abc", "category"))) == 20
+
+
+def test_a_segment_has_thirty_rows_and_five_percent_of_all() -> None:
+    few = pd.DataFrame({"a": ["x"] * 71 + ["y"] * 29})
+    many = pd.DataFrame({"a": ["x"] * 951 + ["y"] * 49})
+    assert [part.level for part in cut_categories(few, {"a": "category"})] == ["x"]
+    assert [part.level for part in cut_categories(many, {"a": "category"})] == ["x"]
 
 
 def test_calibrated_scores_are_said_to_be_and_others_by_how_much() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from core import text
 from core.domain.training_report import Estimate, Metrics, NaiveMetrics
 from core.training.evaluate.gate import (
     FAILED,
@@ -12,8 +13,6 @@ from core.training.evaluate.gate import (
     Comparison,
     Evidence,
     decide_gate,
-    show_both,
-    show_names,
 )
 from core.training.evaluate.verdict import summarize_training
 
@@ -58,14 +57,14 @@ def test_a_good_model_passes_and_keeps_its_reasons() -> None:
     gate = decide_gate(GOOD)
     assert gate.passed
     assert (
-        "Passed: skill is 0.500 (95 % interval 0.400 to 0.600): MAE 4.00 against 8.00 for always "
+        "Passed: skill is 50.0 % (95 % interval 40.0–60.0): MAE 4.00 against 8.00 for always "
         "guessing the median." in gate.reasons
     )
     assert gate.reasons[-1].startswith("Note: no version serves yet")
 
 
 def test_skill_whose_lower_limit_is_not_above_zero_fails() -> None:
-    assert "skill is 0.0200 (95 % interval -0.0500 to 0.0900)" in failures(NO_SKILL)[0]
+    assert "skill is 2.0 % (95 % interval −5.0 to 9.0)" in failures(NO_SKILL)[0]
     zero = replace(GOOD, metrics=replace(GOOD.metrics, skill=Estimate(0.1, 0.0, 0.2)))
     assert len(failures(zero)) == 1
 
@@ -140,14 +139,14 @@ def test_a_champion_that_is_out_of_date_need_only_be_met() -> None:
     assert len(failures(replace(GOOD, comparison=equal))) == 1
     assert failures(replace(GOOD, comparison=stale)) == []
     assert any(
-        reason.endswith("It only has to be above -0.300, since incident 4 says so.")
+        reason.endswith("It only has to be above −0.300, since incident 4 says so.")
         for reason in decide_gate(replace(GOOD, comparison=stale)).reasons
     )
     assert summarize_training(replace(GOOD, comparison=stale)).endswith(
         ", and no worse than v3, the champion, which is out of date."
     )
     (reason,) = failures(replace(GOOD, comparison=replace(stale, lowest=-0.3)))
-    assert reason.endswith("That has to be above -0.300, since incident 4 says so.")
+    assert reason.endswith("That has to be above −0.300, since incident 4 says so.")
     assert failures(replace(NO_SKILL, comparison=stale)), "skill is asked for all the same"
 
 
@@ -157,7 +156,7 @@ def test_a_champion_has_to_be_beaten() -> None:
     (reason,) = failures(replace(GOOD, comparison=equal))
     assert "on 180 rows new to both, the MAE of v3, the champion, is 5.00" in reason
     assert (
-        "improvement, 95 % interval -0.200 to 0.400; at least -0.300 but for the chance" in reason
+        "improvement, 95 % interval −0.200 to 0.400; at least −0.300 but for the chance" in reason
     )
     nearly = replace(BETTER, improvement=Estimate(1.0, 0.1, 1.9), lowest=-0.1)
     assert len(failures(replace(GOOD, comparison=nearly))) == 1
@@ -198,7 +197,7 @@ def test_failed_reasons_come_first() -> None:
 def test_the_summary_says_in_one_sentence_how_much_better() -> None:
     assert summarize_training(GOOD) == (
         "Better than always guessing the median: MAE 4.00 against 8.00 points on 200 held-out "
-        "rows, skill 0.500 (95 % interval 0.400 to 0.600)."
+        "rows, skill 50.0 % (95 % interval 40.0–60.0)."
     )
     beside = summarize_training(replace(GOOD, comparison=BETTER))
     assert beside.endswith(", and better than v3, the champion.")
@@ -219,10 +218,5 @@ def test_the_summary_says_in_one_sentence_that_the_columns_say_nothing() -> None
     assert summarize_training(NO_SKILL).startswith("Not shown to be better than always guessing")
 
 
-def test_figures_that_are_compared_show_which_is_larger() -> None:
-    assert show_both(14.46, 14.47) == ("14.46", "14.47")
-    assert show_both(2000.1, 2000.2) == ("2,000.1", "2,000.2")
-
-
 def test_many_names_are_cut() -> None:
-    assert show_names([f"c{i}" for i in range(1000)]).endswith("c19 and 980 more")
+    assert text.names([f"c{i}" for i in range(1000)]).endswith("c19 and 980 more")

@@ -1,4 +1,4 @@
-"""Parts of the traffic, of one column or of two, and how surely one errs more than the rest."""
+"""Slices of rows: cut from columns, large enough to be looked at, and told apart from the rest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from core.monitoring.drift.binning import Values
-
 MIN_SHARE = 0.05
-MIN_LABELS = 30
-"""A part of the traffic is looked at from 5 % of the rows and 30 labels on."""
+MIN_ROWS = 30
+"""A slice is looked at from 30 rows and 5 % of all rows on."""
+
+MOST_LEVELS = 12
+"""A column with more different values says who a row is, not of which kind, where every one of its
+values would be shown."""
 
 _CLEARLY = 1.1
 """How many times as strong an overlap has to be as any part of one column: the simpler is named
@@ -22,23 +24,10 @@ _MOST_CROSSED = 40
 _ROWS_AT_ONCE = 4_096
 
 Floats = NDArray[np.float64]
+Values = Floats | list[str | None]
+"""A column: numbers with NaN, or levels with None, where there is no value."""
+
 Rows = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class SliceOutcome:
-    """Labelled predictions; arrays and columns are parallel."""
-
-    columns: Mapping[str, Values]
-    scores: Floats
-    actual: Floats
-    expected: Floats  # |error| that was expected of such rows, points
-    block: NDArray[np.int64]  # the span of time that a row belongs to; rows of one may be alike
-
-    @property
-    def errors(self) -> Floats:
-        """|score - actual|, points."""
-        return np.abs(self.scores - self.actual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +38,7 @@ class Slice:
     where: str
     rows: Rows
     second: str | None = None
+    level: str = ""  # of a column of levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +51,45 @@ class Found:
     n_looked_at: int
 
 
-def list_parts(outcome: SliceOutcome) -> list[Slice]:
-    """The levels and ranges of each column, and of the score."""
+def least_rows(n_all: int) -> float:
+    """Return the number of rows from which on a slice of `n_all` rows is looked at.
+
+    >>> least_rows(100), least_rows(10_000)
+    (30, 500.0)
+    """
+    return max(MIN_ROWS, MIN_SHARE * n_all)
+
+
+def cut_columns(columns: Mapping[str, Values]) -> list[Slice]:
+    """Return the slices of each column: its levels of at least 5 % of the rows, or its ranges."""
     parts: list[Slice] = []
-    for column, values in {**outcome.columns, "the score": outcome.scores}.items():
+    for column, values in columns.items():
         parts += (
-            _cut_levels(column, values)
+            cut_levels(column, values, MIN_SHARE * len(values))
             if isinstance(values, list)
             else _cut_numbers(column, values)
         )
     return parts
+
+
+def cut_levels(column: str, values: Sequence[str | None], at_least: float = 1) -> list[Slice]:
+    """Return a slice for each level of a column that has `at_least` this many rows, the one with
+    the most rows first.
+
+    >>> [(one.level, one.where) for one in cut_levels("lang", ["go", None, None])]
+    [('missing', 'lang missing'), ('go', 'lang = go')]
+    """
+    levels = np.array([level or "" for level in values])
+    names, counts = np.unique(levels, return_counts=True)
+    return [
+        Slice(
+            column,
+            f"{column} = {name}" if name else f"{column} missing",
+            levels == name,
+            level=str(name) or "missing",
+        )
+        for name in names[np.argsort(-counts, kind="stable")][: int((counts >= at_least).sum())]
+    ]
 
 
 def find_worst(excess: Floats, parts: Sequence[Slice], left: Rows, alpha: float) -> Found:
@@ -83,7 +102,7 @@ def find_worst(excess: Floats, parts: Sequence[Slice], left: Rows, alpha: float)
     not named, and two columns that each cost something are two parts. Degrees of freedom are those
     of the smallest cell, which is careful. Half of `alpha` is for parts of one column and half for
     overlaps, by Bonferroni; overlaps are looked for among the first 40 columns."""
-    parts = [part for part in parts if _is_large(part.rows[left], len(left))]
+    parts = [part for part in parts if _stands_out(part.rows[left], len(left))]
     if not parts:
         return Found(None, 1.0, 0)
     values = excess[left] - excess[left].mean()
@@ -113,7 +132,7 @@ def _find_overlap(
     one, other = alone[:, first] - both, alone[:, second] - both
     rest = _sum_all(values) - both - one - other
     smallest = np.minimum(np.minimum(one[0], other[0]), rest[0])
-    large = (both[0] >= max(MIN_LABELS, MIN_SHARE * len(left))) & (smallest >= MIN_LABELS)
+    large = (both[0] >= least_rows(len(left))) & (smallest >= MIN_ROWS)
     n_looked_at = int(large.sum())
     if not n_looked_at:
         return Found(None, 1.0, 0)
@@ -166,16 +185,6 @@ def _contrast(larger: Sequence[Floats], smaller: Sequence[Floats]) -> tuple[Floa
     return strength, special.stdtr(fewest - 1, -strength)
 
 
-def _cut_levels(column: str, values: Sequence[str | None]) -> list[Slice]:
-    levels = np.array([level or "" for level in values])
-    names, counts = np.unique(levels, return_counts=True)
-    large = names[counts >= MIN_SHARE * len(levels)]
-    return [
-        Slice(column, f"{column} = {name}" if name else f"{column} missing", levels == name)
-        for name in large
-    ]
-
-
 def _cut_numbers(column: str, values: Floats) -> list[Slice]:
     known = np.isfinite(values)
     parts = [Slice(column, f"{column} missing", ~known)]
@@ -188,7 +197,7 @@ def _cut_numbers(column: str, values: Floats) -> list[Slice]:
     return parts
 
 
-def _is_large(rows: Rows, n_all: int) -> bool:
-    """Whether a part has enough of all rows, and leaves enough of those that are left."""
+def _stands_out(rows: Rows, n_all: int) -> bool:
+    """Return whether a slice is large, and leaves enough of the rows that are left."""
     n = int(rows.sum())
-    return n >= max(MIN_LABELS, MIN_SHARE * n_all) and len(rows) - n >= MIN_LABELS
+    return n >= least_rows(n_all) and len(rows) - n >= MIN_ROWS
