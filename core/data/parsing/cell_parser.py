@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -122,7 +122,7 @@ def parse_time(value: object, day_first: bool | None = None) -> datetime | None:
     offset (without one it is taken as UTC), month names, clocks of twelve hours, a month or an ISO
     week for its first day, and seconds, milliseconds, microseconds or nanoseconds since 1970.
     01/02/2026 may be either, and is read only where somebody knows
-    whether the day comes first (see `read_day_order`). Raises `BadValue`.
+    whether the day comes first (see `DayOrder`). Raises `BadValue`.
 
     >>> parse_time("2026-03-02T14:00:00+02:00").isoformat()
     '2026-03-02T12:00:00+00:00'
@@ -139,13 +139,32 @@ def parse_time(value: object, day_first: bool | None = None) -> datetime | None:
     return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
-def read_day_order(value: object) -> bool | None:
-    """Whether the day comes first in a day and a month written with numbers: true where the first
-    number cannot be a month, false where the second cannot, None where this value does not say.
+class DayOrder:
+    """Learns from many times whether the day comes before the month, as in 16/12/2006.
 
-    >>> read_day_order("16/12/2006"), read_day_order("12.16.06 8:00"), read_day_order("01/02/2006")
-    (True, False, None)
+    >>> order = DayOrder()
+    >>> order.add(["01/02/2026", "16/02/2026"])
+    >>> order.day_first
+    True
     """
+
+    def __init__(self) -> None:
+        self._found: set[bool] = set()
+
+    def add(self, values: Iterable[object]) -> None:
+        """Look at more times; values that are none say nothing."""
+        if len(self._found) < 2:
+            self._found |= {said for said in map(_read_day_order, values) if said is not None}
+
+    @property
+    def day_first(self) -> bool | None:
+        """True or False where every value that shows an order shows the same; None otherwise."""
+        return next(iter(self._found)) if len(self._found) == 1 else None
+
+
+def _read_day_order(value: object) -> bool | None:
+    """Return True where the first number cannot be a month, False where the second cannot, None
+    where the value does not show the order."""
     found = _DAY_AND_MONTH.match(value.strip()) if isinstance(value, str) else None
     if found is None:
         return None
@@ -153,13 +172,14 @@ def read_day_order(value: object) -> bool | None:
     return (first > 12) if (first > 12) != (second > 12) else None
 
 
-def has_zone(value: object) -> bool:
-    """Whether a readable time says its own offset (seconds since 1970 do).
+def has_zone(value: object, day_first: bool | None = None) -> bool:
+    """Return whether a readable time says its own offset (seconds since 1970 do). Raises
+    `BadValue`, as `parse_time` does.
 
     >>> has_zone("2026-03-02T12:00Z"), has_zone("2026-03-02 12:00"), has_zone(1772452800)
     (True, False, True)
     """
-    at = _parse_time(value)
+    at = _parse_time(value, day_first)
     return at is not None and at.tzinfo is not None
 
 

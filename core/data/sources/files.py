@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from core.data.parsing.cell_parser import BadValue, as_text, has_zone, parse_time, read_day_order
+from core.data.parsing.cell_parser import BadValue, DayOrder, as_text, has_zone, parse_time
 from core.data.parsing.column_types import ColumnKind, ColumnScan
 from core.data.parsing.row_parser import (
     RowPlan,
@@ -144,7 +144,7 @@ def read_preview(path: Path) -> FilePreview:
         ),
         mapping=mapping,
         problems=(*problems, *_find_problems(scans, mapping, why)),
-        notes=(*table.notes, *_find_notes(piece.columns, scans, mapping)),
+        notes=(*table.notes, *_find_notes(piece.columns, mapping, complete)),
     )
 
 
@@ -155,7 +155,7 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
     scans: dict[str, ColumnScan] = {}
     n_rows, n_readable = 0, 0
     known = used_columns(mapping) - {mapping.target}  # what these hold decides nothing
-    orders: set[bool] = set()
+    order = DayOrder()
     for piece in table.read_pieces(ROWS_PER_PIECE):
         for name, values in piece.columns.items():
             if name not in scans:
@@ -170,9 +170,8 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
         n_rows += piece.n_received
         n_readable += len(piece.rows)
         for column in (mapping.timestamp, mapping.label_timestamp):
-            if column is not None and len(orders) < 2:
-                said = map(read_day_order, piece.columns.get(column, ()))
-                orders |= {day_first for day_first in said if day_first is not None}
+            if column is not None:
+                order.add(piece.columns.get(column, ()))
         yield piece.share_read
     if n_rows == 0:
         raise _no_rows(path)
@@ -182,8 +181,7 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
             f"No row of '{path.name}' can be read ({n_rows:,} rows); row {first.row}: "
             f"{first.message}."
         )
-    day_first = orders.pop() if len(orders) == 1 else None  # both ways in one file is no order
-    yield choose_plan(path.name, mapping, scans, n_rows, day_first)
+    yield choose_plan(path.name, mapping, scans, n_rows, order.day_first)
 
 
 def read_file(
@@ -313,21 +311,29 @@ def _find_problems(
 
 
 def _find_notes(
-    columns: Mapping[str, Sequence[object]], scans: Mapping[str, ColumnScan], mapping: ColumnMapping
+    columns: Mapping[str, Sequence[object]], mapping: ColumnMapping, complete: bool
 ) -> Iterator[str]:
     if mapping.timestamp is None:
         yield "No column of times was found: rows without a time are split at random."
         return
-    values = columns[mapping.timestamp][:200]
-    readable = [value for value in values if _is_readable(value)]
-    if any(not has_zone(value) for value in readable):
+    order = DayOrder()
+    for column in (mapping.timestamp, mapping.label_timestamp):
+        order.add(columns.get(column or "", ()))
+    zones: set[bool] = set()
+    unreadable: set[str] = set()
+    for value in columns[mapping.timestamp]:
+        try:
+            if parse_time(value, order.day_first) is not None:
+                zones.add(has_zone(value, order.day_first))
+        except BadValue as error:
+            unreadable.add(error.code)
+    if False in zones:
         yield f"Times in '{mapping.timestamp}' say no zone: they are taken as UTC."
-    if len(readable) < len([value for value in values if value not in (None, "")]):
+    if "ambiguous_time" in unreadable and not complete:
+        yield (
+            f"Times in '{mapping.timestamp}' may be day/month or month/day: these rows will be "
+            "rejected unless a later row shows which comes first."
+        )
+        unreadable.remove("ambiguous_time")
+    if unreadable:
         yield f"Some times in '{mapping.timestamp}' cannot be read: these rows will be rejected."
-
-
-def _is_readable(value: object) -> bool:
-    try:
-        return parse_time(value) is not None
-    except BadValue:
-        return False

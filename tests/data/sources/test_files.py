@@ -231,3 +231,20 @@ def test_a_preview_says_which_columns_are_ignored_and_why(write) -> None:
     said = " ".join(preview.problems)
     assert "Column 'tags' holds lists or objects" in said
     assert "Column 'more' holds long text" in said
+
+
+def test_a_preview_of_day_first_times_promises_what_the_import_does(write) -> None:
+    path = write("a.csv", "id,when,a,score\n1,01/02/2026,1,5\n2,16/02/2026,2,6\n3,03/02/2026,3,7\n")
+    assert _problems(path) == "Times in 'when' say no zone: they are taken as UTC."
+    samples = _samples(path, ColumnMapping("score", timestamp="when", id="id"))
+    assert [sample.at and sample.at.strftime("%m-%d") for sample in samples] == [
+        "02-01", "02-16", "02-03",
+    ]  # fmt: skip
+
+
+def test_a_preview_of_a_part_leaves_the_order_of_day_and_month_to_later_rows(write) -> None:
+    rows = [f"01/02/2026,{n % 7},{n % 9}\n" for n in range(1500)]
+    path = write("a.csv", "when,a,score\n" + "".join(rows) + "16/02/2026,1,6\n")
+    assert "unless a later row shows which comes first" in _problems(path)
+    assert "cannot be read" not in _problems(path)
+    assert len(_samples(path, ColumnMapping("score", timestamp="when"))) == 1501
