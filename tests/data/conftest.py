@@ -17,8 +17,8 @@ from core.data.sources.preview import preview_file
 from core.domain.dataset import AT, EXTERNAL_ID, GROUP, KEY, PROVENANCE, SOURCE, TARGET, TEXT
 from core.domain.sample import Collection, ColumnMapping, Sample
 from core.settings import Scale
-from core.store.data import samples as sample_rows
 from core.store.engine.database import Database
+from tests.store.keys import stream_samples
 
 settings.register_profile("data", deadline=None, database=None, derandomize=True)
 settings.load_profile("data")
@@ -74,7 +74,7 @@ class Importer:
     def samples(self) -> list[Sample]:
         """The visible rows, by time and then key."""
         with self.db.read() as conn:
-            return list(sample_rows.stream_samples(conn))
+            return list(stream_samples(conn))
 
 
 @pytest.fixture

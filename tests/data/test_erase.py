@@ -20,6 +20,7 @@ from core.store.models import versions
 from core.store.predictions import predictions
 from core.store.predictions.batches import append_batches
 from tests.fakes import make_batch, make_prediction, make_report
+from tests.store.keys import stream_samples
 from tests.streams import NOON, SCALE, add_labels, add_predictions
 
 ROWS = [
@@ -85,7 +86,7 @@ def test_erased_rows_are_in_the_store_and_in_no_file_any_more(db: Database, home
     note = erase(db, home, IdKind.GROUP, "g1")
     assert note.found == Trace(4, 0, (Use(1, 4, (1,)),))
     with db.read() as conn:
-        assert {one.group for one in samples.stream_samples(conn)} == {"g0", "g2"}
+        assert {one.group for one in stream_samples(conn)} == {"g0", "g2"}
         after = snapshots.get_snapshot(conn, 1)
         assert erasures.load_erasures(conn) == [note]
     assert after.content_hash == before.content_hash  # what was seen stays said
@@ -107,7 +108,7 @@ def test_what_predictions_of_a_unit_were_asked_goes_and_their_scores_stay(
     with db.read() as conn:
         left = predictions.get_prediction(conn, "a")
         assert (left.features, left.text, left.unit_id, left.score) == ({}, None, None, 71.5)
-        assert [one.external_id for one in samples.stream_samples(conn)] == ["b"]
+        assert [one.external_id for one in stream_samples(conn)] == ["b"]
     assert trace_rows(db, home / "snapshots", IdKind.ID, "a").is_empty
 
 

@@ -11,9 +11,10 @@ from core.domain.prediction import LabelledPrediction
 from core.domain.sample import Provenance, Sample
 from core.domain.source import CollectionOutcome, Source
 from core.errors import Cancelled
-from core.store.data import samples, sources
+from core.store.data import sources
 from core.store.engine.database import Database
 from tests.fakes import make_prediction
+from tests.store.keys import stream_samples
 from tests.streams import DAY, NOON, SCALE, add_labels, add_predictions
 
 
@@ -23,7 +24,7 @@ def collect(db: Database, now: datetime = NOON) -> Source | None:
 
 def load(db: Database) -> dict[str | None, Sample]:
     with db.read() as conn:
-        return {sample.external_id: sample for sample in samples.stream_samples(conn)}
+        return {sample.external_id: sample for sample in stream_samples(conn)}
 
 
 def test_a_prediction_with_its_label_becomes_a_sample(db: Database) -> None:

@@ -24,6 +24,7 @@ from core.settings import Scale
 from core.store.data import samples as sample_rows
 from core.store.data import sources
 from core.store.engine.database import Database
+from tests.store.keys import stream_samples
 from tests.supastack.gateway import Answer, Dropped
 from tests.supastack.stack import Stack
 
@@ -103,7 +104,7 @@ class Collector:
     def samples(self) -> dict[str | None, Sample]:
         """The visible rows by their id; each is there once."""
         with self.db.read() as conn:
-            rows = list(sample_rows.stream_samples(conn))
+            rows = list(stream_samples(conn))
         by_id = {row.external_id: row for row in rows}
         assert len(by_id) == len(rows)
         return by_id
@@ -237,8 +238,12 @@ def test_a_row_that_cannot_be_taken_is_rejected_with_its_id(
     with collect.db.read() as conn:
         collection = sample_rows.load_collections(conn, 1)[0]
     assert [(r.row, r.message) for r in collection.rejected] == [
-        (4, "id 4: target 'stars' is missing: a row without one cannot be learned"),
-        (6, "id 6: target 'stars' is 9, outside 0 to 5: correct the target's scale in the mapping"),
+        (4, "id 4: target 'stars': is missing, and a row without one cannot be learned"),
+        (
+            6,
+            "id 6: target 'stars': is 9, outside the scale 0 to 5: correct the target's scale in "
+            "the mapping",
+        ),
     ]
 
 

@@ -7,6 +7,7 @@ from core.domain.sample import Provenance, Rejection, Sample
 from core.store.data import erasures, quality, samples
 from core.store.engine.database import Database
 from tests.store.conftest import NOON
+from tests.store.keys import stream_samples
 
 SAID = (Rejection(1, "id r5: no"), Rejection(2, "id r55: no"), Rejection(3, "'r5' is no id"))
 
@@ -38,7 +39,7 @@ def test_what_was_said_of_rows_goes_with_them(db: Database) -> None:
     with db.write() as conn:
         erasures.delete_rows(conn, IdKind.ID, "r5")
     with db.read() as conn:
-        assert [sample.external_id for sample in samples.stream_samples(conn)] == ["r55"]
+        assert [sample.external_id for sample in stream_samples(conn)] == ["r55"]
         collection = samples.get_collection(conn, number)
         assert (collection.rejected, collection.n_rejected) == ((SAID[1],), 3)
         assert quality.load_reports(conn, 9) == []

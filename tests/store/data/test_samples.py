@@ -21,10 +21,9 @@ from core.store.data.samples import (
     load_collections,
     start_collection,
     stream_pieces,
-    stream_samples,
 )
 from core.store.engine.database import Database
-from tests.store.keys import sample_key
+from tests.store.keys import sample_key, stream_samples
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
