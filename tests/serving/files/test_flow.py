@@ -3,7 +3,7 @@
 import csv
 import fcntl
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +325,18 @@ def test_a_version_that_reads_text_and_time_gets_both_from_their_columns(fake: D
         "v1 reads when the work was made, and no column says it: it is taken as made now. "
         "--timestamp names one.",
     )
+
+
+def test_day_first_times_are_scored_as_an_import_reads_them(fake: Desk) -> None:
+    card = Card("r", FEATURES, 0.0, 100.0, 5.0, None, (), False, reads=(AT,))
+    artifact = Watching(card)
+    add_version(fake.db, fake.registry, artifact=artifact)  # type: ignore[arg-type]
+    days = ("01/02/2026", "02/02/2026", "16/02/2026")
+    path = fake.write("in.csv", [{"codeQuality": 1, "made": day} for day in days])
+    report = fake.score(path, "out.csv", version=1, timestamp="made")
+    assert report.rejected == ()
+    read = [datetime.fromtimestamp(seconds, UTC).isoformat()[:10] for seconds in artifact.seen[AT]]
+    assert read == ["2026-02-01", "2026-02-02", "2026-02-16"]
 
 
 def refuse(desk: Desk, path: Path, out: str, kind: type[OpsError], **more: Any) -> str:
