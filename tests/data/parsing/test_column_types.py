@@ -112,3 +112,10 @@ def test_numbers_with_underscores_and_infinities_are_no_numbers() -> None:
     numbers, wrong = read_column([*plain, "oops", "1_000", "inf"], ColumnKind.NUMBER)
     assert numbers[:5] == [1.0, None, 2.5, None, 0.0]
     assert set(wrong) == {5, 6, 7}
+
+
+@pytest.mark.parametrize("odd", ["1_000", b"1"])
+def test_what_python_alone_takes_for_a_number_is_none_behind_numbers_too(odd: object) -> None:
+    numbers, wrong = read_column([1, odd], ColumnKind.NUMBER)
+    assert numbers == [1.0, None]
+    assert wrong[1].code == "not_a_number"
