@@ -7,9 +7,9 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from core.data.parsing.row_parser import RowPlan, build_given_samples
+from core.data.parsing.row_parser import build_given_samples
 from core.data.quality.overview import refresh_quality
-from core.data.sources.files import LEARNING, Piece, named, plan_file, read_file
+from core.data.sources.files import Piece, named, plan_file, read_file
 from core.data.sources.preview import READING_BYTES, limited_memory
 from core.data.sources.raw import ROWS_PER_PIECE, check_size
 from core.domain.job import Progress
@@ -22,9 +22,10 @@ from core.store.engine.database import Database
 
 log = get_logger(__name__)
 
+_LEARNING = 0.3  # the share of an import that goes into learning what the columns hold
 _CHECKING = 0.9  # the share of an import at which its rows are in and the checks begin
 _EARLIER = 1000
-_STEP = 0.01  # progress is told in steps: each is a row in the job's log
+_STEP = 0.01
 
 
 def import_file(
@@ -75,23 +76,22 @@ def take_file(
     Raises `InvalidInput` where the file is above the limit, takes too much memory or cannot be
     used, or none of its rows can be taken, and what `progress` raises; nothing of the file is
     visible then."""
+    hear = _in_steps(progress)
     with named(path, name):
         check_size(path, limit_bytes)
         with limited_memory(READING_BYTES, name):
-            plan = _plan(path, mapping, progress)
+            learning = "Learning what the columns hold"
+            plan = plan_file(path, mapping, lambda share: hear(_LEARNING * share, learning))
         record = {**asdict(mapping), "left_out": dict(plan.left_out)}
-        pieces = read_file(path, mapping, f"file:{name}", Provenance.REAL, scale, plan)
+        pieces = read_file(path, plan, f"file:{name}", Provenance.REAL, scale)
         with (
             _collecting(db, f"file:{name}", record, by, now) as collecting,
             limited_memory(READING_BYTES, name),
         ):
             collecting.replace_other_choices(mapping)
-            said = LEARNING
             for piece in pieces:
                 collecting.add(piece)
-                if piece.share_read - said >= _STEP:
-                    said = piece.share_read
-                    progress(said, collecting.describe())
+                hear(_LEARNING + (1.0 - _LEARNING) * piece.share_read, collecting.describe())
             collecting.refuse_empty(name)
             collecting.refuse_repeated_ids(name, mapping.id)
             collection = collecting.finish()
@@ -117,15 +117,13 @@ def add_demo(
     progress(0.0, f"Generating {n_rows:,} rows")
     rows = demo.generate_demo(n_rows, seed, now(), scale)
     record = {"n_rows": n_rows, "seed": seed, "best_mae": rows.best_mae}
-    said = 0.0
+    hear = _in_steps(progress)
     with _collecting(db, demo.SOURCE, record, by, now) as collecting:
         for start in range(0, n_rows, ROWS_PER_PIECE):
             part = rows.samples[start : start + ROWS_PER_PIECE]
             share = min(1.0, (start + len(part)) / n_rows)
             collecting.add(Piece(part, (), len(part), share))
-            if share - said >= _STEP:
-                said = share
-                progress(_CHECKING * said, collecting.describe())
+            hear(_CHECKING * share, collecting.describe())
         collection = collecting.finish()
     progress(_CHECKING, f"{collecting.describe()}; checking all rows")
     refresh_quality(db, scale, now(), rules)
@@ -307,12 +305,14 @@ def _same_choice(recorded: Mapping[str, object], mapping: ColumnMapping) -> bool
     )
 
 
-def _plan(path: Path, mapping: ColumnMapping, progress: Progress) -> RowPlan:
+def _in_steps(progress: Progress) -> Progress:
+    """Return a `progress` that is told of every `_STEP` only: each is a row in the job's log."""
     said = 0.0
-    for item in plan_file(path, mapping):
-        if isinstance(item, RowPlan):
-            return item
-        if item - said >= _STEP:
-            said = item
-            progress(LEARNING * item, "Learning what the columns hold")
-    raise AssertionError("plan_file ends with a plan")
+
+    def hear(share: float, text: str) -> None:
+        nonlocal said
+        if share - said >= _STEP:
+            said = share
+            progress(share, text)
+
+    return hear

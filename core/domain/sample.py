@@ -1,12 +1,10 @@
 """A sample: features, target and provenance; what a raw value means, and which column is what."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter
-from typing import NamedTuple, Self
 
 from core.domain.dataset import AT, TEXT
 
@@ -39,34 +37,6 @@ class Sample:
     group: str | None = None
     external_id: str | None = None
     labelled_at: datetime | None = None  # when the target was known, where later than `at`
-
-
-_list_fields = attrgetter(*(field.name for field in fields(Sample)))
-
-
-class SampleColumns(NamedTuple):
-    """Many samples column by column, in the order of a sample's fields: what they are read and
-    stored as, where making an object of each would cost more than that."""
-
-    sources: Sequence[str]
-    provenances: Sequence[Provenance]
-    features: Sequence[Features]
-    targets: Sequence[float]
-    ats: Sequence[datetime | None]
-    texts: Sequence[str | None]
-    groups: Sequence[str | None]
-    external_ids: Sequence[str | None]
-    labelled_ats: Sequence[datetime | None]
-
-    @classmethod
-    def of(cls, samples: Iterable[Sample]) -> Self:
-        """The columns of some samples."""
-        columns = list(zip(*map(_list_fields, samples), strict=True))
-        return cls(*columns or ([],) * len(cls._fields))
-
-    def build(self) -> list[Sample]:
-        """The samples one by one."""
-        return [Sample(*values) for values in zip(*self, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

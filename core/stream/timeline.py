@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from core.data.parsing.cell_parser import BadValue, parse_number
-from core.data.parsing.column_types import ColumnKind
+from core.data.parsing.cell_parser import ColumnKind
+from core.data.parsing.column_types import read_column
 from core.data.parsing.row_parser import RowPlan, build_samples
 from core.data.sources.files import open_table, plan_file
 from core.data.sources.raw import ROWS_PER_PIECE, RawPiece
-from core.domain.sample import ColumnMapping, Features, Provenance, Sample
+from core.domain.sample import ColumnMapping, Features, Provenance, Rejection, Sample
 from core.errors import InvalidInput
 from core.settings import Scale
 from core.store.engine.types import to_micros
@@ -65,7 +65,7 @@ class StreamTimeline:
 def read_timeline(path: Path, mapping: ColumnMapping, folder: Path) -> StreamTimeline:
     """Read a file piece by piece into `folder`. Raises `InvalidInput` where the mapping does not
     fit, no row has a readable time, or no target is a number."""
-    plan = next(item for item in plan_file(path, mapping) if isinstance(item, RowPlan))
+    plan = plan_file(path, mapping, lambda share: None)
     schema = pa.schema(
         [
             *(
@@ -76,16 +76,21 @@ def read_timeline(path: Path, mapping: ColumnMapping, folder: Path) -> StreamTim
         ]
     )
     at: list[int] = []
-    targets: list[float] = []
+    targets: list[float | None] = []
     n_left_out, example, bad_target = 0, "", ""
     stored = folder / "timeline.arrow"
     with pa.OSFile(str(stored), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for piece in open_table(path).read_pieces(ROWS_PER_PIECE):
-            samples, found, wrong, why = _read_piece(piece, plan)
+            samples, rejections = _read_samples(piece, plan)
+            values = piece.columns.get(mapping.target) or [None] * len(piece.rows)
+            found, wrong = read_column(values, ColumnKind.NUMBER)
             at += [to_micros(sample.at) for sample in samples if sample.at is not None]
-            targets += found
-            n_left_out += wrong
-            example, bad_target = example or why, bad_target or _find_bad_target(piece, plan)
+            targets += [found[int(sample.target)] for sample in samples]
+            n_left_out += piece.n_received - len(samples)
+            for rejection in rejections[:1]:
+                example = example or f"row {rejection.row}: {rejection.message}"
+            for place, error in wrong.items():
+                bad_target = bad_target or f"row {piece.rows[place]}: {error.message}"
             if samples:
                 writer.write_batch(_batch(samples, plan, schema))
     if not at:
@@ -93,7 +98,7 @@ def read_timeline(path: Path, mapping: ColumnMapping, folder: Path) -> StreamTim
             f"No row of '{path.name}' has a time in '{mapping.timestamp}' that can be read: "
             f"{example or 'all of them are empty'}."
         )
-    target = np.array(targets)
+    target = np.array(targets, dtype=np.float64)  # None becomes nan
     if np.isnan(target).all():
         raise InvalidInput(
             f"No row of '{path.name}' has a number in the target '{mapping.target}': "
@@ -104,53 +109,18 @@ def read_timeline(path: Path, mapping: ColumnMapping, folder: Path) -> StreamTim
     return _sort(StreamTimeline(plan, np.array(at), target, columns, n_left_out, example))
 
 
-def _read_piece(piece: RawPiece, plan: RowPlan) -> tuple[list[Sample], list[float], int, str]:
-    """The rows with a time, their targets, how many could not be read, and why the first."""
-    numbers = _targets(piece, plan)
-    places = {row: place for place, row in enumerate(piece.rows)}
-    zeros = dict(piece.columns) | {plan.mapping.target: [0.0] * len(piece.rows)}
+def _read_samples(piece: RawPiece, plan: RowPlan) -> tuple[list[Sample], list[Rejection]]:
+    """Return the rows with a time, and why others cannot be read. A row may lack a target here:
+    the target of a sample is the place of its row in the piece."""
+    columns = {**piece.columns, plan.mapping.target: range(len(piece.rows))}
     samples, rejections = build_samples(
-        replace(piece, columns=zeros),
+        replace(piece, columns=columns),
         plan,
         source="stream",
         provenance=Provenance.REAL,
         scale=_ANY,
     )
-    rejected = {places[item.row] for item in rejections if item.row in places}
-    taken = [place for place in range(len(piece.rows)) if place not in rejected]
-    timed = [
-        (sample, numbers[place])
-        for sample, place in zip(samples, taken, strict=True)
-        if sample.at is not None
-    ]
-    n_wrong = piece.n_received - len(timed)
-    why = f"row {rejections[0].row}: {rejections[0].message}" if rejections else ""
-    return [sample for sample, _ in timed], [number for _, number in timed], n_wrong, why
-
-
-def _targets(piece: RawPiece, plan: RowPlan) -> list[float]:
-    return [_number(value) for value in _target_values(piece, plan)]
-
-
-def _target_values(piece: RawPiece, plan: RowPlan) -> Sequence[object]:
-    return piece.columns.get(plan.mapping.target) or [None] * len(piece.rows)
-
-
-def _number(value: object) -> float:
-    try:
-        number = parse_number(value)
-    except BadValue:
-        return float("nan")
-    return float("nan") if number is None else number
-
-
-def _find_bad_target(piece: RawPiece, plan: RowPlan) -> str:
-    for row, value in zip(piece.rows, _target_values(piece, plan), strict=True):
-        try:
-            parse_number(value)
-        except BadValue as error:
-            return f"row {row}: {error.message}"
-    return ""
+    return [sample for sample in samples if sample.at is not None], rejections
 
 
 def _batch(samples: Sequence[Sample], plan: RowPlan, schema: pa.Schema) -> pa.RecordBatch:

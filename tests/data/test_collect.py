@@ -11,7 +11,7 @@ import pytest
 
 from core.data.collect import add_demo, add_rows, import_file
 from core.data.quality.overview import describe_data
-from core.data.sources.files import read_file
+from core.data.sources.files import plan_file, read_file
 from core.domain.sample import ColumnMapping, Provenance
 from core.errors import Cancelled, InvalidInput, OpsError
 from core.settings import Scale
@@ -302,7 +302,8 @@ def test_reading_a_large_file_needs_no_more_memory_than_a_small_one(write) -> No
     def peak(n: int) -> int:
         path = write(f"{n}.csv", rows_as_csv(_rows(n)))
         tracemalloc.start()
-        for _ in read_file(path, ColumnMapping("score"), "file", Provenance.REAL, PERCENT):
+        plan = plan_file(path, ColumnMapping("score"), lambda share: None)
+        for _ in read_file(path, plan, "file", Provenance.REAL, PERCENT):
             pass
         top = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -1,12 +1,13 @@
-"""One value of a file as a number, a word or a time; pure, strict where a guess may be wrong."""
+"""Read one raw value of a file, a table or a request as a number, a word or a time; pure."""
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import Literal, overload
 
 MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?"})
 """What programs write where a number is missing; in a column of words they are words."""
@@ -52,6 +53,28 @@ class BadValue(ValueError):
         self.code = code
         self.message = message
 
+    def locate(self, role: str, column: str | None = None) -> "BadValue":
+        """Return the same error with the role that the value has in its row, and the name of its
+        column where rows have columns.
+
+        >>> str(BadValue("not_a_number", "'x' is not a number").locate("feature", "size"))
+        "feature 'size': 'x' is not a number"
+        """
+        code = {"target": f"target_{self.code}", "feature": "bad_feature"}.get(role, self.code)
+        named = role if column is None else f"{role} '{column}'"
+        return BadValue(code, f"{named}: {self.message}")
+
+
+class ColumnKind(StrEnum):
+    """What the values of a column are."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    TEXT = "text"  # words too long to be categories
+    TIME = "time"
+    NESTED = "nested"  # lists or objects: cannot be a feature
+    EMPTY = "empty"
+
 
 class ValueKind(StrEnum):
     """What one value looks like."""
@@ -82,20 +105,49 @@ def judge_value(value: object) -> ValueKind:
     return ValueKind.NESTED
 
 
-def parse_number(value: object) -> float | None:
-    """The finite number that a value says, None where it is missing (NaN and words such as
-    `n/a` too); true and false are 1 and 0. Raises `BadValue`.
+@overload
+def read_cell(
+    value: object, kind: Literal[ColumnKind.NUMBER], *, strict: bool = False
+) -> float | None: ...
+@overload
+def read_cell(value: object, kind: Literal[ColumnKind.CATEGORY, ColumnKind.TEXT]) -> str | None: ...
+@overload
+def read_cell(
+    value: object, kind: Literal[ColumnKind.TIME], *, day_first: bool | None = None
+) -> datetime | None: ...
+@overload
+def read_cell(
+    value: object, kind: ColumnKind, *, strict: bool = False, day_first: bool | None = None
+) -> float | str | datetime | None: ...
 
-    >>> parse_number(" 0.50 "), parse_number("NaN"), parse_number(True), parse_number(0)
-    (0.5, None, 1.0, 0.0)
+
+def read_cell(
+    value: object, kind: ColumnKind, *, strict: bool = False, day_first: bool | None = None
+) -> float | str | datetime | None:
+    """Return the number, word or time that a raw value says, None where it is missing.
+
+    NUMBER: a finite number. NaN and words such as `n/a` are missing; true and false are 1 and 0.
+    With `strict` a truth value and NaN are refused, as in a request for a score.
+    CATEGORY, TEXT: the value as text (see `as_text`), without a zero byte.
+    TIME: aware UTC. Read are ISO 8601 with any offset (without one it is UTC), month names, clocks
+    of twelve hours, a month or an ISO week for its first day, and seconds, milliseconds,
+    microseconds or nanoseconds since 1970. 01/02/2026 is read only with `day_first` (`DayOrder`).
+    Raises `BadValue` for anything else.
+
+    >>> read_cell(" 0.50 ", ColumnKind.NUMBER), read_cell("NaN", ColumnKind.NUMBER)
+    (0.5, None)
+    >>> read_cell(7.0, ColumnKind.CATEGORY), read_cell(" ", ColumnKind.CATEGORY)
+    ('7', None)
+    >>> read_cell("2026-03-02T14:00:00+02:00", ColumnKind.TIME).isoformat()
+    '2026-03-02T12:00:00+00:00'
+    >>> read_cell("16/12/2006 17:24:00", ColumnKind.TIME, day_first=True).isoformat()
+    '2006-12-16T17:24:00+00:00'
     """
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return _parse_number_text(value.strip())
-    if isinstance(value, int | float | Decimal):
-        return _finite(value)
-    raise BadValue("not_a_number", f"{show(value)} is not a number")
+    if kind is ColumnKind.NUMBER:
+        return _read_number(value, strict)
+    if kind is ColumnKind.TIME:
+        return _read_time(value, day_first)
+    return _read_word(value)
 
 
 def as_text(value: object) -> str | None:
@@ -117,35 +169,32 @@ def as_text(value: object) -> str | None:
     return str(value)
 
 
-def parse_time(value: object, day_first: bool | None = None) -> datetime | None:
-    """The aware UTC time that a value says, None where it is missing. Read are ISO 8601 with any
-    offset (without one it is taken as UTC), month names, clocks of twelve hours, a month or an ISO
-    week for its first day, and seconds, milliseconds, microseconds or nanoseconds since 1970.
-    01/02/2026 may be either, and is read only where somebody knows
-    whether the day comes first (see `read_day_order`). Raises `BadValue`.
+class DayOrder:
+    """Learns from many times whether the day comes before the month, as in 16/12/2006.
 
-    >>> parse_time("2026-03-02T14:00:00+02:00").isoformat()
-    '2026-03-02T12:00:00+00:00'
-    >>> parse_time("1772452800") == parse_time(1772452800000) == parse_time("2026-03-02 12:00")
+    >>> order = DayOrder()
+    >>> order.add(["01/02/2026", "16/02/2026"])
+    >>> order.day_first
     True
-    >>> parse_time("16/12/2006 17:24:00", day_first=True).isoformat()
-    '2006-12-16T17:24:00+00:00'
     """
-    at = _parse_time(value, day_first)
-    if at is None:
-        return None
-    if at.tzinfo is None:
-        return at.replace(tzinfo=UTC)
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+    def __init__(self) -> None:
+        self._found: set[bool] = set()
+
+    def add(self, values: Iterable[object]) -> None:
+        """Look at more times; values that are none say nothing."""
+        if len(self._found) < 2:
+            self._found |= {said for said in map(_read_day_order, values) if said is not None}
+
+    @property
+    def day_first(self) -> bool | None:
+        """True or False where every value that shows an order shows the same; None otherwise."""
+        return next(iter(self._found)) if len(self._found) == 1 else None
 
 
-def read_day_order(value: object) -> bool | None:
-    """Whether the day comes first in a day and a month written with numbers: true where the first
-    number cannot be a month, false where the second cannot, None where this value does not say.
-
-    >>> read_day_order("16/12/2006"), read_day_order("12.16.06 8:00"), read_day_order("01/02/2006")
-    (True, False, None)
-    """
+def _read_day_order(value: object) -> bool | None:
+    """Return True where the first number cannot be a month, False where the second cannot, None
+    where the value does not show the order."""
     found = _DAY_AND_MONTH.match(value.strip()) if isinstance(value, str) else None
     if found is None:
         return None
@@ -153,13 +202,14 @@ def read_day_order(value: object) -> bool | None:
     return (first > 12) if (first > 12) != (second > 12) else None
 
 
-def has_zone(value: object) -> bool:
-    """Whether a readable time says its own offset (seconds since 1970 do).
+def has_zone(value: object, day_first: bool | None = None) -> bool:
+    """Return whether a readable time says its own offset (seconds since 1970 do). Raises
+    `BadValue`, as `read_cell` does.
 
     >>> has_zone("2026-03-02T12:00Z"), has_zone("2026-03-02 12:00"), has_zone(1772452800)
     (True, False, True)
     """
-    at = _parse_time(value)
+    at = _parse_time(value, day_first)
     return at is not None and at.tzinfo is not None
 
 
@@ -172,6 +222,38 @@ def show(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
     shortened = text if len(text) <= 30 else text[:29] + "…"
     return f"'{shortened}'" if isinstance(value, str) else shortened
+
+
+def _read_number(value: object, strict: bool) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _read_number_text(value.strip())
+    if not isinstance(value, int | float | Decimal):
+        raise BadValue("not_a_number", f"{show(value)} is not a number")
+    if strict and isinstance(value, bool):
+        raise BadValue("truth_value", f"{str(value).lower()} is no number: write 1 or 0")
+    if strict and value != value:
+        raise BadValue("not_a_number", "is NaN: leave it out or write null")
+    return _finite(value)
+
+
+def _read_word(value: object) -> str | None:
+    if isinstance(value, list | dict | bytes):
+        raise BadValue("nested", "is a list or an object")
+    text = as_text(value)
+    if text is not None and "\0" in text:
+        raise BadValue("zero_byte", "contains a zero byte")
+    return text
+
+
+def _read_time(value: object, day_first: bool | None) -> datetime | None:
+    at = _parse_time(value, day_first)
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 def _judge_text(text: str) -> ValueKind:
@@ -192,7 +274,7 @@ def _is_number(text: str) -> bool:
     return "_" not in text  # Python reads 1_000; nobody's file means it
 
 
-def _parse_number_text(text: str) -> float | None:
+def _read_number_text(text: str) -> float | None:
     if not text or text.lower() in MISSING_WORDS:
         return None
     if _is_number(text):
@@ -225,7 +307,7 @@ def _to_float(value: int | float | Decimal) -> float:
 
 
 def _parse_time(value: object, day_first: bool | None = None) -> datetime | None:
-    """As `parse_time`, without the zone where the value says none."""
+    """Return the time that a value says, without a zone where the value says none."""
     if value is None:
         return None
     if isinstance(value, str):

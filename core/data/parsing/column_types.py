@@ -1,23 +1,19 @@
-"""What a column of a file holds, learned from all its values; pure."""
+"""Learn what a column of a file holds, and read its values; pure."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
+from typing import Any
 
-from core.data.parsing.cell_parser import ValueKind, as_text, judge_value, parse_number, show
-
-
-class ColumnKind(StrEnum):
-    """How the values of a column are read."""
-
-    NUMBER = "number"
-    CATEGORY = "category"
-    TEXT = "text"  # words too long to be categories
-    TIME = "time"
-    NESTED = "nested"  # lists or objects: cannot be a feature
-    EMPTY = "empty"
-
+from core.data.parsing.cell_parser import (
+    BadValue,
+    ColumnKind,
+    ValueKind,
+    as_text,
+    judge_value,
+    read_cell,
+    show,
+)
 
 TEXT_LENGTH = 100
 """Words longer than this at the median are text."""
@@ -132,42 +128,41 @@ class ColumnScan:
         return None
 
 
-def read_numbers(values: Sequence[object]) -> tuple[list[float | None], dict[int, str]]:
-    """A column of numbers, None where a value is missing, and what is wrong at which place (the
-    value there is None).
+def read_column(
+    values: Sequence[object], kind: ColumnKind, day_first: bool | None = None
+) -> tuple[list[Any], dict[int, BadValue]]:
+    """Return each value as `read_cell` reads it, and by place what is wrong with those that cannot
+    be read (the value there is None). A text is read once, however often it stands there.
 
-    >>> read_numbers(["1", "", "inf"])
-    ([1.0, None, None], {2: 'is infinite: leave the value empty where it is unknown'})
+    >>> read_column(["1", "", "inf"], ColumnKind.NUMBER)[0]
+    [1.0, None, None]
+    >>> read_column(["a ", "", 3.0, [1]], ColumnKind.CATEGORY)
+    (['a', None, '3', None], {3: BadValue('is a list or an object')})
     """
-    numbers = _read_plain_numbers(values)
+    numbers = _read_plain_numbers(values) if kind is ColumnKind.NUMBER else None
     if numbers is not None:
         return numbers, {}
-    read: list[float | None] = []
-    wrong: dict[int, str] = {}
+    texts = {value for value in values if type(value) is str}
+    of_text = {text: _try_cell(text, kind, day_first) for text in texts}
+    read: list[Any] = []
+    wrong: dict[int, BadValue] = {}
     for place, value in enumerate(values):
-        try:
-            read.append(parse_number(value))
-        except ValueError as error:
-            read.append(None)
-            wrong[place] = str(error)
+        found = of_text[value] if type(value) is str else _try_cell(value, kind, day_first)
+        if isinstance(found, BadValue):
+            wrong[place], found = found, None
+        read.append(found)
     return read, wrong
 
 
-def read_words(values: Sequence[object]) -> list[str | None]:
-    """A column of categories as text, None where a value is missing.
-
-    >>> read_words(["a ", "", 3.0])
-    ['a', None, '3']
-    """
+def _try_cell(value: object, kind: ColumnKind, day_first: bool | None) -> object:
     try:
-        known = {value: as_text(value) for value in set(values)}
-    except TypeError:
-        return [as_text(value) for value in values]
-    return [known[value] for value in values]
+        return read_cell(value, kind, day_first=day_first)
+    except BadValue as error:
+        return error
 
 
 def _read_plain_numbers(values: Sequence[object]) -> list[float | None] | None:
-    """The fast way for a column of finite numbers and missing values; None where it is not one."""
+    """Return a column of finite numbers and missing values at once; None for any other column."""
     try:
         numbers = [
             None if value is None or value == "" else float(value)  # type: ignore[arg-type]
@@ -177,9 +172,9 @@ def _read_plain_numbers(values: Sequence[object]) -> list[float | None] | None:
         return None
     if not math.isfinite(sum(filter(None, numbers))):  # drops None and 0: one pass, all in C
         return None
-    first = _first_present(values)
-    if isinstance(first, bytes) or (isinstance(first, str) and "_" in "".join(map(str, values))):
-        return None
+    kinds = set(map(type, values))
+    if bytes in kinds or (str in kinds and "_" in "".join(map(str, values))):
+        return None  # Python reads 1_000 and b"1"; nobody's file means them
     return numbers
 
 

@@ -1,15 +1,15 @@
-"""Raw rows as samples and rejections: what every kind of file has in common; pure."""
+"""Turn raw rows of a file or a request into samples and rejections; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
-from core.data.parsing.cell_parser import BadValue, as_text, parse_number, parse_time
-from core.data.parsing.column_types import ColumnKind, ColumnScan, read_numbers, read_words
+from core.data.parsing.cell_parser import BadValue, ColumnKind, as_text, read_cell
+from core.data.parsing.column_types import ColumnScan, read_column
 from core.data.sources.documents import METADATA
 from core.data.sources.raw import RawPiece
 from core.domain.dataset import RESERVED
-from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
+from core.domain.sample import ColumnMapping, FeatureValue, Provenance, Rejection, Sample
 from core.errors import InvalidInput
 from core.settings import Scale
 
@@ -131,33 +131,37 @@ def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> 
 def build_samples(
     piece: RawPiece, plan: RowPlan, *, source: str, provenance: Provenance, scale: Scale
 ) -> tuple[list[Sample], list[Rejection]]:
-    """The samples of a piece, and why each of its other rows was not taken, in the rows' order."""
+    """Return the samples of a piece, and why each of its other rows was not taken, in the order of
+    the rows."""
     if not piece.rows:
         return [], list(piece.rejections)
     reader = _Reader(piece)
     mapping = plan.mapping
     targets = reader.targets(mapping.target, scale)
-    times = reader.times(mapping.timestamp, "timestamp", plan.day_first)
-    label_times = reader.times(mapping.label_timestamp, "time of the label", plan.day_first)
-    texts = reader.texts(mapping.text, "text")
-    groups = reader.texts(mapping.group, "group")
-    ids = reader.texts(mapping.id, "id")
-    features = reader.features(plan.features)
+    times = reader.read("timestamp", mapping.timestamp, ColumnKind.TIME, plan.day_first)
+    label_times = reader.read(
+        "time of the label", mapping.label_timestamp, ColumnKind.TIME, plan.day_first
+    )
+    texts = reader.read("text", mapping.text, ColumnKind.TEXT)
+    groups = reader.read("group", mapping.group, ColumnKind.CATEGORY)
+    ids = reader.read("id", mapping.id, ColumnKind.CATEGORY)
+    columns = [reader.read("feature", name, kind) for name, kind in plan.features.items()]
+    features = zip(*columns, strict=True) if columns else [()] * len(piece.rows)
     provenances = reader.provenances(provenance)
     samples = [
         Sample(
             source=source,
             provenance=provenances[place],
-            features=features[place],
-            target=target,
+            features=dict(zip(plan.features, values, strict=True)),
+            target=targets[place],
             at=times[place],
             text=texts[place],
             group=groups[place],
             external_id=ids[place],
             labelled_at=label_times[place],
         )
-        for place, target in enumerate(targets)
-        if place not in reader.rejections and target is not None
+        for place, values in enumerate(features)
+        if place not in reader.rejections
     ]
     rejections = [*piece.rejections, *reader.rejections.values()]
     return samples, sorted(rejections, key=lambda rejection: rejection.row)
@@ -166,9 +170,9 @@ def build_samples(
 def build_given_samples(
     rows: Sequence[Mapping[str, object]], *, source: str, scale: Scale
 ) -> tuple[list[Sample], list[Rejection]]:
-    """Rows as the API takes them, `{id?, at?, group?, features, target, text?, source?}`, typed as
-    they stand: a number is a number, a word a word, and a truth value is refused as in a request
-    for a score.
+    """Return the samples of rows as the API takes them, `{id?, at?, group?, features, target,
+    text?, source?}`, and why each other row was not taken. A feature is a number or a word as it
+    stands; a truth value is refused, as in a request for a score.
 
     >>> given = [{"features": {"a": 1}, "target": 0}, {"features": {"a": [1]}, "target": 5}]
     >>> samples, rejections = build_given_samples(given, source="api", scale=Scale(0, 100))
@@ -184,6 +188,57 @@ def build_given_samples(
     return samples, rejections
 
 
+def check_target(target: float | None, low: float, high: float, cure: str) -> float:
+    """Return a target within its scale, without a negative zero. Raises `BadValue` where it is
+    missing or outside; `cure` says what to do then."""
+    if target is None:
+        raise BadValue("missing", "is missing, and a row without one cannot be learned")
+    if not low <= target <= high:
+        raise BadValue(
+            "out_of_scale", f"is {as_text(target)}, outside the scale {low:g} to {high:g}: {cure}"
+        )
+    return target + 0.0
+
+
+def read_target(
+    row: Mapping[str, object],
+    column: str,
+    low: float,
+    high: float,
+    cure: str,
+    *,
+    strict: bool = False,
+) -> float:
+    """Return the target that a row holds, by `read_field` and `check_target`."""
+    target = read_field(row, "target", column, ColumnKind.NUMBER, strict=strict)
+    try:
+        return check_target(target, low, high, cure)
+    except BadValue as error:
+        raise error.locate("target", column) from None
+
+
+def read_field(
+    row: Mapping[str, object],
+    role: str,
+    column: str | None,
+    kind: ColumnKind,
+    *,
+    strict: bool = False,
+) -> Any:
+    """Return what a row holds in one column, by `read_cell`; None where there is no such column.
+    Raises `BadValue` with the role and the column."""
+    if column is None:
+        return None
+    try:
+        return read_cell(row.get(column), kind, strict=strict)
+    except BadValue as error:
+        raise error.locate(role, column) from None
+
+
+_SET_SCALE = "set PLUMBLINE_SCALE to the scale of the target"
+_GIVEN = frozenset({"id", "at", "group", "features", "target", "text", "source"})
+
+
 def _read_given(row: Mapping[str, object], source: str, scale: Scale) -> Sample:
     unknown = sorted(set(row) - _GIVEN)
     if unknown:
@@ -196,61 +251,21 @@ def _read_given(row: Mapping[str, object], source: str, scale: Scale) -> Sample:
     return Sample(
         source=source if said is None else f"{source}:{said}",
         provenance=Provenance.SYNTHETIC if is_synthetic else Provenance.REAL,
-        features={name: _read_given_feature(name, value) for name, value in features.items()},
-        target=_read_given_target(row.get("target"), scale),
-        at=_read_given_time(row.get("at")),
-        text=_read_given_text("text", row.get("text")),
-        group=_read_given_text("group", row.get("group")),
-        external_id=_read_given_text("id", row.get("id")),
+        features={name: _read_given_feature(features, name) for name in features},
+        target=read_target(row, "target", scale.low, scale.high, _SET_SCALE, strict=True),
+        at=read_field(row, "field", "at", ColumnKind.TIME),
+        text=read_field(row, "field", "text", ColumnKind.TEXT),
+        group=read_field(row, "field", "group", ColumnKind.CATEGORY),
+        external_id=read_field(row, "field", "id", ColumnKind.CATEGORY),
     )
 
 
-_GIVEN = frozenset({"id", "at", "group", "features", "target", "text", "source"})
-
-
-def _read_given_feature(name: str, value: object) -> float | str | None:
+def _read_given_feature(features: Mapping[str, object], name: str) -> FeatureValue:
     if name in RESERVED:
         raise BadValue("reserved_name", f"feature '{name}': Plumbline keeps this name for itself")
-    if value is None or isinstance(value, str):
-        return as_text(value)
-    try:
-        _refuse_truth(value)
-        if value != value:
-            raise BadValue("not_a_number", "is NaN: leave it out or write null")
-        return parse_number(value)
-    except BadValue as error:
-        raise BadValue("bad_feature", f"feature '{name}': {error.message}") from None
-
-
-def _refuse_truth(value: object) -> None:
-    """A prediction takes no truth value: a row that will be one must not either, or the two would
-    mean different things. In a file, where nothing else can be meant, it is 1 or 0."""
-    if isinstance(value, bool):
-        raise BadValue("truth_value", f"{str(value).lower()} is no number: write 1 or 0")
-
-
-def _read_given_target(value: object, scale: Scale) -> float:
-    try:
-        _refuse_truth(value)
-    except BadValue as error:
-        raise BadValue("target_truth_value", f"target: {error.message}") from None
-    return _read_target(value, "target", scale)
-
-
-def _read_given_time(value: object) -> datetime | None:
-    try:
-        return parse_time(value)
-    except BadValue as error:
-        raise BadValue(error.code, f"at: {error.message}") from None
-
-
-def _read_given_text(field: str, value: object) -> str | None:
-    if value is not None and not isinstance(value, str | int | float):
-        raise BadValue("nested", f"{field}: a text is needed")
-    text = as_text(value)
-    if text is not None and "\0" in text:
-        raise BadValue("zero_byte", f"{field} contains a zero byte")
-    return text
+    kind = ColumnKind.CATEGORY if isinstance(features[name], str) else ColumnKind.NUMBER
+    value: FeatureValue = read_field(features, "feature", name, kind, strict=True)
+    return value
 
 
 class _Reader:
@@ -258,61 +273,32 @@ class _Reader:
 
     def __init__(self, piece: RawPiece) -> None:
         self._piece = piece
-        self._n = len(piece.rows)
         self.rejections: dict[int, Rejection] = {}
 
-    def targets(self, column: str, scale: Scale) -> list[float | None]:
-        read: list[float | None] = []
-        for place, value in enumerate(self._values(column)):
-            target = None
-            try:
-                target = _read_target(value, column, scale)
-            except BadValue as error:
-                self._reject(place, error.code, error.message)
-            read.append(target)
+    def read(
+        self, role: str, column: str | None, kind: ColumnKind, day_first: bool | None = None
+    ) -> list[Any]:
+        """Return a value a row, None where it is missing or wrong."""
+        read, wrong = read_column(self._values(column), kind, day_first)
+        for place, error in wrong.items():
+            self._reject(place, error.locate(role, column))
         return read
 
-    def times(self, column: str | None, role: str, day_first: bool | None) -> list[datetime | None]:
-        read: list[datetime | None] = []
-        for place, value in enumerate(self._values(column)):
-            at = None
+    def targets(self, column: str, scale: Scale) -> list[Any]:
+        """Return the target of each row, None where the row is rejected for it."""
+        read: list[float | None] = self.read("target", column, ColumnKind.NUMBER)
+        for place, target in enumerate(read):
             try:
-                at = parse_time(value, day_first)
+                read[place] = check_target(target, scale.low, scale.high, _SET_SCALE)
             except BadValue as error:
-                self._reject(place, error.code, f"{role} '{column}': {error.message}")
-            read.append(at)
+                self._reject(place, error.locate("target", column))
         return read
-
-    def texts(self, column: str | None, role: str) -> list[str | None]:
-        if column is None:
-            return [None] * self._n
-        values = self._values(column)
-        for place, value in enumerate(values):
-            if isinstance(value, list | dict | bytes):
-                self._reject(place, "nested", f"{role} '{column}' is a list or an object")
-            elif isinstance(value, str) and "\0" in value:
-                self._reject(place, "zero_byte", f"{role} '{column}' contains a zero byte")
-        return read_words(values)
-
-    def features(self, kinds: Mapping[str, ColumnKind]) -> list[dict[str, float | str | None]]:
-        columns: list[Sequence[float | str | None]] = []
-        for name, kind in kinds.items():
-            if kind is ColumnKind.NUMBER:
-                numbers, wrong = read_numbers(self._values(name))
-                for place, message in wrong.items():
-                    self._reject(place, "bad_feature", f"feature '{name}': {message}")
-                columns.append(numbers)
-            else:
-                columns.append(read_words(self._values(name)))
-        if not columns:
-            return [{} for _ in range(self._n)]
-        return [dict(zip(kinds, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def provenances(self, provenance: Provenance) -> list[Provenance]:
-        """A row that says of itself that it was generated is believed."""
+        """Return the provenance of each row: a row that says that it was generated is believed."""
         columns = self._piece.columns
         if _SOURCE not in columns and _IS_SYNTHETIC not in columns:
-            return [provenance] * self._n
+            return [provenance] * len(self._piece.rows)
         pairs = zip(self._values(_SOURCE), self._values(_IS_SYNTHETIC), strict=True)
         return [
             Provenance.SYNTHETIC
@@ -323,25 +309,8 @@ class _Reader:
 
     def _values(self, column: str | None) -> Sequence[object]:
         values = None if column is None else self._piece.columns.get(column)
-        return [None] * self._n if values is None else values
+        return [None] * len(self._piece.rows) if values is None else values
 
-    def _reject(self, place: int, code: str, message: str) -> None:
-        self.rejections.setdefault(place, Rejection(self._piece.rows[place], message, code))
-
-
-def _read_target(value: object, column: str, scale: Scale) -> float:
-    try:
-        target = parse_number(value)
-    except BadValue as error:
-        raise BadValue(f"target_{error.code}", f"target '{column}': {error.message}") from None
-    if target is None:
-        raise BadValue(
-            "target_missing", f"target '{column}' is missing: a row without one cannot be learned"
-        )
-    if not scale.low <= target <= scale.high:
-        raise BadValue(
-            "target_out_of_scale",
-            f"target '{column}' is {as_text(target)}, outside the scale {scale.low:g} to "
-            f"{scale.high:g}: set PLUMBLINE_SCALE to the scale of the target",
-        )
-    return target + 0.0  # no negative zero
+    def _reject(self, place: int, error: BadValue) -> None:
+        rejection = Rejection(self._piece.rows[place], error.message, error.code)
+        self.rejections.setdefault(place, rejection)

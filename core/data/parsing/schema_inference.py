@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.data.parsing.column_types import ColumnKind
+from core.data.parsing.cell_parser import ColumnKind
 from core.domain.sample import ColumnMapping
 
 BASE_METRICS = (

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from core.data.parsing.cell_parser import BadValue, as_text, has_zone, parse_time, read_day_order
-from core.data.parsing.column_types import ColumnKind, ColumnScan
+from core.data.parsing.cell_parser import (
+    BadValue,
+    ColumnKind,
+    DayOrder,
+    as_text,
+    has_zone,
+    read_cell,
+)
+from core.data.parsing.column_types import ColumnScan
 from core.data.parsing.row_parser import (
     RowPlan,
     build_samples,
@@ -33,9 +40,6 @@ SUFFIXES: Mapping[str, Callable[[Path], RawTable]] = {
     ".parquet": read_columnar,
 }
 """The endings of the files that can be imported, and what reads them."""
-
-LEARNING = 0.3
-"""The share of the work of reading a file that goes into learning what its columns hold."""
 
 _PREVIEW_ROWS = 1000
 _SHOWN_ROWS = 20
@@ -74,8 +78,7 @@ class FilePreview:
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some rows of a file; samples and rejections add up to `n_received`, all of them new in this
-    piece. `share_read` (0..1) is of the work up to here; a first part finds out what the columns
-    are and brings no rows."""
+    piece. `share_read` (0..1) is the share of the file up to here."""
 
     samples: tuple[Sample, ...]
     rejections: tuple[Rejection, ...]
@@ -144,18 +147,19 @@ def read_preview(path: Path) -> FilePreview:
         ),
         mapping=mapping,
         problems=(*problems, *_find_problems(scans, mapping, why)),
-        notes=(*table.notes, *_find_notes(piece.columns, scans, mapping)),
+        notes=(*table.notes, *_find_notes(piece.columns, mapping, complete)),
     )
 
 
-def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
-    """Read a file once to learn its columns: shares done (0..1), and the plan as the last item.
-    Raises `InvalidInput` where the mapping does not fit or nothing can be imported."""
+def plan_file(path: Path, mapping: ColumnMapping, progress: Callable[[float], None]) -> RowPlan:
+    """Read a file once to learn its columns, and return the plan by which its rows are read;
+    `progress` is told the share that is done (0..1). Raises `InvalidInput` where the mapping does
+    not fit or nothing can be imported."""
     table = open_table(path)
     scans: dict[str, ColumnScan] = {}
     n_rows, n_readable = 0, 0
     known = used_columns(mapping) - {mapping.target}  # what these hold decides nothing
-    orders: set[bool] = set()
+    order = DayOrder()
     for piece in table.read_pieces(ROWS_PER_PIECE):
         for name, values in piece.columns.items():
             if name not in scans:
@@ -170,10 +174,9 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
         n_rows += piece.n_received
         n_readable += len(piece.rows)
         for column in (mapping.timestamp, mapping.label_timestamp):
-            if column is not None and len(orders) < 2:
-                said = map(read_day_order, piece.columns.get(column, ()))
-                orders |= {day_first for day_first in said if day_first is not None}
-        yield piece.share_read
+            if column is not None:
+                order.add(piece.columns.get(column, ()))
+        progress(piece.share_read)
     if n_rows == 0:
         raise _no_rows(path)
     if n_readable == 0:
@@ -182,39 +185,21 @@ def plan_file(path: Path, mapping: ColumnMapping) -> Iterator[float | RowPlan]:
             f"No row of '{path.name}' can be read ({n_rows:,} rows); row {first.row}: "
             f"{first.message}."
         )
-    day_first = orders.pop() if len(orders) == 1 else None  # both ways in one file is no order
-    yield choose_plan(path.name, mapping, scans, n_rows, day_first)
+    return choose_plan(path.name, mapping, scans, n_rows, order.day_first)
 
 
 def read_file(
-    path: Path,
-    mapping: ColumnMapping,
-    source: str,
-    provenance: Provenance,
-    scale: Scale,
-    plan: RowPlan | None = None,
+    path: Path, plan: RowPlan, source: str, provenance: Provenance, scale: Scale
 ) -> Iterator[Piece]:
-    """The rows of a file, some 2,000 at a time, in bounded memory. Raises `InvalidInput` where
-    the file or the mapping cannot be used, or where the file changed while it was read."""
-    if plan is None:
-        for item in plan_file(path, mapping):
-            if isinstance(item, RowPlan):
-                plan = item
-            else:
-                yield Piece((), (), 0, LEARNING * item)
-    assert plan is not None  # plan_file ends with it
+    """Yield the rows of a file, some 2,000 at a time, in bounded memory. Raises `InvalidInput`
+    where the file cannot be read, or changed since it was planned."""
     n_received = 0
     for raw in open_table(path).read_pieces(ROWS_PER_PIECE):
         samples, rejections = build_samples(
             raw, plan, source=source, provenance=provenance, scale=scale
         )
         n_received += raw.n_received
-        yield Piece(
-            tuple(samples),
-            tuple(rejections),
-            raw.n_received,
-            LEARNING + (1.0 - LEARNING) * raw.share_read,
-        )
+        yield Piece(tuple(samples), tuple(rejections), raw.n_received, raw.share_read)
     if n_received != plan.n_rows:
         raise InvalidInput(
             f"'{path.name}' had {plan.n_rows:,} rows and then {n_received:,}: something wrote to "
@@ -265,7 +250,7 @@ def _find_facts(name: str, values: Sequence[object], scan: ColumnScan) -> Column
 
 def _is_time(value: object) -> bool:
     try:
-        return parse_time(value) is not None
+        return read_cell(value, ColumnKind.TIME) is not None
     except BadValue as error:
         return error.code == "ambiguous_time"  # meant as one; the import says how to write it
 
@@ -313,21 +298,29 @@ def _find_problems(
 
 
 def _find_notes(
-    columns: Mapping[str, Sequence[object]], scans: Mapping[str, ColumnScan], mapping: ColumnMapping
+    columns: Mapping[str, Sequence[object]], mapping: ColumnMapping, complete: bool
 ) -> Iterator[str]:
     if mapping.timestamp is None:
         yield "No column of times was found: rows without a time are split at random."
         return
-    values = columns[mapping.timestamp][:200]
-    readable = [value for value in values if _is_readable(value)]
-    if any(not has_zone(value) for value in readable):
+    order = DayOrder()
+    for column in (mapping.timestamp, mapping.label_timestamp):
+        order.add(columns.get(column or "", ()))
+    zones: set[bool] = set()
+    unreadable: set[str] = set()
+    for value in columns[mapping.timestamp]:
+        try:
+            if read_cell(value, ColumnKind.TIME, day_first=order.day_first) is not None:
+                zones.add(has_zone(value, order.day_first))
+        except BadValue as error:
+            unreadable.add(error.code)
+    if False in zones:
         yield f"Times in '{mapping.timestamp}' say no zone: they are taken as UTC."
-    if len(readable) < len([value for value in values if value not in (None, "")]):
+    if "ambiguous_time" in unreadable and not complete:
+        yield (
+            f"Times in '{mapping.timestamp}' may be day/month or month/day: these rows will be "
+            "rejected unless a later row shows which comes first."
+        )
+        unreadable.remove("ambiguous_time")
+    if unreadable:
         yield f"Some times in '{mapping.timestamp}' cannot be read: these rows will be rejected."
-
-
-def _is_readable(value: object) -> bool:
-    try:
-        return parse_time(value) is not None
-    except BadValue:
-        return False

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta  # noqa: F401 - UTC is for the examples
 
-from core.data.parsing.cell_parser import BadValue, parse_time
+from core.data.parsing.cell_parser import BadValue, ColumnKind, read_cell
 from core.domain.source import Reading, RowRange, TableMapping, Watermark
 
 
@@ -111,6 +111,6 @@ def describe_reading(reading: Reading) -> str:
 
 def _read_time(written: str) -> datetime | None:
     try:
-        return parse_time(written)
+        return read_cell(written, ColumnKind.TIME)
     except BadValue:  # infinity, say
         return None

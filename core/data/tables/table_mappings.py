@@ -137,7 +137,7 @@ def try_mapping(project: Project, mapping: TableMapping, scale: Scale) -> TrialR
     rows = _load_rows(project, mapping.table)
     plan = plan_table(mapping, list(rows[0]))
     samples, rejections = build_table_samples(rows, plan, first_row=1, scale=scale)
-    return TrialRows(tuple(rows[0]), tuple(samples.build()), tuple(rejections))
+    return TrialRows(tuple(rows[0]), tuple(samples), tuple(rejections))
 
 
 def look_at_table(project: Project, table: str) -> tuple[tuple[str, ...], TableMapping]:

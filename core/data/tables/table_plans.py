@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.data.parsing.cell_parser import BadValue, ValueKind, parse_time
+from core.data.parsing.cell_parser import BadValue, ColumnKind, ValueKind, read_cell
 from core.domain.dataset import RESERVED
 from core.domain.source import TableMapping
 from core.errors import InvalidInput
@@ -115,7 +115,9 @@ def _guess_kind(values: Sequence[object]) -> ValueKind | None:
 
 def _is_time(value: object) -> bool:
     try:
-        return isinstance(value, str) and not value.isdigit() and parse_time(value) is not None
+        if not isinstance(value, str) or value.isdigit():
+            return False
+        return read_cell(value, ColumnKind.TIME) is not None
     except BadValue:
         return False
 

@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from core.artifacts.artifact import Artifact
+from core.data.parsing.cell_parser import ColumnKind, DayOrder
+from core.data.parsing.column_types import read_column
 from core.data.parsing.unlabelled import UnlabelledPlan, read_unlabelled
 from core.data.sources.files import open_table
 from core.data.sources.raw import RawPiece
@@ -145,12 +147,26 @@ def _begin(
             scale=scale,
             widening=manifest.widening,
         ),
-        plan=plan,
+        plan=replace(plan, day_first=_learn_day_order(path, first, plan.timestamp)),
         format=open_format(path, request.out, names, added),
         names=names,
         prefix=options.prefix,
         notes=(*notes, *more),
     )
+
+
+def _learn_day_order(path: Path, first: RawPiece, column: str | None) -> bool | None:
+    """Return whether the day comes first in times such as 01/02/2026, as an import learns it; None
+    where no time shows it. The whole file is read only where its first rows hold such times."""
+    if column is None:
+        return None
+    _, wrong = read_column(first.columns[column], ColumnKind.TIME)
+    if not any(error.code == "ambiguous_time" for error in wrong.values()):
+        return None
+    order = DayOrder()
+    for piece in open_table(path).read_pieces(ROWS_PER_PART):
+        order.add(piece.columns.get(column, ()))
+    return order.day_first
 
 
 def _finish(attempt: _Attempt, timer: Callable[[], float], progress: Progress) -> FileReport:

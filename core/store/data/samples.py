@@ -12,7 +12,6 @@ from core.domain.sample import (
     Provenance,
     Rejection,
     Sample,
-    SampleColumns,
     SampleCounts,
 )
 from core.errors import Conflict, NotFound
@@ -88,13 +87,13 @@ def start_collection(
 def append_samples(conn: sa.Connection, collection_id: int, samples: Sequence[Sample]) -> int:
     """Add rows to an open collection; how many were new. The rest are duplicates: rows that are
     visible already or stand twice in this collection."""
-    return add_rows(conn, collection_id, build_rows(collection_id, SampleColumns.of(samples)))
+    return add_rows(conn, collection_id, build_rows(collection_id, samples))
 
 
 def add_rows(conn: sa.Connection, collection_id: int, rows: Sequence[Row]) -> int:
     """As `append_samples`, of rows that are built already."""
     once = list({row[0]: row for row in reversed(rows)}.values())
-    once.reverse()  # each key once, the first of them: PostgreSQL refuses two in a statement
+    once.reverse()  # each key once, the first of them
     newest = conn.execute(sa.select(sa.func.max(_samples.c.id))).scalar() or 0
     n_written = insert_rows(conn, "samples", COLUMNS, once, _ON_CONFLICT)
     inserted = sa.select(_samples.c.key, _samples.c.id).where(_samples.c.id > newest)
@@ -156,7 +155,7 @@ def find_standing(
 ) -> list[int]:
     """The ids of the rows that say the same as one of the samples, visible in a collection of
     these."""
-    places = [row[0] for row in build_rows(0, SampleColumns.of(samples))]
+    places = [row[0] for row in build_rows(0, samples)]
     query = sa.select(_samples.c.id, _samples.c.collection_id).where(
         _samples.c.key.in_(places),
         _samples.c.superseded_at.is_(None),

@@ -4,6 +4,7 @@ import math
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -11,14 +12,17 @@ from hypothesis import strategies as st
 
 from core.data.parsing.cell_parser import (
     BadValue,
+    ColumnKind,
     ValueKind,
     as_text,
     has_zone,
     judge_value,
-    parse_number,
-    parse_time,
+    read_cell,
     show,
 )
+
+parse_number = partial(read_cell, kind=ColumnKind.NUMBER)
+parse_time = partial(read_cell, kind=ColumnKind.TIME)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -1,9 +1,13 @@
 """What a column holds is learned from all of its values."""
 
+import re
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.parsing.column_types import ColumnKind, ColumnScan, read_numbers, read_words
+from core.data.parsing.cell_parser import BadValue, ColumnKind, read_cell
+from core.data.parsing.column_types import ColumnScan, read_column
 
 
 def _scan(*values: object) -> ColumnScan:
@@ -85,18 +89,33 @@ def test_a_column_is_the_same_however_it_is_cut_into_pieces(cells: list[object],
     )
 
 
-@given(st.lists(_CELLS, max_size=20))
-def test_every_cell_of_a_column_is_read_or_named_as_wrong(cells: list[object]) -> None:
-    numbers, wrong = read_numbers(cells)
-    assert len(numbers) == len(cells)
-    assert all(numbers[place] is None for place in wrong)
-    assert len(read_words(cells)) == len(cells)
+@pytest.mark.parametrize("kind", [ColumnKind.NUMBER, ColumnKind.CATEGORY, ColumnKind.TIME])
+@given(cells=st.lists(_CELLS | st.lists(st.none()), max_size=20))
+def test_a_column_is_read_as_each_of_its_cells(kind: ColumnKind, cells: list[object]) -> None:
+    read, wrong = read_column(cells, kind)
+    for place, cell in enumerate(cells):
+        if place in wrong:
+            assert read[place] is None
+            with pytest.raises(BadValue, match=f"^{re.escape(wrong[place].message)}$"):
+                read_cell(cell, kind)
+        else:
+            assert repr(read[place]) == repr(read_cell(cell, kind))
 
 
-def test_the_fast_way_and_the_slow_way_read_the_same() -> None:
+def test_equal_values_of_different_types_are_different_words() -> None:
+    assert read_column([1, True, 1.0, "1"], ColumnKind.CATEGORY)[0] == ["1", "true", "1", "1"]
+
+
+def test_numbers_with_underscores_and_infinities_are_no_numbers() -> None:
     plain: list[object] = ["1", "", "2.5", None, "0"]
-    numbers, wrong = read_numbers(plain)
-    assert (numbers, wrong) == ([1.0, None, 2.5, None, 0.0], {})
-    numbers, wrong = read_numbers([*plain, "oops", "1_000", "inf"])
+    assert read_column(plain, ColumnKind.NUMBER) == ([1.0, None, 2.5, None, 0.0], {})
+    numbers, wrong = read_column([*plain, "oops", "1_000", "inf"], ColumnKind.NUMBER)
     assert numbers[:5] == [1.0, None, 2.5, None, 0.0]
     assert set(wrong) == {5, 6, 7}
+
+
+@pytest.mark.parametrize("odd", ["1_000", b"1"])
+def test_what_python_alone_takes_for_a_number_is_none_behind_numbers_too(odd: object) -> None:
+    numbers, wrong = read_column([1, odd], ColumnKind.NUMBER)
+    assert numbers == [1.0, None]
+    assert wrong[1].code == "not_a_number"

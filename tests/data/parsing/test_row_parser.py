@@ -85,19 +85,19 @@ def test_a_target_of_zero_is_a_value() -> None:
 @pytest.mark.parametrize(
     ("target", "code", "message"),
     [
-        ("", "target_missing", "target 'y' is missing: a row without one cannot be learned"),
-        ("NaN", "target_missing", "target 'y' is missing"),
-        (None, "target_missing", "target 'y' is missing"),
+        ("", "target_missing", "target 'y': is missing, and a row without one cannot be learned"),
+        ("NaN", "target_missing", "target 'y': is missing"),
+        (None, "target_missing", "target 'y': is missing"),
         ("good", "target_not_a_number", "target 'y': 'good' is not a number"),
         ("inf", "target_infinite", "target 'y': is infinite"),
         ("3,5", "target_decimal_comma", "target 'y': '3,5' has a comma"),
         (
             "101",
             "target_out_of_scale",
-            "target 'y' is 101, outside the scale 0 to 100: set PLUMBLINE_SCALE to the scale of "
+            "target 'y': is 101, outside the scale 0 to 100: set PLUMBLINE_SCALE to the scale of "
             "the target",
         ),
-        ("-0.5", "target_out_of_scale", "target 'y' is -0.5, outside the scale 0 to 100"),
+        ("-0.5", "target_out_of_scale", "target 'y': is -0.5, outside the scale 0 to 100"),
         ([70], "target_not_a_number", "target 'y': [70] is not a number"),
     ],
 )
@@ -175,13 +175,13 @@ def test_rows_unreadable_before_stand_among_the_rejections_in_order() -> None:
 def test_a_text_with_a_zero_byte_is_rejected() -> None:
     columns = {"y": [1], "w": ["a\0b"], "a": [1]}
     _, (rejection,) = _build(columns, mapping=ColumnMapping("y", text="w"))
-    assert rejection.message == "text 'w' contains a zero byte"
+    assert rejection.message == "text 'w': contains a zero byte"
 
 
 def test_a_text_that_is_a_list_is_rejected() -> None:
     columns = {"y": [1], "w": [["a"]], "a": [1]}
     _, (rejection,) = _build(columns, mapping=ColumnMapping("y", text="w"))
-    assert rejection.message == "text 'w' is a list or an object"
+    assert rejection.message == "text 'w': is a list or an object"
 
 
 @pytest.mark.parametrize(
@@ -279,18 +279,21 @@ def test_a_row_of_the_api_may_name_its_source_and_say_it_is_synthetic() -> None:
     [
         ({"target": 1}, "features: an object with at least one feature is needed"),
         ({"features": {"a": True}, "target": 1}, "feature 'a': true is no number: write 1 or 0"),
-        ({"features": {"a": 1}, "target": False}, "target: false is no number: write 1 or 0"),
+        (
+            {"features": {"a": 1}, "target": False},
+            "target 'target': false is no number: write 1 or 0",
+        ),
         ({"features": {}, "target": 1}, "features: an object with at least one feature"),
-        ({"features": {"a": 1}}, "target 'target' is missing"),
+        ({"features": {"a": 1}}, "target 'target': is missing"),
         ({"features": {"a": 1}, "target": "x"}, "'x' is not a number"),
         ({"features": {"a": 1}, "target": 1000}, "outside the scale 0 to 100"),
         ({"features": {"a": [1]}, "target": 1}, "feature 'a': [1] is not a number"),
         ({"features": {"a": float("nan")}, "target": 1}, "feature 'a': is NaN"),
         ({"features": {"a": float("inf")}, "target": 1}, "feature 'a': is infinite"),
         ({"features": {"__key__": 1}, "target": 1}, "keeps this name for itself"),
-        ({"features": {"a": 1}, "target": 1, "at": "soon"}, "at: 'soon' is not a time"),
-        ({"features": {"a": 1}, "target": 1, "text": []}, "text: a text is needed"),
-        ({"features": {"a": 1}, "target": 1, "id": "\0"}, "id contains a zero byte"),
+        ({"features": {"a": 1}, "target": 1, "at": "soon"}, "field 'at': 'soon' is not a time"),
+        ({"features": {"a": 1}, "target": 1, "text": []}, "field 'text': is a list or an object"),
+        ({"features": {"a": 1}, "target": 1, "id": "\0"}, "field 'id': contains a zero byte"),
         ({"features": {"a": 1}, "target": 1, "scroe": 3}, "field 'scroe' does not exist"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.data.parsing.column_types import ColumnKind
+from core.data.parsing.cell_parser import ColumnKind
 from core.data.parsing.schema_inference import (
     ColumnFacts,
     choose_columns,

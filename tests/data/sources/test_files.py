@@ -1,12 +1,13 @@
 """Files: what a preview shows and guesses, and rows as samples from every format alike."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from core.data.sources.files import read_file
+from core.data.sources.files import Piece, plan_file, read_file
 from core.data.sources.preview import preview_file
 from core.domain.sample import ColumnMapping, Provenance, Sample
 from core.errors import InvalidInput
@@ -30,8 +31,13 @@ def _write_all(tmp_path: Path) -> list[Path]:
     return paths
 
 
+def _read(path: Path, mapping: ColumnMapping) -> Iterator[Piece]:
+    plan = plan_file(path, mapping, lambda share: None)
+    return read_file(path, plan, "file", Provenance.REAL, PERCENT)
+
+
 def _samples(path: Path, mapping: ColumnMapping) -> list[Sample]:
-    pieces = read_file(path, mapping, "file", Provenance.REAL, PERCENT)
+    pieces = _read(path, mapping)
     return [sample for piece in pieces for sample in piece.samples]
 
 
@@ -129,7 +135,11 @@ def test_numbers_in_quotes_are_numbers_in_json_too(write) -> None:
 def test_pieces_add_up_to_what_the_file_holds_and_say_how_far(write) -> None:
     path = write("a.csv", "a,score\n" + "1,5\n1,x\n1\n" * 2000)
     mapping = ColumnMapping("score")
-    pieces = list(read_file(path, mapping, "file", Provenance.REAL, PERCENT))
+    told: list[float] = []
+    plan = plan_file(path, mapping, told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    pieces = list(read_file(path, plan, "file", Provenance.REAL, PERCENT))
     assert sum(piece.n_received for piece in pieces) == 6000
     for piece in pieces:
         assert len(piece.samples) + len(piece.rejections) == piece.n_received <= 2000
@@ -140,9 +150,8 @@ def test_pieces_add_up_to_what_the_file_holds_and_say_how_far(write) -> None:
 
 def test_a_file_that_grows_while_it_is_read_is_refused(write) -> None:
     path = write("a.csv", "a,score\n" + "1,5\n" * 3000)
-    pieces = read_file(path, ColumnMapping("score"), "file", Provenance.REAL, PERCENT)
-    while next(pieces).n_received == 0:
-        pass
+    pieces = _read(path, ColumnMapping("score"))
+    next(pieces)
     with path.open("a") as file:
         file.write("1,5\n")
     with pytest.raises(InvalidInput, match="had 3,000 rows and then 3,001: something wrote to it"):
@@ -231,3 +240,20 @@ def test_a_preview_says_which_columns_are_ignored_and_why(write) -> None:
     said = " ".join(preview.problems)
     assert "Column 'tags' holds lists or objects" in said
     assert "Column 'more' holds long text" in said
+
+
+def test_a_preview_of_day_first_times_promises_what_the_import_does(write) -> None:
+    path = write("a.csv", "id,when,a,score\n1,01/02/2026,1,5\n2,16/02/2026,2,6\n3,03/02/2026,3,7\n")
+    assert _problems(path) == "Times in 'when' say no zone: they are taken as UTC."
+    samples = _samples(path, ColumnMapping("score", timestamp="when", id="id"))
+    assert [sample.at and sample.at.strftime("%m-%d") for sample in samples] == [
+        "02-01", "02-16", "02-03",
+    ]  # fmt: skip
+
+
+def test_a_preview_of_a_part_leaves_the_order_of_day_and_month_to_later_rows(write) -> None:
+    rows = [f"01/02/2026,{n % 7},{n % 9}\n" for n in range(1500)]
+    path = write("a.csv", "when,a,score\n" + "".join(rows) + "16/02/2026,1,6\n")
+    assert "unless a later row shows which comes first" in _problems(path)
+    assert "cannot be read" not in _problems(path)
+    assert len(_samples(path, ColumnMapping("score", timestamp="when"))) == 1501

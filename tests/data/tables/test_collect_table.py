@@ -238,8 +238,12 @@ def test_a_row_that_cannot_be_taken_is_rejected_with_its_id(
     with collect.db.read() as conn:
         collection = sample_rows.load_collections(conn, 1)[0]
     assert [(r.row, r.message) for r in collection.rejected] == [
-        (4, "id 4: target 'stars' is missing: a row without one cannot be learned"),
-        (6, "id 6: target 'stars' is 9, outside 0 to 5: correct the target's scale in the mapping"),
+        (4, "id 4: target 'stars': is missing, and a row without one cannot be learned"),
+        (
+            6,
+            "id 6: target 'stars': is 9, outside the scale 0 to 5: correct the target's scale in "
+            "the mapping",
+        ),
     ]
 
 

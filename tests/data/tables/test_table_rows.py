@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from core.data.parsing.cell_parser import ColumnKind
+from core.data.parsing.row_parser import RowPlan, build_given_samples, build_samples
+from core.data.sources.raw import RawPiece
 from core.data.tables.table_plans import plan_table
 from core.data.tables.table_rows import build_table_samples
-from core.domain.sample import Rejection, Sample
+from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
 from core.domain.source import TableMapping
 from core.settings import Scale
 
@@ -42,7 +43,7 @@ def build(**changes: object) -> Sample:
         [{**ROW, **changes}], plan_table(MAPPING, COLUMNS), first_row=1, scale=SCALE
     )
     assert rejections == []
-    (sample,) = samples.build()
+    (sample,) = samples
     return sample
 
 
@@ -50,7 +51,7 @@ def reject(**changes: object) -> Rejection:
     samples, (rejection,) = build_table_samples(
         [{**ROW, **changes}], plan_table(MAPPING, COLUMNS), first_row=41, scale=SCALE
     )
-    assert samples.build() == []
+    assert samples == []
     return rejection
 
 
@@ -76,7 +77,7 @@ def test_the_target_is_stretched_to_the_scale(stars: object, target: float) -> N
 def test_a_target_without_a_scale_of_its_own_is_taken_as_it_is() -> None:
     plan = plan_table(replace(MAPPING, target_low=None, target_high=None), COLUMNS)
     samples, _ = build_table_samples([{**ROW, "stars": 73.5}], plan, first_row=1, scale=SCALE)
-    (sample,) = samples.build()
+    (sample,) = samples
     assert sample.target == 73.5
 
 
@@ -97,16 +98,22 @@ def test_a_number_that_is_none_is_missing() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"stars": None}, "id 7: target 'stars' is missing: a row without one cannot be learned"),
+        (
+            {"stars": None},
+            "id 7: target 'stars': is missing, and a row without one",
+        ),
         ({"stars": "many"}, "id 7: target 'stars': 'many' is not a number"),
-        ({"stars": 5.5}, "id 7: target 'stars' is 5.5, outside 1 to 5: correct the target's scale"),
+        (
+            {"stars": 5.5},
+            "id 7: target 'stars': is 5.5, outside the scale 1 to 5: correct the",
+        ),
         ({"created_at": "soon"}, "id 7: time 'created_at': 'soon' is not a time"),
-        ({"length": [1]}, "id 7: feature 'length': [1] is no number and no word"),
-        ({"said": {"a": 1}}, "id 7: 'said' is a list or an object"),
-        ({"session": "a\0b"}, "id 7: 'session' contains a zero byte"),
-        ({"length": "Infinity"}, "id 7: feature 'length': 'Infinity' is no number and no word"),
+        ({"length": [1]}, "id 7: feature 'length': [1] is not a number"),
+        ({"said": {"a": 1}}, "id 7: text 'said': is a list or an object"),
+        ({"session": "a\0b"}, "id 7: group 'session': contains a zero byte"),
+        ({"length": "Infinity"}, "id 7: feature 'length': is infinite"),
         ({"stars": "Infinity"}, "id 7: target 'stars': is infinite"),
-        ({"stars": "NaN"}, "id 7: target 'stars' is missing"),
+        ({"stars": "NaN"}, "id 7: target 'stars': is missing"),
     ],
 )
 def test_a_row_that_cannot_be_taken_says_why(changes: dict[str, object], message: str) -> None:
@@ -120,52 +127,52 @@ def test_the_time_of_a_label_is_read_from_its_column() -> None:
     plan = plan_table(mapping, [*COLUMNS, "rated_at"])
     rows = [{**ROW, "id": n, "rated_at": at} for n, at in enumerate(("2026-02-02T10:00:00Z", None))]
     samples, rejections = build_table_samples(rows, plan, first_row=1, scale=SCALE)
-    assert list(samples.labelled_ats) == [datetime(2026, 2, 2, 10, tzinfo=UTC), None]
+    assert [sample.labelled_at for sample in samples] == [
+        datetime(2026, 2, 2, 10, tzinfo=UTC),
+        None,
+    ]
     assert rejections == []
     wrong = [*rows, {**ROW, "id": 9, "rated_at": "infinity"}]
     samples, (rejection,) = build_table_samples(wrong, plan, first_row=1, scale=SCALE)
-    assert len(samples.targets) == 2
+    assert len(samples) == 2
     assert rejection.message.startswith(
         "id 9: time of the label 'rated_at': 'infinity' is not a ti"
     )
 
 
 def test_numbers_beyond_what_a_float_holds_reject_their_row() -> None:
-    assert reject(length=10**400).message.startswith("id 7: feature 'length': 1000000000000")
+    assert reject(length=10**400).message.startswith("id 7: feature 'length': is infinite")
     assert reject(stars=10**400).code == "target_infinite"
 
 
-_ODD = [None, "NaN", "Infinity", "", " a ", "7", "7.50", True, 3, -0.0, 1e300, 10**400, [1], "\0"]
-_NUMBERS = st.none() | st.integers(-9, 9) | st.floats(-9, 9)
-_TIMES = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1))  # noqa: DTZ001
-_WRITTEN = _TIMES.map(lambda at: at.isoformat() + "+00:00")
-
-
-@st.composite
-def _pages(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """A page whose columns are each of one kind, as a database's are, or of anything at all."""
-    kinds = {
-        "id": st.integers(1, 10**19) | st.uuids().map(str),
-        "created_at": _WRITTEN | st.none(),
-        "stars": st.integers(1, 5) | st.floats(1, 5),
-        "length": _NUMBERS,
-        "language": st.none() | st.text("ab ", max_size=3),
-        "said": st.none() | st.text("ab ", max_size=3),
-        "session": st.none() | st.integers(0, 9),
-        "metadata": st.none() | st.fixed_dictionaries({}, optional={"codeQuality": _NUMBERS}),
-    }
-    odd = draw(st.sets(st.sampled_from(sorted(kinds)), max_size=1))
-    columns = {n: st.sampled_from(_ODD) if n in odd else values for n, values in kinds.items()}
-    return draw(st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=4))
-
-
-@settings(deadline=None, derandomize=True, database=None)
-@given(_pages())
-def test_a_page_is_read_together_as_row_by_row(rows: list[dict[str, Any]]) -> None:
-    plan = plan_table(MAPPING, COLUMNS)
-    wrong = {**ROW, "stars": "none of them"}  # has every row of its page read by itself
-    alone, why = build_table_samples([*rows, wrong], plan, first_row=1, scale=SCALE)
-    assert why[-1].row == len(rows) + 1
-    together, rejections = build_table_samples(rows, plan, first_row=1, scale=SCALE)
-    assert [repr(sample) for sample in together.build()] == [repr(s) for s in alone.build()]
-    assert rejections == why[:-1]
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"a": 10**400}, "feature 'a': is infinite: leave the value empty where it is unknown"),
+        ({"a": "x\0"}, "feature 'a': contains a zero byte"),
+        ({"target": None}, "target 'target': is missing, and a row without one cannot be learned"),
+        ({"target": "x"}, "target 'target': 'x' is not a number"),
+        ({"target": [1]}, "target 'target': [1] is not a number"),
+        ({"target": "3,5"}, "target 'target': '3,5' has a comma: write numbers with a decimal po"),
+    ],
+)
+def test_files_tables_and_the_api_refuse_a_value_in_the_same_words(
+    changes: dict[str, object], message: str
+) -> None:
+    row = {"id": 7, "a": 1, "target": 50, **changes}
+    mapping = TableMapping("t", "target", timestamp=None, features=("a",))
+    _, (of_table,) = build_table_samples(
+        [row], plan_table(mapping, list(row)), first_row=1, scale=SCALE
+    )
+    given = {"features": {"a": row["a"]}, "target": row["target"]}
+    _, (of_request,) = build_given_samples([given], source="api", scale=SCALE)
+    kind = ColumnKind.CATEGORY if isinstance(row["a"], str) else ColumnKind.NUMBER
+    plan = RowPlan(ColumnMapping("target", id="id"), {"a": kind}, {}, 1)
+    piece = RawPiece([1], {name: [value] for name, value in row.items()}, (), 1.0)
+    _, (of_file,) = build_samples(
+        piece, plan, source="file:a", provenance=Provenance.REAL, scale=SCALE
+    )
+    assert of_file.message.startswith(message)
+    assert of_request.message == of_file.message
+    assert of_table.message == f"id 7: {of_file.message}"
+    assert of_file.code == of_request.code == of_table.code

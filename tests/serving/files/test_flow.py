@@ -3,7 +3,7 @@
 import csv
 import fcntl
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -197,17 +197,17 @@ def test_a_value_that_training_would_not_take_rejects_its_row_and_no_other(desk:
     report = desk.score(path, "out.csv")
     rows = list(csv.DictReader((desk.folder / "out.csv").read_text().splitlines()))
     assert [row["source"] for row in rows] == ["model", "rejected", "rejected", "model"]
-    assert rows[1]["reason"] == "column 'codeQuality': 'high' is not a number"
+    assert rows[1]["reason"] == "feature 'codeQuality': 'high' is not a number"
     assert rows[1]["score"] == ""
     assert [(one.row, one.message) for one in report.rejected] == [
-        (2, "column 'codeQuality': 'high' is not a number"),
+        (2, "feature 'codeQuality': 'high' is not a number"),
         (
             3,
             "2 values where the header names 3 columns: check its quotes and separators",
         ),
         (
             4,
-            "column 'codeQuality': is infinite: leave the value empty where it is unknown",
+            "feature 'codeQuality': is infinite: leave the value empty where it is unknown",
         ),
     ]
     assert (report.n_rows, report.n_rejected, report.n_unreadable) == (4, 3, 1)
@@ -318,13 +318,25 @@ def test_a_version_that_reads_text_and_time_gets_both_from_their_columns(fake: D
     assert [artifact.seen[TEXT][place] for place in (0, 2)] == ["x", "y"]
     assert artifact.seen[TEXT][1] != artifact.seen[TEXT][1]  # a frame's nothing
     assert artifact.seen[AT][:2] == [NOON.timestamp() - 86_400, NOON.timestamp()]
-    assert report.rejected[0].message.startswith("column 'made': '01/02/2026' may be day/month")
+    assert report.rejected[0].message.startswith("timestamp 'made': '01/02/2026' may be day/month")
     fewer = fake.score(path, "fewer.csv", version=1)
     assert fewer.notes[1:] == (
         "v1 reads a text, and no column holds it: --text names one.",
         "v1 reads when the work was made, and no column says it: it is taken as made now. "
         "--timestamp names one.",
     )
+
+
+def test_day_first_times_are_scored_as_an_import_reads_them(fake: Desk) -> None:
+    card = Card("r", FEATURES, 0.0, 100.0, 5.0, None, (), False, reads=(AT,))
+    artifact = Watching(card)
+    add_version(fake.db, fake.registry, artifact=artifact)  # type: ignore[arg-type]
+    days = ("01/02/2026", "02/02/2026", "16/02/2026")
+    path = fake.write("in.csv", [{"codeQuality": 1, "made": day} for day in days])
+    report = fake.score(path, "out.csv", version=1, timestamp="made")
+    assert report.rejected == ()
+    read = [datetime.fromtimestamp(seconds, UTC).isoformat()[:10] for seconds in artifact.seen[AT]]
+    assert read == ["2026-02-01", "2026-02-02", "2026-02-16"]
 
 
 def refuse(desk: Desk, path: Path, out: str, kind: type[OpsError], **more: Any) -> str:

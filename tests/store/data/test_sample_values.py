@@ -1,14 +1,12 @@
-"""Samples as rows: a key by what a row says, and many together exactly as each alone."""
+"""Samples as rows, each with a key by what it says."""
 
-import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.domain.sample import Provenance, Sample, SampleColumns
+from core.domain.sample import Provenance, Sample
 from core.store.data.sample_values import COLUMNS, build_rows, find_key
 from core.store.engine.types import to_micros
 from tests.store.keys import sample_key
@@ -66,64 +64,34 @@ def test_the_key_does_not_change_from_release_to_release() -> None:
     assert sample_key(row) == "877a8c5566bd50755bc8b5da30b901e09c448cd44677c2193f17d103dbed8b86"
 
 
-_WORDS = st.text(st.sampled_from('aé%\n"\\\u2028,:s'), max_size=4)
-_TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-_SAMPLES = st.builds(
-    Sample,
-    source=st.just("s"),
-    provenance=st.sampled_from(Provenance),
-    features=st.dictionaries(
-        _WORDS, st.none() | st.floats(allow_nan=False, allow_infinity=False) | _WORDS, max_size=3
-    ),
-    target=st.floats(0, 100),
-    at=st.none() | _TIMES,
-    text=st.none() | _WORDS,
-    group=st.none() | _WORDS,
-    external_id=st.none() | _WORDS,
-    labelled_at=st.none() | _TIMES,
-)
-
-
-def _write(sample: Sample) -> dict[str, object]:
-    """A row written value by value, as the key is defined."""
-    features = sample.features
-    content: list[object] = [
-        sample.provenance is Provenance.SYNTHETIC,
-        sample.external_id,
-        None if sample.at is None else sample.at.isoformat(),
-        sample.group,
-        sample.text,
-        sample.target,
-        [(name, features[name]) for name in sorted(features) if features[name] is not None],
-    ]
-    if sample.labelled_at is not None and sample.provenance is Provenance.REAL:
-        content.append(sample.labelled_at.isoformat())
-    return {
-        "key": hashlib.sha256(msgspec.json.encode(content)).hexdigest(),
+def test_a_row_keeps_what_a_sample_says() -> None:
+    later = datetime(2026, 3, 3, tzinfo=UTC)
+    known = {"at": NOON, "text": 'é%"', "group": "g", "external_id": "k", "labelled_at": later}
+    (row,) = build_rows(7, [_sample(1.5, **known)])
+    assert dict(zip(COLUMNS, (find_key(row[0]), *row[1:]), strict=True)) == {
+        "key": sample_key(_sample(1.5, **known)),
         "collection_id": 7,
-        "source": sample.source,
-        "provenance": sample.provenance.value,
-        "external_id": sample.external_id,
-        "at": None if sample.at is None else to_micros(sample.at),
-        "group_key": sample.group,
-        "target": sample.target,
-        "features": msgspec.json.encode(features).decode(),
-        "text": sample.text,
-        "labelled_at": None if sample.labelled_at is None else to_micros(sample.labelled_at),
+        "source": "file:a",
+        "provenance": "real",
+        "external_id": "k",
+        "at": to_micros(NOON),
+        "group_key": "g",
+        "target": 50.0,
+        "features": '{"a":1.5,"b":"x","c":null}',
+        "text": 'é%"',
+        "labelled_at": to_micros(later),
     }
 
 
-@settings(deadline=None, derandomize=True, database=None)
-@given(st.lists(_SAMPLES, max_size=5))
-def test_rows_are_written_together_as_value_by_value(samples: list[Sample]) -> None:
-    rows = build_rows(7, SampleColumns.of(samples))
-    written = [dict(zip(COLUMNS, (find_key(row[0]), *row[1:]), strict=True)) for row in rows]
-    assert written == [_write(sample) for sample in samples]
-    assert SampleColumns.of(samples).build() == samples
+def test_the_time_of_a_label_is_part_of_what_a_real_row_says_and_not_of_a_prediction() -> None:
+    later = {"labelled_at": datetime(2026, 3, 3, tzinfo=UTC)}
+    assert sample_key(_sample(**later)) != sample_key(_sample())
+    fed_back = {"provenance": Provenance.FEEDBACK}
+    assert sample_key(_sample(**fed_back, **later)) == sample_key(_sample(**fed_back))
 
 
 def test_rows_stand_in_the_order_of_their_times() -> None:
     times = [None, *(datetime(year, 3, 2, tzinfo=UTC) for year in (1900, 1969, 1970, 2026, 2199))]
-    rows = build_rows(1, SampleColumns.of([_sample(float(i), at=at) for i, at in enumerate(times)]))
+    rows = build_rows(1, [_sample(float(i), at=at) for i, at in enumerate(times)])
     places = [row[0] for row in rows]
     assert places == sorted(places)
