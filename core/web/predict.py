@@ -68,7 +68,9 @@ class PredictRoute:
         started, at = service.timer(), service.now()
         headers = read_headers(scope)
         limit = self._body_limit
-        _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
+        turn = self._admission.admit_now(headers, KeyScope.PREDICT, limit)
+        if turn is None:
+            _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
         try:
             content = await read_body(headers, receive, limit, _ONLY_JSON)
             return await self._score(content, turn, at, started)

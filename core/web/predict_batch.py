@@ -93,7 +93,9 @@ class BatchRoute:
         started, at = self._service.timer(), self._service.now()
         headers = read_headers(scope)
         limit = self._body_limit
-        _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
+        turn = self._admission.admit_now(headers, KeyScope.PREDICT, limit)
+        if turn is None:
+            _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
         try:
             content = await read_body(headers, receive, limit, _JSON_OR_ARROW)
             turn.started = self._service.timer()
