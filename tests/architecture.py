@@ -54,7 +54,6 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "supabase": ("core.data.sources.supabase",),
     "postgrest": ("core.data.sources.supabase",),
     "apscheduler": ("core.jobs.scheduler",),
-    "fastapi": ("core.api", "core.web.openapi"),
     "apprise": ("core.alerts.channels",),
     "authlib": ("core.login.provider",),
     "joserfc": ("core.login.provider",),

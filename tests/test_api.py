@@ -15,7 +15,6 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 import uvicorn
-from fastapi import FastAPI
 
 from core.api import build_api
 from core.deployment.release import deploy
@@ -35,6 +34,7 @@ from core.store.engine.direct import DirectLog
 from core.store.installation import api_keys
 from core.store.predictions import labels, predictions, removals
 from core.store.predictions.drain import drain_batches
+from core.web.router import Api
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 
 HUNDRED = Scale(0.0, 100.0)
@@ -55,7 +55,7 @@ class Server:
 
 
 @contextmanager
-def run_server(api: FastAPI) -> Iterator[str]:
+def run_server(api: Api) -> Iterator[str]:
     """The address of the API, served by uvicorn in a thread of this process."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

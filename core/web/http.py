@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
@@ -74,14 +74,6 @@ _ERRORS: Mapping[type[OpsError], tuple[int, str | None]] = {  # the first that f
 """The status of an error, and the cause by which it is counted where the caller is refused."""
 
 
-async def answer_error(request: Request, error: Exception) -> Response:
-    """The answer to an error, as Starlette asks for it."""
-    if isinstance(error, HTTPException):
-        detail = _describe_http(request, error)
-        error = HTTPException(error.status_code, detail, error.headers)
-    return build_error(error, request.scope)
-
-
 def build_error(error: Exception, scope: Scope) -> Response:
     """The answer to an error of ours, of Starlette's, or to a caller who left. Where more is known
     than a caller is told, the log has the whole under the request's id."""
@@ -111,17 +103,6 @@ def build_error(error: Exception, scope: Scope) -> Response:
     if cause is not None:
         scope[REFUSED] = cause
     return json_response(status, ErrorAnswer(ErrorDetail(message, field), request_id), headers)
-
-
-def _describe_http(request: Request, error: HTTPException) -> str:
-    """What Starlette says in two words, as a sentence that says what to do."""
-    path = request.url.path[:200]
-    if error.status_code == 404:
-        return f"There is no route {path}: /docs lists those that there are."
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return f"{path} does not take {request.method}: use {allowed}."
-    return str(error.detail)
 
 
 def _choose_status(error: OpsError) -> tuple[int, str | None]:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.domain.installation import Scope as KeyScope
 from core.domain.prediction import Batch, Prediction
-from core.errors import OpsError
 from core.serving.answer import Ask
 from core.serving.columns import MIN_ROWS, AskedColumns, build_asks, read_json_columns
 from core.serving.log.prediction_log import Kept
@@ -37,7 +35,6 @@ from core.web.http import (
     ARROW,
     JSON,
     accepts,
-    build_error,
     get_media,
     json_response,
     read_body,
@@ -83,10 +80,7 @@ class BatchRoute:
         self._decoder = msgspec.json.Decoder(PredictBatchBody)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self._answer(scope, receive)
-        except (OpsError, ClientDisconnect) as error:
-            response = build_error(error, scope)
+        response = await self._answer(scope, receive)
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
