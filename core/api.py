@@ -36,7 +36,6 @@ from core.system import describe_system
 from core.web.admission import Admission
 from core.web.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure, find_risk
 from core.web.guard import Guard
-from core.web.http import ARROW
 from core.web.micro_batching import Gathering, LogWait
 from core.web.middleware import RefusalLog
 from core.web.openapi import Operation, StatusAnswer
@@ -47,7 +46,7 @@ from core.web.routes import LABEL_STATUS, Routes
 
 _THIS_MACHINE = TrustedHosts(frozenset(), any_address=False, public_origin="")
 _LOG_SECONDS = 10.0  # a caller is told that the log does not keep up, rather than kept waiting
-_LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime", "core.serving.arrow")
+_LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime")
 
 log = get_logger(__name__)
 
@@ -103,7 +102,6 @@ def build_api(
             "predict_batch",
             {200: PredictBatchAnswer},
             body=PredictBatchBody,
-            beside_json=ARROW,
         ),
         answer_by(
             ("POST", "/v1/feedback"),

@@ -16,7 +16,6 @@ from core.serving.schemas import ErrorAnswer, ErrorDetail
 from core.web.exposure import UntrustedRequest
 
 JSON = "application/json"
-ARROW = "application/vnd.apache.arrow.stream"
 
 
 def json_response(
@@ -110,26 +109,24 @@ def _choose_status(error: OpsError) -> tuple[int, str | None]:
     return next(found, (500, None))
 
 
-_READ = {b"accept": "accept", b"authorization": "authorization"}
+_READ = {b"authorization": "authorization"}
 _READ |= {b"content-type": "content-type", b"content-length": "content-length"}
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
     """The headers that a route reads, by their lower-case names; of one that came twice, the last.
 
-    >>> read_headers({"headers": [(b"host", b"a"), (b"accept", b"text/html")]})
-    {'accept': 'text/html'}
+    >>> read_headers({"headers": [(b"host", b"a"), (b"content-length", b"12")]})
+    {'content-length': '12'}
     """
     given = scope["headers"]
     return {_READ[name]: value.decode("latin-1") for name, value in given if name in _READ}
 
 
-async def read_body(
-    headers: Mapping[str, str], receive: Receive, limit: int, media: frozenset[str]
-) -> bytes:
-    """The body, refused as soon as it is known to be larger than `limit` bytes or of another type
-    than `media`. Raises `ClientDisconnect` where the caller leaves before its end."""
-    check_content_type(headers.get("content-type"), media)
+async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
+    """Return the body; it is refused as soon as it is known to be larger than `limit` bytes or not
+    to be JSON. Raises `ClientDisconnect` if the caller leaves before its end."""
+    check_content_type(headers.get("content-type"))
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(limit, is_open=False)
@@ -157,32 +154,11 @@ def get_key(headers: Mapping[str, str]) -> str | None:
     return key.strip() if scheme.lower() == "bearer" else None
 
 
-def get_media(content_type: str | None) -> str:
-    """The media type that a body says it is, JSON where it says nothing.
+def check_content_type(content_type: str | None) -> None:
+    """Raise `WrongContentType` for a body that says it is something else than JSON.
 
-    >>> get_media("Application/JSON; charset=utf-8")
-    'application/json'
+    >>> check_content_type("Application/JSON; charset=utf-8")
     """
-    return (content_type or JSON).partition(";")[0].strip().lower()
-
-
-def accepts(headers: Mapping[str, str], media: str) -> bool:
-    """Whether the caller asks for an answer in this media type, by its name.
-
-    >>> accepts({"accept": "text/html, application/json;q=0.9"}, "application/json")
-    True
-    >>> accepts({"accept": "*/*"}, "application/json")
-    False
-    """
-    return any(get_media(one) == media for one in headers.get("accept", "").split(","))
-
-
-def check_content_type(content_type: str | None, media: frozenset[str] = frozenset({JSON})) -> None:
-    """Raise `WrongContentType` for a body that says it is something else than it may be.
-
-    >>> check_content_type("application/json; charset=utf-8")
-    """
-    given = get_media(content_type)
-    if given not in media and not given.endswith("+json"):
-        wanted = " or ".join(sorted(media))
-        raise WrongContentType(f"The body is '{given}': send Content-Type: {wanted}.")
+    given = (content_type or JSON).partition(";")[0].strip().lower()
+    if given != JSON and not given.endswith("+json"):
+        raise WrongContentType(f"The body is '{given}': send Content-Type: {JSON}.")

@@ -33,6 +33,7 @@ from core.web.http import JSON, BodyTooLarge
 
 _REF = "#/components/schemas/{name}"
 _TEXT = "text/plain"
+_STRING = {"type": "string"}
 _ID = "019cae6b660070008000000000000000"
 
 _BODY_ERRORS = (400, 401, 403, 413, 415, 422, 429, 503)
@@ -88,7 +89,6 @@ class Operation:
     answers: Mapping[int, type | None]  # by their status
     errors: Sequence[int] = ()  # the statuses of refusals; those of a body or a key unless given
     body: type | None = None
-    beside_json: str = ""  # a media type that is taken and given in addition to JSON
 
 
 def build_openapi(operations: Sequence[Operation], scale: Scale) -> dict[str, Any]:
@@ -117,11 +117,9 @@ def build_openapi(operations: Sequence[Operation], scale: Scale) -> dict[str, An
 
 def _describe(operation: Operation) -> dict[str, Any]:
     method, path = operation.at
-    other = operation.beside_json
-    beside = {other: {"schema": _string("binary")}} if other else {}
     responses = {
         status: _describe_answer(
-            status, {_TEXT: {"schema": _string()}} if kind is None else _show(kind) | beside
+            status, {_TEXT: {"schema": _STRING}} if kind is None else _show(kind)
         )
         for status, kind in operation.answers.items()
     }
@@ -134,18 +132,18 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "responses": {str(status): answer for status, answer in responses.items()},
     }
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _show(operation.body) | beside}
+        described["requestBody"] = {"required": True, "content": _show(operation.body)}
     return described
 
 
 def _describe_answer(status: int, content: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "description": http.HTTPStatus(status).phrase,
-        "headers": {"X-Request-Id": {"schema": _string(), "description": "Yours, or a new one."}},
+        "headers": {"X-Request-Id": {"schema": _STRING, "description": "Yours, or a new one."}},
         "content": content,
     }
     if status in (429, 503):
-        described["headers"]["Retry-After"] = {"schema": _string(), "description": "Seconds."}
+        described["headers"]["Retry-After"] = {"schema": _STRING, "description": "Seconds."}
     return described
 
 
@@ -171,7 +169,3 @@ def _build_example(value: object) -> object:
     return (
         _build_example(msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else value
     )
-
-
-def _string(form: str = "") -> dict[str, Any]:
-    return {"type": "string", "format": form} if form else {"type": "string"}

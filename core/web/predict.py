@@ -23,7 +23,6 @@ from core.web.http import JSON, json_response, read_body, read_headers
 from core.web.micro_batching import Answered, Gathering
 from core.web.sharing import HEAVY_BYTES, Turn
 
-_ONLY_JSON = frozenset({JSON})
 _TYPE = (b"content-type", JSON.encode())
 
 
@@ -66,7 +65,7 @@ class PredictRoute:
         if turn is None:
             _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
         try:
-            content = await read_body(headers, receive, limit, _ONLY_JSON)
+            content = await read_body(headers, receive, limit)
             return await self._score(content, turn, at, started)
         finally:
             self._admission.leave(turn)
