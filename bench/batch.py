@@ -16,7 +16,6 @@ from bench.peers.model import BATCH, body_path
 from bench.serving import DATA, prepare_model
 from core.bootstrap import App, build_app
 from core.domain.prediction import Batch, Columns
-from core.serving.arrow import encode_batch, read_columns
 from core.serving.columns import AskedColumns, read_json_columns
 from core.serving.schemas import build_batch_answer
 from core.serving.service import PredictionService
@@ -60,8 +59,8 @@ def log(service: PredictionService, batch: Batch) -> None:
 def measure(app: App, service: PredictionService) -> None:
     """Print a line for each part."""
     json_body = body_path(DATA, "batch", 0).read_bytes()
-    arrow_body = body_path(DATA, "arrow", 0).read_bytes()
-    asked = read_columns(arrow_body)
+    asked = read_json_columns(json_body)
+    assert asked is not None
     batch = answer(service, asked)
     with app.db.read() as conn:
         artifact_hash = versions.get_version(conn, batch.version).artifact_hash
@@ -69,12 +68,10 @@ def measure(app: App, service: PredictionService) -> None:
     model, columns = artifact.pipeline[-1], Columns(asked.features)
     numbers = artifact.pipeline[0].transform(columns)
     time_it("read the body: JSON", lambda: read_json_columns(json_body))
-    time_it("read the body: Arrow", lambda: read_columns(arrow_body))
     time_it("score, by the service", lambda: answer(service, asked))
     time_it("  of it XGBoost", lambda: model.booster_.inplace_predict(numbers))
     time_it("score and log", lambda: log(service, answer(service, asked)))
     time_it("write the answer: JSON", lambda: json_response(200, build_batch_answer(batch)))
-    time_it("write the answer: Arrow", lambda: encode_batch(batch))
     started = time.perf_counter()
     n_rows = drain_batches(app.db)
     show("move to the log, later", (time.perf_counter() - started) * BATCH / n_rows)

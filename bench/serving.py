@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.peers.environment import make_environment
-from bench.peers.model import ARROW, BATCH, JSON, body_path
+from bench.peers.model import BATCH, JSON, body_path
 from bench.peers.model import main as prepare
 from core.bootstrap import build_app
 from core.store.predictions.drain import drain_batches
@@ -89,10 +89,8 @@ def list_servers() -> list[Server]:
         Server("Plumbline, process, one row", ours, PATH, "same", home),
         batch(MLFLOW_BATCH, mlflow, "/invocations", "mlflow-batch", {}),
         batch("Plumbline, JSON by 1,000", ours, f"{PATH}/batch", "batch", home),
-        batch("Plumbline, Arrow by 1,000", ours, f"{PATH}/batch", "arrow", home),
         Server("Plumbline, two workers", two, PATH, "plumbline", home),
         batch("Plumbline, two, JSON by 1,000", two, f"{PATH}/batch", "batch", home),
-        batch("Plumbline, two, Arrow by 1,000", two, f"{PATH}/batch", "arrow", home),
     ]
 
 
@@ -131,12 +129,11 @@ def wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]") ->
     """Ask with the first body until a model has answered ten times in a row, so that each worker
     has one."""
     body = body_path(DATA, server.script, 0).read_bytes()
-    media = ARROW if server.script == "arrow" else JSON
     url = f"http://127.0.0.1:{PORT}{server.path}"
     deadline = time.monotonic() + 90
     n_answers = 0
     while time.monotonic() < deadline and process.poll() is None:
-        request = urllib.request.Request(url, body, {"Content-Type": media})
+        request = urllib.request.Request(url, body, {"Content-Type": JSON})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 n_answers = 0 if b"heuristic" in answer.read() else n_answers + 1
@@ -190,7 +187,7 @@ def move_batches(server: Server) -> float | None:
 
 def prepare_model() -> None:
     """The model that all serve, and the bodies, once."""
-    if not (DATA / "arrow.lua").exists():  # what is written last
+    if not (DATA / "batch.lua").exists():  # what is written last
         shutil.rmtree(DATA, ignore_errors=True)
         prepare(DATA)
 

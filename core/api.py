@@ -1,20 +1,11 @@
 """The prediction API: JSON over HTTP in front of the prediction service."""
 
-import inspect
 import multiprocessing
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import anyio
-from fastapi import APIRouter, FastAPI
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.bootstrap import build_app
 from core.errors import OpsError
@@ -45,32 +36,19 @@ from core.system import describe_system
 from core.web.admission import Admission
 from core.web.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure, find_risk
 from core.web.guard import Guard
-from core.web.http import ARROW, answer_error, json_response
 from core.web.micro_batching import Gathering, LogWait
-from core.web.middleware import Outermost, RefusalLog
-from core.web.openapi import BODY_ERRORS, KEY_ERRORS, StatusAnswer, build_openapi, describe
-from core.web.pages import DOCS_POLICY, build_docs
+from core.web.middleware import RefusalLog
+from core.web.openapi import Operation, StatusAnswer
 from core.web.predict import PredictRoute
 from core.web.predict_batch import BatchRoute
+from core.web.router import Api, answer_by
 from core.web.routes import LABEL_STATUS, Routes
 
-_DOCS = "/docs"
 _THIS_MACHINE = TrustedHosts(frozenset(), any_address=False, public_origin="")
 _LOG_SECONDS = 10.0  # a caller is told that the log does not keep up, rather than kept waiting
-_LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime", "core.serving.arrow")
+_LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime")
 
 log = get_logger(__name__)
-
-
-class _Api(FastAPI):
-    """FastAPI, and around it what is asked so often that its layers would cost more than the
-    answer: such a request is handed on by its method and path."""
-
-    at_once: Mapping[tuple[str, str], ASGIApp]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = (scope.get("method", ""), scope.get("path", ""))
-        await self.at_once.get(key, super().__call__)(scope, receive, send)
 
 
 def build_api(
@@ -85,7 +63,7 @@ def build_api(
     hosts: TrustedHosts = _THIS_MACHINE,
     proxy: bool = False,
     rate: float = 0.0,
-) -> FastAPI:
+) -> Api:
     """The ASGI application. It starts the service and the key ring, and at the end stops them,
     which writes what waits, and closes the store. `body_limit` is in bytes, `status` gives what
     `/v1/status` shows, and texts and histories may take `beside_limit_ms`. It answers to `hosts`,
@@ -104,7 +82,7 @@ def build_api(
     )
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(service.start)
         await anyio.to_thread.run_sync(keys.start)
         reporter.start()
@@ -114,105 +92,33 @@ def build_api(
         await anyio.to_thread.run_sync(service.stop)
         db.close()
 
-    api = _Api(
-        title="Plumbline prediction API",
-        version="1",
-        lifespan=lifespan,
-        openapi_url=None,  # its own pages load scripts from elsewhere, and are made at each request
-    )
-    documented = APIRouter()
-    plain: tuple[tuple[str, ASGIApp, str, dict[str, Any]], ...] = (
-        (
-            "/v1/predict",
-            predict,
-            "predict",
-            describe(PredictBody, {200: PredictAnswer}, BODY_ERRORS),
+    operations = (
+        Operation(
+            ("POST", "/v1/predict"), predict, "predict", {200: PredictAnswer}, body=PredictBody
         ),
-        (
-            "/v1/predict/batch",
+        Operation(
+            ("POST", "/v1/predict/batch"),
             batch,
             "predict_batch",
-            describe(PredictBatchBody, {200: PredictBatchAnswer}, BODY_ERRORS, beside_json=ARROW),
+            {200: PredictBatchAnswer},
+            body=PredictBatchBody,
         ),
-    )
-    for path, route, name, description in plain:
-        api.router.routes.append(Route(path, route, methods=["POST"]))
-        documented.add_api_route(
-            path,
-            lambda: None,  # what is described is a plain ASGI application: FastAPI cannot read it
-            methods=["POST"],
-            name=name,
-            description=inspect.getdoc(route),
-            response_model=None,
-            openapi_extra=description,
-        )
-    for path, method, endpoint, description in (
-        (
-            "/v1/feedback",
-            "POST",
+        answer_by(
+            ("POST", "/v1/feedback"),
             routes.feedback,
-            describe(
-                FeedbackBody, dict.fromkeys(LABEL_STATUS.values(), FeedbackAnswer), BODY_ERRORS
-            ),
+            dict.fromkeys(LABEL_STATUS.values(), FeedbackAnswer),
+            body=FeedbackBody,
         ),
-        (
-            "/v1/samples",
-            "POST",
-            routes.samples,
-            describe(SamplesBody, {200: SamplesAnswer}, BODY_ERRORS),
-        ),
-        ("/v1/status", "GET", routes.status, describe(None, {200: StatusAnswer}, KEY_ERRORS)),
-        ("/healthz", "GET", routes.healthz, describe(None, {200: AliveAnswer}, (403,))),
-        ("/readyz", "GET", routes.readyz, describe(None, {200: ReadyAnswer}, (403, 503))),
-        ("/metrics", "GET", routes.metrics, describe(None, {200: None}, KEY_ERRORS)),
-    ):
-        # A plain route costs a request 0.15 ms and FastAPI's own 0.35; it writes the documentation.
-        api.router.add_route(path, endpoint, methods=[method])
-        documented.add_api_route(
-            path, endpoint, methods=[method], response_model=None, openapi_extra=description
-        )
-    api.openapi = partial(build_openapi, api, documented, scale)  # type: ignore[method-assign]
-    for path, write in (("/openapi.json", _write_openapi), (_DOCS, _write_docs)):
-        api.router.add_route(path, _show_once(api, write), methods=["GET"])
-    for kind in (OpsError, HTTPException, ClientDisconnect):
-        api.add_exception_handler(kind, answer_error)
-    outermost = partial(
-        Outermost,
-        metrics=metrics,
-        guard=guard,
-        refusals=RefusalLog(service.timer),
-        paths={route.path for route in documented.routes if isinstance(route, Route)},
-        policies={_DOCS: DOCS_POLICY},
+        answer_by(("POST", "/v1/samples"), routes.samples, {200: SamplesAnswer}, body=SamplesBody),
+        answer_by(("GET", "/v1/status"), routes.status, {200: StatusAnswer}),
+        answer_by(("GET", "/healthz"), routes.healthz, {200: AliveAnswer}, errors=(403,)),
+        answer_by(("GET", "/readyz"), routes.readyz, {200: ReadyAnswer}, errors=(403, 503)),
+        answer_by(("GET", "/metrics"), routes.metrics, {200: None}),
     )
-    api.add_middleware(outermost)
-    api.at_once = {("POST", path): outermost(route) for path, route, *_ in plain}
-    return api
+    return Api(operations, scale, lifespan, metrics, guard, RefusalLog(service.timer))
 
 
-def _write_openapi(api: FastAPI) -> Response:
-    return json_response(200, api.openapi())
-
-
-def _write_docs(api: FastAPI) -> Response:
-    return HTMLResponse(build_docs(api.openapi()))
-
-
-def _show_once(
-    api: FastAPI, write: Callable[[FastAPI], Response]
-) -> Callable[[Request], Awaitable[Response]]:
-    """A route that anyone may ask for: written when it is asked for first, not each time."""
-    written: list[Response] = []
-
-    async def show(_: Request) -> Response:
-        if not written:
-            written.append(write(api))
-        first = written[0]
-        return Response(first.body, headers=dict(first.headers))
-
-    return show
-
-
-def create() -> FastAPI:
+def create() -> Api:
     """The application of this process's settings: `uvicorn --factory core.api:create`."""
     keep_private()
     configure()

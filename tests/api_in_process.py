@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
 
 from core.api import build_api
 from core.deployment.release import deploy
@@ -18,6 +17,7 @@ from core.serving.keys import KeyRing
 from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.engine.database import Database
+from core.web.router import Api
 from tests.fakes import FakeRegistry, add_version
 
 HUNDRED = Scale(0.0, 100.0)
@@ -30,7 +30,7 @@ def make_api(
     body_limit: int = 100_000,
     timer: Callable[[], float] = time.perf_counter,
     **options: Any,
-) -> FastAPI:
+) -> Api:
     """An API whose one version serves; `options` as `build_api` has them."""
     registry = FakeRegistry()
     add_version(db, registry)
@@ -48,7 +48,7 @@ def make_api(
 
 
 @asynccontextmanager
-async def run_lifespan(api: FastAPI) -> AsyncIterator[None]:
+async def run_lifespan(api: Api) -> AsyncIterator[None]:
     """From the start of the API to its end."""
     async with api.router.lifespan_context(api):
         yield
@@ -77,13 +77,13 @@ class Reply:
         return len(message.split()) >= 3 and message.endswith((".", "!", "?"))
 
 
-async def post(api: FastAPI, path: str, content: bytes) -> Reply:
+async def post(api: Api, path: str, content: bytes) -> Reply:
     """Send a body to a path as a server would hand it over."""
     return await ask(api, "POST", path, content=content)
 
 
 async def ask(
-    api: FastAPI,
+    api: Api,
     method: str,
     path: str,
     *headers: tuple[str, str],
@@ -125,9 +125,7 @@ async def ask(
     return Reply(start["status"], b"".join(part.get("body", b"") for part in parts), given)
 
 
-async def post_all(
-    api: FastAPI, asks: "list[tuple[str, bytes]]", *, at_once: int = 32
-) -> list[Reply]:
+async def post_all(api: Api, asks: "list[tuple[str, bytes]]", *, at_once: int = 32) -> list[Reply]:
     """The replies to many bodies, in their order, so many under way at once."""
     replies: list[Reply | None] = [None] * len(asks)
     waiting = iter(enumerate(asks))

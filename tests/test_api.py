@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 import uvicorn
-from fastapi import FastAPI
 
 from core.api import build_api
 from core.deployment.release import deploy
@@ -35,6 +33,7 @@ from core.store.engine.direct import DirectLog
 from core.store.installation import api_keys
 from core.store.predictions import labels, predictions, removals
 from core.store.predictions.drain import drain_batches
+from core.web.router import Api
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 from tests.streams import load_recent_predictions
 
@@ -56,7 +55,7 @@ class Server:
 
 
 @contextmanager
-def run_server(api: FastAPI) -> Iterator[str]:
+def run_server(api: Api) -> Iterator[str]:
     """The address of the API, served by uvicorn in a thread of this process."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -140,59 +139,6 @@ def test_a_batch_is_answered_in_its_order(server: Server) -> None:
     assert [row.id for row in _logged(server.db)] == [row["prediction_id"] for row in answers]
 
 
-ARROW = "application/vnd.apache.arrow.stream"
-
-
-def _post_arrow(server: Server, columns: dict[str, object], accept: str) -> httpx.Response:
-    table = pa.table(columns)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    headers = {"content-type": ARROW, "accept": accept}
-    content = sink.getvalue().to_pybytes()
-    return server.client.post("/v1/predict/batch", content=content, headers=headers)
-
-
-def test_a_batch_in_arrow_is_logged_and_answered_as_one_in_json(server: Server) -> None:
-    columns = {"codeQuality": [10.0, 20.0, None], "unit_id": ["a", None, "c"]}
-    response = _post_arrow(server, columns, "application/json")
-    answers = response.json()["predictions"]
-    assert [answer["score"] for answer in answers] == [30.0, 35.0, None]
-    logged = _logged(server.db)
-    assert [row.id for row in logged] == [row["prediction_id"] for row in answers]
-    assert [row.unit_id for row in logged] == ["a", None, "c"]
-    assert [row.features for row in logged] == [
-        {"codeQuality": 10.0},
-        {"codeQuality": 20.0},
-        {"codeQuality": None},
-    ]
-
-
-def test_a_batch_is_answered_in_arrow_where_that_is_asked_for(server: Server) -> None:
-    response = _post_arrow(server, {"codeQuality": [10.0, 20.0]}, f"{ARROW}, */*")
-    assert response.headers["content-type"] == ARROW
-    answers = pa.ipc.open_stream(response.content).read_all().to_pylist()
-    assert [answer["score"] for answer in answers] == [30.0, 35.0]
-    assert [row.id for row in _logged(server.db)] == [row["prediction_id"] for row in answers]
-
-
-def test_the_arrow_stream_of_the_documentation_is_answered(server: Server) -> None:
-    document = Path(__file__).parents[1] / "docs" / "how-to" / "call.md"
-    code = document.read_text().rpartition("```python\n")[2].partition("```")[0]
-    found: dict[str, Any] = {}
-    exec(code.replace("http://127.0.0.1:8000", str(server.client.base_url).rstrip("/")), found)
-    assert found["answers"].column("score").to_pylist() == [73.0, 55.5]
-
-
-def test_a_wrong_batch_in_arrow_is_refused_as_one_in_json(server: Server) -> None:
-    refused = _post_arrow(server, {"codeQuality": [1.0, float("nan")]}, ARROW)
-    assert _error(refused) == (422, "rows[1].features.codeQuality")
-    assert _error(_post_arrow(server, {"codeQuality": [1.0] * 20_000}, ARROW)) == (413, None)
-    other = server.client.post("/v1/predict", content=b"x", headers={"content-type": ARROW})
-    assert _error(other) == (415, None)
-    assert _logged(server.db) == []
-
-
 def _make_large(n: int = 400) -> list[dict[str, Any]]:
     return [
         {"features": {"codeQuality": i % 90, "language": "go"}, "unit_id": f"{i}"} for i in range(n)
@@ -204,22 +150,15 @@ def test_a_large_batch_is_answered_by_columns_and_is_in_the_log_when_it_is_drain
 ) -> None:
     rows = _make_large()
     answers = server.client.post("/v1/predict/batch", json={"rows": rows}).json()["predictions"]
-    columns = {
-        "codeQuality": [float(row["features"]["codeQuality"]) for row in rows],
-        "language": ["go"] * 400,
-        "unit_id": [row["unit_id"] for row in rows],
-    }
-    response = _post_arrow(server, columns, ARROW)
-    answers += pa.ipc.open_stream(response.content).read_all().to_pylist()
     assert _logged(server.db) == []
-    assert drain_batches(server.db) == 800
+    assert drain_batches(server.db) == 400
     logged = _logged(server.db)
-    assert [row.features for row in logged] == 2 * [
+    assert [row.features for row in logged] == [
         {"codeQuality": float(row["features"]["codeQuality"]), "language": "go"} for row in rows
     ]
     for answer, row in zip(answers, logged, strict=True):
         assert answer["latency_ms"] == pytest.approx(row.latency_ms, abs=0.001)
-        assert {**answer, "latency_ms": 0.0, "reason": None} == {
+        assert {**answer, "latency_ms": 0.0} == {
             "prediction_id": row.id,
             "score": row.score,
             "low": row.low,
@@ -228,7 +167,6 @@ def test_a_large_batch_is_answered_by_columns_and_is_in_the_log_when_it_is_drain
             "version": "v1",
             "variant": "champion",
             "latency_ms": 0.0,
-            "reason": None,
         }
     assert {row.unit_id for row in logged} == {f"{i}" for i in range(400)}
 

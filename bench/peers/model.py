@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from core.bootstrap import App, build_app
 from core.deployment.release import deploy
@@ -19,7 +18,7 @@ from core.training.models.trees import BoostedTrees
 from tests.fakes import make_report
 
 N_FEATURES, N_TREES, N_BODIES, N_BATCHES, BATCH = 19, 100, 2_000, 20, 1_000
-JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
+JSON = "application/json"
 NAMES = tuple(f"f{i:02d}" for i in range(N_FEATURES))  # in the order in which the encoder has them
 
 
@@ -110,16 +109,6 @@ def write_scripts(folder: Path) -> None:
     rows_of = [json.dumps({"rows": [{"features": row} for row in rows]}) for rows in batches]
     write_script(folder, "mlflow-batch", [body.encode() for body in split])
     write_script(folder, "batch", [body.encode() for body in rows_of])
-    write_script(folder, "arrow", [encode_arrow(rows) for rows in batches], ARROW)
-
-
-def encode_arrow(rows: list[dict[str, float]]) -> bytes:
-    """Rows as an Arrow stream."""
-    table = pa.Table.from_pylist(rows)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return bytes(sink.getvalue().to_pybytes())
 
 
 def write_script(folder: Path, kind: str, bodies: list[bytes], media: str = JSON) -> None:

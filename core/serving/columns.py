@@ -7,7 +7,6 @@ import struct
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -31,13 +30,11 @@ _json = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class AskedColumns:
-    """Rows to score, by columns; None for what no row has beside its features."""
+    """Rows to score, by columns; `unit_ids` is None if no row names a unit."""
 
     n_rows: int
     features: Mapping[str, Column]
     unit_ids: Sequence[str | None] | None = None
-    texts: Sequence[str | None] | None = None
-    event_ats: Sequence[datetime | None] | None = None
 
 
 def build_asks(asked: AskedColumns) -> list[Ask]:
@@ -46,18 +43,10 @@ def build_asks(asked: AskedColumns) -> list[Ask]:
     >>> build_asks(AskedColumns(2, {"a": [1.0, None]}, unit_ids=["repo-7", None]))[0].unit_id
     'repo-7'
     """
-    nothing = [None] * asked.n_rows
-    columns = asked.features.values()
-    rows = zip(*columns, strict=True) if columns else [()] * asked.n_rows
+    rows = zip(*asked.features.values(), strict=True)
     return [
-        Ask(dict(zip(asked.features, row, strict=True)), text, unit_id, at)
-        for row, text, unit_id, at in zip(
-            rows,
-            asked.texts or nothing,
-            asked.unit_ids or nothing,
-            asked.event_ats or nothing,
-            strict=True,
-        )
+        Ask(dict(zip(asked.features, row, strict=True)), unit_id=unit_id)
+        for row, unit_id in zip(rows, asked.unit_ids or [None] * asked.n_rows, strict=True)
     ]
 
 

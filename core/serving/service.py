@@ -149,8 +149,6 @@ class PredictionService:
             model is None
             or serving.challenger is not None
             or not model.takes_columns
-            or asked.texts is not None
-            or asked.event_ats is not None
             or self._deployed.n_stored + asked.n_rows > self._max_stored_rows
             or not any(isinstance(asked.features.get(name), array) for name in model.card.features)
         ):

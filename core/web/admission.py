@@ -87,10 +87,19 @@ class Admission:
             if text is not None:
                 await self._wrong_keys.delay(self._guard.name_peer(scope))
             raise
-        caller = _THIS_MACHINE if key is None else key.id
-        announced = headers.get("content-length", "")
-        n_bytes = min(int(announced), _MOST_BYTES) if announced.isdecimal() else most_bytes
-        return key, await self._shares.enter(caller, n_bytes)
+        n_bytes = _count_bytes(headers, most_bytes)
+        return key, await self._shares.enter(_name_caller(key), n_bytes)
+
+    def admit_now(
+        self, headers: Mapping[str, str], need: KeyScope, most_bytes: int = 0
+    ) -> Turn | None:
+        """Return the turn of a request that nothing holds up, or None: then `admit` has to be
+        asked. Raises `MissingScope` and `TooManyRequests`."""
+        try:
+            key = self._keys.check(get_key(headers), need)
+        except UnknownCaller:  # who is slowed down
+            return None
+        return self._shares.enter_now(_name_caller(key), _count_bytes(headers, most_bytes))
 
     @asynccontextmanager
     async def admitted(
@@ -102,3 +111,13 @@ class Admission:
             yield key
         finally:
             self.leave(turn)
+
+
+def _name_caller(key: ApiKey | None) -> int:
+    return _THIS_MACHINE if key is None else key.id
+
+
+def _count_bytes(headers: Mapping[str, str], most_bytes: int) -> int:
+    """The bytes of a body as its caller announces them; `most_bytes` if they do not."""
+    announced = headers.get("content-length", "")
+    return min(int(announced), _MOST_BYTES) if announced.isdecimal() else most_bytes

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
@@ -16,7 +16,6 @@ from core.serving.schemas import ErrorAnswer, ErrorDetail
 from core.web.exposure import UntrustedRequest
 
 JSON = "application/json"
-ARROW = "application/vnd.apache.arrow.stream"
 
 
 def json_response(
@@ -74,14 +73,6 @@ _ERRORS: Mapping[type[OpsError], tuple[int, str | None]] = {  # the first that f
 """The status of an error, and the cause by which it is counted where the caller is refused."""
 
 
-async def answer_error(request: Request, error: Exception) -> Response:
-    """The answer to an error, as Starlette asks for it."""
-    if isinstance(error, HTTPException):
-        detail = _describe_http(request, error)
-        error = HTTPException(error.status_code, detail, error.headers)
-    return build_error(error, request.scope)
-
-
 def build_error(error: Exception, scope: Scope) -> Response:
     """The answer to an error of ours, of Starlette's, or to a caller who left. Where more is known
     than a caller is told, the log has the whole under the request's id."""
@@ -113,42 +104,29 @@ def build_error(error: Exception, scope: Scope) -> Response:
     return json_response(status, ErrorAnswer(ErrorDetail(message, field), request_id), headers)
 
 
-def _describe_http(request: Request, error: HTTPException) -> str:
-    """What Starlette says in two words, as a sentence that says what to do."""
-    path = request.url.path[:200]
-    if error.status_code == 404:
-        return f"There is no route {path}: /docs lists those that there are."
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return f"{path} does not take {request.method}: use {allowed}."
-    return str(error.detail)
-
-
 def _choose_status(error: OpsError) -> tuple[int, str | None]:
     found = (answer for kind, answer in _ERRORS.items() if isinstance(error, kind))
     return next(found, (500, None))
 
 
-_READ = {b"accept": "accept", b"authorization": "authorization"}
+_READ = {b"authorization": "authorization"}
 _READ |= {b"content-type": "content-type", b"content-length": "content-length"}
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
     """The headers that a route reads, by their lower-case names; of one that came twice, the last.
 
-    >>> read_headers({"headers": [(b"host", b"a"), (b"accept", b"text/html")]})
-    {'accept': 'text/html'}
+    >>> read_headers({"headers": [(b"host", b"a"), (b"content-length", b"12")]})
+    {'content-length': '12'}
     """
     given = scope["headers"]
     return {_READ[name]: value.decode("latin-1") for name, value in given if name in _READ}
 
 
-async def read_body(
-    headers: Mapping[str, str], receive: Receive, limit: int, media: frozenset[str]
-) -> bytes:
-    """The body, refused as soon as it is known to be larger than `limit` bytes or of another type
-    than `media`. Raises `ClientDisconnect` where the caller leaves before its end."""
-    check_content_type(headers.get("content-type"), media)
+async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
+    """Return the body; it is refused as soon as it is known to be larger than `limit` bytes or not
+    to be JSON. Raises `ClientDisconnect` if the caller leaves before its end."""
+    check_content_type(headers.get("content-type"))
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(limit, is_open=False)
@@ -176,32 +154,11 @@ def get_key(headers: Mapping[str, str]) -> str | None:
     return key.strip() if scheme.lower() == "bearer" else None
 
 
-def get_media(content_type: str | None) -> str:
-    """The media type that a body says it is, JSON where it says nothing.
+def check_content_type(content_type: str | None) -> None:
+    """Raise `WrongContentType` for a body that says it is something else than JSON.
 
-    >>> get_media("Application/JSON; charset=utf-8")
-    'application/json'
+    >>> check_content_type("Application/JSON; charset=utf-8")
     """
-    return (content_type or JSON).partition(";")[0].strip().lower()
-
-
-def accepts(headers: Mapping[str, str], media: str) -> bool:
-    """Whether the caller asks for an answer in this media type, by its name.
-
-    >>> accepts({"accept": "text/html, application/json;q=0.9"}, "application/json")
-    True
-    >>> accepts({"accept": "*/*"}, "application/json")
-    False
-    """
-    return any(get_media(one) == media for one in headers.get("accept", "").split(","))
-
-
-def check_content_type(content_type: str | None, media: frozenset[str] = frozenset({JSON})) -> None:
-    """Raise `WrongContentType` for a body that says it is something else than it may be.
-
-    >>> check_content_type("application/json; charset=utf-8")
-    """
-    given = get_media(content_type)
-    if given not in media and not given.endswith("+json"):
-        wanted = " or ".join(sorted(media))
-        raise WrongContentType(f"The body is '{given}': send Content-Type: {wanted}.")
+    given = (content_type or JSON).partition(";")[0].strip().lower()
+    if given != JSON and not given.endswith("+json"):
+        raise WrongContentType(f"The body is '{given}': send Content-Type: {JSON}.")

@@ -1,13 +1,14 @@
-"""The OpenAPI description of routes whose bodies msgspec decodes, not FastAPI."""
+"""The OpenAPI document of the API, made from the types that msgspec encodes and decodes."""
 
 import http
+import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp
 
 from core.serving.schemas import (
     AliveAnswer,
@@ -32,12 +33,11 @@ from core.web.http import JSON, BodyTooLarge
 
 _REF = "#/components/schemas/{name}"
 _TEXT = "text/plain"
+_STRING = {"type": "string"}
 _ID = "019cae6b660070008000000000000000"
 
-BODY_ERRORS = (400, 401, 403, 413, 415, 422, 429, 503)
-"""What a route that takes a body may refuse with."""
-KEY_ERRORS = (401, 403, 429, 503)
-"""What one without a body may, where it asks for a key."""
+_BODY_ERRORS = (400, 401, 403, 413, 415, 422, 429, 503)
+_KEY_ERRORS = (401, 403, 429, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,62 +78,72 @@ _REFUSALS: Mapping[int, ErrorDetail] = {
 _SCHEMAS = (*_EXAMPLES, StatusAnswer, ErrorAnswer)
 
 
-def describe(
-    body: type | None,
-    answers: Mapping[int, type | None],
-    errors: Sequence[int],
-    *,
-    beside_json: str = "",
-) -> dict[str, Any]:
-    """What OpenAPI says of a route; its bodies are decoded by msgspec, not by FastAPI. An answer
-    without a type is plain text. What is done may be asked and answered in the media type
-    `beside_json` as well."""
-    beside = {beside_json: {"schema": _string("binary")}} if beside_json else {}
-    responses = {
-        status: _describe_answer(status, {_TEXT: {"schema": _string()}})
-        if answer is None
-        else _describe_answer(status, _show(answer) | beside)
-        for status, answer in answers.items()
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one method and path does: the application that answers, whose docstring describes it,
+    and the types of its body and answers. An answer without a type is plain text."""
+
+    at: tuple[str, str]  # its method and its path
+    app: ASGIApp
+    name: str
+    answers: Mapping[int, type | None]  # by their status
+    errors: Sequence[int] = ()  # the statuses of refusals; those of a body or a key unless given
+    body: type | None = None
+
+
+def build_openapi(operations: Sequence[Operation], scale: Scale) -> dict[str, Any]:
+    """Return the OpenAPI document of the operations; labels are on the `scale` of this
+    installation."""
+    _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REF)
+    schemas[FeedbackBody.__name__]["properties"]["actual"] |= {
+        "minimum": scale.low,
+        "maximum": scale.high,
     }
-    responses |= {status: _describe_answer(status, _show_refusal(status)) for status in errors}
-    described: dict[str, Any] = {"responses": {str(n): said for n, said in responses.items()}}
-    if body is not None:
-        described["requestBody"] = {"required": True, "content": _show(body) | beside}
-    return described
-
-
-def build_openapi(api: FastAPI, documented: APIRouter, scale: Scale) -> dict[str, Any]:
-    """The description of the documented routes, made once; labels are on the `scale` of this
-    installation. What FastAPI adds of its own, an answer of any kind, is left out."""
-    if api.openapi_schema is None:
-        _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REF)
-        schemas[FeedbackBody.__name__]["properties"]["actual"] |= {
-            "minimum": scale.low,
-            "maximum": scale.high,
-        }
-        described = get_openapi(title=api.title, version=api.version, routes=documented.routes)
-        for operations in described["paths"].values():
-            for operation in operations.values():
-                ok = operation["responses"]["200"]["content"]
-                if _TEXT in ok:
-                    del ok[JSON]
-        described["components"] = {
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        method, path = operation.at
+        paths.setdefault(path, {})[method.lower()] = _describe(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Plumbline prediction API", "version": "1"},
+        "paths": paths,
+        "components": {
             "schemas": schemas,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-        }
-        described["security"] = [{"key": []}, {}]
-        api.openapi_schema = described
-    return api.openapi_schema
+        },
+        "security": [{"key": []}, {}],
+    }
+
+
+def _describe(operation: Operation) -> dict[str, Any]:
+    method, path = operation.at
+    responses = {
+        status: _describe_answer(
+            status, {_TEXT: {"schema": _STRING}} if kind is None else _show(kind)
+        )
+        for status, kind in operation.answers.items()
+    }
+    errors = operation.errors or (_BODY_ERRORS if operation.body else _KEY_ERRORS)
+    responses |= {status: _describe_answer(status, _show_refusal(status)) for status in errors}
+    described: dict[str, Any] = {
+        "summary": operation.name.replace("_", " ").title(),
+        "description": inspect.getdoc(operation.app) or "",
+        "operationId": re.sub(r"\W", "_", f"{operation.name}{path}_{method.lower()}"),
+        "responses": {str(status): answer for status, answer in responses.items()},
+    }
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": _show(operation.body)}
+    return described
 
 
 def _describe_answer(status: int, content: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "description": http.HTTPStatus(status).phrase,
-        "headers": {"X-Request-Id": {"schema": _string(), "description": "Yours, or a new one."}},
+        "headers": {"X-Request-Id": {"schema": _STRING, "description": "Yours, or a new one."}},
         "content": content,
     }
     if status in (429, 503):
-        described["headers"]["Retry-After"] = {"schema": _string(), "description": "Seconds."}
+        described["headers"]["Retry-After"] = {"schema": _STRING, "description": "Seconds."}
     return described
 
 
@@ -141,14 +151,21 @@ def _show(kind: type) -> dict[str, Any]:
     """A body or an answer in JSON, with an example where there is one."""
     shown: dict[str, Any] = {"schema": {"$ref": _REF.format(name=kind.__name__)}}
     if kind in _EXAMPLES:
-        shown["example"] = msgspec.to_builtins(_EXAMPLES[kind])
+        shown["example"] = _build_example(_EXAMPLES[kind])
     return {JSON: shown}
 
 
 def _show_refusal(status: int) -> dict[str, Any]:
     [(media, shown)] = _show(ErrorAnswer).items()
-    return {media: shown | {"example": msgspec.to_builtins(ErrorAnswer(_REFUSALS[status]))}}
+    return {media: shown | {"example": _build_example(ErrorAnswer(_REFUSALS[status]))}}
 
 
-def _string(form: str = "") -> dict[str, Any]:
-    return {"type": "string", "format": form} if form else {"type": "string"}
+def _build_example(value: object) -> object:
+    """Return an example as JSON has it, without the fields that are not given."""
+    if isinstance(value, dict):
+        return {name: _build_example(one) for name, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_build_example(one) for one in value]
+    return (
+        _build_example(msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else value
+    )

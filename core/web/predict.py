@@ -4,12 +4,10 @@ import asyncio
 from datetime import datetime
 
 import msgspec
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from core.domain.installation import Scope as KeyScope
 from core.domain.prediction import AnswerSource
-from core.errors import OpsError
 from core.serving.answer import Ask, Received
 from core.serving.schemas import (
     ErrorAnswer,
@@ -21,11 +19,10 @@ from core.serving.schemas import (
 )
 from core.serving.service import PredictionService
 from core.web.admission import Admission
-from core.web.http import JSON, build_error, json_response, read_body, read_headers
+from core.web.http import JSON, json_response, read_body, read_headers
 from core.web.micro_batching import Answered, Gathering
 from core.web.sharing import HEAVY_BYTES, Turn
 
-_ONLY_JSON = frozenset({JSON})
 _TYPE = (b"content-type", JSON.encode())
 
 
@@ -51,11 +48,7 @@ class PredictRoute:
         self._encode = msgspec.json.Encoder().encode
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            content = await self._answer(scope, receive)
-        except (OpsError, ClientDisconnect) as error:
-            await build_error(error, scope)(scope, receive, send)
-            return
+        content = await self._answer(scope, receive)
         if isinstance(content, ErrorAnswer):
             await json_response(503, content, {"retry-after": "1"})(scope, receive, send)
             return
@@ -68,9 +61,11 @@ class PredictRoute:
         started, at = service.timer(), service.now()
         headers = read_headers(scope)
         limit = self._body_limit
-        _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
+        turn = self._admission.admit_now(headers, KeyScope.PREDICT, limit)
+        if turn is None:
+            _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
         try:
-            content = await read_body(headers, receive, limit, _ONLY_JSON)
+            content = await read_body(headers, receive, limit)
             return await self._score(content, turn, at, started)
         finally:
             self._admission.leave(turn)

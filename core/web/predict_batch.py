@@ -1,26 +1,22 @@
 """`POST /v1/predict/batch`: many rows to their answers, from the body to the log in one thread."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.domain.installation import Scope as KeyScope
-from core.domain.prediction import Batch, Prediction
-from core.errors import OpsError
+from core.domain.prediction import Prediction
 from core.serving.answer import Ask
-from core.serving.columns import MIN_ROWS, AskedColumns, build_asks, read_json_columns
+from core.serving.columns import build_asks, read_json_columns
 from core.serving.log.prediction_log import Kept
 from core.serving.metrics import ServiceMetrics
 from core.serving.schemas import (
-    MAX_FEATURES,
-    BadBody,
     ErrorAnswer,
     ErrorDetail,
     PredictBatchAnswer,
@@ -34,11 +30,6 @@ from core.serving.schemas import (
 from core.serving.service import PredictionService
 from core.web.admission import Admission
 from core.web.http import (
-    ARROW,
-    JSON,
-    accepts,
-    build_error,
-    get_media,
     json_response,
     read_body,
     read_headers,
@@ -46,7 +37,6 @@ from core.web.http import (
 from core.web.micro_batching import LogWait
 
 _N_THREADS = 2  # batches that are scored at once; single rows do not wait for them
-_JSON_OR_ARROW = frozenset({JSON, ARROW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +49,7 @@ class _Done:
 
 
 class BatchRoute:
-    """Score up to 10,000 rows, in their order. They may come as an Arrow IPC stream, one column
-    a feature and beside them unit_id, text and at, and are answered as one where Accept asks
-    for it."""
+    """Score up to 10,000 rows, in their order."""
 
     # A plain ASGI application, as `PredictRoute`; its thread is asked once a request.
 
@@ -83,24 +71,21 @@ class BatchRoute:
         self._decoder = msgspec.json.Decoder(PredictBatchBody)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self._answer(scope, receive)
-        except (OpsError, ClientDisconnect) as error:
-            response = build_error(error, scope)
+        response = await self._answer(scope, receive)
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         started, at = self._service.timer(), self._service.now()
         headers = read_headers(scope)
         limit = self._body_limit
-        _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
+        turn = self._admission.admit_now(headers, KeyScope.PREDICT, limit)
+        if turn is None:
+            _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
         try:
-            content = await read_body(headers, receive, limit, _JSON_OR_ARROW)
+            content = await read_body(headers, receive, limit)
             turn.started = self._service.timer()
             loop = asyncio.get_running_loop()
-            done = await loop.run_in_executor(
-                self._threads, self._do, headers, content, at, started
-            )
+            done = await loop.run_in_executor(self._threads, self._do, content, at, started)
             for receipt in done.receipts:
                 await self._log_wait.wait(receipt)
         finally:
@@ -108,19 +93,15 @@ class BatchRoute:
         done.count(self._metrics)
         return done.response
 
-    def _do(
-        self, headers: Mapping[str, str], content: bytes, at: datetime, started: float
-    ) -> _Done:
+    def _do(self, content: bytes, at: datetime, started: float) -> _Done:
         """Score and log the rows of a body: by columns where it can be, else one by one."""
-        is_arrow = get_media(headers.get("content-type")) == ARROW
-        asked = _read_arrow(content) if is_arrow else read_json_columns(content)
-        wants_arrow = accepts(headers, ARROW)
+        asked = read_json_columns(content)
         batch = None
-        if asked is not None and asked.n_rows >= MIN_ROWS:
+        if asked is not None:
             batch = self._service.answer_columns(asked, at, started)
         if batch is not None:
             kept = self._service.log_batch(batch)
-            response = _encode_arrow(batch) if wants_arrow else _encode_json(batch)
+            response = json_response(200, build_batch_answer(batch))
             return _Done(response, [kept] if kept else [], lambda to: to.count_batch(batch))
         asks = self._decode(content) if asked is None else build_asks(asked)
         answers = self._service.answer(asks, at, started)
@@ -128,7 +109,8 @@ class BatchRoute:
         if all(answer.score is None for answer in answers):
             response = _refuse(answers)
         else:
-            response = _encode_arrow(answers) if wants_arrow else _encode_json(answers)
+            shown = PredictBatchAnswer([build_answer(answer) for answer in answers])
+            response = json_response(200, shown)
         return _Done(response, receipts, lambda to: to.count_predictions(answers))
 
     def _decode(self, content: bytes) -> list[Ask]:
@@ -137,33 +119,8 @@ class BatchRoute:
         return [build_ask(row, f"rows[{i}].") for i, row in enumerate(body.rows)]
 
 
-def _read_arrow(content: bytes) -> AskedColumns:
-    # Not at the top: half a second to import, for callers who may never come.
-    from core.serving.arrow import read_columns
-
-    asked = read_columns(content)
-    if len(asked.features) > MAX_FEATURES:
-        raise BadBody(None, f"A row has at most {MAX_FEATURES:,} features.")
-    return asked
-
-
 def _refuse(answers: Sequence[Prediction]) -> Response:
     """What is said where no row has a score."""
     detail = ErrorDetail(str(answers[0].reason))
     shown = [build_answer(answer) for answer in answers]
     return json_response(503, ErrorAnswer(detail, predictions=shown), {"retry-after": "1"})
-
-
-def _encode_json(answers: Batch | Sequence[Prediction]) -> Response:
-    if isinstance(answers, Batch):
-        return json_response(200, build_batch_answer(answers))
-    return json_response(200, PredictBatchAnswer([build_answer(answer) for answer in answers]))
-
-
-def _encode_arrow(answers: Batch | Sequence[Prediction]) -> Response:
-    # Not at the top: see above.
-    from core.serving.arrow import encode_batch, encode_predictions
-
-    if isinstance(answers, Batch):
-        return Response(encode_batch(answers), media_type=ARROW)
-    return Response(encode_predictions(answers), media_type=ARROW)

@@ -35,7 +35,7 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.web.admission import Admission
-from core.web.http import JSON, json_response, read_body
+from core.web.http import json_response, read_body
 from core.web.micro_batching import LogWait
 
 _FEEDBACK_BYTES = 65_536  # a label has a few short fields
@@ -43,7 +43,6 @@ _READY_SECONDS = 2.0
 _UNREADY_SECONDS = 0.2  # what cannot serve is asked again soon
 _CLOCK_SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
 _N_ADDING = 2  # requests whose rows are added at once
-_ONLY_JSON = frozenset({JSON})
 
 LABEL_STATUS = {
     LabelOutcome.NEW: 201,
@@ -153,7 +152,7 @@ class Routes:
         return self._admission.admitted(request.scope, request.headers, need, most_bytes)
 
     async def _read(self, request: Request, limit: int) -> bytes:
-        return await read_body(request.headers, request.receive, limit, _ONLY_JSON)
+        return await read_body(request.headers, request.receive, limit)
 
     def _add(self, content: bytes, by: str) -> Collection:
         body = decode_body(self._samples_decoder, content)

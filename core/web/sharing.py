@@ -32,6 +32,10 @@ class Account:
     filled_at: float = 0.0
     waiting: "deque[tuple[int, asyncio.Future[None]]]" = field(default_factory=deque)
     wakes: bool = False  # a timer runs that looks at those who wait
+    small: "Turn" = field(init=False)  # shared by the requests of weight one: nobody times them
+
+    def __post_init__(self) -> None:
+        self.small = Turn(self, 1, 0.0)
 
 
 @dataclass(slots=True)
@@ -58,23 +62,33 @@ class Shares:
         self._last_at = -math.inf
         self._before_at = -math.inf  # when somebody else did
 
-    async def enter(self, caller: int, n_bytes: int) -> Turn:
-        """Wait for the turn of a request with a body of so many bytes. Raises `TooManyRequests`
-        where the caller sends more than their rate, or too much of theirs waits already."""
+    def enter_now(self, caller: int, n_bytes: int) -> Turn | None:
+        """Return the turn of a request with a body of so many bytes, or None if it has to wait:
+        `enter` does that. Raises `TooManyRequests` if the caller sends more than their rate."""
         now = self._timer()
         account = self._accounts.get(caller) or self._open(caller, now)
         if account is not self._last:
             self._last, self._before_at = account, self._last_at
         self._last_at = now
-        if self._rate:
-            self._take_token(account, now)
         weight = 1 + n_bytes // UNIT_BYTES
         if account.waiting or not self._has_room(account, weight, now):
-            await self._wait(account, weight)
-            now = self._timer()
-        else:
-            account.weight += weight
-        return Turn(account, weight, now)
+            return None
+        if self._rate:
+            self._take_token(account, now)
+        account.weight += weight
+        return account.small if weight == 1 else Turn(account, weight, now)
+
+    async def enter(self, caller: int, n_bytes: int) -> Turn:
+        """Wait for the turn of a request and return it. Raises what `enter_now` raises, and
+        `TooManyRequests` if too many of the caller's requests wait already."""
+        turn = self.enter_now(caller, n_bytes)
+        if turn is not None:
+            return turn
+        account, weight = self._accounts[caller], 1 + n_bytes // UNIT_BYTES
+        if self._rate:
+            self._take_token(account, self._timer())
+        await self._wait(account, weight)
+        return Turn(account, weight, self._timer())
 
     def leave(self, turn: Turn) -> None:
         """Give the turn back."""
@@ -88,11 +102,11 @@ class Shares:
             self._wake(account)
 
     def _has_room(self, account: Account, weight: int, now: float) -> bool:
-        contended = now < self._contended_until(account)
-        if contended and weight > HEAVY_BYTES // UNIT_BYTES and now < account.heavy_at:
+        if now >= self._contended_until(account):
+            return account.weight == 0 or account.weight + weight <= _MOST_WEIGHT
+        if weight > HEAVY_BYTES // UNIT_BYTES and now < account.heavy_at:
             return False
-        most = _CONTENDED_WEIGHT if contended else _MOST_WEIGHT
-        return account.weight == 0 or account.weight + weight <= most
+        return account.weight == 0 or account.weight + weight <= _CONTENDED_WEIGHT
 
     def _contended_until(self, account: Account) -> float:
         """Up to when others than this caller count as calling."""

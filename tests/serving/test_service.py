@@ -631,8 +631,6 @@ def test_a_label_of_a_row_that_waits_in_a_batch_is_news(
 @pytest.mark.parametrize(
     "asked",
     [
-        _ask_columns(texts=["x = 1"] * 5),
-        _ask_columns(event_ats=[None] * 5),
         AskedColumns(2, {"codeQuality": [None, 80.0]}),  # the first has nothing to read
         AskedColumns(2, {"wind": array("d", [1.0, 2.0])}),
         AskedColumns(2, {"codeQuality": array("d", [1.0, 2.0]), "testCoverage": ["x", None]}),

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from fastapi import FastAPI
 
 from core.domain.installation import Scope
 from core.serving.keys import KeyRing, create_key
@@ -13,6 +12,7 @@ from core.settings import parse_settings
 from core.store.engine.database import Database
 from core.web.exposure import build_trusted_hosts
 from core.web.guard import Guard
+from core.web.router import Api
 from tests.api_in_process import Reply, ask, make_api, run_lifespan
 
 Header = tuple[str, str]
@@ -28,7 +28,7 @@ EVIL = "evil.example:8000"
 
 
 def run(
-    api: FastAPI, method: str, path: str, *headers: Header, content: bytes = b"", **how: str | None
+    api: Api, method: str, path: str, *headers: Header, content: bytes = b"", **how: str | None
 ) -> Reply:
     async def once() -> Reply:
         async with run_lifespan(api):
@@ -38,23 +38,19 @@ def run(
 
 
 @pytest.fixture
-def api(db: Database, now: Callable[[], datetime]) -> FastAPI:
+def api(db: Database, now: Callable[[], datetime]) -> Api:
     return make_api(db, now)
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_no_route_and_no_method_answers_to_a_foreign_name(
-    api: FastAPI, method: str, path: str
-) -> None:
+def test_no_route_and_no_method_answers_to_a_foreign_name(api: Api, method: str, path: str) -> None:
     reply = run(api, method, path, ("origin", f"http://{EVIL}"), content=b"{}", host=EVIL)
     assert reply.status == 403
     assert "PLUMBLINE_ALLOWED_HOSTS" in reply.message
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_no_route_and_no_method_answers_a_foreign_page(
-    api: FastAPI, method: str, path: str
-) -> None:
+def test_no_route_and_no_method_answers_a_foreign_page(api: Api, method: str, path: str) -> None:
     reply = run(api, method, path, ("origin", "http://evil.example"), content=b"{}")
     assert reply.status == 403
     assert "other sites" in reply.message
@@ -63,7 +59,7 @@ def test_no_route_and_no_method_answers_a_foreign_page(
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_while_no_key_exists_no_route_and_no_method_answers_another_machine(
-    api: FastAPI, method: str, path: str
+    api: Api, method: str, path: str
 ) -> None:
     reply = run(api, method, path, content=b"{}", peer="192.0.2.7")
     assert reply.status == 403
@@ -78,21 +74,21 @@ def test_while_no_key_exists_no_route_and_no_method_answers_another_machine(
         *("[::1]evil.example:80", "evil.example:80:127.0.0.1", "10.1.2.3:8000", "0.0.0.0"),
     ],
 )
-def test_a_name_that_only_looks_like_ours_is_foreign(api: FastAPI, host: str) -> None:
+def test_a_name_that_only_looks_like_ours_is_foreign(api: Api, host: str) -> None:
     assert run(api, "GET", "/healthz", host=host).status == 403
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", None])
-def test_our_own_names_are_answered(api: FastAPI, host: str | None) -> None:
+def test_our_own_names_are_answered(api: Api, host: str | None) -> None:
     assert run(api, "GET", "/healthz", host=host).status == 200
 
 
 @pytest.mark.parametrize(("first", "second"), [("localhost", EVIL), (EVIL, "localhost")])
-def test_two_hosts_are_refused_whichever_comes_first(api: FastAPI, first: str, second: str) -> None:
+def test_two_hosts_are_refused_whichever_comes_first(api: Api, first: str, second: str) -> None:
     assert run(api, "GET", "/healthz", ("host", second), host=first).status == 403
 
 
-def test_two_origins_are_refused(api: FastAPI) -> None:
+def test_two_origins_are_refused(api: Api) -> None:
     own = ("origin", "http://localhost")
     assert run(api, "GET", "/healthz", ("origin", "http://evil.example"), own).status == 403
 
@@ -105,12 +101,12 @@ def test_two_origins_are_refused(api: FastAPI) -> None:
         *("http://localhost:8000@evil.example", "http://localhost:8000/", "http://localhost"),
     ],
 )
-def test_an_origin_that_only_looks_like_ours_is_foreign(api: FastAPI, origin: str) -> None:
+def test_an_origin_that_only_looks_like_ours_is_foreign(api: Api, origin: str) -> None:
     header = ("origin", origin)
     assert run(api, "POST", "/v1/samples", header, host="localhost:8000").status == 403
 
 
-def test_a_trusted_pair_of_names_makes_no_other_pair_trusted(api: FastAPI) -> None:
+def test_a_trusted_pair_of_names_makes_no_other_pair_trusted(api: Api) -> None:
     async def ask_all() -> list[int]:
         async with run_lifespan(api):
             own = await ask(api, "GET", "/healthz", ("origin", "http://localhost"))
@@ -128,12 +124,12 @@ def test_a_trusted_pair_of_names_makes_no_other_pair_trusted(api: FastAPI) -> No
 @pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "via", "x-real-ip"])
 @pytest.mark.parametrize("peer", ["127.0.0.1", "192.0.2.7", None])
 def test_what_a_header_says_of_the_peer_makes_nobody_local(
-    api: FastAPI, header: str, peer: str | None
+    api: Api, header: str, peer: str | None
 ) -> None:
     assert run(api, "GET", "/v1/status", (header, "127.0.0.1"), peer=peer).status == 403
 
 
-def test_a_second_loopback_address_is_this_machine(api: FastAPI) -> None:
+def test_a_second_loopback_address_is_this_machine(api: Api) -> None:
     assert run(api, "GET", "/v1/status", peer="127.9.9.9").status == 200
 
 
@@ -148,7 +144,7 @@ def test_once_a_key_exists_another_machine_may_call_with_it(
     assert reply.status == 200
 
 
-def test_a_refused_request_changes_nothing(api: FastAPI, db: Database) -> None:
+def test_a_refused_request_changes_nothing(api: Api, db: Database) -> None:
     row = b'{"rows": [{"features": {"a": 1}, "target": 50}]}'
 
     async def ask_both() -> tuple[Reply, Reply]:

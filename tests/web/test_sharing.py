@@ -148,3 +148,25 @@ def test_a_rate_holds_for_each_caller_and_says_when_to_come_again() -> None:
         shares.leave(await shares.enter(A, SMALL))
 
     run_virtually(simulate())
+
+
+def test_a_request_with_room_enters_at_once_and_without_an_object_of_its_own() -> None:
+    shares = Shares(lambda: 0.0)
+    first, second = shares.enter_now(1, 100), shares.enter_now(1, 200)
+    assert first is not None
+    assert first is second
+    assert first.account.weight == 2
+    shares.leave(first)
+    shares.leave(first)
+    assert first.account.weight == 0
+
+
+def test_a_request_without_room_does_not_enter_at_once_and_takes_no_token() -> None:
+    shares = Shares(lambda: 0.0, rate=20.0)
+    other = shares.enter_now(2, 100)
+    assert other is not None
+    turns = [shares.enter_now(1, 100) for _ in range(16)]
+    assert None not in turns
+    assert shares.enter_now(1, 100) is None
+    assert turns[0] is not None
+    assert turns[0].account.tokens == 4.0
