@@ -55,8 +55,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackReceipt:
-    """What became of a label: `stored`, `spooled` (kept in the file and sent later), `refused`
-    (it is wrong, see `message`) or `lost` (no service and no spool)."""
+    """The outcome of sending a label: `stored`, `spooled` (kept in the file and sent later),
+    `refused` (it is wrong, see `message`) or `lost` (no service and no spool)."""
 
     outcome: str
     message: str = ""
@@ -264,7 +264,7 @@ class AsyncPlumblineClient:
 
 
 class _Rules:
-    """What both clients do, as steps."""
+    """The steps that both clients share."""
 
     def __init__(
         self,
@@ -484,7 +484,7 @@ def _choose_retries(post: _Post) -> dict[str, Any]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What httpx raises as `_Away`, with a sentence."""
+    """Turn an error of httpx into `_Away` with a sentence."""
     try:
         yield
     except httpx.InvalidURL as error:

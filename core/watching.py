@@ -69,8 +69,9 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
 
 
 def rehearse_app_setting(app: App, name: str, value: str) -> ThresholdBacktest:
-    """What a threshold would have opened in the last days, beside what the one in force would
-    have; nothing is changed. Raises `InvalidInput` for what cannot be changed or rehearsed."""
+    """Return the incidents that a threshold would have opened in the last days, and those of the
+    current one; change nothing. Raises `InvalidInput` for a setting that cannot be changed or
+    rehearsed."""
     would_be, as_is = preview_setting(app, name, value), load_current_settings(app)
     return rehearse(
         app.db,
@@ -169,7 +170,7 @@ def describe_app_health(app: App, window: timedelta = DAY) -> MonitorSummary:
 
 
 def describe_app_retraining(app: App, by: str) -> RetrainingDecision:
-    """Whether training is due, and why; writes nothing."""
+    """Return whether training is due, with the reasons; write nothing."""
     policy = build_policy(load_current_settings(app))
     with app.db.read() as conn:
         report = health.find_last_change(conn)

@@ -47,8 +47,8 @@ class Artifact:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """What serves: the pipeline compiled to a function of one row where that gives the same
-        scores on the golden rows and on edge cases, else the pipeline."""
+        """Return the compiled scorer where it scores the golden rows and edge cases like the
+        pipeline, else the pipeline's own."""
         scorer = compile_pipeline(self.pipeline)
         golden = [row.features for row in self.card.golden]
         rows = [*golden, *build_edge_rows(golden, self.card.features)]
@@ -59,7 +59,7 @@ class Artifact:
 
     @property
     def why_uncompiled(self) -> str:
-        """Why the pipeline itself serves; empty where its compiled scorer does."""
+        """Return why the pipeline itself serves; empty if its compiled scorer does."""
         return self.scorer.why
 
     def score_row(self, row: Features) -> float:
@@ -74,8 +74,8 @@ class Artifact:
 
     @cached_property
     def takes_columns(self) -> bool:
-        """Whether `score_columns` gives golden rows the scores that they have as rows, and needs
-        nothing beside their features."""
+        """Return True if `score_columns` scores the golden rows as `score` does and needs only
+        their features."""
         golden = [row.features for row in self.card.golden]
         return not self.card.reads and takes_columns(self.pipeline, self._column_scorer, golden)
 

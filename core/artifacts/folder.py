@@ -130,7 +130,7 @@ class ArtifactFolder:
         return adopted
 
     def artifact_folder(self, artifact_hash: str) -> Path:
-        """Where an artifact lies; raises `NotFound` for what cannot be a hash."""
+        """Return the folder of an artifact; raise `NotFound` for text that cannot be a hash."""
         if not _HASH.fullmatch(artifact_hash):
             raise NotFound(f"'{artifact_hash[:80]}' is not the hash of an artifact.")
         return self.artifacts / artifact_hash
@@ -166,7 +166,7 @@ class ArtifactFolder:
         return files
 
     def _read_signature(self, artifact_hash: str) -> str:
-        """What stands in the place of the signature; empty where nothing does."""
+        """Read the signature of an artifact; empty if it has none."""
         try:
             with (self.artifact_folder(artifact_hash) / SIGNATURE_FILE).open("rb") as file:
                 return file.read(_SIGNATURE_BYTES).decode("ascii", "replace").strip()
@@ -217,7 +217,7 @@ class ArtifactFolder:
             shutil.rmtree(partial, ignore_errors=True)
 
     def _remove_leftovers(self, newest: Path) -> None:
-        """What a process that was killed while it wrote has left behind."""
+        """Remove the unfinished files of a process that was killed while it wrote."""
         for left in self.artifacts.glob(".partial-*"):
             if newest.stat().st_mtime - left.stat().st_mtime > _LEFTOVER_SECONDS:
                 if left.is_dir():

@@ -19,12 +19,12 @@ MANY = 300
 
 
 class Scorer(Protocol):
-    """What scores rows of one version, unclipped. A row that it cannot score raises, or its score
-    is not finite."""
+    """Scores the rows of one version, unclipped. A row that it cannot score raises or gets a score
+    that is not finite."""
 
     @property
     def why(self) -> str:
-        """Why it is not the compiled one; empty where it is."""
+        """Return why this is not the compiled scorer; empty if it is."""
 
     def score_row(self, row: Features) -> float:
         """The score of one row."""

@@ -24,7 +24,7 @@ class SigningKey:
         self.file = file
 
     def exists(self) -> bool:
-        """Whether there is a key; none is made."""
+        """Return True if there is a key; make none."""
         return bool(self._given) or self.file.exists()
 
     def create(self, before: Callable[[bytes], None] = lambda key: None) -> None:

@@ -131,7 +131,7 @@ def demo(
 
 
 def data(as_json: AsJson = False) -> None:
-    """What is there: rows by source and provenance, and the newest quality report."""
+    """Show the rows by source and provenance, and the newest quality report."""
     summary = describe_data(build_app().db)
     emit(view_data(summary), lambda: texts.of_data(summary), as_json)
 
@@ -144,8 +144,8 @@ def trace(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Which snapshots and versions used a row, by its id, or the rows of a group; with
-    --prediction, the rows its version learned from that are nearest to an answer."""
+    """List the snapshots and versions that used a row (by its id) or the rows of a group; with
+    --prediction, the training rows nearest to an answer."""
     if prediction:
         _trace_prediction(name, as_json)
         return

@@ -1,4 +1,4 @@
-"""What the verbs share: their common options, doing a job here and now, and the answer."""
+"""The common options of the verbs, running a job in the foreground, and printing the answer."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

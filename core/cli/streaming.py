@@ -16,7 +16,7 @@ from core.settings import read_environment
 
 
 class WindowName(StrEnum):
-    """How long a window of the answer is."""
+    """The length of a window of the answer."""
 
     DAY = "day"
     WEEK = "week"
@@ -24,7 +24,7 @@ class WindowName(StrEnum):
 
 
 class RetrainMode(StrEnum):
-    """Whether the retraining policy runs."""
+    """Run the retraining policy, or do not."""
 
     OFF = "off"
     AUTO = "auto"

@@ -93,7 +93,7 @@ def reproduce(version: str, as_json: AsJson = False) -> None:
 
 
 def explain(prediction_id: str, as_json: AsJson = False) -> None:
-    """What each column added to the score of a logged prediction, in points."""
+    """Show the points that each column added to the score of a logged prediction."""
     # Not at the top: scikit-learn takes seconds that every other verb would wait for.
     from core.training.explain.explain_prediction import explain_prediction
 

@@ -114,7 +114,7 @@ def send_test_messages(as_json: AsJson = False) -> None:
 
 @incidents_cli.command("rehearse")
 def rehearse_setting(setting: str, value: str, as_json: AsJson = False) -> None:
-    """What a threshold would have opened in the last 7 days; nothing is changed."""
+    """List the incidents that a threshold would have opened in the last 7 days; change nothing."""
     found = rehearse_app_setting(build_app(), setting, value)
     emit(found, lambda: describe_rehearsal(found, value), as_json)
 

@@ -107,7 +107,7 @@ def _is_silent(job: Job, now: datetime) -> bool:
 
 
 def _describe_death(code: int) -> str:
-    """What an exit code says of a child that did not report an outcome.
+    """Describe the exit code of a child that reported no outcome.
 
     >>> _describe_death(-9)
     'Its process was killed (signal 9; out of memory is the usual cause).'

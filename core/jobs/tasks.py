@@ -1,4 +1,4 @@
-"""What each kind of job does: a function of the app, its arguments and its progress."""
+"""The work of each kind of job: a function of the app, its arguments and its progress."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -156,8 +156,8 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
 
 
 def _choose_text_model(args: Mapping[str, object], model: Path | None) -> Mapping[str, object]:
-    """What a training is asked for; by the recipe for texts with the model of the settings, unless
-    its parameters are given."""
+    """Return the arguments of a training, with the text model of the settings for the recipe for
+    texts unless its parameters are given."""
     if model is None or args.get("recipe") != "text" or args.get("parameters") is not None:
         return args
     return {**args, "parameters": {"embedding": str(model)}}

@@ -58,7 +58,7 @@ _CAUSE = "accuracy"
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
-    """What is asked for. `recipe` is the retraining's of the settings unless given."""
+    """The options of a replay. `recipe` is the retraining recipe of the settings unless given."""
 
     path: Path
     timestamp: str

@@ -1,4 +1,4 @@
-"""What a replay found, as values, as JSON and as a table for a person."""
+"""The findings of a replay as values, as JSON and as a table to read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
