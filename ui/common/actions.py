@@ -13,7 +13,7 @@ _OUTCOMES = "plumbline_outcomes"
 
 
 class NotDone(OpsError):
-    """What the person still has to give."""
+    """Raised when the person has not yet given all that an action needs."""
 
     def __init__(self, missing: str) -> None:
         super().__init__(f"Nothing was done: {missing}")
@@ -21,7 +21,7 @@ class NotDone(OpsError):
 
 @dataclass(frozen=True, slots=True)
 class ActionOutcome:
-    """What an action did, or the sentence that says why it did nothing."""
+    """The result of an action, or the sentence that says why nothing was done."""
 
     text: str
     done: bool

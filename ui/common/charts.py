@@ -38,7 +38,7 @@ class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
     stands in one: it is in `name` or `customdata`, which the template names."""
 
     def to_dict(self) -> dict[str, Any]:
-        """What the browser gets."""
+        """Return the figure as the browser gets it, its texts escaped."""
         found = super().to_dict()
         return {key: _escape_texts(found[key]) if key != "frames" else found[key] for key in found}
 
@@ -129,7 +129,8 @@ def draw_lines(
 
 
 def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str) -> Figure:
-    """How often values fell into buckets; `counts` is by a bucket's lower edge, `width` wide."""
+    """Draw how many values fall into each bucket; `counts` is by a bucket's lower edge, `width`
+    wide."""
     figure = build_figure(y=y, height=240)
     if not sum(counts.values()):
         return build_empty(figure, "No values in this window")
@@ -280,7 +281,7 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> Figu
 
 
 def draw_timeline(timeline: Timeline) -> Figure:
-    """What lasted as bars and what happened as marks, a line for each kind, on one axis."""
+    """Draw periods as bars and events as marks on one time axis, a line for each kind."""
     figure = build_figure(y="", height=340)
     if not timeline.spans and not timeline.moments:
         return build_empty(figure, "Nothing happened in this window")

@@ -16,7 +16,7 @@ class TimeWindow:
     length: timedelta
 
     def start(self, now: datetime) -> datetime:
-        """Where the window begins."""
+        """Return the start of the window."""
         return now - self.length
 
 

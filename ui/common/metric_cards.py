@@ -11,7 +11,7 @@ NAIVE_HELP = "Naive: the best constant guess for the same rows, found in hindsig
 
 
 class JudgedFigure(Protocol):
-    """What the labels of some rows say, with the best constant guesses for them; None below the
+    """The figures of some labelled rows, with those of the best constant baselines; None below the
     smallest number of labels."""
 
     @property

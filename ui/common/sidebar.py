@@ -1,4 +1,4 @@
-"""What every page shows at its side: the predictor's health, and who is looking."""
+"""The sidebar of every page: the predictor's health, and the person who is logged in."""
 
 from core.bootstrap import App
 from core.domain.job import SCHEDULER

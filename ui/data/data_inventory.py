@@ -26,7 +26,7 @@ _ANSWERS = {
 
 
 def show_glance(glance: Glance) -> None:
-    """Whether the rows are whole, real and sound, and what to do next."""
+    """Show whether the rows are complete, real and sound, and the next step."""
     with st.container(border=True, gap="xsmall", key="glance"):
         for answer in glance.answers:
             word, icon, color = _ANSWERS[answer.good]
@@ -75,7 +75,7 @@ def show_counts(data: DataSummary, now: datetime) -> None:
 
 
 def show_quality(report: QualityReport | None, baseline: Baseline | None, now: datetime) -> None:
-    """What the checks found, then every column with its picture, and how it changed."""
+    """Show the findings of the checks, then a table of the columns with their changes."""
     if report is None:
         st.caption("Not checked yet: the checks run at the end of every import.")
         return
@@ -129,7 +129,7 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
 
 
 def show_enhanced(data: DataSummary) -> None:
-    """Which of the nineteen enhanced features the rows allow, and what the others lack."""
+    """Show which of the nineteen enhanced features the rows allow, and what the others lack."""
     if data.quality is None:
         return
     columns = [column.name for column in data.quality.columns if column.n_distinct]
@@ -149,7 +149,7 @@ def show_enhanced(data: DataSummary) -> None:
 
 
 def _describe_change(now: ColumnSummary, baseline: Baseline | None) -> str:
-    """How a column was, where it was otherwise."""
+    """Describe the difference of a column from the baseline report."""
     if baseline is None:
         return wording.NOTHING
     before = next((one for one in baseline.report.columns if one.name == now.name), None)
@@ -216,7 +216,7 @@ def _name_outcome(collection: Collection) -> str:
 
 
 def show_snapshots(found: Sequence[Snapshot]) -> None:
-    """What each training saw."""
+    """Show the snapshots that trainings took."""
     if not found:
         st.caption("None yet: a training takes one, so that it can be repeated on the same rows.")
         return

@@ -1,5 +1,4 @@
-"""What the data checks found, as a table: worst first, how bad in a word with an icon, and what to
-do."""
+"""The findings of the data checks as a table: worst first, with the severity and the next step."""
 
 from collections.abc import Sequence
 
@@ -38,7 +37,7 @@ def show(issues: Sequence[Issue]) -> None:
 
 
 def name_worst(issues: Sequence[Issue], column: str) -> str:
-    """How bad the worst finding about a column is, in a word; nothing where there is none.
+    """Return the severity of the worst finding about a column in a word; a dash if there is none.
 
     >>> name_worst([Issue("stale_data", Severity.WARNING, "a", 3, "Old.")], "a")
     'warning'

@@ -52,8 +52,8 @@ def offer_collection(app: App) -> None:
 
 
 def show(found: Sequence[SourceStatus]) -> None:
-    """When each source was last collected, up to where, with how many rows, and what went wrong,
-    said once of all that failed for the same reason."""
+    """Show each source with its last collection, its rows and its error; an error that several
+    share is shown once."""
     failed: dict[str, list[str]] = {}
     for source in found:
         if source.outcome is CollectionOutcome.FAILED:
@@ -176,7 +176,7 @@ def _look(app: App) -> str:
 
 
 def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
-    """Which column is what: guessed, and the person's to change."""
+    """Return the roles of the columns: guessed, and changed by the person."""
     names = list(columns)
 
     def pick(role: str, title: str, guessed: str | None, *, needed: bool = False) -> str | None:

@@ -64,7 +64,8 @@ def offer_import(app: App) -> bool:
 
 @st.cache_data(max_entries=20, show_spinner="Looking at the first rows …")
 def _look(path: Path, limit_bytes: int, name: str) -> FilePreview | str:
-    """What the first rows show, or why nothing can be shown; once, however often the page runs."""
+    """Return a preview of the first rows, or why there is none; cached across reruns of the
+    page."""
     try:
         return preview_file(path, limit_bytes, name)
     except OpsError as error:
@@ -126,8 +127,8 @@ def _show_preview(preview: FilePreview) -> None:
 
 
 def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
-    """Which column is what: guessed, and the person's to change; None while it contradicts
-    itself."""
+    """Return the roles of the columns, guessed and changed by the person; None while they
+    contradict each other."""
     names, guess = [column.name for column in preview.columns], preview.mapping
     st.markdown(
         Markdown("**Which column is what?** :gray[Guessed from names and values; yours to change.]")

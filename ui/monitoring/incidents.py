@@ -117,7 +117,7 @@ def _rank(incident: Incident) -> tuple[bool, bool]:
 
 
 def lasts(incident: Incident) -> bool:
-    """Whether it is not over."""
+    """Return True if the incident is not over."""
     return incident.status is not IncidentStatus.RESOLVED
 
 
@@ -216,7 +216,7 @@ _OFFERS = {
 
 
 def show_judging(app: App, found: Sequence[Incident]) -> None:
-    """How often a call was worth it, by cause, and saying so of one that ended."""
+    """Show how often a message was worth it, by cause, and offer to judge one that ended."""
     with app.db.read() as conn:
         counted = incident_rows.count_judged(conn)
     for cause, kinds in sorted(counted.items()):

@@ -1,4 +1,4 @@
-"""How the predictor does in a window: figures in boxes, and how they moved."""
+"""The predictor's figures in a window, as cards and as charts over time."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,8 @@ def load_drift(app: App) -> DriftReport | None:
 
 
 def load_segments(app: App) -> list[SegmentReport]:
-    """Where the newest labelled predictions of each version err, the champion's first."""
+    """Load the error by segment of each version's newest labelled predictions, the serving version
+    first."""
     with app.db.read() as conn:
         current = deployments.find_current(conn)
         champion = None if current is None else current.plan.champion
@@ -48,13 +49,14 @@ def load_segments(app: App) -> list[SegmentReport]:
 
 
 def load_widening(app: App, version: int) -> Widening | None:
-    """How wide a version's intervals are, where labels have changed that."""
+    """Load the factor by which labels widened or narrowed a version's intervals; None without
+    one."""
     with app.db.read() as conn:
         return health.find_widening(conn, version)
 
 
 def load_outcomes(app: App, window: TimeWindow, settings: Settings) -> Performance:
-    """What the labels of a window say."""
+    """Load the figures of the labels of a window."""
     now = app.now()
     return load_performance(
         app.db,

@@ -1,4 +1,4 @@
-"""Where in the traffic the error is: the culprit in a sentence, then every part in a table."""
+"""The error by segment of the traffic: the worst in a sentence, then all in a table."""
 
 from collections.abc import Sequence
 

@@ -53,7 +53,7 @@ def build_steps(
 
 
 def is_complete(steps: list[OnboardingStep]) -> bool:
-    """Whether nothing is left to do."""
+    """Return True if every step is done."""
     return all(step.done for step in steps)
 
 

@@ -19,7 +19,7 @@ _WHAT = {
 
 
 def show(state: SystemStatus) -> None:
-    """What the workers said last; of those that are silent, only when that was."""
+    """Show the workers' last reports; of silent workers, only the time of the last one."""
     if not state.api_workers:
         st.info(
             Markdown(

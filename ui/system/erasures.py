@@ -85,7 +85,7 @@ def note(app: App, version: Version) -> None:
 
 
 def describe(found: Trace) -> str:
-    """What there is, or was, and who used it, as a sentence."""
+    """Describe in a sentence the rows that there are, or were, and who used them."""
     said = (
         f"{wording.count(found.n_samples, 'row')} and "
         f"{wording.count(found.n_predictions, 'prediction')}; "
