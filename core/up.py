@@ -38,7 +38,7 @@ log = get_logger(__name__)
 
 
 class Component(StrEnum):
-    """What can be started alone; MLflow's own pages are no part of `up`."""
+    """A part that can be started alone; MLflow's own pages are no part of `up`."""
 
     DASHBOARD = "dashboard"
     API = "API"
@@ -91,7 +91,7 @@ def build_command(app: App, part: Component) -> list[str]:
 
 
 def build_url(settings: Settings, port: int) -> str:
-    """Where a server of this machine answers.
+    """Return the address of a server of this machine.
 
     >>> from core.settings import parse_settings
     >>> build_url(parse_settings({}), 8000)
@@ -103,8 +103,8 @@ def build_url(settings: Settings, port: int) -> str:
 
 
 def build_mlflow_url(app: App) -> str:
-    """Where MLflow's own pages are: at the tracking server, else where `make mlflow` shows them,
-    without the secrets that the setting may hold."""
+    """Return the address of MLflow's own pages: the tracking server, else where `make mlflow` shows
+    them, without the secrets that the setting may hold."""
     parts = urllib.parse.urlsplit(app.registry.tracking_uri.masked)
     if parts.scheme in ("http", "https"):
         place = parts.netloc.removeprefix(f"{MASK}@")
@@ -131,8 +131,9 @@ def environment(app: App) -> dict[str, str]:
 
 
 def prepare_metrics(app: App) -> dict[str, str]:
-    """What lets API workers count together: an empty folder for them, none for a single one.
-    Raises `Unavailable` where the API cannot start: those who count in it now go on doing so."""
+    """Return the environment in which API workers count together: an empty folder for them, none
+    for a single one. Raises `Unavailable` where the API cannot start: those who count in it now go
+    on doing so."""
     settings = app.settings
     check_port(settings.host, settings.api_port, "PLUMBLINE_API_PORT")
     folder = settings.home / "metrics"
@@ -204,7 +205,7 @@ def _start(app: App, process: Process, environ: dict[str, str]) -> None:
 
 
 def _wait_until_ready(processes: list[Process], stopping: threading.Event) -> bool:
-    """Whether all answered before somebody stopped it; a process that died is left to be
+    """Return True if all answered before somebody stopped it; a process that died is left to be
     started again."""
     for process in processes:
         while process.ready_url and not _answers(process.ready_url):
