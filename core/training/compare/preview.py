@@ -115,9 +115,9 @@ def judge_preview(
     margin: float,
     days: int | None = None,
 ) -> Preview:
-    """Whether the refit is shown to be better, worse or, within `margin` points, the same; and
-    what is missing where nothing is shown. `days` is how long the rows took on which both are
-    compared, None where they are not the newest.
+    """Return whether the refit is shown to be better, worse or, within `margin` points, the same,
+    and what is missing if nothing is shown. `days` is the span of the rows on which both are
+    compared, None if they are not the newest.
 
     >>> found = Comparison(3, Estimate(5.0, 4.5, 5.5), Estimate(0.8, 0.3, 1.3), n_compared=120)
     >>> preview = judge_preview(found, None, 400, margin=0.3)
@@ -142,7 +142,7 @@ def judge_preview(
 
 
 def count_days(at: "pd.Series") -> int:
-    """How many days some rows span, begun ones counted whole.
+    """Return the number of days that some rows span; a begun day counts.
 
     >>> import pandas as pd
     >>> count_days(pd.Series(pd.date_range("2026-03-01 12:00", periods=7, freq="D", tz="UTC")))
