@@ -69,11 +69,10 @@ def measure_delivery(
     span: timedelta,
     recent: Sequence[Mapping[int, Outcomes]] | None = None,
 ) -> LiveError | None:
-    """What the outcomes of a span say, by day and by the version whose predictions they are of: of
-    one version, or of several where none has labels enough of its own. Each error counts in
-    multiples of what its own version promised. `recent` are the days of the usual span where that
-    held too few labels. None for too few labels, and where the promise was
-    to make no error at all: nothing is a multiple of that."""
+    """Return the live error of a span, by day and by the version that made the predictions: of one
+    version, or of several where none has labels enough of its own. Each error is divided by the
+    holdout MAE of its own version. `recent` are the days of the usual span where that held too few
+    labels. None for too few labels, and where the holdout MAE is 0."""
     multiples = {number: made.mae.value for number, made in promised.items() if made.mae.value > 0}
     pooled = [pool_day(day, multiples) for day in days]
     if sum(day.n for day in pooled) < MIN_LABELS:
@@ -115,9 +114,9 @@ def pool_day(day: Mapping[int, Outcomes], promised: Mapping[int, float]) -> Outc
 
 
 def find_newest(recent: Sequence[Outcomes], days: Sequence[Outcomes]) -> Newest | None:
-    """What the newest labels say where `recent`, the days of the usual span, holds too few to be
-    judged: all of them or, where that is one, those of the newest `days` that hold two. None where
-    there are not even two. Both are in multiples of the promise.
+    """Return the error of the newest labels where `recent`, the days of the usual span, holds too
+    few: all of them or, where that is one, those of the newest `days` that hold two; None with
+    fewer than two. Both are multiples of the holdout MAE.
 
     >>> bad, well = Outcomes(n=1, sum_abs=2.25), Outcomes(n=1, sum_abs=0.5)
     >>> find_newest([well], [bad, bad, well, well])
@@ -161,7 +160,8 @@ def find_ratio(days: Sequence[Outcomes], *, by_day: bool = True) -> Interval:
 def judge_ratio(
     ratio: Interval, by_row: Interval, warning: float, critical: float
 ) -> tuple[Health, bool]:
-    """How the error stands to the promise, and whether that is sure.
+    """Compare the ratio of the live error to the holdout MAE with its thresholds, and say whether
+    chance is excluded.
 
     Above `warning` times the promise it warns, confirmed where the rows' own interval is above the
     promise: so large the error was, be it for a bad day that will not come again. Above `critical`
@@ -187,10 +187,10 @@ def judge_ratio(
 
 
 def check_promise(delivered: LiveError, warning: float, critical: float) -> Reason:
-    """Whether the live error is what the training promised: the check that opens the incident
-    "accuracy", and the one that ends it. What versions did before they were replaced is at most a
-    warning: their successor is not to be rolled back for it. Where labels are so few that a longer
-    span has to be looked at, the newest of them end what it found, once they keep the promise."""
+    """Compare the live error with the holdout MAE: the check that opens the incident of the error's
+    growth, and the one that ends it. Errors of versions that were replaced are at most a warning:
+    their successor is not to be rolled back for them. Where labels are so few that a longer span
+    counts, the newest of them end the finding once their error is back."""
     health, confirmed = judge_ratio(delivered.ratio, delivered.by_row, warning, critical)
     if delivered.successor is not None:
         health = Health.WARNING if health is Health.CRITICAL else health

@@ -1,4 +1,4 @@
-"""What health is judged by: the measured facts, and where a figure warns and is critical."""
+"""The inputs of health: the measured figures and their thresholds."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from core.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where a figure warns and where it is critical; shares are 0..1."""
+    """The limits at which a figure is a warning or critical; shares are 0..1."""
 
     accuracy_warning: float = 0.80
     accuracy_critical: float = 0.75
@@ -50,7 +50,7 @@ class LabelledWindow:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Whether measuring and the alerts run."""
+    """The state of the process that measures and alerts."""
 
     alive: bool
     expired_at: datetime | None  # of a worker that stopped; None where none ever ran

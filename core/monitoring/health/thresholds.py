@@ -1,4 +1,4 @@
-"""How a figure stands to its thresholds, and the words that say it."""
+"""Comparison of a figure with its thresholds, and its description."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def judge_level(
     low_is_bad: bool = False,
     held: bool = False,
 ) -> tuple[Health, bool]:
-    """How a figure stands to its thresholds, and whether chance is no explanation.
+    """Compare a figure with its thresholds, and return whether chance is excluded.
 
     A figure beyond the warning threshold warns. Where its whole 95 % interval is beyond it too, the
     warning is confirmed, and a confirmed figure beyond the critical threshold is critical. So
@@ -70,7 +70,7 @@ def format_duration(duration: timedelta) -> str:
 def describe_limits(
     health: Health, warning: str, critical: str, beyond: str, *, confirmed: bool, beyond_it: bool
 ) -> str:
-    """Where the thresholds are and what of them is reached, for the end of a sentence.
+    """Describe the thresholds and which of them is reached, for the end of a sentence.
 
     >>> describe_limits(Health.CRITICAL, "1 %", "5 %", "above", confirmed=True, beyond_it=True)
     'above 5 % is critical.'

@@ -189,6 +189,6 @@ def _cut_numbers(column: str, values: Floats) -> list[Slice]:
 
 
 def _is_large(rows: Rows, n_all: int) -> bool:
-    """Whether a part has enough of all rows, and leaves enough of those that are left."""
+    """Return True if a part has enough of all rows, and leaves enough of the others."""
     n = int(rows.sum())
     return n >= max(MIN_LABELS, MIN_SHARE * n_all) and len(rows) - n >= MIN_LABELS
