@@ -59,8 +59,8 @@ class RunPage:
 
 
 class Registry(ArtifactFolder):
-    """The artifacts of one home folder and the tracking server beside it. Nothing is opened before
-    a method needs it; one instance may be shared by threads."""
+    """The artifacts of one home folder, with the tracking server next to it. Nothing is opened
+    before a method needs it; threads may share one instance."""
 
     def __init__(
         self,

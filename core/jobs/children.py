@@ -28,7 +28,7 @@ class Children:
         self._cancelled_at: dict[int, datetime] = {}
 
     def step(self, now: datetime) -> None:
-        """Collect the children that ended, end those that are cancelled, start what waits."""
+        """Collect ended children, end cancelled ones, start waiting jobs."""
         self._reap(now)
         self._end_cancelled(now)
         self._find_dead(now)

@@ -37,9 +37,9 @@ def run_task(app: App, job: Job, progress: Progress) -> Result:
 
 
 def check_queued(app: App, job: Job) -> None:
-    """Raise `Refused` for a job that somebody who is not at this machine's command line asked for
-    and that names a file of this machine: a copy of an upload and the text model of the settings
-    are the only ones."""
+    """Raise `Refused` for a queued job that names a file of this machine, other than a copy of an
+    upload or the text model of the settings: it was not requested at this machine's command
+    line."""
     parameters = job.args.get("parameters")
     model = parameters.get("embedding") if isinstance(parameters, Mapping) else None
     if job.kind == "import":

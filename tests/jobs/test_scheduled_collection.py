@@ -57,7 +57,7 @@ def test_a_collection_is_a_job(app: App) -> None:
 
 def test_one_collection_waits_for_the_one_before(app: App) -> None:
     COLLECT.run(app)
-    assert COLLECT.run(later(app, 500)) == "job 1 is still at it"
+    assert COLLECT.run(later(app, 500)) == "job 1 is still running"
 
 
 @pytest.mark.parametrize("status", [JobStatus.DONE, JobStatus.FAILED, JobStatus.LOST])
