@@ -1,4 +1,4 @@
-"""The guard at the top of every page: who is asking, and the installation they look at."""
+"""The guard at the top of every page: the person who asks, and this process's app."""
 
 import importlib
 import threading
@@ -47,8 +47,8 @@ def load_login_sessions() -> LoginSessions:
 
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
-    """Begin, once a process, to import what it takes to verify a version before it serves: seconds
-    that nobody who rolls back shall wait for."""
+    """Start, once a process, to import the libraries that verify a version, so that a rollback does
+    not wait seconds for them."""
     threading.Thread(target=importlib.import_module, args=("skops.io",), daemon=True).start()
 
 
@@ -85,7 +85,7 @@ def get_app() -> App:
     except OpsError as error:
         st.title("Plumbline cannot start")
         st.error("Its log says why." if login_is_set_up() else str(error), icon=":material/error:")
-        st.caption("Put it right, then reload this page.")
+        st.caption("Fix it, then reload this page.")
         st.stop()
     if login_is_set_up():
         if session is None:
@@ -194,7 +194,7 @@ def _read_token() -> str | None:
 
 
 def _get_page() -> str:
-    """The address of the page that is looked at, within this site."""
+    """Return the address of the open page, within this site."""
     parts = urlsplit(streamlit.context.url or "/")
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 

@@ -1,4 +1,4 @@
-"""Figures in boxes: a value with its unit, and below it what it rests on."""
+"""Cards of figures: a value with its unit, and below it its interval and row count."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from core.domain.version import version_name
 from ui import st
 from ui.common import wording
 
-NAIVE_HELP = "Naive: the best constant guess for the same rows, found in hindsight."
+NAIVE_HELP = "Baseline: the best constant score for the same rows, found in hindsight."
 
 
 class JudgedFigure(Protocol):
@@ -30,8 +30,8 @@ _NARROWEST = {3: 280, 4: 190, 5: 165}
 
 
 def row(across: int = 4) -> st.DeltaGenerator:
-    """A row of boxes, at most about `across` (3 to 5) beside each other, fewer where the window is
-    narrow; use it with `with`."""
+    """Return a row of about `across` (3 to 5) cards, fewer if the window is narrow; use it with
+    `with`."""
     return st.grid("auto", min_column_width=_NARROWEST[across], gap="small")
 
 
@@ -44,23 +44,23 @@ def show(label: str, value: str, note: str = "", help: str | None = None) -> Non
 
 
 def build_cells(found: JudgedFigure, tolerance: float) -> dict[str, str]:
-    """The cells of a table about some rows: each figure with its interval and the naive one."""
+    """The cells of a table about some rows: each figure with its interval and the baseline's."""
     accuracy = f"accuracy ({wording.tolerance(tolerance)})"
     naive = found.naive
     if found.accuracy is None or found.mae is None or naive is None:
         return dict.fromkeys((accuracy, "MAE", "RMSE", "skill"), "too few labels")
     return {
         accuracy: f"{wording.percent_range(found.accuracy)}, "
-        f"naive {wording.percent(naive.accuracy)}",
-        "MAE": f"{wording.points(found.mae)}, naive {wording.error(naive.mae)}",
-        "RMSE": f"{wording.points(found.rmse)}, naive {wording.error(naive.rmse)}",
+        f"baseline {wording.percent(naive.accuracy)}",
+        "MAE": f"{wording.points(found.mae)}, baseline {wording.error(naive.mae)}",
+        "RMSE": f"{wording.points(found.rmse)}, baseline {wording.error(naive.rmse)}",
         "skill": wording.percent_range(found.skill),
     }
 
 
 def show_metrics(report: TrainingReport) -> None:
     """The metrics of a training on its holdout, each with its interval."""
-    metrics, rows = report.metrics, wording.count(report.n_holdout, "held-out row")
+    metrics, rows = report.metrics, wording.count(report.n_holdout, "holdout row")
     scale = f"{report.scale_low:g} to {report.scale_high:g}"
     with row(across=5 if report.improvement is None else 3):
         show(
@@ -79,8 +79,7 @@ def show_metrics(report: TrainingReport) -> None:
             "Skill",
             wording.NOTHING if metrics.skill is None else wording.percent(metrics.skill.value),
             "" if metrics.skill is None else wording.interval(metrics.skill, 1, 100),
-            "How much less error than the best guess that looks at no feature; 0 % is no better "
-            "than guessing.",
+            "Reduction of the MAE against the best baseline without features; 0 % is no better.",
         )
         show(
             "RMSE",

@@ -31,7 +31,7 @@ def _show_status(app: App) -> None:
     with st.container(border=True, gap="xsmall"):
         if report is None:
             st.markdown(status.inline(Health.UNKNOWN))
-            st.caption("Nothing was measured yet.")
+            st.caption("Not measured yet.")
         else:
             st.markdown(status.inline(report.health))
             st.caption(f"since {wording.moment_ago(report.at, now)}")
@@ -39,5 +39,5 @@ def _show_status(app: App) -> None:
         st.caption(Markdown("Serves: **{}**").format(name))
         if lease is None or lease.expires_at < now:
             st.caption(
-                Markdown(":orange[:material/visibility_off: Nobody watches: no worker runs.]")
+                Markdown(":orange[:material/visibility_off: Not monitored: no worker runs.]")
             )

@@ -28,12 +28,12 @@ from ui.markup import Markdown, bullets
 
 
 def load(app: App, window: TimeWindow) -> tuple[Settings, MonitorSummary]:
-    """The settings in force, and the health of now with the figures of a window."""
+    """Load the current settings, the health of now and the figures of a window."""
     return load_current_settings(app), describe_app_health(app, window.length)
 
 
 def load_drift(app: App) -> DriftReport | None:
-    """The newest window of the champion against its holdout."""
+    """Load the newest comparison of the serving version's requests with its holdout."""
     with app.db.read() as conn:
         current = deployments.find_current(conn)
         return None if current is None else drift.find_last_report(conn, current.plan.champion)
@@ -96,13 +96,13 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow
             "Labels",
             wording.percent(model.coverage),
             f"{model.n_labelled:,} of {model.n_predictions:,} model scores",
-            "Share of the model's scores whose truth has arrived; the others say nothing yet.",
+            "Share of the model's scores that have a label.",
         )
         metric_cards.show(
             "Fallback",
             wording.percent(counts.fallback_share),
             f"{counts.n_heuristic:,} of {counts.n_attempted:,} requests",
-            "Share that the heuristic answered because the model could not.",
+            "Share of requests that the heuristic answered because the model could not.",
         )
         metric_cards.show(
             "Errors",
@@ -122,13 +122,13 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow
 
 
 def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow) -> None:
-    """The figures over time, two beside each other."""
+    """Show the figures over time, two charts a row."""
     traffic = summary.traffic
     if not traffic.counts.n_attempted:
         st.info(
             Markdown(
-                "No request came in the {}. Send one to `POST /v1/predict`, and what was "
-                "true to `POST /v1/feedback`; the figures appear here."
+                "No request in the {}. Send one to `POST /v1/predict`, and its true score to "
+                "`POST /v1/feedback`."
             ).format(window.words),
             icon=":material/send:",
         )
@@ -141,17 +141,17 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow)
     within = wording.tolerance(settings.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**Accuracy {}**, with 95 % interval").format(within))
+            st.markdown(Markdown("**Accuracy {}**, with 95 % confidence interval").format(within))
             _chart_accuracy(points, settings, few, window)
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**MAE**, with 95 % interval"))
+            st.markdown(Markdown("**MAE**, with 95 % confidence interval"))
             st.plotly_chart(
                 charts.draw_lines(
                     [_line("mae", points)], unit="MAE, points", from_zero=True, empty=few
                 ),
                 key="chart_mae",
                 config=charts.CONFIG,
-                alt=f"Mean absolute error over the {window.words} with its 95 % interval",
+                alt=f"MAE over the {window.words} with its 95 % confidence interval",
             )
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**Latency**"))
@@ -159,7 +159,7 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow)
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**Requests** by who answered"))
             _chart_requests(traffic, window)
-    st.markdown(Markdown("**Scores that the model gave**"))
+    st.markdown(Markdown("**Distribution of the model's scores**"))
     edges = traffic.score_edges
     totals = [sum(counts) for counts in zip(*traffic.score_counts.values(), strict=True)]
     st.plotly_chart(
@@ -171,7 +171,7 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow)
         ),
         key="chart_scores",
         config=charts.CONFIG,
-        alt=f"How often the model gave which score in the {window.words}",
+        alt=f"Histogram of the model's scores in the {window.words}",
     )
 
 
@@ -182,15 +182,14 @@ def _show_requests(traffic: Traffic, window: TimeWindow) -> None:
         wording.number(counts.n_attempted),
         f"{counts.n_model:,} model, {counts.n_heuristic:,} heuristic, {counts.n_failed:,} failed, "
         f"{window.words}",
-        "All that were attempted: answered by the model, by the heuristic, or not at all.",
+        "All attempts: answered by the model, by the heuristic, or failed.",
     )
 
 
 def _show_shortfalls(found: Sequence[Shortfall], window: TimeWindow) -> None:
     st.caption(
         Markdown(
-            ":material/rule: Why the model did not answer, most frequent first ({}, the "
-            "newest {:,} requests at most):\n"
+            ":material/rule: Why the model did not answer ({}, among the newest {:,} requests):\n"
         ).format(window.words, NEWEST_REQUESTS)
         + bullets(map(describe_shortfall, found))
     )
@@ -203,7 +202,7 @@ def _show_latency(traffic: Traffic, window: TimeWindow) -> None:
         wording.milliseconds(counts.p95_ms),
         f"p50 {wording.milliseconds(counts.p50_ms)}, p99 {wording.milliseconds(counts.p99_ms)}, "
         f"{window.words}",
-        "95 of 100 requests were answered faster than this.",
+        "95 % of requests were answered faster.",
     )
 
 
@@ -223,7 +222,7 @@ def _chart_accuracy(
         ),
         key="chart_accuracy",
         config=charts.CONFIG,
-        alt=f"Accuracy over the {window.words} with its 95 % interval",
+        alt=f"Accuracy over the {window.words} with its 95 % confidence interval",
     )
 
 
@@ -269,18 +268,19 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
     metric_cards.show(
         f"Accuracy ({wording.tolerance(settings.tolerance)})",
         wording.percent(accuracy.value if accuracy else None),
-        f"{wording.interval(accuracy, 1, 100)}, naive {wording.percent(naive.accuracy)}, {basis}"
+        f"{wording.interval(accuracy, 1, 100)}, baseline {wording.percent(naive.accuracy)}, {basis}"
         if accuracy and naive
         else basis,
         f"Share of scores {wording.tolerance(settings.tolerance)} points of the truth, with its "
-        f"95 % interval. {metric_cards.NAIVE_HELP}",
+        f"95 % confidence interval. {metric_cards.NAIVE_HELP}",
     )
     _show_error(
         "MAE",
         mae,
         None if naive is None else naive.mae,
         basis,
-        "Mean absolute error in points of the scale, with its 95 % interval; less is better.",
+        "Mean absolute error in points of the scale, with its 95 % confidence interval; less is "
+        "better.",
     )
     if rmse:
         _show_error(
@@ -294,8 +294,7 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
         "Skill",
         wording.percent(skill.value if skill else None),
         f"{wording.interval(skill, 1, 100)}, {basis}" if skill else basis,
-        "How much less MAE than the best constant guess for these rows; 0 % is no better than "
-        "guessing.",
+        "Reduction of the MAE against the baseline; 0 % is no better than the baseline.",
     )
 
 
@@ -305,7 +304,7 @@ def _show_error(
     metric_cards.show(
         name,
         wording.point(error) if error else wording.NOTHING,
-        f"{wording.interval(error)}, naive {wording.error(naive)}, {basis}"
+        f"{wording.interval(error)}, baseline {wording.error(naive)}, {basis}"
         if error and naive is not None
         else basis,
         f"{meaning} {metric_cards.NAIVE_HELP}",
