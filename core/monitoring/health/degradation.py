@@ -69,10 +69,10 @@ def measure_delivery(
     span: timedelta,
     recent: Sequence[Mapping[int, Outcomes]] | None = None,
 ) -> LiveError | None:
-    """Return the live error of a span, by day and by the version that made the predictions: of one
-    version, or of several where none has labels enough of its own. Each error is divided by the
-    holdout MAE of its own version. `recent` are the days of the usual span where that held too few
-    labels. None for too few labels, and where the holdout MAE is 0."""
+    """Return the live error of a span from its outcomes, by day and by the version that made the
+    predictions: of one version, or of several where none has labels enough of its own. Each error
+    is divided by the holdout MAE of its own version. `recent` are the days of the usual span where
+    that held too few labels. None for too few labels, and where the holdout MAE is 0."""
     multiples = {number: made.mae.value for number, made in promised.items() if made.mae.value > 0}
     pooled = [pool_day(day, multiples) for day in days]
     if sum(day.n for day in pooled) < MIN_LABELS:
@@ -160,8 +160,8 @@ def find_ratio(days: Sequence[Outcomes], *, by_day: bool = True) -> Interval:
 def judge_ratio(
     ratio: Interval, by_row: Interval, warning: float, critical: float
 ) -> tuple[Health, bool]:
-    """Compare the ratio of the live error to the holdout MAE with its thresholds, and say whether
-    chance is excluded.
+    """Return the health of the ratio of the live error to the holdout MAE, and True if chance is
+    excluded.
 
     Above `warning` times the promise it warns, confirmed where the rows' own interval is above the
     promise: so large the error was, be it for a bad day that will not come again. Above `critical`

@@ -24,7 +24,7 @@ def judge_level(
     low_is_bad: bool = False,
     held: bool = False,
 ) -> tuple[Health, bool]:
-    """Compare a figure with its thresholds, and return whether chance is excluded.
+    """Return the health of a figure by its thresholds, and True if chance is excluded.
 
     A figure beyond the warning threshold warns. Where its whole 95 % interval is beyond it too, the
     warning is confirmed, and a confirmed figure beyond the critical threshold is critical. So
