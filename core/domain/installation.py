@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What a key allows."""
+    """A permission of a key."""
 
     PREDICT = "predict"
     FEEDBACK = "feedback"
@@ -35,7 +35,7 @@ SILENT_AFTER = timedelta(minutes=3)
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """How long one stage took in the newest measured requests."""
+    """The latency of one stage in the newest measured requests."""
 
     n: int
     mean_ms: float
@@ -61,7 +61,7 @@ class ApiWorker:
     n_waiting: int  # rows that were not on disk yet
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether it has said nothing for too long."""
+        """Return True if its last report is too old."""
         return now - self.at > SILENT_AFTER
 
 
@@ -106,7 +106,7 @@ class AlphaSpending:
 
 
 class SessionEnd(StrEnum):
-    """Why a session ended."""
+    """The reason for a session's end."""
 
     LOGOUT = "logout"
     IDLE = "idle"
@@ -130,7 +130,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """How long a session lives."""
+    """The longest lifetime of a session."""
 
     idle: timedelta  # without anything being done
     whole: timedelta  # in all
