@@ -93,7 +93,7 @@ class Children:
             running = jobs.load_running_jobs(conn)
         for job in running:
             if job.id not in self._running and _is_silent(job, now):
-                self._end(job.id, JobStatus.LOST, "Its process died without a word.", now)
+                self._end(job.id, JobStatus.LOST, "Its process died without an outcome.", now)
 
     def _end(self, job_id: int, status: JobStatus, error: str, now: datetime) -> None:
         message = error if status is JobStatus.CANCELLED else f"{error} Start it again."

@@ -102,7 +102,7 @@ def _attempt(
 def _describe_cancel(by: str | None, job: Job, kept: Mapping[str, object] | None) -> str:
     who = by or job.requested_by
     if job.kind == "predict":
-        return f"Cancelled by {who}; what is scored is kept, and the same command goes on."
+        return f"Cancelled by {who}; the same command continues with what is scored."
     if kept is None:
         return f"Cancelled by {who}; nothing half done was kept."
     return (

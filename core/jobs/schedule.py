@@ -121,7 +121,7 @@ def _collect(app: App) -> str:
             return f"job {newest.id} is still running"
         every = timedelta(minutes=settings.collect_every_minutes)
         if newest is not None and app.now() < newest.requested_at + every:
-            return f"job {newest.id} did it at {newest.requested_at:%H:%M} UTC"
+            return f"job {newest.id} collected at {newest.requested_at:%H:%M} UTC"
         job = jobs.append_job(
             conn, "collect", {}, by="schedule", reason="scheduled collection", now=app.now()
         )

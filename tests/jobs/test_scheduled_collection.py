@@ -66,5 +66,5 @@ def test_the_next_one_comes_after_an_hour_however_the_last_ended(
 ) -> None:
     COLLECT.run(app)
     end(app, status)
-    assert COLLECT.run(later(app, 59)) == "job 1 did it at 12:00 UTC"
+    assert COLLECT.run(later(app, 59)) == "job 1 collected at 12:00 UTC"
     assert COLLECT.run(later(app, 60)) == "job 2 collects"
