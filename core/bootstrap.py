@@ -98,7 +98,7 @@ def change_setting(app: App, name: str, value: str | None, *, by: str, reason: s
 
 
 def local_user(settings: Settings) -> str:
-    """Return the name of whoever acts on this machine: the settings', else the system's."""
+    """Return the name of the person on this machine: that of the settings, else the system's."""
     try:
         return settings.user or getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

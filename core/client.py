@@ -55,8 +55,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackReceipt:
-    """What became of a label: `stored`, `spooled` (kept in the file and sent later), `refused`
-    (it is wrong, see `message`) or `lost` (no service and no spool)."""
+    """The outcome of sending a label: `stored`, `spooled` (kept in the file and sent later),
+    `refused` (it is wrong, see `message`) or `lost` (no service and no spool)."""
 
     outcome: str
     message: str = ""
@@ -137,7 +137,7 @@ class PlumblineClient:
         return self._run(self._rules.flush())
 
     def close(self) -> None:
-        """Send what is spooled where that is possible, and let the connections go."""
+        """Send the spooled labels if possible, and close the connections."""
         self.flush()
         self._http.close()
 
@@ -174,7 +174,7 @@ class PlumblineClient:
 
 
 class AsyncPlumblineClient:
-    """`PlumblineClient` for asyncio: the same promises and the same answers, awaited. Its spool is
+    """`PlumblineClient` for asyncio: the same methods, awaited, with the same answers. Its spool is
     read and written in a thread, so that the event loop waits for no disk."""
 
     def __init__(
@@ -225,7 +225,7 @@ class AsyncPlumblineClient:
         return await self._run(self._rules.flush())
 
     async def close(self) -> None:
-        """Send what is spooled where that is possible, and let the connections go."""
+        """Send the spooled labels if possible, and close the connections."""
         await self.flush()
         await self._http.aclose()
 
@@ -264,7 +264,7 @@ class AsyncPlumblineClient:
 
 
 class _Rules:
-    """What both clients do, as steps."""
+    """The steps that both clients share."""
 
     def __init__(
         self,
@@ -484,7 +484,7 @@ def _choose_retries(post: _Post) -> dict[str, Any]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What httpx raises as `_Away`, with a sentence."""
+    """Turn an error of httpx into `_Away` with a sentence."""
     try:
         yield
     except httpx.InvalidURL as error:
@@ -494,7 +494,8 @@ def _explained() -> Iterator[None]:
 
 
 def _check(response: httpx.Response) -> httpx.Response:
-    """The response, or `_Away` where it says that the service cannot; not where it logged so."""
+    """Return the response; raise `_Away` if it says that the service cannot answer and has logged
+    nothing."""
     if response.status_code in _AWAY and "prediction_id" not in response.text:
         raise _Away(f"The service answered {response.status_code}.")
     return response

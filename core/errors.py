@@ -7,7 +7,7 @@ from core.safety.masking import mask
 
 
 class OpsError(Exception):
-    """What happened, to what, and what to do about it, as one sentence, its secrets masked.
+    """An error as one sentence: what happened, to what, and what to do; its secrets are masked.
 
     `public` is the sentence for somebody who only calls: the same, unless one is given because
     the whole names a folder, a host or a user, which is for the operator alone."""

@@ -58,7 +58,7 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
 
 
 class _CleanRecord(logging.LogRecord):
-    """What a library logs, cleaned before any handler sees it."""
+    """A log record of a library, cleaned before any handler sees it."""
 
     def __init__(
         self,

@@ -31,7 +31,8 @@ def end_with(parent: int) -> None:
 
 
 def _ask_linux() -> bool:
-    """Whether the system tells us; the wish survives the start of another program."""
+    """Ask the system to tell us, and return whether it will; the wish survives the start of another
+    program."""
     if sys.platform != "linux":
         return False
     return bool(ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGTERM) == 0)

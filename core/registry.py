@@ -59,8 +59,8 @@ class RunPage:
 
 
 class Registry(ArtifactFolder):
-    """The artifacts of one home folder and the tracking server beside it. Nothing is opened before
-    a method needs it; one instance may be shared by threads."""
+    """The artifacts of one home folder, with the tracking server next to it. Nothing is opened
+    before a method needs it; threads may share one instance."""
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class Registry(ArtifactFolder):
 
     @property
     def _files(self) -> Path:
-        """Where the files of runs lie: beside MLflow's own SQLite file, else in home."""
+        """Return the folder of the runs' files: next to MLflow's own SQLite file, else in home."""
         _, is_sqlite, file = self.tracking_uri.reveal().rpartition("sqlite:///")
         beside = Path(file) if is_sqlite else self.artifacts
         return beside.resolve().parent / "mlflow"

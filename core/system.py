@@ -23,7 +23,8 @@ from core.store.predictions import batches
 
 @dataclass(frozen=True, slots=True)
 class SystemStatus:
-    """What the system page, the `status` verb and `/v1/status` show."""
+    """The state of the installation, as the system page, the `status` verb and `/v1/status` show
+    it."""
 
     at: datetime
     store: str  # the database's address without its secrets

@@ -65,8 +65,9 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
 
 
 def rehearse_app_setting(app: App, name: str, value: str) -> ThresholdBacktest:
-    """What a threshold would have opened in the last days, beside what the one in force would
-    have; nothing is changed. Raises `InvalidInput` for what cannot be changed or rehearsed."""
+    """Return the incidents that a threshold would have opened in the last days, and those of the
+    current one; change nothing. Raises `InvalidInput` for a setting that cannot be changed or
+    rehearsed."""
     would_be, as_is = preview_setting(app, name, value), load_current_settings(app)
     return rehearse(
         app.db,
@@ -80,7 +81,7 @@ def rehearse_app_setting(app: App, name: str, value: str) -> ThresholdBacktest:
 
 
 def deliver_app(app: App) -> list[DeliveryReceipt]:
-    """Send people what is due, and let a channel that fails be an incident."""
+    """Send the messages that are due, and open an incident for a channel that fails."""
     settings = load_current_settings(app)
     quiet = settings.quiet_hours
     manners = Manners(
@@ -103,7 +104,7 @@ def try_app_channels(app: App, by: str) -> list[DeliveryReceipt]:
 
 
 def send_app_heartbeat(app: App) -> str:
-    """Say outside that watching works, where it does; what was done, as a sentence. Raises
+    """Send the heartbeat outside if watching works, and return what was done as a sentence. Raises
     `Unavailable`."""
     if not app.settings.heartbeat_url:
         return "no address is set"
@@ -117,8 +118,8 @@ def send_app_heartbeat(app: App) -> str:
 
 
 def measure_app_drift(app: App) -> DriftReport | None:
-    """Compare the newest requests with what the version that serves was judged on, and keep the
-    report; None where no trained version serves."""
+    """Compare the newest requests with the holdout of the version that serves, keep and return the
+    report; None if no trained version serves."""
     settings = load_current_settings(app)
     return measure_drift(
         app.db,
@@ -163,7 +164,7 @@ def describe_app_health(app: App, window: timedelta = DAY) -> MonitorSummary:
 
 
 def describe_app_retraining(app: App, by: str) -> RetrainingDecision:
-    """Whether training is due, and why; writes nothing."""
+    """Return whether training is due, with the reasons; write nothing."""
     policy = build_policy(load_current_settings(app))
     with app.db.read() as conn:
         report = health.find_last_change(conn)
@@ -171,7 +172,8 @@ def describe_app_retraining(app: App, by: str) -> RetrainingDecision:
 
 
 def check_app_retraining(app: App) -> RetrainingDecision:
-    """Decide, keep what changed, and in mode `auto` ask for the training that is due."""
+    """Decide on retraining, keep a changed decision, and in mode `auto` request the training that
+    is due."""
     policy = build_policy(load_current_settings(app))
     with app.db.read() as conn:
         report = health.find_last_change(conn)
@@ -179,7 +181,7 @@ def check_app_retraining(app: App) -> RetrainingDecision:
 
 
 def find_app_preview(app: App) -> Job | None:
-    """The newest preview of retraining that came to an end, with what it found; None before it."""
+    """Return the newest finished preview of retraining; None without one."""
     with app.db.read() as conn:
         return next(
             (job for job in jobs.load_jobs(conn, 20, [PREVIEW]) if job.status is JobStatus.DONE),

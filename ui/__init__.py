@@ -1,1 +1,1 @@
-"""What the pages are made of: the guard, the words of numbers, charts, tables and actions."""
+"""The building blocks of the pages: the guard, formatting, charts, tables and actions."""

@@ -140,7 +140,7 @@ def _show_cell(value: object) -> object:
 
 
 class column_config:  # as Streamlit names it
-    """How the columns of a table are shown."""
+    """The formats of a table's columns."""
 
     TextColumn = _plain(streamlit.column_config.TextColumn)
     NumberColumn = _plain(streamlit.column_config.NumberColumn)

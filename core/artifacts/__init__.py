@@ -1,1 +1,1 @@
-"""Fitted pipelines as files that cannot change unnoticed, and as functions that score a row."""
+"""Fitted pipelines as signed files, and as functions of a row."""

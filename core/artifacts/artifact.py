@@ -47,8 +47,8 @@ class Artifact:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """What serves: the pipeline compiled to a function of one row where that gives the same
-        scores on the golden rows and on edge cases, else the pipeline."""
+        """Return the compiled scorer where it scores the golden rows and edge cases like the
+        pipeline, else the pipeline's own."""
         scorer = compile_pipeline(self.pipeline)
         golden = [row.features for row in self.card.golden]
         rows = [*golden, *build_edge_rows(golden, self.card.features)]
@@ -59,12 +59,12 @@ class Artifact:
 
     @property
     def why_uncompiled(self) -> str:
-        """Why the pipeline itself serves; empty where its compiled scorer does."""
+        """Return why the pipeline itself serves; empty if its compiled scorer does."""
         return self.scorer.why
 
     def score_row(self, row: Features) -> float:
-        """The score of one row as it is served, clipped to the card's scale. Raises what the
-        pipeline raises, and `ValueError` where the score is no number."""
+        """Return the score of one row as it is served, clipped to the card's scale. Raises the
+        pipeline's errors, and `ValueError` for a score that is not a number."""
         return clip_score(self.scorer.score_row(row), self.card)
 
     def score_rows(self, rows: Sequence[Features]) -> list[float]:
@@ -74,8 +74,8 @@ class Artifact:
 
     @cached_property
     def takes_columns(self) -> bool:
-        """Whether `score_columns` gives golden rows the scores that they have as rows, and needs
-        nothing beside their features."""
+        """Return True if `score_columns` scores the golden rows as `score` does and needs only
+        their features."""
         golden = [row.features for row in self.card.golden]
         return not self.card.reads and takes_columns(self.pipeline, self._column_scorer, golden)
 
@@ -84,8 +84,7 @@ class Artifact:
         return compile_columns(self.pipeline)
 
     def score_columns(self, rows: Columns) -> NDArray[np.float64]:
-        """The scores of rows that came by columns, which the pipeline itself scores, shape
-        (n_rows,); see `score_row`."""
+        """Return the pipeline's scores of rows by columns, shape (n_rows,); see `score_row`."""
         return self._clip(self._column_scorer(rows))
 
     def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
@@ -93,8 +92,8 @@ class Artifact:
         return self.scorer.time_row(row, timer)
 
     def verify_golden(self) -> None:
-        """Score the card's golden rows again; raises `Refused` where one differs from what it was
-        when the pipeline was saved."""
+        """Score the card's golden rows again; raise `Refused` if a score differs from the saved
+        one."""
         golden = self.card.golden
         scores = self.score([row.features for row in golden])
         for i, row in enumerate(golden):

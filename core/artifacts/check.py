@@ -44,7 +44,8 @@ def build_edge_rows(rows: Sequence[Features], features: Sequence[str]) -> list[F
 
 
 def takes_columns(pipeline: Any, scorer: ColumnScorer, rows: Sequence[Features]) -> bool:
-    """Whether a scorer gives these rows, if there are any, by columns the pipeline's scores."""
+    """Return True if a scorer gives these rows, as columns, the scores of the pipeline; False
+    without rows."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = Columns({name: [row.get(name) for row in rows] for name in names})
     try:
@@ -57,9 +58,9 @@ def takes_columns(pipeline: Any, scorer: ColumnScorer, rows: Sequence[Features])
 def check_scorer(
     pipeline: Any, scorer: Scorer, card: Card, rows: Sequence[Features]
 ) -> ScorerCheck:
-    """How far the scores of a scorer are from the pipeline's on these rows, clipped to the card's
-    scale as they are served. Rows that the pipeline refuses are left out: scikit-learn takes no
-    1e300 for a forest, and its trees have an answer."""
+    """Compare a scorer with the pipeline on these rows, after clipping to the card's scale. Rows
+    that the pipeline refuses are left out: scikit-learn takes no 1e300 for a forest, and its trees
+    have an answer."""
     if isinstance(scorer, PipelineScorer):
         return ScorerCheck(0, None, scorer.why)
     expected = _score_each(PipelineScorer(pipeline, ""), card, rows)

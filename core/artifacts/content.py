@@ -133,8 +133,8 @@ def _check_nodes(root: _Node, recipe: str, sizes: Mapping[str, int]) -> set[str]
 
 
 def _list_children(node: _Node, loader: str, is_keys: bool) -> Iterator[tuple[Any, bool]]:
-    """The nodes that skops reads inside one, each with whether it lists the types of a mapping's
-    keys, which skops calls."""
+    """Return the nodes that skops reads inside one, each with True if it lists the key types of a
+    mapping: skops calls these."""
     if is_keys and any(child["__loader__"] != "TypeNode" for child in node["content"]):
         raise ValueError("the keys of a mapping are not of a plain type")
     content: Any = node.get("content")

@@ -97,22 +97,22 @@ class ArtifactFolder:
         return _parse(files[PIPELINE_FILE], card)
 
     def load_card(self, artifact_hash: str) -> Card:
-        """The card of this hash alone, for who only wants to show it, verified as
-        `load_artifact` does; raises what that does."""
+        """Return the card of this hash alone, verified as by `load_artifact`, with the same
+        errors."""
         return _read_card(self._read_signed(artifact_hash))
 
     def sign_artifact(self, artifact_hash: str) -> None:
-        """Sign an artifact that somebody vouches for, if it is whole and holds nothing that may not
-        be loaded. Raises what `load_artifact` does, but not for its signature."""
+        """Sign an artifact that a person vouches for, if it is complete and its content is allowed.
+        Raises the errors of `load_artifact`, but not for its signature."""
         files = self._read_whole(artifact_hash)
         _check(files[PIPELINE_FILE], _read_card(files))
         self.signing_key.create()
         self._put_signature(artifact_hash, self.signing_key.sign(artifact_hash))
 
     def adopt_artifacts(self, artifact_hashes: Sequence[str]) -> list[str]:
-        """Make the signing key where there is none, and sign what was there before there were
-        signatures; the hashes of what was signed. Nothing is signed where one of them has a
-        signature already: that is an installation whose key was lost."""
+        """Make the signing key if there is none, sign the unsigned artifacts, and return their
+        hashes. Sign nothing if any artifact has a signature: then the installation has lost its
+        key."""
         if self.signing_key.exists():
             return []
         adopted: list[str] = []
@@ -132,7 +132,7 @@ class ArtifactFolder:
         return adopted
 
     def artifact_folder(self, artifact_hash: str) -> Path:
-        """Where an artifact lies; raises `NotFound` for what cannot be a hash."""
+        """Return the folder of an artifact; raise `NotFound` for text that cannot be a hash."""
         if not _HASH.fullmatch(artifact_hash):
             raise NotFound(f"'{artifact_hash[:80]}' is not the hash of an artifact.")
         return self.artifacts / artifact_hash
@@ -168,7 +168,7 @@ class ArtifactFolder:
         return files
 
     def _read_signature(self, artifact_hash: str) -> str:
-        """What stands in the place of the signature; empty where nothing does."""
+        """Read the signature of an artifact; empty if it has none."""
         try:
             with (self.artifact_folder(artifact_hash) / SIGNATURE_FILE).open("rb") as file:
                 return file.read(_SIGNATURE_BYTES).decode("ascii", "replace").strip()
@@ -200,7 +200,8 @@ class ArtifactFolder:
             partial.unlink(missing_ok=True)
 
     def _write(self, artifact_hash: str, files: Mapping[str, bytes]) -> None:
-        """All files or none: written beside, brought to the disk, then renamed."""
+        """Write all files or none: into a folder next to the target, synced to the disk, then
+        renamed."""
         target = self.artifact_folder(artifact_hash)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.artifacts))
         try:
@@ -218,7 +219,7 @@ class ArtifactFolder:
             shutil.rmtree(partial, ignore_errors=True)
 
     def _remove_leftovers(self, newest: Path) -> None:
-        """What a process that was killed while it wrote has left behind."""
+        """Remove the unfinished files of a process that was killed while it wrote."""
         for left in self.artifacts.glob(".partial-*"):
             if newest.stat().st_mtime - left.stat().st_mtime > _LEFTOVER_SECONDS:
                 if left.is_dir():

@@ -19,12 +19,12 @@ MANY = 300
 
 
 class Scorer(Protocol):
-    """What scores rows of one version, unclipped. A row that it cannot score raises, or its score
-    is not finite."""
+    """Scores the rows of one version, unclipped. For a row without a score it raises or returns a
+    number that is not finite."""
 
     @property
     def why(self) -> str:
-        """Why it is not the compiled one; empty where it is."""
+        """Return why this is not the compiled scorer; empty if it is."""
 
     def score_row(self, row: Features) -> float:
         """The score of one row."""
@@ -114,8 +114,8 @@ def compile_pipeline(pipeline: Any) -> Scorer:
 
 
 def compile_columns(pipeline: Any) -> ColumnScorer:
-    """The pipeline as a function of rows by columns, without the checks that scikit-learn makes of
-    what one step hands to the next: for a thousand rows they take half as long as the trees."""
+    """Return the pipeline as a function of rows by columns, without scikit-learn's checks between
+    the steps: for a thousand rows they take half as long as the trees."""
     functions = [pipeline.predict]
     *steps, model = [step for _, step in getattr(pipeline, "steps", [("all", pipeline)])]
     if all(hasattr(step, "transform") for step in steps):  # one may be left out by a word

@@ -24,7 +24,7 @@ class SigningKey:
         self.file = file
 
     def exists(self) -> bool:
-        """Whether there is a key; none is made."""
+        """Return True if there is a key; make none."""
         return bool(self._given) or self.file.exists()
 
     def create(self, before: Callable[[bytes], None] = lambda key: None) -> None:
@@ -58,8 +58,7 @@ class SigningKey:
         return compute_signature(self._read(), artifact_hash)
 
     def verify(self, artifact_hash: str, signature: str) -> None:
-        """Raises `Refused` for a signature that this key has not made, `Unavailable` where there
-        is no key."""
+        """Raise `Refused` for a signature by another key, `Unavailable` without a key."""
         if not signature:
             raise Refused(
                 f"The artifact {artifact_hash[:12]} is not signed by this installation: it is not "
@@ -109,8 +108,8 @@ _REMEDY = (
 
 
 def compute_signature(key: bytes, artifact_hash: str) -> str:
-    """HMAC-SHA256 (RFC 2104) of an artifact's hash, which covers all that is in it, as hexadecimal
-    digits.
+    """Return the HMAC-SHA256 (RFC 2104) of an artifact's hash, as hexadecimal digits; the hash
+    covers all its files.
 
     >>> compute_signature(b"key", "0" * 64)[:8]
     '951e7251'

@@ -1,4 +1,4 @@
-"""The verbs about data: import a file, fill with demo rows, say what is there."""
+"""The verbs about data: collect, demo, data, trace and erase."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +18,10 @@ from core.jobs.runner import do_job
 from core.views import view_data
 
 IsGroup = Annotated[
-    bool, typer.Option("--group", help="It is a group of rows, or the unit of predictions.")
+    bool, typer.Option("--group", help="NAME is a group of rows, or the unit of predictions.")
 ]
 
-collect_cli = typer.Typer(invoke_without_command=True, help="Bring labelled rows.")
+collect_cli = typer.Typer(invoke_without_command=True, help="Collect labelled rows.")
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -35,8 +35,8 @@ def add_verbs(cli: typer.Typer) -> None:
 
 @collect_cli.callback()
 def collect(context: typer.Context, as_json: AsJson = False) -> None:
-    """Bring labelled rows: feedback, the watched folder and all configured tables, or from one of
-    these."""
+    """Collect labelled rows from feedback, the watched folder and all configured tables, or from
+    one of these."""
     if context.invoked_subcommand is None:
         _collect_configured({}, "collection of all sources", as_json)
 
@@ -44,12 +44,14 @@ def collect(context: typer.Context, as_json: AsJson = False) -> None:
 @collect_cli.command(name="supabase")
 def collect_supabase(
     days: Annotated[
-        float | None, typer.Option(min=0, help="The rows of so many days, old or new.")
+        float | None, typer.Option(min=0, help="Read the rows of this many days, known or new.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="So many rows a table at most.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most this many rows a table.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring what is new in the configured tables of the Supabase project."""
+    """Collect the new rows of the configured Supabase tables."""
     _collect_configured(
         {"only": "supabase", "days": days, "limit": limit}, "collection from Supabase", as_json
     )
@@ -57,7 +59,7 @@ def collect_supabase(
 
 @collect_cli.command(name="stop")
 def collect_stop(table: str, reason: Reason, as_json: AsJson = False) -> None:
-    """Stop collecting a table of the Supabase project; its rows stay."""
+    """Stop collecting a Supabase table; its rows stay."""
     # Not at the top: the Supabase client takes a second that every other verb would wait for.
     from core.data.tables import table_mappings
 
@@ -72,7 +74,7 @@ def collect_stop(table: str, reason: Reason, as_json: AsJson = False) -> None:
     )
     emit(
         {"table": table, "collected": False},
-        lambda: f"'{table}' is not collected any more; its rows stay.",
+        lambda: f"'{table}' is no longer collected; its rows stay.",
         as_json,
     )
 
@@ -83,15 +85,15 @@ def collect_file(
     target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
     timestamp: Annotated[str | None, typer.Option(help="The column with the time.")] = None,
     text: Annotated[str | None, typer.Option(help="The column with the scored text.")] = None,
-    id: Annotated[str | None, typer.Option(help="The column that names a row.")] = None,
-    group: Annotated[str | None, typer.Option(help="Rows that belong together.")] = None,
+    id: Annotated[str | None, typer.Option(help="The column with the row's id.")] = None,
+    group: Annotated[str | None, typer.Option(help="The column with the row's group.")] = None,
     label_timestamp: Annotated[
-        str | None, typer.Option(help="The column with the time at which the target was known.")
+        str | None, typer.Option(help="The column with the time of the label.")
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import a CSV, JSON, JSONL or Parquet file; columns that are not named are guessed."""
+    """Import a CSV, JSON, JSONL or Parquet file; guess the columns that are not named."""
     app = build_app()
     preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000)
     mapping = choose_columns(
@@ -128,7 +130,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The generator's seed.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Fill the store with rows that are generated, and marked so wherever they appear."""
+    """Add synthetic rows, marked as such everywhere."""
     job = do_job(
         build_app(), "demo", {"n_rows": rows, "seed": seed}, "demo data", on_progress=say_progress
     )
@@ -137,7 +139,7 @@ def demo(
 
 
 def data(as_json: AsJson = False) -> None:
-    """What is there: rows by source and provenance, and the newest quality report."""
+    """Show the rows by source and provenance, and the newest quality report."""
     summary = describe_data(build_app().db)
     emit(view_data(summary), lambda: texts.of_data(summary), as_json)
 
@@ -146,12 +148,15 @@ def trace(
     name: str,
     group: IsGroup = False,
     prediction: Annotated[
-        bool, typer.Option("--prediction", help="It is an answer's id: its nearest training rows.")
+        bool,
+        typer.Option(
+            "--prediction", help="NAME is a prediction's id: list its nearest training rows."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Which snapshots and versions used a row, by its id, or the rows of a group; with
-    --prediction, the rows its version learned from that are nearest to an answer."""
+    """List the snapshots and versions that used a row (by its id) or the rows of a group; with
+    --prediction, the training rows nearest to an answer."""
     if prediction:
         _trace_prediction(name, as_json)
         return
@@ -178,7 +183,7 @@ def erase(
     name: str,
     group: IsGroup = False,
     reason: Annotated[
-        str | None, typer.Option(help="Why; without one, only what would go is said.")
+        str | None, typer.Option(help="Why; without a reason, only list what would go.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

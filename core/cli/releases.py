@@ -1,4 +1,4 @@
-"""The verbs about what serves: replay, deploy, try, promote, roll back, look back."""
+"""The verbs about releases: replay, deploy, promote, stop, rollback and history."""
 
 import secrets
 import time
@@ -29,7 +29,7 @@ def add_verbs(cli: typer.Typer) -> None:
 
 def replay(
     version: Annotated[str, typer.Argument(help="v3, 3, or heuristic.")],
-    days: Annotated[float, typer.Option(help="How far back.")] = 7.0,
+    days: Annotated[float, typer.Option(help="Days back.")] = 7.0,
     as_json: AsJson = False,
 ) -> None:
     """Score the recorded requests of the last days with a version, before it serves."""
@@ -49,19 +49,20 @@ def deploy(
     version: Annotated[str | None, typer.Argument(help="v3, 3, or heuristic.")] = None,
     reason: Reason = "",
     override: Annotated[
-        bool, typer.Option("--override", help="Although its gate refused.")
+        bool, typer.Option("--override", help="Deploy it although its gate refused.")
     ] = False,
     traffic: Annotated[
-        str | None, typer.Option(help="Percent of the answers: 10, 20, 50 or 100; a trial.")
+        str | None,
+        typer.Option(help="Start a trial with this percentage of the answers: 10, 20, 50 or 100."),
     ] = None,
     ab_test: Annotated[str | None, typer.Option(help="Name of the trial.")] = None,
-    auto_ramp: Annotated[bool, typer.Option(help="Widen the trial by itself.")] = True,
-    auto_promote: Annotated[bool, typer.Option(help="Promote what is found better.")] = True,
-    auto_stop: Annotated[bool, typer.Option(help="Stop what is found worse, or harms.")] = True,
-    status: Annotated[bool, typer.Option("--status", help="Show what serves instead.")] = False,
+    auto_ramp: Annotated[bool, typer.Option(help="Ramp the trial up automatically.")] = True,
+    auto_promote: Annotated[bool, typer.Option(help="Promote automatically if better.")] = True,
+    auto_stop: Annotated[bool, typer.Option(help="Stop automatically if worse or harmful.")] = True,
+    status: Annotated[bool, typer.Option("--status", help="Only show what serves.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a version serve, put it on trial for a part of the answers, or show what serves."""
+    """Deploy a version, start a trial of it, or show what serves."""
     app = build_app()
     if status:
         plan = release.describe_plan(app.db, app.now())
@@ -107,11 +108,11 @@ def promote(
     name: Annotated[str, typer.Argument(help="Name of the trial.")],
     reason: Reason = "",
     override: Annotated[
-        bool, typer.Option("--override", help="Although the trial has not found it better.")
+        bool, typer.Option("--override", help="Promote although the trial has not found it better.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the challenger of a trial the champion."""
+    """Promote the challenger of a trial: it answers everything."""
     app = build_app()
     made = trials.promote(
         app.db,
@@ -130,7 +131,7 @@ def stop(
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
-    """Stop a trial: the champion answers everything again."""
+    """Stop a trial: the version that serves answers everything again."""
     app = build_app()
     made = trials.stop_trial(
         app.db, name, reason=reason, by=local_user(app.settings), now=app.now()
@@ -139,14 +140,14 @@ def stop(
 
 
 def rollback(
-    version: Annotated[str | None, typer.Argument(help="The one before, unless named.")] = None,
+    version: Annotated[str | None, typer.Argument(help="By default the previous version.")] = None,
     reason: Reason = "",
     rehearse: Annotated[
-        bool, typer.Option("--rehearse", help="Do all but the switch, and time each step.")
+        bool, typer.Option("--rehearse", help="Do all steps but the switch, and time each.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let the version before, or an earlier one, serve again."""
+    """Roll back to the previous or an earlier version."""
     app = build_app()
     if rehearse:
         number = None if version is None else parse_version(version)
@@ -165,12 +166,12 @@ def rollback(
 
 
 def history(
-    at: Annotated[str | None, typer.Option(help="A time; ISO 8601, UTC unless it says.")] = None,
-    prediction: Annotated[str | None, typer.Option(help="The id of an answer.")] = None,
+    at: Annotated[str | None, typer.Option(help="A time in ISO 8601, in UTC by default.")] = None,
+    prediction: Annotated[str | None, typer.Option(help="A prediction's id.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The deployment history; with --at, what served at that moment, by whom and why; with
-    --prediction, all that made an answer."""
+    """Show the deployment history; with --at, what served then, by whom and why; with --prediction,
+    the provenance of a score."""
     app = build_app()
     if prediction is not None:
         story = load_story(app.db, prediction)

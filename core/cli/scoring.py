@@ -19,23 +19,23 @@ def add_verbs(cli: typer.Typer) -> None:
 
 def predict(
     path: Path,
-    out: Annotated[Path, typer.Option(help="Where to: .csv, .parquet or .jsonl; a new file.")],
+    out: Annotated[Path, typer.Option(help="A new file: .csv, .parquet or .jsonl.")],
     version: Annotated[
-        str | None, typer.Option(help="v3, 3 or heuristic; what serves, unless named.")
+        str | None, typer.Option(help="v3, 3 or heuristic; by default the version that serves.")
     ] = None,
     text: Annotated[str | None, typer.Option(help="The column with the scored text.")] = None,
     timestamp: Annotated[
         str | None, typer.Option(help="The column with the time of the work.")
     ] = None,
-    prefix: Annotated[str, typer.Option(help="Of the names of the columns that are added.")] = "",
+    prefix: Annotated[str, typer.Option(help="Prefix of the added columns.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Score every row of a CSV, JSON, JSONL or Parquet file, in pieces: its columns, then score,
-    low, high, source, reason and version.
+    """Score every row of a CSV, JSON, JSONL or Parquet file; write its columns, then score, low,
+    high, source, reason and version.
 
-    Interrupted, the same command goes on where it was; the output has its name when it is whole.
-    These are not logged as predictions: monitoring, drift and trials are about live requests. To
-    learn from the rows once their truth is known, import them with `collect file`."""
+    After an interruption, the same command continues; the output gets its name when it is complete.
+    The scores are not logged as predictions. To learn from the rows once they are labelled, import
+    them with `collect file`."""
     named = None if version is None else version_name(parse_version(version))
     args: dict[str, object] = {
         "path": str(path.resolve()),

@@ -16,7 +16,7 @@ from core.settings import read_environment
 
 
 class WindowName(StrEnum):
-    """How long a window of the answer is."""
+    """The length of a window of the answer."""
 
     DAY = "day"
     WEEK = "week"
@@ -24,7 +24,7 @@ class WindowName(StrEnum):
 
 
 class RetrainMode(StrEnum):
-    """Whether the retraining policy runs."""
+    """Run the retraining policy, or do not."""
 
     OFF = "off"
     AUTO = "auto"
@@ -39,16 +39,20 @@ def stream(
     path: Path,
     timestamp: Annotated[str, typer.Option(help="The column with the time.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
-    train_until: Annotated[str, typer.Option(help="Learn from what was known then.")],
-    recipe: Annotated[str | None, typer.Option(help="The retraining's, unless given.")] = None,
+    train_until: Annotated[str, typer.Option(help="Train on the rows labelled by then.")],
+    recipe: Annotated[str | None, typer.Option(help="By default that of retraining.")] = None,
     label_delay: Annotated[str, typer.Option(help="7d, 12h, 30m, 2w or 0.")] = "0",
-    retrain: Annotated[RetrainMode, typer.Option(help="Let the policy retrain.")] = RetrainMode.OFF,
-    window: Annotated[WindowName, typer.Option(help="Of the answer.")] = WindowName.WEEK,
+    retrain: Annotated[
+        RetrainMode, typer.Option(help="Run the retraining policy.")
+    ] = RetrainMode.OFF,
+    window: Annotated[
+        WindowName, typer.Option(help="The length of a row of the report.")
+    ] = WindowName.WEEK,
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
-    keep: Annotated[Path | None, typer.Option(help="An empty folder for its store.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Keep the store in this empty folder.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay a real file as live traffic with late labels, in a store of its own: what would have
+    """Replay a file as live traffic with late labels, in a store of its own; report what would have
     happened."""
     # Not at the top: pyarrow, scipy and the service take a second that other verbs would wait for.
     from core.stream.flow import StreamRequest, run_stream

@@ -1,4 +1,4 @@
-"""The verbs about training: train, train again, explain a score, list versions and runs."""
+"""The verbs about training: train, iterate, reproduce, explain, note, versions and runs."""
 
 from typing import Annotated, Any
 
@@ -20,9 +20,7 @@ from core.training.plan import RECENT
 from core.training.vouching import sign_version
 from core.views import view_training
 
-versions_cli = typer.Typer(
-    invoke_without_command=True, help="The registered versions, and signing one."
-)
+versions_cli = typer.Typer(invoke_without_command=True, help="List versions, or sign one.")
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -38,27 +36,27 @@ def add_verbs(cli: typer.Typer) -> None:
 
 def train(
     recipe: str,
-    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of every random choice.")] = 0,
     override: Annotated[
         list[str] | None,
-        typer.Option(help="A reason to train although the data has a blocking issue."),
+        typer.Option(help="Why to train despite a blocking issue of the data."),
     ] = None,
     leave_out: Annotated[
         list[str] | None, typer.Option(help="A column not to learn from, such as a leak.")
     ] = None,
     objective: Annotated[
-        str, typer.Option(help="What to aim at: squared, absolute or tolerance.")
+        str, typer.Option(help="The loss: squared, absolute or tolerance.")
     ] = "squared",
     window: Annotated[
         str,
-        typer.Option(help="How much of the past: auto, all, a number of days, or half-life:DAYS."),
+        typer.Option(help="The training window: auto, all, a number of days, or half-life:DAYS."),
     ] = "auto",
     search: Annotated[
-        str, typer.Option(help="How parameters are chosen: grid, or smart (a wider space).")
+        str, typer.Option(help="The hyperparameter search: grid, or smart (a wider space).")
     ] = "grid",
     found_by: Annotated[
         int | None,
-        typer.Option(help="A training job that was cancelled: use what its search had found."),
+        typer.Option(help="A cancelled training job: use the best parameters it found."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +82,7 @@ def train(
 
 
 def reproduce(version: str, as_json: AsJson = False) -> None:
-    """Train a version again from its snapshot, and say whether its figures come out the same."""
+    """Train a version again from its snapshot, and compare the figures."""
     name = version_name(parse_version(version))
     job = do_job(
         build_app(), "reproduce", {"version": name}, f"reproduce {name}", on_progress=say_progress
@@ -96,7 +94,7 @@ def reproduce(version: str, as_json: AsJson = False) -> None:
 
 
 def explain(prediction_id: str, as_json: AsJson = False) -> None:
-    """What each column added to the score of a logged prediction, in points."""
+    """Show the points that each column added to the score of a logged prediction."""
     # Not at the top: scikit-learn takes seconds that every other verb would wait for.
     from core.training.explain.explain_prediction import explain_prediction
 
@@ -108,12 +106,12 @@ def explain(prediction_id: str, as_json: AsJson = False) -> None:
 
 def note(
     version: str,
-    text: Annotated[str | None, typer.Option(help="A note, for whoever reads it later.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag to give.")] = None,
-    untag: Annotated[list[str] | None, typer.Option(help="A tag to take away.")] = None,
+    text: Annotated[str | None, typer.Option(help="A note.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag to add.")] = None,
+    untag: Annotated[list[str] | None, typer.Option(help="A tag to remove.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say something of a version, and what was said of it: notes and tags, with who and when."""
+    """Add notes and tags to a version, and list them."""
     app, number = build_app(), parse_version(version)
     by = local_user(app.settings)
     asked = [
@@ -134,10 +132,11 @@ def note(
 
 
 def iterate(
-    recipe: Annotated[str | None, typer.Option(help="The retraining's, unless given.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="By default that of retraining.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Collect what is new, train on it, compare with the champion, and report; deploys nothing."""
+    """Collect new rows, train on them, compare with the version that serves, and report; deploy
+    nothing."""
     app = build_app()
     settings = load_current_settings(app)
     collected = None
@@ -191,7 +190,7 @@ def list_versions(ctx: typer.Context, as_json: AsJson = False) -> None:
 @versions_cli.command()
 def sign(
     version: str,
-    reason: Annotated[str, typer.Option(help="How you know who wrote it.")],
+    reason: Annotated[str, typer.Option(help="How you know who wrote the artifact.")],
     as_json: AsJson = False,
 ) -> None:
     """Sign a version whose artifact another installation wrote, so that it can be loaded here."""
@@ -212,7 +211,7 @@ def sign(
 
 
 def list_runs(
-    limit: Annotated[int, typer.Option(help="How many.")] = 50, as_json: AsJson = False
+    limit: Annotated[int, typer.Option(help="At most this many.")] = 50, as_json: AsJson = False
 ) -> None:
     """The newest MLflow runs."""
     found = build_app().registry.list_runs(limit)

@@ -29,7 +29,7 @@ from core.watching import (
     try_app_channels,
 )
 
-incidents_cli = typer.Typer(invoke_without_command=True, help="Incidents, and what to do with one.")
+incidents_cli = typer.Typer(invoke_without_command=True, help="List incidents, and act on one.")
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -40,14 +40,14 @@ def add_verbs(cli: typer.Typer) -> None:
 
 
 def monitor(as_json: AsJson = False) -> None:
-    """Health with its reasons, the figures of the window, and the open incidents."""
+    """Show health with its reasons, the figures of the window, and the open incidents."""
     summary = describe_app_health(build_app())
     emit(build_json(summary), lambda: texts.of_health(summary), as_json)
 
 
 @incidents_cli.callback()
 def list_incidents(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """The newest incidents, newest first."""
+    """List the incidents, newest first."""
     if ctx.invoked_subcommand is not None:
         return
     with build_app().db.read() as conn:
@@ -63,35 +63,37 @@ def list_incidents(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 @incidents_cli.command()
 def ack(incident_id: int, reason: Reason = "", as_json: AsJson = False) -> None:
-    """Say that somebody looks after an incident."""
+    """Acknowledge an incident: somebody is on it."""
     _act(alerts.acknowledge, incident_id, reason, as_json)
 
 
 @incidents_cli.command()
 def resolve(incident_id: int, reason: Reason = "", as_json: AsJson = False) -> None:
-    """End an incident by hand."""
+    """Resolve an incident by hand."""
     _act(alerts.resolve, incident_id, reason, as_json)
 
 
 @incidents_cli.command()
 def snooze(
     incident_id: int,
-    hours: Annotated[float, typer.Option(help="For how long.")] = 1.0,
+    hours: Annotated[float, typer.Option(help="Duration in hours.")] = 1.0,
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
-    """Be quiet about an incident for a while."""
+    """Send no messages about an incident for a while."""
     _act(alerts.snooze, incident_id, reason, as_json, duration=timedelta(hours=hours))
 
 
 @incidents_cli.command()
 def judge(
     incident_id: int,
-    real: Annotated[bool, typer.Option("--real/--noise", help="Whether it was worth the call.")],
+    real: Annotated[
+        bool, typer.Option("--real/--noise", help="A real incident, or a false alarm.")
+    ],
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say whether an incident was worth the call; the last word counts."""
+    """Mark an incident as real or as noise; the last mark counts."""
     _act(alerts.judge, incident_id, reason, as_json, real=real)
 
 
@@ -107,19 +109,19 @@ def send_test_messages(as_json: AsJson = False) -> None:
 
 @incidents_cli.command("rehearse")
 def rehearse_setting(setting: str, value: str, as_json: AsJson = False) -> None:
-    """What a threshold would have opened in the last 7 days; nothing is changed."""
+    """List the incidents that a threshold would have opened in the last 7 days; change nothing."""
     found = rehearse_app_setting(build_app(), setting, value)
     emit(found, lambda: describe_rehearsal(found, value), as_json)
 
 
 @incidents_cli.command()
 def maintenance(
-    hours: Annotated[float, typer.Option(help="For how long from now.")] = 1.0,
+    hours: Annotated[float, typer.Option(help="Duration in hours, from now.")] = 1.0,
     reason: Reason = "",
-    end: Annotated[bool, typer.Option("--end", help="End what was announced.")] = False,
+    end: Annotated[bool, typer.Option("--end", help="End the announced maintenance.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Announce work: incidents are recorded, and nobody is called until it ends."""
+    """Announce maintenance: until it ends, incidents are recorded and no messages are sent."""
     app = build_app()
     by = local_user(app.settings)
     if end:
@@ -131,17 +133,19 @@ def maintenance(
 
 
 def retrain(
-    check: Annotated[bool, typer.Option("--check", help="Only decide and say why.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Train whatever the signals say.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only decide, and say why.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train in any case.")] = False,
     deploy: Annotated[
-        bool, typer.Option("--deploy", help="Try or deploy what passes its gate.")
+        bool,
+        typer.Option("--deploy", help="Deploy a version that passes its gate, or start its trial."),
     ] = False,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Only see whether it would help; keeps no version.")
+        bool,
+        typer.Option("--preview", help="Only estimate whether it would help; keep no version."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decide whether to train again; train where it is due, or with --force in any case."""
+    """Train again if it is due, or with --force in any case."""
     app = build_app()
     by = local_user(app.settings)
     if preview:
@@ -172,7 +176,7 @@ def _train(app: App, decision: RetrainingDecision) -> Mapping[str, Any] | None:
         with app.db.write() as conn:
             job = jobs.claim_job(conn, decision.job_id, app.now())
     except Conflict:
-        say(f"The worker has started job {decision.job_id}; `jobs` shows how it goes.")
+        say(f"The worker has started job {decision.job_id}; `jobs` shows its progress.")
         return None
     return finish_job(app, job, say_progress).result
 

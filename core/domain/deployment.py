@@ -1,4 +1,4 @@
-"""What serves: the plan in force, replays of candidates, and decisions to retrain."""
+"""The plan that serves, replays of candidates, and decisions to retrain."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from core.domain.version import HEURISTIC
 
 
 class Action(StrEnum):
-    """What a row of the deployment history did."""
+    """The kind of a row of the deployment history."""
 
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
@@ -23,7 +23,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What serves: the champion, and on trial a challenger with its share of the answers."""
+    """The version that serves, and on trial a challenger with its share of the answers."""
 
     champion: int
     challenger: int | None = None
@@ -120,9 +120,9 @@ class ReplaySegment:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """What a version would have answered. Every request is scored, left to the heuristic (it has
-    nothing that the version reads) or failed. Errors are in points; those as served are of what
-    callers got, whoever answered, on the same rows."""
+    """The result of scoring recorded requests with a version. Every request is scored, left to the
+    heuristic (it has nothing that the version reads) or failed. Errors are in points; those as
+    served are of the answers that callers got, on the same rows."""
 
     from_at: datetime
     to_at: datetime

@@ -45,7 +45,7 @@ class IncidentStatus(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an event row did to its incident."""
+    """The kind of an event of an incident."""
 
     PENDING = "pending"  # seen for the first time
     WITHDRAWN = "withdrawn"  # gone at the second check: nobody was called
@@ -132,7 +132,7 @@ class Incident:
 
     @property
     def evidence(self) -> tuple[IncidentEvent, ...]:
-        """What the checks beside its cause's found last, of those that are not well."""
+        """Return the last messages of the failed checks in it, other than its cause's."""
         found = {
             event.check or self.cause: event for event in self.events if event.kind in FINDINGS
         }
@@ -143,7 +143,7 @@ class Incident:
         )
 
     def has_bad(self, checks: Collection[str]) -> bool:
-        """Whether one of these checks is in it and was not well when it was last looked at."""
+        """Return True if it contains one of these checks and that failed at the last look."""
         return any(
             check in checks and severity is not Health.HEALTHY
             for check, severity in self.checks.items()
@@ -151,12 +151,12 @@ class Incident:
 
     @property
     def was_opened(self) -> bool:
-        """Whether a second check agreed, so that people were called."""
+        """Return True if a second check confirmed it."""
         return any(event.kind is EventKind.OPENED for event in self.events)
 
     @property
     def resolved_at(self) -> datetime | None:
-        """When it ended, or None while it lasts."""
+        """Return the time of its end, or None while it lasts."""
         return None if self.resolution is None else self.resolution.at
 
     @property
@@ -167,13 +167,13 @@ class Incident:
 
     @property
     def judgement(self) -> EventKind | None:
-        """What a person called it last: real or noise; None where nobody said."""
+        """Return the last judgement of a person, real or noise; None without one."""
         said = (event.kind for event in reversed(self.events) if event.kind in JUDGEMENTS)
         return next(said, None)
 
 
 def describe_cause(cause: str) -> str:
-    """What goes wrong, in a few words.
+    """Describe a cause in a few words.
 
     >>> describe_cause("labels"), describe_cause("latency")
     ('labels stopped', 'latency')
@@ -208,7 +208,7 @@ def choose_cause(checks: Collection[str]) -> str:
 
 
 def belongs(check: str, others: Collection[str]) -> bool:
-    """Whether a check that goes wrong is of one cause with others that did.
+    """Return True if a failed check is of one cause with others that failed.
 
     >>> belongs("error_growth", ["collapsed"]), belongs("collapsed", ["error_growth"])
     (True, True)
@@ -230,7 +230,7 @@ def find_worst(severities: Collection[Health]) -> Health:
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands; what is claimed and never finished is claimed again."""
+    """The state of a delivery; one that is claimed and never finished is claimed again."""
 
     WAITING = "waiting"
     CLAIMED = "claimed"
@@ -258,8 +258,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a person reads: plain text, a sentence a line, and an address of ours below it.
-    `critical` ones do not wait for the end of quiet hours."""
+    """The text for a person: plain, a sentence a line, and an address of ours below it. `critical`
+    ones do not wait for the end of quiet hours."""
 
     title: str
     body: str
@@ -269,7 +269,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReceipt:
-    """What became of one message at one channel; `error` is None where it was taken."""
+    """The outcome of one message at one channel; `error` is None if it was taken."""
 
     channel: str
     label: str

@@ -10,7 +10,7 @@ AUTOMATION = "plumbline"
 
 
 class Scope(StrEnum):
-    """What a key allows."""
+    """A permission of a key."""
 
     PREDICT = "predict"
     FEEDBACK = "feedback"
@@ -38,7 +38,7 @@ SILENT_AFTER = timedelta(minutes=3)
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """How long one stage took in the newest measured requests."""
+    """The latency of one stage in the newest measured requests."""
 
     n: int
     mean_ms: float
@@ -64,7 +64,7 @@ class ApiWorker:
     n_waiting: int  # rows that were not on disk yet
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether it has said nothing for too long."""
+        """Return True if its last report is too old."""
         return now - self.at > SILENT_AFTER
 
 
@@ -99,7 +99,7 @@ class SettingChange:
 
 
 class SessionEnd(StrEnum):
-    """Why a session ended."""
+    """The reason for a session's end."""
 
     LOGOUT = "logout"
     IDLE = "idle"
@@ -123,7 +123,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """How long a session lives."""
+    """The longest lifetime of a session."""
 
     idle: timedelta  # without anything being done
     whole: timedelta  # in all

@@ -13,7 +13,7 @@ where somebody asked for it to stop."""
 
 
 class JobStatus(StrEnum):
-    """Where a job is; the last four are final."""
+    """The status of a job; the last four are final."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -16,7 +16,7 @@ class GoldenRow:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """How far from a score of this band the truth may lie: in 90 of 100 rows not further."""
+    """The half width of the 90 % prediction interval for scores of this band."""
 
     highest: float  # the band's highest score; the one before ends below
     half_width: float
@@ -24,7 +24,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class ScorerCheck:
-    """How the row scorer that was compiled from a pipeline compares with the pipeline."""
+    """The comparison of a compiled row scorer with its pipeline."""
 
     n_rows: int  # held-out rows and edge cases that both scored
     largest_difference: float | None  # points; None where there is no row scorer
@@ -78,7 +78,8 @@ def widen_card(card: Card, factor: float) -> Card:
 
 
 def find_half_width(card: Card, score: float) -> float | None:
-    """How far from a score the 90 % interval reaches before it is clipped; None where unknown."""
+    """Return the half width of the 90 % prediction interval of a score, before clipping; None if
+    unknown."""
     if not card.bands:
         return card.interval_half_width
     return next((b.half_width for b in card.bands if score <= b.highest), card.bands[-1].half_width)

@@ -1,4 +1,4 @@
-"""What watching finds: rollups, health, drift, segments, and what retention removed."""
+"""The values of monitoring: rollups, health, drift, segments, and retention."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ class HealthReport:
     at: datetime
 
     def find_reason(self, code: str) -> Reason | None:
-        """What a check found, or None where it was not made."""
+        """Return the reason that a check gave, or None if it was not made."""
         return next((reason for reason in self.reasons if reason.code == code), None)
 
 
@@ -81,7 +81,8 @@ class Rollup:
 
 
 class Observation(NamedTuple):
-    """What a rollup counts of one prediction; `actual` is the label that counts, where one does."""
+    """The facts of one prediction that a rollup counts; `actual` is the label that counts, if
+    any."""
 
     minute_at: datetime
     version: int
@@ -159,7 +160,7 @@ class SegmentReport:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """How many rows went; a prediction's features and text went with it."""
+    """The number of removed predictions, with their features and texts."""
 
     n_predictions: int = 0
     n_labels: int = 0
@@ -175,7 +176,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What one run removed, or a killed one had removed by then."""
+    """The predictions that one run removed, or had removed before it was killed."""
 
     at: datetime
     until_at: datetime  # of the predictions before this moment none is left
@@ -184,7 +185,7 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long predictions are kept one by one, and what was removed last."""
+    """The time for which single predictions are kept, and the last removal."""
 
     keep_days: int | None  # None keeps all
     last: Removal | None
@@ -200,7 +201,7 @@ MIN_TRACK = 5
 
 
 class Subject(StrEnum):
-    """What of a column was compared."""
+    """The property of a column that is compared."""
 
     VALUES = "values"
     MISSING = "missing"
@@ -226,13 +227,13 @@ class Bins:
 
     @property
     def is_number(self) -> bool:
-        """Whether the values are numbers."""
+        """Return True if the values are numbers."""
         return bool(self.edges)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a version's inputs and scores were on its holdout, pinned to the version."""
+    """The distributions of a version's inputs and scores on its holdout, pinned to the version."""
 
     version: int
     at: datetime
@@ -267,7 +268,7 @@ class DriftCheck:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """How estimates did against what the labels said later, beside the simplest forecast: the
+    """The track record of error estimates against labels, compared with the simplest forecast: the
     window before. Errors are mean absolute ones of the MAE, in points."""
 
     n_windows: int = 0
@@ -276,7 +277,8 @@ class Track:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the estimate has beaten the last mature window often enough to be shown."""
+        """Return True if the estimate has beaten the last mature window often enough to be
+        shown."""
         return (
             self.n_windows >= MIN_TRACK
             and self.error is not None
@@ -306,10 +308,10 @@ class DriftReport:
 
     @property
     def window(self) -> timedelta:
-        """How long it is."""
+        """Return the length of the window."""
         return self.to_at - self.from_at
 
     @property
     def confirmed(self) -> tuple[DriftCheck, ...]:
-        """What drifted, the most expensive first."""
+        """Return the confirmed checks, the largest effect first."""
         return tuple(check for check in self.checks if check.confirmed)

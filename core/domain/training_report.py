@@ -1,4 +1,4 @@
-"""What a training found, as it is stored with the version."""
+"""The report of a training, as it is stored with the version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,8 +33,8 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class NaiveMetrics:
-    """How a guess does on the same holdout rows that looks at no feature, or at one column `of`
-    the rows, or at the base metrics with fixed weights."""
+    """The metrics of a baseline on the same holdout rows: a constant, one column `of` the rows, or
+    the base metrics with fixed weights."""
 
     guess: float | None  # None where it differs from row to row
     mae: float
@@ -95,7 +95,8 @@ class SearchAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a version may be deployed without an override; reasons are kept either way."""
+    """The decision whether a version may be deployed without an override; reasons are kept either
+    way."""
 
     passed: bool
     reasons: tuple[str, ...]
@@ -158,10 +159,10 @@ class TrainingReport:
 
 @dataclass(frozen=True, slots=True)
 class Naive:
-    """How well one number for every row would have done on the same labels, found in hindsight, so
-    that it is at least as hard to beat as any number that was known before. Each figure is that of
-    the number that is best for it: near the median for the MAE, the mean for the RMSE, the middle
-    of where labels are densest for the accuracy."""
+    """The figures of the best constant score for the same labels, found in hindsight, so that it is
+    at least as hard to beat as any number known before. Each figure is that of the constant that is
+    best for it: near the median for the MAE, the mean for the RMSE, the middle of the densest
+    labels for the accuracy."""
 
     guess: float  # the one with the smallest MAE
     mae: float

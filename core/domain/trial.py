@@ -10,7 +10,7 @@ MARGIN_SHARE = 0.003
 
 
 class TrialVerdict(StrEnum):
-    """What a trial says of the challenger."""
+    """The verdict of a trial on the challenger."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -20,7 +20,7 @@ class TrialVerdict(StrEnum):
 
 
 class ShadowOutcome(StrEnum):
-    """What became of the score beside an answer."""
+    """The outcome of a shadow score."""
 
     SCORED = "scored"
     FAILED = "failed"  # the version does not load, or could not score the row
@@ -30,7 +30,7 @@ class ShadowOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShadowScore:
-    """What the version that did not answer would have said, logged beside the prediction."""
+    """The score of the version that did not answer, logged with the prediction."""
 
     prediction_id: str
     version: int
@@ -42,7 +42,7 @@ class ShadowScore:
 
 @dataclass(frozen=True, slots=True)
 class TrialSettings:
-    """What a trial is judged by. Fixed at its start and kept with it: a rule that is chosen after
+    """The rules of a trial. Fixed at its start and kept with it: a rule that is chosen after
     looking decides whatever one likes."""
 
     alpha: float = 0.05
@@ -111,8 +111,8 @@ class TrialPoint:
 
 @dataclass(frozen=True, slots=True)
 class TrafficSplit:
-    """Who answered while one share was planned; a unit that always gets the same one counts once,
-    where it first came."""
+    """The counts of answers by version while one share was planned; a unit that always gets the
+    same version counts once, at its first request."""
 
     traffic: float  # planned share of the challenger
     n_champion: int
@@ -121,7 +121,7 @@ class TrafficSplit:
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """How content users were with the answers of one version, 0..1."""
+    """The users' ratings of one version's answers, each 0..1."""
 
     n: int = 0
     mean: float = 0.0
@@ -130,7 +130,8 @@ class Ratings:
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """How the challenger behaved: its answers of the current step, its shadow scores of all."""
+    """The behaviour of the challenger: its answers of the current step, its shadow scores of
+    all."""
 
     n_requests: int = 0
     n_failed: int = 0
@@ -236,7 +237,7 @@ class LabelCounts:
 
 
 def merge_counts(one: LabelCounts, other: LabelCounts) -> LabelCounts:
-    """What both count together.
+    """Return the sum of two counts.
 
     >>> one = LabelCounts({"2 champion": 3}, {"2": 3}, {"1": (1, 0.5, 0.25)})
     >>> both = merge_counts(one, LabelCounts({"2 champion": 2}, {}, {"1": (1, 1.0, 1.0)}))
@@ -264,7 +265,7 @@ def add_counts(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, in
 
 
 def find_ratings(counts: LabelCounts, version: int) -> Ratings:
-    """How content users were with the answers of a version.
+    """Return the users' ratings of a version's answers.
 
     >>> find_ratings(LabelCounts(ratings={"1": (2, 1.5, 1.25)}), 1)
     Ratings(n=2, mean=0.75, deviation=0.3535533905932738)

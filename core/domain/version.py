@@ -27,7 +27,7 @@ class Version:
 
     @property
     def name(self) -> str:
-        """How the version is written everywhere.
+        """Return the version's name, such as 'v3'.
 
         >>> version_name(3)
         'v3'
@@ -67,7 +67,7 @@ _TAG = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
 class NoteKind(StrEnum):
-    """What a row says."""
+    """The kind of a note's row."""
 
     NOTE = "note"
     TAG = "tag"
@@ -134,7 +134,8 @@ class Widening:
 
 
 def describe_widening(widening: Widening) -> str | None:
-    """What is done to the intervals and why, as a sentence; None where nothing is.
+    """Describe the change of the prediction intervals and its reason in a sentence; None without
+    one.
 
     >>> from datetime import UTC
     >>> at = datetime(2026, 5, 3, 10, tzinfo=UTC)

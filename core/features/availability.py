@@ -1,4 +1,4 @@
-"""Which of the nineteen enhanced features rows allow, and why not the others."""
+"""The enhanced features that rows allow, and the reasons against the others."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -28,7 +28,8 @@ _WORDS = {
 
 
 def _as_it_is(value: Any) -> Any:
-    """What was known of the provider and model comes with the row (`core.features.history`)."""
+    """Return the value: the history of provider and model comes with the row
+    (`core.features.history`)."""
     return value
 
 

@@ -161,7 +161,7 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
         return tags
 
     def _flags(self, name: str) -> bool:
-        """Whether a column that says missing stands behind a numeric one."""
+        """Return True if a column for missing values follows a numeric column."""
         return name in self.flagged_
 
     def _name_columns(self) -> list[tuple[str, str]]:

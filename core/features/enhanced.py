@@ -73,7 +73,7 @@ class EnhancedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return added
 
     def compile_row(self) -> Callable[[Mapping[str, object]], dict[str, object]]:
-        """What `transform` does to one mapping, for one row at a time."""
+        """Return `transform` as a function of one mapping."""
         check_is_fitted(self)
         inputs = list(self._inputs())
         formulas = [(f.column, f.compute, f.inputs) for f in self._formulas()]
@@ -113,7 +113,7 @@ class EnhancedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return (FORMULAS[column] for column in self.added_)
 
     def _inputs(self) -> Iterator[tuple[str, str]]:
-        """What the formulas read, with the column that it is in."""
+        """Return the inputs of the formulas, each with its column."""
         names = dict.fromkeys(name for formula in self._formulas() for name in formula.inputs)
         return ((name, self.spellings_.get(name, name)) for name in names)
 

@@ -28,7 +28,7 @@ class Children:
         self._cancelled_at: dict[int, datetime] = {}
 
     def step(self, now: datetime) -> None:
-        """Collect the children that ended, end those that are cancelled, start what waits."""
+        """Collect ended children, end cancelled ones, start waiting jobs."""
         self._reap(now)
         self._end_cancelled(now)
         self._find_dead(now)
@@ -93,7 +93,7 @@ class Children:
             running = jobs.load_running_jobs(conn)
         for job in running:
             if job.id not in self._running and _is_silent(job, now):
-                self._end(job.id, JobStatus.LOST, "Its process died without a word.", now)
+                self._end(job.id, JobStatus.LOST, "Its process died without an outcome.", now)
 
     def _end(self, job_id: int, status: JobStatus, error: str, now: datetime) -> None:
         message = error if status is JobStatus.CANCELLED else f"{error} Start it again."
@@ -107,7 +107,7 @@ def _is_silent(job: Job, now: datetime) -> bool:
 
 
 def _describe_death(code: int) -> str:
-    """What an exit code says of a child that did not report an outcome.
+    """Describe the exit code of a child that reported no outcome.
 
     >>> _describe_death(-9)
     'Its process was killed (signal 9; out of memory is the usual cause).'

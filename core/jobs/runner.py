@@ -54,9 +54,9 @@ def _get_done(ended: Job) -> Job:
 
 
 def run_job(app: App, job: Job, on_progress: Progress | None = None, *, queued: bool = True) -> Job:
-    """Do the work of a job that this process has claimed, and record how it ended; the job as it
-    then is. An error never leaves here: it is the job's outcome. `on_progress` hears what the
-    job's row is told. A `queued` job may name only files that are ours."""
+    """Do the work of a job claimed by this process, record its outcome, and return the job. An
+    error never leaves here: it is the job's outcome. `on_progress` gets the progress that the row
+    gets. A `queued` job may name only our own files."""
     log.info("job_started", job_id=job.id, kind=job.kind)
     with _Heartbeat(app, job, on_progress) as heartbeat:
         status, result, error = _attempt(app, job, heartbeat, queued)
@@ -103,7 +103,7 @@ def _attempt(
 def _describe_cancel(by: str | None, job: Job, kept: Mapping[str, object] | None) -> str:
     who = by or job.requested_by
     if job.kind == "predict":
-        return f"Cancelled by {who}; what is scored is kept, and the same command goes on."
+        return f"Cancelled by {who}; the same command continues with what is scored."
     if kept is None:
         return f"Cancelled by {who}; nothing half done was kept."
     return (
@@ -113,7 +113,7 @@ def _describe_cancel(by: str | None, job: Job, kept: Mapping[str, object] | None
 
 
 class _Heartbeat:
-    """Says every two seconds that the process lives, and hears whether it shall stop."""
+    """Records every two seconds that the process lives, and reads whether the job is cancelled."""
 
     def __init__(self, app: App, job: Job, on_progress: Progress | None) -> None:
         self._app, self._job, self._on_progress = app, job, on_progress

@@ -1,4 +1,4 @@
-"""The scheduled tasks: what is done without anyone asking, and how often."""
+"""The scheduled tasks, each with its interval."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,24 +60,28 @@ def _deliver(app: App) -> str:
     n_failed = sum(receipt.error is not None for receipt in receipts)
     if not receipts:
         return "nothing to send"
-    return f"{len(receipts) - n_failed} channels took their message, {n_failed} did not"
+    return f"{len(receipts) - n_failed} messages sent, {n_failed} failed"
 
 
 def _measure_segments(app: App) -> str:
     reports = measure_app_segments(app)
     said = [
         f"{version_name(report.version)}: "
-        f"{name_culprit(report) or 'no part errs more than the rest'}; {report.n_parts} parts "
-        f"looked at, {report.n_labelled} labels"
+        f"{name_culprit(report) or 'no segment errs more than the rest'}; {report.n_parts} "
+        "segments "
+        f"tested, {report.n_labelled} labels"
         for report in reports
     ]
-    return ". ".join(said) or "too few labels to look at parts of the traffic"
+    return ". ".join(said) or "too few labels to test segments"
 
 
 def _measure_widenings(app: App) -> str:
     changed = measure_app_widenings(app)
-    said = [f"{version_name(one.version)}'s are {one.factor:g} times as wide" for one in changed]
-    return ", ".join(said) or "no interval changed its width"
+    said = [
+        f"intervals of {version_name(one.version)} are {one.factor:g} times as wide"
+        for one in changed
+    ]
+    return ", ".join(said) or "interval widths are unchanged"
 
 
 def _check_retraining(app: App) -> str:
@@ -118,10 +122,10 @@ def _collect(app: App) -> str:
     with app.db.write() as conn:
         newest = next(iter(jobs.load_jobs(conn, 1, ["collect"])), None)
         if newest is not None and newest.status not in FINAL:
-            return f"job {newest.id} is still at it"
+            return f"job {newest.id} is still running"
         every = timedelta(minutes=settings.collect_every_minutes)
         if newest is not None and app.now() < newest.requested_at + every:
-            return f"job {newest.id} did it at {newest.requested_at:%H:%M} UTC"
+            return f"job {newest.id} collected at {newest.requested_at:%H:%M} UTC"
         job = jobs.append_job(
             conn, "collect", {}, by="schedule", reason="scheduled collection", now=app.now()
         )
@@ -141,8 +145,8 @@ def _remove_old(app: App) -> str:
 
 
 def _record_in_mlflow(app: App) -> str:
-    """The store of runs is made at the first start, which takes ten seconds; runs that could not
-    be recorded at their time are, and the alias follows what serves."""
+    """Record in MLflow the runs that it has missed, and point its alias at the version that serves.
+    The store of runs is made at the first start, which takes ten seconds."""
     # Not at the top: the dashboard schedules this too, and its first paint would wait.
     from core.training.flow import sync_runs
     from core.training.notes import sync_notes

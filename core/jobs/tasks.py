@@ -1,4 +1,4 @@
-"""What each kind of job does: a function of the app, its arguments and its progress."""
+"""The work of each kind of job: a function of the app, its arguments and its progress."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -37,9 +37,9 @@ def run_task(app: App, job: Job, progress: Progress) -> Result:
 
 
 def check_queued(app: App, job: Job) -> None:
-    """Raise `Refused` for a job that somebody who is not at this machine's command line asked for
-    and that names a file of this machine: a copy of an upload and the text model of the settings
-    are the only ones."""
+    """Raise `Refused` for a queued job that names a file of this machine, other than a copy of an
+    upload or the text model of the settings: it was not requested at this machine's command
+    line."""
     parameters = job.args.get("parameters")
     model = parameters.get("embedding") if isinstance(parameters, Mapping) else None
     if job.kind == "import":
@@ -160,8 +160,8 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
 
 
 def _choose_text_model(args: Mapping[str, object], model: Path | None) -> Mapping[str, object]:
-    """What a training is asked for; by the recipe for texts with the model of the settings, unless
-    its parameters are given."""
+    """Return the arguments of a training, with the text model of the settings for the recipe for
+    texts unless its parameters are given."""
     if model is None or args.get("recipe") != "text" or args.get("parameters") is not None:
         return args
     return {**args, "parameters": {"embedding": str(model)}}

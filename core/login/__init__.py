@@ -1,1 +1,1 @@
-"""Who may use the dashboard: the login provider, the person who came back, and their sessions."""
+"""Access to the dashboard: the login provider, the person who came back, and their sessions."""

@@ -1,4 +1,4 @@
-"""Who a login provider's claims say that somebody is, and whether that person may come in: pure."""
+"""The person behind a login provider's claims, and whether that person may come in: pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -32,7 +32,7 @@ _REQUIRED = ("client_id", "client_secret", "server_metadata_url")
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """How a provider knows this dashboard."""
+    """The settings of this dashboard at the login provider."""
 
     name: str  # of `[auth.NAME]`; empty for `[auth]` itself
     client_id: str

@@ -1,1 +1,1 @@
-"""What happened to the predictions: figures, health and the evidence for both."""
+"""The figures of the predictions, their health, and the evidence for both."""

@@ -136,7 +136,7 @@ def load_facts(
     worker_lease: str | None,
     disk: Disk | None = None,
 ) -> HealthInputs:
-    """What health is judged by, from the rollups and a few hundred of the newest predictions."""
+    """Load the inputs of health from the rollups and a few hundred of the newest predictions."""
     current = deployments.find_current(conn)
     champion = None if current is None else current.plan.champion
     last_at = rollups.find_last_prediction_at(conn)

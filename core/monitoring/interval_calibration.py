@@ -61,7 +61,7 @@ def _measure(db: Database, registry: Registry, version: Version, now: datetime) 
 def _follow(
     before: Widening | None, adapted: Adapted, version: int, now: datetime
 ) -> Widening | None:
-    """What is in force from now on; None where that is what was."""
+    """Return the new widening factor, or None if it has not changed."""
     if adapted.factor == (1.0 if before is None else before.factor):
         return None
     since = None if before is None else before.since_at

@@ -64,7 +64,7 @@ def list_promotions(history: list[Deployment]) -> list[Promotion]:
 
 
 def describe_lookback(promotion: Promotion, delivered: LiveError | None, now: datetime) -> str:
-    """Whether the promise was kept, in one sentence."""
+    """Describe in one sentence whether the live improvement was the promised one."""
     name = version_name(promotion.version)
     when = "" if now >= promotion.until else f" So far: {name} is looked back on for 14 days."
     if delivered is None:

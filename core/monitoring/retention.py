@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run removed, and what keeps it from more; `waits` is empty where nothing does."""
+    """The rows that a run removed, and the reasons that keep it from more in `waits`."""
 
     removed: Removed
     until_at: datetime | None  # None where nothing was removed
@@ -79,7 +79,7 @@ def describe_run(run: Run, keep: timedelta) -> str:
 
 
 def describe_retention(retention: Retention) -> str:
-    """How long predictions are kept, what was removed last, and which labels came too late.
+    """Describe how long predictions are kept, the last removal, and the labels that came too late.
 
     >>> describe_retention(Retention(90, None, 0))
     'Predictions are kept for 90 days one by one, with what was asked; none was removed yet.'
@@ -107,7 +107,7 @@ def describe_retention(retention: Retention) -> str:
 
 
 def load_retention(conn: Connection, keep_days: int) -> Retention:
-    """How long predictions are kept, and what was removed last."""
+    """Load how long predictions are kept, and the last removal."""
     return Retention(
         keep_days=keep_days or None,
         last=next(iter(removals.load_removals(conn, 1)), None),

@@ -44,12 +44,12 @@ class MonitorSummary:
     measured_at: datetime | None
 
     def find_segments(self, version: int | None) -> SegmentReport | None:
-        """Where a version errs; None where that was not looked at."""
+        """Return the segment report of a version; None if it has none."""
         return next((report for report in self.segments if report.version == version), None)
 
 
 def describe_shortfall(shortfall: Shortfall) -> str:
-    """How many requests no model answered, and why.
+    """Describe how many requests no model answered, and why.
 
     >>> describe_shortfall(Shortfall(AnswerSource.FAILED, "v3 cannot be loaded.", 1_204))
     '1,204 failed: v3 cannot be loaded.'

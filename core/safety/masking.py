@@ -1,5 +1,5 @@
-"""What leaves the process as text: its secrets are masked, and what would drive a terminal or fake
-a line is written out."""
+"""Cleaning of text that leaves the process: secrets are masked, and control characters that would
+drive a terminal or fake a line are written out."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ _CONTROL = re.compile(
 
 
 class Hides(StrEnum):
-    """What of a secret setting is secret."""
+    """The part of a secret setting that is secret."""
 
     ALL = "all"  # a key
     LOGIN = "login"  # an address: its user part, and the parameters named like secrets

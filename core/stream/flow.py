@@ -58,7 +58,7 @@ _CAUSE = "error_growth"
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
-    """What is asked for. `recipe` is the retraining's of the settings unless given."""
+    """The options of a replay. `recipe` is the retraining recipe of the settings unless given."""
 
     path: Path
     timestamp: str
@@ -75,8 +75,8 @@ def run_stream(
     request: StreamRequest, values: Mapping[str, str], home: Path, progress: Progress
 ) -> StreamReport:
     """Replay a file in an installation of its own in `home`, an empty folder, with the thresholds
-    of `values`. Raises `InvalidInput` where a column does not exist, times or targets cannot be
-    read, or there are too few rows on either side, `Refused` where the training is."""
+    of `values`. Raises `InvalidInput` for a column that does not exist, unreadable times or
+    targets, or too few rows on either side; `Refused` if the training is refused."""
     progress(0.0, f"reading {request.path.name}")
     mapping, notes = choose_mapping(request)
     home.mkdir(parents=True, exist_ok=True)
@@ -108,9 +108,9 @@ def run_stream(
 
 
 def choose_mapping(request: StreamRequest) -> tuple[ColumnMapping, list[str]]:
-    """The columns' roles: the two that were named, text where a column holds some, and features.
-    What looks like an id is left out, and nothing is held together as a group. Raises
-    `InvalidInput` where a column does not exist."""
+    """Return the columns' roles: the two that were named, the text column if there is one, and
+    features. Columns like an id are left out, and rows are not grouped. Raises `InvalidInput` for a
+    column that does not exist."""
     preview = preview_file(request.path)
     guess = choose_columns(
         preview.mapping,
@@ -186,8 +186,8 @@ class _Replay:
         return self._look(moment.at) if before is Health.UNKNOWN else before
 
     def _close(self, window: tuple[datetime, datetime], at: datetime) -> None:
-        """Look at a window when its last label is in: at its rows alone, where enough of them have
-        one, be it a month of 31 days or one that ends with a pause."""
+        """Measure a window after its last label: on its own rows, if enough of them have a label,
+        for windows of any length."""
         start, end = map(self._timeline.find, window)
         labelled = start + np.flatnonzero(~np.isnan(self._timeline.target[start:end]))
         app = self._app
@@ -282,8 +282,8 @@ def _check_rows(
 def _train_first(
     app: App, timeline: StreamTimeline, n_known: int, progress: Progress
 ) -> tuple[Version, tuple[str, ...]]:
-    """Import what was known, train on it, and deploy the version, whatever its gate says: a replay
-    without a model says nothing."""
+    """Import the rows known by then, train on them, and deploy the version in spite of its gate: a
+    replay without a model says nothing."""
     mapping = timeline.plan.mapping
     path = app.settings.home / "known.parquet"
     timeline.write_labelled(n_known, path)
@@ -332,8 +332,8 @@ def _describe(
     notes = [
         f"{version.name} ({report.recipe}) learned from {report.n_train:,} of {n_known:,} rows "
         f"that were known at {request.train_until:%Y-%m-%d %H:%M} UTC; its MAE on "
-        f"{report.n_holdout:,} held-out rows ({report.split}) is {mae}, "
-        "the promise that the windows are judged by.",
+        f"{report.n_holdout:,} holdout rows ({report.split}) is {mae}, to which each window is "
+        "compared.",
         report.summary,
     ]
     if not report.gate.passed:

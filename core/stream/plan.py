@@ -1,4 +1,4 @@
-"""How a replay is laid out: the scale of the target, the label delay, windows and moments; pure."""
+"""The layout of a replay: the target's scale, the label delay, windows and times; pure."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 
 class WindowKind(StrEnum):
-    """How long a window of the answer is."""
+    """The length of a window of the answer."""
 
     DAY = "day"
     WEEK = "week"
@@ -148,7 +148,7 @@ def list_moments(
 
 
 def find_span(kind: WindowKind) -> timedelta:
-    """How far monitoring looks back for the error: as long as a window is."""
+    """Return the period over which monitoring measures the error: the length of a window."""
     return {WindowKind.DAY: _DAY, WindowKind.WEEK: 7 * _DAY, WindowKind.MONTH: 30 * _DAY}[kind]
 
 

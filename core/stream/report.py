@@ -1,4 +1,4 @@
-"""What a replay found, as values, as JSON and as a table for a person."""
+"""The findings of a replay as values, as JSON and as a table to read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ _TIME = "%Y-%m-%d %H:%M"
 @dataclass(frozen=True, slots=True)
 class StreamWindow:
     """One window of predictions. `health` is what the operator saw just after its last request;
-    `in_incident` whether an accuracy incident was open when its last label had arrived, at
-    `to_at` plus the label delay. `ratio` is the error over the held-out one, each answer's
-    over that of its own version, with a 90 % interval."""
+    `in_incident` whether an accuracy incident was open when its last label had arrived, at `to_at`
+    plus the label delay. `ratio` is the error over the holdout error, each score's over that of its
+    own version, with a 90 % confidence interval."""
 
     from_at: datetime
     to_at: datetime
@@ -34,7 +34,7 @@ class StreamWindow:
 
 @dataclass(frozen=True, slots=True)
 class Retraining:
-    """One training that the policy asked for, and what became of it."""
+    """A training that the policy requested, and its outcome."""
 
     at: datetime
     reasons: tuple[str, ...]

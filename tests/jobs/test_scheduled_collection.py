@@ -57,7 +57,7 @@ def test_a_collection_is_a_job(app: App) -> None:
 
 def test_one_collection_waits_for_the_one_before(app: App) -> None:
     COLLECT.run(app)
-    assert COLLECT.run(later(app, 500)) == "job 1 is still at it"
+    assert COLLECT.run(later(app, 500)) == "job 1 is still running"
 
 
 @pytest.mark.parametrize("status", [JobStatus.DONE, JobStatus.FAILED, JobStatus.LOST])
@@ -66,5 +66,5 @@ def test_the_next_one_comes_after_an_hour_however_the_last_ended(
 ) -> None:
     COLLECT.run(app)
     end(app, status)
-    assert COLLECT.run(later(app, 59)) == "job 1 did it at 12:00 UTC"
+    assert COLLECT.run(later(app, 59)) == "job 1 collected at 12:00 UTC"
     assert COLLECT.run(later(app, 60)) == "job 2 collects"

@@ -45,7 +45,7 @@ def test_before_the_first_measurement_the_page_says_so(
 ) -> None:
     said = read(open_page("monitoring"))
     assert "Drift was not measured yet" in said
-    assert "No part of the traffic was looked at yet: that takes 30 labels" in said
+    assert "No segment was measured yet" in said
 
 
 def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
@@ -107,12 +107,12 @@ def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
         "column": "language",
         "value": "go",
         "labels": 40,
-        "accuracy (within ±5)": "20.0 % (10.0–30.0), naive 15.0 %",
-        "MAE": "9.00 points (8.00–10.00), naive 12.0",
-        "RMSE": "11.0 points (9.5–12.5), naive 14.0",
+        "accuracy (within ±5)": "20.0 % (10.0–30.0), baseline 15.0 %",
+        "MAE": "9.00 points (8.00–10.00), baseline 12.0",
+        "RMSE": "11.0 points (9.5–12.5), baseline 14.0",
         "skill": "25.0 % (10.0–40.0)",
     }
     page.segmented_control(key="segment_version").set_value("v2").run()
     said = read(page)
-    assert "v2, whatever window is chosen above: 31 labels" in said
-    assert "**No part of the traffic** errs more than the rest" in said
+    assert "v2, independent of the window above: 31 labels" in said
+    assert "**No segment**" in said

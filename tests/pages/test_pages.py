@@ -60,7 +60,7 @@ def test_the_monitoring_page_of_nothing_is_unknown_and_says_what_is_missing(
     app: App, open_page: OpenPage, read: Read
 ) -> None:
     said = read(open_page("monitoring"))
-    assert "Unknown]: there is too little to judge by" in said
+    assert "Unknown]: too little data" in said
     assert "Nothing is deployed.  \n:gray[Next: Train a version and deploy it.]" in said
 
 
@@ -106,7 +106,7 @@ def test_slow_answers_are_not_said_to_be_wrong(app: App, open_page: OpenPage, re
     add_predictions(app.db, slow)
     measure(app.db, NOON, scale=app.settings.scale, tolerance=app.settings.tolerance)
     text = read(open_page("monitoring"))
-    assert "the service needs somebody now; nothing is known against its scores" in text
+    assert "the service needs attention" in text
     assert "do not rely on the scores" not in text
 
 
@@ -135,9 +135,9 @@ def test_the_monitoring_page_sets_versions_and_the_heuristic_beside_each_other(
         "who answered": "v1",
         "scores": 90,
         "labels": 72,
-        "accuracy (within ±5)": "100 % (94.9–100.0), naive 55.6 %",
-        "MAE": "2.00 points (2.00–2.00), naive 5.00",
-        "RMSE": "2.00 points (2.00–2.00), naive 5.63",
+        "accuracy (within ±5)": "100 % (94.9–100.0), baseline 55.6 %",
+        "MAE": "2.00 points (2.00–2.00), baseline 5.00",
+        "RMSE": "2.00 points (2.00–2.00), baseline 5.63",
         "skill": "60.0 % (60.0–60.0)",
     }
     assert (heuristic["who answered"], heuristic["scores"]) == ("heuristic", 10)
@@ -242,7 +242,8 @@ def test_the_data_page_lists_what_the_checks_found_worst_first(
         ],
     ]
     (columns,) = [table.value for table in page.dataframe if "change" in table.value]
-    assert dict(zip(columns["column"], columns["found"], strict=True))["code_quality"] == "blocking"
+    worst = dict(zip(columns["column"], columns["worst finding"], strict=True))
+    assert worst["code_quality"] == "blocking"
 
 
 def test_the_data_page_says_of_each_import_how_it_ended_before_its_rows(
@@ -253,7 +254,7 @@ def test_the_data_page_says_of_each_import_how_it_ended_before_its_rows(
         samples.fail_collection(conn, failed, "Row 3 has no target.")
     table = next(table.value for table in open_page("data").dataframe if "rejected" in table.value)
     assert list(table)[1:5] == ["source", "outcome", "rows", "rejected"]
-    told = table[["source", "outcome", "rejected", "why it failed"]].astype(object)
+    told = table[["source", "outcome", "rejected", "error"]].astype(object)
     assert told.where(told.notna(), None).values.tolist() == [
         ["file:b.csv", "failed", 0, "Row 3 has no target."],
         ["demo", "done", 1, None],
@@ -352,7 +353,7 @@ def test_the_system_page_says_who_holds_the_lease_and_how_tasks_went(
     assert "worker on plum01, process 4121" in said
     assert "3 versions not logged yet" in said
     tasks = next(table.value for table in page.dataframe if "task" in table.value)
-    assert tasks[["task", "outcome", "what it said"]].values.tolist() == [
+    assert tasks[["task", "outcome", "result"]].values.tolist() == [
         ["sync runs", "failed", "MLflow does not answer."],
         ["watch", "ok", "2 minutes counted"],
     ]

@@ -46,7 +46,7 @@ def test_the_rows_of_batches_that_wait_for_the_log_are_said(
     assert "rows of batches" not in read(open_page("system"))
     with full.db.write() as conn:
         append_batches(conn, [make_batch(1_200)])
-    assert "1,200 rows of batches are answered and on disk" in read(open_page("system"))
+    assert "1,200 rows of batches" in read(open_page("system"))
 
 
 def test_workers_show_their_stages_and_the_share_of_the_cache(
@@ -60,7 +60,7 @@ def test_workers_show_their_stages_and_the_share_of_the_cache(
     said = read(page)
     assert "API workers: 2" in said
     assert "Single-row requests: 25,600" in said
-    assert "Scores found in the cache: 25.0 %" in said
+    assert "Cache hits: 25.0 %" in said
     assert "Scorer of v3: Compiled" in said
     stages = next(table.value for table in page.dataframe if "stage" in table.value)
     assert stages[["stage", "mean (ms)", "p95 (ms)", "requests"]].values.tolist() == [
@@ -94,7 +94,7 @@ def test_without_a_word_from_a_worker_there_is_no_figure(
     full: App, open_page: OpenPage, read: Read
 ) -> None:
     page = open_page("system")
-    assert "No API worker has said anything in the last day" in read(page)
+    assert "No API worker has reported in the last day" in read(page)
     assert not any("stage" in table.value for table in page.dataframe)
 
 
@@ -104,9 +104,7 @@ def test_silent_workers_are_named_and_their_figures_are_not_shown(
     say(full, make_worker(full, at=full.now() - timedelta(hours=2)))
     page = open_page("system")
     said = read(page)
-    assert (
-        "No API worker has said anything for 3 minutes; the last was plum01:7, 2 hours ago" in said
-    )
+    assert "reported for 3 minutes; the last was plum01:7, 2 hours ago" in said
     assert "Single-row requests" not in said
     assert not any("stage" in table.value for table in page.dataframe)
 
@@ -119,5 +117,5 @@ def test_a_worker_that_was_asked_nothing_has_no_stages(
     )
     say(full, quiet)
     said = read(open_page("system"))
-    assert "Scores found in the cache: –" in said
-    assert "No single-row request was measured yet" in said
+    assert "Cache hits: –" in said
+    assert "No single-row request measured yet" in said

@@ -1,7 +1,7 @@
-"""Writes by clicking: what it will do, a reason, one core call, and what it did.
+"""Actions by clicking: the explanation, a reason, one core call and its result.
 
-The call is made in the button's callback with the values that the person saw, so that a page which
-has changed meanwhile is a conflict and not a surprise."""
+The call is made in the button's callback with the values that the person saw: if the page has
+changed since, it is a conflict."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _OUTCOMES = "plumbline_outcomes"
 
 
 class NotDone(OpsError):
-    """What the person still has to give."""
+    """Raised when the person has not yet given all that an action needs."""
 
     def __init__(self, missing: str) -> None:
         super().__init__(f"Nothing was done: {missing}")
@@ -21,7 +21,7 @@ class NotDone(OpsError):
 
 @dataclass(frozen=True, slots=True)
 class ActionOutcome:
-    """What an action did, or the sentence that says why it did nothing."""
+    """The result of an action, or the sentence that says why nothing was done."""
 
     text: str
     done: bool
@@ -86,9 +86,7 @@ def ask_reason(
         st.form(f"{key}_form", border=False),
     ):
         st.markdown(explanation)
-        st.text_input(
-            "Reason", key=f"{key}_reason", placeholder="Why, for whoever reads this later"
-        )
+        st.text_input("Reason", key=f"{key}_reason", placeholder="Why (kept in the history)")
         if override is not None:
             st.checkbox(override, key=f"{key}_override")
         st.form_submit_button(
@@ -126,7 +124,7 @@ def _finish(key: str, work: Callable[[str], str], needs_override: bool) -> None:
 
     def checked() -> str:
         if not reason:
-            raise NotDone("give a reason, for whoever reads the history.")
+            raise NotDone("give a reason.")
         if needs_override and not st.session_state.get(f"{key}_override", False):
             raise NotDone("tick the box to go on all the same.")
         return work(reason)

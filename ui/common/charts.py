@@ -34,12 +34,11 @@ CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"
 
 
 class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
-    """A figure whose texts are shown as they are, whatever plotly would read into them: names,
-    titles, ticks and what stands on hover. Only templates may hold markup, and no text from outside
-    stands in one: it is in `name` or `customdata`, which the template names."""
+    """A figure whose texts (names, titles, ticks, hover) are shown literally. Only templates may
+    hold markup: text from outside stands in `name` or `customdata`, which the template names."""
 
     def to_dict(self) -> dict[str, Any]:
-        """What the browser gets."""
+        """Return the figure as the browser gets it, its texts escaped."""
         found = super().to_dict()
         return {key: _escape_texts(found[key]) if key != "frames" else found[key] for key in found}
 
@@ -71,7 +70,7 @@ class Mark:
     value: float
     low: float | None = None
     high: float | None = None
-    quiet: bool = False  # a naive guess: what the others have to beat
+    quiet: bool = False  # a baseline, which the others have to beat
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,8 @@ def draw_lines(
     from_zero: bool = False,
     empty: str = "No values in this window",
 ) -> Figure:
-    """Series over time, each with its own dash and symbol; shares are drawn as percentages.
-    `empty` is what stands where there is nothing to draw."""
+    """Draw series over time, each with its own dash and symbol; shares are drawn as percentages.
+    `empty` is the text of an empty chart."""
     factor = 100.0 if as_percent else 1.0
     figure = build_figure(y=unit, height=280)
     if not any(value is not None for line in lines for value in line.values):
@@ -130,7 +129,8 @@ def draw_lines(
 
 
 def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str) -> Figure:
-    """How often values fell into buckets; `counts` is by a bucket's lower edge, `width` wide."""
+    """Draw how many values fall into each bucket; `counts` is by a bucket's lower edge, `width`
+    wide."""
     figure = build_figure(y=y, height=240)
     if not sum(counts.values()):
         return build_empty(figure, "No values in this window")
@@ -152,14 +152,14 @@ def draw_histogram(counts: Mapping[float, int], *, width: float, x: str, y: str)
 def draw_change(
     bins: Sequence[str], before: Sequence[float], now: Sequence[float], *, x: str
 ) -> Figure:
-    """Shares of rows by bin, the reference's beside the window's; bins that are empty in both are
-    left out."""
+    """Draw the shares of rows by bin in the holdout and in the window, without bins that are empty
+    in both."""
     figure = build_figure(y="rows, %", height=260)
     kept = [i for i in range(len(bins)) if before[i] or now[i]]
     if not kept:
         return build_empty(figure, "No values to compare")
     for name, shares, color, pattern in (
-        ("held-out rows", before, GREY, "/"),
+        ("holdout", before, GREY, "/"),
         ("now", now, PALETTE[1], ""),
     ):
         figure.add_bar(
@@ -214,8 +214,8 @@ def draw_marks(marks: Sequence[Mark], *, unit: str) -> Figure:
 def draw_points(
     points: Sequence[Point], *, x: str, y: str, as_expected: str | None = None
 ) -> Figure:
-    """Values over a number with their 95 % intervals, joined by a line; with `as_expected`, the
-    diagonal on which both are equal, and what it says."""
+    """Draw values over a number with their 95 % confidence intervals, joined by a line;
+    `as_expected` names the diagonal of equal values."""
     figure = build_figure(y=y, height=280)
     if not points:
         return build_empty(figure, "Too few rows")
@@ -281,7 +281,7 @@ def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> Figu
 
 
 def draw_timeline(timeline: Timeline) -> Figure:
-    """What lasted as bars and what happened as marks, a line for each kind, on one axis."""
+    """Draw periods as bars and events as marks on one time axis, a line for each kind."""
     figure = build_figure(y="", height=340)
     if not timeline.spans and not timeline.moments:
         return build_empty(figure, "Nothing happened in this window")
@@ -340,7 +340,7 @@ def build_mark(name: str, estimate: Estimate, factor: float = 1.0) -> Mark:
 
 
 def _add_band(figure: Figure, line: ChartLine, color: str, factor: float) -> None:
-    """One filled polygon for each run of points that have an interval, so that gaps stay gaps."""
+    """Add a filled polygon for each run of points with an interval, so that gaps stay gaps."""
     run: list[tuple[datetime, float, float]] = []
     lows, highs = line.low or (), line.high or ()
     for at, low, high in [*zip(line.at, lows, highs, strict=True), (None, None, None)]:
@@ -348,7 +348,7 @@ def _add_band(figure: Figure, line: ChartLine, color: str, factor: float) -> Non
             run.append((at, low * factor, high * factor))
         elif run:
             figure.add_scatter(
-                name=f"{line.name}, 95 % interval",
+                name=f"{line.name}, 95 % confidence interval",
                 x=[at for at, _, _ in run] + [at for at, _, _ in reversed(run)],
                 y=[high for _, _, high in run] + [low for _, low, _ in reversed(run)],
                 fill="toself",

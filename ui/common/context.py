@@ -1,4 +1,4 @@
-"""The guard at the top of every page: who is asking, and the installation they look at."""
+"""The guard at the top of every page: the person who asks, and this process's app."""
 
 import importlib
 import threading
@@ -47,15 +47,14 @@ def load_login_sessions() -> LoginSessions:
 
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
-    """Begin, once a process, to import what it takes to verify a version before it serves: seconds
-    that nobody who rolls back shall wait for."""
+    """Start, once a process, to import the libraries that verify a version, so that a rollback does
+    not wait seconds for them."""
     threading.Thread(target=importlib.import_module, args=("skops.io",), daemon=True).start()
 
 
 @cache
 def load_rules() -> Rules:
-    """What the gate before the pages goes by; raises `InvalidInput` for a setting or a section
-    [auth] that is not what it has to be."""
+    """Load the rules of the gate; raise `InvalidInput` for a wrong setting or section [auth]."""
     settings, section = load_settings(), read_login(Path.cwd())
     login = None
     if section is not None:
@@ -86,7 +85,7 @@ def get_app() -> App:
     except OpsError as error:
         st.title("Plumbline cannot start")
         st.error("Its log says why." if login_is_set_up() else str(error), icon=":material/error:")
-        st.caption("Put it right, then reload this page.")
+        st.caption("Fix it, then reload this page.")
         st.stop()
     if login_is_set_up():
         if session is None:
@@ -100,8 +99,8 @@ def get_app() -> App:
 
 
 def get_user() -> str:
-    """Who acts: the e-mail of the login, else the local user's name. Raises `Refused` where the
-    login has ended."""
+    """Return the e-mail of the login, else the local user's name. Raises `Refused` if the login has
+    ended."""
     if not login_is_set_up():
         return local_user(load_app().settings)
     session = _find_session()
@@ -111,8 +110,8 @@ def get_user() -> str:
 
 
 def get_recent_user(minutes: int = RECENT_MINUTES) -> str:
-    """Who acts, where that is sure: `get_user` of somebody who logged in within the last
-    `minutes`; raises `Refused` for anybody else."""
+    """Return `get_user` of a person who logged in within the last `minutes`; raise `Refused` for
+    anybody else."""
     user = get_user()
     if not _is_recent(minutes):
         raise Refused(
@@ -123,8 +122,8 @@ def get_recent_user(minutes: int = RECENT_MINUTES) -> str:
 
 
 def require_recent_login(to_do: str, *, key: str, minutes: int = RECENT_MINUTES) -> bool:
-    """Whether the person logged in within the last `minutes`; shows the way through the login
-    provider and back to this page where not. `to_do` says for what."""
+    """Return True if the person logged in within the last `minutes`; else show the way through the
+    login provider and back to this page. `to_do` says what the login is for."""
     if not login_is_set_up() or _is_recent(minutes):
         return True
     st.caption(f"To {to_do}, log in again: your last login is more than {minutes} minutes ago.")
@@ -139,7 +138,7 @@ def require_recent_login(to_do: str, *, key: str, minutes: int = RECENT_MINUTES)
 
 
 def login_is_set_up() -> bool:
-    """Whether `.streamlit/secrets.toml` names an OpenID Connect provider."""
+    """Return True if `.streamlit/secrets.toml` names an OpenID Connect provider."""
     return load_rules().login is not None
 
 
@@ -195,7 +194,7 @@ def _read_token() -> str | None:
 
 
 def _get_page() -> str:
-    """The address of the page that is looked at, within this site."""
+    """Return the address of the open page, within this site."""
     parts = urlsplit(streamlit.context.url or "/")
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
@@ -210,6 +209,6 @@ def _go_to(address: str) -> None:
 
 
 def _list_upload_sizes(page: str) -> list[int]:
-    """How long the files are that Streamlit keeps for one open page."""
+    """List the sizes in bytes of the files that Streamlit keeps for one open page."""
     files = getattr(Runtime.instance().uploaded_file_mgr, "file_storage", {})
     return [len(file.data) for file in files.get(page, {}).values()]

@@ -1,4 +1,4 @@
-"""Choices that narrow what a page shows; they travel in the address, so that links keep them."""
+"""Filters of a page, kept in its address so that links keep them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ class TimeWindow:
     """A length of time that ends now."""
 
     code: str
-    words: str  # as it stands beside every figure
+    words: str  # as each figure shows it
     length: timedelta
 
     def start(self, now: datetime) -> datetime:
-        """Where the window begins."""
+        """Return the start of the window."""
         return now - self.length
 
 

@@ -1,5 +1,5 @@
-"""A job on the screen: how far it is, what it says, and how to stop it; it survives a reload
-because everything here is read from its row."""
+"""A job on the screen: its progress, its log and a button to stop it. All is read from its row, so
+that a reload shows the same."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -74,12 +74,12 @@ def show_jobs(found: Sequence[Job], now: datetime) -> None:
 
 
 def open_jobs(found: Sequence[Job]) -> list[Job]:
-    """Those that wait or run."""
+    """Return the jobs that wait or run."""
     return [job for job in found if job.status not in FINAL]
 
 
 def describe(job: Job) -> str:
-    """A job's kind and number as people say it."""
+    """Return a job's kind and number, such as 'Training (job 3)'."""
     return f"{_KINDS.get(job.kind, job.kind)} (job {job.id})"
 
 
@@ -125,7 +125,7 @@ def _draw(app: App, job: Job) -> None:
                 )
         if job.status is JobStatus.CANCELLED and "best" in (job.result or {}):
             actions.button(
-                "Train with what was found",
+                "Train with the best found",
                 lambda: _continue(app, job),
                 key=f"continue_{job.id}",
                 icon=":material/play_arrow:",
@@ -157,7 +157,7 @@ def _describe_result(job: Job) -> str:
         new = Markdown("**{:,} new rows** of {:,}").format(found["n_new"], found["n_received"])
         parts = [new, *(f"{found[f'n_{name}']:,} {name}" for name in ("duplicate", "rejected"))]
         best = found.get("best_mae")
-        known = f". No model can do better than a MAE of {best:.2f} points on them" if best else ""
+        known = f". No model can have a lower MAE than {best:.2f} points on them" if best else ""
         return Markdown(", ").join(parts) + known + "."
     return ""
 
@@ -170,9 +170,9 @@ def _cancel(app: App, job_id: int) -> str:
 
 def _continue(app: App, job: Job) -> str:
     args = continue_search(job, job.args)
-    reason = f"with what job {job.id} had found"
+    reason = f"with the best that job {job.id} found"
     asked = request_job(app, job.kind, args, by=context.get_user(), reason=reason)
-    return f"{describe(asked)} was requested; it searches no more."
+    return f"{describe(asked)} was requested; it skips the search."
 
 
 def _story(job: Job, now: datetime) -> str:

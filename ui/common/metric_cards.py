@@ -1,4 +1,4 @@
-"""Figures in boxes: a value with its unit, and below it what it rests on."""
+"""Cards of figures: a value with its unit, and below it its interval and row count."""
 
 from typing import Protocol
 
@@ -7,11 +7,11 @@ from core.domain.training_report import Naive, TrainingReport
 from core.domain.version import version_name
 from ui import st
 
-NAIVE_HELP = "Naive: the best constant guess for the same rows, found in hindsight."
+NAIVE_HELP = "Baseline: the best constant score for the same rows, found in hindsight."
 
 
 class JudgedFigure(Protocol):
-    """What the labels of some rows say, with the best constant guesses for them; None below the
+    """The figures of some labelled rows, with those of the best constant baselines; None below the
     smallest number of labels."""
 
     @property
@@ -30,8 +30,8 @@ _NARROWEST = {3: 280, 4: 190, 5: 165}
 
 
 def row(across: int = 4) -> st.DeltaGenerator:
-    """A row of boxes, at most about `across` (3 to 5) beside each other, fewer where the window is
-    narrow; use it with `with`."""
+    """Return a row of about `across` (3 to 5) cards, fewer if the window is narrow; use it with
+    `with`."""
     return st.grid("auto", min_column_width=_NARROWEST[across], gap="small")
 
 
@@ -44,22 +44,23 @@ def show(label: str, value: str, note: str = "", help: str | None = None) -> Non
 
 
 def build_cells(found: JudgedFigure, tolerance: float) -> dict[str, str]:
-    """The cells of a table about some rows: each figure with its interval and the naive one."""
+    """The cells of a table about some rows: each figure with its interval and the baseline's."""
     accuracy = f"accuracy ({text.tolerance(tolerance)})"
     naive = found.naive
     if found.accuracy is None or found.mae is None or naive is None:
         return dict.fromkeys((accuracy, "MAE", "RMSE", "skill"), "too few labels")
     return {
-        accuracy: f"{text.percent_interval(found.accuracy)}, naive {text.percent(naive.accuracy)}",
-        "MAE": f"{text.estimate(found.mae, 'points')}, naive {text.figure(naive.mae)}",
-        "RMSE": f"{text.estimate(found.rmse, 'points')}, naive {text.figure(naive.rmse)}",
+        accuracy: f"{text.percent_interval(found.accuracy)}, "
+        f"baseline {text.percent(naive.accuracy)}",
+        "MAE": f"{text.estimate(found.mae, 'points')}, baseline {text.figure(naive.mae)}",
+        "RMSE": f"{text.estimate(found.rmse, 'points')}, baseline {text.figure(naive.rmse)}",
         "skill": text.percent_interval(found.skill),
     }
 
 
 def show_metrics(report: TrainingReport) -> None:
     """The metrics of a training on its holdout, each with its interval."""
-    metrics, rows = report.metrics, text.count(report.n_holdout, "held-out row")
+    metrics, rows = report.metrics, text.count(report.n_holdout, "holdout row")
     scale = f"{report.scale_low:g} to {report.scale_high:g}"
     with row(across=5 if report.improvement is None else 3):
         show(
@@ -78,8 +79,7 @@ def show_metrics(report: TrainingReport) -> None:
             "Skill",
             text.NOTHING if metrics.skill is None else text.percent(metrics.skill.value),
             "" if metrics.skill is None else text.interval(metrics.skill, 1, 100),
-            "How much less error than the best guess that looks at no feature; 0 % is no better "
-            "than guessing.",
+            "Reduction of the MAE against the best baseline without features; 0 % is no better.",
         )
         show(
             "RMSE",

@@ -1,4 +1,4 @@
-"""What every page shows at its side: the predictor's health, and who is looking."""
+"""The sidebar of every page: the predictor's health, and the person who is logged in."""
 
 from core import text
 from core.bootstrap import App
@@ -32,7 +32,7 @@ def _show_status(app: App) -> None:
     with st.container(border=True, gap="xsmall"):
         if report is None:
             st.markdown(status.inline(Health.UNKNOWN))
-            st.caption("Nothing was measured yet.")
+            st.caption("Not measured yet.")
         else:
             st.markdown(status.inline(report.health))
             st.caption(f"since {text.moment_ago(report.at, now)}")
@@ -40,5 +40,5 @@ def _show_status(app: App) -> None:
         st.caption(Markdown("Serves: **{}**").format(name))
         if lease is None or lease.expires_at < now:
             st.caption(
-                Markdown(":orange[:material/visibility_off: Nobody watches: no worker runs.]")
+                Markdown(":orange[:material/visibility_off: Not monitored: no worker runs.]")
             )

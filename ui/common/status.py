@@ -14,14 +14,14 @@ _LOOKS = {
     Health.STALE: ("Stale", ":material/history_toggle_off:", "violet"),
 }
 _OF_THE_SERVICE = frozenset({"disk", "error_rate", "fallback", "latency"})
-"""Checks that say nothing against the scores that are given."""
+"""Checks of the service, not of the scores."""
 
 _MEANINGS = {
-    Health.HEALTHY: "every check is well",
+    Health.HEALTHY: "every check passed",
     Health.WARNING: "something needs a look",
     Health.CRITICAL: "do not rely on the scores",
-    Health.UNKNOWN: "there is too little to judge by",
-    Health.STALE: "nothing was heard lately",
+    Health.UNKNOWN: "too little data to judge by",
+    Health.STALE: "no data lately",
 }
 
 
@@ -45,7 +45,7 @@ def inline(health: Health) -> Markdown:
 
 
 def show_report(summary: MonitorSummary) -> None:
-    """The status, then every reason that is not well with its next step; what is well is folded."""
+    """Show the status, then each failed check with its next step; passed checks are folded."""
     report = summary.report
     well = [reason for reason in report.reasons if reason.health is Health.HEALTHY]
     with st.container(border=True):
@@ -71,7 +71,7 @@ def show_report(summary: MonitorSummary) -> None:
 def _find_meaning(report: HealthReport) -> str:
     critical = {reason.code for reason in report.reasons if reason.health is Health.CRITICAL}
     if report.health is Health.CRITICAL and critical <= _OF_THE_SERVICE:
-        return "the service needs somebody now; nothing is known against its scores"
+        return "the service needs attention now; no check finds fault with its scores"
     return _MEANINGS[report.health]
 
 
@@ -82,7 +82,7 @@ def _show_reason(reason: Reason) -> None:
 
 def _describe_age(summary: MonitorSummary) -> str:
     if summary.measured_at is None:
-        return "Nothing was measured yet; the worker measures every minute."
+        return "Not measured yet; the worker measures every minute."
     waiting = f"; {text.count(summary.n_unmeasured, 'prediction')} not counted yet"
     return (
         f"Measured {text.ago(summary.measured_at, summary.report.at)}, at "

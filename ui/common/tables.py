@@ -21,9 +21,9 @@ def show(
     limit: int = 10,
     columns: Mapping[str, Any] | None = None,
 ) -> None:
-    """Rows as a table of at most `limit` rows' height; `columns` says how those are shown that
-    are not plain text. Whoever looks may download the table, so that nothing in it, names of
-    columns included, is what a spreadsheet would run."""
+    """Show rows as a table of at most `limit` rows' height; `columns` has the formats of columns
+    that are not plain text. A reader may download the table, so cells and names that a spreadsheet
+    would run are defused."""
     st.dataframe(
         [{defuse(name): _plain(value) for name, value in row.items()} for row in rows],
         hide_index=True,

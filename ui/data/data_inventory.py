@@ -1,4 +1,4 @@
-"""The rows of the store on the screen: where they come from, what they are worth, who used them."""
+"""The store's rows on the screen: their sources, their quality and the trainings that used them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ _ANSWERS = {
 
 
 def show_glance(glance: Glance) -> None:
-    """Whether the rows are whole, real and sound, and what to do next."""
+    """Show whether the rows are complete, real and sound, and the next step."""
     with st.container(border=True, gap="xsmall", key="glance"):
         for answer in glance.answers:
             word, icon, color = _ANSWERS[answer.good]
@@ -42,12 +42,12 @@ def show_glance(glance: Glance) -> None:
 def show_counts(data: DataSummary, now: datetime) -> None:
     """Rows by source and provenance."""
     with metric_cards.row():
-        metric_cards.show("Rows", text.number(data.n_rows), "all of them labelled")
+        metric_cards.show("Rows", text.number(data.n_rows), "all labelled")
         metric_cards.show(
             "Synthetic",
             text.number(data.n_synthetic),
             text.percent(data.n_synthetic / data.n_rows) + " of the rows",
-            "Generated rows. They are never evaluated beside real ones.",
+            "Generated rows, never evaluated together with real ones.",
         )
         if data.first_at is not None and data.last_at is not None:
             metric_cards.show("Newest row", text.ago(data.last_at, now), text.moment(data.last_at))
@@ -55,7 +55,7 @@ def show_counts(data: DataSummary, now: datetime) -> None:
                 "Oldest row", text.ago(data.first_at, now), text.moment(data.first_at)
             )
         else:
-            metric_cards.show("Times", "none", "the rows do not say when the work was made")
+            metric_cards.show("Times", "none", "the rows have none")
     tables.show(
         [
             {
@@ -74,7 +74,7 @@ def show_counts(data: DataSummary, now: datetime) -> None:
 
 
 def show_quality(report: QualityReport | None, baseline: Baseline | None, now: datetime) -> None:
-    """What the checks found, then every column with its picture, and how it changed."""
+    """Show the findings of the checks, then a table of the columns with their changes."""
     if report is None:
         st.caption("Not checked yet: the checks run at the end of every import.")
         return
@@ -87,8 +87,7 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
     else:
         st.markdown(
             Markdown(
-                ":green-badge[:material/check_circle: Nothing found] Nothing speaks against "
-                "training on these rows."
+                ":green-badge[:material/check_circle: Nothing found] These rows can be trained on."
             )
         )
     title = text.count(len(report.columns), "column")
@@ -99,8 +98,8 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
             [
                 {
                     "column": column.name,
-                    "found": issues.name_worst(report.issues, column.name),
-                    "shape": list(column.shape),
+                    "worst finding": issues.name_worst(report.issues, column.name),
+                    "distribution": list(column.shape),
                     "missing, %": column.n_missing / report.n_rows * 100 if report.n_rows else 0.0,
                     "change": _describe_change(column, baseline),
                     "kind": column.kind,
@@ -110,7 +109,7 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
                     "mean": column.mean,
                     "highest": column.high,
                     "most common": column.top,
-                    "its share, %": column.top_share * 100,
+                    "top share, %": column.top_share * 100,
                 }
                 for column in report.columns
             ],
@@ -118,23 +117,25 @@ def show_quality(report: QualityReport | None, baseline: Baseline | None, now: d
             alt="Every column with its kind, missing values, range and most common value",
             limit=15,
             columns={
-                "shape": tables.bars("Rows by range of values, or by value, most common first"),
+                "distribution": tables.bars(
+                    "Rows by range of values, or by value, most common first"
+                ),
                 "missing": tables.whole(),
                 "missing, %": tables.progress(),
                 "distinct": tables.whole(),
-                **{name: tables.figure() for name in ("lowest", "mean", "highest", "its share, %")},
+                **{name: tables.figure() for name in ("lowest", "mean", "highest", "top share, %")},
             },
         )
 
 
 def show_enhanced(data: DataSummary) -> None:
-    """Which of the nineteen enhanced features the rows allow, and what the others lack."""
+    """Show the enhanced features that the rows allow, and the missing columns of the others."""
     if data.quality is None:
         return
     columns = [column.name for column in data.quality.columns if column.n_distinct]
     found = explain_columns(columns, has_times=data.first_at is not None)
     n_there = sum(not why for why in found.values())
-    title = f"Enhanced features: {n_there} of {len(found)} can be made of these rows"
+    title = f"Enhanced features: {n_there} of {len(found)} available"
     with st.expander(title, key="enhanced_features"):
         tables.show(
             [
@@ -148,7 +149,7 @@ def show_enhanced(data: DataSummary) -> None:
 
 
 def _describe_change(now: ColumnSummary, baseline: Baseline | None) -> str:
-    """How a column was, where it was otherwise."""
+    """Describe the difference of a column from the baseline report."""
     if baseline is None:
         return text.NOTHING
     before = next((one for one in baseline.report.columns if one.name == now.name), None)
@@ -165,8 +166,8 @@ def _describe_change(now: ColumnSummary, baseline: Baseline | None) -> str:
 
 
 def show_imports(found: Sequence[Collection]) -> None:
-    """Every import with what became of it and its rows, what matters first since a narrow screen
-    cuts the rest, and the rejected rows one by one."""
+    """Show the imports with their rows and outcomes, and the rejected rows one by one. The most
+    important columns come first, since a narrow screen cuts the rest."""
     tables.show(
         [
             {
@@ -178,7 +179,7 @@ def show_imports(found: Sequence[Collection]) -> None:
                 "new": one.n_new,
                 "duplicates": one.n_duplicate,
                 "by": one.started_by,
-                "why it failed": one.error,
+                "error": one.error,
             }
             for one in found
         ],
@@ -187,14 +188,14 @@ def show_imports(found: Sequence[Collection]) -> None:
         columns={
             "started (UTC)": tables.time(),
             **{name: tables.whole() for name in ("rows", "rejected", "new", "duplicates")},
-            "why it failed": tables.wide(),
+            "error": tables.wide(),
         },
     )
     for one in found:
         if one.rejected:
             shown = text.count(one.n_rejected, "rejected row")
             with st.expander(
-                f"{shown} of {one.source}, {text.moment(one.started_at)}",
+                f"{shown}: {one.source}, {text.moment(one.started_at)}",
                 key=f"rejected_{one.id}",
                 icon=":material/block:",
             ):
@@ -205,7 +206,7 @@ def show_imports(found: Sequence[Collection]) -> None:
                     columns={"row": tables.whole(), "why": tables.wide()},
                 )
                 if one.n_rejected > len(one.rejected):
-                    st.caption(f"The first {len(one.rejected):,} are kept.")
+                    st.caption(f"Only the first {len(one.rejected):,} are kept.")
 
 
 def _name_outcome(collection: Collection) -> str:
@@ -215,9 +216,9 @@ def _name_outcome(collection: Collection) -> str:
 
 
 def show_snapshots(found: Sequence[Snapshot]) -> None:
-    """What each training saw."""
+    """Show the snapshots that trainings took."""
     if not found:
-        st.caption("None yet: a training takes one, so that it can be repeated on the same rows.")
+        st.caption("None yet: each training takes one, so that it can be repeated.")
         return
     tables.show(
         [

@@ -1,5 +1,4 @@
-"""What the data checks found, as a table: worst first, how bad in a word with an icon, and what to
-do."""
+"""The findings of the data checks as a table: worst first, with the severity and the next step."""
 
 from collections.abc import Sequence
 
@@ -23,8 +22,8 @@ def blocking(issues: Sequence[Issue]) -> list[Issue]:
 
 
 def show(issues: Sequence[Issue]) -> None:
-    """Every finding with how bad it is, the columns and rows it concerns, and what to do; those
-    that stop a training are always in sight."""
+    """Show the findings with severity, columns, rows and next step; findings that stop a training
+    are never folded."""
     found: dict[str, list[Issue]] = {}
     for issue in sorted(issues, key=lambda one: list(_LOOKS).index(one.severity)):
         found.setdefault(issue.message, []).append(issue)  # of columns at fault together, once
@@ -38,7 +37,7 @@ def show(issues: Sequence[Issue]) -> None:
 
 
 def name_worst(issues: Sequence[Issue], column: str) -> str:
-    """How bad the worst finding about a column is, in a word; nothing where there is none.
+    """Return the severity of the worst finding about a column in a word; a dash if there is none.
 
     >>> name_worst([Issue("stale_data", Severity.WARNING, "a", 3, "Old.")], "a")
     'warning'
@@ -55,9 +54,9 @@ def _build_row(group: Sequence[Issue]) -> dict[str, str]:
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return {
         "severity": badge(word, icon, color),
-        "column": (", ".join(names[:_NAMES]) + more) or "no single one",
+        "column": (", ".join(names[:_NAMES]) + more) or text.NOTHING,
         "rows": text.number(first.n_rows),
-        "what was found, and what to do": first.message,
+        "finding and next step": first.message,
     }
 
 
@@ -66,5 +65,5 @@ def _show_table(rows: Sequence[dict[str, str]]) -> None:
         rows,
         border="horizontal",
         hide_index=True,
-        alt="What the checks found, worst first, with the columns and rows it concerns",
+        alt="Findings of the checks, worst first, with their columns and rows",
     )

@@ -20,7 +20,7 @@ _TABLES = "supabase:"
 _TABLE, _LOOKED_AT = "map_table_name", "map_table_looked_at"
 _OUTCOMES = {
     CollectionOutcome.COLLECTED: "collected",
-    CollectionOutcome.MISSING: "not there",
+    CollectionOutcome.MISSING: "missing",
     CollectionOutcome.EMPTY: "no visible row",
     CollectionOutcome.FAILED: "failed",
     None: "not finished",
@@ -28,7 +28,7 @@ _OUTCOMES = {
 
 
 def offer_collection(app: App) -> None:
-    """Collect now, or say how a table of Supabase is read."""
+    """Offer to collect now, and to map or stop a table of Supabase."""
     settings = app.settings
     has_project = bool(settings.supabase_url and settings.supabase_key)
     with app.db.read() as conn:
@@ -53,8 +53,8 @@ def offer_collection(app: App) -> None:
 
 
 def show(found: Sequence[SourceStatus]) -> None:
-    """When each source was last collected, up to where, with how many rows, and what went wrong,
-    said once of all that failed for the same reason."""
+    """Show each source with its last collection, its rows and its error; an error that several
+    share is shown once."""
     failed: dict[str, list[str]] = {}
     for source in found:
         if source.outcome is CollectionOutcome.FAILED:
@@ -74,7 +74,7 @@ def show(found: Sequence[SourceStatus]) -> None:
                 "new": source.n_new,
                 "waiting": source.n_waiting,
                 "read up to (UTC)": source.watermark_at,
-                "what came of it": source.message or text.NOTHING,
+                "result": source.message or text.NOTHING,
             }
             for source in sorted(found, key=lambda one: one.outcome is not CollectionOutcome.FAILED)
         ],
@@ -83,7 +83,7 @@ def show(found: Sequence[SourceStatus]) -> None:
         columns={
             "last run (UTC)": tables.time(),
             "read up to (UTC)": tables.time(),
-            "what came of it": tables.wide(),
+            "result": tables.wide(),
             **{name: tables.whole() for name in ("rows read", "new", "waiting")},
         },
     )
@@ -100,10 +100,9 @@ def _offer_stop(app: App) -> None:
         table = st.selectbox("Table", collected, key="stop_table_name", width=300)
         actions.ask_reason(
             "Stop collecting",
-            Markdown(
-                "{} is not read any more from the next collection on. The rows that came from "
-                "it stay."
-            ).format(code(table)),
+            Markdown("{} is no longer read from the next collection on. Its rows stay.").format(
+                code(table)
+            ),
             lambda reason: _stop(app, table, reason),
             key="stop_table_now",
             icon=":material/cloud_off:",
@@ -122,7 +121,7 @@ def _stop(app: App, table: str, reason: str) -> str:
         reason=reason,
         now=app.now(),
     )
-    return f"'{table}' is not collected any more; its rows stay."
+    return f"'{table}' is no longer collected; its rows stay."
 
 
 def _request(app: App) -> str:
@@ -133,7 +132,7 @@ def _request(app: App) -> str:
 def _map_table(app: App) -> None:
     """Name a table, see its first rows as they would be imported, and keep the mapping."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Table", key=_TABLE, placeholder="Its name, without the schema", width=300)
+        st.text_input("Table", key=_TABLE, placeholder="Name without the schema", width=300)
         actions.button(
             "Test the connection", lambda: _look(app), key="map_table_look", icon=":material/cable:"
         )
@@ -146,8 +145,8 @@ def _map_table(app: App) -> None:
     actions.ask_reason(
         "Collect this table",
         Markdown(
-            "From the next collection on, {} is read like this. Where it was read "
-            "otherwise before, all of its rows are read again."
+            "The next collection reads {} like this. If the mapping has changed, all its rows "
+            "are read again."
         ).format(code(mapping.table)),
         lambda reason: _save(app, mapping, reason),
         key="map_table_save",
@@ -177,7 +176,7 @@ def _look(app: App) -> str:
 
 
 def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
-    """Which column is what: guessed, and the person's to change."""
+    """Return the roles of the columns: guessed, and changed by the person."""
     names = list(columns)
 
     def pick(role: str, title: str, guessed: str | None, *, needed: bool = False) -> str | None:
@@ -193,7 +192,7 @@ def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
 
     with st.container(horizontal=True):
         target = pick("target", "Target", guess.target, needed=True) or guess.target
-        key = pick("key", "Key, different in every row", guess.key, needed=True) or guess.key
+        key = pick("key", "Key (unique)", guess.key, needed=True) or guess.key
         timestamp = pick("timestamp", "Time of the work", guess.timestamp)
         label_timestamp = pick("label_timestamp", "Time of the label", None)
         changed = pick("changed", "Time of the last change", None)

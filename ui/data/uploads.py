@@ -18,21 +18,23 @@ from ui.markup import Markdown, bullets
 
 _GENERATION = "upload_generation"
 _ROLES = {
-    "timestamp": ("Time", "When the work was made; the newest rows judge what the older taught."),
+    "timestamp": ("Time", "When the work was made; the newest rows are the holdout."),
     "label_timestamp": (
         "Time of the label",
-        "When the target was known: histories count a row from then on, and how late labels come "
-        "is taken from it.",
+        "When the target was known: gives the label delay, and histories count the row from then.",
     ),
     "text": ("Text", "The scored text, or the answer."),
-    "id": ("Id", "What names a row; a later row with the same id takes over from it."),
-    "group": ("Group", "A repository, session or question: never on both sides of a split."),
+    "id": ("Id", "Identifies a row; a later row with the same id replaces it."),
+    "group": (
+        "Group",
+        "Rows that belong together, such as a session: never on both sides of a split.",
+    ),
 }
 
 
 def offer_import(app: App) -> bool:
-    """Choose a file, see what is in it, say which column is what, and import it; whether a file
-    was chosen."""
+    """Offer to choose a file, preview it, name its columns and import it; return True if one is
+    chosen."""
     uploaded = st.file_uploader(
         "File with labelled rows: CSV, JSON, JSONL or Parquet",
         type=[ending.lstrip(".") for ending in SUFFIXES],
@@ -65,7 +67,8 @@ def offer_import(app: App) -> bool:
 
 @st.cache_data(max_entries=20, show_spinner="Looking at the first rows …")
 def _look(path: Path, limit_bytes: int, name: str) -> FilePreview | str:
-    """What the first rows show, or why nothing can be shown; once, however often the page runs."""
+    """Return a preview of the first rows, or why there is none; cached across reruns of the
+    page."""
     try:
         return preview_file(path, limit_bytes, name)
     except OpsError as error:
@@ -77,8 +80,8 @@ def offer_demo(app: App) -> None:
     with st.popover("Fill with demo data", icon=":material/science:"):
         st.markdown(
             Markdown(
-                "Generates **synthetic** rows with a known noise, to try everything out. They are "
-                "marked wherever they appear and never evaluated beside real rows."
+                "Generates **synthetic** rows with known noise, to try things out. They are "
+                "marked everywhere and never evaluated together with real rows."
             )
         )
         with st.form("demo", border=False):
@@ -99,7 +102,7 @@ def _show_preview(preview: FilePreview) -> None:
     looked = text.count(preview.n_rows, "row")
     rows = looked if preview.complete else f"the first {looked}"
     st.caption(
-        f"{preview.form}, {text.size(preview.n_bytes)}; {rows} looked at. "
+        f"{preview.form}, {text.size(preview.n_bytes)}; {rows} previewed. "
         + " ".join(preview.notes)
     )
     first, columns = st.tabs(["First rows", text.count(len(preview.columns), "column")])
@@ -110,7 +113,7 @@ def _show_preview(preview: FilePreview) -> None:
             [
                 {
                     "column": column.name,
-                    "guessed to be": column.role,
+                    "guessed role": column.role,
                     "kind": column.kind.value,
                     "missing": column.n_missing,
                     "distinct": column.n_distinct,
@@ -120,19 +123,17 @@ def _show_preview(preview: FilePreview) -> None:
                 for column in preview.columns
             ],
             key="preview_columns",
-            alt="The columns of the file, what each is guessed to be, and an example",
+            alt="The columns of the file, their guessed roles, and an example",
             limit=8,
             columns={"missing": tables.whole(), "distinct": tables.whole()},
         )
 
 
 def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
-    """Which column is what: guessed, and the person's to change; None while it contradicts
-    itself."""
+    """Return the roles of the columns, guessed and changed by the person; None while they
+    contradict each other."""
     names, guess = [column.name for column in preview.columns], preview.mapping
-    st.markdown(
-        Markdown("**Which column is what?** :gray[Guessed from names and values; yours to change.]")
-    )
+    st.markdown(Markdown("**Columns** :gray[Guessed from names and values; change what is wrong.]"))
     with st.container(horizontal=True):
         target = st.selectbox(
             "Target",
@@ -160,11 +161,11 @@ def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
         names,
         default=[name for name in guess.ignored if name in names],
         key=f"map_ignored_{file_id}",
-        placeholder="Columns that are no feature, such as a second label",
+        placeholder="Columns that are not features, such as a second label",
     )
     if len({*named, *ignored}) < len(named) + len(ignored):
         st.error(
-            "A column can be only one thing: the same one was chosen twice.",
+            "A column was chosen twice: give each column one role.",
             icon=":material/block:",
         )
         return None
@@ -188,7 +189,7 @@ def _limit(app: App) -> int:
 
 def _request(app: App, path: Path, name: str, mapping: ColumnMapping | None) -> str:
     if mapping is None:
-        raise actions.NotDone("say first which column is what.")
+        raise actions.NotDone("give each column one role first.")
     job = request_job(
         app,
         "import",

@@ -1,1 +1,1 @@
-"""What stands before Streamlit: who may reach it, the login, and the headers of each answer."""
+"""The gate in front of Streamlit: access, the login, and the headers of each answer."""

@@ -54,8 +54,7 @@ log = get_logger(__name__)
 
 
 class Failures:
-    """How often logins from an address failed lately; the addresses that failed longest ago are
-    forgotten first."""
+    """Counts of recent failed logins by address; the oldest are forgotten first."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now

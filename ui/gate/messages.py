@@ -1,4 +1,4 @@
-"""What a browser's messages to Streamlit mean to the gate."""
+"""The messages of a browser to Streamlit, as far as the gate reads them."""
 
 from google.protobuf.message import DecodeError
 from streamlit.proto.BackMsg_pb2 import BackMsg

@@ -31,7 +31,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the gate goes by, the same for as long as the server runs."""
+    """The rules of the gate, fixed while the server runs."""
 
     trusted: TrustedHosts
     login: Login | None  # None where none is set up: only this machine is answered then
@@ -221,7 +221,7 @@ async def _answer(
 
 
 def _is_navigation(connection: HTTPConnection) -> bool:
-    """Whether a person waits for a page, and not a script or a program for something."""
+    """Return True if a person waits for a page, rather than a script or program for data."""
     if connection.scope["method"] not in _NO_BODY:
         return False
     mode = connection.headers.get("sec-fetch-mode")

@@ -1,5 +1,5 @@
-"""How much a browser may put into the dashboard's memory: Streamlit keeps what was uploaded for as
-long as the page is open."""
+"""A limit on uploads: Streamlit keeps an uploaded file in memory for as long as the page is
+open."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

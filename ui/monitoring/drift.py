@@ -1,4 +1,5 @@
-"""Drift on the screen: what has moved, how far beyond chance, and what it is expected to cost."""
+"""Drift on the screen: the drifted columns, the size of the change and the expected effect on
+MAE."""
 
 from core import text
 from core.domain.monitoring import DriftCheck, DriftReport, Subject
@@ -17,7 +18,7 @@ def show_drift(report: DriftReport | None) -> None:
     if report is None or report.note:
         said = NOT_MEASURED
         if report is not None:
-            looked = f"Looked at {text.moment(report.at)}; the worker does it every hour."
+            looked = f"Checked {text.moment(report.at)}; the worker checks every hour."
             said = f"{report.note} {looked}"
         st.info(said, icon=":material/help:")
         return
@@ -33,9 +34,9 @@ def show_drift(report: DriftReport | None) -> None:
     sampled = "" if report.n_rows == report.n_requests else f" of {report.n_requests:,}"
     st.caption(
         f"{report.n_rows:,}{sampled} requests from {text.moment(report.from_at)} to "
-        f"{text.moment(report.to_at)}, against {report.basis}. What has drifted is beyond both "
-        "its noise and the smallest change that counts, in this window and in one of the two "
-        "before it. Whether the same inputs mean something else now, only labels can say."
+        f"{text.moment(report.to_at)}, against {report.basis}. A column has drifted if its "
+        "change exceeds the noise and the minimum, in this window and in one of the two before "
+        "it. Only labels can show concept drift."
     )
 
 
@@ -54,7 +55,7 @@ def _summarize(report: DriftReport) -> str:
         )
     if waiting:
         names = ", ".join(dict.fromkeys(check.column for check in waiting))
-        said += f" For one window only so far: {names}."
+        said += f" In this window only so far: {names}."
     return said
 
 
@@ -69,7 +70,7 @@ def _show_picture(check: DriftCheck) -> None:
         charts.draw_change(check.bins, check.before, check.now, x=check.column),
         key=f"drift_{check.column}_{check.subject}",
         config=charts.CONFIG,
-        alt=f"Shares of the values of {check.column} on the held-out rows and now",
+        alt=f"Shares of the values of {check.column} in the holdout and now",
     )
 
 
@@ -78,10 +79,12 @@ def _show_table(report: DriftReport) -> None:
         [
             {
                 "column": check.column,
-                "what": "unseen categories" if check.subject is Subject.UNSEEN else check.subject,
-                "moved by": check.effect,
+                "compared": "unseen categories"
+                if check.subject is Subject.UNSEEN
+                else check.subject,
+                "change": check.effect,
                 "noise": check.noise,
-                "smallest that counts": check.minimum,
+                "minimum": check.minimum,
                 "drifted": _word(check),
                 "importance": text.percent(check.importance),
                 "effect on MAE, points": check.effect_on_mae,
@@ -89,11 +92,11 @@ def _show_table(report: DriftReport) -> None:
             for check in report.checks
         ],
         key="drift_table",
-        alt="Every comparison of this window with the held-out rows",
+        alt="Every comparison of this window with the holdout",
         columns={
-            "moved by": tables.figure(),
+            "change": tables.figure(),
             "noise": tables.figure(),
-            "smallest that counts": tables.figure(),
+            "minimum": tables.figure(),
             "effect on MAE, points": tables.figure(),
         },
     )

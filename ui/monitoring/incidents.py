@@ -1,4 +1,4 @@
-"""Incidents on the screen: what is wrong, since when, and who does something about it."""
+"""Incidents on the screen: open ones with their actions, and past ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _SNOOZE_HOURS = 4
 
 
 def show_short(found: Sequence[Incident], now: datetime) -> None:
-    """The incidents that last, a line each, with where to do something about them."""
+    """Show the open incidents, a line each, and a link to their actions."""
     for incident in found:
         st.markdown(
             Markdown("{} {} {} :gray[opened {}]").format(
@@ -42,11 +42,11 @@ def show_short(found: Sequence[Incident], now: datetime) -> None:
             )
         )
     if found:
-        pages.link("monitoring", "Look after incidents")
+        pages.link("monitoring", "Handle incidents")
 
 
 def show_open(app: App, found: Sequence[Incident], now: datetime) -> None:
-    """The incidents that last, with what can be done: the worst first, what is pending last."""
+    """Show the open incidents with their actions: the worst first, pending ones last."""
     for incident in sorted(found, key=_rank):
         with st.container(border=True):
             st.markdown(
@@ -60,7 +60,7 @@ def show_open(app: App, found: Sequence[Incident], now: datetime) -> None:
                 )
             )
             if incident.status is IncidentStatus.PENDING:
-                st.caption("Seen once, waiting for a second check: nobody was called.")
+                st.caption("Seen once: no message is sent before a second check.")
             known = _load_context(app, incident)
             for sentence in known.tell():
                 st.markdown(Markdown("- {}").format(sentence))
@@ -79,8 +79,8 @@ def show_past(found: Sequence[Incident]) -> None:
     """The incidents that ended, newest first."""
     if not found:
         st.caption(
-            "No incident is over yet. One opens when accuracy, latency, errors, the share of "
-            "fallback answers or the traffic itself go wrong."
+            "No past incident. One opens when accuracy, latency, errors, fallback or traffic go "
+            "wrong."
         )
         return
     tables.show(
@@ -93,7 +93,7 @@ def show_past(found: Sequence[Incident]) -> None:
                 "resolved (UTC)": incident.resolved_at,
                 "by": incident.resolution.by if incident.resolution else None,
                 "judged": incident.judgement.value if incident.judgement else None,
-                "what": incident.message,
+                "message": incident.message,
             }
             for incident in found
         ],
@@ -103,7 +103,7 @@ def show_past(found: Sequence[Incident]) -> None:
             "incident": tables.whole(),
             "opened (UTC)": tables.time(),
             "resolved (UTC)": tables.time(),
-            "what": tables.wide(),
+            "message": tables.wide(),
         },
     )
 
@@ -118,7 +118,7 @@ def _rank(incident: Incident) -> tuple[bool, bool]:
 
 
 def lasts(incident: Incident) -> bool:
-    """Whether it is not over."""
+    """Return True if the incident is not over."""
     return incident.status is not IncidentStatus.RESOLVED
 
 
@@ -143,7 +143,7 @@ def _show_timeline(app: App, incident: Incident) -> None:
 
 
 def _offer_remedy(app: App, incident: Incident, remedy: Remedy) -> None:
-    """The button of what helps, where a button can."""
+    """Show the button of the remedy, if there is one."""
     offer = _OFFERS.get(remedy)
     if offer is None:
         return
@@ -179,12 +179,12 @@ def _run_heuristic(app: App, reason: str) -> str:
 
 def _retrain(app: App, reason: str) -> str:
     decision = start_app_retraining(app, by=context.get_user(), reason=reason)
-    return f"Job {decision.job_id} trains; the training page shows how it goes."
+    return f"Job {decision.job_id} trains; the training page shows its progress."
 
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """A button that mends: what it says before, and what it does."""
+    """The button of a remedy: its text and its action."""
 
     label: str
     explanation: str
@@ -195,7 +195,7 @@ class _Offer:
 _OFFERS = {
     Remedy.ROLL_BACK: _Offer(
         "Roll back",
-        "The version before answers from the next request on.",
+        "The previous version answers from the next request on.",
         ":material/undo:",
         _roll_back,
     ),
@@ -207,7 +207,7 @@ _OFFERS = {
     ),
     Remedy.RETRAIN: _Offer(
         "Retrain",
-        "Asks for a training on everything that is labelled by now. It does not deploy.",
+        "Trains on everything that is labelled by now. It does not deploy.",
         ":material/model_training:",
         _retrain,
     ),
@@ -215,21 +215,20 @@ _OFFERS = {
 
 
 def show_judging(app: App, found: Sequence[Incident]) -> None:
-    """How often a call was worth it, by cause, and saying so of one that ended."""
+    """Show the share of real incidents by cause, and a form to judge one that ended."""
     with app.db.read() as conn:
         counted = incident_rows.count_judged(conn)
     for cause, kinds in sorted(counted.items()):
         n_real, n_noise = kinds.get(EventKind.REAL, 0), kinds.get(EventKind.NOISE, 0)
         st.caption(
-            f"{describe_cause(cause)}: {n_real} of {n_real + n_noise} calls that people judged "
-            "were real."
+            f"{describe_cause(cause)}: {n_real} of {n_real + n_noise} judged incidents were real."
         )
     waiting = {incident.id: incident for incident in found if incident.judgement is None}
     if not waiting:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            "Was it worth the call?",
+            "Was it real?",
             list(waiting),
             format_func=lambda number: f"{number}: {waiting[number].message}",
             key="judged_incident",
@@ -252,7 +251,7 @@ def _judge(app: App, incident_id: int, *, real: bool) -> str:
 def _offer_acknowledge(app: App, incident: Incident) -> None:
     actions.ask_reason(
         "Acknowledge",
-        "Says that you look after it. It stays open, and nobody else is called.",
+        "Tells others that you are on it. It stays open; no more messages are sent.",
         _work(app, incident, alerts.acknowledge, "acknowledged"),
         key=f"ack_{incident.id}",
         confirm="Acknowledge it",
@@ -264,8 +263,7 @@ def _offer_snooze(app: App, incident: Incident) -> None:
     snooze = partial(alerts.snooze, duration=timedelta(hours=_SNOOZE_HOURS))
     actions.ask_reason(
         "Snooze",
-        f"Keeps it quiet for {_SNOOZE_HOURS} hours. It is still watched, and speaks up if it gets "
-        "worse.",
+        f"No messages for {_SNOOZE_HOURS} hours, unless it gets worse.",
         _work(app, incident, snooze, f"snoozed for {_SNOOZE_HOURS} hours"),
         key=f"snooze_{incident.id}",
         confirm=f"Snooze it for {_SNOOZE_HOURS} hours",
@@ -276,7 +274,7 @@ def _offer_snooze(app: App, incident: Incident) -> None:
 def _offer_resolve(app: App, incident: Incident) -> None:
     actions.ask_reason(
         "Resolve",
-        "Ends it by hand. If what caused it lasts, a new one opens after an hour, or at once if it "
+        "Ends it by hand. If its cause lasts, a new one opens after an hour, or at once if it "
         "gets worse.",
         _work(app, incident, alerts.resolve, "resolved"),
         key=f"resolve_{incident.id}",

@@ -1,4 +1,4 @@
-"""How the predictor does in a window: figures in boxes, and how they moved."""
+"""The predictor's figures in a window, as cards and as charts over time."""
 
 from collections.abc import Sequence
 
@@ -29,19 +29,20 @@ from ui.markup import Markdown, bullets
 
 
 def load(app: App, window: TimeWindow) -> tuple[Settings, MonitorSummary]:
-    """The settings in force, and the health of now with the figures of a window."""
+    """Load the current settings, the health of now and the figures of a window."""
     return load_current_settings(app), describe_app_health(app, window.length)
 
 
 def load_drift(app: App) -> DriftReport | None:
-    """The newest window of the champion against its holdout."""
+    """Load the newest comparison of the serving version's requests with its holdout."""
     with app.db.read() as conn:
         current = deployments.find_current(conn)
         return None if current is None else drift.find_last_report(conn, current.plan.champion)
 
 
 def load_segments(app: App) -> list[SegmentReport]:
-    """Where the newest labelled predictions of each version err, the champion's first."""
+    """Load the error by segment of each version's newest labelled predictions, the serving version
+    first."""
     with app.db.read() as conn:
         current = deployments.find_current(conn)
         champion = None if current is None else current.plan.champion
@@ -49,13 +50,14 @@ def load_segments(app: App) -> list[SegmentReport]:
 
 
 def load_widening(app: App, version: int) -> Widening | None:
-    """How wide a version's intervals are, where labels have changed that."""
+    """Load the factor by which labels widened or narrowed a version's intervals; None without
+    one."""
     with app.db.read() as conn:
         return health.find_widening(conn, version)
 
 
 def load_outcomes(app: App, window: TimeWindow, settings: Settings) -> Performance:
-    """What the labels of a window say."""
+    """Load the figures of the labels of a window."""
     now = app.now()
     return load_performance(
         app.db,
@@ -95,13 +97,13 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow
             "Labels",
             text.percent(model.coverage),
             f"{model.n_labelled:,} of {model.n_predictions:,} model scores",
-            "Share of the model's scores whose truth has arrived; the others say nothing yet.",
+            "Share of the model's scores that have a label.",
         )
         metric_cards.show(
             "Fallback",
             text.percent(counts.fallback_share),
             f"{counts.n_heuristic:,} of {counts.n_attempted:,} requests",
-            "Share that the heuristic answered because the model could not.",
+            "Share of requests that the heuristic answered because the model could not.",
         )
         metric_cards.show(
             "Errors",
@@ -121,13 +123,13 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow
 
 
 def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow) -> None:
-    """The figures over time, two beside each other."""
+    """Show the figures over time, two charts a row."""
     traffic = summary.traffic
     if not traffic.counts.n_attempted:
         st.info(
             Markdown(
-                "No request came in the {}. Send one to `POST /v1/predict`, and what was "
-                "true to `POST /v1/feedback`; the figures appear here."
+                "No request in the {}. Send one to `POST /v1/predict`, and its true score to "
+                "`POST /v1/feedback`."
             ).format(window.words),
             icon=":material/send:",
         )
@@ -140,17 +142,17 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow)
     within = text.tolerance(settings.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**Accuracy {}**, with 95 % interval").format(within))
+            st.markdown(Markdown("**Accuracy {}**, with 95 % confidence interval").format(within))
             _chart_accuracy(points, settings, few, window)
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**MAE**, with 95 % interval"))
+            st.markdown(Markdown("**MAE**, with 95 % confidence interval"))
             st.plotly_chart(
                 charts.draw_lines(
                     [_line("mae", points)], unit="MAE, points", from_zero=True, empty=few
                 ),
                 key="chart_mae",
                 config=charts.CONFIG,
-                alt=f"Mean absolute error over the {window.words} with its 95 % interval",
+                alt=f"MAE over the {window.words} with its 95 % confidence interval",
             )
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**Latency**"))
@@ -158,7 +160,7 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow)
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**Requests** by who answered"))
             _chart_requests(traffic, window)
-    st.markdown(Markdown("**Scores that the model gave**"))
+    st.markdown(Markdown("**Distribution of the model's scores**"))
     edges = traffic.score_edges
     totals = [sum(counts) for counts in zip(*traffic.score_counts.values(), strict=True)]
     st.plotly_chart(
@@ -170,7 +172,7 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow)
         ),
         key="chart_scores",
         config=charts.CONFIG,
-        alt=f"How often the model gave which score in the {window.words}",
+        alt=f"Histogram of the model's scores in the {window.words}",
     )
 
 
@@ -181,15 +183,14 @@ def _show_requests(traffic: Traffic, window: TimeWindow) -> None:
         text.number(counts.n_attempted),
         f"{counts.n_model:,} model, {counts.n_heuristic:,} heuristic, {counts.n_failed:,} failed, "
         f"{window.words}",
-        "All that were attempted: answered by the model, by the heuristic, or not at all.",
+        "All attempts: answered by the model, by the heuristic, or failed.",
     )
 
 
 def _show_shortfalls(found: Sequence[Shortfall], window: TimeWindow) -> None:
     st.caption(
         Markdown(
-            ":material/rule: Why the model did not answer, most frequent first ({}, the "
-            "newest {:,} requests at most):\n"
+            ":material/rule: Why the model did not answer ({}, among the newest {:,} requests):\n"
         ).format(window.words, NEWEST_REQUESTS)
         + bullets(map(describe_shortfall, found))
     )
@@ -202,7 +203,7 @@ def _show_latency(traffic: Traffic, window: TimeWindow) -> None:
         text.milliseconds(counts.p95_ms),
         f"p50 {text.milliseconds(counts.p50_ms)}, p99 {text.milliseconds(counts.p99_ms)}, "
         f"{window.words}",
-        "95 of 100 requests were answered faster than this.",
+        "95 % of requests were answered faster.",
     )
 
 
@@ -222,7 +223,7 @@ def _chart_accuracy(
         ),
         key="chart_accuracy",
         config=charts.CONFIG,
-        alt=f"Accuracy over the {window.words} with its 95 % interval",
+        alt=f"Accuracy over the {window.words} with its 95 % confidence interval",
     )
 
 
@@ -268,18 +269,19 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
     metric_cards.show(
         f"Accuracy ({text.tolerance(settings.tolerance)})",
         text.percent(accuracy.value if accuracy else None),
-        f"{text.interval(accuracy, 1, 100)}, naive {text.percent(naive.accuracy)}, {basis}"
+        f"{text.interval(accuracy, 1, 100)}, baseline {text.percent(naive.accuracy)}, {basis}"
         if accuracy and naive
         else basis,
         f"Share of scores {text.tolerance(settings.tolerance)} points of the truth, with its "
-        f"95 % interval. {metric_cards.NAIVE_HELP}",
+        f"95 % confidence interval. {metric_cards.NAIVE_HELP}",
     )
     _show_error(
         "MAE",
         mae,
         None if naive is None else naive.mae,
         basis,
-        "Mean absolute error in points of the scale, with its 95 % interval; less is better.",
+        "Mean absolute error in points of the scale, with its 95 % confidence interval; less is "
+        "better.",
     )
     if rmse:
         _show_error(
@@ -293,8 +295,7 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
         "Skill",
         text.percent(skill.value if skill else None),
         f"{text.interval(skill, 1, 100)}, {basis}" if skill else basis,
-        "How much less MAE than the best constant guess for these rows; 0 % is no better than "
-        "guessing.",
+        "Reduction of the MAE against the baseline; 0 % is no better than the baseline.",
     )
 
 
@@ -304,7 +305,7 @@ def _show_error(
     metric_cards.show(
         name,
         text.points(error) if error else text.NOTHING,
-        f"{text.interval(error)}, naive {text.figure(naive)}, {basis}"
+        f"{text.interval(error)}, baseline {text.figure(naive)}, {basis}"
         if error and naive is not None
         else basis,
         f"{meaning} {metric_cards.NAIVE_HELP}",

@@ -1,4 +1,4 @@
-"""Where in the traffic the error is: the culprit in a sentence, then every part in a table."""
+"""The error by segment of the traffic: the worst in a sentence, then all in a table."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from ui.markup import Markdown
 
 
 def pick_report(reports: Sequence[SegmentReport]) -> SegmentReport | None:
-    """The report of a version that the reader chooses, the first unless said; None without any."""
+    """Return the report of the chosen version, by default the first; None without reports."""
     if len(reports) < 2:
         return reports[0] if reports else None
     by_name = {version_name(report.version): report for report in reports}
@@ -25,19 +25,18 @@ def pick_report(reports: Sequence[SegmentReport]) -> SegmentReport | None:
 def show_segments(
     report: SegmentReport | None, widening: Widening | None, tolerance: float
 ) -> None:
-    """The parts that carry the error first; then intervals, categories and score bands."""
+    """Show the worst segments, then interval coverage, categories and score bands."""
     if report is None:
         st.info(
-            "No part of the traffic was looked at yet: that takes 30 labels of the last 7 days, "
-            "and the worker looks every 15 minutes.",
+            "No segment was measured yet: that takes 30 labels of the last 7 days; the worker "
+            "checks every 15 minutes.",
             icon=":material/help:",
         )
         return
     st.caption(
         Markdown(
-            ":material/date_range: {}, whatever window is chosen above: "
-            "{} from {} to "
-            "{}, the newest of at most 7 days."
+            ":material/date_range: {}, independent of the window above: {} from {} to {}, at "
+            "most 7 days."
         ).format(
             version_name(report.version),
             text.count(report.n_labelled, "label"),
@@ -51,13 +50,13 @@ def show_segments(
             "Interval coverage",
             text.NOTHING if report.coverage is None else text.percent(report.coverage.value),
             "" if report.coverage is None else text.interval(report.coverage, 1, 100),
-            "Share of the labels inside the 90 % interval that was answered.",
+            "Share of labels inside the 90 % prediction interval.",
         )
         metric_cards.show(
             "Interval width",
             text.NOTHING if report.width is None else f"{report.width:.3g} points",
             f"mean of {text.count(report.n_labelled, 'label')}",
-            "How wide the 90 % intervals were that were answered.",
+            "Mean width of the 90 % prediction intervals.",
         )
     widened = None if widening is None else describe_widening(widening)
     if widened is not None:
@@ -65,14 +64,14 @@ def show_segments(
     with st.expander("By category and score", key="segment_groups"):
         _show_groups([*report.bands, *report.groups], tolerance)
     st.caption(
-        f"{report.n_parts} parts of the traffic looked at; the chance that any is named where "
-        f"all are alike is 1 %. Measured at {text.moment(report.at)}."
+        f"{report.n_parts} segments tested; the chance of any false finding is 1 %. Measured at "
+        f"{text.moment(report.at)}."
     )
 
 
 def _summarize(report: SegmentReport) -> Markdown:
     if not report.segments:
-        return Markdown("**No part of the traffic** errs more than the rest beyond chance.")
+        return Markdown("**No segment** errs significantly more than the rest.")
     return Markdown("\n").join(
         Markdown("- **{}**").format(describe_segment(segment)) for segment in report.segments
     )

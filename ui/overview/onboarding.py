@@ -9,7 +9,7 @@ from ui.markup import Markdown
 
 @dataclass(frozen=True, slots=True)
 class OnboardingStep:
-    """One step: whether it is done, and where it is done."""
+    """A step with the page on which it is done, and whether it is."""
 
     title: str
     help: str
@@ -43,7 +43,7 @@ def build_steps(
             has_requests,
         ),
         OnboardingStep(
-            "Send what was true",
+            "Send the true scores",
             Markdown("`POST /v1/feedback` with the prediction's id"),
             "monitoring",
             "See the accuracy",
@@ -53,7 +53,7 @@ def build_steps(
 
 
 def is_complete(steps: list[OnboardingStep]) -> bool:
-    """Whether nothing is left to do."""
+    """Return True if every step is done."""
     return all(step.done for step in steps)
 
 

@@ -1,4 +1,4 @@
-"""The API's workers on the screen: who serves, how its scores are made, and where the time goes."""
+"""The API workers on the screen: their version, their scorer and the latency by stage."""
 
 from collections.abc import Sequence
 
@@ -11,21 +11,21 @@ from ui.common import metric_cards, tables
 from ui.markup import Markdown
 
 _WHAT = {
-    "parse": "reading and checking the body",
-    "route": "choosing the version, building the answer",
-    "features": "the row to the model's numbers",
-    "model": "the numbers to a score",
-    "log": "until it is on disk",
+    "parse": "read and check the body",
+    "route": "choose the version, build the answer",
+    "features": "encode the row",
+    "model": "score it",
+    "log": "write it to disk",
 }
 
 
 def show(state: SystemStatus) -> None:
-    """What the workers said last; of those that are silent, only when that was."""
+    """Show the workers' last reports; of silent workers, only the time of the last one."""
     if not state.api_workers:
         st.info(
             Markdown(
-                "No API worker has said anything in the last day, so that nothing is known of its "
-                "latency. Start one with `make run` or `python -m core api`."
+                "No API worker has reported in the last day: latency is unknown. Start one with "
+                "`make run` or `python -m core api`."
             ),
             icon=":material/visibility_off:",
         )
@@ -35,9 +35,8 @@ def show(state: SystemStatus) -> None:
         last = state.api_workers[0]
         st.warning(
             Markdown(
-                "No API worker has said anything for {}; "
-                "the last was {}, {}. Its figures are old and "
-                "not shown. Start one with `make run` or `python -m core api`."
+                "No API worker has reported for {}; the last was {}, {}. Its old figures are not "
+                "shown. Start one with `make run` or `python -m core api`."
             ).format(
                 text.duration(SILENT_AFTER.total_seconds()),
                 last.name,
@@ -57,8 +56,8 @@ def _show_figures(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
         metric_cards.show(
             "API workers",
             text.number(len(alive)),
-            f"said so {text.ago(min(worker.at for worker in alive), state.at)}",
-            "Processes that answer predictions; each says once a minute how it is.",
+            f"reported {text.ago(min(worker.at for worker in alive), state.at)}",
+            "Processes that answer predictions; each reports once a minute.",
         )
         metric_cards.show(
             "Single-row requests",
@@ -66,17 +65,17 @@ def _show_figures(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
             f"since {text.moment(min(worker.started_at for worker in alive))}",
         )
         metric_cards.show(
-            "Scores found in the cache",
+            "Cache hits",
             text.percent(n_found / n_asked) if n_asked else text.NOTHING,
             f"of {text.count(n_asked, 'row')} since the version was loaded",
-            "A row that was asked before is not scored again; it is logged all the same.",
+            "Rows answered from the cache; they are logged too.",
         )
         _show_scorer(state.scorer, alive)
 
 
 def _show_scorer(check: ScorerCheck | None, alive: Sequence[ApiWorker]) -> None:
     other = next((worker for worker in alive if worker.scorer != "compiled"), None)
-    note = "its difference from the pipeline is not known"
+    note = "difference from the pipeline unknown"
     if other is not None:
         why = other.scorer_reason or "no model answers"
         note = f"because {why[0].lower()}{why[1:]}"
@@ -89,8 +88,7 @@ def _show_scorer(check: ScorerCheck | None, alive: Sequence[ApiWorker]) -> None:
         f"Scorer of {alive[0].version}",
         "Compiled" if other is None else other.scorer.capitalize(),
         note,
-        "The pipeline as a function of one row; a version whose function scores differently "
-        "serves from the pipeline itself.",
+        "The pipeline compiled for single rows; used only if its scores are the same.",
     )
 
 
@@ -98,7 +96,7 @@ def _show_stages(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
     stages = combine_stages(alive)
     measured = [worker.measured_at for worker in alive if worker.measured_at is not None]
     if not stages or not measured:
-        st.caption("No single-row request was measured yet: one in 64 is, from the first on.")
+        st.caption("No single-row request measured yet: one in 64 is.")
         return
     tables.show(
         [
@@ -107,20 +105,20 @@ def _show_stages(state: SystemStatus, alive: Sequence[ApiWorker]) -> None:
                 "mean (ms)": round(stage.mean_ms, 3),
                 "p95 (ms)": round(stage.p95_ms, 3),
                 "requests": stage.n,
-                "what": _WHAT.get(name, ""),
+                "meaning": _WHAT.get(name, ""),
             }
             for name, stage in stages.items()
         ],
         key="stages",
-        alt="Where the time of a single-row request goes, by stage",
+        alt="Latency of single-row requests by stage",
         columns={
             "mean (ms)": tables.figure(),
             "p95 (ms)": tables.figure(),
             "requests": tables.whole(),
-            "what": tables.wide(),
+            "meaning": tables.wide(),
         },
     )
     st.caption(
-        f"Of the newest requests that were measured, one in 64; the last "
-        f"{text.ago(max(measured), state.at)}. With several workers, the p95 of the slowest."
+        f"One request in 64 is measured; the last "
+        f"{text.ago(max(measured), state.at)}. With several workers: the slowest p95."
     )

@@ -1,4 +1,4 @@
-"""Deleting a person's rows on the screen, and the notes that stay."""
+"""Deleting a person's rows on the screen, and the log of deletions."""
 
 from core import text
 from core.bootstrap import App
@@ -13,7 +13,7 @@ _KINDS = {IdKind.ID: "id of a row or prediction", IdKind.GROUP: "group, or unit 
 
 
 def offer(app: App) -> None:
-    """Name the rows, see what there is of them and who used it, and delete them with a reason."""
+    """Offer to trace rows by id or group, and to delete them with a reason."""
     with st.expander("Trace or delete a person's rows", icon=":material/person_remove:"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox("By", list(_KINDS.values()), key="erase_kind", width=260)
@@ -28,12 +28,11 @@ def offer(app: App) -> None:
         ):
             actions.ask_reason(
                 "Delete for good",
-                f"{describe(found)} Snapshots are written anew without the rows, and what was said "
-                "of rejected ones that names them is forgotten. A version keeps what it has "
-                "learned, and ten of its training rows, by which its artifact is checked, here and "
-                "in MLflow. Not searched are files: the watched folder, uploads of the last day "
-                "that were not imported, backups. Rows in a source that is collected come back "
-                "unless they are deleted there too.",
+                f"{describe(found)} Snapshots are rewritten without the rows, and messages about "
+                "rejected rows that name them are removed. A version keeps what it has learned "
+                "and ten training rows that check its artifact, here and in MLflow. Not "
+                "searched: the watched folder, uploads of the last day that were not imported, "
+                "backups. Rows in a collected source come back unless they are deleted there too.",
                 lambda reason: _erase(app, kind, name, reason),
                 key="erase_now",
                 icon=":material/delete_forever:",
@@ -51,15 +50,15 @@ def show(app: App) -> None:
         [
             {
                 "deleted (UTC)": note.at,
-                "what": describe(note.found),
+                "rows": describe(note.found),
                 "by": note.by,
                 "why": note.reason,
             }
             for note in notes
         ],
         key="erasures",
-        alt="Rows that were deleted for good, and the snapshots and versions that had used them",
-        columns={"deleted (UTC)": tables.time(), "what": tables.wide(), "why": tables.wide()},
+        alt="Rows that were deleted, with the snapshots and versions that used them",
+        columns={"deleted (UTC)": tables.time(), "rows": tables.wide(), "why": tables.wide()},
     )
 
 
@@ -72,9 +71,8 @@ def note(app: App, version: Version) -> None:
         st.caption(
             Markdown(
                 ":material/person_remove: {} of snapshot "
-                "{} {} deleted for good, last on "
-                "{}: {} learned from them, and a "
-                "training on what is left comes out differently. The data page has the notes."
+                "{} {} deleted for good, last on {}. {} learned from them; training on the rest "
+                "gives other figures. The data page lists deletions."
             ).format(
                 text.count(n_rows, "row"),
                 version.snapshot_id,
@@ -86,7 +84,8 @@ def note(app: App, version: Version) -> None:
 
 
 def describe(found: Trace) -> str:
-    """What there is, or was, and who used it, as a sentence."""
+    """Describe the traced rows in a sentence: their number, and the snapshots and versions with
+    them."""
     said = (
         f"{text.count(found.n_samples, 'row')} and "
         f"{text.count(found.n_predictions, 'prediction')}; "
@@ -97,7 +96,7 @@ def describe(found: Trace) -> str:
         + " learned from it)"
         for use in found.uses
     ]
-    return said + ("; ".join(uses) or "no snapshot holds any of them") + "."
+    return said + ("; ".join(uses) or "no snapshot holds them") + "."
 
 
 def _trace(app: App, kind: IdKind, name: str) -> Trace:

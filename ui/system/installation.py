@@ -1,4 +1,4 @@
-"""The installation on the screen: store, disk, tracking, worker, scheduled tasks."""
+"""The installation on the screen: store, disk, tracking, worker and scheduled tasks."""
 
 from core import text
 from core.monitoring.retention import describe_retention
@@ -28,7 +28,7 @@ def show(state: SystemStatus) -> None:
             "Worker",
             "Running" if state.worker_alive else "Not running",
             _holder(state),
-            "The one process that does jobs and scheduled tasks; whichever holds the lease.",
+            "The process that runs jobs and scheduled tasks: the holder of the lease.",
         )
         metric_cards.show(
             "Jobs",
@@ -39,8 +39,8 @@ def show(state: SystemStatus) -> None:
     if state.n_rows_waiting:
         st.caption(
             Markdown(
-                ":material/hourglass: {:,} rows of batches are answered and on "
-                "disk, and not in the figures yet: the worker moves them to the log."
+                ":material/hourglass: {:,} rows of batches are answered and saved, but not in "
+                "the figures yet: the worker adds them."
             ).format(state.n_rows_waiting)
         )
     if not state.worker_alive:
@@ -54,7 +54,7 @@ def show(state: SystemStatus) -> None:
 
 
 def show_tasks(state: SystemStatus) -> None:
-    """Every scheduled task with its last run, how that ended, and its next."""
+    """Show the scheduled tasks with their last run, its outcome and the next run."""
     if not state.tasks:
         st.caption("No task has run yet: the worker schedules them when it starts.")
         return
@@ -65,7 +65,7 @@ def show_tasks(state: SystemStatus) -> None:
                 "every": text.duration(task.every_seconds),
                 "last run (UTC)": task.last_started_at,
                 "outcome": "failed" if task.last_error else ("ok" if task.last_outcome else ""),
-                "what it said": task.last_error or task.last_outcome or text.NOTHING,
+                "result": task.last_error or task.last_outcome or text.NOTHING,
                 "next run (UTC)": task.next_run_at,
             }
             for task in state.tasks
@@ -76,7 +76,7 @@ def show_tasks(state: SystemStatus) -> None:
         columns={
             "last run (UTC)": tables.time(),
             "next run (UTC)": tables.time(),
-            "what it said": tables.wide(),
+            "result": tables.wide(),
         },
     )
 
@@ -100,7 +100,7 @@ def _describe_untracked(n_versions: int) -> str:
 
 def _holder(state: SystemStatus) -> str:
     if state.worker is None:
-        return "nobody ever held the lease"
+        return "never started"
     role, _, rest = state.worker.holder.partition(":")
     host, _, pid = rest.rpartition(":")
     age = text.ago(state.worker.acquired_at, state.at)

@@ -1,4 +1,4 @@
-"""API keys on the screen: who may call the prediction API, and ending that."""
+"""API keys on the screen: the table, a form to create one and a button to revoke one."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ def show(app: App, found: Sequence[ApiKey]) -> None:
     """The keys, making one, and revoking one."""
     if not found:
         st.caption(
-            "No key yet: the API answers whoever reaches it, which is this machine only. It "
-            "listens elsewhere only once there is a key."
+            "No key yet: the API answers anybody on this machine, and listens nowhere else until "
+            "there is a key."
         )
     else:
         tables.show(
@@ -27,9 +27,9 @@ def show(app: App, found: Sequence[ApiKey]) -> None:
                 {
                     "key": f"{key.prefix}…",
                     "name": key.name,
-                    "may": ", ".join(sorted(key.scopes)),
+                    "scopes": ", ".join(sorted(key.scopes)),
                     "status": "revoked" if key.revoked_at else "live",
-                    "made (UTC)": key.created_at,
+                    "created (UTC)": key.created_at,
                     "by": key.created_by,
                     "revoked (UTC)": key.revoked_at,
                 }
@@ -48,10 +48,10 @@ def show(app: App, found: Sequence[ApiKey]) -> None:
 
 def _offer_create(app: App) -> None:
     with st.popover("Create a key", icon=":material/key:"), st.form("create_key", border=False):
-        st.markdown("The key is shown once, after this; only its hash is kept.")
+        st.markdown("The key is shown once; only its hash is kept.")
         st.text_input("Name", key=_NAME, placeholder="Who will use it, and for what")
         st.multiselect(
-            "May",
+            "Scopes",
             list(Scope),
             default=list(Scope),
             format_func=lambda scope: scope.value,
@@ -71,7 +71,7 @@ def _create(app: App) -> None:
             by=context.get_recent_user(),
             now=app.now(),
         )
-        return Markdown("Key “{}” is made. Copy it now, it is not shown again: {}").format(
+        return Markdown("Key “{}” is created. Copy it now, it is not shown again: {}").format(
             key.name, code(secret)
         )
 

@@ -1,4 +1,4 @@
-"""The settings on the screen, and changing those that may change while everything runs."""
+"""The settings on the screen, and the form that changes one at run time."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _UNSET = "not set"
 
 
 def show(app: App, changes: Sequence[SettingChange]) -> None:
-    """The thresholds in force, how to change one, and who changed what."""
+    """Show a form to change a setting, and the past changes."""
     current = load_current_settings(app)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
@@ -35,14 +35,14 @@ def show(app: App, changes: Sequence[SettingChange]) -> None:
         _offer_rehearsal(app, _CHANGEABLE[name], value.strip())
         _offer_change(app, _CHANGEABLE[name], str(getattr(current, name)), value.strip())
         _offer_return(app, _CHANGEABLE[name], str(getattr(current, name)))
-    st.caption(f"{_CHANGEABLE[name].help} A share is written 0 to 1.")
+    st.caption(f"{_CHANGEABLE[name].help} Write a share as 0 to 1.")
     if changes:
         tables.show(
             [
                 {
                     "when (UTC)": change.at,
                     "setting": _title(change.name),
-                    "value": "back to the start's" if change.value is None else change.value,
+                    "value": "back to its start value" if change.value is None else change.value,
                     "by": change.by,
                     "reason": change.reason,
                 }
@@ -83,7 +83,7 @@ def _offer_rehearsal(app: App, setting: Setting, value: str) -> None:
             key="rehearse_setting",
             icon=":material/history:",
             disabled=not value,
-            help="Which incidents it would have opened; nothing is changed."
+            help="Lists the incidents it would have opened; changes nothing."
             if value
             else "Write the new value first.",
         )
@@ -97,8 +97,7 @@ def _offer_change(app: App, setting: Setting, before: str, value: str) -> None:
     actions.ask_reason(
         "Change",
         Markdown(
-            "**{}** goes from {} to **{}**, from the next check on, "
-            "for every process. The history keeps both."
+            "Changes **{}** from {} to **{}** for every process, from the next check on."
         ).format(_title(setting.name), before, value),
         work,
         key="change_setting",
@@ -120,7 +119,7 @@ def _offer_return(app: App, setting: Setting, before: str) -> None:
 
     actions.ask_reason(
         f"Back to {started}",
-        Markdown("**{}** goes back to **{}**, its value at the start.").format(
+        Markdown("Sets **{}** back to **{}**, its value at the start.").format(
             _title(setting.name), started
         ),
         work,

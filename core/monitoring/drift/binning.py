@@ -111,7 +111,7 @@ def index_values(bins: Bins, values: Values) -> NDArray[np.int64]:
 
 
 def name_bins(bins: Bins) -> tuple[str, ...]:
-    """What each bin holds, for a picture."""
+    """Return a name for each bin, for a chart."""
     if not bins.is_number:
         return (*bins.levels, "others", "missing")
     edges = [f"{edge:.3g}" for edge in bins.edges]

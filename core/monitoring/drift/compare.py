@@ -74,13 +74,13 @@ def compare_window(
 
 
 def key_of(check: DriftCheck) -> Key:
-    """What makes checks of different windows the same."""
+    """Return the key that checks of the same column and subject share in all windows."""
     return check.column, check.is_feature, check.subject
 
 
 def matters(check: DriftCheck, reference_mae: float | None) -> bool:
-    """Whether a drifted column is worth a person's attention: it is estimated to cost a tenth of
-    the error on the holdout, or cannot be estimated and is of some weight to the model."""
+    """Return True if a drifted column needs a person's attention: its estimated effect is a tenth
+    of the error on the holdout, or it cannot be estimated and the model uses the column much."""
     if not check.confirmed or not check.is_feature:
         return False
     if check.effect_on_mae is None or is_strange(check):
@@ -89,12 +89,13 @@ def matters(check: DriftCheck, reference_mae: float | None) -> bool:
 
 
 def is_strange(check: DriftCheck) -> bool:
-    """Whether the values are unlike anything seen: missing, of a new category, or out of range."""
+    """Return True if the values are unlike the reference: missing, of a new category or out of
+    range."""
     return check.subject is not Subject.VALUES or check.outside >= OUTSIDE_SHARE
 
 
 def describe_check(check: DriftCheck) -> str:
-    """What moved, in words.
+    """Describe the change of a column in words.
 
     >>> check = DriftCheck("length", True, Subject.MISSING, 0.4, 0.02, 0.05, 0.0, True, True)
     >>> describe_check(check)
@@ -117,7 +118,7 @@ def describe_check(check: DriftCheck) -> str:
 
 
 def describe_basis(reference: Reference) -> str:
-    """What the noise is drawn from, in words.
+    """Describe the rows from which the noise is drawn.
 
     >>> from datetime import datetime
     >>> describe_basis(Reference(3, datetime(2026, 3, 2), 412, 60, 4.0, ()))
@@ -135,7 +136,7 @@ def summarize_drifted(checks: Sequence[DriftCheck]) -> tuple[str, ...]:
 
 
 def list_mattering(report: DriftReport) -> tuple[DriftCheck, ...]:
-    """What drifted in a way that matters, the most expensive first."""
+    """List the drifted columns that matter, the largest effect first."""
     return tuple(check for check in report.checks if matters(check, report.reference_mae))
 
 

@@ -143,8 +143,8 @@ def _count_window(
 def _load_passed(
     conn: Connection, version: int, from_at: datetime, to_at: datetime
 ) -> frozenset[Key]:
-    """What passed in one of the two windows before, none of which overlaps another; a window may
-    end a tenth of its length late, since nobody measures to the second."""
+    """Load the checks that passed in one of the two windows before, which do not overlap; a window
+    may end a tenth of its length late, since nobody measures to the second."""
     slack = (to_at - from_at) / 10
     passed: set[Key] = set()
     end_at = from_at + slack

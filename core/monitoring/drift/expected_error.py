@@ -55,8 +55,8 @@ def fit_costs(
 
 
 def estimate_change(bins: Bins, counts: NDArray[np.int64]) -> float | None:
-    """What a window's values of one column change of the mean |error|, in points; None where
-    nothing is known of the column."""
+    """Estimate the change of the mean |error|, in points, by a window's values of one column; None
+    if nothing is known of the column."""
     if not bins.costs or not counts.sum():
         return None
     return float(np.array(bins.costs) @ counts / counts.sum())
@@ -97,7 +97,7 @@ def judge_track(pairs: Sequence[tuple[float, float]]) -> Track:
 
 
 def describe_estimate(report: DriftReport) -> str:
-    """What the errors of the window are expected to be, or why nothing is said.
+    """Describe the expected error of the window, or why there is no estimate.
 
     >>> from datetime import datetime
     >>> noon = datetime(2026, 3, 2)
@@ -177,8 +177,8 @@ _N_WINDOWS = 30
 
 
 def load_track(conn: Connection, version: int, before: datetime) -> Track:
-    """How the estimates of up to 30 windows that do not overlap, none later than `before`, did
-    against their labels; the newest windows with labels count."""
+    """Load the track record of the estimates against labels, of up to 30 windows that do not
+    overlap and are not later than `before`; the newest windows with labels count."""
     pairs = []
     for report in _load_windows(conn, version, before):
         realised = _load_mae(conn, report)

@@ -28,7 +28,8 @@ _ASK_CALLERS = (
 
 
 def check_base(facts: HealthInputs) -> Reason | None:
-    """What keeps everything else from being judged: no deployment, no prediction yet."""
+    """Return the reason that keeps everything else from being judged (no deployment, no prediction
+    yet); None without one."""
     if facts.champion is None:
         return Reason(
             "deployment", Health.UNKNOWN, "Nothing is deployed.", "Train a version and deploy it."
@@ -44,7 +45,7 @@ def check_base(facts: HealthInputs) -> Reason | None:
 
 
 def check_traffic(facts: HealthInputs, thresholds: Thresholds, now: datetime) -> Reason:
-    """Whether requests still come, or for how long none has."""
+    """Check that requests still come, and say for how long none has."""
     assert facts.last_prediction_at is not None
     silence = max(timedelta(0), now - facts.last_prediction_at)
     last = f"The last prediction was asked for {text.duration(silence)} ago"
@@ -102,7 +103,7 @@ def check_drift(facts: HealthInputs, errors: Sequence[Reason], now: datetime) ->
 
 
 def check_worker(worker: Worker | None, now: datetime) -> Reason | None:
-    """Whether anybody measures, and keeps up; None where it is well or nobody asked."""
+    """Check that somebody measures and keeps up; None if all is well or nobody asked."""
     if worker is None:
         return None
     since = worker.unmeasured_since

@@ -69,11 +69,10 @@ def measure_delivery(
     span: timedelta,
     recent: Sequence[Mapping[int, Outcomes]] | None = None,
 ) -> LiveError | None:
-    """What the outcomes of a span say, by day and by the version whose predictions they are of: of
-    one version, or of several where none has labels enough of its own. Each error counts in
-    multiples of what its own version promised. `recent` are the days of the usual span where that
-    held too few labels. None for too few labels, and where the promise was
-    to make no error at all: nothing is a multiple of that."""
+    """Return the live error of a span from its outcomes, by day and by the version that made the
+    predictions: of one version, or of several where none has labels enough of its own. Each error
+    is divided by the holdout MAE of its own version. `recent` are the days of the usual span where
+    that held too few labels. None for too few labels, and where the holdout MAE is 0."""
     multiples = {number: made.mae.value for number, made in promised.items() if made.mae.value > 0}
     pooled = [pool_day(day, multiples) for day in days]
     if sum(day.n for day in pooled) < MIN_LABELS:
@@ -115,9 +114,9 @@ def pool_day(day: Mapping[int, Outcomes], promised: Mapping[int, float]) -> Outc
 
 
 def find_newest(recent: Sequence[Outcomes], days: Sequence[Outcomes]) -> Newest | None:
-    """What the newest labels say where `recent`, the days of the usual span, holds too few to be
-    judged: all of them or, where that is one, those of the newest `days` that hold two. None where
-    there are not even two. Both are in multiples of the promise.
+    """Return the error of the newest labels where `recent`, the days of the usual span, holds too
+    few: all of them or, where that is one, those of the newest `days` that hold two; None with
+    fewer than two. Both are multiples of the holdout MAE.
 
     >>> bad, well = Outcomes(n=1, sum_abs=2.25), Outcomes(n=1, sum_abs=0.5)
     >>> find_newest([well], [bad, bad, well, well])
@@ -161,7 +160,8 @@ def find_ratio(days: Sequence[Outcomes], *, by_day: bool = True) -> Interval:
 def judge_ratio(
     ratio: Interval, by_row: Interval, warning: float, critical: float
 ) -> tuple[Health, bool]:
-    """How the error stands to the promise, and whether that is sure.
+    """Return the health of the ratio of the live error to the holdout MAE, and True if chance is
+    excluded.
 
     Above `warning` times the promise it warns, confirmed where the rows' own interval is above the
     promise: so large the error was, be it for a bad day that will not come again. Above `critical`

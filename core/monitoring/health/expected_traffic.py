@@ -35,9 +35,10 @@ def choose_spans(
 def expect_requests(
     spans: list[tuple[datetime, timedelta]], counts: list[int], pause: timedelta
 ) -> float:
-    """How many requests would have come in a pause, from the counts of its `spans`: their mean, or
-    the count of the same weekday where that is known and smaller. A history shorter than a day is
-    spread over the whole day, so that a first burst of requests does not make a pause unusual.
+    """Return the number of requests expected in a pause, from the counts of its `spans`: their
+    mean, or the count of the same weekday where that is known and smaller. A history shorter than a
+    day is spread over the whole day, so that a first burst of requests does not make a pause
+    unusual.
 
     >>> day = timedelta(days=1)
     >>> at = datetime(2026, 3, 2)
@@ -53,7 +54,7 @@ def expect_requests(
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How much the newest scores of different requests differ."""
+    """The spread of the newest scores of different requests."""
 
     n_distinct: int
     share: float  # of them in the fullest 50th of the scale, wherever it lies

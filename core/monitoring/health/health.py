@@ -53,7 +53,7 @@ def judge_health(facts: HealthInputs, thresholds: Thresholds, now: datetime) -> 
 
 
 def has_changed(old: HealthReport | None, new: HealthReport) -> bool:
-    """Whether a report says something else than the one before; figures alone do not count."""
+    """Return True if a report differs from the one before in more than its figures."""
     return old is None or _essence(old) != _essence(new)
 
 

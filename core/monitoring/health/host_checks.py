@@ -1,4 +1,4 @@
-"""What monitoring itself rests on: labels that keep coming, and a disk with room."""
+"""Checks of what monitoring needs: labels that keep coming, and free space on the disk."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -30,7 +30,7 @@ class LabelledWindow:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Whether measuring and the alerts run."""
+    """The state of the process that measures and alerts."""
 
     alive: bool
     expired_at: datetime | None  # of a worker that stopped; None where none ever ran

@@ -68,7 +68,7 @@ def check_requests(facts: HealthInputs, thresholds: Thresholds, *, stale: bool) 
 
 
 def check_spread(facts: HealthInputs, *, stale: bool) -> list[Reason]:
-    """Whether the scores have collapsed to one value; nothing of too few requests."""
+    """Check that the scores have not collapsed to one value; None for too few requests."""
     spread = facts.spread
     if spread is None or spread.n_distinct < MIN_DISTINCT:
         return []

@@ -1,4 +1,4 @@
-"""How a figure stands to its thresholds, and the words that say it."""
+"""Comparison of a figure with its thresholds, and its description."""
 
 from core.domain.monitoring import Health
 from core.stats.intervals import Interval
@@ -15,7 +15,7 @@ def judge_level(
     low_is_bad: bool = False,
     held: bool = False,
 ) -> tuple[Health, bool]:
-    """How a figure stands to its thresholds, and whether chance is no explanation.
+    """Return the health of a figure by its thresholds, and True if chance is excluded.
 
     A figure beyond the warning threshold warns. Where its whole 95 % interval is beyond it too, the
     warning is confirmed, and a confirmed figure beyond the critical threshold is critical. So
@@ -47,7 +47,7 @@ def judge_level(
 def describe_limits(
     health: Health, warning: str, critical: str, beyond: str, *, confirmed: bool, beyond_it: bool
 ) -> str:
-    """Where the thresholds are and what of them is reached, for the end of a sentence.
+    """Describe the thresholds and which of them is reached, for the end of a sentence.
 
     >>> describe_limits(Health.CRITICAL, "1 %", "5 %", "above", confirmed=True, beyond_it=True)
     'above 5 % is critical.'

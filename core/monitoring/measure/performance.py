@@ -1,4 +1,4 @@
-"""How right the scores turned out to be, from the rollups of labelled predictions."""
+"""The accuracy and errors of the scores, from the rollups of labelled predictions."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -30,8 +30,8 @@ _N_RESAMPLES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the labels say of some predictions. Below the smallest number of labels the figures are
-    None and `note` says why; errors are in points of the scale, accuracy is a share."""
+    """The figures of some labelled predictions. Below the smallest number of labels they are None
+    and `note` says why; errors are in points of the scale, accuracy is a share."""
 
     n_predictions: int  # with a score
     n_labelled: int

@@ -41,9 +41,9 @@ def load_past_facts(
     at: datetime,
     errors: bool,
 ) -> HealthInputs:
-    """What was known of the requests at a moment of the past or, with `errors`, of the errors of
-    the predictions that were asked for until then, with the labels that have come since. The rest
-    is left out: nothing else is kept that could be told of then."""
+    """Load the facts that were known at a moment of the past: of the requests or, with `errors`, of
+    the errors of the predictions asked for until then, with the labels that have come since. The
+    rest is left out: nothing else is kept that could be told of then."""
     current = deployments.find_current_at(conn, at)
     champion = None if current is None else current.plan.champion
     return HealthInputs(
@@ -100,11 +100,10 @@ def load_labelled(
 def load_delivered(
     conn: Connection, champion: int | None, span: timedelta, before: datetime | None = None
 ) -> LiveError | None:
-    """What the champion delivered or, until it has labels enough, what it and the versions before
-    it did: where versions change more often than labels come, nobody would ever hear of an error
+    """Load the live errors of the champion or, until it has labels enough, of it and the versions
+    before it: where versions change more often than labels come, nobody would ever hear of an error
     otherwise. The newest labelled predictions count, by the time of the prediction: labels may come
-    weeks later, and then the newest that have one are those to judge by. With `before`, only
-    those that were asked for by then."""
+    weeks later. With `before`, only those asked for by then."""
     if champion is None or champion == HEURISTIC:
         return None
     own_at = _find_last_labelled_at(conn, champion, before)
@@ -157,6 +156,6 @@ def _load_days(
 
 
 def _load_promises(conn: Connection, days: list[dict[int, Outcomes]]) -> dict[int, Metrics]:
-    """What the versions of some days promised; those without an evaluation are not there."""
+    """Load the holdout metrics of the versions of some days; without those that have none."""
     found = (versions.find_version(conn, number) for number in {n for day in days for n in day})
     return {version.number: version.report.metrics for version in found if version is not None}

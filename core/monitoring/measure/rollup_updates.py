@@ -108,7 +108,7 @@ def _close_kept_spans(conn: Connection) -> None:
 def _count(
     conn: Connection, minutes: Sequence[datetime], scale: Scale, tolerance: float
 ) -> list[_Write]:
-    """What has to be written so that these minutes, their hours and days are right again."""
+    """Count the rollups to write so that these minutes, their hours and days are right again."""
     writes: list[_Write] = []
     for day_at, members in groupby(minutes, key=lambda minute: floor_time(minute, DAY)):
         changed = list(members)

@@ -165,7 +165,7 @@ def split_runs(starts: Sequence[datetime], seconds: int) -> list[tuple[datetime,
 
 
 def describe_basis(scale: Scale, tolerance: float) -> str:
-    """What makes rollups comparable: those of another scale or tolerance are counted again.
+    """Return the scale and tolerance of rollups; those of another basis are counted again.
 
     >>> describe_basis(Scale(0.0, 100.0), 5.0)
     '0.0:100.0 within 5.0'

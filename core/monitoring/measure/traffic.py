@@ -122,7 +122,7 @@ def count(rollups: Iterable[Rollup]) -> Counts:
 
 
 def choose_step(from_at: datetime, to_at: datetime) -> timedelta:
-    """How long a step of a window's series is: minutes up to two hours, hours up to two days, days
+    """Return the step of a window's series: minutes up to two hours, hours up to two days, days
     beyond.
 
     >>> from datetime import UTC

@@ -30,7 +30,7 @@ N_BANDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What figures are measured in, and from how many labels on."""
+    """The unit of figures, and the number of labels from which they are shown."""
 
     scale: Scale
     tolerance: float
@@ -127,8 +127,8 @@ def measure_segments(
 
 
 def list_reports(conn: Connection, champion: int | None, now: datetime) -> list[SegmentReport]:
-    """Where the champion's newest labelled predictions err, then where those of each other version
-    do that was looked at in the last week."""
+    """List the segment reports, the champion's first, then those of the other versions of the last
+    week."""
     found = None if champion is None else segments.find_last_report(conn, champion)
     others = segments.load_last_reports(conn, now - WINDOW)
     return [

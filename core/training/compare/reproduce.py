@@ -64,7 +64,7 @@ def reproduce_version(
 
 
 def build_order(report: TrainingReport, frame: "pd.DataFrame") -> Order:
-    """What was ordered, from what the report keeps."""
+    """Rebuild the order of a training from its report."""
     given = set(report.features_available)
     left_out = [str(name) for name in frame.columns if name not in RESERVED and name not in given]
     return Order(
@@ -82,7 +82,7 @@ def build_order(report: TrainingReport, frame: "pd.DataFrame") -> Order:
 def find_differences(
     report: TrainingReport, environment: Mapping[str, str], commit: str
 ) -> tuple[str, ...]:
-    """What is here not as it was when the version was trained, in sentences."""
+    """List the differences of this environment from that of the training, in sentences."""
     if not report.environment:
         return ("The report does not say on which libraries it was trained.",)
     found = [

@@ -1,4 +1,4 @@
-"""What differs between two versions, and why one is preferred, in sentences."""
+"""The differences between two versions, and the reasons to prefer one, in sentences."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from core.training.evaluate.gate import FAILED
 
 
 def share_holdout(versions: Sequence[Version]) -> bool:
-    """Whether all were judged by the same held-out rows."""
+    """Return True if all were evaluated on the same holdout rows."""
     return len({(v.snapshot_id, v.report.split, v.report.n_holdout) for v in versions}) <= 1
 
 
 def explain_choice(versions: Sequence[Version], serving: int | None) -> tuple[str, ...]:
-    """Which of two or more versions errs least and whether that is more than chance, what their
-    gates said, and which serves (`serving`, by its number), the most telling first."""
+    """Return, most telling first, which of two or more versions errs least and whether by more than
+    chance, the verdicts of their gates, and which serves (`serving`, by its number)."""
     return (
         _name_best(versions),
         *(sentence for v in versions if (sentence := _compare_pair(v, versions))),
@@ -46,7 +46,8 @@ def _name_best(versions: Sequence[Version]) -> str:
 
 
 def _compare_pair(version: Version, versions: Sequence[Version]) -> str | None:
-    """What the training itself found against the champion of its time, where that is among them."""
+    """Return what the training itself found against the champion of its time, if that is among
+    them."""
     report = version.report
     gain = report.improvement
     if gain is None or report.champion not in {other.number for other in versions}:
@@ -102,7 +103,7 @@ def describe_changes(
 
 
 def compare_rows(before: Snapshot, after: Snapshot) -> list[str]:
-    """How the rows of two snapshots differ.
+    """Describe the differences between the rows of two snapshots.
 
     >>> from datetime import UTC
     >>> at = datetime(2026, 3, 2, tzinfo=UTC)
@@ -133,7 +134,7 @@ def compare_rows(before: Snapshot, after: Snapshot) -> list[str]:
 
 
 def compare_values(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Which named values differ.
+    """List the named values that differ.
 
     >>> compare_values({"depth": "4", "rate": "0.1"}, {"depth": "6", "window": "auto"})
     ['depth was 4 and is 6.', 'rate was 0.1 and is not set.', 'window was not set and is auto.']
@@ -147,7 +148,7 @@ def compare_values(before: Mapping[str, str], after: Mapping[str, str]) -> list[
 
 
 def list_parameters(version: Version) -> dict[str, str]:
-    """What was asked for and what the search chose, by name."""
+    """Return the parameters that were asked for and those that the search chose, by name."""
     report = version.report
     best = report.search.get("best")
     return {

@@ -17,7 +17,7 @@ changes slowly with the rows, and what is chosen is fitted on all of them."""
 
 @dataclass(frozen=True, slots=True)
 class FoldMatrix:
-    """What a model sees of a fold."""
+    """The rows of a fold as a model sees them."""
 
     X: NDArray[np.float64]
     y: NDArray[np.float64]

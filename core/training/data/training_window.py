@@ -39,7 +39,7 @@ class TrainingWindow:
 
     @property
     def words(self) -> str:
-        """What is learned from.
+        """Describe the rows that are learned from.
 
         >>> TrainingWindow(days=182).words, TrainingWindow(half_life=91).words
         ('the last 182 days', 'all history, weights halved every 91 days')
@@ -62,8 +62,8 @@ class TrainingWindow:
         return np.flatnonzero(at_seconds > newest - self.days * _DAY_SECONDS)
 
     def weigh(self, at_seconds: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """How much each row counts, 1 on average: 2^(-age / half-life), a row without a time as
-        the oldest; None where all count the same."""
+        """Return the weight of each row, 1 on average: 2^(-age / half-life), a row without a time
+        as the oldest; None if all weigh the same."""
         if self.half_life is None:
             return None
         at = np.where(np.isnan(at_seconds), np.nanmin(at_seconds), at_seconds)

@@ -1,5 +1,5 @@
-"""Why a score is what it is: what each raw column adds to it, in points, so that all of them with
-the base add up to the score."""
+"""The contribution of each raw column to a score, in points; all of them and the base add up to the
+score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ class Explanation:
 
 
 def explain_row(artifact: Artifact, row: Features) -> Explanation:
-    """What each column adds to the score of a raw row: exact SHAP values for trees of XGBoost
-    (Lundberg et al. 2020) and for lines over standardised columns (Lundberg and Lee 2017, corollary
-    1); for any other pipeline an estimate against the card's golden rows."""
+    """Return the contribution of each column to the score of a raw row: exact SHAP values for trees
+    of XGBoost (Lundberg et al. 2020) and for linear models of standardised columns (Lundberg and
+    Lee 2017, corollary 1); for any other pipeline an estimate against the card's golden rows."""
     score = float(np.asarray(artifact.pipeline.predict([row]), dtype=np.float64)[0])
     found = contribute(artifact.pipeline, [row], artifact.card.scale_high - artifact.card.scale_low)
     if found is not None:

@@ -1,4 +1,4 @@
-"""Why a logged prediction has its score: the version that answered, asked again and explained."""
+"""The explanation of a logged prediction: the version that answered scores it again."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Why:
 
 
 def explain_prediction(db: Database, registry: Registry, prediction_id: str) -> Why:
-    """What each column added to the score of a logged prediction.
+    """Return the points that each column added to the score of a logged prediction.
 
     Raises `NotFound` for an unknown id, `Refused` where no model answered it or its artifact was
     altered, `Unavailable` where that cannot be read."""

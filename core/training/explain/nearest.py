@@ -48,8 +48,9 @@ def find_nearest(pipeline: Any, rows: "pd.DataFrame", asked: Features, n: int) -
 
 
 def measure_distances(matrix: _Floats, point: _Floats, spread: _Floats) -> _Floats:
-    """How far each row of a matrix is from a point, a column weighing as its spread says; a value
-    that only one of them has is one standard deviation, one that neither has is nothing.
+    """Return the distance of each row of a matrix from a point, columns weighted by their spread; a
+    value that only one of them has counts as one standard deviation, one that neither has as
+    nothing.
 
     >>> rows = np.array([[1.0, 10.0], [3.0, np.nan]])
     >>> measure_distances(rows, np.array([1.0, 10.0]), np.array([2.0, 5.0])).tolist()

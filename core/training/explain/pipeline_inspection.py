@@ -29,13 +29,13 @@ def list_added(pipeline: Any) -> tuple[str, ...]:
 
 
 def list_absent(pipeline: Any) -> dict[str, str]:
-    """What steps could not add, with the reason."""
+    """List the columns that steps could not add, with the reason."""
     return {name: why for step in _adding(pipeline) for name, why in step.absent_.items()}
 
 
 def trace_inputs(pipeline: Any, columns: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What these columns of the encoder are made of: raw features, and what a row carries beside
-    them."""
+    """Return the inputs of these columns of the encoder: raw features, and the other fields of a
+    row."""
     makers = {column: step for step in _adding(pipeline) for column in step.added_}
     inputs: dict[str, None] = {}
     for column in columns:

@@ -63,13 +63,13 @@ class StrongColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         return kept
 
     def compile_row(self) -> Callable[[Sequence[float]], list[float]]:
-        """What `transform` does to a single row, without arrays."""
+        """Return `transform` as a function of a single row, without arrays."""
         check_is_fitted(self)
         places = self.kept_.tolist()
         return lambda row: [row[place] for place in places]
 
     def get_support(self) -> NDArray[np.bool_]:
-        """Whether each column is kept."""
+        """Return a mask of the kept columns, shape (n_columns,)."""
         check_is_fitted(self)
         return np.isin(np.arange(self.n_features_in_), self.kept_)
 

@@ -1,4 +1,4 @@
-"""What a training aims at: squared error, absolute error, or being within the tolerance."""
+"""The objectives of a training: squared error, absolute error, or being within the tolerance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Aim:
     tolerance: float = 5.0
 
     def parameters(self) -> dict[str, Any]:
-        """What `build` of a recipe is told of it; nothing where it is the default.
+        """Return the arguments for `build` of a recipe; empty for the default objective.
 
         >>> Aim().parameters(), Aim("tolerance", 2.0).parameters()
         ({}, {'objective': 'tolerance', 'tolerance': 2.0})
@@ -49,10 +49,10 @@ def check_objective(name: str) -> str:
 
 
 def measure_loss(residuals: NDArray[np.float64], aim: Aim) -> float:
-    """What candidates are compared by, smaller is better: the mean absolute error in points for
-    the first two objectives, which is what the gate decides by; for the third the mean of
-    1 - exp(-r² / (2 tolerance²)) after the shift to the densest window, a smooth share (0..1) of
-    scores outside the tolerance.
+    """Return the loss that ranks candidates, smaller is better: the mean absolute error in points
+    for the first two objectives, by which the gate decides too; for the third the mean of 1 -
+    exp(-r² / (2 tolerance²)) after the shift to the densest window, a smooth share (0..1) of scores
+    outside the tolerance.
 
     >>> measure_loss(np.array([-3.0, 1.0]), Aim())
     2.0
@@ -66,7 +66,7 @@ def measure_loss(residuals: NDArray[np.float64], aim: Aim) -> float:
 
 
 def pull(residuals: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """How much each row pulls at its score for the tolerance objective, from 1 down to 0.05.
+    """Return the weight of each row for the tolerance objective, from 1 down to 0.05.
 
     The loss of a residual r is L(r) = w² (1 - exp(-r² / (2 w²))) + 0.05 r² / 2, the Welsch loss
     (Dennis and Welsch 1978) with a little of the squared one, so that rows far away are not lost

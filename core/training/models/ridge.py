@@ -118,8 +118,9 @@ class CompleteLine:
         return score
 
     def contribute(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each column adds to the intercept, shape of `X`: its SHAP values where columns are
-        taken as independent (Lundberg and Lee 2017, corollary 1)."""
+        """Return the contribution of each column to the prediction, added to the intercept, shape
+        of `X`: its SHAP values if the columns are taken as independent (Lundberg and Lee 2017,
+        corollary 1)."""
         added: NDArray[np.float64] = np.where(np.isnan(X), 0.0, X - self.mean_) * self.coef_
         return added
 

@@ -243,8 +243,8 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
 
 
 def choose_threads(n_cells: int) -> int:
-    """How many threads train on a matrix of so many cells: one for few cells or on two cores, where
-    the threads' waiting for each other has cost 3 to 4 times the time; half the cores otherwise.
+    """Return the number of threads that train on a matrix of so many cells: one for few cells or on
+    two cores, where waiting for each other costs 3 to 4 times the time; half the cores otherwise.
 
     >>> choose_threads(10_000)
     1

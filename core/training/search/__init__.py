@@ -1,1 +1,1 @@
-"""How a recipe chooses its parameters and is fitted."""
+"""The search for a recipe's parameters, and the fit."""

@@ -9,8 +9,8 @@ _T = TypeVar("_T")
 
 
 def fit_side_by_side(fits: Sequence[Callable[[], _T]], on_done: Callable[[int], None]) -> list[_T]:
-    """What each of the fits gives, in their order; they run in threads, since XGBoost and numpy let
-    go of Python's lock, and each on one core, since more threads than cores wait for each other.
+    """Return the results of the fits, in their order. They run in threads, since XGBoost and numpy
+    release Python's lock, and each on one core, since more threads than cores wait for each other.
 
     `on_done` hears in the caller's own thread how many have ended, and may raise to stop: what has
     begun then ends, and nothing else begins. So does what a fit raises.

@@ -1,4 +1,4 @@
-"""What a recipe is: how to build a pipeline and, if it wishes, how to choose its parameters."""
+"""The contract of a recipe: it builds a pipeline and may choose its parameters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
