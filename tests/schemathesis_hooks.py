@@ -14,4 +14,4 @@ def nothing_breaks_and_refusals_explain_themselves(ctx: Any, response: Any, case
     status = response.status_code
     assert status not in (500, 502), response.text
     if status >= 400:
-        assert Reply(status, response.content).explains_itself(), response.text
+        assert Reply(status, response.content, {}).explains_itself(), response.text

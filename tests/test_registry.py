@@ -552,7 +552,7 @@ def test_a_store_of_another_place_does_not_choose_where_files_are_written(
     elsewhere = location.format(folder=tmp_path / "elsewhere")
     with closing(sqlite3.connect(home / "mlflow.db")) as connection, connection:
         connection.execute("UPDATE experiments SET artifact_location = ?", (elsewhere,))
-    again = Registry(tracking.artifacts, tracking.tracking_uri)
+    again = Registry(tracking.artifacts, tracking.tracking_uri.reveal())
     run_id = again.log_run(version(1, saved, now()), snapshot(now()))
     tags = again._client()[0].get_run(run_id).data.tags
     again._client()[0]._tracking_client.store.engine.dispose()

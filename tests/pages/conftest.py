@@ -119,6 +119,7 @@ def open_page(quick_pages: None) -> Callable[..., AppTest]:
     """Opens a page the way a visitor does: through the navigation, with a query in the address."""
 
     def open_(name: str, **query: str) -> AppTest:
+        context.load_rules.cache_clear()  # a test before may have set up a login
         page = AppTest.from_file(str(ENTRY), default_timeout=PATIENCE_SECONDS)
         page.run()
         for key, value in query.items():

@@ -111,7 +111,7 @@ def test_a_table_is_tried_before_it_is_collected(
     page.number_input(key="map_table_low_ratings").set_value(0.0)
     page.number_input(key="map_table_high_ratings").set_value(4.0)
     page = page.run()
-    assert "Row 5 would be rejected: id 5: target 'stars' is 5" in page.warning[0].value
+    assert "Row 5 would be rejected: id 5: target 'stars': is 5" in page.warning[0].value
     assert list(page.dataframe[0].value["target"])[:4] == [25.0, 50.0, 75.0, 100.0]
     page.text_input(key="map_table_save_reason").set_value("our ratings")
     page = page.button(key="map_table_save_confirm").click().run()
