@@ -38,12 +38,13 @@ SMALL = {
     "core/__main__.py",  # `python -m core`
     "core/data/tables/prefetch.py",
     "core/stats/densest.py",
-    "core/store/monitoring/alert_rules.py",
+    "core/store/engine/bulk_insert.py",
     "core/store/predictions/drain.py",
     "core/training/recipes/text.py",
     "core/training/vouching.py",
     "ui/gate/sparing.py",
     "ui/navigation.py",
+    "ui/training/promotion_review.py",
 }
 MAX_MODULES_OF_A_FOLDER, MIN_LINES, MAX_PARAMETERS = 15, 30, 8
 MAX_LONG_SIGNATURES = 25

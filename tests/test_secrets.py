@@ -21,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.alerts.channels import send_heartbeat
 from core.api import create
-from core.bootstrap import App, build_app
+from core.bootstrap import App, build_app, utc_now
 from core.cli.main import main
 from core.errors import OpsError
 from core.registry import Registry
@@ -34,6 +34,7 @@ from core.up import Component, build_command, build_mlflow_url, environment
 from core.watching import try_app_channels
 from tests.conftest import PATIENCE_SECONDS
 from tests.test_api import run_server
+from ui.common import context
 from ui.common.pages import PAGES
 
 pytestmark = [
@@ -47,11 +48,12 @@ CANARIES = {
     name: f"canary{name}4711q{name[::-1]}"
     for name in (
         *("database", "mlflow", "tracking", "supabase", "notify", "hook", "header"),
-        *("heartbeat", "client", "cookie"),
+        *("heartbeat", "client", "cookie", "signaturekey"),
     )
 }
 VALUES = {
     "PLUMBLINE_MLFLOW_URI": f"http://ana:{CANARIES['mlflow']}@{AWAY}/ml?token={CANARIES['tracking']}",
+    "PLUMBLINE_SIGNING_KEY": CANARIES["signaturekey"],
     "PLUMBLINE_SUPABASE_URL": f"http://{AWAY}",
     "PLUMBLINE_SUPABASE_KEY": CANARIES["supabase"],
     "PLUMBLINE_NOTIFY": f"json://ana:{CANARIES['notify']}@{AWAY}/{CANARIES['hook']}"
@@ -112,8 +114,6 @@ def run_verb(line: str) -> str:
 def draw(name: str) -> str:
     """Everything that a page gives the browser, tooltips and tables too."""
     page = AppTest.from_file(str(ROOT / "ui" / "navigation.py"), default_timeout=PATIENCE_SECONDS)
-    page.secrets["auth"] = LOGIN
-    page.user = {"is_logged_in": True, "email": "ada@example.com"}
     page.run()
     if name != "overview":
         page.switch_page(f"../pages/{name}.py").run()
@@ -169,6 +169,12 @@ def used(quick_pages: None) -> Iterator[Used]:
         (Path(folder) / ".streamlit" / "secrets.toml").write_text("\n".join(["[auth]", *lines]))
         patch.chdir(folder)
         used = Used(build_app())
+        context.load_rules.cache_clear()
+        st.cache_resource.clear()
+        token = context.load_login_sessions().start(
+            "ada@example.com", authenticated_at=utc_now(), place="127.0.0.1"
+        )
+        patch.setattr(context, "_read_token", lambda: token)
         try:
             use(used, patch)
             yield used

@@ -9,13 +9,13 @@ import typer
 from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, emit, say_progress
+from core.cli.views import view_data
 from core.data.parsing.schema_inference import choose_columns
 from core.data.quality.overview import describe_data
 from core.data.sources.preview import preview_file
 from core.domain.dataset import IdKind
 from core.domain.version import version_name
 from core.jobs.runner import do_job
-from core.views import view_data
 
 IsGroup = Annotated[
     bool, typer.Option("--group", help="NAME is a group of rows, or the unit of predictions.")

@@ -30,80 +30,73 @@ VERBS = {
     "worker": Verb("work", "Start the worker alone: scheduled tasks and jobs."),
     "mlflow": Verb("processes", "Start MLflow's own pages over the same store."),
     "run-job": Verb("work", ""),
-    "collect": Verb("data", "Bring labelled rows."),
-    "demo": Verb(
-        "data", "Fill the store with rows that are generated, and marked so wherever they appear."
-    ),
-    "data": Verb(
-        "data", "What is there: rows by source and provenance, and the newest quality report."
-    ),
+    "collect": Verb("data", "Collect labelled rows."),
+    "demo": Verb("data", "Add synthetic rows, marked as such everywhere."),
+    "data": Verb("data", "Show the rows by source and provenance, and the newest quality report."),
     "trace": Verb(
         "data",
-        "Which snapshots and versions used a row, by its id, or the rows of a group; with "
-        "--prediction, the rows its version learned from that are nearest to an answer.",
+        "List the snapshots and versions that used a row (by its id) or the rows of a group; "
+        "with --prediction, the training rows nearest to an answer.",
     ),
     "erase": Verb(
         "data",
         "Delete a person's rows, by an id or a group, from the store and from every snapshot.",
     ),
     "train": Verb(
-        "training", "Train, evaluate, gate and register a version; training never deploys."
+        "training",
+        "Train, evaluate, gate and register a version; training never deploys.",
     ),
     "iterate": Verb(
         "training",
-        "Collect what is new, train on it, compare with the champion, and report; deploys nothing.",
+        "Collect new rows, train on them, compare with the version that serves, and report; "
+        "deploy nothing.",
     ),
     "reproduce": Verb(
         "training",
-        "Train a version again from its snapshot, and say whether its figures come out the same.",
+        "Train a version again from its snapshot, and compare the figures.",
     ),
     "explain": Verb(
-        "training", "What each column added to the score of a logged prediction, in points."
-    ),
-    "note": Verb(
         "training",
-        "Say something of a version, and what was said of it: notes and tags, with who and when.",
+        "Show the points that each column added to the score of a logged prediction.",
     ),
-    "versions": Verb("training", "The registered versions, and signing one."),
+    "note": Verb("training", "Add notes and tags to a version, and list them."),
+    "versions": Verb("training", "List versions, or sign one."),
     "runs": Verb("training", "The newest MLflow runs."),
     "replay": Verb(
-        "releases", "Score the recorded requests of the last days with a version, before it serves."
-    ),
-    "deploy": Verb(
         "releases",
-        "Let a version serve, put it on trial for a part of the answers, or show what serves.",
+        "Score the recorded requests of the last days with a version, before it serves.",
     ),
-    "promote": Verb("releases", "Make the challenger of a trial the champion."),
-    "stop": Verb("releases", "Stop a trial: the champion answers everything again."),
-    "rollback": Verb("releases", "Let the version before, or an earlier one, serve again."),
+    "deploy": Verb("releases", "Deploy a version, start a trial of it, or show what serves."),
+    "promote": Verb("releases", "Promote the challenger of a trial: it answers everything."),
+    "stop": Verb("releases", "Stop a trial: the version that serves answers everything again."),
+    "rollback": Verb("releases", "Roll back to the previous or an earlier version."),
     "history": Verb(
         "releases",
-        "The deployment history; with --at, what served at that moment, by whom and why; "
-        "with --prediction, all that made an answer.",
+        "Show the deployment history; with --at, what served then, by whom and why; with "
+        "--prediction, the provenance of a score.",
     ),
     "predict": Verb(
         "scoring",
-        "Score every row of a CSV, JSON, JSONL or Parquet file, in pieces: its columns, "
-        "then score, low, high, source, reason and version.",
+        "Score every row of a CSV, JSON, JSONL or Parquet file; write its columns, then "
+        "score, low, high, source, reason and version.",
     ),
     "stream": Verb(
         "streaming",
-        "Replay a real file as live traffic with late labels, in a store of its own: what "
+        "Replay a file as live traffic with late labels, in a store of its own; report what "
         "would have happened.",
     ),
     "status": Verb("admin", "The installation: store, tracking, worker, versions, backlog."),
     "monitor": Verb(
-        "watching", "Health with its reasons, the figures of the window, and the open incidents."
-    ),
-    "incidents": Verb("watching", "Incidents, and what to do with one."),
-    "retrain": Verb(
         "watching",
-        "Decide whether to train again; train where it is due, or with --force in any case.",
+        "Show health with its reasons, the figures of the window, and the open incidents.",
     ),
+    "incidents": Verb("watching", "List incidents, and act on one."),
+    "retrain": Verb("watching", "Train again if it is due, or with --force in any case."),
     "jobs": Verb("admin", "Jobs, and stopping one."),
     "keys": Verb("admin", "Keys of the prediction API."),
     "settings": Verb(
-        "admin", "Every setting with its value, default and meaning; secrets are not shown."
+        "admin",
+        "Every setting with its value, default and meaning; secrets are not shown.",
     ),
 }
 """Every verb. A verb's module, and all that it needs, is imported when the verb is called."""

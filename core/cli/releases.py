@@ -9,6 +9,7 @@ import typer
 from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, Reason, emit, parse_time, say_progress
+from core.cli.views import view_deployment, view_plan, view_rehearsal, view_story
 from core.deployment import release, trials
 from core.deployment.lineage import describe_story, load_story
 from core.deployment.ramp import parse_percent
@@ -18,7 +19,6 @@ from core.errors import InvalidInput
 from core.jobs.runner import do_job
 from core.serving.replay.replay import check_days
 from core.store.models import deployments
-from core.views import view_deployment, view_plan, view_rehearsal, view_story
 
 
 def add_verbs(cli: typer.Typer) -> None:

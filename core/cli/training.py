@@ -8,6 +8,7 @@ import typer
 from core.bootstrap import build_app, load_current_settings, local_user
 from core.cli import texts
 from core.cli.output import AsJson, emit, say_progress
+from core.cli.views import view_training
 from core.domain.job import continue_search
 from core.domain.version import NoteKind, list_tags, parse_version, version_name
 from core.errors import Refused
@@ -18,7 +19,6 @@ from core.store.models import versions
 from core.training.notes import add_note
 from core.training.plan import RECENT
 from core.training.vouching import sign_version
-from core.views import view_training
 
 versions_cli = typer.Typer(invoke_without_command=True, help="List versions, or sign one.")
 

@@ -29,11 +29,7 @@ from core.serving.schemas import (
 )
 from core.serving.service import PredictionService
 from core.web.admission import Admission
-from core.web.http import (
-    json_response,
-    read_body,
-    read_headers,
-)
+from core.web.http import json_response, read_body, read_headers
 from core.web.micro_batching import LogWait
 
 _N_THREADS = 2  # batches that are scored at once; single rows do not wait for them

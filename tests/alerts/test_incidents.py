@@ -77,9 +77,9 @@ def test_a_collapse_and_the_errors_it_makes_are_one_incident_that_ends_with_the_
     assert [f"{event.check} {event.kind}" for event in incident.events] == [
         "collapsed pending",
         "collapsed opened",
-        "accuracy joined",
+        "error_growth joined",
         "collapsed eased",
-        "accuracy eased",
+        "error_growth eased",
         "collapsed resolved",
     ]
 

@@ -99,7 +99,7 @@ def test_a_target_on_another_scale_fails_the_import_with_the_setting_to_change(
 ) -> None:
     path = write("hire.csv", "a,count\n" + "".join(f"{i},{900 + i}\n" for i in range(40)))
     assert _refusal(importer, path, target="count") == (
-        "None of the 40 rows of 'hire.csv' could be taken. Row 1: target 'count' is 900, outside "
+        "None of the 40 rows of 'hire.csv' could be taken. Row 1: target 'count': is 900, outside "
         "the scale 0 to 100: set PLUMBLINE_SCALE to the scale of the target; the same goes for 39 "
         "more."
     )

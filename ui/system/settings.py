@@ -1,17 +1,23 @@
 """The settings on the screen, and the form that changes one at run time."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from core.alerts.threshold_backtest import DAYS, REHEARSED, describe_rehearsal
 from core.bootstrap import App, change_setting, load_current_settings
 from core.domain.installation import SettingChange
-from core.settings import SETTINGS, Setting
+from core.settings import SETTINGS, Setting, Thresholds
 from core.watching import rehearse_app_setting
 from ui import st
 from ui.common import actions, context, tables
 from ui.markup import Markdown
 
-_CHANGEABLE = {setting.name: setting for setting in SETTINGS if setting.runtime}
+_THRESHOLDS = {field.name for field in fields(Thresholds)}
+_CHANGEABLE = {  # the thresholds first
+    setting.name: setting
+    for setting in sorted(SETTINGS, key=lambda setting: setting.name not in _THRESHOLDS)
+    if setting.runtime
+}
 _UNSET = "not set"
 
 

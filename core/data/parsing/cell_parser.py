@@ -42,6 +42,8 @@ _MONTHS = (
     "december",
 )
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+_FIRST_SECOND = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
+_LAST_SECOND = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()
 """A time outside these years is taken for a mistake."""
 
 
@@ -408,7 +410,9 @@ def _number_month(text: str) -> str:
 def _since_1970(number: float, value: object) -> datetime:
     for limit, unit in ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9)):
         if 1e8 <= abs(number) < limit:
-            return _plausible(datetime.fromtimestamp(number / unit, UTC), value)
+            seconds = number / unit
+            if _FIRST_SECOND <= seconds <= _LAST_SECOND:
+                return _plausible(datetime.fromtimestamp(seconds, UTC), value)
     raise BadValue("not_a_time", _no_time(value))
 
 

@@ -7,13 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.domain.sample import (
-    Collection,
-    Provenance,
-    Rejection,
-    Sample,
-    SampleCounts,
-)
+from core.domain.sample import Collection, Provenance, Rejection, Sample, SampleCounts
 from core.errors import Conflict, NotFound
 from core.store.data.history import (
     add_history,

@@ -6,14 +6,7 @@ import pytest
 
 from core import text
 from core.domain.training_report import Estimate, Metrics, NaiveMetrics
-from core.training.evaluate.gate import (
-    FAILED,
-    NOTE,
-    PASSED,
-    Comparison,
-    Evidence,
-    decide_gate,
-)
+from core.training.evaluate.gate import FAILED, NOTE, PASSED, Comparison, Evidence, decide_gate
 from core.training.evaluate.verdict import summarize_training
 
 

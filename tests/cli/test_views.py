@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from core.cli.views import view_training
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.training.fit_and_evaluate import Order
 from core.training.flow import train_version
-from core.views import view_training
 from tests.training.worlds import FakeTracking, fill, make_samples
 
 
