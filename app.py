@@ -13,7 +13,7 @@ from core.jobs.scheduler import Scheduler
 from core.log import get_logger
 from core.settings import load_settings
 from ui.common import context
-from ui.gate.middleware import Gate
+from ui.gate.middleware import LoginGate
 
 RETRY_SECONDS = 5.0
 PATIENCE_SECONDS = 3.0
@@ -58,6 +58,6 @@ async def _start_scheduler(started: list[Scheduler]) -> None:
 app = st.App(
     "ui/navigation.py",
     lifespan=lifespan,
-    middleware=[Middleware(Gate, load_rules=context.load_rules)],
+    middleware=[Middleware(LoginGate, load_rules=context.load_rules)],
     on_script_error=context.show_problem,
 )

@@ -41,7 +41,7 @@ class Rules:
     uploads: UploadRules
 
 
-class Gate:
+class LoginGate:
     """ASGI middleware around everything that Streamlit serves."""
 
     def __init__(self, app: ASGIApp, load_rules: Callable[[], Rules]) -> None:

@@ -21,7 +21,7 @@ from tests.conftest import NOON
 from tests.oidc import OidcProvider, provider, running_provider, write_secrets
 from ui.gate.headers import build_headers
 from ui.gate.login import Login, build_login
-from ui.gate.middleware import Gate, Rules
+from ui.gate.middleware import LoginGate, Rules
 from ui.gate.uploads import UploadRules
 
 SITE = "http://127.0.0.1:8501"
@@ -60,7 +60,7 @@ class Streamlit:
 class House:
     """A gate, what is behind it, and the clock of both."""
 
-    gate: Gate
+    gate: LoginGate
     behind: Streamlit
     login: Login | None
     sessions: LoginSessions
@@ -184,7 +184,7 @@ def open_house(db: Database) -> Iterator[OpenHouse]:
         behind = Streamlit()
         runner = asyncio.Runner()
         runners.append(runner)
-        house = House(Gate(behind, lambda: rules), behind, login, sessions, runner)
+        house = House(LoginGate(behind, lambda: rules), behind, login, sessions, runner)
         return house
 
     yield open_
