@@ -27,7 +27,11 @@ def main() -> None:
         with run_product(home) as product, open_browser() as browser:
             send_traffic(product, n_requests=300)
             FOLDER.mkdir(parents=True, exist_ok=True)
-            page = browser.new_page(viewport={"width": 1440, "height": 1000}, color_scheme="light")
+            page = browser.new_page(
+                viewport={"width": 1440, "height": 1000},
+                color_scheme="light",
+                bypass_csp=True,  # the policy forbids the script that waits below
+            )
             for name in PAGES:
                 photograph(page, product, name)
 
