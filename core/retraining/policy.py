@@ -169,7 +169,7 @@ def _check_obstacles(facts: RetrainingInputs, policy: Policy, now: datetime) -> 
         _Signal(
             "budget",
             facts.open_job_id is None and facts.n_recent >= policy.per_week,
-            f"The budget of {policy.per_week} in 7 days (the setting `retrain_per_week`) is spent: "
+            f"The budget of {policy.per_week} in 7 days (PLUMBLINE_RETRAIN_PER_WEEK) is spent: "
             "each comparison with the champion costs some of a year's chance of a false promotion.",
         ),
         _Signal(
