@@ -18,7 +18,7 @@ from core.domain.version import Widening
 from core.errors import InvalidInput
 from core.monitoring.drift.drift_job import measure_drift
 from core.monitoring.flow import describe_health, watch
-from core.monitoring.health.host_checks import Disk
+from core.monitoring.health.inputs import Disk
 from core.monitoring.interval_calibration import measure_widenings
 from core.monitoring.slices.slice_metrics import measure_segments
 from core.monitoring.summary import MonitorSummary

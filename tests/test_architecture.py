@@ -36,11 +36,11 @@ CATCH_ALLS = ["core/jobs/runner.py", "core/web/middleware.py"]
 SMALL = {
     "core/__main__.py",  # `python -m core`
     "core/data/tables/prefetch.py",
-    "core/stats/densest.py",
+    "core/stats/metrics.py",
     "core/store/engine/bulk_insert.py",
     "core/store/predictions/drain.py",
     "core/training/recipes/text.py",
-    "core/training/vouching.py",
+    "core/training/notes.py",
     "ui/gate/sparing.py",
     "ui/navigation.py",
     "ui/training/promotion_review.py",

@@ -76,12 +76,12 @@ VERBS = {
         "--prediction, the provenance of a score.",
     ),
     "predict": Verb(
-        "scoring",
+        "files",
         "Score every row of a CSV, JSON, JSONL or Parquet file; write its columns, then "
         "score, low, high, source, reason and version.",
     ),
     "stream": Verb(
-        "streaming",
+        "files",
         "Replay a file as live traffic with late labels, in a store of its own; report what "
         "would have happened.",
     ),

@@ -16,9 +16,8 @@ from core.jobs.runner import do_job
 from core.retraining.flow import find_left_out
 from core.store.jobs import jobs
 from core.store.models import versions
-from core.training.notes import add_note
+from core.training.notes import add_note, sign_version
 from core.training.plan import RECENT
-from core.training.vouching import sign_version
 
 versions_cli = typer.Typer(invoke_without_command=True, help="List versions, or sign one.")
 

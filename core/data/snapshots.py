@@ -16,9 +16,8 @@ import pyarrow.parquet as pq
 
 from core.data.frames import build_table, hash_rows, list_features
 from core.data.parsing.cell_parser import as_text
-from core.data.provenances import choose_provenances
 from core.domain.dataset import AT, EXTERNAL_ID, RESERVED, TARGET, Snapshot
-from core.domain.sample import OBSERVED, Features, Provenance
+from core.domain.sample import OBSERVED, Features, Provenance, choose_provenances
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.file_access import resolve_named
 from core.log import get_logger

@@ -21,8 +21,13 @@ from core.domain.trial import (
 )
 from core.domain.version import version_name
 from core.stats.intervals import Interval
-from core.stats.ratio import find_log_mismatch
-from core.stats.sequential import count_needed, find_crossing, find_log_evidence, follow_sums
+from core.stats.sequential import (
+    count_needed,
+    find_crossing,
+    find_log_evidence,
+    find_log_mismatch,
+    follow_sums,
+)
 
 MOST_PARTS = 20
 """The largest that are looked at; each has this share of the false verdicts (Bonferroni)."""

@@ -1,4 +1,4 @@
-"""What the store holds for training: snapshots, what the checks found, and what was erased."""
+"""What the store holds for training: snapshots, findings of the checks, erasures."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

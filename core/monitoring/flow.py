@@ -7,10 +7,10 @@ from core.domain.monitoring import Health, HealthReport, Rollup, floor_time
 from core.domain.prediction import AnswerSource
 from core.domain.version import HEURISTIC
 from core.log import get_logger
+from core.monitoring.health.checks import MIN_SILENCE
 from core.monitoring.health.expected_traffic import choose_spans, expect_requests, summarize_spread
 from core.monitoring.health.health import has_changed, judge_health
-from core.monitoring.health.host_checks import MIN_SILENCE, Disk, LabelSilence
-from core.monitoring.health.inputs import HealthInputs, Worker
+from core.monitoring.health.inputs import Disk, HealthInputs, LabelSilence, Worker
 from core.monitoring.measure.label_delay import summarize_lag
 from core.monitoring.measure.performance import summarize_performance
 from core.monitoring.measure.queries import load_delivered, load_labelled, load_recent

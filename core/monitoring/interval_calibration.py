@@ -8,7 +8,7 @@ from core.domain.model_card import find_half_width
 from core.domain.version import HEURISTIC, Version, Widening
 from core.log import get_logger
 from core.registry import Registry
-from core.stats.adaptive import Adapted, adapt_widths
+from core.stats.conformal import Adapted, adapt_widths
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
 from core.store.monitoring import health, segments

@@ -11,7 +11,7 @@ from core.data.snapshots import read_snapshot
 from core.domain.dataset import AT, EXTERNAL_ID, SOURCE, TARGET
 from core.domain.sample import Features
 from core.registry import Registry
-from core.serving.model_inputs import carry_rows, recall_asked
+from core.serving.scoring import carry_rows, recall_asked
 from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import versions

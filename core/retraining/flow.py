@@ -2,12 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from core.data.provenances import choose_provenances
 from core.domain.deployment import RetrainingDecision
 from core.domain.installation import AUTOMATION
 from core.domain.job import FINAL, Job
 from core.domain.monitoring import DriftCheck, HealthReport
-from core.domain.sample import Provenance, SampleCounts
+from core.domain.sample import Provenance, SampleCounts, choose_provenances
 from core.domain.training_report import LEFT_OUT
 from core.domain.version import Version
 from core.errors import Conflict

@@ -40,10 +40,16 @@ from core.serving.answer import (
 from core.serving.columns import AskedColumns
 from core.serving.fallback import choose_guess
 from core.serving.log.prediction_log import Kept, Logbook
-from core.serving.model_inputs import InputRow, build_asked, carry_rows, recall_asked
 from core.serving.poller import Follower
 from core.serving.routing import LoadedVersion, Routing, choose_shadows, choose_variant, is_sampled
-from core.serving.scoring import MODEL_ERRORS, score_asked
+from core.serving.scoring import (
+    MODEL_ERRORS,
+    InputRow,
+    build_asked,
+    carry_rows,
+    recall_asked,
+    score_asked,
+)
 from core.serving.shadow import Shadow, ShadowAsk
 from core.serving.telemetry.latency_breakdown import ServiceStatus, StageClock, describe_serving
 from core.serving.version_loader import Deployed

@@ -12,11 +12,9 @@ from core.domain.job import Progress
 from core.domain.training_report import CurvePoint, Estimate
 from core.errors import Refused
 from core.settings import Scale
-from core.training.data.rows import Rows, arrange_rows, read_seconds
-from core.training.data.split import split_frame
-from core.training.evaluate.cross_validation import claim_at_random
+from core.training.data.rows import Rows, arrange_rows, read_seconds, split_frame
+from core.training.evaluate.cross_validation import claim_at_random, measure_curve
 from core.training.evaluate.holdout_evaluation import Examination, examine_candidate
-from core.training.evaluate.learning_curve import measure_curve
 from core.training.evaluate.model_card import build_card
 from core.training.plan import TrainingPlan
 from core.training.search.fitting import Fitted, fit_recipe

@@ -22,13 +22,13 @@ from core.registry import Registry
 from core.store.data import snapshots as snapshot_rows
 from core.store.engine.database import Database
 from core.store.models import versions as version_rows
-from core.training.evaluate.alpha_budget import YEAR
 from core.training.evaluate.champion import (
     GateTerms,
     compare_champion,
     find_champion,
     find_staleness,
 )
+from core.training.evaluate.gate import YEAR
 from core.training.evaluate.holdout_evaluation import gather_evidence
 from core.training.evaluate.report import build_report
 from core.training.fit_and_evaluate import Order, learn

@@ -1,9 +1,9 @@
-"""Saying something of a version, and bringing what was said to tracking when it answers."""
+"""What people say of a version: notes and tags, and that they vouch for its artifact."""
 
 from datetime import datetime
 
-from core.domain.version import Note, NoteKind, list_tags, parse_note
-from core.errors import Refused
+from core.domain.version import Note, NoteKind, Version, list_tags, parse_note
+from core.errors import InvalidInput, Refused
 from core.registry import Registry
 from core.store.engine.database import Database
 from core.store.models import versions
@@ -45,3 +45,20 @@ def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
         with db.write() as conn:
             versions.mark_mirrored(conn, number, len(found), now)
     return len(waiting)
+
+
+def sign_version(
+    db: Database, registry: Registry, number: int, *, by: str, reason: str, now: datetime
+) -> Version:
+    """Sign the artifact of a version, with a note that says who vouches for it and why; the
+    version. Raises `InvalidInput` without a reason, `NotFound` for an unknown version, and what
+    `Registry.sign_artifact` raises."""
+    if not reason.strip():
+        raise InvalidInput("A signature needs a reason: say how you know who wrote the version.")
+    text = parse_note(NoteKind.NOTE, f"Signed: {reason.strip()}")
+    with db.read() as conn:
+        version = versions.get_version(conn, number)
+    registry.sign_artifact(version.artifact_hash)
+    with db.write() as conn:
+        versions.append_note(conn, Note(number, NoteKind.NOTE, text, now, by))
+    return version

@@ -16,8 +16,7 @@ from core.settings import Scale
 from core.web.guard import Guard
 from core.web.http import build_error, json_response
 from core.web.middleware import Outermost, RefusalLog
-from core.web.openapi import Operation, build_openapi
-from core.web.pages import DOCS_POLICY, build_docs
+from core.web.openapi import DOCS_POLICY, Operation, build_docs, build_openapi
 
 _DOCS = "/docs"
 

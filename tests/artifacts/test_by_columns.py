@@ -11,8 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
-from core.artifacts.artifact import Artifact
-from core.artifacts.check import takes_columns
+from core.artifacts.artifact import Artifact, takes_columns
 from core.artifacts.scorer import compile_columns
 from core.domain.model_card import Card, GoldenRow
 from core.domain.prediction import Columns

@@ -11,8 +11,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from core.artifacts.artifact import Artifact
-from core.artifacts.check import LARGEST_DIFFERENCE, build_edge_rows, check_scorer
+from core.artifacts.artifact import LARGEST_DIFFERENCE, Artifact, build_edge_rows, check_scorer
 from core.artifacts.scorer import CompiledScorer, PipelineScorer, compile_pipeline
 from core.domain.model_card import Card, GoldenRow
 from core.features.encoder import RowEncoder

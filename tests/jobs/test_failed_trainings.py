@@ -16,7 +16,7 @@ from core.jobs.children import Children
 from core.jobs.runner import run_job
 from core.store.jobs import jobs
 from core.store.models import versions
-from core.training.search import recipe_registry
+from core.training.search import recipe
 from core.training.search.recipe import Recipe
 from tests.training.worlds import fill, make_samples
 
@@ -74,7 +74,7 @@ def test_a_recipe_that_raises_fails_its_job_with_a_sentence(
     def build(*_: object) -> object:
         raise error
 
-    monkeypatch.setitem(recipe_registry.RECIPES, "odd", Recipe("odd", "Raises.", build))
+    monkeypatch.setitem(recipe.RECIPES, "odd", Recipe("odd", "Raises.", build))
     fill(app.db, make_samples(120), app.now)
     ended = train(app, recipe="odd")
     assert ended.status is JobStatus.FAILED

@@ -22,9 +22,8 @@ from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
 from core.store.monitoring import incidents
-from core.training.data.rows import arrange_rows, list_rows
-from core.training.data.split import split_frame
-from core.training.evaluate.alpha_budget import GATE_ALPHA
+from core.training.data.rows import arrange_rows, list_rows, split_frame
+from core.training.evaluate.gate import GATE_ALPHA
 from core.training.flow import sync_runs
 from core.training.plan import TrainingPlan
 from tests.training.worlds import START, FakeTracking, fill, make_samples

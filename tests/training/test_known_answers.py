@@ -13,8 +13,7 @@ from core.data.sources.demo import DemoRows, generate_demo
 from core.domain.model_card import find_half_width
 from core.settings import Scale
 from core.training.data.rows import Rows
-from core.training.evaluate.alpha_budget import choose_alpha
-from core.training.evaluate.gate import Comparison, decide_gate
+from core.training.evaluate.gate import Comparison, choose_alpha, decide_gate
 from core.training.evaluate.metrics import choose_blocks, compare_scores
 from core.training.evaluate.model_card import build_card
 from core.training.plan import TrainingPlan

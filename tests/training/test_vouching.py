@@ -11,7 +11,7 @@ from core.errors import InvalidInput, NotFound, Refused
 from core.registry import Registry
 from core.store.engine.database import Database
 from core.store.models import versions
-from core.training.vouching import sign_version
+from core.training.notes import sign_version
 from tests.artifacts.crafted import fit, make_card, node, plant, write_artifact
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version

@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from core.data.provenances import choose_provenances
 from core.domain.dataset import Issue, QualityReport, Severity, fold_issues
-from core.domain.sample import OBSERVED, Collection, Provenance, SampleCounts, choose_newest
+from core.domain.sample import (
+    OBSERVED,
+    Collection,
+    Provenance,
+    SampleCounts,
+    choose_newest,
+    choose_provenances,
+)
 from core.domain.source import CollectionOutcome, Source, SourceStatus, summarize_source
 from core.settings import Scale
 from core.store.data import quality, snapshots

@@ -20,8 +20,7 @@ from core.data.tables.sync_cursor import (
     next_watermark,
     plan_spans,
 )
-from core.data.tables.table_plans import TablePlan, fit_mapping, plan_table
-from core.data.tables.table_rows import build_table_samples
+from core.data.tables.table_plans import TablePlan, build_table_samples, fit_mapping, plan_table
 from core.domain.job import Progress
 from core.domain.sample import Rejection
 from core.domain.source import CollectionOutcome, Place, Reading, Source, TableMapping, Watermark

@@ -10,11 +10,16 @@ import msgspec
 from core.data.sources.supabase import Project, Row
 from core.data.tables.collect_table import WantedTable, collect_table
 from core.data.tables.sync_cursor import Request
-from core.data.tables.table_plans import guess_table, plan_table
-from core.data.tables.table_rows import build_table_samples
+from core.data.tables.table_plans import build_table_samples, guess_table, plan_table
 from core.domain.job import Progress
 from core.domain.sample import Rejection, Sample
-from core.domain.source import ORIGIN_TABLES, MappingChange, Source, TableMapping, find_cut_off
+from core.domain.source import (
+    ORIGIN_TABLES,
+    MappingChange,
+    Source,
+    TableMapping,
+    find_cut_off,
+)
 from core.errors import InvalidInput, NotFound, Refused
 from core.settings import Scale
 from core.store.data import samples as sample_rows

@@ -115,8 +115,7 @@ def _read_history(
 ) -> History:
     # Not at the top: pandas and scikit-learn take seconds that a page would wait for.
     from core.data.snapshots import read_snapshot
-    from core.training.data.rows import arrange_rows
-    from core.training.data.split import split_as_then
+    from core.training.data.rows import arrange_rows, split_as_then
 
     artifact = registry.load_artifact(version.artifact_hash)
     frame = read_snapshot(folder, snapshot)

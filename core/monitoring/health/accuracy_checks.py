@@ -6,8 +6,7 @@ from core import text
 from core.domain.monitoring import Health, Reason
 from core.domain.version import version_name
 from core.monitoring.health.degradation import NEXT_STEP, check_promise
-from core.monitoring.health.inputs import HealthInputs
-from core.monitoring.health.thresholds import describe_limits, judge_level
+from core.monitoring.health.inputs import HealthInputs, describe_limits, judge_level
 from core.settings import Thresholds
 
 ASK_CALLERS = (

@@ -1,5 +1,5 @@
 """The checks of health that need no more than facts: what serves, traffic, drift, the worker; pure.
-Those of the error are in `accuracy`, those of the answers in `answering`."""
+Those of the error are in `accuracy_checks`, those of the answers in `service_checks`."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,11 +8,11 @@ from core import text
 from core.domain.monitoring import Health, Reason
 from core.domain.version import version_name
 from core.monitoring.drift.compare import describe_check, is_strange, list_mattering
-from core.monitoring.health.inputs import HealthInputs, Worker
+from core.monitoring.health.inputs import Disk, HealthInputs, LabelSilence, Worker
 from core.settings import Thresholds
 
 MIN_EXPECTED = 10.0
-"""Requests that should have come before their absence is no chance: P(none) = e^-10."""
+"""Requests or labels that should have come before their absence is no chance: P(none) = e^-10."""
 
 MAX_DRIFT_AGE = timedelta(hours=6)
 """How old a measurement of drift may be and still say something of now."""
@@ -131,3 +131,51 @@ def check_worker(worker: Worker | None, now: datetime) -> Reason | None:
         f"{message}: {effects}nothing is measured, no alert checked.",
         step,
     )
+
+
+MIN_SILENCE = timedelta(hours=6)
+"""How long no label has to come before their absence is looked at."""
+
+DISK_WARNING_BYTES, DISK_CRITICAL_BYTES = 1_000_000_000, 200_000_000
+
+
+def check_labels(silence: LabelSilence | None, now: datetime) -> list[Reason]:
+    """A warning where labels have stopped that used to come; nothing where none ever came.
+
+    >>> noon = datetime(2026, 3, 2, 12)
+    >>> reason, = check_labels(LabelSilence(noon - timedelta(hours=8), 40.0), noon)
+    >>> reason.message
+    'No label has come for 8 hours, since 2026-03-02 04:00 UTC; about 40 would be usual by now.'
+    """
+    if silence is None:
+        return []
+    length = now - silence.last_at
+    if length < MIN_SILENCE or silence.expected < MIN_EXPECTED:
+        message = f"The last label came {text.duration(length)} ago, which is not unusual."
+        return [Reason("labels", Health.HEALTHY, message, "")]
+    message = (
+        f"No label has come for {text.duration(length)}, since {silence.last_at:%Y-%m-%d %H:%M} "
+        "UTC; about "
+        f"{silence.expected:,.0f} would be usual by now."
+    )
+    step = "Check whoever sends to POST /v1/feedback: without labels the accuracy grows old unseen."
+    return [Reason("labels", Health.WARNING, message, step)]
+
+
+def check_disk(disk: Disk | None) -> list[Reason]:
+    """A warning below 1 GB, critical below 200 MB: with a full disk no prediction is answered.
+
+    >>> [reason.health.value for reason in check_disk(Disk(150_000_000, 8_000_000_000))]
+    ['critical']
+    >>> check_disk(Disk(5_000_000_000, 8_000_000_000))
+    []
+    """
+    if disk is None or disk.free_bytes >= DISK_WARNING_BYTES:
+        return []
+    critical = disk.free_bytes < DISK_CRITICAL_BYTES
+    message = (
+        f"The disk is nearly full: {text.size(disk.free_bytes)} of "
+        f"{text.size(disk.total_bytes)} are free; when it is full, no prediction is answered."
+    )
+    step = "Free some space on the disk of PLUMBLINE_HOME, or move it to a larger one."
+    return [Reason("disk", Health.CRITICAL if critical else Health.WARNING, message, step)]

@@ -4,8 +4,14 @@ from datetime import datetime
 
 from core.domain.monitoring import Health, HealthReport
 from core.monitoring.health.accuracy_checks import add_culprit, check_errors, check_skill
-from core.monitoring.health.checks import check_base, check_drift, check_traffic, check_worker
-from core.monitoring.health.host_checks import check_disk, check_labels
+from core.monitoring.health.checks import (
+    check_base,
+    check_disk,
+    check_drift,
+    check_labels,
+    check_traffic,
+    check_worker,
+)
 from core.monitoring.health.inputs import HealthInputs
 from core.monitoring.health.service_checks import check_requests, check_spread
 from core.settings import Thresholds

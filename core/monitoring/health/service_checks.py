@@ -2,8 +2,7 @@
 
 from core import text
 from core.domain.monitoring import Health, Reason
-from core.monitoring.health.inputs import HealthInputs, Recent
-from core.monitoring.health.thresholds import describe_limits, judge_level
+from core.monitoring.health.inputs import HealthInputs, Recent, describe_limits, judge_level
 from core.settings import Thresholds
 from core.stats.histogram import quantile_interval
 from core.stats.intervals import Interval, wilson

@@ -18,8 +18,7 @@ from core.domain.version import version_name
 from core.serving.answer import Ask, ScoringAttempt, build_guessed_prediction
 from core.serving.fallback import choose_guess
 from core.serving.files.report import REJECTED
-from core.serving.model_inputs import InputRow, carry_rows
-from core.serving.scoring import MODEL_ERRORS, score_asked
+from core.serving.scoring import MODEL_ERRORS, InputRow, carry_rows, score_asked
 from core.settings import Scale
 from core.store.engine.database import Database
 

@@ -14,9 +14,8 @@ from core.errors import InvalidInput, NotFound, OpsError, Refused
 from core.registry import Registry
 from core.serving.answer import choose_refusal, clip
 from core.serving.fallback import choose_guess
-from core.serving.model_inputs import InputRow, recall_asked
 from core.serving.replay.replay_summary import Tally, build_report
-from core.serving.scoring import score_asked
+from core.serving.scoring import InputRow, recall_asked, score_asked
 from core.settings import Scale
 from core.store.data import snapshots
 from core.store.engine.database import Database

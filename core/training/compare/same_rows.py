@@ -15,8 +15,7 @@ from core.errors import Refused
 from core.registry import Registry
 from core.store.data import snapshots
 from core.store.engine.database import Database
-from core.training.data.rows import arrange_rows
-from core.training.data.split import split_frame
+from core.training.data.rows import arrange_rows, split_frame
 from core.training.evaluate.champion import MIN_COMPARED, load_trained_keys
 from core.training.evaluate.metrics import choose_blocks, compare_scores
 

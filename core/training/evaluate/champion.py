@@ -21,12 +21,10 @@ from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
 from core.store.monitoring import incidents
-from core.training.data.rows import carry_frame
-from core.training.data.split import split_as_then
+from core.training.data.rows import carry_frame, split_as_then
 from core.training.data.training_window import TrainingWindow, WindowChoice
-from core.training.evaluate.alpha_budget import choose_alpha
 from core.training.evaluate.error_slices import cut_categories
-from core.training.evaluate.gate import Comparison
+from core.training.evaluate.gate import Comparison, choose_alpha
 from core.training.evaluate.metrics import Blocks, compare_scores, select_blocks
 from core.training.fit_and_evaluate import Learned
 

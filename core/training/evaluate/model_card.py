@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artifacts.artifact import Artifact
-from core.artifacts.check import build_edge_rows, check_scorer
+from core.artifacts.artifact import Artifact, build_edge_rows, check_scorer
 from core.artifacts.scorer import compile_pipeline
 from core.domain.model_card import Band, Card, GoldenRow
 from core.domain.sample import Features

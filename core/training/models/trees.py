@@ -13,8 +13,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from core.artifacts.row_model import RowModel, WeightedSum
 from core.artifacts.trees import CompiledForest, read_booster
-from core.stats.densest import densest_centre
-from core.training.models.objective import ABSOLUTE, SQUARED, TOLERANCE, Aim, measure_loss, pull
+from core.training.models.objective import (
+    ABSOLUTE,
+    SQUARED,
+    TOLERANCE,
+    Aim,
+    densest_centre,
+    measure_loss,
+    pull,
+)
 from core.training.models.ridge import CompleteLine, RidgeRegressor
 from core.training.search.parallel import count_cores
 

@@ -11,7 +11,6 @@ from core.domain.job import Progress, part_of
 from core.errors import Refused
 from core.settings import Scale
 from core.stats.conformal import band_widths, half_width
-from core.stats.densest import densest_centre
 from core.stats.metrics import mae
 from core.training.data.rows import Rows, name_features, split_folds
 from core.training.data.training_window import (
@@ -22,7 +21,7 @@ from core.training.data.training_window import (
 )
 from core.training.evaluate.cross_validation import CrossValidated, fit_pipeline, judge_folds
 from core.training.explain.pipeline_inspection import find_encoder, list_absent
-from core.training.models.objective import TOLERANCE, Aim
+from core.training.models.objective import TOLERANCE, Aim, densest_centre
 from core.training.plan import TrainingPlan
 from core.training.search.recipe import Fold, Recipe, Search, TrainingRows
 

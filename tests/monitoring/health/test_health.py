@@ -12,8 +12,7 @@ from core.domain.training_report import Estimate, Metrics, Naive
 from core.monitoring.health.degradation import LiveError
 from core.monitoring.health.expected_traffic import Spread
 from core.monitoring.health.health import has_changed, judge_health
-from core.monitoring.health.inputs import HealthInputs, LabelledWindow, Recent, Worker
-from core.monitoring.health.thresholds import judge_level
+from core.monitoring.health.inputs import HealthInputs, LabelledWindow, Recent, Worker, judge_level
 from core.monitoring.measure.performance import Figures
 from core.monitoring.measure.traffic import Counts
 from core.settings import Thresholds

@@ -7,8 +7,7 @@ from core.data.splits import Split
 from core.domain.training_report import CurvePoint, Estimate
 from core.settings import Scale
 from core.training.data.rows import Rows
-from core.training.evaluate.cross_validation import score_fold
-from core.training.evaluate.learning_curve import measure_curve
+from core.training.evaluate.cross_validation import measure_curve, score_fold
 from core.training.evaluate.metrics import choose_blocks
 from core.training.evaluate.verdict import describe_curve
 from core.training.search.recipe import Search

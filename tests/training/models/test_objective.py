@@ -7,9 +7,15 @@ import pytest
 
 from core.errors import InvalidInput, Refused
 from core.settings import Scale
-from core.stats.densest import densest_centre
 from core.training.data.rows import Rows
-from core.training.models.objective import ABSOLUTE, OBJECTIVES, SQUARED, TOLERANCE, check_objective
+from core.training.models.objective import (
+    ABSOLUTE,
+    OBJECTIVES,
+    SQUARED,
+    TOLERANCE,
+    check_objective,
+    densest_centre,
+)
 from core.training.plan import TrainingPlan
 from core.training.search.fitting import Fitted, fit_recipe
 from core.training.search.recipe import Recipe

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.bootstrap import App, build_app
-from core.cli import scoring
+from core.cli import files
 from core.cli.main import cli
 from core.errors import Refused
 from core.store.jobs import jobs
@@ -23,7 +23,7 @@ def app(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     registry = FakeRegistry()
     app = App(built.values, built.settings, built.db, registry, built.now)  # type: ignore[arg-type]
     add_version(app.db, registry)
-    monkeypatch.setattr(scoring, "build_app", lambda: app)
+    monkeypatch.setattr(files, "build_app", lambda: app)
     yield app
     app.close()
 

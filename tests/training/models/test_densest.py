@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.stats.densest import densest_centre
+from core.training.models.objective import densest_centre
 
 
 @pytest.mark.parametrize("tolerance", [0.5, 5.0, 20.0])

@@ -8,9 +8,9 @@ import pytest
 from core.domain.monitoring import Health
 from core.domain.prediction import Label
 from core.monitoring.flow import describe_health, watch
+from core.monitoring.health.checks import check_disk, check_labels
 from core.monitoring.health.health import judge_health
-from core.monitoring.health.host_checks import Disk, LabelSilence, check_disk, check_labels
-from core.monitoring.health.inputs import HealthInputs
+from core.monitoring.health.inputs import Disk, HealthInputs, LabelSilence
 from core.settings import Thresholds
 from core.store.engine.database import Database
 from core.store.predictions.labels import count_received, find_span

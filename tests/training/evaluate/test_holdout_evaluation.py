@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.features.encoder import RowEncoder
-from core.training.evaluate.column_scores import find_related, measure_importance
+from core.training.evaluate.holdout_evaluation import find_related, measure_importance
 from tests.training.worlds import make_rows
 
 KINDS = {"size": "numeric", "lang": "category", "other": "numeric", "third": "numeric"}

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from core.store.engine.database import Database
-from core.web.pages import build_docs
+from core.web.openapi import build_docs
 from tests.api_in_process import Reply, ask, make_api, run_lifespan
 
 
