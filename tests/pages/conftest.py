@@ -121,7 +121,6 @@ def open_page(quick_pages: None) -> Callable[..., AppTest]:
     def open_(name: str, **query: str) -> AppTest:
         context.load_rules.cache_clear()  # a test before may have set up a login
         page = AppTest.from_file(str(ENTRY), default_timeout=PATIENCE_SECONDS)
-        page.run()
         for key, value in query.items():
             page.query_params[key] = value
         if name != "overview":

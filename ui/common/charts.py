@@ -377,19 +377,20 @@ def choose_color(name: str, otherwise: str = GREY) -> str:
 
 def build_figure(*, y: str, height: int) -> Figure:
     """A figure in the one style, with nothing in it; `y` is its vertical axis's title."""
-    figure = Figure()
-    figure.update_layout(
-        height=height,
-        margin={"l": 56, "r": 12, "t": 28, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
-        hoverlabel={"namelength": -1},
-    )
     axis = {"gridcolor": _GRID, "zeroline": False, "automargin": True, "tickfont": LABEL}
-    figure.update_xaxes(title={"font": LABEL, "standoff": 6}, **axis)
-    figure.update_yaxes(title={"text": y, "font": LABEL, "standoff": 14}, **axis)
-    return figure
+    # Said at once: laid on afterwards, plotly compares each part with all, ten times as long.
+    return Figure(
+        layout={
+            "height": height,
+            "margin": {"l": 56, "r": 12, "t": 28, "b": 8},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
+            "hoverlabel": {"namelength": -1},
+            "xaxis": {"title": {"font": LABEL, "standoff": 6}, **axis},
+            "yaxis": {"title": {"text": y, "font": LABEL, "standoff": 14}, **axis},
+        }
+    )
 
 
 def build_empty(figure: Figure, text: str) -> Figure:
