@@ -1,10 +1,15 @@
 """Fixtures that every test may ask for: a clock that stands still, a home folder, a store."""
 
+import functools
+import gc
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
@@ -17,6 +22,11 @@ from tests.supastack.stack import Stack, run_stack
 settings.register_profile("plumbline", deadline=None, derandomize=True, database=None)
 settings.load_profile("plumbline")
 
+# Container images often set it, and then every worker, and every process that a test starts,
+# compiles all that it imports again: a tenth of the suite.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 collect_ignore = ["e2e/markup_app.py"]  # a Streamlit script that a test serves, with no examples
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -24,6 +34,22 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PATIENCE_SECONDS = 180
 """How long a page may take in a test. The first one of a process imports what pages are drawn with:
 ten seconds where five processes share two cores, and more where more do."""
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: it is not looked through for garbage again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities_read_once() -> Iterator[None]:
+    """The clients of a run read the world's certificates once, and not once a client, 25 ms
+    each; what a client trusts beside them is its own."""
+    default = httpx._transports.default
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(default, "create_ssl_context", functools.cache(default.create_ssl_context))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

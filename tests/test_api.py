@@ -1,5 +1,6 @@
 """The API as a caller meets it: over real HTTP on loopback, with a registry that behaves."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -54,6 +55,24 @@ class Server:
     db: Database
 
 
+class PromptServer(uvicorn.Server):
+    """Ends when its callers have gone, where uvicorn waits 0.2 s: a test has one of its own."""
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        while not self.should_exit:
+            await asyncio.sleep(0.005)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:
+            await asyncio.sleep(0.001)
+        await self.lifespan.shutdown()
+
+
 @contextmanager
 def run_server(api: Api) -> Iterator[str]:
     """The address of the API, served by uvicorn in a thread of this process."""
@@ -61,7 +80,7 @@ def run_server(api: Api) -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # so that a caller waits for the start rather than being refused
         config = uvicorn.Config(api, log_level="warning")
-        running = uvicorn.Server(config)
+        running = PromptServer(config)
         thread = threading.Thread(target=running.run, args=([listener],))
         thread.start()
         try:
