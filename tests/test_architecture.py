@@ -346,6 +346,7 @@ def test_the_api_starts_without_the_heavy_libraries(tmp_path: Path) -> None:
     assert not loaded & SLOW_AT_THE_API, "import it inside the function that needs it"
 
 
+@pytest.mark.slow  # a process that imports what pages need
 def test_a_page_is_painted_without_the_heavy_libraries(tmp_path: Path) -> None:
     """A page runs when it is imported, so that its imports alone are taken from it."""
     pages = [module for module in HOUSE if module.path.startswith(("pages/", "app.py", "ui/nav"))]

@@ -38,6 +38,7 @@ def find_open(home: Path) -> list[str]:
     return [f"{path} {stat.filemode(path.lstat().st_mode)}" for path in found]
 
 
+@pytest.mark.slow  # a process that imports all that a demo needs
 def test_a_store_is_its_users_alone(tmp_path: Path) -> None:
     home = tmp_path / "parent" / "home"
     run(home, "-m", "core", "demo", "--rows", "200")

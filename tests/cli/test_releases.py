@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def app(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def app(home: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """An app with v1 to v3 whose verbs meet it instead of the installation."""
+    shutil.copy(empty_store, home)
     values = {"PLUMBLINE_HOME": str(home), "PLUMBLINE_USER": "ada"}
     built = build_app(values, lambda: NOON)
     registry = FakeRegistry()

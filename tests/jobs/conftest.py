@@ -1,6 +1,16 @@
-"""What the tests of jobs share: an MLflow that is away is asked once."""
+"""What the tests of jobs share: a home with a store in it, and an MLflow that is asked once."""
+
+import shutil
+from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture
+def home(home: Path, empty_store: Path) -> Path:
+    """A home folder with an empty store in it."""
+    shutil.copy(empty_store, home)
+    return home
 
 
 @pytest.fixture(autouse=True)

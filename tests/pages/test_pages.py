@@ -23,21 +23,6 @@ Read = Callable[[AppTest], str]
 NAMES = ["overview", "data", "training", "experiments", "deployments", "monitoring", "system"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_opens_on_an_empty_store(app: App, open_page: OpenPage, name: str) -> None:
-    page = open_page(name)
-    assert not page.exception
-    assert [title.value.lower() for title in page.title] == [name]
-    assert page.caption[0].value.endswith(".")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_opens_on_a_full_store(full: App, open_page: OpenPage, name: str) -> None:
-    page = open_page(name)
-    assert not page.exception
-    assert [title.value.lower() for title in page.title] == [name]
-
-
 @pytest.mark.parametrize(
     ("name", "next_step"),
     [
@@ -50,10 +35,14 @@ def test_a_page_opens_on_a_full_store(full: App, open_page: OpenPage, name: str)
         ("system", "No worker is running"),
     ],
 )
-def test_an_empty_page_says_the_next_step(
+def test_a_page_opens_on_an_empty_store_and_says_the_next_step(
     app: App, open_page: OpenPage, read: Read, name: str, next_step: str
 ) -> None:
-    assert next_step in read(open_page(name))
+    page = open_page(name)
+    assert not page.exception
+    assert [title.value.lower() for title in page.title] == [name]
+    assert page.caption[0].value.endswith(".")
+    assert next_step in read(page)
 
 
 def test_the_monitoring_page_of_nothing_is_unknown_and_says_what_is_missing(
@@ -74,10 +63,12 @@ def test_a_page_shows_no_missing_value_as_a_number(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_shows_no_marks_of_its_own_markdown(
+def test_a_page_opens_on_a_full_store_and_shows_no_marks_of_its_own_markdown(
     full: App, open_page: OpenPage, name: str
 ) -> None:
     page = open_page(name)
+    assert not page.exception
+    assert [title.value.lower() for title in page.title] == [name]
     said = "\n".join(str(getattr(node, "proto", "")) for node in [*page.main, *page.sidebar])
     for mark in (r"\*", r"\:material", r"\`", r"\:gray", r"\#"):
         assert mark.replace("\\", "\\\\") not in said

@@ -87,6 +87,7 @@ def test_two_in_one_process_do_not_share_counts() -> None:
     assert ("plumbline_labels_total", (("outcome", "new"),)) not in _samples(ServiceMetrics())
 
 
+@pytest.mark.slow  # two processes
 def test_workers_that_share_a_folder_answer_for_all(tmp_path: Path) -> None:
     script = (
         "from core.serving.metrics import ServiceMetrics as M; m = M(); m.count_label('new'); "

@@ -86,6 +86,7 @@ def test_rows_of_one_block_widen_the_interval() -> None:
     assert whole.high - whole.low > 2.5 * (rows.high - rows.low)
 
 
+@pytest.mark.slow  # 50,000 blocks
 def test_many_blocks_are_merged_without_changing_the_width() -> None:
     values = np.random.default_rng(5).normal(size=50_000)
     found = mean_interval(values)

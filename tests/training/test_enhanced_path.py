@@ -1,5 +1,6 @@
 """From a snapshot with provider, model, time and text to the API: the same raw row, one score."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.data import snapshots
 from core.store.engine.database import Database
+from core.store.models import versions
 from core.training.data.rows import carry_frame
 from tests.streams import load_recent_predictions
 from tests.test_api import run_server
@@ -62,10 +64,25 @@ def make_works(n: int) -> list[Sample]:
     return found
 
 
+@pytest.fixture(scope="module")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs a trained version keeps it for the others."""
+    return tmp_path_factory.mktemp("trained")
+
+
 @pytest.fixture
-def trained(db: Database, train: Train, now: Now) -> Version:
-    fill(db, make_works(160), now)
-    return train(recipe="enhanced")
+def trained(db: Database, train: Train, home: Path, trained_home: Path, now: Now) -> Version:
+    """The version that the home's store holds: trained once, since it takes a second."""
+    if not any(trained_home.iterdir()):
+        fill(db, make_works(160), now)
+        train(recipe="enhanced")
+        db.close()
+        shutil.copytree(home, trained_home, dirs_exist_ok=True)
+    else:
+        db.close()
+        shutil.copytree(trained_home, home, dirs_exist_ok=True)
+    with db.read() as conn:
+        return versions.get_version(conn, 1)
 
 
 def serve(db: Database, registry: FakeTracking, now: Now) -> PredictionService:

@@ -78,7 +78,11 @@ def test_online_forgets_where_the_relation_turns_and_remembers_where_it_stays() 
     assert fit("online", steady, by_time=True).search.parameters["forgetting"] >= 0.998
 
 
-@pytest.mark.parametrize("recipe", ["advanced", "enhanced", "ensemble", "online"])
+@pytest.mark.parametrize(
+    "recipe",
+    [*(pytest.param(name, marks=pytest.mark.slow) for name in ("advanced", "ensemble")),
+     "enhanced", "online"],
+)  # fmt: skip
 def test_a_search_keeps_what_it_tried_with_its_losses(recipe: str) -> None:
     search = fit(recipe, make_rows(300, noise=1.0)).search
     assert min(attempt.loss for attempt in search.attempts) == pytest.approx(search.loss, abs=1e-5)

@@ -1,5 +1,6 @@
 """Rows with a known relation to the target, a store filled with them, and tracking that is away."""
 
+import functools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,6 +54,19 @@ def make_samples(
 ) -> list[Sample]:
     """Rows whose target is 55 + strength * size + 6 for "py" + noise, clipped to 0..100; `other`
     and `third` say nothing. Four rows a day from `start` on, without a time where it is None."""
+    return list(_make_samples(n, seed, noise, strength, start, group_size, provenance))
+
+
+@functools.cache  # most tests ask for the same few, and drawing them takes 30 ms
+def _make_samples(
+    n: int,
+    seed: int,
+    noise: float,
+    strength: float,
+    start: datetime | None,
+    group_size: int,
+    provenance: Provenance,
+) -> tuple[Sample, ...]:
     rng = np.random.default_rng(seed)
     found = []
     for i in range(n):
@@ -73,7 +87,7 @@ def make_samples(
                 group=f"g{i // group_size}" if group_size else None,
             )
         )
-    return found
+    return tuple(found)
 
 
 def fill(db: Database, rows: Sequence[Sample], now: Callable[[], datetime]) -> None:

@@ -347,7 +347,7 @@ def _wide(n: int = 400, seed: int = 0) -> pd.DataFrame:
     return make_frame(n, seed).assign(**more)
 
 
-@pytest.mark.parametrize("n", [60, 200, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [60, *(pytest.param(n, marks=pytest.mark.slow) for n in (200, 1500))])
 def test_clean_rows_of_any_kind_raise_no_warning(n: int) -> None:
     """60 frames of numbers, categories, texts, groups, gaps and several sources."""
     for seed in range(20):

@@ -33,6 +33,7 @@ def read_taken_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+@pytest.mark.slow  # a process that fills 1 GB
 def test_a_bomb_is_refused_without_memory_of_the_process_that_asks(tmp_path: Path) -> None:
     path = write_dictionary_bomb(tmp_path / "kept-copy.parquet")
     assert path.stat().st_size < 10_000

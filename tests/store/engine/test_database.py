@@ -57,6 +57,7 @@ def test_eight_threads_that_read_then_append_lose_nothing(db: Database, now: Clo
     assert load_counts(db) == list(range(1, 401))
 
 
+@pytest.mark.slow  # four processes
 def test_two_processes_that_read_then_append_lose_nothing(
     new_db: Database, new_url: str, home: Path
 ) -> None:

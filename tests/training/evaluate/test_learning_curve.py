@@ -43,6 +43,7 @@ def test_a_line_is_learned_from_few_rows_and_more_would_hardly_help() -> None:
     assert describe_curve(points, doubling).startswith("More rows of this kind would hardly help")
 
 
+@pytest.mark.slow  # statistics
 def test_trees_on_few_rows_would_learn_more_from_more() -> None:
     points, doubling = curve(make_rows(1000, noise=1.0), 400, "advanced", {"n_trees": 60})
     assert doubling is not None

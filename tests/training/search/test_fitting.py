@@ -138,6 +138,7 @@ def test_a_recipe_without_the_encoder_uses_every_column() -> None:
     assert set(fitted.kinds) == {"size", "lang", "other", "third"}
 
 
+@pytest.mark.slow  # statistics
 def test_a_random_split_claims_less_error_where_groups_repeat() -> None:
     rng = np.random.default_rng(1)
     rows = make_rows(400, strength=0.0)
