@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from core.bootstrap import build_app
+from core.bootstrap import build_app, load_current_settings
 from core.errors import OpsError
 from core.file_access import check_home, keep_private
 from core.log import configure, get_logger
@@ -140,7 +140,12 @@ def create() -> Api:
         log.warning("not_encrypted", problem=risk)
     check_home(settings.home)
     service = PredictionService(
-        app.db, app.registry, scale=settings.scale, now=app.now, libraries=_LIBRARIES
+        app.db,
+        app.registry,
+        scale=settings.scale,
+        now=app.now,
+        baking=lambda: load_current_settings(app).baking,
+        libraries=_LIBRARIES,
     )
     return build_api(
         app.db,

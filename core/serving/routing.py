@@ -55,17 +55,17 @@ class LoadedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What answers: the champion and, while a trial runs, the challenger with its share. Without a
-    trial, `retired` is the model before, which scores some requests beside the answers for a
-    while."""
+    """The champion and, while a trial runs, the challenger with its share of the answers. While a
+    release bakes, `before` is the version that a rollback goes back to: it scores some of the
+    requests as well."""
 
     revision: int
     champion: LoadedVersion
     challenger: LoadedVersion | None = None
     traffic: float = 0.0
     salt: str = ""
-    retired: LoadedVersion | None = None
-    retired_until: datetime | None = None
+    before: LoadedVersion | None = None
+    before_until: datetime | None = None
 
     @property
     def sides(self) -> tuple[LoadedVersion, ...]:
@@ -74,8 +74,8 @@ class Routing:
 
     @property
     def loaded(self) -> tuple[LoadedVersion, ...]:
-        """The versions that may score, answers or beside them."""
-        return self.sides if self.retired is None else (*self.sides, self.retired)
+        """The versions that answer or only score."""
+        return self.sides if self.before is None else (*self.sides, self.before)
 
     def get_side(self, variant: Variant) -> LoadedVersion:
         """The version that answers as this variant."""
@@ -94,14 +94,14 @@ NOTHING = Routing(0, LoadedVersion(HEURISTIC, None, "No version is deployed"))
 
 
 def choose_shadows(serving: Routing, answers: Sequence[Prediction]) -> list[ShadowAsk]:
-    """Which versions shall score answered requests as well: on a trial the other side of each, else
-    the version before for one in ten, until its time is over."""
+    """Choose the versions that score answered requests as well: in a trial the other side of each;
+    while a release bakes the version before, for one request in ten."""
     if serving.challenger is None:
-        retired, until_at = serving.retired, serving.retired_until
-        if retired is None or until_at is None:
+        before, until_at = serving.before, serving.before_until
+        if before is None or until_at is None:
             return []
         return [
-            ShadowAsk(answer, retired.version)
+            ShadowAsk(answer, before.version)
             for answer in answers
             if answer.version == serving.champion.version
             and answer.at < until_at

@@ -6,7 +6,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import randbytes
 
 from core.domain.dataset import TEXT
@@ -75,6 +75,7 @@ class PredictionService:
         *,
         scale: Scale,
         now: Callable[[], datetime],
+        baking: Callable[[], timedelta] = timedelta,
         random: Callable[[int], bytes] = randbytes,
         timer: Callable[[], float] = time.perf_counter,
         max_waiting_rows: int = 20_000,
@@ -83,7 +84,8 @@ class PredictionService:
         max_stored_rows: int = 1_000_000,
         libraries: Sequence[str] = (),
     ) -> None:
-        """`random` makes ids differ and need not be a secret. While `max_stored_rows` of batches
+        """`baking` gives the time for which the version before a release scores some requests too.
+        `random` makes ids differ and need not be a secret. While `max_stored_rows` of batches
         wait to be moved to the log, further ones are answered row by row. `libraries` are modules
         that versions need: imported beside serving, so that the first deployment is not followed
         seconds late."""
@@ -95,7 +97,7 @@ class PredictionService:
         self._max_stored_rows = max_stored_rows
         self._libraries = libraries
         self.stages = StageClock(_SAMPLE)
-        self._deployed = Deployed(db, registry, scale=scale, now=now, timer=timer)
+        self._deployed = Deployed(db, registry, scale=scale, now=now, baking=baking, timer=timer)
         self._failure = ""
         self._follower = Follower("deployments", self.refresh, _LOOK_SECONDS)
         self._logbook = Logbook(db, timer=timer, max_waiting_rows=max_waiting_rows)
@@ -206,7 +208,7 @@ class PredictionService:
         """Put a batch on disk, whole, or queue it: None where it is there; see `log`."""
         receipt = self._logbook.append_batch(batch)
         self._deployed.n_stored += batch.n_rows
-        if self._deployed.in_force.retired is not None:
+        if self._deployed.in_force.before is not None:
             sampled = [
                 place for place, one in enumerate(batch.ids) if is_sampled(one, EVIDENCE_SHARE)
             ]

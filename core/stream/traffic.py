@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from core.bootstrap import App
+from core.bootstrap import App, load_current_settings
 from core.domain.prediction import Label
 from core.serving.answer import Ask, build_id
 from core.serving.service import PredictionService
@@ -30,6 +30,7 @@ class StreamTraffic:
             app.registry,
             scale=app.settings.scale,
             now=app.now,
+            baking=lambda: load_current_settings(app).baking,
             random=self._random.randbytes,
         )
 

@@ -43,6 +43,7 @@ def service(
         registry,  # type: ignore[arg-type]
         scale=Scale(0.0, 100.0),
         now=now,
+        baking=lambda: timedelta(days=1),
     )
     yield service
     service.stop()
@@ -258,7 +259,7 @@ def test_labels_join_both_scores_into_pairs(
     assert standing.report.estimate.value == pytest.approx(3.0)
 
 
-def test_the_version_that_was_replaced_scores_one_request_in_ten_beside_the_answers(
+def test_the_version_before_scores_one_request_in_ten_of_a_fresh_release(
     db: Database,
     registry: FakeRegistry,
     service: PredictionService,
@@ -275,6 +276,17 @@ def test_the_version_that_was_replaced_scores_one_request_in_ten_beside_the_answ
     assert {(row.version, row.score) for row in kept} == {(1, 70.0)}
     assert 20 <= len(kept) <= 60
     assert registry.loaded[n_loaded:] == ["hash-2", "hash-2"]  # v1 stays in memory
+
+
+def test_without_automatic_rollbacks_the_version_before_scores_nothing(
+    db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
+) -> None:
+    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    other = PredictionService(db, registry, scale=Scale(0.0, 100.0), now=now)  # type: ignore[arg-type]
+    other.refresh()
+    answers = other.predict([ROW] * 100)
+    other.stop()
+    assert beside(db, answers) == []
 
 
 def test_of_a_batch_by_columns_too_it_scores_one_row_in_ten(
@@ -321,12 +333,12 @@ def test_a_rollback_has_the_version_before_in_memory_already(
     assert beside(db, answers) == []  # what was left for a reason is not asked again
 
 
-def test_the_evidence_ends_after_fourteen_days(
+def test_the_version_before_scores_nothing_after_the_baking_time(
     db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
 ) -> None:
     deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
-    service.now = lambda: now() + timedelta(days=14)
+    service.now = lambda: now() + timedelta(days=1)
     answers = service.predict([ROW] * 100)
     service.stop()
     assert beside(db, answers) == []
