@@ -13,7 +13,7 @@ from core.domain.prediction import AnswerSource, Label, Prediction, Variant, bui
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.serving.answer import Ask
 from core.serving.columns import AskedColumns
-from core.serving.service import PredictionService
+from core.serving.service import PredictionService, ServiceOptions
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.models import trials
@@ -41,9 +41,9 @@ def service(
     service = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
+        ServiceOptions(baking=lambda: timedelta(days=1)),
         scale=Scale(0.0, 100.0),
         now=now,
-        baking=lambda: timedelta(days=1),
     )
     yield service
     service.stop()
@@ -214,9 +214,9 @@ def test_more_than_may_wait_is_dropped_and_logged(
     small = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
+        ServiceOptions(max_shadow_rows=10),
         scale=Scale(0.0, 100.0),
         now=service.now,
-        max_shadow_rows=10,
     )
     small.refresh()
     answers = ask_units(small, 30)
@@ -298,7 +298,7 @@ def test_of_a_batch_by_columns_too_it_scores_one_row_in_ten(
     service.refresh()
     deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
-    batch = service.answer_columns(COLUMNS, now(), 0.0)
+    batch = service.predictor.answer_columns(COLUMNS, now(), 0.0)
     assert batch is not None
     service.log_batch(batch).result()
     service.stop()
@@ -312,7 +312,7 @@ def test_while_a_trial_runs_no_batch_is_answered_by_columns(
     service: PredictionService, start: Callable[[float], None], now: Callable[[], datetime]
 ) -> None:
     start(0.5)
-    assert service.answer_columns(COLUMNS, now(), 0.0) is None
+    assert service.predictor.answer_columns(COLUMNS, now(), 0.0) is None
 
 
 def test_a_rollback_has_the_version_before_in_memory_already(

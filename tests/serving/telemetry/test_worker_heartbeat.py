@@ -40,7 +40,7 @@ def service(db: Database, now: Callable[[], datetime]) -> PredictionService:
 def test_a_worker_says_once_a_minute_what_it_did(db: Database, service: PredictionService) -> None:
     clock, metrics = Clock(), ServiceMetrics()
     reporter = Reporter(db, service, metrics, clock)
-    service.answer([Ask({"codeQuality": 80.0})], NOON, 0.0)
+    service.predictor.answer([Ask({"codeQuality": 80.0})], NOON, 0.0)
     service.stages.is_due()
     service.stages.add(parse=0.001, log=0.002)
     reporter.report()
