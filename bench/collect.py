@@ -25,6 +25,7 @@ import psycopg
 from supabase import create_client
 from supabase.lib.client_options import SyncClientOptions
 
+from core.data.context import CollectContext
 from core.data.sources.supabase import PAGE_ROWS, Project
 from core.data.tables.collect_table import WantedTable, collect_table
 from core.data.tables.sync_cursor import Request
@@ -96,15 +97,11 @@ def collect(url: str, key: str) -> int:
         closing(Project(url, key)) as project,
     ):
         source = collect_table(
-            db,
+            CollectContext(db, Scale(0.0, 100.0), "bench", lambda: now, lambda share, text: None),
             project,
             WantedTable(MAPPING),
             Request(),
-            scale=Scale(0.0, 100.0),
             overlap=timedelta(hours=24),
-            by="bench",
-            now=lambda: now,
-            progress=lambda share, text: None,
         )
     return source.n_new
 

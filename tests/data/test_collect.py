@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from core.data.collect import add_demo, add_rows, import_file
+from core.data.context import CollectContext
 from core.data.quality.overview import describe_data
 from core.data.sources.files import plan_file, read_file
 from core.domain.sample import ColumnMapping, Provenance
@@ -141,14 +142,10 @@ def test_a_cancelled_import_is_kept_as_failed_and_can_be_repeated(
 
     with pytest.raises(Cancelled):
         import_file(
-            importer.db,
+            CollectContext(importer.db, PERCENT, "ada", lambda: NOON, cancel_late),
             path,
             mapping,
             name="work.csv",
-            scale=PERCENT,
-            by="ada",
-            now=lambda: NOON,
-            progress=cancel_late,
             limit_bytes=10**9,
         )
     assert importer.samples() == []

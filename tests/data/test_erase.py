@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.data.collect import add_rows
-from core.data.erase import erase_rows, remove_old_files, trace_rows
+from core.data.erase import ErasureRequest, erase_rows, remove_old_files, trace_rows
 from core.data.quality.overview import refresh_quality
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
@@ -58,10 +58,7 @@ def erase(db: Database, home: Path, kind: IdKind, name: str) -> Erasure:
     return erase_rows(
         db,
         home / "snapshots",
-        kind,
-        name,
-        by="ada",
-        reason="asked to",
+        ErasureRequest(kind, name, "ada", "asked to"),
         now=lambda: NOON,
         scale=SCALE,
     )
@@ -158,10 +155,7 @@ def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: P
         erase_rows(
             db,
             home / "snapshots",
-            IdKind.ID,
-            "r5",
-            by="ada",
-            reason=" ",
+            ErasureRequest(IdKind.ID, "r5", "ada", " "),
             now=lambda: NOON,
             scale=SCALE,
         )

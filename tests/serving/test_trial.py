@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.deployment.release import deploy, rollback
-from core.deployment.trials import describe_trial, start_trial
+from core.deployment.trials import TrialStart, describe_trial, start_trial
 from core.domain.prediction import AnswerSource, Label, Prediction, Variant, build_predictions
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.serving.answer import Ask
@@ -62,11 +62,7 @@ def start(
         start_trial(
             db,
             registry,  # type: ignore[arg-type]
-            2,
-            traffic=traffic,
-            name="shorter",
-            settings=TrialSettings(),
-            salt="salt",
+            TrialStart(2, name="shorter", traffic=traffic, settings=TrialSettings(), salt="salt"),
             reason="to see",
             by="ada",
             override=False,

@@ -128,8 +128,7 @@ def offer_deploy(
         icon=":material/rocket_launch:",
         override="The gate refused this version; deploy it all the same" if refused else None,
         primary=True,
-        disabled=number == serving,
-        help=f"{name} serves already." if number == serving else None,
+        refusal=f"{name} serves already." if number == serving else None,
     )
 
 
