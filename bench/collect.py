@@ -26,8 +26,8 @@ from supabase import create_client
 from supabase.lib.client_options import SyncClientOptions
 
 from core.data.context import CollectContext
-from core.data.sources.supabase import PAGE_ROWS, Project
 from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.supabase import PAGE_ROWS, Project
 from core.data.tables.sync_cursor import Request
 from core.domain.source import TableMapping
 from core.settings import Scale

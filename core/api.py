@@ -15,7 +15,6 @@ from core.log import configure, get_logger
 from core.parent import end_with
 from core.safety.masking import write_out
 from core.serving.keys import KeyRing
-from core.serving.metrics import ServiceMetrics
 from core.serving.schemas import (
     MAX_ROW_BYTES,
     AliveAnswer,
@@ -30,7 +29,8 @@ from core.serving.schemas import (
     SamplesBody,
 )
 from core.serving.service import PredictionService, ServiceOptions
-from core.serving.telemetry.worker_heartbeat import Reporter
+from core.serving.telemetry.metrics import ServiceMetrics
+from core.serving.worker_heartbeat import Reporter
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.system import describe_system

@@ -29,9 +29,9 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.engine import database
 from core.store.engine.database import Database
-from core.store.engine.direct import DirectLog
 from core.store.installation import api_keys
 from core.store.predictions import labels, predictions, removals
+from core.store.predictions.direct import DirectLog
 from core.store.predictions.drain import drain_batches
 from core.web.router import Api
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card

@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 from core.data.context import CollectContext
+from core.data.parsing.raw import ROWS_PER_PIECE, check_size
 from core.data.parsing.row_parser import build_given_samples
 from core.data.quality.overview import refresh_quality
 from core.data.sources.files import Piece, named, plan_file, read_file
 from core.data.sources.preview import READING_BYTES, limited_memory
-from core.data.sources.raw import ROWS_PER_PIECE, check_size
 from core.domain.job import Progress
 from core.domain.sample import Collection, ColumnMapping, Provenance, Rejection
 from core.errors import InvalidInput, OpsError

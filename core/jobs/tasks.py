@@ -118,7 +118,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     from core.data.splits import choose_label_delay
     from core.monitoring.drift.reference import pin_reference
     from core.retraining.rollout import roll_out
-    from core.training.fit_and_evaluate import Order
+    from core.training.evaluate.fit_and_evaluate import Order
     from core.training.flow import train_version
     from core.training.plan import read_plan
 

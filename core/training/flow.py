@@ -28,12 +28,12 @@ from core.training.evaluate.champion import (
     find_champion,
     find_staleness,
 )
+from core.training.evaluate.fit_and_evaluate import Order, learn
 from core.training.evaluate.gate import YEAR
 from core.training.evaluate.holdout_evaluation import gather_evidence
 from core.training.evaluate.report import build_report
-from core.training.fit_and_evaluate import Order, learn
 from core.training.plan import RECENT
-from core.training.search.recipe_registry import get_recipe
+from core.training.recipe_registry import get_recipe
 
 log = get_logger(__name__)
 

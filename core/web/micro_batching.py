@@ -10,8 +10,8 @@ from core.domain.prediction import Prediction
 from core.errors import Unavailable
 from core.serving.answer import Received
 from core.serving.log.group_commit import CommitReceipt
-from core.serving.metrics import ServiceMetrics
 from core.serving.service import PredictionService
+from core.serving.telemetry.metrics import ServiceMetrics
 
 
 class LogWait:

@@ -14,7 +14,6 @@ from core.domain.prediction import Prediction
 from core.serving.answer import Ask
 from core.serving.columns import build_asks, read_json_columns
 from core.serving.log.prediction_log import Kept
-from core.serving.metrics import ServiceMetrics
 from core.serving.schemas import (
     ErrorAnswer,
     ErrorDetail,
@@ -26,6 +25,7 @@ from core.serving.schemas import (
     check_row_sizes,
     decode_body,
 )
+from core.serving.telemetry.metrics import ServiceMetrics
 from core.web.http import json_response
 from core.web.scoring_route import ScoringRoute, Serving
 from core.web.sharing import Turn

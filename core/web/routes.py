@@ -16,7 +16,6 @@ from core.domain.prediction import Label
 from core.domain.sample import Collection
 from core.errors import Unavailable
 from core.serving.log.prediction_log import LabelOutcome
-from core.serving.metrics import CONTENT_TYPE
 from core.serving.schemas import (
     MAX_FEATURES,
     AliveAnswer,
@@ -32,6 +31,7 @@ from core.serving.schemas import (
     decode_body,
 )
 from core.serving.service import PredictionService
+from core.serving.telemetry.metrics import CONTENT_TYPE
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.web.http import json_response, read_body

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 from starlette.types import Receive, Scope
 
 from core.domain.installation import Scope as KeyScope
-from core.serving.metrics import ServiceMetrics
 from core.serving.service import PredictionService
+from core.serving.telemetry.metrics import ServiceMetrics
 from core.web.admission import Admission
 from core.web.http import read_body, read_headers
 from core.web.micro_batching import LogWait

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from core.data.collect import add_rows, import_file
 from core.data.context import CollectContext
 from core.data.sources.feedback import collect_feedback
-from core.data.sources.folder import collect_folder
+from core.data.watched_folder import collect_folder
 from core.domain.sample import ColumnMapping
 from core.settings import Scale
 from core.store.engine.database import Database, open_database

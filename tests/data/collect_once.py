@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from core.data.context import CollectContext
-from core.data.sources.supabase import Project
 from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.supabase import Project
 from core.data.tables.sync_cursor import Request
 from core.settings import Scale
 from core.store.engine.database import open_database

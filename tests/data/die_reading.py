@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from core.data.context import CollectContext
-from core.data.sources.folder import collect_folder
+from core.data.watched_folder import collect_folder
 from core.settings import Scale
 from core.store.engine.database import open_database
 from tests.streams import NOON

@@ -20,9 +20,9 @@ from core.serving.log.prediction_log import Kept, LabelOutcome
 from core.serving.service import PredictionService, ServiceOptions
 from core.settings import Scale
 from core.store.engine.database import Database
-from core.store.engine.direct import DirectLog
 from core.store.monitoring import health
 from core.store.predictions import labels, predictions, removals
+from core.store.predictions.direct import DirectLog
 from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 from tests.streams import load_recent_predictions

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.data.parsing.cell_parser import as_text
+from core.data.parsing.raw import ROWS_PER_PIECE
 from core.data.sources.contract import CollectionRequest, SourceKind
-from core.data.sources.raw import ROWS_PER_PIECE
 from core.domain.job import Progress
 from core.domain.prediction import FeedbackProgress, LabelledPrediction
 from core.domain.sample import Provenance, Rejection, Sample

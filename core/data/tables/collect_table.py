@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from core.data.context import CollectContext
-from core.data.sources.supabase import PAGE_ROWS, Extent, Project, Row
 from core.data.tables.prefetch import work_ahead
+from core.data.tables.supabase import PAGE_ROWS, Extent, Project, Row
 from core.data.tables.sync_cursor import (
     Request,
     choose_reading,

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from core.data.context import CollectContext
-from core.data.sources.supabase import Project, Row
 from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.supabase import Project, Row
 from core.data.tables.sync_cursor import Request
 from core.data.tables.table_plans import build_table_samples, guess_table, plan_table
 from core.domain.sample import Rejection, Sample

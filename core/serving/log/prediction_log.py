@@ -14,9 +14,9 @@ from core.log import get_logger
 from core.serving.log.group_commit import CommitReceipt, Journal
 from core.serving.scoring import MODEL_ERRORS, clean_error
 from core.store.engine.database import DRIVER_ERRORS, Database
-from core.store.engine.direct import DirectLog
 from core.store.models import trials
 from core.store.predictions import batches, labels, predictions, removals
+from core.store.predictions.direct import DirectLog, open_direct
 
 _MAX_ENTRY_ROWS = 2_000
 _TROUBLE_SECONDS = 5.0
@@ -84,8 +84,8 @@ class Logbook:
 
     def open(self) -> None:
         """Allow writes at once, where the store has them."""
-        self._direct = self._db.open_direct()
-        self._direct_batches = self._db.open_direct(_BATCH_WAIT_MS)
+        self._direct = open_direct(self._db)
+        self._direct_batches = open_direct(self._db, _BATCH_WAIT_MS)
 
     def close(self) -> None:
         """Write everything that waits, then take no more."""

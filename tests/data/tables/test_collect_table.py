@@ -15,8 +15,8 @@ import pytest
 import stamina
 
 from core.data.context import CollectContext
-from core.data.sources.supabase import Project
 from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.supabase import Project
 from core.data.tables.sync_cursor import Request
 from core.domain.sample import Sample
 from core.domain.source import ORIGIN_TABLES, CollectionOutcome, Source, TableMapping

@@ -9,8 +9,8 @@ import stamina
 from core.data.collect_all import refuse_failures
 from core.data.context import CollectContext
 from core.data.quality.overview import describe_data
-from core.data.sources.supabase import Project
 from core.data.tables import table_mappings
+from core.data.tables.supabase import Project
 from core.data.tables.sync_cursor import Request
 from core.domain.source import CollectionOutcome, MappingChange, Source, TableMapping
 from core.errors import InvalidInput, NotFound, Refused, Unavailable

@@ -7,9 +7,9 @@ import pytest
 
 from core.deployment.release import deploy
 from core.serving.answer import Ask
-from core.serving.metrics import ServiceMetrics
 from core.serving.service import PredictionService
-from core.serving.telemetry.worker_heartbeat import Reporter
+from core.serving.telemetry.metrics import ServiceMetrics
+from core.serving.worker_heartbeat import Reporter
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.installation import api_workers

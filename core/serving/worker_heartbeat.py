@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from core.domain.installation import SAID_EVERY, ApiWorker
-from core.serving.metrics import ServiceMetrics
 from core.serving.poller import Follower
 from core.serving.service import PredictionService
+from core.serving.telemetry.metrics import ServiceMetrics
 from core.store.engine.database import Database
 from core.store.installation import api_workers
 

@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import pytest
 
+from core.data import watched_folder as folder_source
 from core.data.context import CollectContext
-from core.data.sources import folder as folder_source
-from core.data.sources.folder import collect_folder, find_finished
+from core.data.watched_folder import collect_folder, find_finished
 from core.domain.source import CollectionOutcome, Source
 from core.errors import Cancelled
 from core.file_access import open_folder
