@@ -1,4 +1,4 @@
-"""What is deployed: followed from one deployment to the next, each loaded beside what serves."""
+"""The deployed versions: followed from one deployment to the next, and loaded before they serve."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -72,6 +72,8 @@ class Deployed:
                     if side.artifact is not None:
                         side.artifact.widen(health.find_factor(conn, side.version))
                 self._labels_at = self._timer() + _LABELS_SECONDS
+                if serving.before_until is not None and serving.before_until < self._now():
+                    serving = self.in_force = replace(serving, before=None, before_until=None)
             self.n_stored = batches.count_rows(conn)
             current = deployments.find_current(conn)
             if current is None or (current.revision == serving.revision and not retry):
@@ -99,9 +101,9 @@ class Deployed:
     def _load_before(self, history: Sequence[Deployment], previous: Routing) -> None:
         """Load the version before a release that bakes, so that it scores some requests too."""
         release = find_release(history, self._now(), self._baking())
-        if release is None or release.before in (None, HEURISTIC):
+        if release is None or release.before is None:
             return
-        if release.row.plan.champion == HEURISTIC:
+        if HEURISTIC in (release.before, release.row.plan.champion):
             return
         before = previous.find_loaded(release.before)
         if before is None:

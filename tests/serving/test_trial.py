@@ -338,3 +338,27 @@ def test_the_version_before_scores_nothing_after_the_baking_time(
     answers = service.predict([ROW] * 100)
     service.stop()
     assert beside(db, answers) == []
+
+
+def test_the_version_before_leaves_memory_after_the_baking_time(
+    db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
+) -> None:
+    passed = timedelta()
+    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    other = PredictionService(
+        db,
+        registry,  # type: ignore[arg-type]
+        ServiceOptions(baking=lambda: timedelta(days=1)),
+        scale=Scale(0.0, 100.0),
+        now=lambda: now() + passed,
+        timer=lambda: passed.total_seconds(),
+    )
+    other.refresh()
+    assert registry.loaded[-2:] == ["hash-2", "hash-1"]
+    passed = timedelta(days=2)
+    other.refresh()
+    rollback(db, registry, None, reason="worse", by="bob", now=now())  # type: ignore[arg-type]
+    registry.loaded.clear()
+    other.refresh()
+    assert registry.loaded == ["hash-1"]
+    other.stop()
