@@ -35,7 +35,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """What a service does beyond answering, and its limits."""
+    """The settings of a service that have defaults."""
 
     baking: Callable[[], timedelta] = timedelta
     """The time for which the version before a release scores some requests too."""
@@ -126,7 +126,7 @@ class PredictionService:
 
     def log(self, answers: Sequence[Prediction]) -> list[Kept]:
         """Queue attempts for the disk; raises `Unavailable` where too many wait. While a trial
-        runs, the version that did not answer scores them as well, later and beside serving."""
+        runs, the version that did not answer scores them as well, later."""
         receipts = self._logbook.append(answers)
         self._shadow.offer(choose_shadows(self._deployed.in_force, answers))
         return receipts
@@ -157,7 +157,7 @@ class PredictionService:
         return self._logbook.append_label(label, observed_at_given=observed_at_given)
 
     def describe(self) -> ServiceStatus:
-        """What this process answers with right now."""
+        """Return the status of this process right now."""
         return describe_serving(
             self._deployed.in_force,
             self.stages.summarize(),
@@ -166,8 +166,8 @@ class PredictionService:
         )
 
     def check_ready(self, timeout_seconds: float) -> str | None:
-        """Why this process cannot serve, or None: it takes a place in the log's queue and the
-        store's write lock, without writing anything."""
+        """Return why this process cannot serve, or None. It takes a place in the log's queue and
+        the store's write lock, without writing anything."""
         return self._find_problem() or self._logbook.check(timeout_seconds)
 
     def _import_libraries(self) -> None:
