@@ -80,25 +80,20 @@ def take_file(
 
 
 def add_demo(
-    db: Database,
-    n_rows: int,
-    seed: int,
-    *,
-    scale: Scale,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
-    rules: Path | None = None,
+    context: CollectContext, n_rows: int, seed: int, *, rules: Path | None = None
 ) -> tuple[Collection, float]:
-    """Add generated rows, marked synthetic, and check what the store holds then; the collection,
-    and the smallest MAE that any model can reach on such rows, in points of the scale."""
+    """Add generated rows, marked synthetic, and check what the store holds then. Return the
+    collection, and the smallest MAE that any model can reach on such rows, in points of the
+    scale."""
     from core.data.sources import demo  # only for demo rows
+
+    scale, now, progress = context.scale, context.now, context.progress
 
     progress(0.0, f"Generating {n_rows:,} rows")
     rows = demo.generate_demo(n_rows, seed, now(), scale)
     record = {"n_rows": n_rows, "seed": seed, "best_mae": rows.best_mae}
     hear = _in_steps(progress)
-    with _collecting(db, demo.SOURCE, record, by, now) as collecting:
+    with _collecting(context.db, demo.SOURCE, record, context.by, now) as collecting:
         for start in range(0, n_rows, ROWS_PER_PIECE):
             part = rows.samples[start : start + ROWS_PER_PIECE]
             share = min(1.0, (start + len(part)) / n_rows)
@@ -106,7 +101,7 @@ def add_demo(
             hear(_CHECKING * share, collecting.describe())
         collection = collecting.finish()
     progress(_CHECKING, f"{collecting.describe()}; checking all rows")
-    refresh_quality(db, scale, now(), rules)
+    refresh_quality(context.db, scale, now(), rules)
     return collection, rows.best_mae
 
 

@@ -79,13 +79,9 @@ def _import(app: App, job: Job, progress: Progress) -> Result:
 
 def _demo(app: App, job: Job, progress: Progress) -> Result:
     collection, best_mae = add_demo(
-        app.db,
+        CollectContext(app.db, app.settings.scale, job.requested_by, app.now, progress),
         _whole(job.args, "n_rows"),
         _whole(job.args, "seed"),
-        scale=app.settings.scale,
-        by=job.requested_by,
-        now=app.now,
-        progress=progress,
         rules=app.settings.rules,
     )
     result: Result = msgspec.to_builtins(collection)

@@ -59,7 +59,7 @@ def collect(db: Database, kind: str, path: Path) -> None:
         rows = json.loads(path.read_text())
         add_rows(db, rows, source="api", by="ada", now=NOON, scale=shared["scale"])
     else:
-        collect_feedback(db, **shared)
+        collect_feedback(CollectContext(db, **shared))
 
 
 if __name__ == "__main__":

@@ -311,7 +311,7 @@ def test_reading_a_large_file_needs_no_more_memory_than_a_small_one(write) -> No
 
 def test_demo_rows_are_marked_and_the_best_mae_is_told(db: Database) -> None:
     collection, best_mae = add_demo(
-        db, 2500, 3, scale=PERCENT, by="ada", now=lambda: NOON, progress=lambda *_: None
+        CollectContext(db, PERCENT, "ada", lambda: NOON, lambda *_: None), 2500, 3
     )
     assert (collection.source, collection.n_new) == ("demo", 2500)
     assert collection.mapping == {"n_rows": 2500, "seed": 3, "best_mae": best_mae}
@@ -322,13 +322,11 @@ def test_demo_rows_are_marked_and_the_best_mae_is_told(db: Database) -> None:
 def test_demo_rows_of_one_seed_replace_those_of_before(db: Database) -> None:
     for days in (0, 1):
         add_demo(
-            db,
+            CollectContext(
+                db, PERCENT, "ada", lambda days=days: NOON + timedelta(days=days), lambda *_: None
+            ),
             300,
             3,
-            scale=PERCENT,
-            by="ada",
-            now=lambda days=days: NOON + timedelta(days=days),  # type: ignore[misc]
-            progress=lambda *_: None,
         )
     assert describe_data(db).n_rows == 300
 
