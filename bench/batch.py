@@ -44,7 +44,7 @@ def show(name: str, seconds: float) -> None:
 
 def answer(service: PredictionService, asked: AskedColumns) -> Batch:
     """The batch that the service makes of what was asked."""
-    batch = service.answer_columns(asked, service.now(), service.timer())
+    batch = service.predictor.answer_columns(asked, service.now(), service.timer())
     assert batch is not None
     return batch
 

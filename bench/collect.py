@@ -25,8 +25,9 @@ import psycopg
 from supabase import create_client
 from supabase.lib.client_options import SyncClientOptions
 
-from core.data.sources.supabase import PAGE_ROWS, Project
+from core.data.context import CollectContext
 from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.supabase import PAGE_ROWS, Project
 from core.data.tables.sync_cursor import Request
 from core.domain.source import TableMapping
 from core.settings import Scale
@@ -96,15 +97,11 @@ def collect(url: str, key: str) -> int:
         closing(Project(url, key)) as project,
     ):
         source = collect_table(
-            db,
+            CollectContext(db, Scale(0.0, 100.0), "bench", lambda: now, lambda share, text: None),
             project,
             WantedTable(MAPPING),
             Request(),
-            scale=Scale(0.0, 100.0),
             overlap=timedelta(hours=24),
-            by="bench",
-            now=lambda: now,
-            progress=lambda share, text: None,
         )
     return source.n_new
 

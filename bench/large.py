@@ -26,7 +26,7 @@ from core.registry import Registry
 from core.settings import Scale
 from core.store.data import samples
 from core.store.engine.database import Database, open_database
-from core.training.fit_and_evaluate import Order
+from core.training.evaluate.fit_and_evaluate import Order
 from core.training.flow import train_version
 
 SIZES = (10_000, 100_000, 1_000_000)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_val_predict
 
 from core.training.data.rows import split_folds
+from core.training.models.boosting import GRID, TREES
+from core.training.models.recipe import TrainingRows
 from core.training.recipes.advanced import RECIPE
-from core.training.search.boosting import GRID, TREES
-from core.training.search.recipe import TrainingRows
 
 N_ROWS, N_COLUMNS, N_FRESH, ROUNDS = 1_200, 19, 20_000, 3
 SETTINGS = (("loky", 2), ("threading", 2), ("threading", 1))  # how, and n_jobs

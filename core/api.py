@@ -3,18 +3,18 @@
 import multiprocessing
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 
-from core.bootstrap import build_app
+from core.bootstrap import build_app, load_current_settings
 from core.errors import OpsError
 from core.file_access import check_home, keep_private
 from core.log import configure, get_logger
 from core.parent import end_with
 from core.safety.masking import write_out
 from core.serving.keys import KeyRing
-from core.serving.metrics import ServiceMetrics
 from core.serving.schemas import (
     MAX_ROW_BYTES,
     AliveAnswer,
@@ -28,8 +28,9 @@ from core.serving.schemas import (
     SamplesAnswer,
     SamplesBody,
 )
-from core.serving.service import PredictionService
-from core.serving.telemetry.worker_heartbeat import Reporter
+from core.serving.service import PredictionService, ServiceOptions
+from core.serving.telemetry.metrics import ServiceMetrics
+from core.serving.worker_heartbeat import Reporter
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.system import describe_system
@@ -43,6 +44,7 @@ from core.web.predict import PredictRoute
 from core.web.predict_batch import BatchRoute
 from core.web.router import Api, answer_by
 from core.web.routes import LABEL_STATUS, Routes
+from core.web.scoring_route import Serving
 
 _THIS_MACHINE = TrustedHosts(frozenset(), any_address=False, public_origin="")
 _LOG_SECONDS = 10.0  # a caller is told that the log does not keep up, rather than kept waiting
@@ -51,35 +53,37 @@ _LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime")
 log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """How an API answers, and whom."""
+
+    scale: Scale
+    body_limit: int  # bytes
+    beside_limit_ms: float = 1_000  # for texts and histories of a request
+    hosts: TrustedHosts = _THIS_MACHINE  # the names that it answers to
+    proxy: bool = False  # a proxy calls, and is believed
+    rate: float = 0.0  # requests a second of one caller; 0 for any number
+
+
 def build_api(
     db: Database,
     service: PredictionService,
     keys: KeyRing,
-    *,
-    scale: Scale,
-    body_limit: int,
+    options: ApiOptions,
     status: Callable[[], object],
-    beside_limit_ms: float = 1_000,
-    hosts: TrustedHosts = _THIS_MACHINE,
-    proxy: bool = False,
-    rate: float = 0.0,
 ) -> Api:
-    """The ASGI application. It starts the service and the key ring, and at the end stops them,
-    which writes what waits, and closes the store. `body_limit` is in bytes, `status` gives what
-    `/v1/status` shows, and texts and histories may take `beside_limit_ms`. It answers to `hosts`,
-    believes a `proxy` who calls, and takes `rate` requests a second of one caller, 0 for any."""
-    metrics = ServiceMetrics()
-    guard = Guard(hosts, keys, proxy=proxy)
-    admission = Admission(keys, guard, service.timer, rate=rate)
-    log_wait = LogWait(_LOG_SECONDS)
-    gathering = Gathering(service, metrics, log_wait, limit_ms=beside_limit_ms)
+    """Build the ASGI application. It starts the service and the key ring, and at the end stops
+    them, which writes what waits, and closes the store. `status` gives what `/v1/status` shows."""
+    scale, body_limit = options.scale, options.body_limit
+    metrics, log_wait = ServiceMetrics(), LogWait(_LOG_SECONDS)
+    guard = Guard(options.hosts, keys, proxy=options.proxy)
+    admission = Admission(keys, guard, service.timer, rate=options.rate)
+    serving = Serving(service, admission, metrics, log_wait)
+    gathering = Gathering(service, metrics, log_wait, limit_ms=options.beside_limit_ms)
     reporter = Reporter(db, service, metrics, service.now)
-    row_limit = min(body_limit, MAX_ROW_BYTES)
-    predict = PredictRoute(service, admission, gathering, body_limit=row_limit)
-    batch = BatchRoute(service, admission, metrics, log_wait, body_limit=body_limit)
-    routes = Routes(
-        db, service, admission, metrics, log_wait, scale=scale, body_limit=body_limit, status=status
-    )
+    predict = PredictRoute(serving, gathering, body_limit=min(body_limit, MAX_ROW_BYTES))
+    batch = BatchRoute(serving, body_limit=body_limit)
+    routes = Routes(db, serving, scale=scale, body_limit=body_limit, status=status)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -140,17 +144,18 @@ def create() -> Api:
         log.warning("not_encrypted", problem=risk)
     check_home(settings.home)
     service = PredictionService(
-        app.db, app.registry, scale=settings.scale, now=app.now, libraries=_LIBRARIES
-    )
-    return build_api(
         app.db,
-        service,
-        KeyRing(app.db),
+        app.registry,
+        ServiceOptions(lambda: load_current_settings(app).baking, _LIBRARIES),
         scale=settings.scale,
+        now=app.now,
+    )
+    options = ApiOptions(
+        settings.scale,
         body_limit=settings.body_limit_kb * 1024,
-        status=lambda: describe_system(app),
         beside_limit_ms=settings.text_timeout_ms,
         hosts=build_trusted_hosts(settings),
         proxy=settings.proxy,
         rate=settings.rate_limit,
     )
+    return build_api(app.db, service, KeyRing(app.db), options, lambda: describe_system(app))

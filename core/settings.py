@@ -377,6 +377,11 @@ class Settings(Thresholds):
         return self.home / "uploads"
 
     @property
+    def baking(self) -> timedelta:
+        """The time after a release in which it may be rolled back automatically; zero for never."""
+        return timedelta(hours=self.baking_hours if self.auto_rollback == "on" else 0)
+
+    @property
     def inbox(self) -> Path:
         """The folder that a watched folder chosen on a page may not leave."""
         return self.files_root or self.home / "inbox"

@@ -58,9 +58,7 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
         disk=_read_disk(settings),
     )
     events = detect(app.db, report, app.now())
-    if settings.auto_rollback == "on":
-        baking = timedelta(hours=settings.baking_hours)
-        mend(app.db, app.registry, baking=baking, now=app.now())
+    mend(app.db, app.registry, baking=settings.baking, now=app.now())
     return events
 
 

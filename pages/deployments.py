@@ -1,7 +1,6 @@
 """Deployments: what serves, and changing it with a reason."""
 
 from core.deployment import plan
-from core.deployment.trial_status import load_delivered
 from core.deployment.trials import describe_trial
 from core.domain.version import version_name
 from core.store.models import deployments, versions
@@ -18,7 +17,6 @@ now = app.now()
 with app.db.read() as conn:
     deployed = deployments.load_history(conn)
     trained = versions.load_versions(conn)
-    delivered = load_delivered(conn, deployed, now)
 standing = describe_trial(app.db, now)
 summary = plan.summarize_plan(deployed, None if standing is None else standing.challenger)
 
@@ -27,8 +25,6 @@ releases.show_champion(summary, trained, now)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     releases.offer_rollback(app, target, summary, trained)
     releases.offer_rehearsal(app, target)
-if delivered is not None:
-    releases.show_delivered(delivered)
 if standing is not None:
     trials.show(standing, now)
     trials.offer_end(app, standing, summary.revision)

@@ -4,7 +4,7 @@ from core.data.quality.overview import describe_data
 from core.store.jobs import jobs as job_rows
 from core.store.jobs import schedule
 from core.store.models import deployments, versions
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from core.watching import PREVIEW, RETRAIN_TASK, describe_app_retraining, find_app_preview
 from ui import st
 from ui.common import actions, context, jobs, pages

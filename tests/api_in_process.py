@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from core.api import build_api
+from core.api import ApiOptions, build_api
 from core.deployment.release import deploy
 from core.serving.keys import KeyRing
 from core.serving.service import PredictionService
@@ -31,7 +31,7 @@ def make_api(
     timer: Callable[[], float] = time.perf_counter,
     **options: Any,
 ) -> Api:
-    """An API whose one version serves; `options` as `build_api` has them."""
+    """An API whose one version serves; `options` as `ApiOptions` has them."""
     registry = FakeRegistry()
     add_version(db, registry)
     deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
@@ -40,10 +40,8 @@ def make_api(
         db,
         service,
         KeyRing(db),
-        scale=HUNDRED,
-        body_limit=body_limit,
-        status=lambda: {"champion": "v1"},
-        **options,
+        ApiOptions(HUNDRED, body_limit, **options),
+        lambda: {"champion": "v1"},
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 import uvicorn
 
-from core.api import build_api
+from core.api import ApiOptions, build_api
 from core.deployment.release import deploy
 from core.domain.dataset import TEXT
 from core.domain.installation import Scope
@@ -30,9 +30,9 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.engine import database
 from core.store.engine.database import Database
-from core.store.engine.direct import DirectLog
 from core.store.installation import api_keys
 from core.store.predictions import labels, predictions, removals
+from core.store.predictions.direct import DirectLog
 from core.store.predictions.drain import drain_batches
 from core.web.router import Api
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
@@ -97,9 +97,7 @@ def server(db: Database, now: Callable[[], datetime]) -> Iterator[Server]:
     deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
     service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
     keys = KeyRing(db)
-    api = build_api(
-        db, service, keys, scale=HUNDRED, body_limit=BODY_LIMIT, status=lambda: {"champion": "v1"}
-    )
+    api = build_api(db, service, keys, ApiOptions(HUNDRED, BODY_LIMIT), lambda: {"champion": "v1"})
     with run_server(api) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield Server(client, service, keys, registry, db)
 
@@ -484,7 +482,7 @@ def test_a_bug_is_answered_with_the_requests_id(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(server.service, "answer_together", fail)
+    monkeypatch.setattr(server.service.predictor, "answer_together", fail)
     response = server.client.post("/v1/predict", json=ROW, headers={"x-request-id": "order-17"})
     assert response.status_code == 500
     assert response.json()["request_id"] == "order-17"
@@ -556,7 +554,7 @@ def test_a_caller_is_not_told_where_a_version_should_be(
     service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
     for _ in range(2):
         service.refresh()
-    [answer] = service.answer([Ask({"codeQuality": 80.0})], now(), 0.0)
+    [answer] = service.predictor.answer([Ask({"codeQuality": 80.0})], now(), 0.0)
     assert str(answer.reason).startswith("v1 does not load: ")
     assert "/srv" not in str(answer.reason)
     assert capsys.readouterr().err.count("is not in /srv/plumbline/artifacts") == 1
@@ -653,15 +651,8 @@ def test_a_text_that_takes_too_long_is_left_to_the_heuristic_and_holds_nobody_up
     add_version(db, registry, artifact=slow)
     deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
     service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
-    api = build_api(
-        db,
-        service,
-        KeyRing(db),
-        scale=HUNDRED,
-        body_limit=BODY_LIMIT,
-        status=dict,
-        beside_limit_ms=30,
-    )
+    options = ApiOptions(HUNDRED, BODY_LIMIT, beside_limit_ms=30)
+    api = build_api(db, service, KeyRing(db), options, dict)
     with run_server(api) as url, httpx.Client(base_url=url, timeout=30) as client:
         late = client.post("/v1/predict", json={**ROW, "text": "def f(): ..."}).json()
         assert late["source"] == "heuristic"

@@ -10,7 +10,7 @@ import pytest
 from core.artifacts.folder import SIGNATURE_FILE
 from core.artifacts.signing import KEY_FILE, compute_signature
 from core.bootstrap import App, build_app, change_setting, load_current_settings, local_user
-from core.data.sources import folder
+from core.data import watched_folder as folder
 from core.data.sources.contract import CollectionRequest
 from core.data.tables.sync_cursor import Request
 from core.domain.installation import SettingChange

@@ -14,7 +14,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from core.alerts.channels import open_channels, send, send_heartbeat
 from core.client import PlumblineClient
-from core.data.sources.supabase import Project
+from core.data.tables.supabase import Project
 from core.domain.incident import Message
 from core.errors import Refused, Unavailable
 from core.registry import Registry

@@ -36,7 +36,7 @@ from core.domain.training_report import (
 from core.domain.version import Version
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.registry import Registry
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from tests.mlflow_server import RUN_ID, Tracking, run_tracking
 
 # mlflow 3.17 uses a loading strategy that SQLAlchemy 2.1 announces the end of

@@ -203,7 +203,7 @@ def use(used: Used, patch: pytest.MonkeyPatch) -> None:
             answers = ask_api(api, key)
             with pytest.MonkeyPatch.context() as broken:
                 broken.setattr(Database, "write", _fail)
-                broken.setattr("core.store.engine.direct.DirectLog.append", lambda *_: False)
+                broken.setattr("core.store.predictions.direct.DirectLog.append", lambda *_: False)
                 answers += ask_api(api, key)
         used.said["API"], used.said["log of the API"] = answers, both.getvalue()
     used.said["repr"] = f"{app!r} {app.settings!r} {app.registry!r} {vars(app.registry)!r}"

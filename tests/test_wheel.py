@@ -46,7 +46,7 @@ def test_the_tree_is_found_in_a_checkout() -> None:
 def test_without_the_client_of_supabase_its_extra_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    name = "core.data.sources.supabase"
+    name = "core.data.tables.supabase"
     monkeypatch.setitem(sys.modules, "supabase", None)
     monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(InvalidInput, match=r"pip install 'plumbline\[supabase\]'"):

@@ -1,13 +1,13 @@
-"""Mending: a release that turns critical while it is fresh is rolled back, once, and says so."""
+"""The automatic rollback of a fresh release that turned critical, where that helps, and once."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.alerts.incidents import note_mended
-from core.deployment.plan import serving_stack
 from core.deployment.release import rollback
-from core.domain.deployment import Action, Deployment
+from core.domain.deployment import Deployment, Release, ReleaseEvidence, find_release
 from core.domain.incident import EventKind, Incident
 from core.domain.installation import AUTOMATION
 from core.domain.monitoring import Health
@@ -16,38 +16,47 @@ from core.errors import Conflict, InvalidInput, NotFound, Refused
 from core.log import get_logger
 from core.registry import Registry
 from core.store.engine.database import Database
-from core.store.models import deployments
+from core.store.models import deployments, trials
 from core.store.monitoring import incidents
 
-CURABLE = frozenset({"error_growth", "accuracy", "collapsed", "error_rate", "fallback", "latency"})
-"""What another version can cure."""
+_ERROR = frozenset({"error_growth", "accuracy"})
+_UNSCORED = frozenset({"error_rate", "fallback"})
+CURABLE = _ERROR | _UNSCORED | {"collapsed", "latency"}
+"""The checks that another version can cure."""
 
-_FOUND = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RETURNED})
+_MIN_REQUESTS = 10  # that both versions were asked, before they are compared
+_DEVIATIONS = 3.0  # standard errors: the evidence is looked at every minute
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """The incident that asks for it, and the version to go back to; None where there is none."""
+    """A rollback that is due, and the incident that asks for it."""
 
     incident: Incident
-    release: Deployment
-    target: int | None
+    checks: frozenset[str]  # that are critical and that another version can cure
+    release: Release
     revision: int  # of the plan that this rests on
 
 
 def mend(db: Database, registry: Registry, *, baking: timedelta, now: datetime) -> str | None:
     """Roll back a release that turned critical within its baking time, where it was not tried
-    already; what was done or could not be done, as a sentence. Where somebody else changes the plan
-    first, nothing is done: the next look decides by what serves then. Raises `Unavailable`, with
-    nothing written, so that the next look tries again."""
+    already and the version before does better. Return a sentence that says what was done or could
+    not be done, or None. Where somebody else changes the plan first, nothing is done: the next look
+    decides by what serves then. Raises `Unavailable`, with nothing written, so that the next look
+    tries again."""
     with db.read() as conn:
-        cure = choose_cure(
-            deployments.load_history(conn), incidents.load_unresolved(conn), now, baking
-        )
-    if cure is None:
-        return None
+        history = deployments.load_history(conn)
+        cure = choose_cure(history, incidents.load_unresolved(conn), now, baking)
+        if cure is None:
+            return None
+        before = cure.release.before
+        if before is not None:
+            evidence = trials.measure_release(conn, cure.release.row, before)
+            if not does_better(evidence, cure.checks):
+                log.info("not_rolled_back", incident_id=cure.incident.id, evidence=repr(evidence))
+                return None
     try:
         message = _roll_back(db, registry, cure, now)
     except Conflict as error:
@@ -64,51 +73,60 @@ def choose_cure(
     now: datetime,
     baking: timedelta,
 ) -> Cure | None:
-    """The rollback that is due: the champion was released less than `baking` ago by a deploy or a
-    promotion, and an incident that another version can cure began after that and is critical.
-    A release is rolled back at most once, and an incident that was acted upon is left to people."""
-    release = find_release(history)
-    if release is None or now - release.at > baking:
+    """Return the rollback that is due: a release bakes, and an incident that another version can
+    cure began after it and is critical. A release is rolled back at most once, and an incident that
+    was acted upon is left to people."""
+    release = find_release(history, now, baking)
+    if release is None:
         return None
     for incident in unresolved:
+        critical = {name for name, health in incident.checks.items() if health is Health.CRITICAL}
         if (
             incident.was_opened
-            and any(incident.checks.get(check) is Health.CRITICAL for check in CURABLE)
-            and incident.opened_at > release.at
+            and critical & CURABLE
+            and incident.opened_at > release.row.at
             and not any(event.kind is EventKind.MENDED for event in incident.events)
         ):
-            target = _find_target(history, release.plan.champion)
-            return Cure(incident, release, target, history[-1].revision)
+            return Cure(incident, CURABLE & critical, release, history[-1].revision)
     return None
 
 
-def find_release(history: Sequence[Deployment]) -> Deployment | None:
-    """The row that made the champion of now the champion, where it was a deploy or a promotion; a
-    rollback's version has proved itself before."""
-    release = None
-    for row in history:
-        if release is None or row.plan.champion != release.plan.champion:
-            release = row
-    if release is None or release.action not in (Action.DEPLOY, Action.PROMOTE):
-        return None
-    return release
+def does_better(evidence: ReleaseEvidence, checks: Collection[str]) -> bool:
+    """Return whether the version before would do better in one of these critical checks. Latency
+    and requests that fail are the release's fault, unless the version before could not score the
+    same requests either; errors and collapsed scores only where it did better on the same ones.
 
-
-def _find_target(history: Sequence[Deployment], champion: int) -> int | None:
-    stack = serving_stack(history)
-    below = stack[: len(stack) - 1 - stack[::-1].index(champion)]
-    return below[-1] if below else None
+    >>> does_better(ReleaseEvidence(), ["latency"]), does_better(ReleaseEvidence(), ["accuracy"])
+    (True, False)
+    >>> evidence = ReleaseEvidence(n_pairs=25, gain=3.0, deviation=4.0)
+    >>> does_better(evidence, ["accuracy"])
+    True
+    """
+    if "latency" in checks:
+        return True
+    n, n_unscored = evidence.n_pairs, evidence.n_unscored
+    if not _UNSCORED.isdisjoint(checks) and (
+        n_unscored < _MIN_REQUESTS or 2 * evidence.n_unscored_before < n_unscored
+    ):
+        return True
+    if "collapsed" in checks and evidence.n_scores_before > evidence.n_scores:
+        return True
+    return (
+        not _ERROR.isdisjoint(checks)
+        and n >= _MIN_REQUESTS
+        and evidence.gain > _DEVIATIONS * evidence.deviation / math.sqrt(n)
+    )
 
 
 def _roll_back(db: Database, registry: Registry, cure: Cure, now: datetime) -> str:
-    name = version_name(cure.release.plan.champion)
-    if cure.target is None:
+    name = version_name(cure.release.row.plan.champion)
+    if cure.release.before is None:
         return f"{name} could not be rolled back by itself: nothing served before it."
     try:
         row = rollback(
             db,
             registry,
-            cure.target,
+            cure.release.before,
             reason=f"incident {cure.incident.id} within the baking time: {cure.incident.message}",
             by=AUTOMATION,
             now=now,
@@ -117,6 +135,6 @@ def _roll_back(db: Database, registry: Registry, cure: Cure, now: datetime) -> s
     except (InvalidInput, NotFound, Refused) as error:
         return f"{name} could not be rolled back by itself: {error}"
     return (
-        f"Rolled back from {name} to {version_name(cure.target)} (revision {row.revision}), since "
-        f"this began within the baking time of {name}."
+        f"Rolled back from {name} to {version_name(cure.release.before)} (revision "
+        f"{row.revision}), since this began within the baking time of {name}."
     )

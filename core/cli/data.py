@@ -189,7 +189,7 @@ def erase(
 ) -> None:
     """Delete a person's rows, by an id or a group, from the store and from every snapshot."""
     # Not at the top: pyarrow takes half a second that every other verb would wait for.
-    from core.data.erase import erase_rows, trace_rows
+    from core.data.erase import ErasureRequest, erase_rows, trace_rows
 
     app = build_app()
     folder, kind = app.settings.snapshots, _kind(group)
@@ -200,10 +200,7 @@ def erase(
     note = erase_rows(
         app.db,
         folder,
-        kind,
-        name,
-        by=local_user(app.settings),
-        reason=reason,
+        ErasureRequest(kind, name, local_user(app.settings), reason),
         now=app.now,
         scale=app.settings.scale,
         rules=app.settings.rules,

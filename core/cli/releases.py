@@ -86,16 +86,18 @@ def deploy(
         made = trials.start_trial(
             app.db,
             app.registry,
-            number,
-            traffic=share,
-            name=f"try-{version_name(number)}" if ab_test is None else ab_test,
-            settings=build_settings(
-                load_current_settings(app),
-                auto_ramp=auto_ramp,
-                auto_promote=auto_promote,
-                auto_stop=auto_stop,
+            trials.TrialStart(
+                number,
+                name=f"try-{version_name(number)}" if ab_test is None else ab_test,
+                traffic=share,
+                settings=build_settings(
+                    load_current_settings(app),
+                    auto_ramp=auto_ramp,
+                    auto_promote=auto_promote,
+                    auto_stop=auto_stop,
+                ),
+                salt=secrets.token_hex(8),
             ),
-            salt=secrets.token_hex(8),
             reason=reason,
             by=by,
             override=override,

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from core.data.context import CollectContext
+from core.data.parsing.raw import ROWS_PER_PIECE, check_size
 from core.data.parsing.row_parser import build_given_samples
 from core.data.quality.overview import refresh_quality
 from core.data.sources.files import Piece, named, plan_file, read_file
 from core.data.sources.preview import READING_BYTES, limited_memory
-from core.data.sources.raw import ROWS_PER_PIECE, check_size
 from core.domain.job import Progress
 from core.domain.sample import Collection, ColumnMapping, Provenance, Rejection
 from core.errors import InvalidInput, OpsError
@@ -29,46 +30,25 @@ _STEP = 0.01
 
 
 def import_file(
-    db: Database,
+    context: CollectContext,
     path: Path,
     mapping: ColumnMapping,
     *,
     name: str,
-    scale: Scale,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
     limit_bytes: int,
     rules: Path | None = None,
 ) -> Collection:
     """Import a file as `take_file` does, and check what the store holds then."""
-    collection = take_file(
-        db,
-        path,
-        mapping,
-        name=name,
-        scale=scale,
-        by=by,
-        now=now,
-        progress=lambda share, text: progress(_CHECKING * share, text),
-        limit_bytes=limit_bytes,
-    )
+    progress = context.progress
+    taking = context.report_to(lambda share, text: progress(_CHECKING * share, text))
+    collection = take_file(taking, path, mapping, name=name, limit_bytes=limit_bytes)
     progress(_CHECKING, "Checking all rows")
-    refresh_quality(db, scale, now(), rules)
+    refresh_quality(context.db, context.scale, context.now(), rules)
     return collection
 
 
 def take_file(
-    db: Database,
-    path: Path,
-    mapping: ColumnMapping,
-    *,
-    name: str,
-    scale: Scale,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
-    limit_bytes: int,
+    context: CollectContext, path: Path, mapping: ColumnMapping, *, name: str, limit_bytes: int
 ) -> Collection:
     """Bring the rows of a file into the store as the source `file:NAME`. Rows that came earlier
     from a file of this name with other columns chosen are replaced.
@@ -76,16 +56,16 @@ def take_file(
     Raises `InvalidInput` where the file is above the limit, takes too much memory or cannot be
     used, or none of its rows can be taken, and what `progress` raises; nothing of the file is
     visible then."""
-    hear = _in_steps(progress)
+    hear = _in_steps(context.progress)
     with named(path, name):
         check_size(path, limit_bytes)
         with limited_memory(READING_BYTES, name):
             learning = "Learning what the columns hold"
             plan = plan_file(path, mapping, lambda share: hear(_LEARNING * share, learning))
         record = {**asdict(mapping), "left_out": dict(plan.left_out)}
-        pieces = read_file(path, plan, f"file:{name}", Provenance.REAL, scale)
+        pieces = read_file(path, plan, f"file:{name}", Provenance.REAL, context.scale)
         with (
-            _collecting(db, f"file:{name}", record, by, now) as collecting,
+            _collecting(context.db, f"file:{name}", record, context.by, context.now) as collecting,
             limited_memory(READING_BYTES, name),
         ):
             collecting.replace_other_choices(mapping)
@@ -95,30 +75,25 @@ def take_file(
             collecting.refuse_empty(name)
             collecting.refuse_repeated_ids(name, mapping.id)
             collection = collecting.finish()
-    progress(1.0, collecting.describe())
+    context.progress(1.0, collecting.describe())
     return collection
 
 
 def add_demo(
-    db: Database,
-    n_rows: int,
-    seed: int,
-    *,
-    scale: Scale,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
-    rules: Path | None = None,
+    context: CollectContext, n_rows: int, seed: int, *, rules: Path | None = None
 ) -> tuple[Collection, float]:
-    """Add generated rows, marked synthetic, and check what the store holds then; the collection,
-    and the smallest MAE that any model can reach on such rows, in points of the scale."""
+    """Add generated rows, marked synthetic, and check what the store holds then. Return the
+    collection, and the smallest MAE that any model can reach on such rows, in points of the
+    scale."""
     from core.data.sources import demo  # only for demo rows
+
+    scale, now, progress = context.scale, context.now, context.progress
 
     progress(0.0, f"Generating {n_rows:,} rows")
     rows = demo.generate_demo(n_rows, seed, now(), scale)
     record = {"n_rows": n_rows, "seed": seed, "best_mae": rows.best_mae}
     hear = _in_steps(progress)
-    with _collecting(db, demo.SOURCE, record, by, now) as collecting:
+    with _collecting(context.db, demo.SOURCE, record, context.by, now) as collecting:
         for start in range(0, n_rows, ROWS_PER_PIECE):
             part = rows.samples[start : start + ROWS_PER_PIECE]
             share = min(1.0, (start + len(part)) / n_rows)
@@ -126,7 +101,7 @@ def add_demo(
             hear(_CHECKING * share, collecting.describe())
         collection = collecting.finish()
     progress(_CHECKING, f"{collecting.describe()}; checking all rows")
-    refresh_quality(db, scale, now(), rules)
+    refresh_quality(context.db, scale, now(), rules)
     return collection, rows.best_mae
 
 

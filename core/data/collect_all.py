@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from core.data import watched_folder
 from core.data.quality.overview import refresh_quality
-from core.data.sources import feedback, folder, tables
+from core.data.sources import feedback, tables
 from core.data.sources.contract import CollectionRequest
 from core.data.tables.sync_cursor import Request
 from core.domain.job import Progress, part_of
@@ -95,5 +96,5 @@ def _check(asked: CollectionRequest, found: Sequence[Source], progress: Progress
         refresh_quality(asked.db, settings.scale, asked.now(), settings.rules)
 
 
-KINDS = (feedback.KIND, folder.KIND, tables.KIND)
+KINDS = (feedback.KIND, watched_folder.KIND, tables.KIND)
 """What is collected, in this order."""

@@ -1,6 +1,7 @@
 """Where a person's rows are and were used, and their deletion, from the store and the snapshots."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -48,14 +49,21 @@ def trace_rows(db: Database, folder: Path, kind: IdKind, name: str) -> Trace:
     return Trace(n_samples, n_predictions, tuple(use for use in uses if use.n_rows))
 
 
+@dataclass(frozen=True, slots=True)
+class ErasureRequest:
+    """The id or group whose rows are to be deleted, by whom and why."""
+
+    kind: IdKind
+    name: str
+    by: str
+    reason: str
+
+
 def erase_rows(
     db: Database,
     folder: Path,
-    kind: IdKind,
-    name: str,
+    asked: ErasureRequest,
     *,
-    by: str,
-    reason: str,
     now: Callable[[], datetime],
     scale: Scale,
     rules: Path | None = None,
@@ -69,7 +77,8 @@ def erase_rows(
     `remove_old_files` ends it. A version keeps what it has learned.
 
     Raises `InvalidInput` without a reason, `NotFound` where there is nothing."""
-    if not reason.strip():
+    kind, name, reason = asked.kind, asked.name, asked.reason.strip()
+    if not reason:
         raise InvalidInput("A deletion needs a reason: say why, for whoever reads the history.")
     found = trace_rows(db, folder, kind, name)
     if found.is_empty:
@@ -78,7 +87,7 @@ def erase_rows(
         used = [snapshot_rows.get_snapshot(conn, use.snapshot_id) for use in found.uses]
     replaced = [(snapshot, *_write_without(folder, snapshot, kind, name)) for snapshot in used]
     note = Erasure(
-        now(), by, reason.strip(), found, tuple(Path(snapshot.path).name for snapshot in used)
+        now(), asked.by, reason, found, tuple(Path(snapshot.path).name for snapshot in used)
     )
     drain_batches(db)  # what came meanwhile
     with db.write() as conn:

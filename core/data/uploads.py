@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
+from core.data.parsing.raw import too_large
 from core.data.sources.files import SUFFIXES
-from core.data.sources.raw import too_large
 from core.errors import Unavailable
 from core.file_access import show_path
 

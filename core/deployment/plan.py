@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core import text
-from core.domain.deployment import Action, Deployment, Replay
+from core.domain.deployment import Action, Deployment, Replay, serving_stack
 from core.domain.training_report import Estimate, Gate
 from core.domain.version import Version, version_name
 from core.errors import Conflict, InvalidInput, Refused
@@ -120,34 +120,6 @@ def check_deploy(
             "override the gate with a reason."
         )
     return True
-
-
-def serving_stack(history: Sequence[Deployment]) -> tuple[int, ...]:
-    """The versions that a rollback goes back through, the one in force last. `history` is every
-    row, oldest first: a deployment pushes its champion, a rollback pops. A challenger is on top
-    while its trial runs, so that a rollback ends the trial, and stays there when it is promoted.
-
-    >>> serving_stack([])
-    ()
-    """
-    stack: list[int] = []
-    on_trial = False
-    for row in history:
-        champion, challenger = row.plan.champion, row.plan.challenger
-        if on_trial and row.action in (Action.DEPLOY, Action.STOP_TRIAL):
-            stack.pop()
-        if row.action is Action.DEPLOY:
-            stack.append(champion)
-        elif row.action is Action.START_TRIAL and challenger is not None:
-            stack.append(challenger)
-        elif row.action is Action.PROMOTE and stack[-1:] != [champion]:
-            stack.append(champion)
-        elif row.action is Action.ROLLBACK:
-            stack = stack[:-1]
-            while stack and stack[-1] != champion:
-                stack.pop()
-        on_trial = challenger is not None
-    return tuple(stack)
 
 
 def choose_rollback(history: Sequence[Deployment]) -> int | None:

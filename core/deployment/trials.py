@@ -1,7 +1,7 @@
 """Trials: started, widened, stopped and promoted, each by one appended row."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from core.deployment.plan import build_evidence, check_reason, check_revision
@@ -32,29 +32,37 @@ from core.store.models import deployments, replays, trials, versions
 log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class TrialStart:
+    """A trial that is to start; `salt` mixes the units anew."""
+
+    challenger: int
+    name: str
+    traffic: float  # share 0..1 of the answers that come from the challenger
+    settings: TrialSettings
+    salt: str
+
+
 def start_trial(
     db: Database,
     registry: Registry,
-    number: int,
+    start: TrialStart,
     *,
-    traffic: float,
-    name: str,
-    settings: TrialSettings,
-    salt: str,
     reason: str,
     by: str,
     override: bool,
     now: datetime,
     expected_revision: int | None = None,
 ) -> Deployment:
-    """Let a challenger score every request beside the champion and answer a share of them; the row
-    that says so, with the settings that the trial is judged by. `salt` mixes the units anew. Where
-    the challenger is on this trial already, it gets the share and all else stays.
+    """Let a challenger score every request as well as the champion, and answer a share of them;
+    return the row that says so, with the settings that the trial is judged by. Where the challenger
+    is on this trial already, it gets the share and all else stays.
 
     Raises `NotFound` for a version that does not exist, `Refused` for one that may not be tried or
     while another trial runs, `InvalidInput` for a share that is none or without a name or reason,
     `Conflict` where somebody else changed the plan first."""
-    reason, name, traffic = check_reason(reason), check_name(name), check_share(traffic)
+    number, reason = start.challenger, check_reason(reason)
+    name, traffic = check_name(start.name), check_share(start.traffic)
     with db.read() as conn:
         history = deployments.load_history(conn)
         current = history[-1] if history else None
@@ -82,11 +90,11 @@ def start_trial(
         deployment = deployments.append_deployment(
             conn,
             action=Action.START_TRIAL,
-            plan=Plan(champion, number, traffic, name, salt),
+            plan=Plan(champion, number, traffic, name, start.salt),
             reason=reason,
             by=by,
             override=overridden,
-            evidence={**build_evidence(version, replay=replay), "trial": asdict(settings)},
+            evidence={**build_evidence(version, replay=replay), "trial": asdict(start.settings)},
             now=now,
         )
     announce(deployment)
@@ -109,7 +117,7 @@ def widen_trial(
     current, standing = _load(db, name, now, expected_revision)
     check_widening(standing.trial, traffic)
     plan = replace(current.plan, traffic=traffic)
-    return _append(db, current, Action.RAMP, plan, standing, reason, by, now)
+    return _append(db, current, standing, _Step(Action.RAMP, plan, reason, by, now))
 
 
 def stop_trial(
@@ -126,7 +134,7 @@ def stop_trial(
     reason = check_reason(reason)
     current, standing = _load(db, name, now, expected_revision)
     plan = Plan(champion=current.plan.champion)
-    return _append(db, current, Action.STOP_TRIAL, plan, standing, reason, by, now)
+    return _append(db, current, standing, _Step(Action.STOP_TRIAL, plan, reason, by, now))
 
 
 def promote(
@@ -151,9 +159,8 @@ def promote(
         version = versions.get_version(conn, standing.trial.challenger)
     verify_version(registry, version)
     plan = Plan(champion=version.number)
-    return _append(
-        db, current, Action.PROMOTE, plan, standing, reason, by, now, version, overridden
-    )
+    step = _Step(Action.PROMOTE, plan, reason, by, now, version, overridden)
+    return _append(db, current, standing, step)
 
 
 def describe_trial(db: Database, now: datetime) -> Standing | None:
@@ -222,33 +229,33 @@ def _load(
         return history[-1], load_standing(conn, trial, now)
 
 
-def _append(
-    db: Database,
-    current: Deployment,
-    action: Action,
-    plan: Plan,
-    standing: Standing,
-    reason: str,
-    by: str,
-    now: datetime,
-    version: Version | None = None,
-    override: bool = False,
-) -> Deployment:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    action: Action
+    plan: Plan
+    reason: str
+    by: str
+    at: datetime
+    version: Version | None = None
+    override: bool = False
+
+
+def _append(db: Database, current: Deployment, standing: Standing, step: _Step) -> Deployment:
     evidence: Mapping[str, object] = {
-        **build_evidence(version),
+        **build_evidence(step.version),
         "trial_result": build_trial_evidence(standing.trial, standing.report, standing.conduct),
     }
     with db.write() as conn:
         check_revision(deployments.find_current(conn), current.revision)
         deployment = deployments.append_deployment(
             conn,
-            action=action,
-            plan=plan,
-            reason=reason,
-            by=by,
-            override=override,
+            action=step.action,
+            plan=step.plan,
+            reason=step.reason,
+            by=step.by,
+            override=step.override,
             evidence=evidence,
-            now=now,
+            now=step.at,
         )
     announce(deployment)
     return deployment

@@ -1,4 +1,4 @@
-"""The plan that serves, replays of candidates, and decisions to retrain."""
+"""The plan that serves, fresh releases, replays of candidates, and decisions to retrain."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from core.domain.prediction import Prediction
 from core.domain.training_report import Estimate
-from core.domain.version import HEURISTIC
 
 
 class Action(StrEnum):
@@ -46,44 +45,82 @@ class Deployment:
     evidence: Mapping[str, object]  # what the decision rested on
 
 
-EVIDENCE_FOR = timedelta(days=14)
-"""How long a version that was replaced goes on scoring."""
-
 EVIDENCE_SHARE = 0.1
-"""The share of the requests that it scores: each costs the API's process a second scoring."""
+"""The share of the requests that the version before a fresh release scores as well: each costs the
+API's process a second scoring."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retired:
-    """A version that was replaced by a deployment or promotion."""
+class Release:
+    """A deployment or promotion in its baking time: it may be rolled back automatically."""
 
-    version: int
-    revision: int  # the row that replaced it
-    since_at: datetime
-    until_at: datetime
+    row: Deployment
+    before: int | None  # the version that a rollback goes back to; None where nothing served
+    until_at: datetime  # the last moment of the baking time
 
 
-def find_retired(history: Sequence[Deployment], now: datetime) -> Retired | None:
-    """The model that the champion has replaced within the last 14 days, by every row, oldest first.
-    None while a trial runs, after a rollback (what was left for a reason is not asked again), and
-    where one of the two is no model.
+def find_release(history: Sequence[Deployment], now: datetime, baking: timedelta) -> Release | None:
+    """Return the release of the champion in force while it bakes, by every row, oldest first; None
+    without a baking time, and after a rollback: its version has proved itself before.
 
-    >>> find_retired([], datetime.max) is None
+    >>> find_release([], datetime.max, timedelta(days=1)) is None
     True
     """
-    if not history or history[-1].plan.challenger is not None:
+    release = None
+    for row in history:
+        if release is None or row.plan.champion != release.plan.champion:
+            release = row
+    if release is None or release.action not in (Action.DEPLOY, Action.PROMOTE):
         return None
-    champion = history[-1].plan.champion
-    for before, row in zip(reversed(history[:-1]), reversed(history[1:]), strict=True):
-        replaced = before.plan.champion
-        if replaced == champion:
-            continue
-        until_at = row.at + EVIDENCE_FOR
-        is_chosen = row.action in (Action.DEPLOY, Action.PROMOTE)
-        if HEURISTIC in (replaced, champion) or not is_chosen or now >= until_at:
-            return None
-        return Retired(replaced, row.revision, row.at, until_at)
-    return None
+    until_at = release.at + baking
+    if not baking or now > until_at:
+        return None
+    stack = serving_stack(history)
+    below = stack[: len(stack) - 1 - stack[::-1].index(release.plan.champion)]
+    return Release(release, below[-1] if below else None, until_at)
+
+
+def serving_stack(history: Sequence[Deployment]) -> tuple[int, ...]:
+    """Return the versions that a rollback goes back through, the one in force last. `history` is
+    every row, oldest first: a deployment pushes its champion, a rollback pops. A challenger is on
+    top while its trial runs, so that a rollback ends the trial, and stays there when it is
+    promoted.
+
+    >>> serving_stack([])
+    ()
+    """
+    stack: list[int] = []
+    on_trial = False
+    for row in history:
+        champion, challenger = row.plan.champion, row.plan.challenger
+        if on_trial and row.action in (Action.DEPLOY, Action.STOP_TRIAL):
+            stack.pop()
+        if row.action is Action.DEPLOY:
+            stack.append(champion)
+        elif row.action is Action.START_TRIAL and challenger is not None:
+            stack.append(challenger)
+        elif row.action is Action.PROMOTE and stack[-1:] != [champion]:
+            stack.append(champion)
+        elif row.action is Action.ROLLBACK:
+            stack = stack[:-1]
+            while stack and stack[-1] != champion:
+                stack.pop()
+        on_trial = challenger is not None
+    return tuple(stack)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseEvidence:
+    """The champion of a fresh release and the version before it on the same requests. Requests that
+    the version before was not asked for, or answered too late, do not count."""
+
+    n_pairs: int = 0  # labelled requests that both scored
+    gain: float = 0.0  # mean absolute error of the champion less that of the version before
+    deviation: float = 0.0  # standard deviation of that difference
+    n_scores: int = 0  # different scores of the champion
+    n_scores_before: int = 0  # different scores of the version before, on the same requests
+    n_unscored: int = 0  # requests that the champion could not score
+    n_unscored_before: int = 0  # of these, those that the version before could not score either
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import msgspec
 from core.bootstrap import App, load_current_settings
 from core.data.collect import add_demo, import_file
 from core.data.collect_all import gather, gather_tables, refuse_failures
+from core.data.context import CollectContext
 from core.data.tables.sync_cursor import Request
 from core.data.uploads import remove_upload
 from core.domain.job import Job, Progress
@@ -18,7 +19,7 @@ from core.domain.source import summarize_source
 from core.domain.version import parse_version, version_name
 from core.errors import Incomplete, InvalidInput, OpsError, Refused
 from core.file_access import resolve_below
-from core.serving.replay.replay import replay_version
+from core.serving.replay.replay import ReplayOrder, replay_version
 from core.store.predictions import labels
 
 _N_DELAYS = 1_000
@@ -63,14 +64,10 @@ def check_queued(app: App, job: Job) -> None:
 def _import(app: App, job: Job, progress: Progress) -> Result:
     path = Path(_text(job.args, "path"))
     collection = import_file(
-        app.db,
+        CollectContext(app.db, app.settings.scale, job.requested_by, app.now, progress),
         path,
         msgspec.convert(job.args["mapping"], ColumnMapping),
         name=_text(job.args, "name"),
-        scale=app.settings.scale,
-        by=job.requested_by,
-        now=app.now,
-        progress=progress,
         limit_bytes=app.settings.upload_limit_mb * 1_000_000,
         rules=app.settings.rules,
     )
@@ -82,13 +79,9 @@ def _import(app: App, job: Job, progress: Progress) -> Result:
 
 def _demo(app: App, job: Job, progress: Progress) -> Result:
     collection, best_mae = add_demo(
-        app.db,
+        CollectContext(app.db, app.settings.scale, job.requested_by, app.now, progress),
         _whole(job.args, "n_rows"),
         _whole(job.args, "seed"),
-        scale=app.settings.scale,
-        by=job.requested_by,
-        now=app.now,
-        progress=progress,
         rules=app.settings.rules,
     )
     result: Result = msgspec.to_builtins(collection)
@@ -121,7 +114,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
     from core.data.splits import choose_label_delay
     from core.monitoring.drift.reference import pin_reference
     from core.retraining.rollout import roll_out
-    from core.training.fit_and_evaluate import Order
+    from core.training.evaluate.fit_and_evaluate import Order
     from core.training.flow import train_version
     from core.training.plan import read_plan
 
@@ -204,18 +197,16 @@ def _reproduce(app: App, job: Job, progress: Progress) -> Result:
 
 def _replay(app: App, job: Job, progress: Progress) -> Result:
     settings = load_current_settings(app)
-    replay = replay_version(
-        app.db,
-        app.registry,
-        parse_version(_text(job.args, "version")),
+    order = ReplayOrder(
+        number=parse_version(_text(job.args, "version")),
         days=msgspec.convert(job.args["days"], float),
+        by=job.requested_by,
         scale=settings.scale,
         tolerance=settings.tolerance,
-        snapshots_folder=settings.snapshots,
-        by=job.requested_by,
-        now=app.now,
-        timer=time.perf_counter,
-        progress=progress,
+        snapshots=settings.snapshots,
+    )
+    replay = replay_version(
+        app.db, app.registry, order, now=app.now, timer=time.perf_counter, progress=progress
     )
     found: Result = msgspec.to_builtins(replay.report)
     return {

@@ -92,11 +92,13 @@ def roll_out(
             trials.start_trial(
                 db,
                 registry,
-                version.number,
-                traffic=TRIAL_SHARE,
-                name=f"retrained-{version.name}",
-                settings=trial,
-                salt=secrets.token_hex(8),
+                trials.TrialStart(
+                    version.number,
+                    name=f"retrained-{version.name}",
+                    traffic=TRIAL_SHARE,
+                    settings=trial,
+                    salt=secrets.token_hex(8),
+                ),
                 reason=chosen.why,
                 by=by,
                 override=False,

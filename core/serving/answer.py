@@ -43,7 +43,7 @@ class Received:
 
 @dataclass(slots=True)
 class ScoringAttempt:
-    """What is known of an attempt before anything answered it."""
+    """An attempt before anything answered it."""
 
     id: str
     at: datetime
@@ -69,8 +69,8 @@ def build_id(at: datetime, bits: bytes) -> str:
 def build_model_prediction(
     ask: Ask, attempt: ScoringAttempt, score: float, card: Card, scale: Scale
 ) -> Prediction:
-    """The prediction that a model answered: its score and interval clipped to the scale. Without
-    a known interval, no limits."""
+    """Return the prediction that a model answered, with its score and interval clipped to the
+    scale; without a known interval, without limits."""
     clipped = clip(score, scale)
     low, high = find_limits(card, clipped) or (None, None)
     return _build(ask, attempt, AnswerSource.MODEL, None, clipped, low, high)
@@ -79,7 +79,8 @@ def build_model_prediction(
 def find_all_limits(
     scores: NDArray[np.float64], card: Card
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The lower and the upper limits of scores, each as `find_limits` has them.
+    """Return the lower and the upper limits of scores, two arrays of their shape, in points; None
+    without a known interval.
 
     >>> card = Card("r", (), 0.0, 100.0, 5.0, 6.0, (), False)
     >>> [limits.tolist() for limits in find_all_limits(np.array([50.0, 97.0]), card)]
@@ -97,7 +98,7 @@ def find_all_limits(
 
 
 def to_array(numbers: NDArray[np.float64]) -> "array[float]":
-    """The same numbers as Python's array.
+    """Return the same numbers as Python's array.
 
     >>> to_array(np.array([1.0]))
     array('d', [1.0])
@@ -108,7 +109,8 @@ def to_array(numbers: NDArray[np.float64]) -> "array[float]":
 def build_guessed_prediction(
     ask: Ask, attempt: ScoringAttempt, why: str, guess: Guess
 ) -> Prediction:
-    """The prediction that no model answered, because of `why`: by the heuristic, or failed."""
+    """Return the prediction that no model answered, because of `why`: the heuristic did, or it
+    failed."""
     if guess.score is None:
         return _build(
             ask, attempt, AnswerSource.FAILED, f"{why}, and {guess.how}.", None, None, None
@@ -118,8 +120,8 @@ def build_guessed_prediction(
 
 
 def choose_refusal(features: Features, card: Card, version: int) -> str | None:
-    """Why a model should not be asked: the row has none of what it reads, so that its score would
-    say nothing about the row. None where there is something to read."""
+    """Return why a model should not be asked: the row has none of the features that it reads, so
+    that its score would say nothing about the row. None if it has one."""
     for name in card.features:  # nearly always the first, and every request waits for this
         if features.get(name) is not None:
             return None
@@ -133,7 +135,7 @@ def choose_refusal(features: Features, card: Card, version: int) -> str | None:
 
 
 def clip(score: float, scale: Scale) -> float:
-    """The score, or the end of the scale that it is beyond.
+    """Return the score, or the end of the scale that it is beyond.
 
     >>> clip(104.2, Scale(0.0, 100.0))
     100.0

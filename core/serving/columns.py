@@ -63,8 +63,8 @@ def pack_column(values: Sequence[FeatureValue]) -> Column:
 
 
 def read_json_columns(content: bytes) -> AskedColumns | None:
-    """The rows of a large JSON body by columns where it is plain: every row has the features of the
-    first one, and nothing beside them but a unit. None for every other body, right or wrong, which
+    """Read a large JSON body by columns if it is plain: every row has the features of the first
+    one, and nothing else but a unit. None for every other body, right or wrong, which
     has to be read row by row: only that knows all that is allowed, and says what is wrong.
 
     >>> row = b'{"features": {"a": 1, "lang": "go"}}'

@@ -23,8 +23,8 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class GuessFigures:
-    """What the heuristic would have been worth on labelled requests: MAE in points, and the share
-    within the tolerance. `n_by_metrics` were guessed from base metrics, the rest from labels."""
+    """The error of the heuristic on labelled requests: MAE in points, and the share within the
+    tolerance. `n_by_metrics` were guessed from base metrics, the rest from labels."""
 
     n: int
     mae: float
@@ -33,9 +33,9 @@ class GuessFigures:
 
 
 def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Guess:
-    """The weighted mean of the base metrics in `features`; without any, the mean of the newest
-    labels of the same category, the rarest that had enough of them; without one, the mean of all
-    newest labels; without those, none.
+    """Return the weighted mean of the base metrics in `features`; without any, the mean of the
+    newest labels of the same category, the rarest that had enough of them; without one, the mean of
+    all newest labels; without those, none.
 
     >>> choose_guess({"codeQuality": 80.0, "security": None}, RecentLabels(), Scale(0.0, 1.0))
     Guess(score=0.8, how='weighted mean of codeQuality')
@@ -67,8 +67,8 @@ def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Gues
 def measure_guesses(
     labelled: Sequence[tuple[float, Features]], scale: Scale, tolerance: float
 ) -> GuessFigures | None:
-    """How far the guesses for the newer half of labelled requests (given newest first) were off,
-    made from what the older half says; None for fewer than two.
+    """Measure the error of guesses for the newer half of labelled requests (given newest first),
+    made from the labels of the older half; None for fewer than two.
 
     >>> rows = [(60.0, {"codeQuality": 64.0}), (50.0, {"codeQuality": 60.0}), (70.0, {})]
     >>> measure_guesses(rows, Scale(0.0, 100.0), 5.0)
@@ -92,13 +92,13 @@ def measure_guesses(
 
 
 def explain_heuristic(current: Deployment) -> str:
-    """Why no model answers where somebody chose so."""
+    """Return a sentence that says who chose that no model answers, and why."""
     reason = current.reason.rstrip(".")
     return f"{current.by} deployed the heuristic in place of a model ({reason})"
 
 
 def choose_metrics(features: Features) -> dict[str, float]:
-    """The base metrics among the features by their camelCase names, in the order of `WEIGHTS`.
+    """Return the base metrics among the features by camelCase name, in the order of `WEIGHTS`.
     Their snake_case forms count too. What is missing, no number or outside 0..100 is left out:
     it is in another unit, and no guess at which.
 
@@ -115,7 +115,7 @@ def choose_metrics(features: Features) -> dict[str, float]:
 
 
 def weigh_metrics(metrics: dict[str, float]) -> float:
-    """The mean of some base metrics by `WEIGHTS`, 0..100; the weights of the rest are shared out.
+    """Return the mean of base metrics by `WEIGHTS`, 0..100; weights of missing ones are shared out.
 
     >>> weigh_metrics({"codeQuality": 80.0, "testCoverage": 60.0, "complexity": 100.0})
     64.0

@@ -1,4 +1,4 @@
-"""Which version answers a request: the plan in force, and the share that a unit falls into."""
+"""The version that answers a request, by the plan in force and the share that a unit falls in."""
 
 import hashlib
 import zlib
@@ -18,9 +18,9 @@ _SAMPLED = float(2**32)
 
 
 def choose_variant(unit_id: str | None, salt: str, traffic: float, random: bytes) -> Variant:
-    """The side that answers: for a unit always the same, by a hash that the trial's `salt` makes
-    its own, so that the units of one trial are mixed anew in the next; by `random` (8 bytes) where
-    a request names no unit. A unit that has the challenger keeps it as the traffic grows.
+    """Choose the side that answers: for a unit always the same, by a hash that the trial's `salt`
+    makes its own, so that the units of one trial are mixed anew in the next; by `random` (8 bytes)
+    if a request names no unit. A unit that has the challenger keeps it as the traffic grows.
 
     >>> choose_variant("repo-7", "salt", 1.0, bytes(8)).value
     'challenger'
@@ -33,7 +33,7 @@ def choose_variant(unit_id: str | None, salt: str, traffic: float, random: bytes
 
 
 def is_sampled(prediction_id: str, share: float) -> bool:
-    """Whether a prediction is one of this share, by a checksum of its id: the ids of a batch
+    """Return True for predictions of this share, by a checksum of their ids: the ids of a batch
     differ in few digits.
 
     >>> is_sampled("019cae6b660070008000000000000000", 0.1)
@@ -46,7 +46,7 @@ def is_sampled(prediction_id: str, share: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LoadedVersion:
-    """A version of the plan with its artifact, or why there is none."""
+    """A version of the plan with its artifact, or the reason why there is none."""
 
     version: int
     artifact: CachedModel | None
@@ -55,17 +55,17 @@ class LoadedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What answers: the champion and, while a trial runs, the challenger with its share. Without a
-    trial, `retired` is the model before, which scores some requests beside the answers for a
-    while."""
+    """The champion and, while a trial runs, the challenger with its share of the answers. While a
+    release bakes, `before` is the version that a rollback goes back to: it scores some of the
+    requests as well."""
 
     revision: int
     champion: LoadedVersion
     challenger: LoadedVersion | None = None
     traffic: float = 0.0
     salt: str = ""
-    retired: LoadedVersion | None = None
-    retired_until: datetime | None = None
+    before: LoadedVersion | None = None
+    before_until: datetime | None = None
 
     @property
     def sides(self) -> tuple[LoadedVersion, ...]:
@@ -74,16 +74,16 @@ class Routing:
 
     @property
     def loaded(self) -> tuple[LoadedVersion, ...]:
-        """The versions that may score, answers or beside them."""
-        return self.sides if self.retired is None else (*self.sides, self.retired)
+        """The versions that answer or only score."""
+        return self.sides if self.before is None else (*self.sides, self.before)
 
     def get_side(self, variant: Variant) -> LoadedVersion:
-        """The version that answers as this variant."""
+        """Return the version that answers as this variant."""
         challenger = self.challenger
         return self.champion if variant is Variant.CHAMPION or challenger is None else challenger
 
     def find_loaded(self, number: int) -> LoadedVersion | None:
-        """The version of this number where it is loaded."""
+        """Return the version of this number if it is loaded, else None."""
         for side in self.loaded:
             if side.version == number and side.artifact is not None:
                 return side
@@ -94,14 +94,14 @@ NOTHING = Routing(0, LoadedVersion(HEURISTIC, None, "No version is deployed"))
 
 
 def choose_shadows(serving: Routing, answers: Sequence[Prediction]) -> list[ShadowAsk]:
-    """Which versions shall score answered requests as well: on a trial the other side of each, else
-    the version before for one in ten, until its time is over."""
+    """Choose the versions that score answered requests as well: in a trial the other side of each;
+    while a release bakes the version before, for one request in ten."""
     if serving.challenger is None:
-        retired, until_at = serving.retired, serving.retired_until
-        if retired is None or until_at is None:
+        before, until_at = serving.before, serving.before_until
+        if before is None or until_at is None:
             return []
         return [
-            ShadowAsk(answer, retired.version)
+            ShadowAsk(answer, before.version)
             for answer in answers
             if answer.version == serving.champion.version
             and answer.at < until_at

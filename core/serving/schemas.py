@@ -22,7 +22,7 @@ MAX_WORD = 1_000
 MAX_FEATURES = 2_000
 """Ten times what a model reads at most here; a row of more costs everyone, and no one wants it."""
 MAX_ROW_BYTES = 1_048_576
-"""Two thousand features by usual names, and a text beside them."""
+"""Two thousand features by usual names, and a text."""
 MAX_TEXT = 500_000
 """Characters: a book of 200 pages, or what a transformer would cut off long before."""
 _NOT_JSON = re.compile(rb"NaN|Infinity")
@@ -209,7 +209,7 @@ _raw_decoder = msgspec.json.Decoder(_RawBatchBody)
 
 
 def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
-    """The body as its type; raises `BadBody` with the field and what is wrong with it.
+    """Decode a body as its type; raises `BadBody` with the field and what is wrong with it.
 
     >>> decoder = msgspec.json.Decoder(PredictBody)
     >>> decode_body(decoder, b'{"features": {"codeQuality": 82}}').features
@@ -245,8 +245,8 @@ def check_row_sizes(content: bytes) -> None:
 
 
 def build_ask(body: PredictBody, path: str = "") -> Ask:
-    """The row to score; raises `BadBody` for a text that a database cannot hold and for a moment
-    that cannot be meant.
+    """Return the row to score; raises `BadBody` for a text that a database cannot hold and for a
+    moment that cannot be meant.
 
     >>> build_ask(PredictBody({"a": 1.0})).features
     {'a': 1.0}
@@ -261,7 +261,7 @@ def build_ask(body: PredictBody, path: str = "") -> Ask:
 
 
 def build_answer(prediction: Prediction) -> PredictAnswer:
-    """The answer that a logged prediction gives."""
+    """Return the answer that a logged prediction gives."""
     return PredictAnswer(
         prediction_id=prediction.id,
         score=prediction.score,
@@ -276,7 +276,7 @@ def build_answer(prediction: Prediction) -> PredictAnswer:
 
 
 def build_batch_answer(batch: Batch) -> PredictBatchAnswer:
-    """The answers that a batch gives."""
+    """Return the answers that a batch gives."""
     nothing = repeat(None)
     answers = map(
         PredictAnswer,
@@ -342,12 +342,12 @@ def _explain_malformed(detail: str, content: bytes) -> BadBody:
 
 
 def _find_feature(path: str, content: bytes) -> str | None:
-    """The path of the first value under `path` that no feature may have."""
+    """Return the path of the first value under `path` that no feature may have."""
     return _find(content, _is_no_feature, path.removesuffix("[...]") + ".")
 
 
 def _find(content: bytes, is_wrong: Callable[[object], bool], prefix: str = "") -> str | None:
-    """The path of the first wrong value, read again in the slow way that knows paths."""
+    """Return the path of the first wrong value, read again in the slow way that knows paths."""
     try:
         parsed = json.loads(content, parse_constant=lambda _: _CONSTANT)
     except (ValueError, RecursionError):

@@ -92,7 +92,8 @@ def score_asked(
     rows: Sequence[InputRow],
     report: Callable[[str], None],
 ) -> list[float | str]:
-    """`score_rows` of what was asked, with what the pipeline reads beside the features."""
+    """Return a score for each row, or why there is none, with what the pipeline reads in addition
+    to the features."""
     try:
         carried = carry_rows(db, artifact.card, rows)
     except OpsError as error:
@@ -108,8 +109,8 @@ def score_rows(
     rows: Sequence[Features],
     report: Callable[[str], None],
 ) -> list[float | str]:
-    """A score for each row, or why the model has none: it has nothing to read in it, or cannot
-    score it, which `report` is told from where it happened."""
+    """Return a score for each row, or why the model has none: it has nothing to read in it, or
+    cannot score it, which `report` is told."""
     refusals = [choose_refusal(row, artifact.card, version) for row in rows]
     asked = [row for row, refusal in zip(rows, refusals, strict=True) if not refusal]
     scores = iter(_score(artifact, version, asked, report))
@@ -117,8 +118,8 @@ def score_rows(
 
 
 def clean_error(error: BaseException) -> str:
-    """The first line of what an error says, without a full stop and without what is for the
-    operator alone: callers read it.
+    """Return the first line of an error, without a full stop and without what is for the operator
+    alone: callers read it.
 
     >>> clean_error(ValueError("no such column."))
     'no such column'

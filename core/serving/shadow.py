@@ -1,4 +1,4 @@
-"""The shadow: scores beside the answers, in a thread of its own that no answer waits for."""
+"""The shadow: second scores of answered requests, in a thread that no answer waits for."""
 
 import threading
 from collections import deque

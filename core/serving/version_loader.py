@@ -1,11 +1,11 @@
-"""What is deployed: followed from one deployment to the next, each loaded beside what serves."""
+"""The deployed versions: followed from one deployment to the next, and loaded before they serve."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.artifacts.artifact import Artifact
-from core.domain.deployment import find_retired
+from core.domain.deployment import Deployment, find_release
 from core.domain.history import N_RECENT_LABELS, RecentLabels, summarize_recent
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import Refused
@@ -44,12 +44,14 @@ class Deployed:
         *,
         scale: Scale,
         now: Callable[[], datetime],
+        baking: Callable[[], timedelta],
         timer: Callable[[], float],
     ) -> None:
         self._db = db
         self._registry = registry
         self._scale = scale
         self._now = now
+        self._baking = baking
         self._timer = timer
         self.in_force = NOTHING
         self.recent = RecentLabels()
@@ -70,13 +72,14 @@ class Deployed:
                     if side.artifact is not None:
                         side.artifact.widen(health.find_factor(conn, side.version))
                 self._labels_at = self._timer() + _LABELS_SECONDS
+                if serving.before_until is not None and serving.before_until < self._now():
+                    serving = self.in_force = replace(serving, before=None, before_until=None)
             self.n_stored = batches.count_rows(conn)
             current = deployments.find_current(conn)
             if current is None or (current.revision == serving.revision and not retry):
                 return
             plan = current.plan
-            retired = find_retired(deployments.load_history(conn), self._now())
-            before = None if retired is None else versions.get_version(conn, retired.version)
+            history = deployments.load_history(conn)
             numbers = [number for number in (plan.champion, plan.challenger) if number is not None]
             found = [
                 None if number == HEURISTIC else versions.get_version(conn, number)
@@ -89,13 +92,26 @@ class Deployed:
             for version in found
         ]
         challenger = challengers[0] if challengers else None
-        kept = None if before is None else self.in_force.find_loaded(before.number)
+        previous = self.in_force
         following = Routing(current.revision, champion, challenger, plan.traffic, plan.salt or "")
         self._swap(following)
-        if before is not None and retired is not None:
-            side = kept or self._open(before)  # loaded after the swap, which it must not delay
-            if side.artifact is not None:
-                self.in_force = replace(following, retired=side, retired_until=retired.until_at)
+        if challenger is None:  # loaded after the swap, which it must not delay
+            self._load_before(history, previous)
+
+    def _load_before(self, history: Sequence[Deployment], previous: Routing) -> None:
+        """Load the version before a release that bakes, so that it scores some requests too."""
+        release = find_release(history, self._now(), self._baking())
+        if release is None or release.before is None:
+            return
+        if HEURISTIC in (release.before, release.row.plan.champion):
+            return
+        before = previous.find_loaded(release.before)
+        if before is None:
+            with self._db.read() as conn:
+                version = versions.get_version(conn, release.before)
+            before = self._open(version)
+        if before.artifact is not None:
+            self.in_force = replace(self.in_force, before=before, before_until=release.until_at)
 
     def _open(self, version: Version) -> LoadedVersion:
         """The version as it is loaded already, or loaded now."""

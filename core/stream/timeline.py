@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from core.data.parsing.cell_parser import ColumnKind
 from core.data.parsing.column_types import read_column
+from core.data.parsing.raw import ROWS_PER_PIECE, RawPiece
 from core.data.parsing.row_parser import RowPlan, build_samples
 from core.data.sources.files import open_table, plan_file
-from core.data.sources.raw import ROWS_PER_PIECE, RawPiece
 from core.domain.sample import ColumnMapping, Features, Provenance, Rejection, Sample
 from core.errors import InvalidInput
 from core.settings import Scale

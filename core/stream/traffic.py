@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from core.bootstrap import App
+from core.bootstrap import App, load_current_settings
 from core.domain.prediction import Label
 from core.serving.answer import Ask, build_id
-from core.serving.service import PredictionService
+from core.serving.service import PredictionService, ServiceOptions
 from core.store.engine.types import from_micros
 from core.stream.timeline import StreamTimeline
 
@@ -28,6 +28,7 @@ class StreamTraffic:
         self.service = PredictionService(
             app.db,
             app.registry,
+            ServiceOptions(lambda: load_current_settings(app).baking),
             scale=app.settings.scale,
             now=app.now,
             random=self._random.randbytes,
@@ -64,7 +65,9 @@ class StreamTraffic:
         answers = [
             replace(answer, at=at, id=build_id(at, self._random.randbytes(10)))
             for answer, at in zip(
-                self.service.answer(asks, times[-1], self.service.timer()), times, strict=True
+                self.service.predictor.answer(asks, times[-1], self.service.timer()),
+                times,
+                strict=True,
             )
         ]
         for receipt in self.service.log(answers):

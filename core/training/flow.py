@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from core.data.context import CollectContext
 from core.data.quality.checks import check_rows
 from core.data.quality.rules import read_rules
 from core.data.snapshots import read_snapshot, take_snapshot
@@ -28,12 +29,12 @@ from core.training.evaluate.champion import (
     find_champion,
     find_staleness,
 )
+from core.training.evaluate.fit_and_evaluate import Order, learn
 from core.training.evaluate.gate import YEAR
 from core.training.evaluate.holdout_evaluation import gather_evidence
 from core.training.evaluate.report import build_report
-from core.training.fit_and_evaluate import Order, learn
 from core.training.plan import RECENT
-from core.training.search.recipe_registry import get_recipe
+from core.training.recipe_registry import get_recipe
 
 log = get_logger(__name__)
 
@@ -64,7 +65,7 @@ def train_version(
     scale = order.scale
     get_recipe(order.recipe)  # a name that is not on the menu stops before anything is written
     progress(0.0, "taking in the labels that came back")
-    collect_feedback(db, scale=scale, by=by, now=now, progress=lambda _, text: progress(0.0, text))
+    collect_feedback(CollectContext(db, scale, by, now, lambda _, text: progress(0.0, text)))
     started = time.monotonic()
     progress(0.0, "taking a snapshot of the rows")
     snapshot = take_snapshot(db, snapshots, by=by, now=now())

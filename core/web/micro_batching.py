@@ -10,8 +10,8 @@ from core.domain.prediction import Prediction
 from core.errors import Unavailable
 from core.serving.answer import Received
 from core.serving.log.group_commit import CommitReceipt
-from core.serving.metrics import ServiceMetrics
 from core.serving.service import PredictionService
+from core.serving.telemetry.metrics import ServiceMetrics
 
 
 class LogWait:
@@ -104,6 +104,7 @@ class Gathering:
         """`limit_ms` is the time for texts and histories, where what answers reads them: they are
         read beside the event loop, and the heuristic answers for what takes longer."""
         self._service = service
+        self._predictor = service.predictor
         self._metrics = metrics
         self._log_wait = log_wait
         self._limit_ms = limit_ms
@@ -128,8 +129,10 @@ class Gathering:
         self._open = None
         service = self._service
         started = service.timer()
-        in_time = not service.reads_beside
-        predictions = service.answer_together(rows) if in_time else await self._read_beside(rows)
+        in_time = not self._predictor.is_slow
+        predictions = (
+            self._predictor.answer_together(rows) if in_time else await self._read_beside(rows)
+        )
         scored = service.timer()
         if not service.log_at_once(predictions):
             for receipt in service.log(predictions):
@@ -142,10 +145,10 @@ class Gathering:
         """The answers to rows whose texts or histories are read in a thread, or, where that takes
         too long, without a model; what has not begun by then is not done."""
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._readers, self._service.answer_together, rows)
+        work = loop.run_in_executor(self._readers, self._predictor.answer_together, rows)
         try:
             return await asyncio.wait_for(work, self._limit_ms / 1000)
         except TimeoutError:
             self._metrics.count_late(len(rows))
             late = f"its text and history took longer than {self._limit_ms:g} ms"
-            return self._service.answer_together(rows, late)
+            return self._predictor.answer_together(rows, late)

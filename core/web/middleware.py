@@ -7,8 +7,8 @@ from random import randbytes
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.log import get_logger
-from core.serving.metrics import ServiceMetrics
 from core.serving.schemas import ErrorAnswer, ErrorDetail
+from core.serving.telemetry.metrics import ServiceMetrics
 from core.web.exposure import UntrustedRequest
 from core.web.guard import Guard
 from core.web.http import REFUSED, REQUEST_ID, build_error, json_response

@@ -6,7 +6,6 @@ from datetime import datetime
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from core.domain.installation import Scope as KeyScope
 from core.domain.prediction import AnswerSource
 from core.serving.answer import Ask, Received
 from core.serving.schemas import (
@@ -17,58 +16,31 @@ from core.serving.schemas import (
     build_ask,
     decode_body,
 )
-from core.serving.service import PredictionService
-from core.web.admission import Admission
-from core.web.http import JSON, json_response, read_body, read_headers
+from core.web.http import JSON, json_response
 from core.web.micro_batching import Answered, Gathering
+from core.web.scoring_route import ScoringRoute, Serving
 from core.web.sharing import HEAVY_BYTES, Turn
 
 _TYPE = (b"content-type", JSON.encode())
 
 
-class PredictRoute:
+class PredictRoute(ScoringRoute[bytes | ErrorAnswer]):
     """Score one row. The answer is given when the prediction is on disk."""
 
-    # A plain ASGI application: routing, request and response objects would cost a request as much
-    # as everything that is done here.
-
-    def __init__(
-        self,
-        service: PredictionService,
-        admission: Admission,
-        gathering: Gathering,
-        *,
-        body_limit: int,
-    ) -> None:
-        self._service = service
-        self._admission = admission
+    def __init__(self, serving: Serving, gathering: Gathering, *, body_limit: int) -> None:
+        super().__init__(serving, body_limit=body_limit)
         self._gathering = gathering
-        self._body_limit = body_limit
         self._decoder = msgspec.json.Decoder(PredictBody)
         self._encode = msgspec.json.Encoder().encode
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        content = await self._answer(scope, receive)
+        content = await self.answer(scope, receive)
         if isinstance(content, ErrorAnswer):
             await json_response(503, content, {"retry-after": "1"})(scope, receive, send)
             return
         headers = [_TYPE, (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
-
-    async def _answer(self, scope: Scope, receive: Receive) -> bytes | ErrorAnswer:
-        service = self._service
-        started, at = service.timer(), service.now()
-        headers = read_headers(scope)
-        limit = self._body_limit
-        turn = self._admission.admit_now(headers, KeyScope.PREDICT, limit)
-        if turn is None:
-            _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
-        try:
-            content = await read_body(headers, receive, limit)
-            return await self._score(content, turn, at, started)
-        finally:
-            self._admission.leave(turn)
 
     async def _score(
         self, content: bytes, turn: Turn, at: datetime, started: float
@@ -83,7 +55,7 @@ class PredictRoute:
         parsed = service.timer()
         answered = await self._gathering.answer(Received(ask, at, started))
         if service.stages.is_due():
-            if service.reads_beside:  # in a thread: that reads the store
+            if service.predictor.is_slow:  # in a thread: that reads the store
                 loop = asyncio.get_running_loop()
                 loop.run_in_executor(None, self._keep_stages, ask, parsed - started, answered)
             else:
@@ -99,8 +71,8 @@ class PredictRoute:
         return build_ask(decode_body(self._decoder, content))
 
     def _keep_stages(self, ask: Ask, parse: float, answered: Answered) -> None:
-        """Of a request that was measured; what scoring takes is told by scoring it once more."""
-        scoring = self._service.time_row(ask)
+        """Keep the stages of one request; scoring it once more tells what scoring takes."""
+        scoring = self._service.predictor.time_row(ask)
         if scoring is None:
             return
         features, model = scoring

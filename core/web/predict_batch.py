@@ -10,12 +10,10 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.domain.installation import Scope as KeyScope
 from core.domain.prediction import Prediction
 from core.serving.answer import Ask
 from core.serving.columns import build_asks, read_json_columns
 from core.serving.log.prediction_log import Kept
-from core.serving.metrics import ServiceMetrics
 from core.serving.schemas import (
     ErrorAnswer,
     ErrorDetail,
@@ -27,10 +25,10 @@ from core.serving.schemas import (
     check_row_sizes,
     decode_body,
 )
-from core.serving.service import PredictionService
-from core.web.admission import Admission
-from core.web.http import json_response, read_body, read_headers
-from core.web.micro_batching import LogWait
+from core.serving.telemetry.metrics import ServiceMetrics
+from core.web.http import json_response
+from core.web.scoring_route import ScoringRoute, Serving
+from core.web.sharing import Turn
 
 _N_THREADS = 2  # batches that are scored at once; single rows do not wait for them
 
@@ -44,49 +42,25 @@ class _Done:
     count: Callable[[ServiceMetrics], None]
 
 
-class BatchRoute:
-    """Score up to 10,000 rows, in their order."""
+class BatchRoute(ScoringRoute[Response]):
+    """Score up to 10,000 rows, in their order; a thread is asked once a request."""
 
-    # A plain ASGI application, as `PredictRoute`; its thread is asked once a request.
-
-    def __init__(
-        self,
-        service: PredictionService,
-        admission: Admission,
-        metrics: ServiceMetrics,
-        log_wait: LogWait,
-        *,
-        body_limit: int,
-    ) -> None:
-        self._service = service
-        self._admission = admission
-        self._metrics = metrics
-        self._log_wait = log_wait
-        self._body_limit = body_limit
+    def __init__(self, serving: Serving, *, body_limit: int) -> None:
+        super().__init__(serving, body_limit=body_limit)
         self._threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="batches")
         self._decoder = msgspec.json.Decoder(PredictBatchBody)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(scope, receive)
+        response = await self.answer(scope, receive)
         await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        started, at = self._service.timer(), self._service.now()
-        headers = read_headers(scope)
-        limit = self._body_limit
-        turn = self._admission.admit_now(headers, KeyScope.PREDICT, limit)
-        if turn is None:
-            _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
-        try:
-            content = await read_body(headers, receive, limit)
-            turn.started = self._service.timer()
-            loop = asyncio.get_running_loop()
-            done = await loop.run_in_executor(self._threads, self._do, content, at, started)
-            for receipt in done.receipts:
-                await self._log_wait.wait(receipt)
-        finally:
-            self._admission.leave(turn)
-        done.count(self._metrics)
+    async def _score(self, content: bytes, turn: Turn, at: datetime, started: float) -> Response:
+        turn.started = self._service.timer()
+        loop = asyncio.get_running_loop()
+        done = await loop.run_in_executor(self._threads, self._do, content, at, started)
+        for receipt in done.receipts:
+            await self._serving.log_wait.wait(receipt)
+        done.count(self._serving.metrics)
         return done.response
 
     def _do(self, content: bytes, at: datetime, started: float) -> _Done:
@@ -94,13 +68,13 @@ class BatchRoute:
         asked = read_json_columns(content)
         batch = None
         if asked is not None:
-            batch = self._service.answer_columns(asked, at, started)
+            batch = self._service.predictor.answer_columns(asked, at, started)
         if batch is not None:
             kept = self._service.log_batch(batch)
             response = json_response(200, build_batch_answer(batch))
             return _Done(response, [kept] if kept else [], lambda to: to.count_batch(batch))
         asks = self._decode(content) if asked is None else build_asks(asked)
-        answers = self._service.answer(asks, at, started)
+        answers = self._service.predictor.answer(asks, at, started)
         receipts = self._service.log(answers)
         if all(answer.score is None for answer in answers):
             response = _refuse(answers)
@@ -116,7 +90,7 @@ class BatchRoute:
 
 
 def _refuse(answers: Sequence[Prediction]) -> Response:
-    """What is said where no row has a score."""
+    """Return the answer where no row has a score."""
     detail = ErrorDetail(str(answers[0].reason))
     shown = [build_answer(answer) for answer in answers]
     return json_response(503, ErrorAnswer(detail, predictions=shown), {"retry-after": "1"})

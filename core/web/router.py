@@ -11,7 +11,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from core.errors import OpsError
-from core.serving.metrics import ServiceMetrics
+from core.serving.telemetry.metrics import ServiceMetrics
 from core.settings import Scale
 from core.web.guard import Guard
 from core.web.http import build_error, json_response

@@ -16,7 +16,6 @@ from core.domain.prediction import Label
 from core.domain.sample import Collection
 from core.errors import Unavailable
 from core.serving.log.prediction_log import LabelOutcome
-from core.serving.metrics import CONTENT_TYPE, ServiceMetrics
 from core.serving.schemas import (
     MAX_FEATURES,
     AliveAnswer,
@@ -32,11 +31,11 @@ from core.serving.schemas import (
     decode_body,
 )
 from core.serving.service import PredictionService
+from core.serving.telemetry.metrics import CONTENT_TYPE
 from core.settings import Scale
 from core.store.engine.database import Database
-from core.web.admission import Admission
 from core.web.http import json_response, read_body
-from core.web.micro_batching import LogWait
+from core.web.scoring_route import Serving
 
 _FEEDBACK_BYTES = 65_536  # a label has a few short fields
 _READY_SECONDS = 2.0
@@ -58,24 +57,21 @@ class Routes:
     def __init__(
         self,
         db: Database,
-        service: PredictionService,
-        admission: Admission,
-        metrics: ServiceMetrics,
-        log_wait: LogWait,
+        serving: Serving,
         *,
         scale: Scale,
         body_limit: int,
         status: Callable[[], object],
     ) -> None:
         self._db = db
-        self._service = service
-        self._admission = admission
-        self._metrics = metrics
-        self._log_wait = log_wait
+        self._service = serving.service
+        self._admission = serving.admission
+        self._metrics = serving.metrics
+        self._log_wait = serving.log_wait
         self._scale = scale
         self._body_limit = body_limit
         self._status = status
-        self._readiness = Readiness(service)
+        self._readiness = Readiness(serving.service)
         self._adding = anyio.CapacityLimiter(_N_ADDING)
         self._feedback_decoder = msgspec.json.Decoder(FeedbackBody)
         self._samples_decoder = msgspec.json.Decoder(RawSamplesBody)

@@ -15,7 +15,7 @@ import skops.io
 from core.artifacts.folder import CARD_FILE, PIPELINE_FILE, SIGNATURE_FILE, _hash_files
 from core.domain.model_card import Card, GoldenRow
 from core.registry import Registry
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 
 Node = dict[str, Any]
 ROWS = [{"size": float(i), "lang": "py" if i % 3 else "go"} for i in range(60)]

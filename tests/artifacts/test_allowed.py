@@ -32,7 +32,7 @@ from core.artifacts.content import _FIELDS
 from core.features.encoder import RowEncoder
 from core.registry import Registry
 from core.training.models.trees import BoostedTrees
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from tests.artifacts.crafted import ROWS, TARGET, make_card
 
 # scikit-learn's network stops before it has converged: it only has to be saved

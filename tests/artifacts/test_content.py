@@ -109,7 +109,7 @@ CALLS: dict[str, Callable[[], Node]] = {
     "an operator": lambda: node("OperatorFuncNode", "operator.methodcaller", attrs=tuple_of()),
     "a function under the name of a type": lambda: node("TypeNode", "core.training.flow.train"),
     "a class of ours that is not on the list": lambda: node(
-        "ObjectNode", "core.training.search.recipe.Recipe"
+        "ObjectNode", "core.training.models.recipe.Recipe"
     ),
     "a class of a library that is not on the list": lambda: node(
         "ObjectNode", "sklearn.feature_extraction.text.CountVectorizer", content=mapping()

@@ -16,7 +16,7 @@ from core.artifacts.scorer import CompiledScorer, PipelineScorer, compile_pipeli
 from core.domain.model_card import Card, GoldenRow
 from core.features.encoder import RowEncoder
 from core.training.models.trees import BoostedTrees
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 
 CARD = Card("r", ("size", "lang", "tests"), 0.0, 100.0, 5.0, None, (), False)
 

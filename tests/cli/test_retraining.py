@@ -13,7 +13,7 @@ from core.cli import training, watching
 from core.cli.main import cli
 from core.deployment.release import deploy
 from core.store.models import deployments
-from core.training.search import boosting
+from core.training.models import boosting
 from tests.conftest import NOON
 from tests.training.worlds import FakeTracking, fill, make_samples
 

@@ -11,7 +11,7 @@ import msgspec
 from core.cli.views import view_training
 from core.settings import Scale
 from core.store.engine.database import Database
-from core.training.fit_and_evaluate import Order
+from core.training.evaluate.fit_and_evaluate import Order
 from core.training.flow import train_version
 from tests.training.worlds import FakeTracking, fill, make_samples
 

@@ -15,8 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.data.collect import add_rows, import_file
+from core.data.context import CollectContext
 from core.data.sources.feedback import collect_feedback
-from core.data.sources.folder import collect_folder
+from core.data.watched_folder import collect_folder
 from core.domain.sample import ColumnMapping
 from core.settings import Scale
 from core.store.engine.database import Database, open_database
@@ -44,16 +45,21 @@ def collect(db: Database, kind: str, path: Path) -> None:
         "progress": lambda share, text: None,
     }
     if kind == "file":
-        shared["limit_bytes"] = 10**9
-        import_file(db, path, ColumnMapping(target="score"), name=path.name, **shared)
+        mapping = ColumnMapping(target="score")
+        import_file(CollectContext(db, **shared), path, mapping, name=path.name, limit_bytes=10**9)
     elif kind == "folder":
-        shared |= {"limit_bytes": 10**9, "uploads": path.parent / "uploads"}
-        collect_folder(db, path, wait=lambda seconds: None, **shared)
+        collect_folder(
+            CollectContext(db, **shared),
+            path,
+            uploads=path.parent / "uploads",
+            limit_bytes=10**9,
+            wait=lambda seconds: None,
+        )
     elif kind == "pushed":
         rows = json.loads(path.read_text())
         add_rows(db, rows, source="api", by="ada", now=NOON, scale=shared["scale"])
     else:
-        collect_feedback(db, **shared)
+        collect_feedback(CollectContext(db, **shared))
 
 
 if __name__ == "__main__":

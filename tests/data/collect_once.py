@@ -5,8 +5,9 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from core.data.sources.supabase import Project
+from core.data.context import CollectContext
 from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.supabase import Project
 from core.data.tables.sync_cursor import Request
 from core.settings import Scale
 from core.store.engine.database import open_database
@@ -19,14 +20,10 @@ if __name__ == "__main__":
         closing(Project(url, key)) as project,
     ):
         source = collect_table(
-            db,
+            CollectContext(db, Scale(0.0, 100.0), "ada", lambda: NOON, lambda share, text: None),
             project,
             WantedTable(MAPPING),
             Request(),
-            scale=Scale(0.0, 100.0),
             overlap=timedelta(hours=24),
-            by="ada",
-            now=lambda: NOON,
-            progress=lambda share, text: None,
         )
     print(source.message)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from core.data.collect import import_file
+from core.data.context import CollectContext
 from core.data.parsing.schema_inference import choose_columns
 from core.data.sources.preview import preview_file
 from core.domain.dataset import AT, EXTERNAL_ID, GROUP, KEY, PROVENANCE, SOURCE, TARGET, TEXT
@@ -59,17 +60,14 @@ class Importer:
         **named: str,
     ) -> Collection:
         chosen = mapping or choose_columns(preview_file(path).mapping, **named)
-        return import_file(
+        context = CollectContext(
             self.db,
-            path,
-            chosen,
-            name=name or path.name,
-            scale=scale,
+            scale,
             by="ada",
             now=lambda: NOON,
             progress=lambda share, message: self.progress.append((share, message)),
-            limit_bytes=limit_bytes,
         )
+        return import_file(context, path, chosen, name=name or path.name, limit_bytes=limit_bytes)
 
     def samples(self) -> list[Sample]:
         """The visible rows, by time and then key."""

@@ -7,7 +7,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from core.data.sources.folder import collect_folder
+from core.data.context import CollectContext
+from core.data.watched_folder import collect_folder
 from core.settings import Scale
 from core.store.engine.database import open_database
 from tests.streams import NOON
@@ -22,14 +23,10 @@ if __name__ == "__main__":
     home, folder = sys.argv[1:]
     with closing(open_database("", Path(home), "process", NOON)) as db:
         source = collect_folder(
-            db,
+            CollectContext(db, Scale(0.0, 100.0), "ada", lambda: NOON, die_at_bad),
             Path(folder),
             uploads=Path(home) / "uploads",
-            scale=Scale(0.0, 100.0),
             limit_bytes=10**9,
-            by="ada",
-            now=lambda: NOON,
-            progress=die_at_bad,
             wait=lambda seconds: None,
         )
     print(source.message)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from core.data.collect import add_demo, add_rows, import_file
+from core.data.context import CollectContext
 from core.data.quality.overview import describe_data
 from core.data.sources.files import plan_file, read_file
 from core.domain.sample import ColumnMapping, Provenance
@@ -141,14 +142,10 @@ def test_a_cancelled_import_is_kept_as_failed_and_can_be_repeated(
 
     with pytest.raises(Cancelled):
         import_file(
-            importer.db,
+            CollectContext(importer.db, PERCENT, "ada", lambda: NOON, cancel_late),
             path,
             mapping,
             name="work.csv",
-            scale=PERCENT,
-            by="ada",
-            now=lambda: NOON,
-            progress=cancel_late,
             limit_bytes=10**9,
         )
     assert importer.samples() == []
@@ -315,7 +312,7 @@ def test_reading_a_large_file_needs_no_more_memory_than_a_small_one(write) -> No
 
 def test_demo_rows_are_marked_and_the_best_mae_is_told(db: Database) -> None:
     collection, best_mae = add_demo(
-        db, 2500, 3, scale=PERCENT, by="ada", now=lambda: NOON, progress=lambda *_: None
+        CollectContext(db, PERCENT, "ada", lambda: NOON, lambda *_: None), 2500, 3
     )
     assert (collection.source, collection.n_new) == ("demo", 2500)
     assert collection.mapping == {"n_rows": 2500, "seed": 3, "best_mae": best_mae}
@@ -326,13 +323,11 @@ def test_demo_rows_are_marked_and_the_best_mae_is_told(db: Database) -> None:
 def test_demo_rows_of_one_seed_replace_those_of_before(db: Database) -> None:
     for days in (0, 1):
         add_demo(
-            db,
+            CollectContext(
+                db, PERCENT, "ada", lambda days=days: NOON + timedelta(days=days), lambda *_: None
+            ),
             300,
             3,
-            scale=PERCENT,
-            by="ada",
-            now=lambda days=days: NOON + timedelta(days=days),  # type: ignore[misc]
-            progress=lambda *_: None,
         )
     assert describe_data(db).n_rows == 300
 

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.data.collect import add_rows
-from core.data.erase import erase_rows, remove_old_files, trace_rows
+from core.data.context import CollectContext
+from core.data.erase import ErasureRequest, erase_rows, remove_old_files, trace_rows
 from core.data.quality.overview import refresh_quality
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
@@ -58,10 +59,7 @@ def erase(db: Database, home: Path, kind: IdKind, name: str) -> Erasure:
     return erase_rows(
         db,
         home / "snapshots",
-        kind,
-        name,
-        by="ada",
-        reason="asked to",
+        ErasureRequest(kind, name, "ada", "asked to"),
         now=lambda: NOON,
         scale=SCALE,
     )
@@ -101,7 +99,7 @@ def test_what_predictions_of_a_unit_were_asked_goes_and_their_scores_stay(
 ) -> None:
     add_predictions(db, [make_prediction("a", unit_id="ann", text="secret"), make_prediction("b")])
     add_labels(db, [("a", 70.0), ("b", 60.0)])
-    collect_feedback(db, scale=SCALE, by="ada", now=lambda: NOON, progress=lambda *_: None)
+    collect_feedback(CollectContext(db, SCALE, "ada", lambda: NOON, lambda *_: None))
     note = erase(db, home, IdKind.GROUP, "ann")
     assert (note.found.n_samples, note.found.n_predictions) == (1, 1)
     with db.read() as conn:
@@ -158,10 +156,7 @@ def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: P
         erase_rows(
             db,
             home / "snapshots",
-            IdKind.ID,
-            "r5",
-            by="ada",
-            reason=" ",
+            ErasureRequest(IdKind.ID, "r5", "ada", " "),
             now=lambda: NOON,
             scale=SCALE,
         )

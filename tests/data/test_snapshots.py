@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.data.collect import add_demo, add_rows
+from core.data.context import CollectContext
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
 from core.domain.dataset import AT, PROVENANCE, TARGET, Snapshot
@@ -39,11 +40,11 @@ def _fill(db: Database, rows: list[dict[str, object]], source: str = "api") -> N
 
 
 def _demo(db: Database) -> None:
-    add_demo(db, 60, 0, scale=PERCENT, by="a", now=lambda: NOON, progress=lambda *_: None)
+    add_demo(CollectContext(db, PERCENT, "a", lambda: NOON, lambda *_: None), 60, 0)
 
 
 def _collect_feedback(db: Database) -> None:
-    collect_feedback(db, scale=PERCENT, by="a", now=lambda: NOON, progress=lambda *_: None)
+    collect_feedback(CollectContext(db, PERCENT, "a", lambda: NOON, lambda *_: None))
 
 
 def _take(db: Database, home: Path, **options: object) -> Snapshot:

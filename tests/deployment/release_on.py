@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.deployment.release import deploy, rollback
-from core.deployment.trials import promote, start_trial, stop_trial
+from core.deployment.trials import TrialStart, promote, start_trial, stop_trial
 from core.domain.deployment import Deployment
 from core.domain.trial import TrialSettings
 from core.errors import OpsError
@@ -29,11 +29,7 @@ def main(home: str, seed: str) -> None:
         return start_trial(
             db,
             registry,  # type: ignore[arg-type]
-            number,
-            traffic=0.1,
-            name="x",
-            settings=TrialSettings(),
-            salt="salt",
+            TrialStart(number, name="x", traffic=0.1, settings=TrialSettings(), salt="salt"),
             override=True,
             **who,  # type: ignore[arg-type]
         )

@@ -12,7 +12,7 @@ from core.deployment.pair_accumulator import fold_pairs, measure_echo, next_day
 from core.deployment.release import deploy
 from core.deployment.trial import Standing, find_trial
 from core.deployment.trial_status import count_pairs, load_standing
-from core.deployment.trials import start_trial
+from core.deployment.trials import TrialStart, start_trial
 from core.domain.prediction import Label, Variant
 from core.domain.trial import Pair, PairSums, ShadowOutcome, ShadowScore, TrialSettings
 from core.stats.sequential import find_crossing
@@ -118,11 +118,7 @@ def registry(db: Database) -> FakeRegistry:
     start_trial(
         db,
         registry,  # type: ignore[arg-type]
-        2,
-        traffic=0.1,
-        name="t",
-        settings=SETTINGS,
-        salt="s",
+        TrialStart(2, name="t", traffic=0.1, settings=SETTINGS, salt="s"),
         **who,  # type: ignore[arg-type]
     )
     return registry

@@ -13,10 +13,9 @@ from core.deployment.plan import (
     check_revision,
     check_rollback,
     choose_rollback,
-    serving_stack,
     summarize_plan,
 )
-from core.domain.deployment import Action, Deployment, Plan
+from core.domain.deployment import Action, Deployment, Plan, serving_stack
 from core.domain.training_report import Gate
 from core.domain.version import Version
 from core.errors import Conflict, InvalidInput, Refused

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from core.deployment.release import deploy, describe_plan, rollback
-from core.deployment.trials import promote, start_trial, stop_trial, watch_trial, widen_trial
+from core.deployment.trials import (
+    TrialStart,
+    promote,
+    start_trial,
+    stop_trial,
+    watch_trial,
+    widen_trial,
+)
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.trial import TrialSettings
 from core.errors import OpsError
@@ -82,11 +89,9 @@ class Releases(RuleBasedStateMachine):
             lambda: start_trial(
                 self.db,
                 self.registry,  # type: ignore[arg-type]
-                number,
-                traffic=traffic,
-                name=name,
-                settings=TrialSettings(),
-                salt="salt",
+                TrialStart(
+                    number, name=name, traffic=traffic, settings=TrialSettings(), salt="salt"
+                ),
                 override=False,
                 **self.who(),  # type: ignore[arg-type]
             ),

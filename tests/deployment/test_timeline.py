@@ -7,7 +7,7 @@ import pytest
 from core.deployment.lineage import describe_story, load_story, load_timeline
 from core.deployment.release import deploy
 from core.deployment.timeline import Lane, TimelineSpan
-from core.deployment.trials import promote, start_trial
+from core.deployment.trials import TrialStart, promote, start_trial
 from core.domain.deployment import RetrainingDecision
 from core.domain.monitoring import Health, HealthReport, Reason
 from core.domain.prediction import AnswerSource, Label, Variant
@@ -37,11 +37,7 @@ def lived(db: Database) -> Database:
     start_trial(
         db,
         registry,  # type: ignore[arg-type]
-        2,
-        traffic=0.2,
-        name="shorter",
-        settings=TrialSettings(),
-        salt="salt",
+        TrialStart(2, name="shorter", traffic=0.2, settings=TrialSettings(), salt="salt"),
         override=False,
         now=hours(2),
         **who,  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import pytest
 from core.deployment.ramp import StepKind
 from core.deployment.release import deploy, describe_plan, rollback
 from core.deployment.trials import (
+    TrialStart,
     describe_trial,
     promote,
     start_trial,
@@ -44,17 +45,10 @@ def start(db: Database, registry: FakeRegistry) -> Callable[..., Deployment]:
     deploy(db, registry, 1, reason="first", by="ada", override=False, now=NOON)  # type: ignore[arg-type]
 
     def run(number: int = 2, **changes: object) -> Deployment:
-        arguments = {
-            "traffic": 0.1,
-            "name": "shorter",
-            "settings": QUICK,
-            "salt": "salt",
-            "reason": "to see",
-            "by": "ada",
-            "override": False,
-            "now": NOON,
-        }
-        return start_trial(db, registry, number, **{**arguments, **changes})  # type: ignore[arg-type]
+        asked = {"name": "shorter", "traffic": 0.1, "settings": QUICK, "salt": "salt"}
+        asked |= {name: changes.pop(name) for name in asked if name in changes}
+        who = {"reason": "to see", "by": "ada", "override": False, "now": NOON, **changes}
+        return start_trial(db, registry, TrialStart(number, **asked), **who)  # type: ignore[arg-type]
 
     return run
 

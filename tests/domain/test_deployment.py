@@ -1,12 +1,13 @@
-"""Which version still scores beside the one that has replaced it, and until when."""
+"""A release bakes after a deployment or promotion, and names what a rollback leads to."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.domain.deployment import Action, Deployment, Plan, Retired, find_retired
+from core.domain.deployment import Action, Deployment, Plan, Release, find_release
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+BAKING = timedelta(days=1)
 
 
 def build(*rows: tuple[Action, Plan]) -> list[Deployment]:
@@ -20,41 +21,53 @@ def build(*rows: tuple[Action, Plan]) -> list[Deployment]:
 FIRST = (Action.DEPLOY, Plan(1))
 SECOND = (Action.DEPLOY, Plan(2))
 TRIAL = (Action.START_TRIAL, Plan(1, 2, 0.1, "x", "salt"))
-LATER = NOON + timedelta(days=1)
+LATER = NOON + timedelta(hours=12)
 
 
 @pytest.mark.parametrize(
-    ("rows", "revision"),
+    ("rows", "place", "before"),
     [
-        ((FIRST, SECOND), 2),
-        ((FIRST, TRIAL, (Action.PROMOTE, Plan(2))), 3),
-        ((FIRST, SECOND, (Action.START_TRIAL, Plan(2, 3, 0.1)), (Action.STOP_TRIAL, Plan(2))), 2),
+        ((FIRST,), 0, None),
+        ((FIRST, SECOND), 1, 1),
+        ((FIRST, TRIAL, (Action.PROMOTE, Plan(2))), 2, 1),
+        ((FIRST, SECOND, (Action.START_TRIAL, Plan(2, 3, 0.1))), 1, 1),
+        (
+            (FIRST, SECOND, (Action.START_TRIAL, Plan(2, 3, 0.1)), (Action.STOP_TRIAL, Plan(2))),
+            1,
+            1,
+        ),
+        ((FIRST, SECOND, FIRST, SECOND), 3, 1),
+        ((FIRST, SECOND, (Action.ROLLBACK, Plan(1)), (Action.DEPLOY, Plan(3))), 3, 1),
     ],
-    ids=["deployed", "promoted", "a stopped trial in between"],
+    ids=[
+        "first",
+        "deployed",
+        "promoted",
+        "in a trial",
+        "after a trial",
+        "again",
+        "after a rollback",
+    ],
 )
-def test_what_was_replaced_scores_for_fourteen_days(
-    rows: tuple[tuple[Action, Plan], ...], revision: int
+def test_a_release_bakes_until_its_time_has_passed(
+    rows: tuple[tuple[Action, Plan], ...], place: int, before: int | None
 ) -> None:
     history = build(*rows)
-    since_at = NOON + timedelta(hours=revision - 1)
-    until_at = since_at + timedelta(days=14)
-    assert find_retired(history, LATER) == Retired(1, revision, since_at, until_at)
-    assert find_retired(history, until_at) is None
+    until_at = history[place].at + BAKING
+    release = Release(history[place], before, until_at)
+    assert find_release(history, LATER, BAKING) == release
+    assert find_release(history, until_at, BAKING) == release
+    assert find_release(history, until_at + timedelta(microseconds=1), BAKING) is None
 
 
 @pytest.mark.parametrize(
     "rows",
-    [
-        (FIRST,),
-        (FIRST, TRIAL),
-        (FIRST, SECOND, (Action.ROLLBACK, Plan(1))),
-        (FIRST, TRIAL, (Action.STOP_TRIAL, Plan(1))),
-        (FIRST, (Action.DEPLOY, Plan(0))),
-        ((Action.DEPLOY, Plan(0)), FIRST),
-    ],
-    ids=["first", "on trial", "rolled back", "stopped", "to the heuristic", "from the heuristic"],
+    [(), (FIRST, SECOND, (Action.ROLLBACK, Plan(1)))],
+    ids=["nothing", "rolled back"],
 )
-def test_nothing_is_asked_beside_where_nothing_was_replaced(
-    rows: tuple[tuple[Action, Plan], ...],
-) -> None:
-    assert find_retired(build(*rows), LATER) is None
+def test_nothing_bakes_without_a_release(rows: tuple[tuple[Action, Plan], ...]) -> None:
+    assert find_release(build(*rows), LATER, BAKING) is None
+
+
+def test_nothing_bakes_where_there_is_no_automatic_rollback() -> None:
+    assert find_release(build(FIRST, SECOND), NOON + timedelta(hours=1), timedelta()) is None

@@ -90,7 +90,7 @@ def save_golden() -> None:
     from sklearn.pipeline import Pipeline
 
     from core.features.encoder import RowEncoder
-    from core.training.search.recipe_registry import RECIPES
+    from core.training.recipe_registry import RECIPES
 
     rng = np.random.default_rng(1)
     rows = [

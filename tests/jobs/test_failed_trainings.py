@@ -16,8 +16,8 @@ from core.jobs.children import Children
 from core.jobs.runner import run_job
 from core.store.jobs import jobs
 from core.store.models import versions
-from core.training.search import recipe
-from core.training.search.recipe import Recipe
+from core.training.models import recipe
+from core.training.models.recipe import Recipe
 from tests.training.worlds import fill, make_samples
 
 Now = Callable[[], datetime]

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
 from core.deployment import release
-from core.deployment.trials import describe_trial, start_trial
+from core.deployment.trials import TrialStart, describe_trial, start_trial
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.prediction import Label
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
@@ -34,11 +34,7 @@ def on_trial(full: App) -> App:
     start_trial(
         full.db,
         full.registry,
-        2,
-        traffic=0.1,
-        name="shorter",
-        settings=TrialSettings(t_star=200),
-        salt="salt",
+        TrialStart(2, name="shorter", traffic=0.1, settings=TrialSettings(t_star=200), salt="salt"),
         reason="to see",
         by="grace",
         override=False,

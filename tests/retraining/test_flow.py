@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core.data.context import CollectContext
 from core.data.sources.feedback import collect_feedback
 from core.domain.deployment import RetrainingDecision
 from core.domain.job import Job, JobStatus
@@ -227,7 +228,7 @@ def test_a_labelled_prediction_that_became_a_sample_counts_once(serving: Databas
 
 
 def collect(db: Database, now: datetime) -> None:
-    collect_feedback(db, scale=SCALE, by="ada", now=lambda: now, progress=lambda *_: None)
+    collect_feedback(CollectContext(db, SCALE, "ada", lambda: now, lambda *_: None))
 
 
 def test_a_spent_budget_keeps_what_is_due_from_starting(serving: Database) -> None:

@@ -17,12 +17,12 @@ from core.errors import Unavailable
 from core.serving.answer import Ask, Received, build_id
 from core.serving.columns import AskedColumns, build_asks
 from core.serving.log.prediction_log import Kept, LabelOutcome
-from core.serving.service import PredictionService
+from core.serving.service import PredictionService, ServiceOptions
 from core.settings import Scale
 from core.store.engine.database import Database
-from core.store.engine.direct import DirectLog
 from core.store.monitoring import health
 from core.store.predictions import labels, predictions, removals
+from core.store.predictions.direct import DirectLog
 from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 from tests.streams import load_recent_predictions
@@ -321,7 +321,7 @@ def test_latency_is_measured_from_receipt_and_shared_by_the_rows_of_a_batch(
     service.refresh()
     started = timer()
     timer.seconds += 0.3
-    answers = service.answer([ROW, ROW, ROW], now(), started)
+    answers = service.predictor.answer([ROW, ROW, ROW], now(), started)
     assert [answer.latency_ms for answer in answers] == pytest.approx([100.0] * 3)
 
 
@@ -341,9 +341,9 @@ def test_more_than_may_wait_is_refused_rather_than_kept(
     service = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
+        ServiceOptions(max_waiting_rows=2),
         scale=HUNDRED,
         now=now,
-        max_waiting_rows=2,
     )
     service.refresh()
     with pytest.raises(Unavailable, match="Try again in a moment"):
@@ -391,7 +391,9 @@ def test_a_bug_in_the_write_is_unavailable_to_all_who_wait_and_the_next_are_writ
 
     with monkeypatch.context() as patch:
         patch.setattr(predictions, "append_predictions", fail)
-        answers = [service.answer([ROW], service.now(), service.timer()) for _ in range(3)]
+        answers = [
+            service.predictor.answer([ROW], service.now(), service.timer()) for _ in range(3)
+        ]
         for receipt in [service.log(answer)[0] for answer in answers]:
             with pytest.raises(Unavailable, match=rf"\({type(error).__name__}: .*Try again"):
                 receipt.result(10)
@@ -488,7 +490,7 @@ def test_stopping_writes_what_waits(
     )
     service.start()
     with db.write():
-        receipts = service.log(service.answer([ROW], now(), 0.0))
+        receipts = service.log(service.predictor.answer([ROW], now(), 0.0))
         assert not receipts[0].written.done()
     service.stop()
     assert receipts[0].written.done()
@@ -504,9 +506,9 @@ def test_libraries_are_imported_beside_serving(
     service = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
+        ServiceOptions(libraries=("colorsys",)),
         scale=HUNDRED,
         now=now,
-        libraries=("colorsys",),
     )
     service.start()
     for thread in threading.enumerate():
@@ -521,7 +523,7 @@ def test_what_can_be_written_at_once_is_on_disk_when_it_says_so(
 ) -> None:
     release()
     service.start()
-    answers = service.answer_together([Received(ROW, now(), timer()) for _ in range(3)])
+    answers = service.predictor.answer_together([Received(ROW, now(), timer()) for _ in range(3)])
     assert service.log_at_once(answers)
     assert _logged(db) == answers
 
@@ -530,7 +532,7 @@ def test_a_locked_store_is_left_to_the_journal(
     db: Database, service: PredictionService, now: Clock, timer: Timer
 ) -> None:
     service.start()
-    answers = service.answer_together([Received(ROW, now(), timer())])
+    answers = service.predictor.answer_together([Received(ROW, now(), timer())])
     with db.write():
         assert not service.log_at_once(answers)
         [receipt] = service.log(answers)
@@ -543,7 +545,7 @@ def test_after_many_direct_writes_the_journal_gets_one_and_after_a_slow_one_all_
     service: PredictionService, now: Clock, timer: Timer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.start()
-    answers = service.answer_together([Received(ROW, now(), timer())])
+    answers = service.predictor.answer_together([Received(ROW, now(), timer())])
     monkeypatch.setattr(DirectLog, "append", lambda *_: True)
     assert [service.log_at_once(answers) for _ in range(257)] == [True] * 256 + [False]
     service.log(answers)[0].result(10)
@@ -582,12 +584,12 @@ def test_a_batch_by_columns_is_answered_and_logged_as_its_rows_are(
     asked = _ask_columns(unit_ids=["repo-7", None, None, None, "repo-8"])
     started = timer.seconds
     timer.seconds += 0.01
-    batch = service.answer_columns(asked, now(), started)
+    batch = service.predictor.answer_columns(asked, now(), started)
     assert batch is not None
     service.log_batch(batch).result()
     assert _logged(db) == []
     assert drain_batches(db) == 5
-    rows = service.answer(build_asks(asked), now(), started)
+    rows = service.predictor.answer(build_asks(asked), now(), started)
     assert [replace(row, id="") for row in _logged(db)] == [replace(row, id="") for row in rows]
     assert [row.id for row in _logged(db)] == batch.ids
 
@@ -599,7 +601,7 @@ def test_a_batch_is_on_disk_at_once_unless_others_write_or_it_is_the_journals_tu
     service.start()
 
     def log_one() -> Kept | None:
-        batch = service.answer_columns(_ask_columns(), now(), 0.0)
+        batch = service.predictor.answer_columns(_ask_columns(), now(), 0.0)
         assert batch is not None
         return service.log_batch(batch)
 
@@ -621,7 +623,7 @@ def test_a_label_of_a_row_that_waits_in_a_batch_is_news(
     service: PredictionService, release: Callable[..., None], now: Clock
 ) -> None:
     release()
-    batch = service.answer_columns(_ask_columns(), now(), 0.0)
+    batch = service.predictor.answer_columns(_ask_columns(), now(), 0.0)
     assert batch is not None
     service.log_batch(batch)
     label = Label(batch.ids[4], 70.0, now(), "ada", now())
@@ -640,16 +642,16 @@ def test_rows_that_have_to_be_looked_at_one_by_one_are_not_answered_by_columns(
     service: PredictionService, release: Callable[..., None], now: Clock, asked: AskedColumns
 ) -> None:
     release()
-    assert service.answer_columns(asked, now(), 0.0) is None
+    assert service.predictor.answer_columns(asked, now(), 0.0) is None
 
 
 def test_without_a_model_that_takes_columns_none_is_answered_by_them(
     service: PredictionService, release: Callable[..., None], now: Clock
 ) -> None:
     service.refresh()
-    assert service.answer_columns(_ask_columns(), now(), 0.0) is None
+    assert service.predictor.answer_columns(_ask_columns(), now(), 0.0) is None
     release(artifact=FakeArtifact(takes_columns=False))
-    assert service.answer_columns(_ask_columns(), now(), 0.0) is None
+    assert service.predictor.answer_columns(_ask_columns(), now(), 0.0) is None
 
 
 def test_while_too_many_rows_wait_for_the_log_none_is_answered_by_columns(
@@ -658,19 +660,19 @@ def test_while_too_many_rows_wait_for_the_log_none_is_answered_by_columns(
     service = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
+        ServiceOptions(max_stored_rows=9),
         scale=HUNDRED,
         now=now,
-        max_stored_rows=9,
     )
     add_version(db, registry)
     deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
-    batch = service.answer_columns(_ask_columns(), now(), 0.0)
+    batch = service.predictor.answer_columns(_ask_columns(), now(), 0.0)
     assert batch is not None
     service.log_batch(batch).result()
-    assert service.answer_columns(_ask_columns(), now(), 0.0) is None
-    assert service.answer_columns(_ask_columns(4), now(), 0.0) is not None
+    assert service.predictor.answer_columns(_ask_columns(), now(), 0.0) is None
+    assert service.predictor.answer_columns(_ask_columns(4), now(), 0.0) is not None
     drain_batches(db)
     service.refresh()
-    assert service.answer_columns(_ask_columns(), now(), 0.0) is not None
+    assert service.predictor.answer_columns(_ask_columns(), now(), 0.0) is not None
     service.stop()

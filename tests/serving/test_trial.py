@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.deployment.release import deploy, rollback
-from core.deployment.trials import describe_trial, start_trial
+from core.deployment.trials import TrialStart, describe_trial, start_trial
 from core.domain.prediction import AnswerSource, Label, Prediction, Variant, build_predictions
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.serving.answer import Ask
 from core.serving.columns import AskedColumns
-from core.serving.service import PredictionService
+from core.serving.service import PredictionService, ServiceOptions
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.models import trials
@@ -41,6 +41,7 @@ def service(
     service = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
+        ServiceOptions(baking=lambda: timedelta(days=1)),
         scale=Scale(0.0, 100.0),
         now=now,
     )
@@ -61,11 +62,7 @@ def start(
         start_trial(
             db,
             registry,  # type: ignore[arg-type]
-            2,
-            traffic=traffic,
-            name="shorter",
-            settings=TrialSettings(),
-            salt="salt",
+            TrialStart(2, name="shorter", traffic=traffic, settings=TrialSettings(), salt="salt"),
             reason="to see",
             by="ada",
             override=False,
@@ -213,9 +210,9 @@ def test_more_than_may_wait_is_dropped_and_logged(
     small = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
+        ServiceOptions(max_shadow_rows=10),
         scale=Scale(0.0, 100.0),
         now=service.now,
-        max_shadow_rows=10,
     )
     small.refresh()
     answers = ask_units(small, 30)
@@ -258,7 +255,7 @@ def test_labels_join_both_scores_into_pairs(
     assert standing.report.estimate.value == pytest.approx(3.0)
 
 
-def test_the_version_that_was_replaced_scores_one_request_in_ten_beside_the_answers(
+def test_the_version_before_scores_one_request_in_ten_of_a_fresh_release(
     db: Database,
     registry: FakeRegistry,
     service: PredictionService,
@@ -277,6 +274,17 @@ def test_the_version_that_was_replaced_scores_one_request_in_ten_beside_the_answ
     assert registry.loaded[n_loaded:] == ["hash-2", "hash-2"]  # v1 stays in memory
 
 
+def test_without_automatic_rollbacks_the_version_before_scores_nothing(
+    db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
+) -> None:
+    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    other = PredictionService(db, registry, scale=Scale(0.0, 100.0), now=now)  # type: ignore[arg-type]
+    other.refresh()
+    answers = other.predict([ROW] * 100)
+    other.stop()
+    assert beside(db, answers) == []
+
+
 def test_of_a_batch_by_columns_too_it_scores_one_row_in_ten(
     db: Database,
     registry: FakeRegistry,
@@ -286,7 +294,7 @@ def test_of_a_batch_by_columns_too_it_scores_one_row_in_ten(
     service.refresh()
     deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
-    batch = service.answer_columns(COLUMNS, now(), 0.0)
+    batch = service.predictor.answer_columns(COLUMNS, now(), 0.0)
     assert batch is not None
     service.log_batch(batch).result()
     service.stop()
@@ -300,7 +308,7 @@ def test_while_a_trial_runs_no_batch_is_answered_by_columns(
     service: PredictionService, start: Callable[[float], None], now: Callable[[], datetime]
 ) -> None:
     start(0.5)
-    assert service.answer_columns(COLUMNS, now(), 0.0) is None
+    assert service.predictor.answer_columns(COLUMNS, now(), 0.0) is None
 
 
 def test_a_rollback_has_the_version_before_in_memory_already(
@@ -321,12 +329,36 @@ def test_a_rollback_has_the_version_before_in_memory_already(
     assert beside(db, answers) == []  # what was left for a reason is not asked again
 
 
-def test_the_evidence_ends_after_fourteen_days(
+def test_the_version_before_scores_nothing_after_the_baking_time(
     db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
 ) -> None:
     deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
-    service.now = lambda: now() + timedelta(days=14)
+    service.now = lambda: now() + timedelta(days=1)
     answers = service.predict([ROW] * 100)
     service.stop()
     assert beside(db, answers) == []
+
+
+def test_the_version_before_leaves_memory_after_the_baking_time(
+    db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
+) -> None:
+    passed = timedelta()
+    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    other = PredictionService(
+        db,
+        registry,  # type: ignore[arg-type]
+        ServiceOptions(baking=lambda: timedelta(days=1)),
+        scale=Scale(0.0, 100.0),
+        now=lambda: now() + passed,
+        timer=lambda: passed.total_seconds(),
+    )
+    other.refresh()
+    assert registry.loaded[-2:] == ["hash-2", "hash-1"]
+    passed = timedelta(days=2)
+    other.refresh()
+    rollback(db, registry, None, reason="worse", by="bob", now=now())  # type: ignore[arg-type]
+    registry.loaded.clear()
+    other.refresh()
+    assert registry.loaded == ["hash-1"]
+    other.stop()

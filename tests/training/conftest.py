@@ -11,10 +11,10 @@ import pytest
 from core.domain.version import Version
 from core.settings import Scale
 from core.store.engine.database import Database
-from core.training.fit_and_evaluate import Order
+from core.training.evaluate.fit_and_evaluate import Order
 from core.training.flow import train_version
+from core.training.models import boosting
 from core.training.plan import TrainingPlan
-from core.training.search import boosting
 from tests.training.worlds import FakeTracking
 
 _ASKED = {field.name for field in fields(Order)}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from core.api import build_api
+from core.api import ApiOptions, build_api
 from core.data.snapshots import read_snapshot
 from core.deployment.release import deploy
 from core.domain.dataset import AT, TEXT
@@ -129,9 +129,7 @@ def test_the_same_raw_row_has_the_same_score_in_training_and_in_the_api(
     frame = carry_frame(read_snapshot(home / "snapshots", snapshot))
     expected = registry.load_artifact(trained.artifact_hash).score(frame)
     service = serve(db, registry, now)
-    api = build_api(
-        db, service, KeyRing(db), scale=Scale(0, 100), body_limit=100_000, status=lambda: {}
-    )
+    api = build_api(db, service, KeyRing(db), ApiOptions(Scale(0, 100), 100_000), dict)
     with run_server(api) as url, httpx.Client(base_url=url, timeout=30) as client:
         for i, row in list(enumerate(make_works(160)))[::7]:
             assert row.at is not None

@@ -13,12 +13,12 @@ from core.data.sources.demo import DemoRows, generate_demo
 from core.domain.model_card import find_half_width
 from core.settings import Scale
 from core.training.data.rows import Rows
+from core.training.evaluate.fitting import Fitted, fit_recipe
 from core.training.evaluate.gate import Comparison, choose_alpha, decide_gate
 from core.training.evaluate.metrics import choose_blocks, compare_scores
 from core.training.evaluate.model_card import build_card
 from core.training.plan import TrainingPlan
-from core.training.search.fitting import Fitted, fit_recipe
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from tests.training.evaluate.test_gate import GOOD
 from tests.training.worlds import make_rows
 

@@ -8,10 +8,10 @@ import pytest
 from core.artifacts.scorer import CompiledScorer, compile_pipeline
 from core.settings import Scale
 from core.training.data.rows import Rows, list_rows
+from core.training.evaluate.fitting import Fitted, fit_recipe
 from core.training.evaluate.model_card import build_card
 from core.training.plan import TrainingPlan
-from core.training.search.fitting import Fitted, fit_recipe
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from tests.training.worlds import FakeTracking, make_rows
 
 SCALE = Scale(0, 100)

@@ -68,19 +68,19 @@ def ask_reason(
     icon: str | None = None,
     override: str | None = None,
     primary: bool = False,
-    disabled: bool = False,
-    help: str | None = None,
+    refusal: str | None = None,
 ) -> None:
     """Two clicks: the first says what will happen and asks why, the second does it. With
-    `override`, that sentence has to be agreed to as well."""
+    `override`, that sentence has to be agreed to as well; a `refusal` says why it cannot be
+    done."""
     opened = st.session_state.get(f"{key}_done", 0)
     with (
         st.popover(
             label,
             icon=icon,
             type="primary" if primary else "secondary",
-            disabled=disabled,
-            help=help,
+            disabled=refusal is not None,
+            help=refusal,
             key=f"{key}_popover_{opened}",
         ),
         st.form(f"{key}_form", border=False),

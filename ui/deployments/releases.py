@@ -8,8 +8,7 @@ from core import text
 from core.bootstrap import App
 from core.deployment import release
 from core.deployment.plan import PlanSummary
-from core.deployment.trial_status import DeliveredChange
-from core.domain.deployment import EVIDENCE_SHARE, Action, Deployment, Replay
+from core.domain.deployment import Action, Deployment, Replay
 from core.domain.history import N_RECENT_LABELS
 from core.domain.version import HEURISTIC, Version, version_name
 from core.serving.fallback import measure_guesses
@@ -48,47 +47,6 @@ def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetim
         version = _find(champion.version, trained)
         if version is not None:
             st.markdown(reports.badges(version.report) + " " + version.report.summary)
-
-
-def show_delivered(delivered: DeliveredChange) -> None:
-    """What the change promised and what it delivered, on requests that both versions scored."""
-    before, name = version_name(delivered.before), version_name(delivered.champion)
-    with st.container(border=True):
-        if delivered.mae_before is None or delivered.mae_champion is None:
-            st.markdown(
-                Markdown(
-                    "**Promised and delivered:** no labelled request that {} scored yet."
-                ).format(before)
-            )
-        else:
-            st.markdown(
-                Markdown(
-                    "**Promised and delivered:** {} would have had MAE {} and {} had {}, on {}. {}"
-                ).format(
-                    before,
-                    text.number(delivered.mae_before, 2),
-                    name,
-                    text.number(delivered.mae_champion, 2),
-                    text.count(delivered.n_pairs, "labelled pair"),
-                    _compare(delivered),
-                )
-            )
-        st.caption(
-            f"{before} scores {text.percent(EVIDENCE_SHARE)} of the requests beside {name}, "
-            f"unseen by callers, until {text.moment(delivered.until_at)}."
-        )
-
-
-def _compare(delivered: DeliveredChange) -> str:
-    gain, promised = delivered.gain, delivered.promised
-    said = (
-        "Too few pairs for an interval."
-        if gain is None
-        else f"Less error by {text.number(gain.value, 2)} points ({text.interval(gain, 2)})."
-    )
-    if promised is None:
-        return f"{said} Nothing was promised: the two were not compared before."
-    return f"{said} Promised: {text.number(promised.value, 2)} ({text.interval(promised, 2)})."
 
 
 def pick_version(trained: Sequence[Version]) -> int:
@@ -170,8 +128,7 @@ def offer_deploy(
         icon=":material/rocket_launch:",
         override="The gate refused this version; deploy it all the same" if refused else None,
         primary=True,
-        disabled=number == serving,
-        help=f"{name} serves already." if number == serving else None,
+        refusal=f"{name} serves already." if number == serving else None,
     )
 
 

@@ -111,16 +111,18 @@ def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[V
             done = trials.start_trial(
                 app.db,
                 app.registry,
-                number,
-                traffic=share,
-                name=title,
-                settings=build_settings(
-                    load_current_settings(app),
-                    auto_ramp=ramp,
-                    auto_promote=wins,
-                    auto_stop=ends,
+                trials.TrialStart(
+                    number,
+                    name=title,
+                    traffic=share,
+                    settings=build_settings(
+                        load_current_settings(app),
+                        auto_ramp=ramp,
+                        auto_promote=wins,
+                        auto_stop=ends,
+                    ),
+                    salt=secrets.token_hex(8),
                 ),
-                salt=secrets.token_hex(8),
                 reason=reason,
                 by=context.get_user(),
                 override=refused,

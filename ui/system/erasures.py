@@ -108,15 +108,12 @@ def _trace(app: App, kind: IdKind, name: str) -> Trace:
 
 def _erase(app: App, kind: IdKind, name: str, reason: str) -> str:
     # Not at the top: pyarrow would slow the first paint.
-    from core.data.erase import erase_rows
+    from core.data.erase import ErasureRequest, erase_rows
 
     note = erase_rows(
         app.db,
         app.settings.snapshots,
-        kind,
-        name,
-        by=context.get_recent_user(),
-        reason=reason,
+        ErasureRequest(kind, name, context.get_recent_user(), reason),
         now=app.now,
         scale=app.settings.scale,
         rules=app.settings.rules,

@@ -109,8 +109,7 @@ def _offer_change(app: App, setting: Setting, before: str, value: str) -> None:
         key="change_setting",
         confirm="Change it now",
         icon=":material/tune:",
-        disabled=not value,
-        help=None if value else "Write the new value first.",
+        refusal=None if value else "Write the new value first.",
     )
 
 

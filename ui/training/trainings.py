@@ -11,8 +11,8 @@ from core.domain.job import Job
 from core.system import request_job
 from core.training.data.training_window import DAYS, HALF_LIVES
 from core.training.models.objective import OBJECTIVES
+from core.training.models.recipe import Recipe
 from core.training.plan import METHODS
-from core.training.search.recipe import Recipe
 from core.watching import PREVIEW
 from ui import st
 from ui.common import actions, context, jobs

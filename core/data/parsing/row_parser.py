@@ -6,8 +6,8 @@ from typing import Any
 
 from core.data.parsing.cell_parser import BadValue, ColumnKind, as_text, read_cell
 from core.data.parsing.column_types import ColumnScan, read_column
-from core.data.sources.documents import METADATA
-from core.data.sources.raw import RawPiece
+from core.data.parsing.documents import METADATA
+from core.data.parsing.raw import RawPiece
 from core.domain.dataset import RESERVED
 from core.domain.sample import ColumnMapping, FeatureValue, Provenance, Rejection, Sample
 from core.errors import InvalidInput

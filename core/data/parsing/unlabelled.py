@@ -7,7 +7,7 @@ from typing import Any
 
 from core.data.parsing.cell_parser import BadValue, ColumnKind
 from core.data.parsing.column_types import read_column
-from core.data.sources.raw import RawPiece
+from core.data.parsing.raw import RawPiece
 from core.domain.sample import FeatureValue
 
 _KINDS = {

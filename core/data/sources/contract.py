@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from core.data.context import CollectContext
 from core.data.tables.sync_cursor import Request
 from core.domain.job import Progress
 from core.domain.source import Source
@@ -21,6 +22,10 @@ class CollectionRequest:
     request: Request
     by: str
     now: Callable[[], datetime]
+
+    def with_progress(self, progress: Progress) -> CollectContext:
+        """Return the context of one collection."""
+        return CollectContext(self.db, self.settings.scale, self.by, self.now, progress)
 
 
 class Collect(Protocol):

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.data.parsing.cell_parser import ValueKind, judge_value
-from core.data.sources.raw import RawPiece, RawTable, find_encoding, read_lines
+from core.data.parsing.raw import RawPiece, RawTable, find_encoding, read_lines
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
 from core.safety.formulas import restore, restore_all

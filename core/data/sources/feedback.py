@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from core.data.context import CollectContext
 from core.data.parsing.cell_parser import as_text
+from core.data.parsing.raw import ROWS_PER_PIECE
 from core.data.sources.contract import CollectionRequest, SourceKind
-from core.data.sources.raw import ROWS_PER_PIECE
 from core.domain.job import Progress
 from core.domain.prediction import FeedbackProgress, LabelledPrediction
 from core.domain.sample import Provenance, Rejection, Sample
@@ -26,12 +27,11 @@ SOURCE = "feedback"
 log = get_logger(__name__)
 
 
-def collect_feedback(
-    db: Database, *, scale: Scale, by: str, now: Callable[[], datetime], progress: Progress
-) -> Source | None:
-    """Make samples of the labelled predictions that are none yet; how that went, None where no
-    label was ever given. A corrected label takes over from the one before. Raises what `progress`
-    raises; what is in by then stays in."""
+def collect_feedback(context: CollectContext) -> Source | None:
+    """Make samples of the labelled predictions that are none yet; return how that went, or None if
+    no label was ever given. A corrected label takes over from the one before. Raises what the
+    context's `progress` raises; what is in by then stays in."""
+    db, now = context.db, context.now
     drain_batches(db)
     with db.read() as conn:
         reached, end = feedback.find_progress(conn), feedback.find_end(conn)
@@ -42,9 +42,9 @@ def collect_feedback(
         source = sources.begin_attempt(conn, SOURCE, {}, now())
     n_received = n_new = n_rejected = 0
     while not reached.reaches(end):  # what comes meanwhile is for the next time
-        reached, received, new, rejected = _take_piece(db, scale, by, now)
+        reached, received, new, rejected = _take_piece(db, context.scale, context.by, now)
         n_received, n_new, n_rejected = n_received + received, n_new + new, n_rejected + rejected
-        progress(0.5, f"feedback: {n_received:,} labelled predictions")
+        context.progress(0.5, f"feedback: {n_received:,} labelled predictions")
     source = replace(
         source,
         finished_at=now(),
@@ -155,9 +155,7 @@ def _describe(n_received: int, n_new: int, n_rejected: int) -> str:
 
 
 def _collect(asked: CollectionRequest, progress: Progress) -> list[Source]:
-    source = collect_feedback(
-        asked.db, scale=asked.settings.scale, by=asked.by, now=asked.now, progress=progress
-    )
+    source = collect_feedback(asked.with_progress(progress))
     return [] if source is None else [source]
 
 

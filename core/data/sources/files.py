@@ -15,6 +15,8 @@ from core.data.parsing.cell_parser import (
     read_cell,
 )
 from core.data.parsing.column_types import ColumnScan
+from core.data.parsing.documents import METADATA, read_documents
+from core.data.parsing.raw import ROWS_PER_PIECE, RawTable, check_size, read_columnar
 from core.data.parsing.row_parser import (
     RowPlan,
     build_samples,
@@ -24,8 +26,6 @@ from core.data.parsing.row_parser import (
 )
 from core.data.parsing.schema_inference import ColumnFacts, guess_mapping
 from core.data.sources.delimited import read_delimited
-from core.data.sources.documents import METADATA, read_documents
-from core.data.sources.raw import ROWS_PER_PIECE, RawTable, check_size, read_columnar
 from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
 from core.errors import InvalidInput
 from core.settings import Scale

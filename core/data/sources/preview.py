@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from core.data.parsing.raw import check_size, read_columnar
 from core.data.sources.files import SUFFIXES, FilePreview, named, read_preview
-from core.data.sources.raw import check_size, read_columnar
 from core.errors import InvalidInput
 from core.settings import PREFIX
 

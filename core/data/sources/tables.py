@@ -38,15 +38,11 @@ def collect_configured(asked: CollectionRequest, progress: Progress) -> list[Sou
         )
     ) as project:
         return table_mappings.collect_tables(
-            asked.db,
+            asked.with_progress(progress),
             project,
             table_mappings.parse_mappings(settings.supabase_tables),
             asked.request,
-            scale=settings.scale,
             overlap=timedelta(hours=settings.collect_overlap_hours),
-            by=asked.by,
-            now=asked.now,
-            progress=progress,
         )
 
 

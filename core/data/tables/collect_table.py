@@ -3,13 +3,14 @@
 A few pages are one transaction with the place they end at, so that a process may die anywhere: the
 rows are in and the place says so, or neither. While they are stored, a thread prepares the next."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from core.data.sources.supabase import PAGE_ROWS, Extent, Project, Row
+from core.data.context import CollectContext
 from core.data.tables.prefetch import work_ahead
+from core.data.tables.supabase import PAGE_ROWS, Extent, Project, Row
 from core.data.tables.sync_cursor import (
     Request,
     choose_reading,
@@ -26,12 +27,10 @@ from core.domain.sample import Rejection
 from core.domain.source import CollectionOutcome, Place, Reading, Source, TableMapping, Watermark
 from core.errors import Cancelled, Conflict, NotFound, OpsError, Refused
 from core.log import get_logger
-from core.settings import Scale
 from core.store.data import samples as sample_rows
 from core.store.data import sources
 from core.store.data.sample_values import Row as SampleRow
 from core.store.data.sample_values import build_rows
-from core.store.engine.database import Database
 
 log = get_logger(__name__)
 
@@ -58,25 +57,21 @@ class WantedTable:
 
 
 def collect_table(
-    db: Database,
+    context: CollectContext,
     project: Project,
     wanted: WantedTable,
     request: Request,
     *,
-    scale: Scale,
     overlap: timedelta,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
 ) -> Source:
-    """Bring what a table has that is new into the store; how that went, a failure too. A reading
-    that was cut off by whatever goes on where it ended, if the same is asked for again.
+    """Bring what a table has that is new into the store; return how that went, a failure too. A
+    reading that was cut off by whatever goes on where it ended, if the same is asked for again.
 
-    Raises `Cancelled` where `progress` does, and `Conflict` where another process has begun to
-    collect the same table; nothing is lost then."""
-    attempt = _Attempt(db, project, wanted, request, scale, overlap, by, now)
+    Raises `Cancelled` where the context's `progress` does, and `Conflict` where another process has
+    begun to collect the same table; nothing is lost then."""
+    attempt = _Attempt(context, project, wanted, request, overlap)
     try:
-        attempt.collect(progress)
+        attempt.collect(context.progress)
     except Cancelled:
         attempt.fail(_CANCELLED)
         raise
@@ -104,17 +99,15 @@ class _Attempt:
 
     def __init__(
         self,
-        db: Database,
+        context: CollectContext,
         project: Project,
         wanted: WantedTable,
         request: Request,
-        scale: Scale,
         overlap: timedelta,
-        by: str,
-        now: Callable[[], datetime],
     ) -> None:
-        self._db, self._project, self._wanted, self._request = db, project, wanted, request
-        self._scale, self._overlap, self._by, self._now = scale, overlap, by, now
+        self._project, self._wanted, self._request = project, wanted, request
+        self._db, self._scale, self._overlap = context.db, context.scale, overlap
+        self._by, self._now = context.by, context.now
         self._mapping = wanted.mapping
         self.source = self._begin()
 

@@ -1,17 +1,17 @@
 """The configured tables: which they are, all of them collected, and what came of it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
-from core.data.sources.supabase import Project, Row
+from core.data.context import CollectContext
 from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.supabase import Project, Row
 from core.data.tables.sync_cursor import Request
 from core.data.tables.table_plans import build_table_samples, guess_table, plan_table
-from core.domain.job import Progress
 from core.domain.sample import Rejection, Sample
 from core.domain.source import (
     ORIGIN_TABLES,
@@ -97,20 +97,16 @@ def open_project(url: str, key: str, timeout_seconds: float) -> Project:
 
 
 def collect_tables(
-    db: Database,
+    context: CollectContext,
     project: Project,
     configured: Sequence[TableMapping],
     request: Request,
     *,
-    scale: Scale,
     overlap: timedelta,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
 ) -> list[Source]:
-    """Collect every configured table, one after the other; what came of each. A table that fails
-    keeps no other from being collected; one whose last attempt was cut off comes last."""
-    with db.read() as conn:
+    """Collect every configured table, one after the other; return what came of each. A table that
+    fails keeps no other from being collected; one whose last attempt was cut off comes last."""
+    with context.db.read() as conn:
         tables = choose_tables(configured, sources.load_mappings(conn))
         cut_off = find_cut_off(sources.load_sources(conn))
     tables.sort(key=lambda wanted: wanted.mapping.source in cut_off)
@@ -118,20 +114,10 @@ def collect_tables(
     for place, wanted in enumerate(tables):
 
         def report(share: float, text: str, place: int = place) -> None:
-            progress((place + share) / len(tables), text)
+            context.progress((place + share) / len(tables), text)
 
         found.append(
-            collect_table(
-                db,
-                project,
-                wanted,
-                request,
-                scale=scale,
-                overlap=overlap,
-                by=by,
-                now=now,
-                progress=report,
-            )
+            collect_table(context.report_to(report), project, wanted, request, overlap=overlap)
         )
     return found
 

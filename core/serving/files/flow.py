@@ -11,9 +11,9 @@ import msgspec
 from core.artifacts.artifact import Artifact
 from core.data.parsing.cell_parser import ColumnKind, DayOrder
 from core.data.parsing.column_types import read_column
+from core.data.parsing.raw import RawPiece
 from core.data.parsing.unlabelled import UnlabelledPlan, read_unlabelled
 from core.data.sources.files import open_table
-from core.data.sources.raw import RawPiece
 from core.domain.history import N_RECENT_LABELS, RecentLabels, summarize_recent
 from core.domain.job import Progress
 from core.domain.version import HEURISTIC, Version, version_name

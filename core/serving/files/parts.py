@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
+from core.data.parsing.documents import METADATA
 from core.data.parsing.unlabelled import UnlabelledPlan, find_kind
-from core.data.sources.documents import METADATA
 from core.domain.dataset import AT, TEXT
 from core.domain.history import MODEL, PROVIDER, RecentLabels
 from core.domain.model_card import Card

@@ -14,9 +14,9 @@ from core.log import get_logger
 from core.serving.log.group_commit import CommitReceipt, Journal
 from core.serving.scoring import MODEL_ERRORS, clean_error
 from core.store.engine.database import DRIVER_ERRORS, Database
-from core.store.engine.direct import DirectLog
 from core.store.models import trials
 from core.store.predictions import batches, labels, predictions, removals
+from core.store.predictions.direct import DirectLog, open_direct
 
 _MAX_ENTRY_ROWS = 2_000
 _TROUBLE_SECONDS = 5.0
@@ -33,7 +33,7 @@ log = get_logger(__name__)
 
 
 class LabelOutcome(StrEnum):
-    """What became of a label."""
+    """The outcome of a label."""
 
     NEW = "new"
     SAME = "same"  # the newest label of the prediction said so already
@@ -59,7 +59,7 @@ _Entry = Sequence[Prediction] | Batch | _GivenLabel | _Shadowed
 
 
 class Logbook:
-    """Writes attempts, batches, labels and scores beside answers, in the order in which they came:
+    """Writes attempts, batches, labels and shadow scores, in the order in which they came:
     by a journal, whose entries that wait share a transaction, or at once where nothing waits."""
 
     def __init__(self, db: Database, *, timer: Callable[[], float], max_waiting_rows: int) -> None:
@@ -84,8 +84,8 @@ class Logbook:
 
     def open(self) -> None:
         """Allow writes at once, where the store has them."""
-        self._direct = self._db.open_direct()
-        self._direct_batches = self._db.open_direct(_BATCH_WAIT_MS)
+        self._direct = open_direct(self._db)
+        self._direct_batches = open_direct(self._db, _BATCH_WAIT_MS)
 
     def close(self) -> None:
         """Write everything that waits, then take no more."""
@@ -142,7 +142,7 @@ class Logbook:
         return self._journal.append(_GivenLabel(label, observed_at_given))
 
     def append_shadow_scores(self, scores: Sequence[ShadowScore]) -> None:
-        """Queue scores beside answers for the disk; see `append`."""
+        """Queue shadow scores for the disk; see `append`."""
         for part in _split(scores):
             self._journal.append(_Shadowed(part), len(part))
 
@@ -154,14 +154,14 @@ class Logbook:
             self._db.copy_log_back()
 
     def find_trouble(self) -> str | None:
-        """Why the last write failed, where that was a moment ago and none has succeeded since."""
+        """Return why the last write failed, if that was a moment ago and none succeeded since."""
         if self._trouble and self._timer() - self._trouble_at < _TROUBLE_SECONDS:
             return self._trouble
         return None
 
     def check(self, timeout_seconds: float) -> str | None:
-        """Why nothing can be written, or None: it takes a place in the queue and the store's write
-        lock, without writing anything."""
+        """Return why nothing can be written, or None: it takes a place in the queue and the store's
+        write lock, without writing anything."""
         try:
             self._journal.append((), 0).result(timeout_seconds)
         except TimeoutError:
@@ -171,8 +171,8 @@ class Logbook:
         return None
 
     def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
-        """The outcomes of entries that are on disk; raises `Unavailable` where none of them is.
-        What is a bug, or the value of one among several, is a reason for everyone to ask again."""
+        """Write entries and return their outcomes; raises `Unavailable` if none of them is on disk.
+        A bug, or a bad value of one among several, is a reason for everyone to ask again."""
         try:
             return self._write_together(entries)
         except Unavailable as error:

@@ -1,6 +1,7 @@
 """Replay: the recorded requests of the last days through a version, before it serves them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,26 +31,34 @@ _N_ALONE = 25  # rows of a piece that are scored alone, for the latency
 _MAX_ALONE = 500
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayOrder:
+    """The version to replay (0 for the heuristic), over how many days, and how it is judged."""
+
+    number: int
+    days: float
+    by: str
+    scale: Scale
+    tolerance: float  # points
+    snapshots: Path
+
+
 def replay_version(
     db: Database,
     registry: Registry,
-    number: int,
+    order: ReplayOrder,
     *,
-    days: float,
-    scale: Scale,
-    tolerance: float,
-    snapshots_folder: Path,
-    by: str,
     now: Callable[[], datetime],
     timer: Callable[[], float],
     progress: Progress,
 ) -> Replay:
-    """Score what was asked in the last `days` with a version (or 0, the heuristic), and keep what
-    came of it. Nothing that serves is touched, and memory does not grow with the requests.
+    """Score what was asked in the last days with a version, keep the replay and return it. Nothing
+    that serves is touched, and memory does not grow with the requests.
 
     Raises `InvalidInput` for days that are none, `NotFound` for a version that does not exist,
     `Refused` where it does not load or nothing was recorded, and what `progress` raises."""
-    since_at = now() - timedelta(days=check_days(days))
+    number, days, scale = order.number, check_days(order.days), order.scale
+    since_at = now() - timedelta(days=days)
     drain_batches(db)
     with db.read() as conn:
         version = None if number == HEURISTIC else versions.get_version(conn, number)
@@ -61,8 +70,8 @@ def replay_version(
         )
     artifact = None if version is None else _load(registry, version)
     score = _choose_scorer(db, artifact, number, scale)
-    is_known, doubt = _find_known(db, version, artifact, snapshots_folder)
-    tally = Tally(scale, tolerance)
+    is_known, doubt = _find_known(db, version, artifact, order.snapshots)
+    tally = Tally(scale, order.tolerance)
     for piece in replays.stream_recorded(db, since_at):
         _add(tally, piece, score, None if artifact is None else artifact.card, is_known)
         _time(tally, piece, score, timer)
@@ -70,12 +79,12 @@ def replay_version(
     report = build_report(tally, version=number, days=days, doubt=doubt)
     with db.write() as conn:
         return replays.append_replay(
-            conn, version=number, days=days, report=report, by=by, now=now()
+            conn, version=number, days=days, report=report, by=order.by, now=now()
         )
 
 
 def check_days(days: float) -> float:
-    """How many days to replay; raises `InvalidInput` for none, too many, or what is no number.
+    """Return the days to replay; raises `InvalidInput` for none, too many, or what is no number.
 
     >>> check_days(7.0)
     7.0

@@ -22,18 +22,18 @@ class StageClock:
         self._kept: dict[str, deque[float]] = {name: deque(maxlen=_N_KEPT) for name in STAGES}
 
     def is_due(self) -> bool:
-        """Whether the request that begins now is one to measure."""
+        """Return True where the request that begins now is one to measure."""
         self.n_requests += 1
         return self.n_requests % self._every == 1 % self._every
 
     def add(self, **seconds: float) -> None:
-        """The seconds of stages of one request, by name."""
+        """Keep the seconds of the stages of one request, by name."""
         self.n_measured += 1
         for name, value in seconds.items():
             self._kept[name].append(value)
 
     def summarize(self) -> dict[str, StageTime]:
-        """The times by stage; empty before the first request."""
+        """Return the times by stage; empty before the first request."""
         kept = {name: sorted(values) for name, values in self._kept.items() if values}
         return {
             name: StageTime(
@@ -47,7 +47,7 @@ class StageClock:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """What a process answers with."""
+    """The versions that a process answers with, and how well it can."""
 
     revision: int
     version: str  # as it is written, such as "v3"
@@ -67,7 +67,7 @@ class ServiceStatus:
 def describe_serving(
     serving: Routing, stages: Mapping[str, StageTime], n_waiting: int, problem: str | None
 ) -> ServiceStatus:
-    """The status of a process that has this in force."""
+    """Return the status of a process that routes like this."""
     champion, challenger = serving.champion, serving.challenger
     why = champion.why if champion.artifact is None else champion.artifact.why_uncompiled
     scorer = "pipeline" if why else "compiled"

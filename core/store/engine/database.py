@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from core.errors import InvalidInput, Unavailable
 from core.safety.masking import mask
-from core.store.engine.direct import DirectLog
 from core.store.engine.migrations import migrate
 
 _BUSY_TIMEOUT_MS = 30_000
@@ -57,9 +56,9 @@ class Database:
         ):
             yield conn
 
-    def open_direct(self, wait_ms: int = 0) -> DirectLog | None:
-        """A way to log predictions without waiting for other writers, or no longer than `wait_ms`;
-        None where each commit waits for the disk (durability "power") or for a server."""
+    def open_direct(self, wait_ms: int) -> sqlite3.Connection | None:
+        """Open a connection that waits for other writers no longer than `wait_ms`; None where each
+        commit waits for the disk (durability "power") or for a server."""
         file = self.engine.url.database
         if self.engine.dialect.name != "sqlite" or not file or self._durability == "power":
             return None
@@ -67,7 +66,7 @@ class Database:
         _set_up(connection, self._durability)
         connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        return DirectLog(connection)
+        return connection
 
     def empty_log(self) -> bool:
         """Copy the write-ahead log back and cut it to nothing, so that no file says any more what

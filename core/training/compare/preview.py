@@ -26,8 +26,8 @@ from core.training.evaluate.champion import (
     find_champion,
     load_trained_keys,
 )
+from core.training.evaluate.fit_and_evaluate import Order, learn
 from core.training.evaluate.gate import Comparison
-from core.training.fit_and_evaluate import Order, learn
 from core.training.plan import read_plan
 
 if TYPE_CHECKING:

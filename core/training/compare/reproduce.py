@@ -17,7 +17,7 @@ from core.store.data import snapshots as snapshot_rows
 from core.store.engine.database import Database
 from core.store.models import versions
 from core.training.environment import describe_commit, describe_environment
-from core.training.fit_and_evaluate import Order, learn
+from core.training.evaluate.fit_and_evaluate import Order, learn
 from core.training.plan import read_plan
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from datetime import datetime
 from core.data.quality.near_duplicates import identify_content
 from core.data.splits import Split, identify_rows, split_rows
 from core.domain.training_report import LEFT_OUT, TrainingReport
-from core.training.search.recipe import Fold
+from core.training.models.recipe import Fold
 
 _COARSE_REPEATS = 10
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from core import text
 from core.domain.job import Progress
 from core.errors import InvalidInput
-from core.training.data.fold_matrices import MAX_ROWS, thin
 from core.training.data.rows import split_folds
-from core.training.search.parallel import fit_side_by_side
-from core.training.search.recipe import Fold
+from core.training.models.fold_matrices import MAX_ROWS, thin
+from core.training.models.parallel import fit_side_by_side
+from core.training.models.recipe import Fold
 
 AUTO, ALL = "auto", "all"
 DAYS = (28, 91, 182, 364)

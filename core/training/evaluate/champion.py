@@ -24,9 +24,9 @@ from core.store.monitoring import incidents
 from core.training.data.rows import carry_frame, split_as_then
 from core.training.data.training_window import TrainingWindow, WindowChoice
 from core.training.evaluate.error_slices import cut_categories
+from core.training.evaluate.fit_and_evaluate import Learned
 from core.training.evaluate.gate import Comparison, choose_alpha
 from core.training.evaluate.metrics import Blocks, compare_scores, select_blocks
-from core.training.fit_and_evaluate import Learned
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,13 +15,13 @@ from core.errors import Refused
 from core.settings import Scale
 from core.stats.intervals import mean_of_blocks
 from core.stats.metrics import mae
-from core.training.data.fold_matrices import thin
 from core.training.data.rows import Rows
 from core.training.data.training_window import TrainingWindow
 from core.training.evaluate.error_slices import estimate
 from core.training.evaluate.metrics import Blocks, compare_scores
-from core.training.search.parallel import fit_side_by_side
-from core.training.search.recipe import Fold, Recipe, Search
+from core.training.models.fold_matrices import thin
+from core.training.models.parallel import fit_side_by_side
+from core.training.models.recipe import Fold, Recipe, Search
 
 MAX_ROWS = 100_000
 """Rows that a fold fits on, and that it judges: more are thinned out evenly, since five more fits

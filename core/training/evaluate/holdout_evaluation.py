@@ -19,6 +19,7 @@ from core.domain.training_report import HoldoutSegment, ScoreBand
 from core.settings import Scale
 from core.training.data.rows import Rows, name_features
 from core.training.evaluate.error_slices import cut_categories, measure_bands, measure_segments
+from core.training.evaluate.fitting import Fitted
 from core.training.evaluate.gate import Comparison, Evidence, has_skill
 from core.training.evaluate.metrics import (
     Blocks,
@@ -35,7 +36,6 @@ from core.training.explain.contributions import (
     trace_columns,
 )
 from core.training.explain.pipeline_inspection import prepare_rows
-from core.training.search.fitting import Fitted
 
 _MAX_ROWS = 20_000
 _MAX_PERMUTED = 1_000

@@ -11,8 +11,8 @@ from core.domain.model_card import Band, Card, GoldenRow
 from core.domain.sample import Features
 from core.settings import Scale
 from core.training.data.rows import Rows, list_rows
+from core.training.evaluate.fitting import Fitted
 from core.training.explain.pipeline_inspection import trace_inputs
-from core.training.search.fitting import Fitted
 
 N_GOLDEN = 10
 N_CHECKED = 2_000

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
 from core.domain.training_report import SearchAttempt
-from core.training.data.fold_matrices import FoldMatrix, count_rows
+from core.training.models.fold_matrices import FoldMatrix, count_rows
 from core.training.models.objective import ABSOLUTE, SQUARED, Aim, measure_loss, pull
-from core.training.search.recipe import Search
+from core.training.models.recipe import Search
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 

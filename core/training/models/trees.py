@@ -22,8 +22,8 @@ from core.training.models.objective import (
     measure_loss,
     pull,
 )
+from core.training.models.parallel import count_cores
 from core.training.models.ridge import CompleteLine, RidgeRegressor
-from core.training.search.parallel import count_cores
 
 CONSTANT, LINE = "constant", "line"
 """What the trees start from."""

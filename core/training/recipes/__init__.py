@@ -1,1 +1,1 @@
-"""The recipes, one file each; `core.training.search.recipe` lists this folder."""
+"""The recipes, one file each; `core.training.models.recipe` lists this folder."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.domain.job import Progress
 from core.training.models.objective import OBJECTIVES
-from core.training.search.recipe import Recipe, Search, TrainingRows
+from core.training.models.recipe import Recipe, Search, TrainingRows
 
 DEFAULT_TREES = 150
 
@@ -33,7 +33,7 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """The grid of 81 combinations, or the smart search on the same budget; columns are selected in
     each fold from the rows it fits on."""
-    from core.training.search.boosting import search_boosting  # imports XGBoost
+    from core.training.models.boosting import search_boosting  # imports XGBoost
 
     return search_boosting(lambda parameters: build(seed, parameters), rows, seed, progress)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.domain.job import Progress
 from core.training.models.objective import OBJECTIVES
-from core.training.search.recipe import Recipe, Search, TrainingRows
+from core.training.models.recipe import Recipe, Search, TrainingRows
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
@@ -25,7 +25,7 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """The penalty with the smallest mean loss over the folds."""
-    from core.training.data.fold_matrices import prepare_folds
+    from core.training.models.fold_matrices import prepare_folds
     from core.training.models.ridge import choose_penalty  # imports scikit-learn
 
     folds = prepare_folds(lambda: build(seed, {})[:-1], rows, progress)

@@ -6,7 +6,7 @@ from typing import Any
 from core.domain.job import Progress, part_of
 from core.domain.training_report import SearchAttempt
 from core.training.models.objective import OBJECTIVES
-from core.training.search.recipe import Recipe, Search, TrainingRows
+from core.training.models.recipe import Recipe, Search, TrainingRows
 
 LINE, TREES = "line", "trees"
 DEPTHS = (2, 4)
@@ -40,10 +40,10 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """The penalty of the line, and depth and number of the trees, and then the better of the two,
     all by the mean loss over the folds."""
     # these import scikit-learn and XGBoost
-    from core.training.data.fold_matrices import prepare_folds
+    from core.training.models.boosting import search_few
+    from core.training.models.fold_matrices import prepare_folds
     from core.training.models.ridge import choose_penalty
     from core.training.models.trees import BoostedTrees
-    from core.training.search.boosting import search_few
 
     folds = prepare_folds(lambda: build(seed, {})[:-1], rows, part_of(progress, 0.0, 0.1))
     line = choose_penalty(folds, rows.aim)

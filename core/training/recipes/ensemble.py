@@ -8,7 +8,7 @@ import numpy as np
 from core.domain.job import Progress, part_of
 from core.domain.training_report import SearchAttempt
 from core.training.models.objective import OBJECTIVES, measure_loss
-from core.training.search.recipe import Recipe, Search, TrainingRows
+from core.training.models.recipe import Recipe, Search, TrainingRows
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees
 
@@ -31,10 +31,10 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """First the parameters of each by the mean loss over the folds, then the share of the trees."""
     # these import scikit-learn and XGBoost
-    from core.training.data.fold_matrices import prepare_folds
+    from core.training.models.boosting import search_few
+    from core.training.models.fold_matrices import prepare_folds
     from core.training.models.ridge import choose_penalty
     from core.training.models.trees import BoostedTrees
-    from core.training.search.boosting import search_few
 
     folds = prepare_folds(lambda: build(seed, {})[:-1], rows, part_of(progress, 0.0, 0.1))
     line = choose_penalty(folds, rows.aim)

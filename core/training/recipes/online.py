@@ -8,7 +8,7 @@ import numpy as np
 from core.domain.job import Progress
 from core.domain.training_report import SearchAttempt
 from core.training.models.objective import measure_loss
-from core.training.search.recipe import Recipe, Search, TrainingRows
+from core.training.models.recipe import Recipe, Search, TrainingRows
 
 FORGETTING = (1.0, 0.9995, 0.998, 0.995, 0.99)
 
@@ -28,7 +28,7 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     """How fast to forget, by the mean error over the folds."""
-    from core.training.data.fold_matrices import count_rows, prepare_folds
+    from core.training.models.fold_matrices import count_rows, prepare_folds
     from core.training.models.recursive_least_squares import ForgettingLine  # imports scikit-learn
 
     folds = prepare_folds(lambda: build(seed, {})[:-1], rows, progress)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.training.models.recipe import Recipe
 from core.training.recipes import enhanced
-from core.training.search.recipe import Recipe
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:

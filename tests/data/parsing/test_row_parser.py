@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 from core.data.parsing.column_types import ColumnScan
+from core.data.parsing.raw import RawPiece
 from core.data.parsing.row_parser import (
     build_given_samples,
     build_samples,
     check_mapping,
     choose_plan,
 )
-from core.data.sources.raw import RawPiece
 from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
 from core.errors import InvalidInput
 from core.settings import Scale

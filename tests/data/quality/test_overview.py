@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.data.collect import add_demo, add_rows
+from core.data.context import CollectContext
 from core.data.quality.overview import Baseline, describe_data, find_baseline, refresh_quality
 from core.data.snapshots import take_snapshot
 from core.domain.dataset import Severity
@@ -30,7 +31,7 @@ def _add(db: Database, n: int) -> None:
 
 
 def _demo(db: Database) -> None:
-    add_demo(db, 200, 0, scale=PERCENT, by="a", now=lambda: NOON, progress=lambda *_: None)
+    add_demo(CollectContext(db, PERCENT, "a", lambda: NOON, lambda *_: None), 200, 0)
 
 
 def test_an_empty_store_is_described_as_empty(db: Database) -> None:

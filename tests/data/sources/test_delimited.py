@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.data.parsing.raw import RawPiece, read_lines
 from core.data.sources.delimited import read_delimited
-from core.data.sources.raw import RawPiece, read_lines
 from core.errors import InvalidInput
 
 
@@ -180,7 +180,7 @@ def test_a_quote_opened_in_a_large_file_is_refused_without_reading_it_all(write)
 
 
 def test_a_line_without_an_end_is_refused(write, monkeypatch) -> None:
-    monkeypatch.setattr("core.data.sources.raw.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("core.data.parsing.raw.MAX_LINE_BYTES", 1000)
     with pytest.raises(InvalidInput, match=r"Line 2 of 'a.csv' is longer than"):
         list(read_lines(write("a.csv", "a,b\n" + "x" * 5000), "utf-8"))
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 
+from core.data.context import CollectContext
 from core.data.sources import feedback as feedback_module
 from core.data.sources.feedback import SOURCE, build_feedback_samples, collect_feedback
 from core.domain.prediction import AnswerSource as Answerer
@@ -18,7 +19,7 @@ from tests.streams import DAY, NOON, SCALE, add_labels, add_predictions, stream_
 
 
 def collect(db: Database, now: datetime = NOON) -> Source | None:
-    return collect_feedback(db, scale=SCALE, by="ada", now=lambda: now, progress=lambda *_: None)
+    return collect_feedback(CollectContext(db, SCALE, "ada", lambda: now, lambda *_: None))
 
 
 def load(db: Database) -> dict[str | None, Sample]:
@@ -100,7 +101,7 @@ def test_a_cancelled_collection_goes_on_where_it_stopped(
         raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        collect_feedback(db, scale=SCALE, by="ada", now=lambda: NOON, progress=stop)
+        collect_feedback(CollectContext(db, SCALE, "ada", lambda: NOON, stop))
     assert len(load(db)) == 2
     source = collect(db)
     assert source is not None

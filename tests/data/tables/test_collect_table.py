@@ -14,8 +14,9 @@ from threading import Event
 import pytest
 import stamina
 
-from core.data.sources.supabase import Project
+from core.data.context import CollectContext
 from core.data.tables.collect_table import WantedTable, collect_table
+from core.data.tables.supabase import Project
 from core.data.tables.sync_cursor import Request
 from core.domain.sample import Sample
 from core.domain.source import ORIGIN_TABLES, CollectionOutcome, Source, TableMapping
@@ -87,16 +88,19 @@ class Collector:
         project = Project(self.stack.url, self.key)
         self.stack.gateway.paths.clear()
         try:
-            return collect_table(
+            context = CollectContext(
                 self.db,
-                project,
-                WantedTable(mapping, looked_for),
-                Request(days, limit),
-                scale=Scale(0.0, 100.0),
-                overlap=timedelta(hours=24),
+                Scale(0.0, 100.0),
                 by="ada",
                 now=lambda: self.now,
                 progress=progress or (lambda share, text: self.said.append((share, text))),
+            )
+            return collect_table(
+                context,
+                project,
+                WantedTable(mapping, looked_for),
+                Request(days, limit),
+                overlap=timedelta(hours=24),
             )
         finally:
             project.close()

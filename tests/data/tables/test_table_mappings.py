@@ -7,9 +7,10 @@ import pytest
 import stamina
 
 from core.data.collect_all import refuse_failures
+from core.data.context import CollectContext
 from core.data.quality.overview import describe_data
-from core.data.sources.supabase import Project
 from core.data.tables import table_mappings
+from core.data.tables.supabase import Project
 from core.data.tables.sync_cursor import Request
 from core.domain.source import CollectionOutcome, MappingChange, Source, TableMapping
 from core.errors import InvalidInput, NotFound, Refused, Unavailable
@@ -118,15 +119,11 @@ def project(stack: Stack) -> Iterator[Project]:
 
 def collect(db: Database, project: Project, *mappings: TableMapping) -> list[Source]:
     found = table_mappings.collect_tables(
-        db,
+        CollectContext(db, SCALE, "ada", lambda: NOON, lambda share, text: None),
         project,
         mappings,
         Request(),
-        scale=SCALE,
         overlap=timedelta(hours=24),
-        by="ada",
-        now=lambda: NOON,
-        progress=lambda share, text: None,
     )
     refuse_failures(found)
     return found

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from core.data.parsing.cell_parser import ColumnKind
+from core.data.parsing.raw import RawPiece
 from core.data.parsing.row_parser import RowPlan, build_given_samples, build_samples
-from core.data.sources.raw import RawPiece
 from core.data.tables.table_plans import build_table_samples, plan_table
 from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
 from core.domain.source import ORIGIN_TABLES, TableMapping

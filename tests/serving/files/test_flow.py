@@ -140,7 +140,7 @@ def test_every_row_has_what_the_api_answers_in_its_place(desk: Desk, kind: str) 
     service = PredictionService(desk.db, desk.registry, scale=HUNDRED, now=lambda: NOON)
     service.refresh()
     asks = [Ask({name: row[name] for name in FEATURES}) for row in ROWS]
-    answers = service.answer(asks, NOON, 0.0)
+    answers = service.predictor.answer(asks, NOON, 0.0)
     service.stop()
     expected = [
         {

@@ -3,6 +3,7 @@
 import itertools
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from core.domain.dataset import EXTERNAL_ID, TARGET
 from core.domain.deployment import Recorded, Replay
 from core.domain.prediction import AnswerSource, Label
 from core.errors import InvalidInput, NotFound, OpsError, Refused
-from core.serving.replay.replay import replay_version
+from core.serving.replay.replay import ReplayOrder, replay_version
 from core.serving.replay.replay_summary import N_CHANGES, Tally, build_report
 from core.settings import Scale
 from core.store.engine.database import Database
@@ -39,17 +40,16 @@ def registry(db: Database) -> FakeRegistry:
 def replay(db: Database, registry: FakeRegistry, tmp_path: Path) -> Callable[..., Replay]:
     def run(number: int = 2, **changes: object) -> Replay:
         ticks = itertools.count()
-        values = {
-            "days": 7.0,
-            "scale": SCALE,
-            "tolerance": 5.0,
-            "snapshots_folder": tmp_path,
-            "by": "ada",
-            "now": lambda: NOON,
-            "timer": lambda: next(ticks) / 1000,
-            "progress": lambda _share, _message: None,
-        }
-        return replay_version(db, registry, number, **{**values, **changes})  # type: ignore[arg-type]
+        progress = changes.pop("progress", lambda _share, _message: None)
+        order = replace(ReplayOrder(number, 7.0, "ada", SCALE, 5.0, tmp_path), **changes)  # type: ignore[arg-type]
+        return replay_version(
+            db,
+            registry,  # type: ignore[arg-type]
+            order,
+            now=lambda: NOON,
+            timer=lambda: next(ticks) / 1000,
+            progress=progress,  # type: ignore[arg-type]
+        )
 
     return run
 

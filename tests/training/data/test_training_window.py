@@ -8,10 +8,10 @@ from core.settings import Scale
 from core.training.data import training_window as window_module
 from core.training.data.rows import Rows
 from core.training.data.training_window import TrainingWindow, choose_window, parse_window
+from core.training.evaluate.fitting import Fitted, fit_recipe
+from core.training.models.recipe import Fold
 from core.training.plan import TrainingPlan
-from core.training.search.fitting import Fitted, fit_recipe
-from core.training.search.recipe import Fold
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from tests.training.worlds import make_rows
 
 DAY = 86_400.0

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from core.settings import Scale
 from core.training.data.rows import Rows
 from core.training.evaluate import cross_validation
-from core.training.search.recipe import Recipe, Search
+from core.training.models.recipe import Recipe, Search
 from tests.training.worlds import make_rows
 
 SCALE = Scale(0, 100)

@@ -10,8 +10,8 @@ from core.training.data.rows import Rows
 from core.training.evaluate.cross_validation import measure_curve, score_fold
 from core.training.evaluate.metrics import choose_blocks
 from core.training.evaluate.verdict import describe_curve
-from core.training.search.recipe import Search
-from core.training.search.recipe_registry import RECIPES
+from core.training.models.recipe import Search
+from core.training.recipe_registry import RECIPES
 from tests.training.worlds import make_rows
 
 SCALE = Scale(0, 100)

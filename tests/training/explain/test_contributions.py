@@ -19,7 +19,7 @@ from core.training.explain.contributions import (
     explain_row,
     share_contributions,
 )
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from tests.training.worlds import make_rows
 
 

@@ -9,10 +9,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from core.settings import Scale
 from core.training.data.rows import Rows
+from core.training.evaluate.fitting import fit_recipe
 from core.training.models.feature_selection import StrongColumns
 from core.training.plan import TrainingPlan
-from core.training.search.fitting import fit_recipe
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from tests.training.worlds import make_rows
 
 

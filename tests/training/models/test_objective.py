@@ -8,6 +8,7 @@ import pytest
 from core.errors import InvalidInput, Refused
 from core.settings import Scale
 from core.training.data.rows import Rows
+from core.training.evaluate.fitting import Fitted, fit_recipe
 from core.training.models.objective import (
     ABSOLUTE,
     OBJECTIVES,
@@ -16,10 +17,9 @@ from core.training.models.objective import (
     check_objective,
     densest_centre,
 )
+from core.training.models.recipe import Recipe
 from core.training.plan import TrainingPlan
-from core.training.search.fitting import Fitted, fit_recipe
-from core.training.search.recipe import Recipe
-from core.training.search.recipe_registry import RECIPES
+from core.training.recipe_registry import RECIPES
 from tests.training.worlds import make_rows
 
 N = 600

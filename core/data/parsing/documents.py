@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from core.data.parsing.cell_parser import BadValue
-from core.data.sources.raw import RawPiece, RawTable, find_encoding, read_chunks, read_lines
+from core.data.parsing.raw import RawPiece, RawTable, find_encoding, read_chunks, read_lines
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
 

@@ -7,9 +7,9 @@ import pytest
 
 from core.deployment.release import deploy
 from core.serving.answer import Ask
-from core.serving.metrics import ServiceMetrics
 from core.serving.service import PredictionService
-from core.serving.telemetry.worker_heartbeat import Reporter
+from core.serving.telemetry.metrics import ServiceMetrics
+from core.serving.worker_heartbeat import Reporter
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.installation import api_workers
@@ -40,7 +40,7 @@ def service(db: Database, now: Callable[[], datetime]) -> PredictionService:
 def test_a_worker_says_once_a_minute_what_it_did(db: Database, service: PredictionService) -> None:
     clock, metrics = Clock(), ServiceMetrics()
     reporter = Reporter(db, service, metrics, clock)
-    service.answer([Ask({"codeQuality": 80.0})], NOON, 0.0)
+    service.predictor.answer([Ask({"codeQuality": 80.0})], NOON, 0.0)
     service.stages.is_due()
     service.stages.add(parse=0.001, log=0.002)
     reporter.report()

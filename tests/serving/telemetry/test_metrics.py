@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core.domain.installation import StageTime
 from core.domain.prediction import AnswerSource
-from core.serving.metrics import ServiceMetrics
 from core.serving.telemetry.latency_breakdown import ServiceStatus
+from core.serving.telemetry.metrics import ServiceMetrics
 from tests.fakes import make_prediction
 
 
@@ -90,8 +90,9 @@ def test_two_in_one_process_do_not_share_counts() -> None:
 @pytest.mark.slow  # two processes
 def test_workers_that_share_a_folder_answer_for_all(tmp_path: Path) -> None:
     script = (
-        "from core.serving.metrics import ServiceMetrics as M; m = M(); m.count_label('new'); "
-        "from tests.serving.test_metrics import make_status; m.show(make_status()); "
+        "from core.serving.telemetry.metrics import ServiceMetrics as M; "
+        "m = M(); m.count_label('new'); "
+        "from tests.serving.telemetry.test_metrics import make_status; m.show(make_status()); "
         "print(m.render().decode())"
     )
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}

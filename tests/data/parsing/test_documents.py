@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.data.parsing import raw
 from core.data.parsing.cell_parser import BadValue
-from core.data.sources import raw
-from core.data.sources.documents import flatten_row, read_documents
-from core.data.sources.raw import RawPiece
+from core.data.parsing.documents import flatten_row, read_documents
+from core.data.parsing.raw import RawPiece
 from core.errors import InvalidInput
 
 ROWS = [{"target": 1, "a": 2.5}, {"target": 0, "a": None}, {"target": 3, "b": "x"}]

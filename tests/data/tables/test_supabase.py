@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import stamina
 
-from core.data.sources.supabase import PAGE_ROWS, Project
+from core.data.tables.supabase import PAGE_ROWS, Project
 from core.domain.source import Place, RowRange
 from core.errors import InvalidInput, NotFound, OpsError, Refused, Unavailable
 from tests.supastack.gateway import HTML, Answer, Dropped, Slow

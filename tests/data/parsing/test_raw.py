@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.data.sources.raw import read_columnar
+from core.data.parsing.raw import read_columnar
 from core.errors import InvalidInput
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from core.errors import Cancelled
-from core.training.search.parallel import fit_side_by_side
+from core.training.models.parallel import fit_side_by_side
 
 
 def test_results_keep_the_order_of_the_fits_whichever_ends_first() -> None:
@@ -21,7 +21,7 @@ def test_results_keep_the_order_of_the_fits_whichever_ends_first() -> None:
 
     heard: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.training.search.parallel.count_cores", lambda: 2)
+        patch.setattr("core.training.models.parallel.count_cores", lambda: 2)
         assert fit_side_by_side([slow, quick], heard.append) == ["first", "second"]
     assert heard == [1, 2]
 
@@ -39,7 +39,7 @@ def test_a_cancel_lets_nothing_else_begin() -> None:
 
     fits = [lambda: None, second, *[lambda: begun.append(1)] * 50]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.training.search.parallel.count_cores", lambda: 1)
+        patch.setattr("core.training.models.parallel.count_cores", lambda: 1)
         with pytest.raises(Cancelled):
             fit_side_by_side(fits, cancel)
     assert len(begun) <= 1  # what had begun when it was cancelled

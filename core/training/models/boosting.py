@@ -15,10 +15,10 @@ from core import text
 from core.domain.job import Progress, part_of
 from core.domain.training_report import SearchAttempt
 from core.errors import Cancelled
-from core.training.data.fold_matrices import FoldMatrix, count_rows, prepare_folds
+from core.training.models.fold_matrices import FoldMatrix, count_rows, prepare_folds
+from core.training.models.parallel import count_cores
+from core.training.models.recipe import Search, TrainingRows
 from core.training.models.trees import CONSTANT, LINE, STEP, Binned, BoostedTrees, find_device
-from core.training.search.parallel import count_cores
-from core.training.search.recipe import Search, TrainingRows
 
 TREES = (100, 200, 400)
 GRID: Mapping[str, tuple[float, ...]] = {

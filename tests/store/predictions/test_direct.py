@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.store.engine.database import Database, open_database
-from core.store.engine.direct import DirectLog
 from core.store.predictions.batches import find_next_batch
+from core.store.predictions.direct import DirectLog, open_direct
 from tests.fakes import make_batch, make_prediction
 from tests.streams import load_recent_predictions
 
@@ -28,7 +28,7 @@ def db(home: Path, now: Callable[[], datetime]) -> Iterator[Database]:
 
 @pytest.fixture
 def direct(db: Database) -> Iterator[DirectLog]:
-    direct = db.open_direct()
+    direct = open_direct(db)
     assert direct is not None
     yield direct
     direct.close()
@@ -63,7 +63,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(db: Database, direct: DirectLog) ->
 
 
 def test_it_waits_for_others_where_it_is_told_to(db: Database) -> None:
-    direct = db.open_direct(wait_ms=10_000)
+    direct = open_direct(db, wait_ms=10_000)
     assert direct is not None
     with ThreadPoolExecutor(1) as thread:
         with db.write():
@@ -88,5 +88,5 @@ def test_there_is_none_where_every_commit_waits_for_the_disk(
     home: Path, now: Callable[[], datetime]
 ) -> None:
     db = open_database("", home, "power", now())
-    assert db.open_direct() is None
+    assert open_direct(db) is None
     db.close()

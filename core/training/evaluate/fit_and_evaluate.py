@@ -14,11 +14,11 @@ from core.errors import Refused
 from core.settings import Scale
 from core.training.data.rows import Rows, arrange_rows, read_seconds, split_frame
 from core.training.evaluate.cross_validation import claim_at_random, measure_curve
+from core.training.evaluate.fitting import Fitted, fit_recipe
 from core.training.evaluate.holdout_evaluation import Examination, examine_candidate
 from core.training.evaluate.model_card import build_card
 from core.training.plan import TrainingPlan
-from core.training.search.fitting import Fitted, fit_recipe
-from core.training.search.recipe_registry import get_recipe
+from core.training.recipe_registry import get_recipe
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,8 +22,8 @@ from core.training.data.training_window import (
 from core.training.evaluate.cross_validation import CrossValidated, fit_pipeline, judge_folds
 from core.training.explain.pipeline_inspection import find_encoder, list_absent
 from core.training.models.objective import TOLERANCE, Aim, densest_centre
+from core.training.models.recipe import Fold, Recipe, Search, TrainingRows
 from core.training.plan import TrainingPlan
-from core.training.search.recipe import Fold, Recipe, Search, TrainingRows
 
 _RECENT_FOLDS = 2
 _WEAK = "not selected: it says hardly more about the target than its own values shuffled"

@@ -120,15 +120,15 @@ class ServiceMetrics:
         latency.observe(batch.latency_ms / 1000)  # once: a thousand times would take as long as it
 
     def count_late(self, n: int) -> None:
-        """The texts or histories of so many requests took too long."""
+        """Count requests whose texts or histories took too long."""
         self._late.inc(n)
 
     def count_label(self, outcome: str) -> None:
-        """A label was kept, or was known already."""
+        """Count a label by its outcome."""
         self._labels.labels(outcome).inc()
 
     def show(self, serving: ServiceStatus) -> None:
-        """How this process is right now."""
+        """Set the gauges of this process."""
         self._waiting.set(serving.n_waiting)
         self._revision.set(serving.revision)
         self._cache.labels("found").set(serving.cache_found)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from core.data.collect import take_file
+from core.data.context import CollectContext
 from core.data.sources.contract import CollectionRequest, SourceKind
 from core.data.sources.preview import preview_file
 from core.data.uploads import Upload, keep_upload, remove_upload
@@ -21,7 +21,6 @@ from core.domain.source import CollectionOutcome, Look, Source, WatchedFile, Wat
 from core.errors import Cancelled, InvalidInput, OpsError
 from core.file_access import open_folder, open_regular, show_path
 from core.log import get_logger
-from core.settings import Scale
 from core.store.data import samples as sample_rows
 from core.store.data import sources, watched_files
 from core.store.engine.database import Database
@@ -48,15 +47,11 @@ class _Entries:
 
 
 def collect_folder(
-    db: Database,
+    context: CollectContext,
     folder: Path,
     *,
     uploads: Path,
-    scale: Scale,
     limit_bytes: int,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
     below: Path | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Source:
@@ -70,6 +65,7 @@ def collect_folder(
 
     Raises `Cancelled` where `progress` does, and `Conflict` where another process has begun to
     look; what was imported by then stays."""
+    db, now = context.db, context.now
     with db.write() as conn:
         source = sources.begin_attempt(conn, SOURCE, {"folder": str(folder)}, now())
         known = watched_files.load_files(conn)
@@ -78,19 +74,16 @@ def collect_folder(
         with _open(folder, below) as opened:
             looks = find_finished(opened, folder, known, wait)
             looks.sort(key=lambda look: attempts.get(look, 0))
-            take = partial(
-                _take, db, opened, uploads, scale=scale, limit_bytes=limit_bytes, by=by, now=now
-            )
             taken = []
             for place, look in enumerate(looks):
-                reported = _report(progress, look.name, place, len(looks))
+                hear = _report(context.progress, look.name, place, len(looks))
                 n_before = attempts.get(look, 0)
                 if n_before >= _MAX_ATTEMPTS:
                     taken.append(_set_aside(db, look, n_before, now))
                     continue
                 with db.write() as conn:
                     watched_files.begin_attempt(conn, look, n_before + 1)
-                taken.append(take(look, progress=reported))
+                taken.append(_take(context.report_to(hear), opened, uploads, look, limit_bytes))
             there = _list_entries(opened, folder)
         failures = _list_failures(taken, known, {look.name for look in there.files})
         source = replace(
@@ -183,19 +176,11 @@ def _unreadable(folder: Path, error: OSError) -> InvalidInput:
 
 
 def _take(
-    db: Database,
-    opened: int,
-    uploads: Path,
-    look: Look,
-    *,
-    scale: Scale,
-    limit_bytes: int,
-    by: str,
-    now: Callable[[], datetime],
-    progress: Progress,
+    context: CollectContext, opened: int, uploads: Path, look: Look, limit_bytes: int
 ) -> WatchedFile:
     """Import one file and keep what came of it. Where the process dies in between, the next look
     imports it again and finds its rows there already; the attempt then stays noted."""
+    db, now = context.db, context.now
     content_hash, n_received, n_new, error = "", 0, 0, None
     try:
         with _copied(opened, look.name, uploads, limit_bytes, now()) as upload:
@@ -203,16 +188,9 @@ def _take(
             with db.read() as conn:
                 same = watched_files.find_import(conn, content_hash)
             if same is None:
+                mapping = _choose_mapping(db, upload.path, look.name, limit_bytes)
                 collection = take_file(
-                    db,
-                    upload.path,
-                    _choose_mapping(db, upload.path, look.name, limit_bytes),
-                    name=look.name,
-                    scale=scale,
-                    by=by,
-                    now=now,
-                    progress=progress,
-                    limit_bytes=limit_bytes,
+                    context, upload.path, mapping, name=look.name, limit_bytes=limit_bytes
                 )
                 n_received, n_new = collection.n_received, collection.n_new
     except InvalidInput as refused:
@@ -302,15 +280,11 @@ def _collect(asked: CollectionRequest, progress: Progress) -> list[Source]:
     if settings.watch_folder is None:
         return []
     source = collect_folder(
-        asked.db,
+        asked.with_progress(progress),
         settings.watch_folder,
         below=settings.watch_below,
         uploads=settings.uploads,
-        scale=settings.scale,
         limit_bytes=settings.upload_limit_mb * 1_000_000,
-        by=asked.by,
-        now=asked.now,
-        progress=progress,
     )
     return [source]
 

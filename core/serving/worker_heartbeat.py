@@ -1,5 +1,5 @@
-"""Reporting: what a serving process says of itself, to the metrics of all workers every second and
-to the store every minute."""
+"""The heartbeat of a serving process: to the metrics of all workers every second, and to the store
+every minute."""
 
 import os
 import socket
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from core.domain.installation import SAID_EVERY, ApiWorker
-from core.serving.metrics import ServiceMetrics
 from core.serving.poller import Follower
 from core.serving.service import PredictionService
+from core.serving.telemetry.metrics import ServiceMetrics
 from core.store.engine.database import Database
 from core.store.installation import api_workers
 
@@ -56,7 +56,7 @@ class Reporter:
         self._said_at = said.at
 
     def describe(self) -> ApiWorker:
-        """What this process says of itself now."""
+        """Return the row of this process as it is now."""
         serving, stages, now = self._service.describe(), self._service.stages, self._now()
         if stages.n_measured != self._n_measured:
             self._n_measured, self._measured_at = stages.n_measured, now

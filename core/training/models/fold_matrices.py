@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.job import Progress
-from core.training.search.recipe import TrainingRows
+from core.training.models.recipe import TrainingRows
 
 MAX_ROWS = 10_000
 """Rows of a fold that a search fits on; more are thinned out evenly. Which parameters are best

@@ -9,12 +9,12 @@ import pytest
 
 import core.training.recipes
 from core.errors import InvalidInput
-from core.training.search.recipe import Recipe
-from core.training.search.recipe_registry import RECIPES, get_recipe, list_recipes
+from core.training.models.recipe import Recipe
+from core.training.recipe_registry import RECIPES, get_recipe, list_recipes
 
 OWN = '''
 """A team's own recipe."""
-from core.training.search.recipe import Recipe
+from core.training.models.recipe import Recipe
 
 
 def build(seed, parameters):
@@ -68,9 +68,6 @@ def test_an_unknown_recipe_is_answered_with_the_menu() -> None:
 
 def test_reading_the_menu_imports_no_heavy_library() -> None:
     heavy = {"sklearn", "xgboost", "pandas", "scipy", "mlflow"}
-    code = (
-        "import sys, core.training.search.recipe_registry; "
-        f"print(sorted(set(sys.modules) & {heavy}))"
-    )
+    code = f"import sys, core.training.recipe_registry; print(sorted(set(sys.modules) & {heavy}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

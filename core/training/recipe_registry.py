@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import core.training.recipes
 from core.errors import InvalidInput
-from core.training.search.recipe import Recipe
+from core.training.models.recipe import Recipe
 
 
 def list_recipes() -> dict[str, Recipe]:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.training.data.fold_matrices import FoldMatrix
+from core.training.models import boosting
+from core.training.models.boosting import search_grid, search_smart
+from core.training.models.fold_matrices import FoldMatrix
 from core.training.models.trees import BoostedTrees, find_device
-from core.training.search import boosting
-from core.training.search.boosting import search_grid, search_smart
 
 
 def folds() -> list[FoldMatrix]:

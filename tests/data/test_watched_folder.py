@@ -10,8 +10,9 @@ from typing import BinaryIO
 
 import pytest
 
-from core.data.sources import folder as folder_source
-from core.data.sources.folder import collect_folder, find_finished
+from core.data import watched_folder as folder_source
+from core.data.context import CollectContext
+from core.data.watched_folder import collect_folder, find_finished
 from core.domain.source import CollectionOutcome, Source
 from core.errors import Cancelled
 from core.file_access import open_folder
@@ -31,14 +32,12 @@ def folder(tmp_path: Path) -> Path:
 
 def collect(db: Database, folder: Path, **changes: object) -> Source:
     values = {"wait": lambda seconds: None, "progress": lambda share, text: None, **changes}
+    progress = values.pop("progress")
     return collect_folder(
-        db,
+        CollectContext(db, PERCENT, "ada", lambda: NOON, progress),  # type: ignore[arg-type]
         folder,
         uploads=folder.parent / "uploads",
-        scale=PERCENT,
         limit_bytes=1_000_000,
-        by="ada",
-        now=lambda: NOON,
         **values,  # type: ignore[arg-type]
     )
 

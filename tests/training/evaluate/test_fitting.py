@@ -10,9 +10,9 @@ from sklearn.pipeline import Pipeline
 from core.errors import Cancelled, Refused
 from core.settings import Scale
 from core.training.evaluate.cross_validation import claim_at_random
-from core.training.search.fitting import fit_recipe
-from core.training.search.recipe import Recipe, Search
-from core.training.search.recipe_registry import RECIPES
+from core.training.evaluate.fitting import fit_recipe
+from core.training.models.recipe import Recipe, Search
+from core.training.recipe_registry import RECIPES
 from tests.training.worlds import make_rows
 
 SCALE = Scale(0, 100)

@@ -1,0 +1,208 @@
+"""The predictor: answers rows by the versions that are loaded, and writes nothing."""
+
+from array import array
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from core.domain.dataset import TEXT
+from core.domain.prediction import Batch, Columns, Prediction, Variant, build_key
+from core.domain.sample import HISTORY
+from core.domain.version import version_name
+from core.log import get_logger
+from core.serving.answer import (
+    Ask,
+    Received,
+    ScoringAttempt,
+    build_guessed_prediction,
+    build_id,
+    build_model_prediction,
+    clip,
+    find_all_limits,
+    to_array,
+)
+from core.serving.columns import AskedColumns
+from core.serving.fallback import choose_guess
+from core.serving.routing import LoadedVersion, Routing, choose_variant
+from core.serving.scoring import (
+    MODEL_ERRORS,
+    InputRow,
+    build_asked,
+    carry_rows,
+    recall_asked,
+    score_asked,
+)
+from core.serving.shadow import ShadowAsk
+from core.serving.version_loader import Deployed
+from core.settings import Scale
+from core.store.engine.database import Database
+
+_SLOW_INPUTS = frozenset({TEXT, *HISTORY})
+
+log = get_logger(__name__)
+
+
+class Predictor:
+    """Answers rows by what a `Deployed` has loaded; used by many threads."""
+
+    def __init__(
+        self,
+        db: Database,
+        deployed: Deployed,
+        scale: Scale,
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[int], bytes],
+        timer: Callable[[], float],
+        max_stored_rows: int,
+    ) -> None:
+        self._db = db
+        self._deployed = deployed
+        self._scale = scale
+        self._now = now
+        self._random = random
+        self._timer = timer
+        self._max_stored_rows = max_stored_rows
+        self._failure = ""
+
+    def answer(self, asks: Sequence[Ask], at: datetime, started: float) -> list[Prediction]:
+        """Return the answers to the rows of a batch that came in at `at`. Latency is from
+        `started`, on the timer, to now, and shared out evenly."""
+        serving = self._deployed.in_force
+        variants, scores = self._score_sides(serving, [(ask, at) for ask in asks])
+        latency_ms = (self._timer() - started) * 1000 / max(len(asks), 1)
+        return [
+            self._build(serving, variant, ask, score, at, latency_ms)
+            for variant, ask, score in zip(variants, asks, scores, strict=True)
+        ]
+
+    def answer_together(self, rows: Sequence[Received], late: str = "") -> list[Prediction]:
+        """Return the answers to rows of several requests; each has its own latency. Where `late`
+        says what took too long, no model is asked and the heuristic answers."""
+        serving = self._deployed.in_force
+        asks = [(row.ask, row.at) for row in rows]
+        variants, scores = self._score_sides(serving, asks, late)
+        ended = self._timer()
+        return [
+            self._build(serving, variant, row.ask, score, row.at, (ended - row.started) * 1000)
+            for variant, row, score in zip(variants, rows, scores, strict=True)
+        ]
+
+    def answer_columns(self, asked: AskedColumns, at: datetime, started: float) -> Batch | None:
+        """Return what `answer` does, by columns; None where rows have to be looked at one by one: a
+        trial runs, no model answers, it reads more than features, it has nothing to read in a row
+        or no score for it; or where too many rows wait for the log."""
+        serving = self._deployed.in_force
+        model = serving.champion.artifact
+        if (
+            model is None
+            or serving.challenger is not None
+            or not model.takes_columns
+            or self._deployed.n_stored + asked.n_rows > self._max_stored_rows
+            or not any(isinstance(asked.features.get(name), array) for name in model.card.features)
+        ):
+            return None
+        try:
+            scores = model.score_columns(Columns(asked.features))
+        except MODEL_ERRORS:
+            return None
+        limits = find_all_limits(scores, model.card)
+        return Batch(
+            key=build_key(at, self._random(8)),
+            at=at,
+            version=serving.champion.version,
+            revision=serving.revision,
+            latency_ms=(self._timer() - started) * 1000 / asked.n_rows,
+            features=asked.features,
+            unit_ids=asked.unit_ids,
+            scores=to_array(scores),
+            lows=None if limits is None else to_array(limits[0]),
+            highs=None if limits is None else to_array(limits[1]),
+        )
+
+    @property
+    def is_slow(self) -> bool:
+        """True where a version reads texts or the store, which may take long."""
+        sides = (side.artifact for side in self._deployed.in_force.sides)
+        return any(model is not None and _SLOW_INPUTS & {*model.card.reads} for model in sides)
+
+    def time_row(self, ask: Ask) -> tuple[float, float] | None:
+        """Return the seconds that features and model take for a row, scored once more by the
+        champion; None where there is no model or it has no score."""
+        model = self._deployed.in_force.champion.artifact
+        if model is None:
+            return None
+        try:
+            [row] = carry_rows(self._db, model.card, [build_asked(ask, self._now())])
+            return model.time_row(row, self._timer)
+        except MODEL_ERRORS:
+            return None
+
+    def score_shadows(self, asks: Sequence[ShadowAsk]) -> list[float | str]:
+        """Return a score for each row by the version that it names, or why there is none."""
+        sides = {side.version: side for side in self._deployed.in_force.loaded}
+        scores: dict[int, float | str] = {}
+        for version in {ask.version for ask in asks}:
+            places = [place for place, ask in enumerate(asks) if ask.version == version]
+            side = sides.get(version, LoadedVersion(version, None, "It does not score any more"))
+            rows = [recall_asked(asks[place].answered) for place in places]
+            scores |= zip(places, self._score(side, rows), strict=True)
+        return [
+            score if isinstance(score, str) else clip(score, self._scale)
+            for score in (scores[place] for place in range(len(asks)))
+        ]
+
+    def _build(
+        self,
+        serving: Routing,
+        variant: Variant,
+        ask: Ask,
+        score: float | str,
+        at: datetime,
+        latency_ms: float,
+    ) -> Prediction:
+        side = serving.get_side(variant)
+        attempt = ScoringAttempt(
+            id=build_id(at, self._random(10)),
+            at=at,
+            revision=serving.revision,
+            version=side.version,
+            variant=variant,
+            latency_ms=latency_ms,
+        )
+        if side.artifact is None or isinstance(score, str):
+            guess = choose_guess(ask.features, self._deployed.recent, self._scale)
+            return build_guessed_prediction(ask, attempt, str(score), guess)
+        return build_model_prediction(ask, attempt, score, side.artifact.card, self._scale)
+
+    def _score_sides(
+        self, serving: Routing, asks: Sequence[tuple[Ask, datetime]], late: str = ""
+    ) -> tuple[list[Variant], list[float | str]]:
+        """Return the side that answers each row, and its score or why it has none."""
+        rows = [build_asked(ask, at) for ask, at in asks]
+        if serving.challenger is None:
+            return [Variant.CHAMPION] * len(rows), self._score(serving.champion, rows, late)
+        variants = [
+            choose_variant(ask.unit_id, serving.salt, serving.traffic, self._random(8))
+            for ask, _ in asks
+        ]
+        scores: dict[int, float | str] = {}
+        for variant in set(variants):
+            places = [place for place, chosen in enumerate(variants) if chosen is variant]
+            found = self._score(serving.get_side(variant), [rows[place] for place in places], late)
+            scores |= zip(places, found, strict=True)
+        return variants, [scores[place] for place in range(len(rows))]
+
+    def _score(
+        self, side: LoadedVersion, rows: Sequence[InputRow], late: str = ""
+    ) -> list[float | str]:
+        """Return a score for each row, or why the model has none."""
+        if side.artifact is None:
+            return [side.why] * len(rows)
+        if late:
+            return [f"{version_name(side.version)} did not answer: {late}"] * len(rows)
+        return score_asked(self._db, side.artifact, side.version, rows, self._report_failure)
+
+    def _report_failure(self, why: str) -> None:
+        if why != self._failure:  # once, not at every request
+            self._failure = why
+            log.warning("model_failed", reason=why, exc_info=True)

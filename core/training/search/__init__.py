@@ -1,1 +1,0 @@
-"""The search for a recipe's parameters, and the fit."""
