@@ -16,8 +16,8 @@ from core.jobs.children import Children
 from core.jobs.runner import run_job
 from core.store.jobs import jobs
 from core.store.models import versions
-from core.training.models import recipe
 from core.training.models.recipe import Recipe
+from core.training.recipe_registry import RECIPES
 from tests.training.worlds import fill, make_samples
 
 Now = Callable[[], datetime]
@@ -74,7 +74,7 @@ def test_a_recipe_that_raises_fails_its_job_with_a_sentence(
     def build(*_: object) -> object:
         raise error
 
-    monkeypatch.setitem(recipe.RECIPES, "odd", Recipe("odd", "Raises.", build))
+    monkeypatch.setitem(RECIPES, "odd", Recipe("odd", "Raises.", build))
     fill(app.db, make_samples(120), app.now)
     ended = train(app, recipe="odd")
     assert ended.status is JobStatus.FAILED
