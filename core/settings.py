@@ -14,6 +14,7 @@ from typing import Any
 from core import setting_values as read
 from core.errors import InvalidInput
 from core.safety.masking import Hides, Secret, mask
+from plumbline.program import name_command
 
 PREFIX = "PLUMBLINE_"
 
@@ -484,7 +485,7 @@ def _check_names(source: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(meant, (v.removeprefix(PREFIX) for v in _VARIABLES), 1)
             hint = f" (perhaps {PREFIX}{near[0]})" if near else ""
             raise InvalidInput(
-                f"{name} is not a setting{hint}; `python -m core settings` lists those that exist."
+                f"{name} is not a setting{hint}; `{name_command('settings')}` lists all that exist."
             )
 
 
