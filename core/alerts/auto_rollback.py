@@ -1,4 +1,4 @@
-"""Mending: a release that turns critical while it is fresh is rolled back, once, and says so."""
+"""Automatic rollback: a release that turns critical within its baking time is rolled back once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from core.store.models import deployments
 from core.store.monitoring import incidents
 
 CURABLE = frozenset({"error_growth", "accuracy", "collapsed", "error_rate", "fallback", "latency"})
-"""What another version can cure."""
+"""The checks that another version can cure."""
 
 _FOUND = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RETURNED})
 
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """The incident that asks for it, and the version to go back to; None where there is none."""
+    """The incident that asks for a rollback, and the version to serve; None if there is none."""
 
     incident: Incident
     release: Deployment
@@ -38,10 +38,9 @@ class Cure:
 
 
 def mend(db: Database, registry: Registry, *, baking: timedelta, now: datetime) -> str | None:
-    """Roll back a release that turned critical within its baking time, where it was not tried
-    already; what was done or could not be done, as a sentence. Where somebody else changes the plan
-    first, nothing is done: the next look decides by what serves then. Raises `Unavailable`, with
-    nothing written, so that the next look tries again."""
+    """Roll back a release that turned critical within its baking time, unless that was tried;
+    return a sentence on the outcome. If somebody else changes the plan first, nothing is done.
+    Raises `Unavailable`, with nothing written, so that the next check tries again."""
     with db.read() as conn:
         cure = choose_cure(
             deployments.load_history(conn), incidents.load_unresolved(conn), now, baking
@@ -64,9 +63,9 @@ def choose_cure(
     now: datetime,
     baking: timedelta,
 ) -> Cure | None:
-    """The rollback that is due: the champion was released less than `baking` ago by a deploy or a
-    promotion, and an incident that another version can cure began after that and is critical.
-    A release is rolled back at most once, and an incident that was acted upon is left to people."""
+    """Return the rollback that is due: the champion was deployed or promoted less than `baking`
+    ago, and a critical incident that another version can cure began after that. A release is rolled
+    back once, and never if a person acted on the incident."""
     release = find_release(history)
     if release is None or now - release.at > baking:
         return None
@@ -83,8 +82,8 @@ def choose_cure(
 
 
 def find_release(history: Sequence[Deployment]) -> Deployment | None:
-    """The row that made the champion of now the champion, where it was a deploy or a promotion; a
-    rollback's version has proved itself before."""
+    """Return the row that made the current champion, if it was a deployment or a promotion; the
+    version of a rollback has served before."""
     release = None
     for row in history:
         if release is None or row.plan.champion != release.plan.champion:
