@@ -1,4 +1,4 @@
-"""Readers of the text of a setting: each raises `ValueError` with what would be right."""
+"""Parsers of the text of a setting: each raises `ValueError` with the accepted values."""
 
 import json
 import re
@@ -15,26 +15,26 @@ _OFF = ("off", "false", "no", "0", "")
 
 
 def text(value: str) -> str:
-    """Any text, empty for none."""
+    """Return any text, empty for none."""
     return value.strip()
 
 
 def signing_key(value: str) -> str:
-    """A key that cannot be guessed, or nothing."""
+    """Return a key that cannot be guessed, or an empty text."""
     if value.strip() and len(value.strip()) < 32:
         raise ValueError("a random text of 32 characters or more (`openssl rand -hex 32`)")
     return value.strip()
 
 
 def name(value: str) -> str:
-    """A text that is not empty."""
+    """Return a text that is not empty."""
     if not value.strip():
         raise ValueError("a name")
     return value.strip()
 
 
 def names(value: str) -> tuple[str, ...]:
-    """Texts between commas.
+    """Return texts between commas.
 
     >>> names("a, b,"), names("")
     (('a', 'b'), ())
@@ -43,7 +43,7 @@ def names(value: str) -> tuple[str, ...]:
 
 
 def path(value: str) -> Path:
-    """A path, made absolute."""
+    """Return an absolute path."""
     try:
         if value.strip():
             return Path(value.strip()).expanduser().resolve()
@@ -53,26 +53,26 @@ def path(value: str) -> Path:
 
 
 def optional_path(value: str) -> Path | None:
-    """A path, or None for an empty text."""
+    """Return an absolute path, or None for an empty text."""
     return path(value) if value.strip() else None
 
 
 def address(value: str) -> str:
-    """An address to listen on, by name or number."""
+    """Return an address to listen on, by name or number."""
     if not re.fullmatch(r"[\w.:%-]+", value.strip()):
         raise ValueError("an address to listen on, such as 127.0.0.1")
     return value.strip()
 
 
 def web_address(value: str) -> str:
-    """An address of the web, or nothing."""
+    """Return a web address, or an empty text."""
     if value.strip() and not re.match(r"https?://\S+$", value.strip()):
         raise ValueError("a web address, https://…")
     return value.strip()
 
 
 def plain_address(value: str) -> str:
-    """An address of the web that anybody may see, or nothing.
+    """Return a web address without a secret, or an empty text.
 
     >>> plain_address("https://example.org/plumbline")
     'https://example.org/plumbline'
@@ -83,7 +83,7 @@ def plain_address(value: str) -> str:
 
 
 def json_list(value: str) -> str:
-    """A JSON list of objects, kept as text, or nothing."""
+    """Return a JSON list of objects, as text, or an empty text."""
     if value.strip():
         try:
             items = json.loads(value)
@@ -95,7 +95,7 @@ def json_list(value: str) -> str:
 
 
 def number(low: float, high: float, meaning: str) -> Callable[[str], float]:
-    """A number from `low` to `high`; `meaning` says so.
+    """Return a parser of numbers from `low` to `high`; `meaning` describes them in the error.
 
     >>> number(0.0, 1.0, "a share")("0.25")
     0.25
@@ -104,12 +104,13 @@ def number(low: float, high: float, meaning: str) -> Callable[[str], float]:
 
 
 def integer(low: int, high: int, meaning: str) -> Callable[[str], int]:
-    """A whole number from `low` to `high`; `meaning` says so."""
+    """Return a parser of whole numbers from `low` to `high`; `meaning` describes them in the
+    error."""
     return lambda value: _read_between(int, value, low, high, meaning)
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
-    """One of a few words."""
+    """Return a parser of one of these words."""
 
     def read(value: str) -> str:
         if value.strip() not in allowed:
@@ -132,7 +133,7 @@ def switch(value: str) -> bool:
 
 
 def hours(value: str) -> tuple[time, time] | None:
-    """From when to when of each day, or None for an empty text.
+    """Return the start and end of a time of each day, or None for an empty text.
 
     >>> hours("22:00-07:00")
     (datetime.time(22, 0), datetime.time(7, 0))
@@ -150,7 +151,7 @@ def hours(value: str) -> tuple[time, time] | None:
 
 
 def days_kept(value: str) -> int:
-    """For how many days something is kept; 0 for ever."""
+    """Return a number of days for which something is kept; 0 is forever."""
     meaning = "0, which keeps all, or whole days from 30: drift looks back on 28"
     days = integer(0, 36_500, meaning)(value)
     if 0 < days < 30:
@@ -159,7 +160,7 @@ def days_kept(value: str) -> int:
 
 
 def days_or_measured(value: str) -> float | None:
-    """Days, or None for `measured`."""
+    """Return days, or None for `measured`."""
     if value.strip() == "measured":
         return None
     return number(0.0, 3650.0, "days, a number from 0, or `measured`")(value)

@@ -1,4 +1,5 @@
-"""The settings: one field each, with its default, help and reader, that everything else reads."""
+"""The settings: one field each with its default, help and parser; everything else derives from
+it."""
 
 import difflib
 import os
@@ -14,13 +15,14 @@ from typing import Any
 from core import setting_values as read
 from core.errors import InvalidInput
 from core.safety.masking import Hides, Secret, mask
+from plumbline.program import name_command
 
 PREFIX = "PLUMBLINE_"
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The lowest and the highest score that exist."""
+    """The lowest and the highest possible score."""
 
     low: float
     high: float
@@ -28,8 +30,8 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as it is documented, read and changed. `parse` raises `ValueError` with what
-    would be right."""
+    """A setting as it is documented, parsed and changed. `parse` raises `ValueError` with the
+    accepted values."""
 
     name: str
     default: str
@@ -41,11 +43,11 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        """The environment variable, `PLUMBLINE_` and the name in capitals."""
+        """Return the environment variable, `PLUMBLINE_` and the name in capitals."""
         return PREFIX + self.name.upper()
 
     def read(self, text: str) -> object:
-        """Return the value of a text, a secret in its cover; raises `ValueError`."""
+        """Return the value of a text, a secret masked; raises `ValueError`."""
         value = self.parse(text)
         if self.secret is None:
             return value
@@ -63,7 +65,7 @@ def _setting(
     runtime: bool = False,
     at_most: str = "",
 ) -> Any:
-    """Return a dataclass field that is read from a text; `SETTINGS` adds its name."""
+    """Return a dataclass field that is parsed from a text; `SETTINGS` adds its name."""
     row = Setting("", default, help, parse, secret, runtime, at_most)
     return field(default_factory=lambda: row.read(default), metadata={"setting": row})
 
@@ -84,7 +86,7 @@ def _scale(value: str) -> Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """The settings that say where a figure of health warns and where it is critical."""
+    """The thresholds at which a figure of health warns or is critical."""
 
     accuracy_warning: float = _live("0.80", read.share, "Accuracy below this warns (share).")
     accuracy_critical: float = _live(
@@ -132,19 +134,20 @@ class Thresholds:
 
     @property
     def accuracy_span(self) -> timedelta:
-        """The span of labelled predictions whose error is compared with the promised one."""
+        """Return the span of labelled predictions whose error is compared with that of the
+        holdout."""
         return timedelta(days=self.accuracy_days)
 
     @property
     def stale_after(self) -> timedelta:
-        """The time without a prediction after which the status is stale."""
+        """Return the time without a prediction after which the status is stale."""
         return timedelta(minutes=self.stale_after_minutes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Thresholds):
-    """The parsed values. Each field says its default, its help and how it is read; the table in
-    the README, the `settings` verb and the settings on a page are derived from these fields."""
+    """The parsed values. Each field has its default, help and parser; the reference, the `settings`
+    verb and the page are derived from these fields."""
 
     home: Path = _setting(
         "var", read.path, "Folder of the database, the MLflow store and the artifacts."
@@ -359,21 +362,21 @@ class Settings(Thresholds):
         "longer is answered by the heuristic.",
     )
     watch_below: Path | None = None
-    """The folder that a watched folder chosen while everything runs may not leave."""
+    """The folder that limits a watched folder changed at run time."""
 
     @property
     def artifacts(self) -> Path:
-        """The folder of the trained pipelines, each in a folder named by its hash."""
+        """Return the folder of the artifacts, each in a folder named by its hash."""
         return self.home / "artifacts"
 
     @property
     def snapshots(self) -> Path:
-        """The folder of the snapshots' Parquet files."""
+        """Return the folder of the snapshots' Parquet files."""
         return self.home / "snapshots"
 
     @property
     def uploads(self) -> Path:
-        """The folder where a copy of each file waits for its import."""
+        """Return the folder in which uploaded files wait for their import."""
         return self.home / "uploads"
 
     @property
@@ -383,7 +386,7 @@ class Settings(Thresholds):
 
     @property
     def inbox(self) -> Path:
-        """The folder that a watched folder chosen on a page may not leave."""
+        """Return the folder that limits a watched folder chosen on a page."""
         return self.files_root or self.home / "inbox"
 
 
@@ -392,16 +395,16 @@ SETTINGS = tuple(
     for one in sorted(fields(Settings), key=lambda one: one in fields(Thresholds))
     if one.metadata
 )
-"""Every setting, in the order in which they are documented."""
+"""Every setting, in the order of the documentation."""
 
 _VARIABLES = tuple(setting.variable for setting in SETTINGS)
 _FILE = "_FILE"
 
 
 def read_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The raw `PLUMBLINE_*` values: the environment, else `.env` in `folder`, else
+    """Return the raw `PLUMBLINE_*` values: from the environment, else `.env` in `folder`, else
     `.streamlit/secrets.toml` there; in each of them `NAME_FILE` may name a file with the value.
-    Raises `InvalidInput` for a name that does not exist and a file that cannot be read."""
+    Raises `InvalidInput` for an unknown name and a file that cannot be read."""
     values: dict[str, str] = {}
     for source in (_read_secrets(folder), _read_dotenv(folder), environ):
         _check_names(source)
@@ -414,8 +417,8 @@ def read_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]
 
 
 def parse_settings(values: Mapping[str, str]) -> Settings:
-    """The settings of raw values by variable name, defaults for the rest; raises `InvalidInput`
-    with the name, the value and what would be right."""
+    """Return the settings of raw values by variable name, defaults for the others. Raises
+    `InvalidInput` with the name, the value and the accepted values."""
     parsed: dict[str, Any] = {}
     for setting in SETTINGS:
         text = values.get(setting.variable, setting.default)
@@ -432,13 +435,13 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
 
 
 def load_settings(folder: Path | None = None) -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     return parse_settings(read_environment(os.environ, folder or Path.cwd()))
 
 
 def read_login(folder: Path) -> Mapping[str, object] | None:
-    """The section `[auth]` of `.streamlit/secrets.toml` in `folder`, or None where no login is set
-    up."""
+    """Return the section `[auth]` of `.streamlit/secrets.toml` in `folder`, or None without a
+    login."""
     section = _read_toml(folder).get("auth")
     if section is not None and not isinstance(section, dict):
         raise InvalidInput("auth in .streamlit/secrets.toml is not a section: write [auth].")
@@ -463,7 +466,7 @@ def _check_order(settings: Settings) -> None:
 
 
 def _check_tolerance(settings: Settings) -> None:
-    """With a tolerance of half the scale, the constant in the middle is always accurate."""
+    """Refuse a tolerance of half the scale: the middle of the scale would always be accurate."""
     scale, tolerance = settings.scale, settings.tolerance
     if 2 * tolerance >= scale.high - scale.low:
         raise InvalidInput(
@@ -489,7 +492,7 @@ def _check_names(source: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(meant, (v.removeprefix(PREFIX) for v in _VARIABLES), 1)
             hint = f" (perhaps {PREFIX}{near[0]})" if near else ""
             raise InvalidInput(
-                f"{name} is not a setting{hint}; `python -m core settings` lists those that exist."
+                f"{name} is not a setting{hint}; `{name_command('settings')}` lists all that exist."
             )
 
 
@@ -512,7 +515,7 @@ def _read_dotenv(folder: Path) -> dict[str, str]:
 
 
 def _unquote(text: str) -> str:
-    """A value of `.env` without its quotes, or a bare one without the comment behind it."""
+    """Return a value of `.env` without its quotes, or a bare one without the comment after it."""
     quote = text[:1]
     if quote in ("'", '"') and quote in text[1:]:
         return text[1 : text.index(quote, 1)]

@@ -7,11 +7,12 @@ import os
 import sys
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+
 
 def find_tree() -> Path:
     """Return the folder of `core` and `app.py`: this one once installed, else the one above."""
-    here = Path(__file__).resolve().parent
-    return here if (here / "core").is_dir() else here.parent
+    return HERE if (HERE / "core").is_dir() else HERE.parent
 
 
 def main() -> None:

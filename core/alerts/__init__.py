@@ -1,1 +1,1 @@
-"""From figures to incidents, and from incidents to people."""
+"""Incidents from health checks, and their messages to people."""

@@ -1,4 +1,4 @@
-"""The automatic rollback of a fresh release that turned critical, where that helps, and once."""
+"""Automatic rollback: a release that turns critical within its baking time is rolled back once."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -32,7 +32,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """A rollback that is due, and the incident that asks for it."""
+    """The incident that asks for a rollback, and the version to serve; None if there is none."""
 
     incident: Incident
     checks: frozenset[str]  # that are critical and that another version can cure
@@ -41,11 +41,9 @@ class Cure:
 
 
 def mend(db: Database, registry: Registry, *, baking: timedelta, now: datetime) -> str | None:
-    """Roll back a release that turned critical within its baking time, where it was not tried
-    already and the version before does better. Return a sentence that says what was done or could
-    not be done, or None. Where somebody else changes the plan first, nothing is done: the next look
-    decides by what serves then. Raises `Unavailable`, with nothing written, so that the next look
-    tries again."""
+    """Roll back a release that turned critical within its baking time, unless that was tried;
+    return a sentence on the outcome. If somebody else changes the plan first, nothing is done.
+    Raises `Unavailable`, with nothing written, so that the next check tries again."""
     with db.read() as conn:
         history = deployments.load_history(conn)
         cure = choose_cure(history, incidents.load_unresolved(conn), now, baking)
@@ -73,9 +71,9 @@ def choose_cure(
     now: datetime,
     baking: timedelta,
 ) -> Cure | None:
-    """Return the rollback that is due: a release bakes, and an incident that another version can
-    cure began after it and is critical. A release is rolled back at most once, and an incident that
-    was acted upon is left to people."""
+    """Return the rollback that is due: the champion was deployed or promoted less than `baking`
+    ago, and a critical incident that another version can cure began after that. A release is rolled
+    back once, and never if a person acted on the incident."""
     release = find_release(history, now, baking)
     if release is None:
         return None

@@ -1,4 +1,4 @@
-"""Channels: where messages and the heartbeat go; a failure is a receipt, never an exception."""
+"""The channels of messages and the heartbeat; a failure is a receipt, never an exception."""
 
 import hashlib
 import logging
@@ -16,20 +16,20 @@ from core.safety.masking import mask
 from core.safety.plain_text import show_hidden
 
 SEND_SECONDS = 20.0
-"""How long one channel may take before its message counts as not taken."""
+"""The time within which a channel has to take a message."""
 
 
 _MENTION = re.compile(r"(?<![\w.+-])@|@(?=(?:all|channel|everyone|here|room)\b)", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[^\s\d=])")
 _MARKS = re.compile(r"([\\`*_{}\[\]()#!|~])")
 _READ_ANYWAY = frozenset({"discord", "mmosts", "zulip"})
-"""Channels that read Markdown in what Apprise hands them as plain text, by their protocol."""
+"""The protocols that read Markdown in Apprise's plain text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`key` is a short hash of the address, `label` its service and its place in the setting: any
-    part of such an address may be a secret. An address that is none has no plugin."""
+    """A channel; `key` is a short hash of the address, `label` its service and its place in the
+    setting, since any part of an address may be a secret. A wrong address has no plugin."""
 
     key: str
     label: str
@@ -37,7 +37,7 @@ class Channel:
 
 
 def open_channels(addresses: Sequence[str]) -> list[Channel]:
-    """The channels of `PLUMBLINE_NOTIFY`; nothing is contacted.
+    """Return the channels of `PLUMBLINE_NOTIFY` without contacting any.
 
     >>> open_channels(["json://127.0.0.1:9/hook", "nonsense"])[1].label
     'entry 2 of PLUMBLINE_NOTIFY'
@@ -60,8 +60,8 @@ def open_channels(addresses: Sequence[str]) -> list[Channel]:
 
 
 def send(channels: Sequence[Channel], messages: Sequence[Message]) -> list[DeliveryReceipt]:
-    """Hand each channel its message, all at once; a receipt each, in their order. What a channel
-    that hangs does later is not waited for."""
+    """Send each channel its message, all at once; return a receipt each, in their order. A channel
+    that hangs is not waited for."""
     found: dict[str, DeliveryReceipt] = {}
     threads = [
         threading.Thread(
@@ -106,8 +106,9 @@ def _notify(plugin: Any, message: Message) -> str | None:
 
 
 def disarm(text: str) -> str:
-    """Plain text in which no channel finds a mention, a link or a tag, as some do although they are
-    told that it is plain: Slack reads `<!channel>`, Mattermost `@all`, Telegram drops `<x>`.
+    """Return plain text without anything that a channel reads as a mention, a link or a tag
+    although it is told that the text is plain: Slack reads `<!channel>`, Mattermost `@all`,
+    Telegram drops `<x>`.
 
     >>> disarm("ask @here or <!channel> or a@b.example at https://example.org; p <0.05")
     'ask ＠here or ‹!channel> or a@b.example at https[:]//example.org; p <0.05'
@@ -117,7 +118,7 @@ def disarm(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""The same for a channel that reads Markdown.
+    r"""Return the same text for a channel that reads Markdown.
 
     >>> print(escape_markdown("![x](y) of a_b"))
     \!\[x\] \(y\) of a\_b
@@ -126,7 +127,7 @@ def escape_markdown(text: str) -> str:
 
 
 class _Overheard(logging.Handler):
-    """Collects the log of Apprise in this thread, where it says why a channel refused."""
+    """Collects the log of Apprise in this thread, which holds the reasons of refusals."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -153,7 +154,7 @@ _SECONDS = 10.0
 
 
 def send_heartbeat(address: str) -> None:
-    """Say that watching works; raises `Unavailable` where the address does not take it."""
+    """Send the heartbeat; raises `Unavailable` if the address does not take it."""
     try:
         httpx.get(address, timeout=_SECONDS, follow_redirects=False).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -1,4 +1,4 @@
-"""Delivering: plan a delivery for each event that calls, claim what is due, send, keep receipts.
+"""Delivery: plan one for each event that calls, claim what is due, send, and keep receipts.
 
 A crash may send twice, never zero times: a claim that nobody finishes is claimed again."""
 
@@ -28,7 +28,7 @@ from core.store.monitoring import deliveries, incidents
 CLAIM_PATIENCE = timedelta(minutes=2)
 GIVE_UP_AFTER = timedelta(hours=24)
 FAILING_ATTEMPTS = 3
-"""Attempts that a channel may miss before it is an incident of its own."""
+"""Missed attempts after which a channel becomes an incident."""
 
 _BACK_OFF = (30, 60, 120, 300, 900, 1800, 3600)  # seconds
 _PIECE = 5_000
@@ -48,7 +48,7 @@ class Manners:
 def deliver(
     db: Database, channels: Sequence[Channel], manners: Manners, now: datetime
 ) -> list[DeliveryReceipt]:
-    """Send what is due, one message a channel, however many incidents it is about."""
+    """Send what is due, one message a channel for all of its incidents; return the receipts."""
     _plan(db, channels, manners, now)
     with db.write() as conn:
         claimed = deliveries.claim_due(conn, [c.key for c in channels], now, CLAIM_PATIENCE)
@@ -60,7 +60,7 @@ def deliver(
 def send_test(
     db: Database, channels: Sequence[Channel], *, by: str, now: datetime
 ) -> list[DeliveryReceipt]:
-    """Send one message to every channel at once and keep the receipts."""
+    """Send one message to every channel at once; keep and return the receipts."""
     message = build_test(by, now)
     receipts = send(channels, [message] * len(channels))
     rows = [
@@ -95,7 +95,7 @@ def judge_channels(db: Database, channels: Sequence[Channel]) -> Finding:
 
 
 def _plan(db: Database, channels: Sequence[Channel], manners: Manners, now: datetime) -> None:
-    """Give each event that nobody has looked at a delivery a channel, or say that it has none."""
+    """Plan a delivery to each channel for each new event, or record that it has none."""
     with db.write() as conn:
         window = deliveries.find_window(conn, now)
         n_opened = incidents.count_opened_since(conn, now - FLAP_WINDOW)
@@ -186,7 +186,7 @@ def _tell(
 
 
 def _newest_of_each(stories: Sequence[IncidentSummary]) -> list[IncidentSummary]:
-    """The last of an incident's events that wait; the ones before are in its timeline."""
+    """Return the last waiting event of each incident; earlier ones are in its timeline."""
     return list({story.incident.id: story for story in stories}.values())
 
 

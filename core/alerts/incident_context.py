@@ -1,4 +1,4 @@
-"""The context of an incident: changes that came before it, and advice."""
+"""The context of an incident: the changes before it, and the next step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from core.store.models import deployments
 from core.store.monitoring import drift, segments
 
 RECENT = timedelta(hours=24)
-"""A change this long before an incident, or shorter, is named as what may have caused it."""
+"""Changes within this time before an incident are named as possible causes."""
 
 _CHANGES = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK})
 _FIGURES = frozenset({"error_growth", "accuracy", "collapsed", "error_rate", "fallback", "latency"})
@@ -40,7 +40,7 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Sentences, each for itself, and what to do next."""
+    """Sentences on the changes before an incident, and the next step."""
 
     evidence: tuple[str, ...]  # what else goes wrong because of it
     where: str | None  # the part of the traffic that carries the error
@@ -51,7 +51,7 @@ class Context:
     advice: str
 
     def tell(self) -> tuple[str, ...]:
-        """All of it, in the order in which a person needs it."""
+        """Return all sentences in the order in which a person needs them."""
         inputs = ""
         if self.drifted:
             inputs = f"Drifted inputs: {', '.join(self.drifted)}."
@@ -64,8 +64,8 @@ class Context:
 def load_context(
     conn: Connection, incident: Incident, told: IncidentEvent | None = None
 ) -> Context:
-    """Load the context of an incident with a few short reads, without what is `told` of it anyway:
-    its cause's last message unless another event is given."""
+    """Load the context of an incident with a few short reads, without the text of the event `told`:
+    by default the last message of its cause."""
     history = deployments.load_history(conn)
     champion = history[-1].plan.champion if history else HEURISTIC
     moved = drift.find_last_report(conn, champion)
@@ -92,8 +92,8 @@ def build_context(
     suspected: Sequence[str] = (),
     culprit: str | None = None,
 ) -> Context:
-    """The last change of what serves and the last rows that came in before the incident opened, and
-    the remedy that fits: a rollback where a release came shortly before."""
+    """Return the last deployment and the last collected rows before the incident opened, and a
+    remedy: a rollback if a release came shortly before."""
     release = _find_release(history, incident.opened_at)
     before = []
     if release is not None:
@@ -124,12 +124,12 @@ def build_context(
 
 
 def _list_inputs(columns: Sequence[str]) -> tuple[str, ...]:
-    """Each once, without the score, which the callers do not send."""
+    """Return each column once, without the score, which callers do not send."""
     return tuple(column for column in dict.fromkeys(columns) if column != SCORE)
 
 
 def _list_evidence(incident: Incident, told: IncidentEvent | None) -> tuple[str, ...]:
-    """Return what its checks say that is not told anyway."""
+    """Return the messages of its checks that are not told already."""
     cause, check = incident.cause, None if told is None else told.check or incident.cause
     found = [(event.check, event.message) for event in incident.evidence if event.check != check]
     if check not in (None, cause):
@@ -180,7 +180,7 @@ _LOOK = {
 
 
 def _find_release(history: Sequence[Deployment], at: datetime) -> Deployment | None:
-    """The last change of the champion in the `RECENT` time before a moment."""
+    """Return the last change of the champion in the `RECENT` time before a moment."""
     changes = [
         row for row in history if row.action in _CHANGES and timedelta(0) <= at - row.at <= RECENT
     ]
@@ -188,7 +188,7 @@ def _find_release(history: Sequence[Deployment], at: datetime) -> Deployment | N
 
 
 def _find_collection(collections: Sequence[Collection], at: datetime) -> Collection | None:
-    """The newest collection that brought rows in the `RECENT` time before a moment."""
+    """Return the newest collection with rows in the `RECENT` time before a moment."""
     for collection in collections:
         done = collection.finished_at
         if done is not None and collection.n_new and timedelta(0) <= at - done <= RECENT:

@@ -19,13 +19,13 @@ log = get_logger(__name__)
 
 
 def detect(db: Database, report: HealthReport, now: datetime) -> list[IncidentEvent]:
-    """Let the incidents say what a report found; the events that were appended. However many
-    processes do this at once, each change is appended once."""
+    """Apply a health report to the incidents; return the appended events. Parallel calls append
+    each change once."""
     return record(db, read_findings(report), now)
 
 
 def record(db: Database, findings: list[Finding], now: datetime) -> list[IncidentEvent]:
-    """Let the incidents say what was found; the events that were appended."""
+    """Apply findings to the incidents; return the appended events."""
     appended = []
     with db.write() as conn:
         unresolved = incidents.load_unresolved(conn)
@@ -56,8 +56,8 @@ def record(db: Database, findings: list[Finding], now: datetime) -> list[Inciden
 
 
 def acknowledge(db: Database, incident_id: int, *, by: str, reason: str, now: datetime) -> Incident:
-    """Say that somebody looks after it; the incident as it then is. Raises `NotFound`, and
-    `Conflict` where it is acknowledged or resolved already."""
+    """Acknowledge an incident and return it. Raises `NotFound`, and `Conflict` if it is
+    acknowledged or resolved."""
     with db.write() as conn:
         incident = _get_unresolved(conn, incident_id)
         if incident.status is IncidentStatus.ACKNOWLEDGED:
@@ -70,8 +70,8 @@ def acknowledge(db: Database, incident_id: int, *, by: str, reason: str, now: da
 def snooze(
     db: Database, incident_id: int, *, duration: timedelta, by: str, reason: str, now: datetime
 ) -> Incident:
-    """Be quiet about it for a while, or until it gets worse; the incident as it then is. Raises
-    `NotFound`, `Conflict` where it is resolved, and `InvalidInput` for more than 30 days."""
+    """Mute an incident for a while, or until it gets worse; return it. Raises `NotFound`,
+    `Conflict` if it is resolved, and `InvalidInput` for more than 30 days."""
     if not timedelta(0) < duration <= MAX_SNOOZE:
         raise InvalidInput(
             f"An incident can be snoozed for up to {MAX_SNOOZE.days} days, and for more than "
@@ -83,9 +83,8 @@ def snooze(
 
 
 def resolve(db: Database, incident_id: int, *, by: str, reason: str, now: datetime) -> Incident:
-    """End it by hand; the incident as it then is. Where the cause lasts, the rules open a new one
-    after an hour, or at once if it gets worse. Raises `NotFound`, and `Conflict` where it is
-    resolved already."""
+    """Resolve an incident by hand and return it. If the cause lasts, the rules open a new one after
+    an hour, or at once if it gets worse. Raises `NotFound`, and `Conflict` if it is resolved."""
     with db.write() as conn:
         incident = _get_unresolved(conn, incident_id)
         return _append(conn, incident, EventKind.RESOLVED, by, reason, now)
@@ -94,7 +93,7 @@ def resolve(db: Database, incident_id: int, *, by: str, reason: str, now: dateti
 def judge(
     db: Database, incident_id: int, *, real: bool, by: str, reason: str, now: datetime
 ) -> Incident:
-    """Say whether the call was worth it, also after the end; the last word counts. Raises
+    """Mark an incident, also a resolved one, as real or as noise; the last mark counts. Raises
     `NotFound`."""
     kind = EventKind.REAL if real else EventKind.NOISE
     with db.write() as conn:
@@ -103,7 +102,7 @@ def judge(
 
 
 def note_mended(db: Database, incident_id: int, message: str, now: datetime) -> Incident:
-    """Write into the timeline what was done about it by itself."""
+    """Append an automatic action to the timeline of an incident."""
     with db.write() as conn:
         incident = incidents.get_incident(conn, incident_id)
         return _append(conn, incident, EventKind.MENDED, AUTOMATION, message, now)

@@ -1,4 +1,4 @@
-"""Maintenance: announced work, during which incidents are recorded and nobody is called."""
+"""Maintenance: an announced time in which incidents are recorded and no messages are sent."""
 
 from datetime import datetime, timedelta
 
@@ -16,8 +16,8 @@ log = get_logger(__name__)
 def announce(
     db: Database, *, duration: timedelta, by: str, reason: str, now: datetime
 ) -> Maintenance:
-    """Keep messages back from now on, in place of what was announced before. Raises `InvalidInput`
-    without a reason, for nothing, or for more than 7 days."""
+    """Hold messages back from now on; this replaces an earlier announcement. Raises `InvalidInput`
+    without a reason, without a duration, or for more than 7 days."""
     if not timedelta(0) < duration <= MAX_MAINTENANCE:
         raise InvalidInput(
             f"Maintenance lasts up to {MAX_MAINTENANCE.days} days, and more than nothing: give a "
@@ -33,8 +33,8 @@ def announce(
 
 
 def end_maintenance(db: Database, *, by: str, reason: str, now: datetime) -> Maintenance:
-    """Call people again from now on; what was held back is sent. Raises
-    `Conflict` where nothing is announced."""
+    """Send messages again from now on, those held back included. Raises `Conflict` without
+    maintenance."""
     window = Maintenance(now, now, by, reason.strip() or "it is over")
     with db.write() as conn:
         if deliveries.find_window(conn, now) is None:

@@ -1,4 +1,4 @@
-"""The policy of notifications: the events that call people, the time and the words; pure."""
+"""The policy of notifications: the events that send messages, their time and words; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from core.domain.monitoring import Health
 from core.safety.plain_text import leave_out_middle, show_hidden
 
 CALLING = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RESOLVED, EventKind.MENDED})
-"""What people are called for; what they did themselves, and what eases, is on the page."""
+"""The events that send messages; what people did, and what improves, is on the page only."""
 
 FLAP_WINDOW = timedelta(hours=6)
 FLAP_LIMIT = 3
 """A cause that opens more often than this in the window is flapping: only its critical incidents
-still call."""
+send messages."""
 
 MAX_LISTED = 10
 
@@ -39,13 +39,13 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From one time of day to another, UTC, past midnight where the end is the smaller one."""
+    """The time from one time of day to another, UTC; past midnight if the end is earlier."""
 
     start: time
     end: time
 
     def find_end(self, now: datetime) -> datetime | None:
-        """When the quiet hours of now end, or None outside them.
+        """Return the end of the current quiet hours, or None outside them.
 
         >>> from datetime import UTC
         >>> night = QuietHours(time(22), time(7))
@@ -65,7 +65,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The decision about an event that calls people: due at once or later, or dropped."""
+    """The decision on the message of an event: due now or later, or dropped."""
 
     state: DeliveryState
     due_at: datetime
@@ -82,10 +82,10 @@ def decide_call(
     quiet: QuietHours | None,
     now: datetime,
 ) -> Call | None:
-    """Decide whether and when an event calls people; None where it never does. `n_opened` counts
-    the incidents that began as this one and opened in the last `FLAP_WINDOW`, this one included;
-    `silent` are muted causes, which are recorded only: an incident calls from the first other
-    check in it on."""
+    """Return the decision on the message of an event; None if its kind sends none. `n_opened`
+    counts the incidents with the same first check in the last `FLAP_WINDOW`, this one included.
+    `silent` are muted causes, which are only recorded: an incident calls from its first other check
+    on."""
     cause = incident.events[0].check or incident.cause
     first_loud = _find_first_loud(incident, silent)
     if event.kind not in CALLING and event != first_loud:
@@ -108,8 +108,8 @@ def decide_call(
 
 
 def _find_first_loud(incident: Incident, silent: Sequence[str]) -> IncidentEvent | None:
-    """The event from which on an incident calls: its opening, or where the checks in it were
-    muted until then, the first of another; None where there is none."""
+    """Return the event from which an incident sends messages: its opening, or the first check that
+    is not muted; None if there is none."""
     opened, checks = False, set()
     for event in incident.events:
         opened = opened or event.kind is EventKind.OPENED
@@ -122,7 +122,7 @@ def _find_first_loud(incident: Incident, silent: Sequence[str]) -> IncidentEvent
 
 @dataclass(frozen=True, slots=True)
 class IncidentSummary:
-    """An incident with what is known around it, as a message tells it."""
+    """An incident with its context, for a message."""
 
     incident: Incident
     event: IncidentEvent  # what the message is about
@@ -131,8 +131,8 @@ class IncidentSummary:
 
 
 def build_message(stories: Sequence[IncidentSummary]) -> Message:
-    """One message for everything that one channel has to hear now: a single incident with all that
-    is known, several as a list, worst first."""
+    """Return one message on all incidents that a channel is due: one in full, several as a list,
+    worst first."""
     if len(stories) == 1:
         return _tell(stories[0])
     ordered = sorted(stories, key=lambda story: (not _is_critical(story), story.incident.id))
@@ -148,7 +148,7 @@ def build_message(stories: Sequence[IncidentSummary]) -> Message:
 
 
 def build_test(by: str, now: datetime) -> Message:
-    """Build the message that `incidents test` sends."""
+    """Return the message that `incidents test` sends."""
     return Message(
         "Plumbline: a test",
         _join(
@@ -170,7 +170,7 @@ def _tell(story: IncidentSummary) -> Message:
 
 
 def _join(sentences: Sequence[str]) -> str:
-    """A sentence a line: a name with a line break in it cannot make a line of its own."""
+    """Join sentences, one a line; a line break in a name starts no line of its own."""
     return "\n".join(leave_out_middle(show_hidden(sentence)) for sentence in sentences)
 
 

@@ -1,4 +1,4 @@
-"""The alert rules: which checks of a health report open, change and end incidents."""
+"""The alert rules: the checks of a health report open, change and resolve incidents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,20 +20,20 @@ CAUSES = (
     "latency",
     "no_traffic",
 )
-"""The checks that open incidents; each is in at most one that is not resolved."""
+"""The checks that open incidents; each is in at most one unresolved incident."""
 
 
 CONFIRM_AFTER = timedelta(seconds=10)
-"""How much later a second check has to be that agrees before people are called."""
+"""The time after which a second check has to agree before messages are sent."""
 
 RESOLVE_AFTER = timedelta(minutes=10)
-"""How long a cause has to stay clear before its incident is resolved."""
+"""The time for which a cause has to stay clear before its incident is resolved."""
 
 NEWS_AFTER = timedelta(days=1)
-"""How long a check of an incident that lasts has to have been better for its return to call."""
+"""The time for which a check has to be better so that its return sends a message."""
 
 REOPEN_AFTER = timedelta(hours=1)
-"""How long a cause that a person resolved is left alone, unless it is worse than it was."""
+"""The time for which a cause is left alone after a person resolved it, unless it gets worse."""
 
 _ORDER = {cause: rank for rank, cause in enumerate(EXPLAINS)}
 _RANK = {Health.HEALTHY: 0, Health.WARNING: 1, Health.CRITICAL: 2}
@@ -41,8 +41,8 @@ _RANK = {Health.HEALTHY: 0, Health.WARNING: 1, Health.CRITICAL: 2}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The state of a cause: healthy (clear), warning or critical. An unsure state is no finding: no
-    data is no proof of recovery, and a few bad rows are no incident."""
+    """The state of a cause: healthy (clear), warning or critical. An unknown state is no finding:
+    missing data proves no recovery, and a few bad rows are no incident."""
 
     cause: str
     severity: Health
@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class IncidentStep:
-    """An event to append; where there is no id, to the new incident that the check `began` begins
+    """An event to append; without an id it belongs to the new incident that the check `began` opens
     in this round."""
 
     incident_id: int | None
@@ -63,7 +63,7 @@ class IncidentStep:
 
 
 def read_findings(report: HealthReport) -> list[Finding]:
-    """Return what a report says for sure about each cause.
+    """Return the certain findings of a report, one for each cause.
 
     >>> slow = Reason("latency", Health.CRITICAL, "95 % took up to 900 ms.", "Roll back.")
     >>> report = HealthReport(Health.CRITICAL, (slow,), datetime(2026, 3, 2))
@@ -91,8 +91,8 @@ def decide_steps(
     resolved: Sequence[Incident],
     now: datetime,
 ) -> list[IncidentStep]:
-    """Return the rows to append so that the incidents say what was found. `resolved` are those that
-    ended in the last `REOPEN_AFTER`.
+    """Return the rows to append for some findings. `resolved` are the incidents that ended in the
+    last `REOPEN_AFTER`.
 
     A check that is bad goes to the incident that it is in already, else to one whose checks explain
     it or are explained by it, else it begins one, which is pending until a later check agrees."""
@@ -117,7 +117,7 @@ def decide_steps(
 
 @dataclass(slots=True)
 class _Place:
-    """An incident, or one that begins now, with what was found of its checks in this round."""
+    """An incident, or a new one, with the findings on its checks in this round."""
 
     incident_id: int | None
     began: str
@@ -167,8 +167,8 @@ def _decide_place(place: _Place, now: datetime) -> list[IncidentStep]:
 def _decide_pending(
     place: _Place, incident: Incident, again: Sequence[Finding], now: datetime
 ) -> list[IncidentStep]:
-    """Open where a check still says so, by the worst of them, since what is critical waits for no
-    quiet hours; withdraw where all that began it say that they are well."""
+    """Open a pending incident if a check still fails, by the worst of them, since critical ones
+    wait for no quiet hours; withdraw it if all of its first checks are healthy."""
     if now - incident.opened_at < CONFIRM_AFTER:
         return []
     bad = [finding for finding in again if finding.severity is not Health.HEALTHY]
@@ -181,7 +181,8 @@ def _decide_pending(
 
 
 def _join(finding: Finding, incident: Incident) -> EventKind:
-    """Another check of the same cause is told to nobody, unless it makes the incident worse."""
+    """Return the event of another check of the same cause, which sends a message only if the
+    incident gets worse."""
     worse = _RANK[finding.severity] > _RANK[incident.worst]
     return EventKind.WORSENED if worse and incident.was_opened else EventKind.JOINED
 
@@ -216,7 +217,7 @@ def _was_quiet(check: str, incident: Incident, now: datetime) -> bool:
 
 
 def _is_over(incident: Incident, now: datetime) -> bool:
-    """Return whether every check in it has been clear for long enough."""
+    """Return whether each of its checks has been clear for long enough."""
     if incident.severity is not Health.HEALTHY:
         return False
     eased = next(event.at for event in reversed(incident.events) if event.kind is EventKind.EASED)

@@ -1,5 +1,4 @@
-"""Rehearsing a threshold: what it would have opened in the days that lie behind, before it is in
-force."""
+"""The rehearsal of a threshold: the incidents that it would have opened in the past days."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,20 +26,20 @@ REHEARSED = {
     "fallback_warning": ("fallback",),
     "fallback_critical": ("fallback",),
 }
-"""The settings that can be rehearsed, with the checks that they are about: what those judge is told
-by the rollups of any moment."""
+"""The settings that can be rehearsed, with their checks, which the rollups of any moment can
+judge."""
 
 _BAD = (Health.WARNING, Health.CRITICAL)
 
 DAYS = 7
 _STEP, _STEP_OF_ERRORS = timedelta(minutes=15), timedelta(hours=6)
-"""How often a past day is looked at: requests are judged over 15 minutes or more, errors over a day
+"""The steps through the past days: requests are judged over 15 minutes or more, errors over a day
 or more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An incident that a rule would have opened, with what it would have said first."""
+    """An incident that a rule would have opened, with its first message."""
 
     at: datetime
     worst: Health
@@ -49,7 +48,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdBacktest:
-    """The incidents of one cause over some days, by the rule as it would be and as it is."""
+    """The incidents of one cause over some days, by the proposed and by the current rule."""
 
     setting: str
     cause: str
@@ -72,8 +71,8 @@ def rehearse(
     now: datetime,
     days: int = DAYS,
 ) -> ThresholdBacktest:
-    """Judge the last days again by both thresholds, step by step, with the code that judges
-    now; writes nothing. Labels count from the time of their prediction on, though they came later.
+    """Judge the last days by both thresholds, step by step, with the code of the live checks;
+    writes nothing. Labels count from the time of their prediction, although they came later.
 
     Raises `InvalidInput` for a setting whose rule looks at more than the rollups keep."""
     checks = REHEARSED.get(setting)
@@ -107,7 +106,7 @@ def rehearse(
 
 
 def describe_rehearsal(rehearsal: ThresholdBacktest, value: str) -> str:
-    """Describe the difference that a value would have made.
+    """Return sentences on the difference that a value would have made.
 
     >>> at = datetime(2026, 3, 2, 12, 5)
     >>> slow = Opening(at, Health.WARNING, "The p95 latency is 130 ms.")
@@ -140,7 +139,7 @@ with the value in force none; it could be judged at 670 of 672 moments. The newe
 
 @dataclass(slots=True)
 class _Replay:
-    """One rule that looks at moment after moment, and what it opened so far."""
+    """One rule, applied to one moment after the other, and the incidents that it opened."""
 
     thresholds: Thresholds
     checks: Sequence[str]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import Refused, Unavailable
+from plumbline.program import name_command
 
 KEY_FILE = "signing.key"
 _PURPOSE = b"plumbline artifact 1 "
@@ -88,8 +89,7 @@ class SigningKey:
         if len(key) < _KEY_BYTES:
             raise Unavailable(
                 f"The signing key in {self.file} is cut short: restore it from a backup, or take "
-                "the file away and sign each version that you trust with `python -m core versions "
-                "sign VERSION --reason TEXT`."
+                f"the file away and sign each version that you trust: `{_SIGN}`."
             )
         return key
 
@@ -97,14 +97,12 @@ class SigningKey:
         return Unavailable(
             f"The signing key {self.file} cannot be {what} ({error.strerror}): restore it from a "
             "backup, check the permissions of its folder, set PLUMBLINE_SIGNING_KEY, or sign each "
-            "version that you trust: `python -m core versions sign VERSION --reason TEXT`."
+            f"version that you trust: `{_SIGN}`."
         )
 
 
-_REMEDY = (
-    "Train the version again, or, where you know who wrote it, sign it: `python -m core versions "
-    "sign VERSION --reason TEXT`."
-)
+_SIGN = name_command("versions sign VERSION --reason TEXT")
+_REMEDY = f"Train the version again, or, where you know who wrote it, sign it: `{_SIGN}`."
 
 
 def compute_signature(key: bytes, artifact_hash: str) -> str:

@@ -16,6 +16,7 @@ from core.settings import SETTINGS
 from core.store.installation import api_keys
 from core.store.jobs import jobs
 from core.system import SystemStatus, describe_system
+from plumbline.program import name_command
 
 _TIME = "%Y-%m-%d %H:%M UTC"
 
@@ -127,7 +128,7 @@ def _view_settings(values: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _write_system(state: SystemStatus) -> str:
     """The installation in a few lines."""
-    worker = "no worker runs: `python -m core worker`"
+    worker = f"no worker runs: `{name_command('worker')}`"
     if state.worker_alive and state.worker is not None:
         worker = f"{state.worker.holder} since {state.worker.acquired_at.strftime(_TIME)}"
     lines = [

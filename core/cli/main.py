@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -13,6 +13,7 @@ from core import log as logs
 from core.cli.output import emit, say
 from core.errors import Incomplete, OpsError
 from core.file_access import keep_private
+from plumbline.program import describe_program
 
 
 class Verb(NamedTuple):
@@ -147,8 +148,24 @@ cli = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(describe_program())
+        raise typer.Exit
+
+
 @cli.callback()
-def _plumbline() -> None:
+def _plumbline(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print version and commit.",
+        ),
+    ] = False,
+) -> None:
     """Plumbline: an operations dashboard for a quality predictor."""
 
 

@@ -21,6 +21,7 @@ from core.monitoring.slices.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
 from core.registry import RunSummary
 from core.training.evaluate.verdict import describe_calibration, describe_curve, describe_search
+from plumbline.program import name_command
 
 _TIME = "%Y-%m-%d %H:%M UTC"
 
@@ -40,13 +41,15 @@ def of_import(result: Mapping[str, Any]) -> str:
     ]
     if result["n_rejected"] > 5:
         lines.append(f"  ... and {result['n_rejected'] - 5} more; --json has the first 1,000.")
-    return "\n".join([*lines, "Next: `python -m core data`, then `python -m core train advanced`."])
+    return "\n".join(
+        [*lines, f"Next: `{name_command('data')}`, then `{name_command('train advanced')}`."]
+    )
 
 
 def of_collection(result: Mapping[str, Any]) -> str:
     """Say how the collection of each source ended."""
     lines = [f"{source['name']}: {source['message']}" for source in result["sources"]]
-    return "\n".join([*lines, "Next: `python -m core data` says what the rows are worth."])
+    return "\n".join([*lines, f"Next: `{name_command('data')}` shows their quality."])
 
 
 def of_demo(result: Mapping[str, Any]) -> str:
@@ -208,7 +211,7 @@ def of_training(version: Version) -> str:
     if version.run_id is None:
         lines.append("MLflow could not be reached: the run is recorded there later.")
     if report.gate.passed:
-        lines.append(f"Next: `python -m core deploy {version.name} --reason ...`.")
+        lines.append(f"Next: `{name_command(f'deploy {version.name} --reason TEXT')}`.")
     return "\n".join(lines)
 
 

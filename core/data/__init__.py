@@ -1,1 +1,1 @@
-"""From where the team has its labelled rows to an immutable snapshot, checked on the way."""
+"""Labelled rows, from their sources through the checks to immutable snapshots."""

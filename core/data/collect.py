@@ -1,4 +1,4 @@
-"""Collecting: rows from a source into the store, a piece a transaction, visible when all are in."""
+"""Collections: rows of a source enter the store a piece a transaction, visible once all are in."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ def import_file(
     limit_bytes: int,
     rules: Path | None = None,
 ) -> Collection:
-    """Import a file as `take_file` does, and check what the store holds then."""
+    """Import a file as `take_file` does, then check the rows of the store."""
     progress = context.progress
     taking = context.report_to(lambda share, text: progress(_CHECKING * share, text))
     collection = take_file(taking, path, mapping, name=name, limit_bytes=limit_bytes)
@@ -50,8 +50,8 @@ def import_file(
 def take_file(
     context: CollectContext, path: Path, mapping: ColumnMapping, *, name: str, limit_bytes: int
 ) -> Collection:
-    """Bring the rows of a file into the store as the source `file:NAME`. Rows that came earlier
-    from a file of this name with other columns chosen are replaced.
+    """Add the rows of a file to the store as the source `file:NAME`. They replace rows of earlier
+    files of this name whose columns were chosen differently.
 
     Raises `InvalidInput` where the file is above the limit, takes too much memory or cannot be
     used, or none of its rows can be taken, and what `progress` raises; nothing of the file is
@@ -82,9 +82,8 @@ def take_file(
 def add_demo(
     context: CollectContext, n_rows: int, seed: int, *, rules: Path | None = None
 ) -> tuple[Collection, float]:
-    """Add generated rows, marked synthetic, and check what the store holds then. Return the
-    collection, and the smallest MAE that any model can reach on such rows, in points of the
-    scale."""
+    """Add generated rows, marked synthetic, and check the store's rows. Return the collection, and
+    the smallest MAE that any model can reach on such rows, in points of the scale."""
     from core.data.sources import demo  # only for demo rows
 
     scale, now, progress = context.scale, context.now, context.progress
@@ -114,9 +113,9 @@ def add_rows(
     now: datetime,
     scale: Scale,
 ) -> Collection:
-    """Add rows as the API takes them (`{id?, at?, group?, features, target, text?, source?}`);
-    the collection says how many were new and which were rejected, why. The checks are left to the
-    schedule, since they read every row."""
+    """Add rows as the API takes them (`{id?, at?, group?, features, target, text?, source?}`).
+    Return the collection with the counts of new and rejected rows. The scheduled checks read them
+    later."""
     samples, rejections = build_given_samples(rows, source=source, scale=scale)
     if len(samples) <= ROWS_PER_PIECE:  # at once, so that two calls with equal rows cannot meet
         with db.write() as conn:
@@ -142,7 +141,7 @@ def add_rows(
 
 
 class _Collecting:
-    """An open collection: rows go in piece by piece, and what became of them is counted."""
+    """An open collection, which counts the rows that it takes and rejects."""
 
     def __init__(self, db: Database, collection_id: int, now: Callable[[], datetime]) -> None:
         self._db, self._id, self._now = db, collection_id, now
@@ -158,7 +157,7 @@ class _Collecting:
         return self.n_received - self.n_new - self.n_rejected
 
     def add(self, piece: Piece) -> None:
-        """One short transaction."""
+        """Add a piece in one short transaction."""
         if piece.samples:
             with self._db.write() as conn:
                 if self._replaced_ids:
@@ -174,8 +173,8 @@ class _Collecting:
             self._examples.setdefault(rejection.code, rejection)
 
     def replace_other_choices(self, mapping: ColumnMapping) -> None:
-        """Take over from earlier collections of the source whose columns were chosen otherwise:
-        the same rows would stand there twice, once as they are wanted and once as they are not."""
+        """Replace earlier collections of the source whose columns were chosen differently, so that
+        no row is there twice."""
         with self._db.read() as conn:
             source = sample_rows.get_collection(conn, self._id).source
             earlier = sample_rows.load_collections(conn, _EARLIER, source)
@@ -186,7 +185,7 @@ class _Collecting:
         )
 
     def refuse_empty(self, name: str) -> None:
-        """Raise `InvalidInput` with the most common reason where no row at all could be taken."""
+        """Raise `InvalidInput` with the most common reason if no row could be taken."""
         if self.n_rejected < self.n_received:
             return
         code, n = self._reasons.most_common(1)[0]
@@ -200,8 +199,8 @@ class _Collecting:
         )
 
     def refuse_repeated_ids(self, name: str, column: str | None) -> None:
-        """Raise `InvalidInput` where most rows carry the id of another: they would be taken for
-        corrections of each other, and vanish."""
+        """Raise `InvalidInput` if most rows repeat the id of another: they would count as
+        corrections of each other and disappear."""
         with self._db.read() as conn:
             n_repeated = sample_rows.count_repeated_ids(conn, self._id)
         if 2 * n_repeated > self.n_new:
@@ -212,7 +211,7 @@ class _Collecting:
             )
 
     def finish(self) -> Collection:
-        """Make the rows visible."""
+        """Make the rows visible, and return the collection."""
         with self._db.write() as conn:
             self.n_replaced = sample_rows.finish_collection(
                 conn,
@@ -239,7 +238,7 @@ class _Collecting:
         return collection
 
     def describe(self) -> str:
-        """How far it is, for whoever waits."""
+        """Return the progress in a sentence."""
         replaced = (
             f"; {self.n_replaced:,} earlier rows, read with other columns, replaced"
             if self.n_replaced
@@ -259,7 +258,8 @@ def _collecting(
     by: str,
     now: Callable[[], datetime],
 ) -> Iterator[_Collecting]:
-    """A collection that is marked as failed, and stays invisible, where the work inside fails."""
+    """Yield an open collection; mark it failed, and leave it invisible, if the work inside
+    fails."""
     with db.write() as conn:
         collection_id = sample_rows.start_collection(conn, source, mapping, by, now())
     try:
@@ -281,7 +281,8 @@ def _same_choice(recorded: Mapping[str, object], mapping: ColumnMapping) -> bool
 
 
 def _in_steps(progress: Progress) -> Progress:
-    """Return a `progress` that is told of every `_STEP` only: each is a row in the job's log."""
+    """Return a `progress` that reports every `_STEP` only: each report is a row of the job's
+    log."""
     said = 0.0
 
     def hear(share: float, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Gathering: feedback, the watched folder, the configured tables, each whatever the others do."""
+"""The collection of all configured sources: feedback, the watched folder and the tables."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -27,10 +27,9 @@ def gather(
     now: Callable[[], datetime],
     progress: Progress,
 ) -> list[Source]:
-    """What is new in every source that is configured, and then the checks; what came of each,
-    failures too. One whose last attempt was cut off comes last, so that a source which ends the
-    process each time keeps no other from being collected. Raises `InvalidInput` where there is no
-    source, and what `progress` raises."""
+    """Collect what is new in every configured source, then check the rows; return the outcome of
+    each, failures included. A source whose last attempt was cut off comes last, so that it cannot
+    keep the others from being collected. Raises `InvalidInput` if there is no source."""
     asked = CollectionRequest(db, settings, request, by, now)
     found: list[Source] = []
     with db.read() as conn:
@@ -57,8 +56,8 @@ def gather_tables(
     now: Callable[[], datetime],
     progress: Progress,
 ) -> list[Source]:
-    """As `gather`, from the Supabase project only; raises `InvalidInput` also where it or a
-    mapping is not configured rightly."""
+    """Collect as `gather` does, but from the Supabase project only. Raises `InvalidInput` if the
+    project or a mapping is not configured correctly."""
     asked = CollectionRequest(db, settings, request, by, now)
     found = tables.collect_configured(asked, part_of(progress, 0.0, _CHECKING))
     _check(asked, found, progress)
@@ -66,8 +65,8 @@ def gather_tables(
 
 
 def refuse_failures(found: Sequence[Source]) -> None:
-    """Raise `Unavailable` with each reason once where a source failed; where none was there at
-    all, `Refused` or `NotFound`."""
+    """Raise `Unavailable` with each reason once if a source failed, `Refused` or `NotFound` if none
+    was there."""
     failed = [source for source in found if source.outcome is CollectionOutcome.FAILED]
     if failed:
         reasons = dict.fromkeys(source.message or "" for source in failed)
@@ -97,4 +96,4 @@ def _check(asked: CollectionRequest, found: Sequence[Source], progress: Progress
 
 
 KINDS = (feedback.KIND, watched_folder.KIND, tables.KIND)
-"""What is collected, in this order."""
+"""The kinds of sources, in the order of their collection."""

@@ -1,4 +1,4 @@
-"""Where a person's rows are and were used, and their deletion, from the store and the snapshots."""
+"""The trace of a person's rows, and their deletion from the store and the snapshots."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MAX_SNAPSHOTS = 1_000_000
 
 
 def remove_old_files(db: Database, folder: Path) -> None:
-    """Remove the files that erasures replaced, but for those that a snapshot names again."""
+    """Remove the files that erasures replaced, except those that a snapshot names again."""
     with db.read() as conn:
         notes = erasures.load_erasures(conn)
         named = {Path(one.path).name for one in snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)}
@@ -39,8 +39,8 @@ log = get_logger(__name__)
 
 
 def trace_rows(db: Database, folder: Path, kind: IdKind, name: str) -> Trace:
-    """What there is of an id or a group, and which snapshots and versions used it. A snapshot
-    whose file is gone holds nothing."""
+    """Return the rows of an id or a group, and the snapshots and versions that used them. A
+    snapshot without its file holds nothing."""
     drain_batches(db)
     with db.read() as conn:
         n_samples, n_predictions = erasures.count_rows(conn, kind, name)
@@ -68,9 +68,9 @@ def erase_rows(
     scale: Scale,
     rules: Path | None = None,
 ) -> Erasure:
-    """Delete what there is of an id or a group: samples, what their predictions were asked, what
-    was said of them where they were rejected, and the rows in snapshots, whose files are replaced
-    by ones without them; the note that stays. The rows that are left are checked anew.
+    """Delete the rows of an id or a group: samples, the requests of their predictions, their
+    rejections, and their rows in snapshots, whose files are replaced. Return the log entry. The
+    remaining rows are checked again.
 
     The new files are written first, then one transaction deletes and names them, then the old
     files are removed: where the process dies in between, nothing is deleted yet, or the next
@@ -114,7 +114,7 @@ def _find_use(conn: Connection, folder: Path, snapshot: Snapshot, kind: IdKind, 
 
 
 def _write_without(folder: Path, snapshot: Snapshot, kind: IdKind, name: str) -> tuple[str, str]:
-    """Write the other rows of a snapshot; the file's path and the hash of what it holds."""
+    """Write the other rows of a snapshot; return the file's path and content hash."""
     table = pq.read_table(resolve_named(folder, snapshot.path), memory_map=False)
     rest = table.filter(pc.invert(_is_theirs(table, kind, name)))
     file_hash = hash_rows(rest)

@@ -1,4 +1,4 @@
-"""Samples as an Arrow table: RESERVED columns, then one column a feature; and a hash over it."""
+"""Samples as an Arrow table: RESERVED columns, then one column a feature; and its content hash."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -40,8 +40,8 @@ _TYPES = {
 def build_table(
     pieces: Iterable[Sequence[tuple[str, Sample]]], *, keep_empty: bool = False
 ) -> pa.Table:
-    """All rows, by time and then key; features sorted by name, those without a value left out
-    unless `keep_empty`.
+    """Return all rows by time, then key; features by name, without the empty ones unless
+    `keep_empty`.
 
     A feature is a column of numbers (missing is null) where every value is one, else of words.
     `.to_pandas()` gives float64, str and datetime64[us, UTC] columns."""
@@ -67,13 +67,13 @@ def build_table(
 
 
 def list_features(table: pa.Table) -> tuple[str, ...]:
-    """The columns of a table that are features, in its order."""
+    """Return the feature columns of a table, in its order."""
     return tuple(name for name in table.column_names if name not in RESERVED)
 
 
 def hash_rows(table: pa.Table) -> str:
-    """A SHA-256 over what the rows say, in hex: the same for the same rows in whatever order,
-    from whatever source. Whether a row is synthetic counts; where it came from does not."""
+    """Return a SHA-256 of the rows' content, in hex: the same for the same rows in any order and
+    from any source, but not for synthetic and real ones."""
     ordered = table.sort_by([(AT, "ascending"), (KEY, "ascending")])
     digest = hashlib.sha256(f"rows {ordered.num_rows}".encode())
     late = [LABELLED_AT] if _has_label_times(ordered) else []  # snapshots of before have none
@@ -122,7 +122,7 @@ def _feature_column(values: list[FeatureValue]) -> pa.Array:
 
 
 def _join(chunks: list[tuple[int, pa.Array]], n_rows: int) -> pa.ChunkedArray:
-    """The chunks of a feature in their places, with nulls between them, all of one type."""
+    """Join the chunks of a feature at their places, with nulls between them, as one type."""
     words = any(pa.types.is_large_string(chunk.type) for _, chunk in chunks)
     kind = _WORDS if words else pa.float64()
     parts, end = [], 0
@@ -137,7 +137,7 @@ def _join(chunks: list[tuple[int, pa.Array]], n_rows: int) -> pa.ChunkedArray:
 
 
 def _bytes_of(column: pa.ChunkedArray) -> list[bytes | memoryview]:
-    """The same bytes for the same values, however Arrow laid them out."""
+    """Return the same bytes for the same values, regardless of their layout in Arrow."""
     if pa.types.is_timestamp(column.type):
         micros = column.cast(pa.int64()).fill_null(np.iinfo("i8").min)
         return [micros.to_numpy().astype("<i8").tobytes()]

@@ -1,4 +1,4 @@
-"""Snapshots: the rows a training sees, written once as Parquet and verified when they are read."""
+"""Snapshots: the rows of a training, written once as Parquet and verified when they are read."""
 
 import hashlib
 import os
@@ -36,9 +36,9 @@ def take_snapshot(
     now: datetime,
     provenances: Sequence[Provenance] | None = None,
 ) -> Snapshot:
-    """Write the visible rows to `folder`, and record them; rows that were written before give the
-    snapshot of then. Raises `Refused` without rows, `InvalidInput` where generated rows would
-    stand beside observed ones, `Unavailable` where the folder cannot be written."""
+    """Write the visible rows to `folder`, and record them; equal rows return the earlier snapshot.
+    Raises `Refused` without rows, `InvalidInput` if generated and observed rows are mixed,
+    `Unavailable` if the folder cannot be written."""
     table, chosen = _load_rows(db, provenances)
     content_hash = hash_rows(table)
     write_rows(table, folder / f"{content_hash}.parquet")
@@ -65,16 +65,16 @@ def take_snapshot(
 
 
 def read_rows(db: Database) -> pd.DataFrame:
-    """Return the rows that a snapshot would hold now, as `read_snapshot` does, and write nothing.
-    Raises `Refused` without rows."""
+    """Return the rows of a snapshot taken now, as `read_snapshot` does, without writing it. Raises
+    `Refused` without rows."""
     table, _ = _load_rows(db, None)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 
 
 def read_snapshot(folder: Path, snapshot: Snapshot) -> pd.DataFrame:
-    """The rows of a snapshot by time: the RESERVED columns of `core.domain.dataset`, then the
-    features (float64, or str for categories; missing is NaN).
+    """Return the rows of a snapshot by time: the RESERVED columns of `core.domain.dataset`, then
+    the features (float64, or str for categories; missing is NaN).
 
     Raises `NotFound` where the file is gone, `Refused` where it does not hold the rows that the
     snapshot recorded."""
@@ -117,8 +117,8 @@ def _load_rows(
 
 
 def write_rows(table: pa.Table, path: Path) -> None:
-    """Write rows as Parquet, whole or not at all, and on disk when this returns; raises
-    `Unavailable` where the folder cannot be written."""
+    """Write rows as Parquet, atomically, and flush them to disk. Raises `Unavailable` if the folder
+    cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".snapshot-", dir=path.parent)
@@ -157,20 +157,20 @@ _DIGITS = 9  # of a target; what came through a file differs behind these
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The ids of a snapshot's rows, and what they say: features with what turned out to be true."""
+    """The ids of a snapshot's rows, and digests of their features and labels."""
 
     features: tuple[str, ...]
     ids: frozenset[str]
     contents: frozenset[bytes]
 
     def holds(self, row_id: str, features: Features, actual: float) -> bool:
-        """Whether the row is in the snapshot: by its id, or because one there says the same."""
+        """Return whether a row is in the snapshot, by its id or its content."""
         return row_id in self.ids or _digest(features, self.features, actual) in self.contents
 
 
 def read_seen(folder: Path, snapshot: Snapshot, features: Sequence[str]) -> Seen:
-    """What the rows of a snapshot say in `features`, read in pieces. Raises `NotFound` where its
-    file is gone, `Refused` where it cannot be read."""
+    """Read the ids and digests of a snapshot's rows in pieces. Raises `NotFound` if its file is
+    missing, `Refused` if it cannot be read."""
     path = resolve_named(folder, snapshot.path)
     ids: set[str] = set()
     contents: set[bytes] = set()
@@ -191,7 +191,7 @@ def read_seen(folder: Path, snapshot: Snapshot, features: Sequence[str]) -> Seen
 
 
 def _digest(row: Features, names: Sequence[str], actual: float) -> bytes:
-    """The same for the same words and numbers, whether a number stands as one or as its text."""
+    """Return the same bytes for the same words and numbers, as number or as text."""
     values = [(name, as_text(row[name])) for name in names if row.get(name) is not None]
     content = msgspec.json.encode([values, round(actual, _DIGITS) + 0.0])
     return hashlib.blake2b(content, digest_size=16).digest()

@@ -1,5 +1,5 @@
-"""Which rows a version learns from and which judge it: the newest, and never the same content or
-group on both sides; pure."""
+"""The split into training rows and a holdout: the newest rows are held out, and no content or group
+is on both sides; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +18,12 @@ from core.domain.dataset import KEY
 from core.errors import Refused
 
 MIN_SHARE_WITH_TIME = 0.95
-"""With fewer rows that carry a time, time does not order the split."""
+"""If fewer rows carry a time, the split is not by time."""
 
 RECENT = timedelta(days=28)
 RECENT_ROWS = 30
-"""What a short holdout spans at least: four whole weeks, whose days are blocks enough for an
-interval, and the rows without which no gate says anything. Each day more is a day that the version
-does not learn from."""
+"""The minimum of a short holdout: four whole weeks, whose days are enough blocks for an interval,
+and the rows that a gate needs. The version does not learn from any of these days."""
 
 _MIN_DELAYS = 50
 _MIN_KEPT = 0.5  # of the planned holdout; below, another kind of split is tried
@@ -36,8 +35,8 @@ _Ranks = NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Row numbers of both sides, ascending. Rows on neither side (`n_left_out`) would have stood
-    on both; `reason` is the split in words."""
+    """Row numbers of both sides, ascending. Rows on neither side (`n_left_out`) would have been on
+    both; `reason` is the split in words."""
 
     train: _Indices
     holdout: _Indices
@@ -54,10 +53,10 @@ def leave_gap(
     delay_seconds: float,
     labelled_seconds: NDArray[np.float64] | None = None,
 ) -> Split:
-    """The split without the training rows whose label was not known yet when the holdout begins:
-    those labelled later (`labelled_seconds`, nan where not known when), or younger than the time
-    that labels take. A model that serves from then on could not have learned from them. Only where
-    rows are split by time; a row without a time is kept.
+    """Return the split without the training rows whose label was unknown when the holdout begins:
+    those labelled later (`labelled_seconds`, nan if unknown), or younger than the label delay. A
+    model that serves from then on could not have learned from them. This applies to splits by time
+    only; rows without a time are kept.
 
     >>> days = pd.date_range("2026-01-01", periods=10, tz="UTC")
     >>> split = leave_gap(split_rows(days, None, range(10), seed=0), np.arange(10.0), 2.0)
@@ -86,8 +85,8 @@ def leave_gap(
 
 
 def choose_label_delay(measured_seconds: Sequence[float], days: float | None) -> float:
-    """How long labels take, in seconds: as somebody set it in `days`, else the time within which
-    nine of ten of the newest labels came, else, with fewer than 50 of them, none.
+    """Return the label delay in seconds: `days` if it is set, else the time within which nine of
+    ten of the newest labels came, or 0 with fewer than 50 of them.
 
     >>> choose_label_delay([], 2.0), choose_label_delay([60.0] * 100, None)
     (172800.0, 60.0)
@@ -108,8 +107,8 @@ def choose_recent(
     spans: Sequence[timedelta] = (RECENT,),
     min_rows: int = RECENT_ROWS,
 ) -> datetime | None:
-    """Where a short holdout begins: so long before the newest row as the first of `spans` that
-    holds `min_rows`, or as far back as those need; None where that would be more than
+    """Return the time at which a short holdout begins: the first of `spans` before the newest row
+    that holds `min_rows`, or as far back as those need. Return None if that would be more than
     `holdout_share` of the rows, or too few carry a time.
 
     >>> days = pd.date_range("2026-01-01", periods=400, tz="UTC")
@@ -135,7 +134,7 @@ def choose_recent(
 
 
 def identify_rows(frame: pd.DataFrame) -> _Indices:
-    """A number for each row of a snapshot that stays its own, whatever other rows there are."""
+    """Return a number for each row of a snapshot that does not depend on other rows."""
     return pd.util.hash_pandas_object(frame[KEY], index=False).to_numpy().view(np.int64)
 
 
@@ -149,8 +148,8 @@ def split_rows(
     holdout_from_at: datetime | None = None,
     seed: int,
 ) -> Split:
-    """A holdout of about `holdout_share` of the rows, or of those from `holdout_from_at` on where
-    that can be done by time.
+    """Hold out about `holdout_share` of the rows, or those from `holdout_from_at` on if the split
+    is by time.
 
     By time where at least 95 % of rows carry one: the newest rows, from a moment on at which no
     equal times are torn apart; later rows of a group or content that is in the training rows too
@@ -241,7 +240,7 @@ def _split_by_time(
 def _split_by_unit(
     groups: _Indices, contents: _Indices, ranks: _Ranks, share: float, seed: int
 ) -> Split:
-    """Whole groups of rows to either side, drawn with the seed."""
+    """Assign whole groups of rows to the sides, drawn with the seed."""
     n = len(contents)
     kind: Literal["group", "random"] = (
         "group" if count_distinct(groups[groups >= 0]) > 1 else "random"
@@ -285,7 +284,7 @@ def _split_by_unit(
 
 
 def _connect(groups: _Indices, contents: _Indices) -> _Indices:
-    """A number for each row that rows connected by group or content share."""
+    """Return a number for each row that connected rows (by group or content) share."""
     _, content_codes = np.unique(contents, return_inverse=True)
     n_contents = int(content_codes.max()) + 1 if len(contents) else 0
     n_nodes = n_contents + int(groups.max(initial=-1)) + 1
@@ -303,8 +302,8 @@ def _connect(groups: _Indices, contents: _Indices) -> _Indices:
 
 
 def _rank(group: ArrayLike | pd.Series | None, contents: _Indices, seed: int) -> _Ranks:
-    """A number for each row that looks random and hangs on nothing but its group's name, or its
-    content where it has none, and the seed (SplitMix64: Steele, Lea and Flood, OOPSLA 2014)."""
+    """Return a random-looking number for each row that depends only on the seed and its group's
+    name, or its content if it has no group (SplitMix64: Steele, Lea and Flood, OOPSLA 2014)."""
     ranks = contents.view(np.uint64).copy()
     if group is not None:
         words = pd.Series(group)
@@ -319,8 +318,8 @@ def _rank(group: ArrayLike | pd.Series | None, contents: _Indices, seed: int) ->
 
 
 def _draw(units: _Indices, ranks: _Ranks, wanted: float) -> NDArray[np.bool_]:
-    """Units by the lowest rank of their rows, until about `wanted` rows; one that would make it
-    more than a fifth too many is passed over."""
+    """Draw units by the lowest rank of their rows until there are about `wanted` rows; skip a unit
+    that would make it more than a fifth too many."""
     sizes = np.bincount(units)
     drawn = np.zeros(len(sizes), dtype=bool)
     lowest = np.full(len(sizes), np.iinfo(np.uint64).max, dtype=np.uint64)

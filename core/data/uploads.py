@@ -1,5 +1,5 @@
-"""Files that wait for their import: a private copy of each, in a folder of its own, under a name
-that is ours."""
+"""Private copies of files that wait for their import, each in its own folder and under our own
+name."""
 
 import hashlib
 import os
@@ -17,22 +17,22 @@ from core.errors import Unavailable
 from core.file_access import show_path
 
 KEEP_SECONDS = 24 * 3600.0
-"""What nobody imported by then is removed when the next file comes."""
+"""Copies older than this are removed when the next file comes."""
 
 _CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A copy, and the SHA-256 of what it holds."""
+    """A copy, and the SHA-256 of its content."""
 
     path: Path
     content_hash: str
 
 
 def locate_upload(uploads: Path, key: str, name: str) -> Path:
-    """Return where the copy of a file with this name lies, or would lie; `key` tells files of one
-    name apart. Neither can lead out of `uploads`.
+    """Return the path of the copy of a file; `key` distinguishes files with one name. The path
+    never leads out of `uploads`.
 
     >>> locate_upload(Path("up"), "../7", "../x/Rows.CSV").as_posix()
     'up/___7/kept-copy.csv'
@@ -45,9 +45,9 @@ def locate_upload(uploads: Path, key: str, name: str) -> Path:
 def keep_upload(
     uploads: Path, key: str, name: str, file: BinaryIO, limit_bytes: int, now: datetime
 ) -> Upload:
-    """Copy a file that is open to where `locate_upload` says, and remove the copies that are older
-    than a day. Raises `InvalidInput` for one above the limit, of which nothing stays, and
-    `Unavailable` where the folder cannot be written."""
+    """Copy an open file to the path of `locate_upload`, and remove copies older than a day. Raises
+    `InvalidInput` above the limit (the partial copy is removed), `Unavailable` if the folder cannot
+    be written."""
     path = locate_upload(uploads, key, name)
     n_bytes = file.seek(0, os.SEEK_END)
     if n_bytes > limit_bytes:
@@ -68,7 +68,7 @@ def keep_upload(
 
 
 def remove_upload(path: Path) -> None:
-    """Remove a copy with its folder; one that is gone already is no failure."""
+    """Remove a copy with its folder, if it exists."""
     shutil.rmtree(path.parent, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""The watched folder: every finished file in it is imported once, whatever the others are like."""
+"""The watched folder: each finished file in it is imported once, regardless of the others."""
 
 import os
 import time
@@ -27,7 +27,7 @@ from core.store.engine.database import Database
 
 SOURCE = "folder"
 SETTLE_SECONDS = 2.0
-"""A file that is being written looks different after so long."""
+"""A file that is still written looks different after this time."""
 
 _PARTIAL = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp")
 
@@ -39,7 +39,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Entries:
-    """What lies in the folder: files by name, and the names of links."""
+    """The folder's files by name, and the names of its links."""
 
     files: tuple[Look, ...]
     links: tuple[str, ...]
@@ -55,10 +55,10 @@ def collect_folder(
     below: Path | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Source:
-    """Import what is new in the folder; how that went, a failure too. A file whose content was
-    imported before, under whatever name, is not imported again; one that cannot be read is named
-    with its sentence, and tried again when it has changed. One whose reading ended the process
-    comes last the next time, and is set aside after three times.
+    """Import the new files of the folder, and return the outcome, failures included. Content that
+    was imported before under any name is not imported again. A file that cannot be read is named
+    with the reason, and tried again once it changed. A file that ended the process comes last the
+    next time, and is set aside after three times.
 
     With `below`, the folder is that one or lies in it when it is opened. No link is followed, and
     what is read is a copy in `uploads`, so that nothing can be put in a file's place meanwhile.
@@ -109,9 +109,9 @@ def collect_folder(
 def find_finished(
     opened: int, folder: Path, known: dict[str, WatchedFile], wait: Callable[[float], None]
 ) -> list[Look]:
-    """Return the files of the opened folder that are not known as they are now, and are the same
-    at two looks, by name; links, hidden files and those with the ending of a download are none.
-    Raises `InvalidInput` where the folder cannot be read."""
+    """Return the files of the opened folder that are new or changed and equal at two looks, by
+    name; links, hidden files and unfinished downloads are left out. Raises `InvalidInput` if the
+    folder cannot be read."""
     first = [look for look in _list_entries(opened, folder).files if _is_new(look, known)]
     if not first:
         return []
@@ -160,7 +160,7 @@ def _list_entries(opened: int, folder: Path) -> _Entries:
 
 
 def _is_utf8(name: str) -> bool:
-    """Whether a name is text; other bytes come as lone surrogates, which no store takes."""
+    """Return whether a name is text; other bytes come as lone surrogates, which no store takes."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
@@ -178,8 +178,8 @@ def _unreadable(folder: Path, error: OSError) -> InvalidInput:
 def _take(
     context: CollectContext, opened: int, uploads: Path, look: Look, limit_bytes: int
 ) -> WatchedFile:
-    """Import one file and keep what came of it. Where the process dies in between, the next look
-    imports it again and finds its rows there already; the attempt then stays noted."""
+    """Import one file and log the outcome. If the process dies between the two, the next look
+    imports the file again, finds its rows in the store, and the attempt stays logged."""
     db, now = context.db, context.now
     content_hash, n_received, n_new, error = "", 0, 0, None
     try:
@@ -222,7 +222,7 @@ def _set_aside(
 
 
 def _choose_mapping(db: Database, path: Path, name: str, limit_bytes: int) -> ColumnMapping:
-    """The columns as they were chosen for the last import of this name, else guessed."""
+    """Return the columns chosen in the last import of this name, else the guessed ones."""
     with db.read() as conn:
         earlier = sample_rows.load_collections(conn, _EARLIER, f"file:{name}")
     for collection in earlier:
@@ -235,7 +235,7 @@ def _choose_mapping(db: Database, path: Path, name: str, limit_bytes: int) -> Co
 def _copied(
     opened: int, name: str, uploads: Path, limit_bytes: int, now: datetime
 ) -> Iterator[Upload]:
-    """A private copy of a file, there while this lasts."""
+    """Yield a private copy of a file, and remove it afterwards."""
     with open_regular(opened, name) as file:
         upload = keep_upload(uploads, f"watched-{os.getpid()}", name, file, limit_bytes, now)
     try:
@@ -247,7 +247,7 @@ def _copied(
 def _list_failures(
     taken: Sequence[WatchedFile], known: dict[str, WatchedFile], names: set[str]
 ) -> list[str]:
-    """The sentences of the files that could not be read, now or before, and still lie there."""
+    """Return the errors of the files that could not be read and still lie there."""
     files = {**known, **{file.look.name: file for file in taken}}
     return [
         file.error

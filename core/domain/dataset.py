@@ -1,4 +1,4 @@
-"""What the store holds for training: snapshots, findings of the checks, erasures."""
+"""The values of training data: snapshots, issues of the checks, erasures."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ RESERVED = (KEY, AT, TARGET, TEXT, GROUP, EXTERNAL_ID, SOURCE, PROVENANCE, LABEL
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`path` is relative to the home folder; `content_hash` is over the rows that were seen, not
-    the file. Where some of them were deleted since, `file_hash` is over those that are left."""
+    """The rows of a training; `path` is relative to the home folder, and `content_hash` is that of
+    the original rows. If some were deleted since, `file_hash` is that of the remaining ones."""
 
     id: int
     content_hash: str
@@ -38,11 +38,11 @@ class Snapshot:
 
 
 TARGET_NAME, TIME_NAME = "target", "timestamp"
-"""What issues and summaries call these columns."""
+"""The names of these columns in issues and summaries."""
 
 
 class Severity(StrEnum):
-    """Whether an issue informs, warns, or stops training."""
+    """The severity of an issue: it informs, warns, or stops training."""
 
     INFO = "info"
     WARNING = "warning"
@@ -51,7 +51,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One finding; `column` is None where it concerns the rows as a whole."""
+    """One finding; `column` is None if it concerns the rows together."""
 
     code: str
     severity: Severity
@@ -61,13 +61,13 @@ class Issue:
 
 
 def warn(code: str, column: str | None, n_rows: int, message: str) -> Issue:
-    """An issue that does not stop a training."""
+    """Return an issue that does not stop a training."""
     return Issue(code, Severity.WARNING, column, n_rows, message)
 
 
 def fold_issues(issues: Iterable[Issue]) -> list[Issue]:
-    """The issues as a person reads them, each sentence once: of columns that are at fault together,
-    each has an issue of its own that says the same.
+    """Return the issues for a reader, each sentence once: columns with a common fault have an issue
+    each, with the same text.
 
     >>> parts = [warn("leaky_column", name, 9, "'a' and 'b' add up.") for name in "ab"]
     >>> [issue.column for issue in fold_issues(parts)]
@@ -81,7 +81,7 @@ def fold_issues(issues: Iterable[Issue]) -> list[Issue]:
 
 @dataclass(frozen=True, slots=True)
 class ColumnSummary:
-    """One feature (or the target) over all rows; a category has no low, mean and high."""
+    """The summary of a feature (or the target); a category has no low, mean and high."""
 
     name: str
     kind: str  # "number" or "category"
@@ -97,7 +97,7 @@ class ColumnSummary:
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """What the checks said of the rows that training would use, kept so that no page scans them."""
+    """The checks of the rows that training would use, saved so that no page scans them."""
 
     at: datetime
     n_rows: int
@@ -106,7 +106,7 @@ class QualityReport:
 
 
 class IdKind(StrEnum):
-    """What names the rows."""
+    """The kind of name that selects rows."""
 
     ID = "id"  # of a row or of a prediction
     GROUP = "group"  # the group of rows, which is the unit of predictions
@@ -123,7 +123,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What there is of an id or a group: rows of the store, visible or not, predictions, uses."""
+    """The rows of an id or a group: samples, visible or not, predictions and uses."""
 
     n_samples: int
     n_predictions: int
@@ -131,7 +131,7 @@ class Trace:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing.
+        """Return whether there are no rows.
 
         >>> Trace(0, 0, ()).is_empty
         True
@@ -141,8 +141,8 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The note that stays. It does not say whose rows they were. `old_files` are to be removed
-    from the disk, and are again at every look until they are gone."""
+    """The log entry that stays; it does not say whose rows they were. `old_files` are deleted from
+    the disk, again at every check until they are gone."""
 
     at: datetime
     by: str
@@ -152,7 +152,7 @@ class Erasure:
 
 
 def list_erased(notes: Iterable[Erasure], snapshot_id: int) -> list[tuple[datetime, int]]:
-    """When rows of a snapshot were deleted, and how many each time, in the order of the notes.
+    """Return the times and numbers of rows deleted from a snapshot, in the order of the notes.
 
     >>> at = datetime(2026, 3, 2)  # noqa: DTZ001
     >>> note = Erasure(at, "ada", "asked for", Trace(2, 0, (Use(7, 2, (1,)),)), ())

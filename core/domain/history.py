@@ -1,4 +1,4 @@
-"""What earlier labelled work says of a maker or a category, as known at a moment."""
+"""The earlier labels of a maker or a category, as known at a moment."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,12 +9,12 @@ from typing import TypeVar
 from core.domain.sample import Features, read_level
 
 PROVIDER, MODEL = "provider", "model"
-"""The features whose values together name whose history a row has."""
+"""The features whose values together name the maker of a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Who made a piece of work. Generated work has a history of its own."""
+    """The maker of a piece of work; generated work has a history of its own."""
 
     synthetic: bool
     provider: str
@@ -23,9 +23,8 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the rows that were known, of which there is at least one. Qualities are summed
-    as their differences from `origin`, one of them, so that their spread is not lost in their
-    size."""
+    """Sums over at least one known row. Qualities are summed as differences from `origin`, one of
+    them, so that their spread is not lost in their size."""
 
     n: int
     origin: float
@@ -37,7 +36,7 @@ class Totals:
 
 
 def find_maker(features: Mapping[str, object], *, synthetic: bool) -> Maker | None:
-    """Who made a row's work; None where it does not say provider and model.
+    """Return the maker of a row; None without a provider and a model.
 
     >>> find_maker({"provider": " openai ", "model": 4}, synthetic=False)
     Maker(synthetic=False, provider='openai', model='4')
@@ -53,8 +52,8 @@ Moment = TypeVar("Moment", int, datetime)
 
 
 def find_known_at(at: Moment, labelled_at: Moment | None) -> Moment:
-    """When a row's label was known: never before its work was made; where nobody says when, at
-    that moment. Times, or microseconds.
+    """Return the time at which a row's label was known: never before the work, and that time if no
+    other is known. Times, or microseconds.
 
     >>> find_known_at(7, None), find_known_at(7, 5), find_known_at(7, 9)
     (7, 7, 9)
@@ -63,10 +62,10 @@ def find_known_at(at: Moment, labelled_at: Moment | None) -> Moment:
 
 
 N_RECENT_LABELS = 500
-"""Labels that are recent."""
+"""The number of newest labels that count as recent."""
 
 MIN_OF_CATEGORY = 10
-"""Labels of a category below which its mean is not used."""
+"""The fewest labels of a category whose mean is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +78,15 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class RecentLabels:
-    """The mean of the newest labels, None without any, and those of the categories that had
-    enough, by column and level."""
+    """The mean of the newest labels, None without any, and those of the categories with enough
+    labels, by column and level."""
 
     overall: Mean | None = None
     by_category: Mapping[str, Mapping[str, Mean]] = field(default_factory=dict)
 
 
 def summarize_recent(labelled: Iterable[tuple[float, Features]]) -> RecentLabels:
-    """The means of labels with what was asked, where that is known. A category is a string in the
-    features.
+    """Return the means of labels by the categories (strings) of their features, if these are known.
 
     >>> rows = [(60.0, {"language": "go"})] * 10 + [(90.0, {"language": "c"}), (72.0, {})]
     >>> found = summarize_recent(rows)
@@ -109,7 +107,7 @@ def summarize_recent(labelled: Iterable[tuple[float, Features]]) -> RecentLabels
 
 
 def find_category(recent: RecentLabels, features: Features) -> tuple[str, str, Mean] | None:
-    """The column, the level and the mean of the rarest of the row's categories that is known.
+    """Return the column, the level and the mean of the rarest known category of a row.
 
     >>> recent = summarize_recent([(60.0, {"language": "go"})] * 10)
     >>> find_category(recent, {"language": " go "})
@@ -124,7 +122,7 @@ def find_category(recent: RecentLabels, features: Features) -> tuple[str, str, M
 
 
 def list_categories(features: Features) -> list[tuple[str, str]]:
-    """The column and the level of each string among the features.
+    """Return the column and the level of each string among the features.
 
     >>> list_categories({"language": "python", "size": 3.0, "kind": ""})
     [('language', 'python')]

@@ -1,4 +1,4 @@
-"""A prediction, alone or in a batch, and the label that says what was true."""
+"""A prediction, alone or in a batch, and its label."""
 
 import re
 from array import array
@@ -16,7 +16,7 @@ _LAST_MILLIS = 253_402_300_799_000  # the end of the year 9999
 
 
 class AnswerSource(StrEnum):
-    """Who answered. Attempted = model + heuristic + failed, always."""
+    """The part that answered. Attempted = model + heuristic + failed, always."""
 
     MODEL = "model"
     HEURISTIC = "heuristic"
@@ -24,7 +24,7 @@ class AnswerSource(StrEnum):
 
 
 class Variant(StrEnum):
-    """Which side of the plan was asked."""
+    """The side of the plan that was asked."""
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
@@ -32,8 +32,8 @@ class Variant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """`version` is the one that was asked; where it could not answer, `source` and `reason` say
-    who did instead and why. Score and limits are on the scale of the settings."""
+    """The answer to a request. `version` is the asked one; if it could not answer, `source` and
+    `reason` say who did and why. Score and limits are on the scale of the settings."""
 
     id: str  # 32 hex digits, ordered by time
     at: datetime  # when the request was received
@@ -54,7 +54,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """A reason why no model answered, and how many requests had it."""
+    """A reason why no model answered, and the number of requests with it."""
 
     source: AnswerSource  # the heuristic answered instead, or nobody did
     reason: str
@@ -62,8 +62,8 @@ class Shortfall:
 
 
 def find_id_time(prediction_id: str) -> datetime | None:
-    """When the request of a prediction was received, to the millisecond, by its id, which is a UUID
-    of version 7 without dashes; None for what is none.
+    """Return the time at which a request was received, to the millisecond, from the prediction's
+    id, a UUID of version 7 without dashes; None for another id.
 
     >>> find_id_time("019cae6b660070008000000000000000").isoformat()
     '2026-03-02T12:00:00+00:00'
@@ -79,8 +79,8 @@ def find_id_time(prediction_id: str) -> datetime | None:
 
 
 def was_removed(prediction_id: str, kept_from: datetime | None) -> bool:
-    """Whether a prediction that is not in the log is so old that it was taken out of it, where the
-    log begins at `kept_from`.
+    """Return whether a missing prediction is so old that it was removed from the log, which begins
+    at `kept_from`.
 
     >>> was_removed("019cae6b660070008000000000000000", datetime(2026, 3, 3, tzinfo=UTC))
     True
@@ -90,7 +90,7 @@ def was_removed(prediction_id: str, kept_from: datetime | None) -> bool:
 
 
 Column = Sequence[FeatureValue]
-"""The values of a feature; an array where each is a number."""
+"""The values of a feature; an array if all are numbers."""
 
 if TYPE_CHECKING:
     Numbers = array[float]
@@ -101,7 +101,7 @@ _MAX_ROWS = 1 << 14  # what fits between the two parts of the key
 
 
 class Columns:
-    """Rows by columns, read as a frame is: its `columns`, one of them by its name, and its length.
+    """Rows by columns, read like a frame: its `columns`, one of them by its name, and its length.
 
     >>> rows = Columns({"size": array("d", [1.0, 2.0]), "lang": ["go", None]})
     >>> list(rows.columns), rows["lang"], len(rows)
@@ -119,7 +119,7 @@ class Columns:
         return self._n_rows
 
     def assign(self, **added: Column) -> "Columns":
-        """The same rows with more columns.
+        """Return the same rows with more columns.
 
         >>> list(Columns({"a": [1.0]}).assign(b=[2.0]).columns)
         ['a', 'b']
@@ -129,7 +129,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a request asked and the champion's model answered. Every row has the same features."""
+    """The rows of a request that the champion's model answered. Every row has the same features."""
 
     key: str  # what the ids of its rows have in common
     at: datetime
@@ -144,19 +144,19 @@ class Batch:
 
     @property
     def n_rows(self) -> int:
-        """How many predictions it is."""
+        """Return the number of its predictions."""
         return len(self.scores)
 
     @property
     def ids(self) -> list[str]:
-        """The ids of its rows, in their order."""
+        """Return the ids of its rows, in their order."""
         head, tail = self.key[:12], self.key[12:]
         return [head + digits + tail for digits in _list_digits()[: self.n_rows]]
 
 
 def build_key(at: datetime, bits: bytes) -> str:
-    """The key of a batch that was asked at this time: the milliseconds since 1970 and the first 60
-    of the `bits`, which are to be random, in hexadecimal digits.
+    """Return the key of a batch received at this time: the milliseconds since 1970 and the first 60
+    of the random `bits`, in hexadecimal digits.
 
     >>> from datetime import UTC
     >>> build_key(datetime(2026, 3, 2, 12, tzinfo=UTC), bytes(8))
@@ -166,9 +166,9 @@ def build_key(at: datetime, bits: bytes) -> str:
 
 
 def split_id(prediction_id: str) -> tuple[str, int]:
-    """The key of the batch that has a row of this id, if there is one, and the row's place in it.
-    Ids are UUIDs of version 7 whose 14 bits around the variant count the rows of a batch, as in
-    RFC 9562, section 6.2, so that they sort by time and place.
+    """Return the key of the batch that would hold this id, and the row's place in it. Ids are UUIDs
+    of version 7 whose 14 bits around the variant count the rows of a batch (RFC 9562, section 6.2),
+    so that they sort by time and place.
 
     >>> split_id("019cae6b660070038123456789abcdef")
     ('019cae6b6600123456789abcdef', 12)
@@ -178,7 +178,7 @@ def split_id(prediction_id: str) -> tuple[str, int]:
 
 
 def build_predictions(batch: Batch, places: Sequence[int] | None = None) -> list[Prediction]:
-    """The predictions that a batch is, or those at some places in it."""
+    """Expand a batch into predictions; with `places`, only those rows."""
     ids, lows, highs, unit_ids = batch.ids, batch.lows, batch.highs, batch.unit_ids
     return [
         Prediction(
@@ -203,7 +203,8 @@ def build_predictions(batch: Batch, places: Sequence[int] | None = None) -> list
 
 @cache
 def _list_digits() -> list[str]:
-    """The five digits of an id that say a row's place and the UUID's version, by the place."""
+    """Return the five digits of an id that hold a row's place and the UUID's version, by the
+    place."""
     return [f"7{place >> 2:03x}{8 | place & 3:x}" for place in range(_MAX_ROWS)]
 
 
@@ -214,8 +215,9 @@ def _find_places() -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """`actual` is on the scale of the settings; 0 is a value. The prediction may not exist yet.
-    `rating` is how content the user was with what came of it, 0..1, where somebody asked."""
+    """The true score of a prediction, which may not exist yet. `actual` is on the scale of the
+    settings; 0 is a value. `rating` is the user's satisfaction with the result, 0..1, if somebody
+    asked."""
 
     prediction_id: str
     actual: float
@@ -227,8 +229,8 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPrediction:
-    """What was asked, as it was served, with the label that counts. `made_at` is when the work was
-    made where the caller said so, else when it was scored; `labelled_at` when the label came."""
+    """The features of a request, as served, with the valid label. `made_at` is the time of the work
+    if the caller gave it, else that of the score; `labelled_at` that of the label."""
 
     prediction_id: str
     made_at: datetime
@@ -241,13 +243,13 @@ class LabelledPrediction:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackProgress:
-    """Up to which label, and which prediction, the labelled predictions have become samples."""
+    """The last label, and the last prediction, that became samples."""
 
     label_id: int = 0
     prediction_seq: int = 0
 
     def reaches(self, end: "FeedbackProgress") -> bool:
-        """Whether nothing up to there can wait: without a label no prediction does.
+        """Return whether nothing up to `end` can wait: without a label no prediction does.
 
         >>> FeedbackProgress(3, 9).reaches(FeedbackProgress(3, 9))
         True
@@ -259,7 +261,7 @@ class FeedbackProgress:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Labelled predictions that are to become samples, and how far these go."""
+    """Labelled predictions that are to become samples, and the position after them."""
 
     rows: tuple[LabelledPrediction, ...]
     upto: FeedbackProgress

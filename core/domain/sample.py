@@ -1,4 +1,4 @@
-"""A sample: features, target and provenance; what a raw value means, and which column is what."""
+"""A sample with its features, target and provenance, and the reading of raw values."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ Features = Mapping[str, FeatureValue]
 
 
 class Provenance(StrEnum):
-    """Whether a row was observed in the world."""
+    """The origin of a row."""
 
     REAL = "real"  # imported or collected labelled work
     FEEDBACK = "feedback"  # a prediction of ours whose label arrived
@@ -22,12 +22,12 @@ class Provenance(StrEnum):
 
 
 OBSERVED = (Provenance.REAL, Provenance.FEEDBACK)
-"""What comes from the world; synthetic rows never stand beside these."""
+"""The provenances of observed rows; synthetic rows are never mixed with these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A row as it is stored. `target` is on the scale of the settings, `at` is aware UTC."""
+    """A stored row. `target` is on the scale of the settings, `at` is aware UTC."""
 
     source: str  # "file:ratings.csv", "supabase:explanations", "api", "demo"
     provenance: Provenance
@@ -42,8 +42,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that was not taken, by its 1-based number in what was received, and why; rows with
-    the same `code` were not taken for the same reason."""
+    """A row that was not imported, by its 1-based number in the source, with the reason; rows with
+    the same `code` have the same reason."""
 
     row: int
     message: str
@@ -52,7 +52,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One import: its rows become visible to training only when `finished_at` is set."""
+    """One import; its rows are visible to training once `finished_at` is set."""
 
     id: int
     source: str
@@ -69,8 +69,8 @@ class Collection:
 
 
 def choose_newest(collections: Iterable[Collection]) -> list[Collection]:
-    """The newest finished import of each source: what it says holds now, whatever earlier ones
-    said."""
+    """Return the newest finished import of each source, which replaces the results of earlier
+    ones."""
     newest: dict[str, Collection] = {}
     for collection in sorted(collections, key=lambda c: c.id):
         if collection.finished_at is not None:
@@ -80,7 +80,7 @@ def choose_newest(collections: Iterable[Collection]) -> list[Collection]:
 
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
-    """What the store holds of one source and provenance."""
+    """The number of stored rows of one source and provenance."""
 
     source: str
     provenance: Provenance
@@ -97,8 +97,8 @@ WEIGHTS = {
     "maintainability": 0.15,
     "complexity": 0.05,
 }
-"""The base metrics, 0..100, and what each counts; a judgement of what matters in a piece of work,
-not fitted to anything. Higher is better in all but `complexity`, of which 100 - value counts."""
+"""The base metrics, 0..100, with their weights: a judgement of what matters, not fitted to data.
+Higher is better except for `complexity`, which counts as 100 - value."""
 
 CSAT = "csat"  # customer satisfaction, 0..1
 BASE = (*WEIGHTS, CSAT)
@@ -121,14 +121,14 @@ CONSISTENCY = "__consistency__"  # the same, above 0 up to 1
 SEEN_AT = "__seen_at__"  # when its newest known work was made, epoch seconds
 HISTORY = (MEAN_QUALITY, MEAN_CSAT, CONSISTENCY, SEEN_AT)
 CARRIED = (AT, TEXT, *HISTORY)
-"""What a raw row may carry beside its features, for a pipeline that reads it: the time as epoch
-seconds, the text, and what was known of its provider and model at that time."""
+"""The other values of a raw row that a pipeline reads: the time as epoch seconds, the text, and the
+history of its provider and model at that time."""
 
 _SNAKE_CASE = {"codeQuality": "code_quality", "testCoverage": "test_coverage"}
 
 
 def spell(name: str) -> tuple[str, ...]:
-    """The names under which a base feature is known, its own first.
+    """Return the names of a base feature, its own first.
 
     >>> spell("codeQuality"), spell("csat")
     (('codeQuality', 'code_quality'), ('csat',))
@@ -140,7 +140,7 @@ NAN = float("nan")
 
 
 def read_number(value: object) -> float:
-    """The number that a value is or writes; nan where it is missing, infinite or no number.
+    """Return the number that a value is or spells; nan if it is missing, infinite or no number.
 
     True is 1 and False 0; a text counts where Python reads it as a finite number.
 
@@ -159,7 +159,7 @@ def read_number(value: object) -> float:
 
 
 def read_level(value: object) -> str | None:
-    """The category that a value names, or None where it is missing.
+    """Return the category that a value names, or None if it is missing.
 
     Numbers, and texts that write one, name the same level however they are written.
 
@@ -176,7 +176,7 @@ def read_level(value: object) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Column names as they stand in the file; every column that is not named is a feature."""
+    """Column names of a file; every column without a role is a feature."""
 
     target: str
     timestamp: str | None = None
@@ -188,14 +188,13 @@ class ColumnMapping:
 
 
 MIN_FEEDBACK = 50
-"""Beside generated rows, feedback alone takes their place from so many rows on: with fewer, which
-come by themselves, no training could start at all."""
+"""The fewest feedback rows that replace generated rows: with fewer, which come by themselves, no
+training could start."""
 
 
 def choose_provenances(counts: Sequence[SampleCounts]) -> tuple[Provenance, ...]:
-    """What a training may use: the rows observed in the world where somebody brought some or enough
-    of them came back as feedback, else the generated ones; never both. Raises `Refused` where
-    there are none.
+    """Return the provenances that a training may use: observed ones if somebody imported rows or
+    enough feedback came, else generated ones; never both. Raises `Refused` without rows.
 
     >>> choose_provenances([SampleCounts("demo", Provenance.SYNTHETIC, 9, None, None)])
     (<Provenance.SYNTHETIC: 'synthetic'>,)

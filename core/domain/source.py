@@ -1,4 +1,4 @@
-"""A source of rows: how far it was read, how its tables are mapped, which files were seen."""
+"""A source of rows: its position, the mappings of its tables, and its files."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """Every row up to here was read. A row that commits late may still turn up before it, so
-    reading starts a while earlier; with `after`, exactly behind that row, since a limit cut the
+    """The position up to which every row was read. A row that commits late may still appear before
+    it, so reading starts earlier; with `after`, exactly behind that row, since a limit cut the
     reading there."""
 
     at: datetime
@@ -30,7 +30,7 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A reading that has begun: what the next attempt needs to go on where this one ended."""
+    """A reading in progress, with all that the next attempt needs to continue it."""
 
     begun_at: datetime
     days: float | None  # what was asked for; another request starts another reading
@@ -51,9 +51,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class RowRange:
-    """Which rows of a table to read. With `order` those that have a time, from one to another,
-    both included, and behind a place where `after` names one; `undated` those that have none;
-    without `order` all."""
+    """The rows of a table to read: with `order`, those with a time in a closed interval, behind
+    `after` if it is set; `undated`, those without a time; otherwise all."""
 
     table: str
     key: str
@@ -65,7 +64,7 @@ class RowRange:
 
 
 class CollectionOutcome(StrEnum):
-    """How the last reading of a source ended."""
+    """The outcome of the last reading of a source."""
 
     COLLECTED = "collected"
     MISSING = "missing"  # a table that was only looked for is not there
@@ -75,8 +74,8 @@ class CollectionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`attempt` counts the readings that were begun: a process that finds it changed stops, since
-    another has gone on in its place. `message` says what came of the last one, as a sentence."""
+    """A source. `attempt` counts the readings begun: a process that finds it changed stops, since
+    another continues. `message` is the outcome of the last one, as a sentence."""
 
     name: str
     mapping: Mapping[str, object]
@@ -92,8 +91,8 @@ class Source:
 
 
 def find_cut_off(sources: Iterable[Source]) -> set[str]:
-    """The names of the sources whose last attempt has no end: its process was killed, or it still
-    runs.
+    """Return the names of the sources whose last attempt did not end: its process was killed, or
+    still runs.
 
     >>> at = datetime(2026, 3, 2)  # noqa: DTZ001
     >>> find_cut_off([Source("a", {}, 1, at), Source("b", {}, 1, at, finished_at=at)])
@@ -104,8 +103,8 @@ def find_cut_off(sources: Iterable[Source]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A source at a glance; `n_waiting` rows of a reading that was cut off are stored and not yet
-    visible."""
+    """The status of a source; `n_waiting` rows of an interrupted reading are stored and not visible
+    yet."""
 
     name: str
     outcome: CollectionOutcome | None
@@ -119,7 +118,7 @@ class SourceStatus:
 
 
 def summarize_source(source: Source) -> SourceStatus:
-    """What of a source is worth showing."""
+    """Return the status of a source."""
     return SourceStatus(
         name=source.name,
         outcome=source.outcome,
@@ -135,7 +134,7 @@ def summarize_source(source: Source) -> SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class MappingChange:
-    """An operator's choice of how a table is read; None takes it back. The newest counts."""
+    """An operator's mapping of a table; None removes it. The newest counts."""
 
     table: str
     mapping: Mapping[str, object] | None
@@ -156,8 +155,8 @@ _METRICS = (
 
 @dataclass(frozen=True, slots=True)
 class TableMapping:
-    """Columns as they stand in the table; `metadata.codeQuality` is a value inside a JSON column.
-    A target from `target_low` to `target_high` is stretched to the scale of the settings; without
+    """The roles of a table's columns; `metadata.codeQuality` is a value inside a JSON column. A
+    target from `target_low` to `target_high` is stretched to the scale of the settings; without
     these it is taken as it is."""
 
     table: str
@@ -175,7 +174,7 @@ class TableMapping:
 
     @property
     def source(self) -> str:
-        """The name of the source of its samples.
+        """Return the source name of its samples.
 
         >>> TableMapping("ratings", target="stars").source
         'supabase:ratings'
@@ -184,7 +183,7 @@ class TableMapping:
 
     @property
     def order(self) -> str | None:
-        """The column of times along which the table is read, None where there is none."""
+        """Return the column of times that orders the reading, None if there is none."""
         return self.changed or self.timestamp
 
 
@@ -218,14 +217,14 @@ ORIGIN_TABLES: tuple[TableMapping, ...] = (
         optional_features=("experiment_name", "variant", "provider", "model", "action_type"),
     ),
 )
-"""The tables that are looked for without being asked for. What a person said of the work (a rating,
-a satisfaction) is the target of its row and therefore not also a feature; what another model had
-predicted of it is left out."""
+"""The tables that are collected without a setting. A person's judgement (rating, satisfaction) is
+the target of its row and therefore no feature; the prediction of another model is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A file as the folder shows it; one that is being written looks different a moment later."""
+    """The look of a file in the folder; a file that is still written looks different a moment
+    later."""
 
     name: str
     n_bytes: int
@@ -234,7 +233,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class WatchedFile:
-    """`error` says as a sentence why it could not be read, None where it was imported."""
+    """A file that was read; `error` is the reason why it could not be imported, or None."""
 
     look: Look
     content_hash: str

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from core.domain.model_card import ScorerCheck
 
@@ -93,13 +94,32 @@ class SearchAttempt:
     n_folds: int
 
 
+class GateCode(StrEnum):
+    """The checks of the gate, then its notes."""
+
+    ROWS = "rows"
+    SCORES = "scores"
+    SKILL = "skill"
+    CONSTANT_BASELINE = "constant_baseline"
+    PROVENANCE = "provenance"
+    LEAKS = "leaks"
+    CHAMPION = "champion"
+    SEGMENTS = "segments"
+    OVERRIDDEN = "overridden"
+    SYNTHETIC = "synthetic"
+    NO_CHAMPION = "no_champion"
+    ROWS_LEFT_OUT = "rows_left_out"
+    DOUBT = "doubt"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The decision whether a version may be deployed without an override; reasons are kept either
-    way."""
+    """The decision whether a version may be deployed without an override. `codes` holds the
+    `GateCode` of each reason, in their order; a report of an older program has none."""
 
     passed: bool
     reasons: tuple[str, ...]
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Rows in, rows out: the pipeline step that adds a text's embedding, before the encoder.
+"""The pipeline step before the encoder that adds a text's embedding to each row.
 
 An embedder turns texts into vectors without having learned from them; the step learns how to say
 most of these vectors in a few numbers (truncated SVD, Deerwester et al. 1990), inside the saved
@@ -31,20 +31,21 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """The unique id of the embedder. Serving refuses a version trained with another one."""
+        """Return the unique id of the embedder. Serving refuses a version trained with another
+        one."""
 
     def embed(self, texts: Sequence[str]) -> Any:
-        """One vector a text, shape (n, d): an array or a sparse matrix."""
+        """Return one vector a text, shape (n, d): an array or a sparse matrix."""
 
 
 def open_embedder(model: str) -> Embedder:
-    """The embedder of a name or a path. Raises `Unavailable` where a path holds no model, or what
-    runs it is not installed."""
+    """Return the embedder of a name or a path. Raises `Unavailable` if the path holds no model, or
+    its runtime is not installed."""
     return HashedTokens() if model == HASHED else open_transformer(model)
 
 
 class TextEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
-    """Add the columns `text 1` to `text N`: what the text of a row is about and how it is written.
+    """Adds the columns `text 1` to `text N`: a text's topic and style.
 
     A row without a text has none of them (nan). Fewer columns than `n_columns` come of few rows.
     Attributes: `components_` (shape (n_columns, d)), `embedder_` (its name), `added_`, `absent_`.
@@ -81,8 +82,8 @@ class TextEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
     def transform(
         self, X: "Sequence[Mapping[str, object]] | pd.DataFrame"
     ) -> "list[dict[str, object]] | pd.DataFrame":
-        """The rows with the new columns: a frame for a frame, else a list of mappings. Raises
-        `Unavailable` as `open_embedder` does, and where another model is at the path by now."""
+        """Return the rows with the new columns: a frame for a frame, else a list of mappings.
+        Raises `Unavailable` as `open_embedder` does, or if the path holds another model now."""
         check_is_fitted(self)
         check_rows(X)
         rows: Any = X
@@ -116,7 +117,7 @@ class TextEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         return (TEXT,)
 
     def get_spellings(self, column: str) -> tuple[str, ...]:
-        """A raw column has its own name only."""
+        """Return the column itself: a raw column has no other name."""
         return (column,)
 
     def __sklearn_tags__(self) -> Any:

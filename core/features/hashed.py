@@ -17,9 +17,9 @@ _SPACES = 4  # of which a level of indentation has
 
 
 def split_tokens(text: str) -> list[str]:
-    """The tokens in their order, in lower case. An identifier is split by camelCase and underscores
-    (and is kept whole beside its parts), a line begins with its depth, and numbers say only how
-    long they are.
+    """Return the tokens in their order, in lower case. An identifier is split by camelCase and
+    underscores (and also kept whole), a line begins with its depth, and numbers only state their
+    length.
 
     >>> split_tokens("def getUser_id(x):\\n    return x != 10")
     ['def', 'getuser_id', 'get', 'user', 'id', '(', 'x', '):', '<1>', 'return', 'x', '!=', '#2']
@@ -39,7 +39,7 @@ def split_tokens(text: str) -> list[str]:
 
 
 def count_ngrams(text: str, longest: int) -> Counter[str]:
-    """How often each run of up to `longest` tokens stands in a text.
+    """Count each run of up to `longest` tokens in a text.
 
     >>> count_ngrams("a b a", 2)
     Counter({'a': 2, 'b': 1, 'a b': 1, 'b a': 1})
@@ -58,14 +58,14 @@ MAX_CHARACTERS = 20_000
 
 
 class HashedTokens:
-    """Each n-gram falls into one of 4,096 buckets by its CRC-32, with a sign by another bit, so
+    """Hashes each n-gram into one of 4,096 buckets by its CRC-32, with a sign by another bit, so
     that collisions cancel out on average. A bucket holds the sum of 1 + log(count); a text's vector
-    has the length 1, or 0 where it has no token. Of a text the first 20,000 characters count."""
+    has the length 1, or 0 without a token. The first 20,000 characters of a text count."""
 
     name = "hashed"
 
     def embed(self, texts: Sequence[str]) -> csr_matrix:
-        """The vectors, shape (n, 4096), sparse."""
+        """Return the vectors, shape (n, 4096), sparse."""
         rows = [self.embed_sparse(text) for text in texts]
         places = np.concatenate([np.empty(0, np.int64), *(places for places, _ in rows)])
         values = np.concatenate([np.empty(0), *(values for _, values in rows)])
@@ -73,7 +73,7 @@ class HashedTokens:
         return csr_matrix((values, places, starts), shape=(len(texts), N_BUCKETS))
 
     def embed_sparse(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The buckets of one text that are not empty, and what they hold."""
+        """Return the indices of the buckets of one text that are not empty, and their values."""
         sums: dict[int, float] = {}
         for ngram, count in count_ngrams(text[:MAX_CHARACTERS], LONGEST).items():
             code = zlib.crc32(ngram.encode("utf-8", "replace"))

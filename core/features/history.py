@@ -1,5 +1,5 @@
-"""The three historical features, as known at a moment: for all rows of a training at once, and for
-one row from the sums that the store keeps. Both are the same definition.
+"""The three historical features at a moment: for all rows of a training, and for one row from the
+sums of the store, by the same definition.
 
 For a row of provider p and model m at time t, the rows that count are the others of p and m whose
 label was known *before* t: neither the row itself, nor a later one, nor one of the same instant,
@@ -38,8 +38,8 @@ _Floats = NDArray[np.float64]
 
 
 def summarize_totals(totals: Totals | None) -> dict[str, float]:
-    """What a row carries of its history, from the sums of the rows that were known at its time;
-    all missing where none was.
+    """Return the history of a row from the sums of the rows known at its time; all missing if there
+    was none.
 
     >>> from datetime import UTC, datetime
     >>> seen = datetime(1970, 1, 2, tzinfo=UTC)
@@ -62,9 +62,9 @@ def summarize_totals(totals: Totals | None) -> dict[str, float]:
 def trace_history(
     features: "pd.DataFrame", quality: _Floats, at_seconds: _Floats, known_seconds: _Floats
 ) -> dict[str, _Floats]:
-    """The same for each of n rows from the others, each of shape (n,), nan where missing; sorted
-    once, so that a million rows take seconds. `quality` is the target, `at_seconds` when the work
-    was made and `known_seconds` when its label was known, nan where a row has no time.
+    """Return the same for each of n rows from the others, each of shape (n,), nan if missing;
+    sorted once, so that a million rows take seconds. `quality` is the target, `at_seconds` the time
+    of the work and `known_seconds` that of its label, nan for a row without a time.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"provider": ["a"] * 3, "model": ["m"] * 3})
@@ -95,7 +95,7 @@ def trace_history(
 
 
 def _number_makers(features: "pd.DataFrame") -> NDArray[np.int64]:
-    """A number for each pair of provider and model; -1 where a row lacks one of them."""
+    """Return a number for each pair of provider and model; -1 if a row lacks one of them."""
     import pandas as pd  # not for serving, which reads `summarize_totals` only
 
     if PROVIDER not in features.columns or MODEL not in features.columns:
@@ -113,7 +113,8 @@ def _number_makers(features: "pd.DataFrame") -> NDArray[np.int64]:
 def _accumulate(
     maker: NDArray[np.int64], quality: _Floats, csat: _Floats, at_seconds: _Floats
 ) -> Mapping[str, _Floats]:
-    """Running sums within each maker, whose entries stand together in the order they were known."""
+    """Return running sums within each maker, whose entries are adjacent and in the order they were
+    known."""
     import pandas as pd  # its sums within groups are compensated; as above
 
     is_first = np.r_[True, maker[1:] != maker[:-1]]
@@ -134,8 +135,8 @@ def _accumulate(
 def _count_before(
     maker: NDArray[np.int64], known: _Floats, at_seconds: _Floats
 ) -> NDArray[np.int64]:
-    """For each row the entries of its maker that were known before its time: asks and entries are
-    sorted together, an ask before the entries of the same instant."""
+    """Return for each row the number of entries of its maker known before its time: rows and
+    entries are sorted together, a row before the entries of the same instant."""
     n = len(maker)
     is_entry = np.r_[np.ones(n, dtype=bool), np.zeros(n, dtype=bool)]
     makers = np.r_[maker, maker]
@@ -151,7 +152,7 @@ def _count_before(
 def _summarize(
     sums: Mapping[str, _Floats], last: NDArray[np.int64], n: NDArray[np.int64]
 ) -> dict[str, _Floats]:
-    """`summarize_totals` for many rows, of each of which `last` is the newest known entry."""
+    """Return `summarize_totals` for many rows; `last` is the newest known entry of each."""
     shift = sums["total"][last] / n
     spread = np.sqrt(np.maximum(sums["squares"][last] / n - shift * shift, 0.0))
     n_csat = sums["n_csat"][last]

@@ -1,4 +1,4 @@
-"""What a raw feature value means, wherever it comes from: a number, a level, or nothing."""
+"""Raw feature values of any origin as a number, a level, or nothing."""
 
 from array import array
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 _PLAIN = frozenset({float, bool, type(None)})
-"""Types that numpy makes the same numbers of as `to_number`, all of a column at once."""
+"""Types that numpy converts to the same numbers as `to_number`, a whole column at once."""
 
 
 def to_number(value: object) -> float:
-    """The number that a value is or writes, nan where there is none: `core.domain.sample`, and
-    numpy's scalars beside Python's.
+    """Return the number that a value is or spells, nan if there is none, as `core.domain.sample`
+    does, also for numpy's scalars.
 
     >>> to_number(np.int64(3)), to_number(" 2.5 "), to_number(np.bool_(True)), to_number(None)
     (3.0, 2.5, 1.0, nan)
@@ -28,7 +28,7 @@ def to_number(value: object) -> float:
 
 
 def to_level(value: object) -> str | None:
-    """The category that a value names, or None where it is missing, in the same way.
+    """Return the category that a value names, or None if it is missing, in the same way.
 
     >>> to_level(" red "), to_level(np.float64(1)), to_level("1.0"), to_level(np.nan)
     ('red', '1', '1', None)
@@ -37,7 +37,7 @@ def to_level(value: object) -> str | None:
 
 
 def column_names(rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -> list[str]:
-    """The names of a frame's columns in their order, or of all keys of mappings, sorted.
+    """Return the column names of a frame in their order, or all keys of mappings, sorted.
 
     >>> column_names([{"b": 1}, {"a": None}])
     ['a', 'b']
@@ -51,7 +51,7 @@ def column_names(rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -> list[
 def numbers_of(
     rows: "Sequence[Mapping[str, object]] | pd.DataFrame", name: str
 ) -> NDArray[np.float64]:
-    """A column as numbers, shape (n_rows,); nan where `to_number` says so.
+    """Return a column as numbers, shape (n_rows,), each as `to_number` gives it.
 
     >>> numbers_of([{"a": "1"}, {}], "a")
     array([ 1., nan])
@@ -70,8 +70,7 @@ def numbers_of(
 
 
 def levels_of(rows: "Sequence[Mapping[str, object]] | pd.DataFrame", name: str) -> list[str | None]:
-    """A column as levels; None where `to_level` says so. A text is read once, however often it
-    stands there.
+    """Return a column as levels, each as `to_level` gives it. Equal texts are read once.
 
     >>> levels_of([{"a": 1}, {"a": "x"}, {}], "a")
     ['1', 'x', None]
@@ -82,7 +81,7 @@ def levels_of(rows: "Sequence[Mapping[str, object]] | pd.DataFrame", name: str) 
 
 
 def check_rows(rows: object) -> None:
-    """Raise `TypeError` for what is neither a frame nor a sequence of mappings.
+    """Raise `TypeError` for anything but a frame or a sequence of mappings.
 
     >>> check_rows([{"a": 1}])
     """
@@ -99,8 +98,8 @@ def check_rows(rows: object) -> None:
 
 
 def _column(rows: Any, name: str) -> Any:
-    """A frame's column or an array, of numbers, or a list; all missing where there is no such
-    name."""
+    """Return a frame's column or an array if it holds numbers, else a list; all missing if the name
+    is unknown."""
     if not _is_frame(rows):
         return [row.get(name) for row in rows]
     if name not in rows.columns:
@@ -112,5 +111,6 @@ def _column(rows: Any, name: str) -> Any:
 
 
 def _is_frame(rows: object) -> bool:
-    """Without importing pandas, which a server that scores mappings never needs."""
+    """Return whether it is a frame, without importing pandas, which a server that scores mappings
+    never needs."""
     return hasattr(rows, "columns")

@@ -1,1 +1,1 @@
-"""When to train again, and the flow that does it."""
+"""The decision to train again, and the release of the version that it gives."""

@@ -1,4 +1,4 @@
-"""Retraining: decides, keeps what changed, and asks for the training."""
+"""Decide whether training is due, log the decision, and request the training."""
 
 from datetime import datetime, timedelta
 
@@ -48,8 +48,8 @@ def check_retraining(
     now: datetime,
     by: str = AUTOMATION,
 ) -> RetrainingDecision:
-    """Decide, append the decision where it rests on something else than the one before, and in mode
-    "auto" ask for the training that is due, once."""
+    """Decide, log the decision if its signals changed, and in mode "auto" request the training that
+    is due, once."""
     decision = describe_retraining(db, policy, report, now=now, by=by)
     with db.read() as conn:
         last = deployments.load_decisions(conn, 1)
@@ -77,8 +77,9 @@ def start_retraining(
     now: datetime,
     deploys: bool = False,
 ) -> RetrainingDecision:
-    """Ask for a training whatever the signals say; the decision with its job. With `deploys` a
-    version that passes its gate is tried or serves. Raises `Conflict` where one waits or runs."""
+    """Request a training regardless of the signals; return the decision with its job. With
+    `deploys`, a version that passes its gate goes on trial or serves. Raises `Conflict` if a
+    training waits or runs."""
     with db.write() as conn:
         open_job_id = _find_open_job(conn)
         if open_job_id is not None:
@@ -92,7 +93,8 @@ def start_retraining(
 
 
 def find_left_out(conn: Connection) -> list[str]:
-    """The columns that a person kept the champion from: the next version is kept from them too."""
+    """Return the columns that a person left out of the champion; the next version leaves them out
+    too."""
     current = deployments.find_current(conn)
     if current is None:
         return []
@@ -134,8 +136,8 @@ def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> 
 def _find_costly_drift(
     conn: Connection, champion: int, since_at: datetime
 ) -> tuple[DriftCheck, ...]:
-    """Return the drift that costs accuracy in the champion's newest window, where the last training
-    began before that window did: one that began later has been given its chance."""
+    """Return the checks of the champion's newest window whose drift costs accuracy; none if the
+    last training began after that window did."""
     report = drift.find_last_report(conn, champion)
     if report is None or report.from_at < since_at:
         return ()
@@ -143,8 +145,8 @@ def _find_costly_drift(
 
 
 def _count_new(conn: Connection, newest: Version, trained_at: datetime) -> tuple[int, int]:
-    """The rows that a training would learn from and the newest version did not, each once: those
-    collected, and the labelled predictions, whether they have become samples yet or not."""
+    """Count the rows that the newest version has not learned from: collected ones, and labelled
+    predictions, each row once."""
     n_waiting = feedback.count_waiting(conn)
     counts = samples.count_samples(conn)
     if n_waiting:

@@ -1,24 +1,27 @@
-"""The retraining policy: whether to train again now, and why."""
+"""The retraining policy: decides whether to train again now, with its reasons; pure."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core import text
 from core.domain.monitoring import DriftCheck, Health, HealthReport
 from core.domain.version import HEURISTIC, version_name
 from core.settings import Settings
 
 BUDGET_SPAN = timedelta(days=7)
-"""Over which trainings are counted against the budget."""
+"""The span in which trainings count against the budget."""
 
 _SHOWN = 3
 
 CURABLE = ("error_growth", "accuracy", "collapsed")
-"""The critical checks that a better model can cure; slow or failing requests are not among them."""
+"""The critical checks that a better model can cure; slow and failing requests are not among
+them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When to train again, and what to do then."""
+    """The conditions of a retraining, and its recipe."""
 
     mode: str  # "off", "propose" or "auto"
     every: timedelta
@@ -45,13 +48,13 @@ class RetrainingInputs:
 
     @property
     def n_new(self) -> int:
-        """Labelled rows that no training has seen."""
+        """Return the number of labelled rows that no training has used."""
         return self.n_new_samples + self.n_new_labels
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainingVerdict:
-    """The decision to train or not, with its reasons as sentences and the codes that decided."""
+    """The decision, its reasons as sentences, and the codes of the signals that decided."""
 
     retrain: bool
     reasons: tuple[str, ...]
@@ -66,7 +69,7 @@ class _Signal:
 
 
 def build_policy(settings: Settings) -> Policy:
-    """The policy of the settings."""
+    """Return the policy that the settings describe."""
     return Policy(
         mode=settings.retrain,
         every=timedelta(days=settings.retrain_every_days),
@@ -77,9 +80,9 @@ def build_policy(settings: Settings) -> Policy:
 
 
 def decide_retraining(facts: RetrainingInputs, policy: Policy, now: datetime) -> RetrainingVerdict:
-    """Train where the last training is old enough, enough labelled rows are new, the health is
-    critical in a way that a model can cure, or inputs drifted in a way that costs; but not while
-    nothing could come of it."""
+    """Decide to train if the last training is old, enough labelled rows are new, the health is
+    critical in a way that a model can cure, or drift costs accuracy; never while an obstacle
+    holds."""
     if facts.champion is None or facts.champion == HEURISTIC or facts.trained_at is None:
         what = "Nothing is" if facts.champion is None else "No trained version is"
         message = f"{what} deployed: train a version and deploy it first."
@@ -102,14 +105,17 @@ def decide_retraining(facts: RetrainingInputs, policy: Policy, now: datetime) ->
 
 
 def _check_age(newest: int | None, trained_at: datetime, policy: Policy, now: datetime) -> _Signal:
-    age = now - trained_at
-    days, limit = age / timedelta(days=1), policy.every / timedelta(days=1)
-    name = "a version" if newest is None else version_name(newest)
-    if age >= policy.every:
-        message = f"The last training, {name}, is {days:.1f} days old; it is due after {limit:g}."
-    else:
-        message = f"The last training, {name}, is {days:.1f} of {limit:g} days old."
-    return _Signal("age", age >= policy.every, message)
+    due = now >= trained_at + policy.every
+    name = "The last version" if newest is None else version_name(newest)
+    days = (now.date() - trained_at.date()).days
+    when = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    left = math.ceil((trained_at + policy.every - now) / timedelta(days=1))
+    rest = (
+        f"a training is due every {text.duration(policy.every)}"
+        if due
+        else f"the next training by age is due in {text.count(left, 'day')}"
+    )
+    return _Signal("age", due, f"{name} was trained {when}; {rest}.")
 
 
 def _check_new_rows(facts: RetrainingInputs, policy: Policy) -> _Signal:

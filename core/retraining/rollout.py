@@ -1,5 +1,5 @@
-"""The release of a retrained version that passed its gate: a trial where one can decide in time,
-else a release on the strength of the gate's own comparison."""
+"""The release of a retrained version that passed its gate: a trial if it can decide in time, else a
+deployment on the gate's own comparison."""
 
 import secrets
 from dataclasses import dataclass
@@ -73,8 +73,8 @@ def roll_out(
     by: str,
     now: datetime,
 ) -> Rollout:
-    """Let a retrained version be tried or serve, by appended rows with the reason; what was done.
-    What the deployment refuses, such as a second trial, is said and changes nothing."""
+    """Start a trial or deploy a retrained version, and return what was done. A refusal, such as of
+    a second trial, is reported and changes nothing."""
     trial = build_settings(settings)
     with db.read() as conn:
         current = deployments.find_current(conn)

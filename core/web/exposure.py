@@ -12,6 +12,7 @@ from core.domain.installation import ApiKey
 from core.errors import Refused
 from core.settings import Settings, has_login
 from core.store.installation import api_keys
+from plumbline.program import name_command
 
 _LOCAL_NAME = "localhost"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
@@ -82,7 +83,7 @@ def check_direct(peer: str | None, headers: Mapping[str, str]) -> None:
     if peer is None or not is_loopback(peer):
         raise UntrustedRequest(
             "Without a login or an API key, only this machine is answered: set up [auth] for the "
-            "dashboard, or make a key with `python -m core keys create NAME`."
+            f"dashboard, or make a key with `{name_command('keys create NAME')}`."
         )
     for name in FORWARDED:
         if name in headers:
@@ -122,7 +123,7 @@ def check_exposure(settings: Settings, login: bool, keys: Sequence[ApiKey]) -> N
     if not (login and settings.allowed_emails):
         missing.append("a login ([auth] in .streamlit/secrets.toml and PLUMBLINE_ALLOWED_EMAILS)")
     if not any(key.revoked_at is None for key in keys):
-        missing.append("an API key (`python -m core keys create NAME`)")
+        missing.append(f"an API key (`{name_command('keys create NAME')}`)")
     if missing:
         reached = (
             "PLUMBLINE_PROXY is on, so that others can reach the servers"

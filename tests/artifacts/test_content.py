@@ -28,10 +28,10 @@ from tests.artifacts.crafted import (
     write_artifact,
 )
 
-GIT = "core.training.environment._ask_git"
+GIT = "plumbline.program._ask_git"
 OPEN = "core.features.transformer.open_transformer"
 READ = "core.features.transformer._open_onnx"
-COMMIT = "core.training.environment.describe_commit"
+COMMIT = "plumbline.program.describe_commit"
 
 
 @pytest.fixture

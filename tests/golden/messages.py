@@ -73,9 +73,15 @@ GATE: dict[str, Evidence] = {
     "a leak": replace(gate.GOOD, leaks=("'grade' gives the target away.",)),
     "a champion is beaten": replace(gate.GOOD, comparison=gate.BETTER),
     "a champion is better": replace(gate.GOOD, comparison=WORSE),
-    "a champion is out of date": replace(
-        gate.GOOD, comparison=replace(gate.BETTER, stale="incident 4 says so", margin=0.3)
-    ),
+    "a guess that makes no error": gate.NO_ERROR,
+    "a constant is better": gate.WORSE_THAN_CONSTANT,
+    "a leak is overridden": gate.OVERRIDDEN,
+    "a champion is out of date": replace(gate.GOOD, comparison=gate.STALE),
+    "a champion is not met": replace(gate.GOOD, comparison=replace(gate.STALE, lowest=-0.4)),
+    "a champion is equal": replace(gate.GOOD, comparison=gate.EQUAL),
+    "a segment is worse": gate.WORSE_SEGMENT,
+    "no segment is worse": replace(gate.GOOD, comparison=replace(gate.BETTER, n_segments=3)),
+    "rows the champion has seen": gate.PARTLY_NEW,
     "a champion is lost": replace(
         gate.GOOD, comparison=Comparison(3, problem="it cannot be scored (the artifact is gone.)")
     ),

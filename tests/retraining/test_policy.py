@@ -45,7 +45,7 @@ def test_a_quiet_week_is_no_reason_and_every_signal_says_why() -> None:
     assert not verdict.retrain
     assert verdict.signals == ()
     assert verdict.reasons == (
-        "The last training, v3, is 2.0 of 7 days old.",
+        "v3 was trained 2 days ago; the next training by age is due in 5 days.",
         "43 labelled rows are newer than the last training (30 collected, 13 labelled "
         "predictions); it is due from 100 on.",
         "Nothing critical that training would cure.",
@@ -56,8 +56,20 @@ def test_seven_days_are_a_reason() -> None:
     verdict = decide(trained_at=NOON - timedelta(days=7))
     assert verdict.retrain
     assert verdict.signals == ("age",)
-    assert verdict.reasons == ("The last training, v3, is 7.0 days old; it is due after 7.",)
+    assert verdict.reasons == ("v3 was trained 7 days ago; a training is due every 7 days.",)
     assert not decide(trained_at=NOON - timedelta(days=7) + timedelta(seconds=1)).retrain
+
+
+@pytest.mark.parametrize(
+    ("hours", "sentence"),
+    [
+        (0, "v3 was trained today; the next training by age is due in 7 days."),
+        (25, "v3 was trained yesterday; the next training by age is due in 6 days."),
+        (167, "v3 was trained 7 days ago; the next training by age is due in 1 day."),
+    ],
+)
+def test_the_age_of_a_training_is_said_in_days(hours: int, sentence: str) -> None:
+    assert decide(trained_at=NOON - timedelta(hours=hours)).reasons[0] == sentence
 
 
 def test_a_hundred_new_rows_are_a_reason_wherever_they_come_from() -> None:
@@ -119,7 +131,7 @@ def test_what_is_due_waits_for_what_stands_in_its_way(
     assert not verdict.retrain
     assert verdict.signals == (signal, "age")
     assert words in verdict.reasons[0]
-    assert "is due after 7" in verdict.reasons[1]
+    assert "is due every 7 days" in verdict.reasons[1]
 
 
 def test_the_cool_down_ends() -> None:

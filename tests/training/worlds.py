@@ -11,12 +11,14 @@ import pandas as pd
 
 from core.domain.dataset import Snapshot
 from core.domain.sample import Provenance, Sample
+from core.domain.training_report import Gate
 from core.domain.version import Version
 from core.errors import Unavailable
 from core.registry import Registry
 from core.store.data import samples
 from core.store.engine.database import Database
 from core.training.data.rows import Rows
+from core.training.evaluate.gate import FAILED
 
 START = datetime(2025, 9, 1, tzinfo=UTC)
 
@@ -120,3 +122,9 @@ def make_rows(n: int, seed: int = 1, **changes: Any) -> Rows:
         together=np.arange(n),
         synthetic=np.zeros(n, dtype=bool),
     )
+
+
+def list_failed(gate: Gate) -> list[str]:
+    """Return the codes of the checks that failed."""
+    coded = zip(gate.reasons, gate.codes, strict=True)
+    return [code for reason, code in coded if reason.startswith(FAILED)]

@@ -9,9 +9,10 @@ from core.bootstrap import App
 from core.domain.job import FINAL, SCHEDULER, Job, JobStatus, continue_search
 from core.store.jobs import jobs, schedule
 from core.system import request_job
+from plumbline.program import name_command
 from ui import st
 from ui.common import actions, context, tables
-from ui.markup import Markdown, badge
+from ui.markup import Markdown, badge, code
 
 _LOOKS = {
     JobStatus.QUEUED: ("Waiting", ":material/schedule:", "gray"),
@@ -111,9 +112,8 @@ def _draw(app: App, job: Job) -> None:
             st.markdown(job.error or _describe_result(job))
         if job.status is JobStatus.QUEUED and (lease is None or lease.expires_at < now):
             st.warning(
-                Markdown(
-                    "No worker is running, so this waits: start one with `make run` or "
-                    "`python -m core worker`."
+                Markdown("No worker is running, so this waits: start one with {}.").format(
+                    code(name_command("worker"))
                 ),
                 icon=":material/hourglass_disabled:",
             )

@@ -6,9 +6,10 @@ from core import text
 from core.domain.installation import SILENT_AFTER, ApiWorker, combine_stages
 from core.domain.model_card import ScorerCheck
 from core.system import SystemStatus
+from plumbline.program import name_command
 from ui import st
 from ui.common import metric_cards, tables
-from ui.markup import Markdown
+from ui.markup import Markdown, code
 
 _WHAT = {
     "parse": "read and check the body",
@@ -24,9 +25,8 @@ def show(state: SystemStatus) -> None:
     if not state.api_workers:
         st.info(
             Markdown(
-                "No API worker has reported in the last day: latency is unknown. Start one with "
-                "`make run` or `python -m core api`."
-            ),
+                "No API worker has reported in the last day: latency is unknown. Start one with {}."
+            ).format(code(name_command("api"))),
             icon=":material/visibility_off:",
         )
         return
@@ -36,11 +36,12 @@ def show(state: SystemStatus) -> None:
         st.warning(
             Markdown(
                 "No API worker has reported for {}; the last was {}, {}. Its old figures are not "
-                "shown. Start one with `make run` or `python -m core api`."
+                "shown. Start one with {}."
             ).format(
                 text.duration(SILENT_AFTER.total_seconds()),
                 last.name,
                 text.ago(last.at, state.at),
+                code(name_command("api")),
             ),
             icon=":material/visibility_off:",
         )

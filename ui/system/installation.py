@@ -3,9 +3,10 @@
 from core import text
 from core.monitoring.retention import describe_retention
 from core.system import SystemStatus
+from plumbline.program import name_command
 from ui import st
 from ui.common import metric_cards, tables
-from ui.markup import Markdown
+from ui.markup import Markdown, code
 
 
 def show(state: SystemStatus) -> None:
@@ -47,8 +48,8 @@ def show(state: SystemStatus) -> None:
         st.warning(
             Markdown(
                 "No worker is running: nothing is measured, no incident opens, and jobs wait. "
-                "Start one with `make run` or `python -m core worker`."
-            ),
+                "Start one with {}."
+            ).format(code(name_command("worker"))),
             icon=":material/visibility_off:",
         )
 

@@ -1,1 +1,1 @@
-"""Raw values, columns and rows read as what they mean."""
+"""Raw values, columns and rows parsed into samples."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Literal, overload
 
 MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?"})
-"""What programs write where a number is missing; in a column of words they are words."""
+"""Words that programs write for a missing number; in a column of words they are words."""
 
 _COMMA_NUMBER = re.compile(r"[-+]?\d{1,3}(?:[.,' ]?\d+)*,\d+")
 _DAY_AND_MONTH = re.compile(
@@ -44,11 +44,11 @@ _MONTHS = (
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 _FIRST_SECOND = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
 _LAST_SECOND = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()
-"""A time outside these years is taken for a mistake."""
+"""Times outside these years are rejected as mistakes."""
 
 
 class BadValue(ValueError):
-    """A value that is not what its column has to hold; the code groups equal reasons."""
+    """A value that does not fit its column; the code groups equal reasons."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class BadValue(ValueError):
 
 
 class ColumnKind(StrEnum):
-    """What the values of a column are."""
+    """The type of a column's values."""
 
     NUMBER = "number"
     CATEGORY = "category"
@@ -79,7 +79,7 @@ class ColumnKind(StrEnum):
 
 
 class ValueKind(StrEnum):
-    """What one value looks like."""
+    """The type that one value has by itself."""
 
     MISSING = "missing"
     MISSING_WORD = "missing_word"  # missing among numbers, a word among words
@@ -91,7 +91,7 @@ class ValueKind(StrEnum):
 
 
 def judge_value(value: object) -> ValueKind:
-    """What a value looks like, before anything is known of its column.
+    """Return the type of a value, before its column is known.
 
     >>> [str(judge_value(v)) for v in ("3.5", "3,5", "n/a", "", "blue", [1], 0, True)]
     ['number', 'comma_number', 'missing_word', 'missing', 'word', 'nested', 'number', 'number']
@@ -126,7 +126,7 @@ def read_cell(
 def read_cell(
     value: object, kind: ColumnKind, *, strict: bool = False, day_first: bool | None = None
 ) -> float | str | datetime | None:
-    """Return the number, word or time that a raw value says, None where it is missing.
+    """Return the number, word or time of a raw value; None if it is missing.
 
     NUMBER: a finite number. NaN and words such as `n/a` are missing; true and false are 1 and 0.
     With `strict` a truth value and NaN are refused, as in a request for a score.
@@ -153,7 +153,7 @@ def read_cell(
 
 
 def as_text(value: object) -> str | None:
-    """A value as text, None where it is missing or empty; whole numbers have no point.
+    """Return a value as text, None if it is missing or empty; whole numbers have no point.
 
     >>> as_text(7), as_text(7.0), as_text(0.25), as_text(" a "), as_text("")
     ('7', '7', '0.25', 'a', None)
@@ -184,19 +184,20 @@ class DayOrder:
         self._found: set[bool] = set()
 
     def add(self, values: Iterable[object]) -> None:
-        """Look at more times; values that are none say nothing."""
+        """Read more times; values of another type are ignored."""
         if len(self._found) < 2:
             self._found |= {said for said in map(_read_day_order, values) if said is not None}
 
     @property
     def day_first(self) -> bool | None:
-        """True or False where every value that shows an order shows the same; None otherwise."""
+        """Return True or False if every value that shows an order shows the same; None
+        otherwise."""
         return next(iter(self._found)) if len(self._found) == 1 else None
 
 
 def _read_day_order(value: object) -> bool | None:
-    """Return True where the first number cannot be a month, False where the second cannot, None
-    where the value does not show the order."""
+    """Return True if the first number cannot be a month, False if the second cannot, None if both
+    can."""
     found = _DAY_AND_MONTH.match(value.strip()) if isinstance(value, str) else None
     if found is None:
         return None
@@ -205,8 +206,8 @@ def _read_day_order(value: object) -> bool | None:
 
 
 def has_zone(value: object, day_first: bool | None = None) -> bool:
-    """Return whether a readable time says its own offset (seconds since 1970 do). Raises
-    `BadValue`, as `read_cell` does.
+    """Return whether a time states its own offset (seconds since 1970 do). Raises `BadValue`, as
+    `read_cell` does.
 
     >>> has_zone("2026-03-02T12:00Z"), has_zone("2026-03-02 12:00"), has_zone(1772452800)
     (True, False, True)
@@ -216,7 +217,7 @@ def has_zone(value: object, day_first: bool | None = None) -> bool:
 
 
 def show(value: object) -> str:
-    """A value as a message shows it, shortened.
+    """Return a value as a message shows it, shortened.
 
     >>> show("x" * 50)
     "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'"
@@ -309,7 +310,7 @@ def _to_float(value: int | float | Decimal) -> float:
 
 
 def _parse_time(value: object, day_first: bool | None = None) -> datetime | None:
-    """Return the time that a value says, without a zone where the value says none."""
+    """Return the time of a value, without a zone if the value states none."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -357,7 +358,7 @@ def _put_year_first(text: str, parts: re.Match[str], day_first: bool) -> str:
 
 
 def _write_time(year: str, month: str, day: str, clock: str) -> str:
-    """ISO 8601 of the parts of a time, and of a clock of twelve hours or without its zero."""
+    """Return the ISO 8601 form of a time, also from a clock of twelve hours."""
     clock = clock.strip(" T,")
     half = _HALF_DAY.fullmatch(clock)
     if half is not None:
@@ -375,7 +376,7 @@ def _attempt(read: Callable[[str], datetime], text: str) -> datetime | None:
 
 
 def _parse_other_time(text: str) -> datetime:
-    """Year first with slashes, a spaced offset, UTC or GMT in words, the month by name, mail."""
+    """Parse a time with slashes, a spaced offset, UTC or GMT, a named month, or as in mail."""
     if _MAIL_DATE.match(text):
         return parsedate_to_datetime(text)
     cleaned = _SPACED_OFFSET.sub(r"\1", text)
@@ -392,7 +393,8 @@ def _parse_other_time(text: str) -> datetime:
 
 
 def _number_month(text: str) -> str:
-    """ISO 8601 of a time whose month has a name; a year of two digits only behind a day."""
+    """Return the ISO 8601 form of a time with a named month; two digits are a year only after a
+    day."""
     found = _MONTH_NAMED.fullmatch(text)
     if found is None or (found["day"] and found["late_day"]):
         raise ValueError(text)

@@ -1,4 +1,4 @@
-"""Learn what a column of a file holds, and read its values; pure."""
+"""The type of a column, learned from its values, and its values parsed; pure."""
 
 import math
 from collections import Counter
@@ -16,11 +16,11 @@ from core.data.parsing.cell_parser import (
 )
 
 TEXT_LENGTH = 100
-"""Words longer than this at the median are text."""
+"""Words with a longer median are text."""
 
 
 class ColumnScan:
-    """Learns a column piece by piece; what it keeps does not grow with the rows."""
+    """Learns the type of a column piece by piece, in constant memory."""
 
     def __init__(self) -> None:
         self.n_rows = 0
@@ -29,7 +29,7 @@ class ColumnScan:
         self._lengths: Counter[int] = Counter()
 
     def add(self, values: Sequence[object]) -> None:
-        """Look at more values."""
+        """Read more values."""
         self.n_rows += len(values)
         numbers = _read_plain_numbers(values)
         if numbers is not None:
@@ -47,20 +47,20 @@ class ColumnScan:
                 self._lengths[len(str(value))] += n
 
     def skip(self, n_rows: int) -> None:
-        """Count rows that do not have the column, or are not worth looking at."""
+        """Count rows that lack the column or need no look."""
         self.n_rows += n_rows
         self._n[ValueKind.MISSING] += n_rows
 
     @property
     def n_missing(self) -> int:
-        """Rows without a value."""
+        """Return the number of rows without a value."""
         among_words = self.kind in (ColumnKind.CATEGORY, ColumnKind.TEXT)
         return self._n[ValueKind.MISSING] + (0 if among_words else self._n[ValueKind.MISSING_WORD])
 
     @property
     def kind(self) -> ColumnKind:
-        """A number where every value is one (true and false are), or all but a twentieth: rows
-        with such a value are rejected later. Else words.
+        """Return number if at least 95 % of the values are numbers (true and false count); other
+        values are rejected later. Return words otherwise.
 
         >>> scan = ColumnScan()
         >>> scan.add(["1", "2.5", "", "n/a"])
@@ -80,7 +80,7 @@ class ColumnScan:
 
     @property
     def median_length(self) -> int:
-        """Characters of a word, at the median; 0 without words."""
+        """Return the median length of the words, in characters; 0 without words."""
         half, seen = sum(self._lengths.values()) / 2, 0
         for length in sorted(self._lengths):
             seen += self._lengths[length]
@@ -90,7 +90,7 @@ class ColumnScan:
 
     @property
     def decimal_comma(self) -> str | None:
-        """An example where the column would be numbers if it were not for commas, else None.
+        """Return an example if only decimal commas keep the column from being numbers, else None.
 
         >>> scan = ColumnScan()
         >>> scan.add(["3,5", "4"])
@@ -104,7 +104,7 @@ class ColumnScan:
 
     @property
     def odd_value(self) -> str | None:
-        """An example of the few values that are no number in a column of numbers, else None."""
+        """Return an example of the few other values in a column of numbers, else None."""
         if self.kind is not ColumnKind.NUMBER or not self._n_odd:
             return None
         word = self._n[ValueKind.WORD] > 0
@@ -116,12 +116,12 @@ class ColumnScan:
 
     @property
     def _few(self) -> int:
-        """So many values that are no number are mistakes in a column of numbers."""
+        """Return the number of other values up to which a column counts as numbers."""
         return self._n[ValueKind.NUMBER] // 20
 
     @property
     def example(self) -> str | None:
-        """A value as text, or None where there is none."""
+        """Return a value as text, or None if there is none."""
         for kind, value in self._examples.items():
             if kind is not ValueKind.MISSING:
                 return as_text(value) if kind is not ValueKind.NESTED else show(str(value))
@@ -131,8 +131,8 @@ class ColumnScan:
 def read_column(
     values: Sequence[object], kind: ColumnKind, day_first: bool | None = None
 ) -> tuple[list[Any], dict[int, BadValue]]:
-    """Return each value as `read_cell` reads it, and by place what is wrong with those that cannot
-    be read (the value there is None). A text is read once, however often it stands there.
+    """Return each value as `read_cell` parses it, and the errors by place (the value there is
+    None). Equal texts are parsed once.
 
     >>> read_column(["1", "", "inf"], ColumnKind.NUMBER)[0]
     [1.0, None, None]
@@ -162,7 +162,7 @@ def _try_cell(value: object, kind: ColumnKind, day_first: bool | None) -> object
 
 
 def _read_plain_numbers(values: Sequence[object]) -> list[float | None] | None:
-    """Return a column of finite numbers and missing values at once; None for any other column."""
+    """Return a column of finite numbers and missing values; None for any other column."""
     try:
         numbers = [
             None if value is None or value == "" else float(value)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from core.domain.sample import Rejection
 from core.errors import InvalidInput
 
 METADATA = "metadata."
-"""What the columns of a sample's metadata are called here; they are never features."""
+"""The prefix of a sample's metadata columns; they are never features."""
 
 _BLANK = re.compile(r"\s*")
 _WRAPPERS = ("rows", "samples", "data")
@@ -21,7 +21,7 @@ _MAX_ROW = 16_000_000
 
 
 def read_documents(path: Path) -> RawTable:
-    """A JSON or JSONL file. Raises `InvalidInput` where it is neither."""
+    """Open a JSON or JSONL file. Raises `InvalidInput` for any other."""
     encoding = find_encoding(path)
     start = _read_start(path, encoding)
     wrapped = _ROWS_KEY.match(start)
@@ -42,8 +42,8 @@ def read_documents(path: Path) -> RawTable:
 
 
 def flatten_row(row: object) -> dict[str, object]:
-    """One object as columns: what stands under `features` and what stands beside it, metadata with
-    its prefix. Raises `BadValue` where it is no object or names something twice.
+    """Return one object as columns: its own values, those under `features`, and metadata with its
+    prefix. Raises `BadValue` if it is no object or names a column twice.
 
     >>> flatten_row({"target": 80, "features": {"a": 1}, "metadata": {"source": "ci"}})
     {'target': 80, 'a': 1, 'metadata.source': 'ci'}
@@ -109,8 +109,8 @@ def _read_start(path: Path, encoding: str) -> str:
 
 
 def _read_objects(path: Path, encoding: str) -> Iterator[_Row]:
-    """Lines, each an object; where the first line is only the start of one, objects that go over
-    several lines."""
+    """Yield the object of each line, or objects of several lines if the first line is only a
+    start."""
     decoder = _decoder()
     lines = read_lines(path, encoding)
     first = True
@@ -132,7 +132,7 @@ def _read_objects(path: Path, encoding: str) -> Iterator[_Row]:
 
 
 def _unwrap(row: object) -> list[object]:
-    """The rows of an object that wraps them under a later key than its first; else the row."""
+    """Return the rows that an object holds under a key after its first; else the object itself."""
     if isinstance(row, dict) and "features" not in row and "target" not in row:
         for key in _WRAPPERS:
             if isinstance(row.get(key), list):
@@ -141,8 +141,8 @@ def _unwrap(row: object) -> list[object]:
 
 
 def _read_array(path: Path, encoding: str, opening: int | None) -> Iterator[_Row]:
-    """The elements of an array that opens after so many characters; of objects one after the
-    other where it is None. An element is decoded when it is whole, so memory is bounded."""
+    """Yield the elements of an array that opens after `opening` characters, or objects in sequence
+    if it is None. Each element is decoded once it is complete, so memory is bounded."""
     decoder = _decoder()
     text = _Text(path, encoding)
     text.skip_blanks()
@@ -182,7 +182,7 @@ def _decode_next(decoder: json.JSONDecoder, text: "_Text") -> object:
 
 
 class _Text:
-    """A window on a text that moves forward; `n_bytes` and lines are counted from its start."""
+    """A window that moves forward over a text; `n_bytes` and lines count from its start."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._name = path.name
@@ -193,7 +193,7 @@ class _Text:
         self.n_bytes = 0
 
     def fill(self) -> bool:
-        """Add the next chunk, and drop what was passed; False at the end of the text."""
+        """Add the next chunk and drop the used part; return False at the end of the text."""
         self._n_lines_gone += self.buffer.count("\n", 0, self.at)
         chunk, self.n_bytes = next(self._chunks, ("", self.n_bytes))
         self.buffer = self.buffer[self.at :] + chunk
@@ -201,7 +201,7 @@ class _Text:
         return chunk != ""
 
     def skip_blanks(self) -> str:
-        """Go to the next character that is no blank, and return it; empty at the end."""
+        """Move to the next character that is not blank, and return it; empty at the end."""
         while True:
             match = _BLANK.match(self.buffer, self.at)
             assert match is not None  # the pattern matches the empty string
@@ -212,7 +212,7 @@ class _Text:
                 return ""
 
     def error(self, what: str, position: int | None = None) -> InvalidInput:
-        """A sentence that names the line of the place."""
+        """Return an error that names the line of a position."""
         end = self.at if position is None else position
         line = self._n_lines_gone + self.buffer.count("\n", 0, end) + 1
         return InvalidInput(

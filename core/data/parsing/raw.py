@@ -1,4 +1,4 @@
-"""Pieces of raw rows by column, nothing interpreted yet, and Parquet read into them."""
+"""Pieces of raw rows by column, not yet interpreted, and Parquet read into them."""
 
 import codecs
 from collections import Counter
@@ -13,7 +13,7 @@ from core.domain.sample import Rejection
 from core.errors import InvalidInput
 
 ROWS_PER_PIECE = 2000
-"""As many rows as one short write transaction takes."""
+"""The rows of one short write transaction."""
 
 MAX_LINE_BYTES = 16_000_000
 _CHUNK_BYTES = 1_000_000
@@ -32,8 +32,8 @@ _MAGIC = (
 
 @dataclass(frozen=True, slots=True)
 class RawPiece:
-    """Some rows of a file: their 1-based numbers, a list of as many values for each column, and
-    the rows that could not be read at all; `share_read` is of the file up to here."""
+    """Some rows of a file: their 1-based numbers, a list of values for each column, and the rows
+    that could not be read; `share_read` is the share of the file."""
 
     rows: Sequence[int]
     columns: Mapping[str, Sequence[object]]
@@ -42,14 +42,14 @@ class RawPiece:
 
     @property
     def n_received(self) -> int:
-        """How many rows of the file this piece stands for."""
+        """Return the number of rows of the file in this piece."""
         return len(self.rows) + len(self.rejections)
 
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """A file that was recognised: its format in words, what there is to say about how it is read,
-    and its rows, which can be read again and again, so many at a time."""
+    """A recognised file: its format in words, notes on how it is read, and its rows, which can be
+    read repeatedly, a piece at a time."""
 
     form: str
     notes: tuple[str, ...]
@@ -57,8 +57,8 @@ class RawTable:
 
 
 def check_size(path: Path, limit_bytes: int | None) -> int:
-    """The size of a file in bytes; raises `InvalidInput` where it is missing, empty or above the
-    limit."""
+    """Return the size of a file in bytes. Raises `InvalidInput` if it is missing, empty or above
+    the limit."""
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -81,8 +81,8 @@ def too_large(name: str, n_bytes: int, limit_bytes: int) -> InvalidInput:
 
 
 def find_encoding(path: Path) -> str:
-    """The encoding that the first bytes of a text file show; raises `InvalidInput` where they
-    are not text, with the format that they look like."""
+    """Return the encoding that the first bytes of a text file show. Raises `InvalidInput`, with the
+    format that they look like, if they are not text."""
     try:
         with path.open("rb") as file:
             start = file.read(65_536)
@@ -105,7 +105,7 @@ def find_encoding(path: Path) -> str:
 
 
 def read_lines(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
-    """Each line of a text file with the bytes read so far, bounded in memory. Raises
+    """Yield each line of a text file with the bytes read so far, in bounded memory. Raises
     `InvalidInput` naming the line that is too long or not in the encoding."""
     lines = _utf16_lines(path) if encoding == "utf-16" else _utf8_lines(path)
     n_bytes = 0
@@ -120,7 +120,7 @@ def read_lines(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
 
 
 def read_chunks(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
-    """A text file in pieces of a megabyte, with the bytes read so far. Raises `InvalidInput`
+    """Yield a text file in pieces of a megabyte with the bytes read so far. Raises `InvalidInput`
     naming the line that is not in the encoding."""
     name = "utf-16" if encoding == "utf-16" else "utf-8-sig"
     decoder = codecs.getincrementaldecoder(name)(errors="strict")
@@ -182,7 +182,7 @@ def _not_utf8(path: Path, number: int, byte: int) -> InvalidInput:
 
 
 def read_columnar(path: Path) -> RawTable:
-    """A Parquet file. Raises `InvalidInput` where it cannot be read or names a column twice."""
+    """Open a Parquet file. Raises `InvalidInput` if it cannot be read or names a column twice."""
     names = _open(path).schema_arrow.names
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
@@ -215,7 +215,7 @@ def _read_pieces(path: Path, n: int) -> Iterator[RawPiece]:
 
 
 def _plain(column: Any) -> Any:
-    """A column whose times fit Python's: to the microsecond."""
+    """Return a column whose times have at most microseconds, as Python's."""
     import pyarrow  # not at the top: see above
 
     if pyarrow.types.is_timestamp(column.type):

@@ -1,4 +1,4 @@
-"""Turn raw rows of a file or a request into samples and rejections; pure."""
+"""Raw rows of a file or a request as samples and rejections; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SOURCE, _IS_SYNTHETIC = METADATA + "source", METADATA + "synthetic"
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """How the rows of one file become samples, decided from all of its values."""
+    """The roles and types of a file's columns, decided from all of its values."""
 
     mapping: ColumnMapping
     features: Mapping[str, ColumnKind]  # NUMBER or CATEGORY, in the file's order
@@ -35,8 +35,8 @@ def choose_plan(
     n_rows: int,
     day_first: bool | None = None,
 ) -> RowPlan:
-    """The plan for a file of this name; raises `InvalidInput` where a column that was named does
-    not exist or is reserved, where numbers have decimal commas, or where no feature is left."""
+    """Return the plan for a file of this name. Raises `InvalidInput` if a named column does not
+    exist or is reserved, if numbers have decimal commas, or if no feature is left."""
     check_mapping(name, mapping, list(scans))
     used = used_columns(mapping)
     features: dict[str, ColumnKind] = {}
@@ -66,7 +66,7 @@ def choose_plan(
 
 
 def used_columns(mapping: ColumnMapping) -> set[str]:
-    """The columns that are no feature because the mapping says what they are.
+    """Return the columns with a role, which are no features.
 
     >>> sorted(used_columns(ColumnMapping(target="y", id="k", ignored=("z",))))
     ['k', 'y', 'z']
@@ -83,7 +83,7 @@ def used_columns(mapping: ColumnMapping) -> set[str]:
 
 
 def check_names(name: str, columns: Iterable[str]) -> None:
-    """Raise `InvalidInput` where a column has a name that the tool keeps for itself."""
+    """Raise `InvalidInput` if a column has a reserved name."""
     reserved = sorted(set(columns) & set(RESERVED))
     if reserved:
         raise InvalidInput(
@@ -93,7 +93,7 @@ def check_names(name: str, columns: Iterable[str]) -> None:
 
 
 def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> None:
-    """Raise `InvalidInput` where a mapping names a column that does not exist, or one twice."""
+    """Raise `InvalidInput` if a mapping names a missing column, or one twice."""
     check_names(name, columns)
     roles = {
         "target": mapping.target,
@@ -131,8 +131,7 @@ def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> 
 def build_samples(
     piece: RawPiece, plan: RowPlan, *, source: str, provenance: Provenance, scale: Scale
 ) -> tuple[list[Sample], list[Rejection]]:
-    """Return the samples of a piece, and why each of its other rows was not taken, in the order of
-    the rows."""
+    """Return the samples of a piece and the rejections of its other rows, in their order."""
     if not piece.rows:
         return [], list(piece.rejections)
     reader = _Reader(piece)
@@ -170,9 +169,9 @@ def build_samples(
 def build_given_samples(
     rows: Sequence[Mapping[str, object]], *, source: str, scale: Scale
 ) -> tuple[list[Sample], list[Rejection]]:
-    """Return the samples of rows as the API takes them, `{id?, at?, group?, features, target,
-    text?, source?}`, and why each other row was not taken. A feature is a number or a word as it
-    stands; a truth value is refused, as in a request for a score.
+    """Return the samples and the rejections of rows as the API takes them, `{id?, at?, group?,
+    features, target, text?, source?}`. A feature is a number or a word as it is; a truth value is
+    rejected, as in a request for a score.
 
     >>> given = [{"features": {"a": 1}, "target": 0}, {"features": {"a": [1]}, "target": 5}]
     >>> samples, rejections = build_given_samples(given, source="api", scale=Scale(0, 100))

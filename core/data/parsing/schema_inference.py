@@ -1,4 +1,4 @@
-"""A guess at what the columns of a file are, from names and values; a person may change it."""
+"""The guessed roles of a file's columns, from names and values; a person may change them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -102,7 +102,7 @@ _ROW_NUMBERS = ("", "index", "row", "row_number", "rownum", "no", "nr", "number"
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """What the first rows show of a column."""
+    """The properties of a column in the first rows."""
 
     name: str
     kind: ColumnKind
@@ -115,12 +115,12 @@ class ColumnFacts:
 
     @property
     def unique(self) -> bool:
-        """Every row has a value of its own."""
+        """Return whether no value repeats."""
         return self.n_rows > 1 and self.n_missing == 0 and self.n_distinct == self.n_rows
 
 
 def snake_case(name: str) -> str:
-    """A column's name as names are compared here.
+    """Return a column's name in snake_case, for comparisons.
 
     >>> snake_case("codeQuality"), snake_case("Question ID"), snake_case("URL")
     ('code_quality', 'question_id', 'url')
@@ -130,7 +130,7 @@ def snake_case(name: str) -> str:
 
 
 def guess_mapping(columns: Sequence[ColumnFacts]) -> tuple[ColumnMapping, dict[str, str]]:
-    """The likeliest role of each column, and why a column that looks like a feature is none.
+    """Return the most likely role of each column, and the reasons why others are no features.
 
     The target is a number known by its name, else the last number; a time has to be readable as
     one; an id is different in every row; a group repeats; long words are text."""
@@ -173,8 +173,8 @@ def choose_columns(
     label_timestamp: str | None = None,
     ignored: Sequence[str] = (),
 ) -> ColumnMapping:
-    """A guess with the columns that a person named instead; a column that was named leaves the
-    role that it was guessed for, and is ignored only where that is what it was named for.
+    """Return the guess with the columns that a person named. A named column leaves its guessed
+    role, and is ignored only if it was named for that.
 
     >>> guess = ColumnMapping(target="csat", group="task", ignored=("note",))
     >>> choose_columns(guess, target="score", text="note")
@@ -259,7 +259,7 @@ def _texts(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
 
 
 def _why_no_feature(column: ColumnFacts) -> str | None:
-    """Why a column should not be a feature, or None where it should."""
+    """Return the reason why a column is no feature, or None if it is one."""
     if _is_metadata(column):
         return "is metadata"
     if column.kind is ColumnKind.EMPTY:
@@ -279,7 +279,8 @@ def _why_no_feature(column: ColumnFacts) -> str | None:
 
 
 def _counts_rows(column: ColumnFacts) -> bool:
-    """A row number; a feature may go up by one as well, so the name has to allow it."""
+    """Return whether a column counts the rows; a feature may go up by one too, so the name
+    decides."""
     name = snake_case(column.name)
     return column.counting and (name in _ROW_NUMBERS or name.startswith(("column_", "unnamed")))
 

@@ -1,4 +1,4 @@
-"""Read raw rows without a label as an import reads rows with one; pure."""
+"""Raw rows without a label, parsed as an import parses rows with one; pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class UnlabelledPlan:
-    """The columns of a file that are read, and what each is; a kind is None where nobody knows
-    it."""
+    """The columns to read with their types; None is an unknown type."""
 
     features: Mapping[str, ColumnKind | None]
     text: str | None
@@ -30,8 +29,8 @@ class UnlabelledPlan:
 
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
-    """The rows of a piece; columns and lists are parallel. `wrong` says by place why a row cannot
-    be taken; what stands there is None."""
+    """The rows of a piece; columns and lists are parallel. `wrong` holds by place the reason why a
+    row cannot be used; its value there is None."""
 
     features: Mapping[str, Sequence[FeatureValue]]
     texts: Sequence[str | None]
@@ -40,7 +39,8 @@ class Unlabelled:
 
 
 def find_kind(types: Mapping[str, str], name: str) -> ColumnKind | None:
-    """What a feature was in a snapshot that wrote its columns as `types`; None where it says none.
+    """Return the type of a feature in a snapshot with these column `types`; None if it is not
+    there.
 
     >>> find_kind({"size": "double", "at": "date32"}, "size")
     <ColumnKind.NUMBER: 'number'>
@@ -51,9 +51,8 @@ def find_kind(types: Mapping[str, str], name: str) -> ColumnKind | None:
 
 
 def read_unlabelled(piece: RawPiece, plan: UnlabelledPlan) -> Unlabelled:
-    """Return the rows of a piece, read by a plan. Anything but a number in a column of numbers is
-    wrong, as in an import; where nobody knows the kind, what writes a number is one and the rest
-    are words.
+    """Return the rows of a piece, parsed by a plan. Anything else in a column of numbers is an
+    error, as in an import; in a column of unknown type, each value is parsed by itself.
 
     >>> piece = RawPiece([1, 2], {"a": ["1", "x"]}, (), 1.0)
     >>> read = read_unlabelled(piece, UnlabelledPlan({"a": ColumnKind.NUMBER}, None, None))

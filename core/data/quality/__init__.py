@@ -1,1 +1,1 @@
-"""The data checks: what is wrong with the rows, how bad it is, and what to do."""
+"""The data checks: the issues of the rows, their severity, and the next step."""

@@ -1,4 +1,4 @@
-"""The data checks: what is wrong with the rows, how bad it is, and what to do; pure."""
+"""The data checks: the issues of the rows, their severity, and the next step; pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
 
 BLOCKING_ROWS = 50
-"""Below, a fifth held out is fewer than ten rows, on which no interval says anything."""
+"""Below, a fifth held out is fewer than ten rows, too few for any interval."""
 
 FEW_ROWS = 150
 """Below, the holdout is smaller than 30 rows, the fewest for which an accuracy is shown."""
@@ -60,9 +60,8 @@ def check_rows(
     now: datetime,
     rules: "DataFrameSchema | None" = None,
 ) -> list[Issue]:
-    """What is wrong with the rows of a frame such as `read_snapshot` gives, worst first; with
-    `rules`, by the team's own schema too. Where observed and generated rows stand side by side,
-    that is said, and the observed are checked.
+    """Return the issues of a frame of `read_snapshot`, worst first; with `rules`, also those of the
+    team's schema. If observed and generated rows are mixed, report it and check the observed ones.
 
     >>> frame = pd.DataFrame({"__target__": [10.0, 90.0], "a": [0.5, 0.7]})
     >>> issues = check_rows(frame, scale=Scale(0, 100), now=datetime(2026, 1, 1))
@@ -101,7 +100,7 @@ def check_rows(
 
 
 def check_provenance(n_observed: int, n_synthetic: int) -> list[Issue]:
-    """Say that rows are generated, alone or beside observed ones.
+    """Return an issue if rows are generated, alone or mixed with observed ones.
 
     >>> [issue.code for issue in check_provenance(0, 5)]
     ['synthetic_rows']
@@ -131,7 +130,7 @@ def check_provenance(n_observed: int, n_synthetic: int) -> list[Issue]:
 
 
 def check_collections(collections: Iterable[Collection]) -> list[Issue]:
-    """Say what the newest import of each source rejected, and how many rows came twice."""
+    """Return issues for the rows that the newest import of each source rejected or repeated."""
     issues: list[Issue] = []
     for collection in choose_newest(collections):
         issues += [*_check_rejected(collection), *_check_known(collection)]
@@ -139,7 +138,7 @@ def check_collections(collections: Iterable[Collection]) -> list[Issue]:
 
 
 def check_own_scores(n_labelled: int, n_same: int) -> list[Issue]:
-    """Say that labels of predictions are the scores that were predicted.
+    """Return an issue if the labels of predictions equal the predicted scores.
 
     >>> [issue.code for issue in check_own_scores(100, 60)], check_own_scores(100, 3)
     (['own_predictions'], [])
@@ -159,7 +158,7 @@ def check_own_scores(n_labelled: int, n_same: int) -> list[Issue]:
 
 
 def order_issues(issues: Iterable[Issue]) -> list[Issue]:
-    """Worst first; equal ones by code and column."""
+    """Sort issues by severity, worst first; then by code and column."""
     return sorted(issues, key=lambda i: (_ORDER[i.severity], i.code, i.column or ""))
 
 

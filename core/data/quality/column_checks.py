@@ -1,4 +1,4 @@
-"""The checks of each column: its range, its gaps, what it gives away, whether it changed; pure."""
+"""The checks of each column: range, missing values, leaks and changes; pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,8 +23,8 @@ _MAX_RANKED = 20_000  # rows, evenly thinned: an order shows in these
 
 
 def judge_naming(column: pd.Series, at: pd.Series | None) -> str | None:
-    """How a column names rows, or None: words that are different in nearly every row, whole numbers
-    that count the rows (all different and with hardly a gap), or numbers that follow the rows'
+    """Return the way in which a column names rows, or None: words that differ in nearly every row,
+    whole numbers that count the rows (all different, hardly a gap), or numbers that follow the
     times `at` (rank correlation above 0.9999).
 
     >>> judge_naming(pd.Series(np.arange(100) + 7), None)
@@ -57,7 +57,7 @@ def _follows(values: NDArray[np.float64], at: pd.Series) -> bool:
 
 
 def count_single_levels(column: pd.Series) -> int:
-    """How many categories of a column stand in one row only; 0 for numbers.
+    """Return the number of categories with a single row; 0 for numbers.
 
     >>> count_single_levels(pd.Series(["a", "a", "b", None]))
     1
@@ -76,7 +76,7 @@ _MANY_DUPLICATES, _MANY_REPEATS = 0.01, 0.30
 
 
 def check_target(target: pd.Series, scale: Scale) -> Iterator[Issue]:
-    """Targets outside the scale, all the same, or hardly different."""
+    """Yield issues for targets outside the scale, all equal, or nearly so."""
     outside = int(((target < scale.low) | (target > scale.high) | target.isna()).sum())
     if outside:
         yield Issue(
@@ -120,7 +120,7 @@ def check_target(target: pd.Series, scale: Scale) -> Iterator[Issue]:
 
 
 def check_columns(summaries: Sequence[ColumnSummary], n: int) -> Iterator[Issue]:
-    """Values that are missing, and columns that are (nearly) constant."""
+    """Yield issues for missing values and (nearly) constant columns."""
     for column in summaries:
         missing = column.n_missing / n
         if missing >= _MISSING_INFO:
@@ -165,7 +165,7 @@ def _say_missing(column: ColumnSummary, share: float) -> str:
 
 
 def check_base_metrics(features: pd.DataFrame) -> Iterator[Issue]:
-    """Base metrics outside their range."""
+    """Yield issues for base metrics outside their range."""
     for name in features.columns:
         metric = snake_case(str(name))
         column = features[name]
@@ -185,7 +185,8 @@ def check_base_metrics(features: pd.DataFrame) -> Iterator[Issue]:
 
 
 def check_leaks(features: pd.DataFrame, target: pd.Series) -> Iterator[Issue]:
-    """Columns that give the target away, each of those that do so together in the same words."""
+    """Yield issues for columns that give the target away; those that do so together share the
+    words."""
     for leak in find_leaks(features, target):
         yield warn("leaky_column", leak.column, len(target), _say_leak(leak))
 
@@ -206,7 +207,8 @@ def _say_leak(leak: Leak) -> str:
 
 
 def check_changes(frame: pd.DataFrame) -> Iterator[Issue]:
-    """Columns that changed their unit or went missing, of late or in one source."""
+    """Yield issues for columns that changed their unit or went missing, recently or in one
+    source."""
     for change in find_unit_changes(frame):
         times = change.what if change.what > 1 else 1 / change.what
         yield warn(
@@ -225,7 +227,7 @@ def check_changes(frame: pd.DataFrame) -> Iterator[Issue]:
 
 
 def _tell_gaps(where: str, changes: Sequence[ColumnShift]) -> Iterator[Issue]:
-    """Where many columns stop at once, one sentence says it."""
+    """Yield one issue for all columns that stop at the same time."""
     if len(changes) >= _MANY_GAPS:
         names = ", ".join(f"'{change.column}'" for change in changes[:_MANY_GAPS])
         others = f" and {len(changes) - _MANY_GAPS} more" if len(changes) > _MANY_GAPS else ""
@@ -249,7 +251,7 @@ def _tell_gaps(where: str, changes: Sequence[ColumnShift]) -> Iterator[Issue]:
 
 
 def check_names(frame: pd.DataFrame) -> Iterator[Issue]:
-    """Columns that name a row or a moment rather than describe it, and levels of a single row."""
+    """Yield issues for columns that name a row or a moment, and for levels with a single row."""
     at = frame[AT] if AT in frame and frame[AT].notna().all() else None
     for name in (str(name) for name in frame.columns if name not in RESERVED):
         naming = judge_naming(frame[name], at)

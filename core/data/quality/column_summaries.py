@@ -1,4 +1,4 @@
-"""A line for each column: its kind, its gaps, its range, its shape; pure."""
+"""A summary of each column: type, missing values, range and distribution; pure."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SHAPE_BINS = 12
 
 
 def summarize_columns(frame: pd.DataFrame) -> tuple[ColumnSummary, ...]:
-    """A line for the target and for each feature of a frame.
+    """Return a summary of the target and of each feature of a frame.
 
     >>> summarize_columns(pd.DataFrame({"a": ["x", "x", "y", None]}))[0].top_share.__round__(2)
     0.67
@@ -44,8 +44,8 @@ def _summarize(name: str, column: pd.Series) -> ColumnSummary:
 
 
 def _count_numbers(column: pd.Series) -> tuple[Any, NDArray[np.int64]]:
-    """The different values and how often each stands there, by sorting: where nearly all differ,
-    a table of them takes several times as long."""
+    """Return the distinct values and their counts, by sorting: if nearly all differ, a hash table
+    takes several times as long."""
     return np.unique(column.dropna().to_numpy("f8"), return_counts=True)
 
 
@@ -55,7 +55,7 @@ def _count_words(column: pd.Series) -> tuple[Any, NDArray[np.int64]]:
 
 
 def _count_ranges(column: pd.Series) -> tuple[int, ...]:
-    """Rows in twelve equal ranges from the lowest value to the highest."""
+    """Count the rows in twelve equal ranges from the lowest value to the highest."""
     known = column.dropna().to_numpy("f8")
     known = known[np.isfinite(known)]
     if len(known) == 0:
@@ -64,5 +64,5 @@ def _count_ranges(column: pd.Series) -> tuple[int, ...]:
 
 
 def _count_levels(counts: NDArray[np.int64]) -> tuple[int, ...]:
-    """Rows of the twelve most common values, the most common first."""
+    """Count the rows of the twelve most common values, the most common first."""
     return tuple(int(n) for n in np.sort(counts)[::-1][:SHAPE_BINS])

@@ -1,4 +1,4 @@
-"""Columns that give the target away: alone, as categories, or added up; pure."""
+"""Columns that give the target away: alone, as categories, or as a sum; pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from core.data.quality.near_duplicates import count_distinct
 
 MAX_ROWS = 20_000
-"""More rows are thinned out evenly: a leak does not hide in the rest."""
+"""More rows are thinned evenly: a leak shows in these too."""
 
 _MIN_ROWS = 20
 _CORRELATION = 0.995
@@ -26,7 +26,7 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A column that gives the target away; `others` are those it needs to do so."""
+    """A column that gives the target away, together with `others`."""
 
     column: str
     how: str
@@ -34,7 +34,7 @@ class Leak:
 
 
 def find_leaks(features: pd.DataFrame, target: pd.Series) -> list[Leak]:
-    """The columns that determine the target, in the order of the columns.
+    """Return the columns that determine the target, in the order of the columns.
 
     A number does where its correlation with the target is above 0.995, or that of the ranks above
     0.9995; a category (or a number of few values) where its levels leave at most 0.5 % of the
@@ -85,8 +85,8 @@ def _judge_number(x: _Floats, y: _Floats) -> str | None:
 
 
 def _explained_by_levels(column: pd.Series, y: _Floats) -> float:
-    """The share of the target's variance between the levels of a column, corrected for their
-    number; 0 where there are too many levels to say."""
+    """Return the share of the target's variance between the levels of a column, corrected for their
+    number; 0 if there are too many levels."""
     codes, levels = pd.factorize(column)
     there = codes >= 0
     codes, y = codes[there], y[there]
@@ -100,7 +100,7 @@ def _explained_by_levels(column: pd.Series, y: _Floats) -> float:
 
 
 def _find_summands(numbers: Mapping[str, _Floats], y: _Floats) -> Iterator[Leak]:
-    """The smallest set of columns found whose weighted sum is the target, if there is one."""
+    """Yield the smallest set of columns found whose weighted sum is the target, if there is one."""
     usable = {
         name: x
         for name, x in numbers.items()
@@ -132,7 +132,8 @@ def _find_summands(numbers: Mapping[str, _Floats], y: _Floats) -> Iterator[Leak]
 
 
 def _correlate(columns: Mapping[str, _Floats], y: _Floats) -> _Floats:
-    """Correlations of the columns and, last, the target; a missing value counts as the mean."""
+    """Return the correlations of the columns and, last, the target; a missing value counts as the
+    mean."""
     matrix = np.column_stack([*columns.values(), y])
     matrix = matrix - np.nanmean(matrix, axis=0)
     matrix = np.nan_to_num(matrix / np.nanstd(matrix, axis=0))
@@ -141,7 +142,7 @@ def _correlate(columns: Mapping[str, _Floats], y: _Floats) -> _Floats:
 
 
 def _regress(correlations: _Floats) -> tuple[_Floats, float]:
-    """Weights of standardised columns for the target (the last one), and 1 - R²."""
+    """Return the weights of standardised columns for the target (the last one), and 1 - R²."""
     among, with_target = correlations[:-1, :-1], correlations[:-1, -1]
     weights: _Floats = np.linalg.lstsq(among, with_target, rcond=1e-10)[0].astype("f8")
     return weights, 1.0 - float(weights @ with_target)

@@ -1,4 +1,4 @@
-"""Rows that do not belong together, and columns that changed their meaning; pure."""
+"""Rows of different populations, and columns whose meaning changed; pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from core.domain.dataset import AT, RESERVED, SOURCE
 
 MAX_ROWS = 50_000
-"""More rows are thinned out evenly: what is wrong with so many shows in these."""
+"""More rows are thinned evenly: a change shows in these too."""
 
 UNIT_RATIO = 30.0
-"""A column whose typical size changes by more than this has changed its unit."""
+"""A column whose median size changes by more than this factor changed its unit."""
 
 _MIN_ROWS = 30
 _MIN_SHARE, _MAX_SHARE = 0.05, 0.95
@@ -27,8 +27,8 @@ _Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Rows in which some columns are empty or one value that vary in the others; `where` says how
-    to tell them, `share` is of all rows."""
+    """Rows in which some columns are empty or constant that vary elsewhere; `where` describes them,
+    `share` is of all rows."""
 
     where: str
     columns: tuple[str, ...]
@@ -37,7 +37,7 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class ColumnShift:
-    """A column that is otherwise in a part of the rows: the newest ones, or those of a source."""
+    """A column that differs in a part of the rows: the newest, or those of a source."""
 
     column: str
     where: str
@@ -46,9 +46,9 @@ class ColumnShift:
 
 
 def find_populations(frame: pd.DataFrame) -> list[Population]:
-    """Parts of 5 to 95 % of the rows, at least 30, in which two or more columns are empty or have
-    one value while they vary elsewhere: rows without a value of a column, or with the most common
-    one of a number with many values, which is how hard-coded metrics look.
+    """Return parts of 5 to 95 % of the rows, at least 30, in which two or more columns are empty or
+    constant that vary elsewhere. A part is the rows without a value of a column, or with the most
+    common of a number's many values, as hard-coded metrics have it.
 
     >>> rng = np.random.default_rng(0)
     >>> real = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
@@ -73,8 +73,8 @@ def find_populations(frame: pd.DataFrame) -> list[Population]:
 
 
 def find_unit_changes(frame: pd.DataFrame) -> list[ColumnShift]:
-    """Numbers whose median size in the newest tenth of the rows, or in one source, is more than
-    30 times that of the others, or less than a thirtieth.
+    """Return numbers whose median size in the newest tenth of the rows, or in one source, is more
+    than 30 times that of the others, or less than a thirtieth.
 
     >>> at = pd.date_range("2026-01-01", periods=400, freq="h", tz="UTC")
     >>> x = np.where(np.arange(400) < 360, 1.0, 100.0) + np.arange(400) % 7 / 100
@@ -92,8 +92,8 @@ def find_unit_changes(frame: pd.DataFrame) -> list[ColumnShift]:
 
 
 def find_sudden_gaps(frame: pd.DataFrame) -> list[ColumnShift]:
-    """Columns that are missing in more than half of the newest tenth of the rows, or of one source,
-    and in less than 5 % of the others.
+    """Return columns that are missing in more than half of the newest tenth of the rows, or of one
+    source, and in less than 5 % of the others.
 
     >>> at = pd.date_range("2026-01-01", periods=400, freq="h", tz="UTC")
     >>> x = np.where(np.arange(400) < 360, 1.0, np.nan)
@@ -121,7 +121,7 @@ def _list_parts(
 
 
 def _list_slices(frame: pd.DataFrame) -> Iterator[tuple[str, _Mask]]:
-    """The newest tenth of the rows, and each source, where it is a part of them."""
+    """Yield the newest tenth of the rows, and each source, unless it is all rows."""
     if AT in frame and frame[AT].notna().mean() > _MAX_SHARE:
         newest = frame[AT] >= frame[AT].quantile(1 - _NEWEST)
         if newest.sum() >= _MIN_ROWS and not newest.all():
@@ -143,7 +143,8 @@ def _numbers(frame: pd.DataFrame) -> list[str]:
 
 
 def _differs(codes: NDArray[np.int64], part: _Mask) -> bool:
-    """Whether a column is empty or one value in a part of the rows, and varies in the others."""
+    """Return whether a column is empty or constant in a part of the rows, and varies in the
+    others."""
     inside, outside = codes[part], codes[~part]
     if np.any(inside != inside[0]):
         return False
@@ -167,5 +168,5 @@ def _median(values: NDArray[np.float64]) -> float:
 
 
 def _first_of_each(found: list[ColumnShift]) -> list[ColumnShift]:
-    """One change a column: of two sources, each is otherwise than the other."""
+    """Keep one change a column: of two sources, each differs from the other."""
     return list({change.column: change for change in reversed(found)}.values())[::-1]

@@ -1,4 +1,4 @@
-"""Rows that are nearly copies of each other: a rounding, a case or a space differs; pure."""
+"""Rows that nearly repeat each other, apart from a rounding, a case or a space; pure."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from core.domain.dataset import RESERVED, TEXT
 
 
 def count_distinct(values: NDArray[Any]) -> int:
-    """The number of different values, none of which is nan. By sorting: where nearly all differ, a
-    table of them takes many times as long.
+    """Return the number of distinct values, none of which is nan. It sorts: if nearly all differ, a
+    hash table takes many times as long.
 
     >>> count_distinct(np.array([3.0, 1.0, 3.0])), count_distinct(np.array([]))
     (2, 0)
@@ -23,13 +23,13 @@ def count_distinct(values: NDArray[Any]) -> int:
 
 
 GRID = 1e-3
-"""Numbers closer than this, in standard deviations of their column, may be nearly the same."""
+"""Numbers closer than this, in standard deviations of their column, may be nearly equal."""
 
 MIN_NUMBERS = 3
-"""With fewer numbers of many values, rows lie close to each other by chance."""
+"""With fewer numbers of many values, rows are close to each other by chance."""
 
 MIN_TEXT = 40
-"""Shorter texts say the same by chance."""
+"""Shorter texts are equal by chance."""
 
 _MANY_VALUES = 0.2  # of the rows: a number with fewer different values is as good as a category
 
@@ -37,8 +37,8 @@ _Indices = NDArray[np.int64]
 
 
 def identify_content(frame: pd.DataFrame) -> _Indices:
-    """A number for each row that rows with the same features and text share, exactly or nearly,
-    whatever their target, time or id, and whatever other rows there are.
+    """Return a number for each row that rows with the same features and text share, exactly or
+    nearly; target, time, id and all other rows do not matter.
 
     >>> one, other, same = identify_content(pd.DataFrame({"a": [1.0, 2.0, 1.0]}))
     >>> one == same, one == other
@@ -48,7 +48,7 @@ def identify_content(frame: pd.DataFrame) -> _Indices:
 
 
 def identify_copies(frame: pd.DataFrame) -> _Indices:
-    """A number for each row that rows with exactly the same features and text share.
+    """Return a number for each row that rows with exactly the same features and text share.
 
     >>> one, same, other = identify_copies(pd.DataFrame({"a": ["x", "x", None]}))
     >>> one == same, one == other
@@ -62,8 +62,8 @@ def identify_copies(frame: pd.DataFrame) -> _Indices:
 
 
 def merge_near(frame: pd.DataFrame, content: _Indices) -> _Indices:
-    """`content` (a number that equal rows share), with rows that are nearly copies of each other
-    given the smallest number among them.
+    """Return `content` (a number that equal rows share) with near copies merged under the smallest
+    number among them.
 
     Near are rows whose texts differ in case, spacing, digits and punctuation only, or whose
     features agree: categories are equal and numbers fall into one cell of a grid of 1/1000
@@ -94,7 +94,7 @@ def merge_near(frame: pd.DataFrame, content: _Indices) -> _Indices:
 
 
 def count_near(frame: pd.DataFrame, content: _Indices) -> int:
-    """How many rows have a near copy that is no exact one.
+    """Return the number of rows with a near copy that is not an exact one.
 
     >>> count_near(pd.DataFrame({"a": [1.0, 2.0]}), np.array([0, 1]))
     0
@@ -107,7 +107,7 @@ def count_near(frame: pd.DataFrame, content: _Indices) -> int:
 
 
 def _link_texts(frame: pd.DataFrame) -> _Indices | None:
-    """A number for texts that say the same; -1 where a text is short or missing."""
+    """Return a number that equal texts share; -1 for a short or missing text."""
     if TEXT not in frame or not frame[TEXT].notna().any():
         return None
     plain = frame[TEXT].str.lower().str.replace(r"[\W\d_]+", "", regex=True)
@@ -116,7 +116,7 @@ def _link_texts(frame: pd.DataFrame) -> _Indices | None:
 
 
 def _link_numbers(frame: pd.DataFrame) -> list[_Indices]:
-    """A numbering of the rows for each of two grids that bring some together; none where chance
+    """Return a numbering of the rows for each of two grids that bring some together; none if chance
     would."""
     names = [name for name in frame.columns if name not in RESERVED]
     numbers = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
@@ -139,7 +139,7 @@ def _link_numbers(frame: pd.DataFrame) -> list[_Indices]:
 
 
 def _is_fine(column: pd.Series) -> bool:
-    """Whether a number has so many values that two rows do not share one by chance."""
+    """Return whether a number has so many values that two rows do not share one by chance."""
     n = int(column.notna().sum())
     if n < 2 or not float(column.std()) > 0:
         return False

@@ -1,4 +1,4 @@
-"""What the store holds: rows by source, what the newest checks said, and what to do next."""
+"""The overview of the store's data: rows by source, the newest checks, and the next step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _OF_EACH_SOURCE, _COLLECTIONS = 3, 500
 
 @dataclass(frozen=True, slots=True)
 class DataSummary:
-    """The store at a glance; `quality` is None until a first collection was checked."""
+    """The summary of the store; `quality` is None until a first collection was checked."""
 
     n_rows: int
     n_labelled: int  # every sample carries its target
@@ -42,13 +42,13 @@ class DataSummary:
 
     @property
     def issues(self) -> tuple[Issue, ...]:
-        """What the newest checks found, worst first."""
+        """Return the issues of the newest checks, worst first."""
         return self.quality.issues if self.quality else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the newest report is held against, and since when that is, in words."""
+    """The earlier report that the newest is compared with, and its date in words."""
 
     since: str
     report: QualityReport
@@ -60,7 +60,7 @@ def summarize_data(
     collections: Sequence[Collection],
     sources: Sequence[Source] = (),
 ) -> DataSummary:
-    """The summary of what was read.
+    """Return the summary of some counts, checks and collections.
 
     >>> counts = [SampleCounts("file:a", Provenance.REAL, 3, None, None)]
     >>> summary = summarize_data(counts, None, [])
@@ -86,7 +86,8 @@ def summarize_data(
 
 
 def describe_data(db: Database) -> DataSummary:
-    """The summary of the store; reads counts and the kept report, never the rows' features."""
+    """Return the summary of the store; reads counts and the saved report, never the rows'
+    features."""
     with db.read() as conn:
         return summarize_data(
             sample_rows.count_samples(conn),
@@ -97,9 +98,8 @@ def describe_data(db: Database) -> DataSummary:
 
 
 def find_baseline(conn: Connection) -> Baseline | None:
-    """What the checks said when the newest snapshot was taken, so that what a next training would
-    see can be held against it; before any snapshot, what they said the time before. None where no
-    such report is kept."""
+    """Return the checks of the newest snapshot, or those before the newest if there is no snapshot;
+    None if no such report is saved."""
     for snapshot in snapshots.load_snapshots(conn, 1):
         reports = quality.load_reports(conn, 1, upto=snapshot.created_at)
         return Baseline(f"snapshot {snapshot.id}", reports[0]) if reports else None
@@ -110,7 +110,7 @@ def find_baseline(conn: Connection) -> Baseline | None:
 def refresh_quality(
     db: Database, scale: Scale, now: datetime, rules: Path | None = None
 ) -> QualityReport:
-    """Check the rows that training would use, and keep what was found."""
+    """Check the rows that training would use, and save the report."""
     # Not at the top: pandas, pyarrow and scipy would slow the first paint and the API's start.
     from core.data import frames
     from core.data.quality import checks, column_summaries
@@ -145,7 +145,7 @@ _NAMED = 2  # sources; below the answers each says for itself what went wrong
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """A question about the rows, answered: `good` is None where nobody knows."""
+    """A question about the rows with its answer; `good` is None if it is not known."""
 
     question: str
     good: bool | None
@@ -161,7 +161,7 @@ class Glance:
 
 
 def judge_data(data: DataSummary) -> Glance:
-    """The answers for a store that has rows.
+    """Return the answers for a store with rows.
 
     >>> from core.data.quality.overview import summarize_data
     >>> from core.domain.sample import Provenance, SampleCounts
@@ -197,7 +197,8 @@ def _is_whole(data: DataSummary) -> SummaryLine:
 
 
 def _find_lost_files(data: DataSummary) -> list[str]:
-    """The files whose import failed and left nothing; tables and the folder tell their own."""
+    """Return the files whose import failed without a row; tables and the folder report their
+    own."""
     failed = dict.fromkeys(one.source for one in data.collections if one.error is not None)
     return [name for name in failed if name.startswith("file:") and name not in data.by_source]
 

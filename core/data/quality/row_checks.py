@@ -1,4 +1,4 @@
-"""The checks of the rows as a whole: copies, groups, populations, times; pure."""
+"""The checks of the rows together: copies, groups, populations and times; pure."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ _LOOK_INTO_REPEATS = (
 
 
 def check_duplicates(frame: pd.DataFrame) -> Iterator[Issue]:
-    """Rows that say the same but for their id: the store keeps equal rows only once."""
+    """Yield issues for rows that differ in their id only: the store keeps equal rows once."""
     columns = [name for name in frame.columns if name not in (KEY, EXTERNAL_ID, SOURCE, PROVENANCE)]
     hashes = pd.util.hash_pandas_object(frame[columns], index=False)
     n = len(hashes) - count_distinct(hashes.to_numpy())
@@ -49,7 +49,7 @@ def check_duplicates(frame: pd.DataFrame) -> Iterator[Issue]:
 
 
 def check_repeats(frame: pd.DataFrame) -> Iterator[Issue]:
-    """Rows whose features are those of another, exactly or nearly."""
+    """Yield issues for rows whose features repeat those of another, exactly or nearly."""
     content = identify_copies(frame)
     _, n_equal = np.unique(content, return_counts=True)
     n = int(n_equal[n_equal > 1].sum())
@@ -81,7 +81,7 @@ def _tell_repeats(code: str, n: int, n_all: int, what: str) -> Issue:
 
 
 def check_groups(frame: pd.DataFrame) -> Iterator[Issue]:
-    """Groups that a random split would tear apart."""
+    """Yield an issue for groups that a random split would separate."""
     if GROUP not in frame or not frame[GROUP].notna().any():
         return
     sizes = frame[GROUP].value_counts()
@@ -98,7 +98,7 @@ def check_groups(frame: pd.DataFrame) -> Iterator[Issue]:
 
 
 def check_populations(frame: pd.DataFrame) -> Iterator[Issue]:
-    """Rows of two kinds side by side."""
+    """Yield issues for rows of two populations."""
     for population in find_populations(frame):
         columns = ", ".join(f"'{name}'" for name in population.columns[:_SHOWN])
         more = len(population.columns) - _SHOWN
@@ -114,7 +114,7 @@ def check_populations(frame: pd.DataFrame) -> Iterator[Issue]:
 
 
 def check_times(at: pd.Series, now: datetime) -> Iterator[Issue]:
-    """A short span, old rows, and rows from the future."""
+    """Yield issues for a short span, old rows, and rows from the future."""
     n_timed = int(at.notna().sum())
     if n_timed == 0:
         return
@@ -148,7 +148,7 @@ def check_times(at: pd.Series, now: datetime) -> Iterator[Issue]:
 
 
 def check_label_times(at: pd.Series, labelled_at: pd.Series) -> Iterator[Issue]:
-    """Labels that were given before the work."""
+    """Yield an issue for labels that are older than the work."""
     n_early = int((labelled_at < at).sum())
     if n_early:
         yield warn(

@@ -1,5 +1,4 @@
-"""A team's own rules: a pandera schema, read from a YAML file and checked beside the program's
-own."""
+"""A team's own rules: a pandera schema from a YAML file, checked in addition to the program's."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
 
 NAMES = {TARGET: TARGET_NAME, AT: TIME_NAME, TEXT: "text", GROUP: "group", SOURCE: "source"}
-"""What a schema calls the columns that are no feature; a feature of that name goes first."""
+"""The names of the columns that are no feature in a schema; they win over a feature's name."""
 
 _MAX_ROWS_NAMED = 3
 
 
 def read_rules(path: Path | None) -> "DataFrameSchema | None":
-    """The schema of a file; none without a path. Raises `InvalidInput` where the file is missing or
-    holds no schema."""
+    """Return the schema of a file; None without a path. Raises `InvalidInput` if the file is
+    missing or holds no schema."""
     if path is None:
         return None
     from pandera.errors import SchemaDefinitionError  # 2 s that only a team with rules pays
@@ -53,7 +52,7 @@ def read_rules(path: Path | None) -> "DataFrameSchema | None":
 
 
 def check_rules(frame: pd.DataFrame, schema: "DataFrameSchema") -> list[Issue]:
-    """What breaks a schema, an issue a rule; all of them block."""
+    """Return an issue for each broken rule of a schema; all of them block."""
     from pandera.errors import SchemaErrors  # see above
 
     columns = {

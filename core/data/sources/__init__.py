@@ -1,1 +1,1 @@
-"""One module for each place rows come from."""
+"""One module for each kind of source."""

@@ -1,4 +1,4 @@
-"""What a source is to the collection: a name, and a function that brings in what is new there."""
+"""The contract of a source: a name, and a function that collects its new rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from core.store.engine.database import Database
 
 @dataclass(frozen=True, slots=True)
 class CollectionRequest:
-    """What every source is told."""
+    """The arguments that every source gets."""
 
     db: Database
     settings: Settings
@@ -29,18 +29,18 @@ class CollectionRequest:
 
 
 class Collect(Protocol):
-    """Brings what is new into the store, each row once however often it is called and wherever it
-    was killed before."""
+    """Adds new rows to the store, each once, regardless of repeated calls and kills."""
 
     def __call__(self, asked: CollectionRequest, progress: Progress) -> list[Source]:
-        """How that went, of everything that was read; nothing where no setting names the source.
-        A failure is an outcome, so that it stops no other source: only `Cancelled`, which
-        `progress` raises, and `Conflict` with another process pass."""
+        """Return the outcome of everything read; empty if no setting names the source. A failure is
+        an outcome, so that it stops no other source. Only `Cancelled`, which `progress` raises, and
+        `Conflict` with another process pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceKind:
-    """A kind of source. What it answers with is called as it is, or has that before a colon."""
+    """A kind of source; the names of its sources are the kind itself, or begin with it and a
+    colon."""
 
     name: str
     collect: Collect

@@ -1,4 +1,4 @@
-"""CSV and its relatives, row by row: the separator is found; a bad row is named, not guessed."""
+"""CSV and similar files, row by row: the separator is found, and a bad row is named."""
 
 import csv
 from collections import Counter
@@ -18,8 +18,8 @@ _ROWS_LOOKED_AT = 50
 
 
 class _Lines:
-    """The lines of a file as `csv.reader` wants them, counting bytes on the way, and seeing whether
-    there was a quote as `core.safety.formulas` puts it before a cell."""
+    """The lines of a file for `csv.reader`; counts bytes, and notes quotes that
+    `core.safety.formulas` put before a cell."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._lines = read_lines(path, encoding)
@@ -35,7 +35,7 @@ class _Lines:
 
 
 def read_delimited(path: Path) -> RawTable:
-    """A CSV file whose first line names its columns. Raises `InvalidInput` where it is no table,
+    """Open a CSV file whose first line names its columns. Raises `InvalidInput` if it is no table,
     or its header cannot be used."""
     encoding = find_encoding(path)
     separator = _find_separator(path, encoding)
@@ -96,8 +96,8 @@ def _piece(
 
 
 def _read_records(path: Path, lines: _Lines, separator: str) -> Iterator[list[str] | str]:
-    """The records that are not blank; a sentence in place of one that cannot be read. Raises
-    `InvalidInput` where a quote is never closed, since nothing after it can be trusted."""
+    """Yield the records that are not blank, and a sentence for one that cannot be parsed. Raises
+    `InvalidInput` for a quote that is never closed: nothing after it is reliable."""
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     while True:
         start = reader.line_num + 1
@@ -156,7 +156,8 @@ def _name_columns(path: Path, header: list[str]) -> tuple[str, ...]:
 
 
 def _find_separator(path: Path, encoding: str) -> str:
-    """The separator under which most rows have as many values as the header, and more than one."""
+    """Return the separator with which most rows have as many values as the header, and more than
+    one."""
     scores = {s: _score_separator(path, encoding, s) for s in _SEPARATORS}
     best = max(scores, key=lambda s: scores[s])
     share, n_columns = scores[best]
@@ -179,7 +180,7 @@ def _find_separator(path: Path, encoding: str) -> str:
 
 
 def _score_separator(path: Path, encoding: str, separator: str) -> tuple[float, int]:
-    """The share of the first rows that agree with the header, and the header's length."""
+    """Return the share of the first rows that agree with the header, and the header's length."""
     records = _read_records(path, _Lines(path, encoding), separator)
     try:
         lengths = [len(r) for r in islice(records, _ROWS_LOOKED_AT + 1) if isinstance(r, list)]

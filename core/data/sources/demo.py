@@ -1,5 +1,5 @@
-"""Generated rows like those of a quality predictor, from a function and a noise that are known, so
-that the smallest error any model can reach is known too."""
+"""Generated rows of a quality predictor, from a known function and noise, so that the smallest
+possible error is known too."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from core.settings import Scale
 SOURCE = "demo"
 DAYS = 90
 NOISE = 0.03
-"""Standard deviation of the noise, as a share of the scale."""
+"""The standard deviation of the noise, as a share of the scale."""
 
 _MISSING_SHARES = {"csat": 0.10, "testCoverage": 0.04}
 _PROVIDERS = {"anthropic": 0.4, "openai": 0.35, "mistral": 0.25}
@@ -35,15 +35,15 @@ _Words = NDArray[np.str_]
 
 @dataclass(frozen=True, slots=True)
 class DemoRows:
-    """`best_mae` is the mean absolute error of a model that knows the function exactly."""
+    """Generated rows; `best_mae` is the MAE of a model that knows the function exactly."""
 
     samples: tuple[Sample, ...]
     best_mae: float
 
 
 def generate_demo(n_rows: int, seed: int, now: datetime, scale: Scale) -> DemoRows:
-    """Rows of the last 90 days up to `now`, marked synthetic: seven base metrics (csat 0..1, the
-    others 0..100), provider, model and action type. The same arguments give the same rows.
+    """Return rows of the last 90 days up to `now`, marked synthetic: seven base metrics (csat 0..1,
+    the others 0..100), provider, model and action type. Equal arguments give equal rows.
 
     The target is clip(f(row) + e) with e ~ N(0, 3 % of the scale). A metric that is missing was
     not measured, and counts in f as a fixed value: f is a function of what is in the row. Clipping
@@ -84,9 +84,9 @@ def generate_demo(n_rows: int, seed: int, now: datetime, scale: Scale) -> DemoRo
 
 
 def expected_error(quality: _Floats, noise: float) -> _Floats:
-    """E|clip(q + e, 0, 1) - clip(q, 0, 1)| for e ~ N(0, noise²), for each q: the error of the best
-    guess. With E min(e⁺, c) = ∫₀ᶜ P(e > t) dt = noise (φ(0) - φ(z)) + c P(e > c), z = c / noise,
-    on either side, c being how far the clipped value can move to that side.
+    """Return E|clip(q + e, 0, 1) - clip(q, 0, 1)| for e ~ N(0, noise²) and each q: the error of the
+    best guess. With E min(e⁺, c) = ∫₀ᶜ P(e > t) dt = noise (φ(0) - φ(z)) + c P(e > c), z = c /
+    noise, on both sides; c is the distance that the clipped value can move to that side.
 
     >>> expected_error(np.array([0.5]), 0.1).round(4), round(0.1 * (2 / np.pi) ** 0.5, 4)
     (array([0.0798]), 0.0798)
@@ -100,13 +100,13 @@ def expected_error(quality: _Floats, noise: float) -> _Floats:
 
 
 def _mean_move(room: _Floats, before: _Floats, noise: float) -> _Floats:
-    """∫ P(e > t) dt from `before`, where a value starts to move, over `room`."""
+    """Return ∫ P(e > t) dt over `room` from `before`, where a value starts to move."""
     moved: _Floats = _tail_integral(before, noise) - _tail_integral(before + room, noise)
     return moved
 
 
 def _tail_integral(start: _Floats, noise: float) -> _Floats:
-    """∫ P(e > t) dt from `start` on = noise φ(z) - start P(e > start), z = start / noise."""
+    """Return ∫ P(e > t) dt from `start` on = noise φ(z) - start P(e > start), z = start / noise."""
     z = start / noise
     tail: _Floats = noise * norm.pdf(z) - start * norm.sf(z)
     return tail
@@ -143,7 +143,8 @@ def _draw_metrics(rng: np.random.Generator, n_rows: int) -> dict[str, _Floats]:
 def _quality(
     metrics: dict[str, _Floats], provider: _Words, large: NDArray[np.bool_], action: _Words
 ) -> _Floats:
-    """The known function, about 0..1: a sum, two bends and an interaction that no line follows."""
+    """Return the known function, about 0..1: a sum, two bends and an interaction, none of them
+    linear."""
     coverage = np.where(np.isnan(metrics["testCoverage"]), 40.0, metrics["testCoverage"]) / 100.0
     csat = np.where(np.isnan(metrics["csat"]), 0.6, metrics["csat"])
     code, security = metrics["codeQuality"] / 100.0, metrics["security"] / 100.0

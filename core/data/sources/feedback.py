@@ -1,4 +1,4 @@
-"""Feedback as samples: predictions whose label came become rows to learn from, each exactly once.
+"""Feedback as samples: each labelled prediction becomes one row to learn from.
 
 A piece is one transaction with the place it ends at, so that a process may die anywhere."""
 
@@ -28,9 +28,9 @@ log = get_logger(__name__)
 
 
 def collect_feedback(context: CollectContext) -> Source | None:
-    """Make samples of the labelled predictions that are none yet; return how that went, or None if
-    no label was ever given. A corrected label takes over from the one before. Raises what the
-    context's `progress` raises; what is in by then stays in."""
+    """Turn labelled predictions into samples, and return the outcome; None if there never was a
+    label. A corrected label replaces the earlier one. An error of `progress` passes; the rows added
+    before it stay."""
     db, now = context.db, context.now
     drain_batches(db)
     with db.read() as conn:
@@ -62,8 +62,8 @@ def collect_feedback(context: CollectContext) -> Source | None:
 def build_feedback_samples(
     rows: Sequence[LabelledPrediction], scale: Scale
 ) -> tuple[list[Sample], list[Rejection]]:
-    """The samples of labelled predictions, and why each of the others is none: what was asked as
-    it was served, whoever answered, with the true score, and the unit as the group.
+    """Return the samples of labelled predictions and the rejections of the others. A sample has the
+    served features, the true score, and the unit as its group.
 
     >>> at = datetime.fromisoformat("2026-03-02T12:00:00+00:00")
     >>> row = LabelledPrediction("p1", at, {"a": 1.0}, None, "repo-7", 74.0, at)
@@ -105,9 +105,8 @@ def _build_sample(row: LabelledPrediction) -> Sample:
 def _take_piece(
     db: Database, scale: Scale, by: str, now: Callable[[], datetime]
 ) -> tuple[FeedbackProgress, int, int, int]:
-    """How far it has come with the next piece, and of that the rows received, new and rejected.
-    Where it had come to is read under the lock of the write, so that of two processes none takes
-    a row again."""
+    """Add the next piece; return the new position, and the numbers of rows received, new and
+    rejected. The position is read under the write lock, so that no two processes take a row."""
     with db.write() as conn:
         waiting = feedback.load_waiting(conn, feedback.find_progress(conn), ROWS_PER_PIECE)
         samples, rejections = build_feedback_samples(waiting.rows, scale)

@@ -1,4 +1,4 @@
-"""Files: what is in one before it is imported, and its rows as samples, a piece at a time."""
+"""Files: a preview before an import, then the rows as samples, a piece at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ SUFFIXES: Mapping[str, Callable[[Path], RawTable]] = {
     ".ndjson": read_documents,
     ".parquet": read_columnar,
 }
-"""The endings of the files that can be imported, and what reads them."""
+"""The endings of importable files, each with its reader."""
 
 _PREVIEW_ROWS = 1000
 _SHOWN_ROWS = 20
@@ -47,7 +47,7 @@ _SHOWN_ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class ColumnPreview:
-    """One column in the first rows; `role` is what it was guessed to be."""
+    """One column in the first rows, with its guessed `role`."""
 
     name: str
     kind: ColumnKind
@@ -60,8 +60,8 @@ class ColumnPreview:
 
 @dataclass(frozen=True, slots=True)
 class FilePreview:
-    """What the first rows of a file show. Problems are worth a look before importing, notes say
-    how the file is read; neither stops anything."""
+    """The first rows of a file. Problems deserve a look before an import, notes say how the file is
+    read; neither stops it."""
 
     name: str
     form: str
@@ -77,8 +77,8 @@ class FilePreview:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of a file; samples and rejections add up to `n_received`, all of them new in this
-    piece. `share_read` (0..1) is the share of the file up to here."""
+    """Some rows of a file; samples and rejections add up to `n_received`. `share_read` (0..1) is
+    the share of the file read so far."""
 
     samples: tuple[Sample, ...]
     rejections: tuple[Rejection, ...]
@@ -88,7 +88,7 @@ class Piece:
 
 @contextmanager
 def named(path: Path, name: str) -> Iterator[None]:
-    """Messages about a file that was kept under another name say the name that its owner knows."""
+    """Let messages about a file use the name that its owner knows."""
     try:
         yield
     except InvalidInput as error:
@@ -98,8 +98,8 @@ def named(path: Path, name: str) -> Iterator[None]:
 
 
 def read_preview(path: Path) -> FilePreview:
-    """Return the first rows of a file with a guess at its columns, read here and now. Raises
-    `InvalidInput` where it is empty, has no rows, or is not what its ending says."""
+    """Return the first rows of a file with guessed column roles, read in this process. Raises
+    `InvalidInput` if it is empty, has no rows, or does not match its ending."""
     n_bytes = check_size(path, None)
     table = open_table(path)
     piece = next(table.read_pieces(_PREVIEW_ROWS), None)
@@ -152,9 +152,9 @@ def read_preview(path: Path) -> FilePreview:
 
 
 def plan_file(path: Path, mapping: ColumnMapping, progress: Callable[[float], None]) -> RowPlan:
-    """Read a file once to learn its columns, and return the plan by which its rows are read;
-    `progress` is told the share that is done (0..1). Raises `InvalidInput` where the mapping does
-    not fit or nothing can be imported."""
+    """Read a file once to learn its columns, and return the plan for its rows; `progress` gets the
+    share done (0..1). Raises `InvalidInput` if the mapping does not fit or nothing can be
+    imported."""
     table = open_table(path)
     scans: dict[str, ColumnScan] = {}
     n_rows, n_readable = 0, 0
@@ -191,8 +191,8 @@ def plan_file(path: Path, mapping: ColumnMapping, progress: Callable[[float], No
 def read_file(
     path: Path, plan: RowPlan, source: str, provenance: Provenance, scale: Scale
 ) -> Iterator[Piece]:
-    """Yield the rows of a file, some 2,000 at a time, in bounded memory. Raises `InvalidInput`
-    where the file cannot be read, or changed since it was planned."""
+    """Yield the rows of a file, about 2,000 at a time, in bounded memory. Raises `InvalidInput` if
+    the file cannot be read, or changed after it was planned."""
     n_received = 0
     for raw in open_table(path).read_pieces(ROWS_PER_PIECE):
         samples, rejections = build_samples(
@@ -208,8 +208,8 @@ def read_file(
 
 
 def open_table(path: Path) -> RawTable:
-    """The raw rows of a file; raises `InvalidInput` where it is missing, empty, or has an ending
-    that nothing here reads."""
+    """Open the raw rows of a file. Raises `InvalidInput` if it is missing, empty, or has an unknown
+    ending."""
     check_size(path, None)
     read = SUFFIXES.get(path.suffix.lower())
     if read is None:

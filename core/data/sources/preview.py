@@ -1,5 +1,5 @@
-"""A look into a file before it is imported: in a process of its own where the file may hold more
-than its size says, with a limit on the memory and the time that looking takes."""
+"""A preview of a file before its import, in a process of its own with limits on memory and time if
+the file may expand."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ from core.errors import InvalidInput
 from core.settings import PREFIX
 
 PREVIEW_BYTES = 1_000_000_000
-"""The memory in which the first rows of a file are looked at; Python and Arrow take some of it."""
+"""The memory for a preview, which includes that of Python and Arrow."""
 
 PREVIEW_SECONDS = 30
 
@@ -31,7 +31,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the process says: what it saw, or why it refuses the file."""
+    """The answer of the process: a preview, or the refusal of the file."""
 
     preview: FilePreview | None = None
     refused: str = ""
@@ -40,9 +40,9 @@ class _Answer:
 def preview_file(
     path: Path, limit_bytes: int | None = None, name: str | None = None
 ) -> FilePreview:
-    """Return the first rows of a file with a guess at its columns; `name` is what messages call
-    it. Raises `InvalidInput` where it is above the limit, empty, has no rows, is not what its
-    ending says, or takes too much memory or time to be looked at."""
+    """Return the first rows of a file with guessed column roles; messages call it `name`. Raises
+    `InvalidInput` if it is above the limit, empty, has no rows, does not match its ending, or takes
+    too much memory or time."""
     called = name or path.name
     with named(path, called):
         if check_size(path, limit_bytes) <= _PLAIN_BYTES and not _may_expand(path):
@@ -54,8 +54,8 @@ def preview_file(
 
 @contextmanager
 def limited_memory(n_bytes: int, name: str) -> Iterator[None]:
-    """Let this process take so much memory more than it has, at most, while a file is read. Raises
-    `InvalidInput` where that is not enough. Nothing is limited where the system does not count."""
+    """Limit the additional memory of this process while a file is read. Raises `InvalidInput` if it
+    is not enough. Does nothing on a system that does not count memory."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     taken = _count_taken()
     try:
@@ -72,7 +72,7 @@ def limited_memory(n_bytes: int, name: str) -> Iterator[None]:
 
 
 def _look(path: Path) -> FilePreview:
-    """The preview by a process of its own, which gets no setting of ours."""
+    """Return the preview from a process of its own, which gets none of our settings."""
     try:
         ended = subprocess.run(
             [sys.executable, "-m", __name__, str(path.resolve())],
@@ -98,7 +98,8 @@ def _look(path: Path) -> FilePreview:
 
 
 def _build_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Without the settings, some of them secrets: the process reads what strangers wrote."""
+    """Return the environment without our settings, some of them secrets: the process reads files of
+    strangers."""
     kept = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
     return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"}
 
@@ -108,7 +109,7 @@ def _may_expand(path: Path) -> bool:
 
 
 def _count_taken() -> int | None:
-    """The bytes that count against the limit now; None where the system does not tell."""
+    """Return the bytes that count against the limit now; None if the system does not count them."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmData:"):
@@ -124,7 +125,7 @@ def _too_much(name: str, n_bytes: int) -> InvalidInput:
 
 
 def _answer(path: Path) -> _Answer:
-    """Look at the file under the limits, in a process that does nothing else."""
+    """Read the file under the limits, in a process that does nothing else."""
     for kind, limit in (
         (resource.RLIMIT_DATA, PREVIEW_BYTES),
         (resource.RLIMIT_CPU, PREVIEW_SECONDS),

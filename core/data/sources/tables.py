@@ -10,7 +10,7 @@ from core.errors import InvalidInput
 
 
 def collect(asked: CollectionRequest, progress: Progress) -> list[Source]:
-    """Every table; where the settings themselves are wrong, that as a failure of all."""
+    """Collect every table; return wrong settings as a failure of all."""
     if not asked.settings.supabase_url:
         return []
     try:
@@ -25,7 +25,8 @@ def collect(asked: CollectionRequest, progress: Progress) -> list[Source]:
 
 
 def collect_configured(asked: CollectionRequest, progress: Progress) -> list[Source]:
-    """Every table; raises `InvalidInput` where the project's settings or a mapping are wrong."""
+    """Collect every table; raises `InvalidInput` if the project's settings or a mapping are
+    wrong."""
     # Not at the top: the Supabase client takes a second that every other verb would wait for.
     from core.data.tables import table_mappings
 

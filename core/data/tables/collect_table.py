@@ -1,4 +1,4 @@
-"""Collecting tables: each as one collection, read in pages, gone on with where it was cut off.
+"""The collection of a table: read in pages, and continued where it was cut off.
 
 A few pages are one transaction with the place they end at, so that a process may die anywhere: the
 rows are in and the place says so, or neither. While they are stored, a thread prepares the next."""
@@ -39,18 +39,18 @@ _ABANDONED = "Something else was asked for before this reading was whole; its ro
 
 
 _ROWS_AT_ONCE = 5 * PAGE_ROWS
-"""In one transaction: the index pages that rows fall into are written once for all of them."""
+"""The rows of one transaction: each index page is written once for all of them."""
 
 _PIECES_AHEAD = 2
 
 
 class _Spoilt(OpsError):
-    """What was read so far is of no use: the next attempt starts again."""
+    """The rows read so far cannot be used; the next attempt starts again."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedTable:
-    """A table to collect; one that is only looked for may be missing or show no row."""
+    """A table to collect; an optional one may be missing or show no row."""
 
     mapping: TableMapping
     looked_for: bool = False
@@ -64,8 +64,8 @@ def collect_table(
     *,
     overlap: timedelta,
 ) -> Source:
-    """Bring what a table has that is new into the store; return how that went, a failure too. A
-    reading that was cut off by whatever goes on where it ended, if the same is asked for again.
+    """Collect the new rows of a table, and return the outcome, failures included. An interrupted
+    reading continues where it ended if the request is the same.
 
     Raises `Cancelled` where the context's `progress` does, and `Conflict` where another process has
     begun to collect the same table; nothing is lost then."""
@@ -85,7 +85,7 @@ def collect_table(
 
 @dataclass(slots=True)
 class _Piece:
-    """Rows that were read and are ready to be stored, up to a place."""
+    """Rows that are ready to be stored, up to a place."""
 
     first_row: int
     n_received: int
@@ -112,7 +112,7 @@ class _Attempt:
         self.source = self._begin()
 
     def collect(self, progress: Progress) -> None:
-        """Read what there is to read, hold it against what was counted, and make it visible."""
+        """Read the rows, compare their number with the count, and make them visible."""
         plan = self._plan()
         if plan is None:
             return
@@ -123,8 +123,7 @@ class _Attempt:
             self._finish(reading)
 
     def fail(self, message: str) -> None:
-        """Say why the table was not collected; raises `Conflict` where that is for another
-        process to say."""
+        """Record the failure; raises `Conflict` if another process took over."""
         log.warning("table_failed", source=self.source.name, error=message)
         self._save(
             replace(
@@ -136,7 +135,7 @@ class _Attempt:
         )
 
     def drop_reading(self, why: str) -> None:
-        """Start again next time; what was read stays invisible until then."""
+        """Start again next time; the rows read so far stay invisible."""
         if self.source.reading is None:
             return
         source = replace(self.source, reading=None)
@@ -166,7 +165,7 @@ class _Attempt:
         self.source = source
 
     def _plan(self) -> TablePlan | None:
-        """How to read the table, or None where it was only looked for and there is nothing."""
+        """Return the plan of the table, or None if it is optional and empty."""
         mapping = self._mapping
         lenient = self._wanted.looked_for and self.source.watermark is None
         try:
@@ -191,7 +190,7 @@ class _Attempt:
         )
 
     def _begin_reading(self) -> Reading | None:
-        """A new reading and its collection, or None where there is nothing to read."""
+        """Return a new reading with its collection, or None if there is nothing to read."""
         chosen = choose_reading(self.source.watermark, self._request, self._overlap, self._now())
         extents = self._measure(chosen)
         reading = replace(
@@ -216,7 +215,7 @@ class _Attempt:
         return [self._project.measure(span) for span in plan_spans(self._mapping, reading)]
 
     def _read(self, reading: Reading, plan: TablePlan, progress: Progress) -> Reading:
-        """The rows that are not in yet, each page with its place in one transaction."""
+        """Read the missing rows, each page with its place in one transaction."""
         for span in plan_spans(self._mapping, reading)[reading.n_spans_done :]:
             n_left = None if reading.limit is None else reading.limit - reading.n_received
             pages = self._project.read_pages(span, plan.columns, reading.after, n_left)
@@ -237,7 +236,7 @@ class _Attempt:
     def _build_pieces(
         self, pages: Generator[tuple[list[Row], Place]], reading: Reading, plan: TablePlan
     ) -> Generator[_Piece]:
-        """The pages, several together; where reading fails, those before it first."""
+        """Yield the pages, several together; if reading fails, those before it first."""
         piece = _Piece(reading.n_received + 1, 0, [], [])
         try:
             for rows, place in pages:
@@ -275,7 +274,7 @@ class _Attempt:
         return reading
 
     def _check(self, reading: Reading) -> None:
-        """Raise where rows are missing, none could be taken, or they hide each other."""
+        """Raise if rows are missing, none could be taken, or they hide each other."""
         table = self._mapping.table
         if reading.n_received != reading.n_counted:
             n_now = cut(sum(extent.n_rows for extent in self._measure(reading)), reading.limit)
@@ -352,7 +351,7 @@ class _Attempt:
 
 
 def _record(mapping: TableMapping) -> dict[str, object]:
-    """A mapping as it comes back from JSON, so that two can be compared."""
+    """Return a mapping as it comes back from JSON, so that two can be compared."""
     values = asdict(mapping)
     if mapping.label_timestamp is None:  # so that one of before it could be chosen is the same
         del values["label_timestamp"]

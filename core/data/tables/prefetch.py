@@ -1,4 +1,4 @@
-"""Work that a thread does a few steps ahead of whoever takes its results."""
+"""Steps of a generator that a thread computes ahead of their use."""
 
 from collections import deque
 from collections.abc import Generator
@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 def work_ahead(steps: Generator[T], n_ahead: int, name: str) -> Generator[T]:
-    """What a generator yields, made in a thread of this name while the caller works, at most so
-    many ahead; none of them may be None. What the generator raises is raised in its place.
+    """Yield the results of a generator, computed in a thread of this name, at most `n_ahead` ahead;
+    none may be None. An exception of the generator is raised at its place.
 
     >>> list(work_ahead((n * n for n in range(4)), 2, "squares"))
     [0, 1, 4, 9]

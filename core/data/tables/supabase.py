@@ -45,20 +45,19 @@ Row = Mapping[str, Any]
 
 
 class _TryAgain(Unavailable):
-    """A failure that may be over a moment later."""
+    """A failure that may pass in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a span holds: the number of its rows, and the newest time among them as it is written
-    there."""
+    """The number of rows of a span, and the newest time among them as it is written there."""
 
     n_rows: int
     last_at: str | None
 
 
 class Project:
-    """The tables of one project, as a key sees them. Nothing is asked at construction.
+    """The tables of one project that a key may read. The constructor sends no request.
 
     Every method raises `Unavailable` where the project does not answer, `Refused` where it refuses
     the key, `NotFound` where a table does not exist and `InvalidInput` where a column does not, or
@@ -90,16 +89,16 @@ class Project:
             ) from None
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def load_first(self, table: str, n_rows: int = 1) -> list[Row]:
-        """Some rows of a table with all of its columns; none where none is visible to the key."""
+        """Return the first rows of a table with all columns; none if the key sees none."""
         query = self._client.table(_check_table(table)).select("*").limit(n_rows)
         return self._ask(query, table)[0]
 
     def measure(self, span: RowRange) -> Extent:
-        """What a span holds now; `upto_written` is not needed yet."""
+        """Count the rows of a span now; `upto_written` is not needed yet."""
         column = span.key if span.order is None or span.undated else span.order
         query = self._select(span, [column], CountMethod.exact)
         rows, count = self._ask(query.order(_quote(column), desc=True).limit(1), span.table)
@@ -117,9 +116,8 @@ class Project:
         after: Place | None = None,
         limit: int | None = None,
     ) -> Generator[tuple[list[Row], Place]]:
-        """The rows of a span, behind `after` where an earlier reading came so far, a page at a time
-        with the place of its last row. Each next page is asked for as soon as one is there,
-        whatever the caller does with it, until a few of them wait."""
+        """Yield the rows of a span after `after`, a page at a time with the place of its last row.
+        Up to a few pages are requested ahead."""
         return work_ahead(self._read_on(span, columns, after, limit), _PAGES_AHEAD, "supabase")
 
     def _read_on(
@@ -245,14 +243,14 @@ class Project:
         self._status = response.status_code
 
     def _clean(self, error: object) -> str:
-        """What an error says, short, on one line and without secrets."""
+        """Return the message of an error, short, on one line and without secrets."""
         text = " ".join(mask(str(error)).split())
         return text[:_MESSAGE_CHARACTERS].rstrip(".") or type(error).__name__
 
 
 def _behind(query: Any, order: str, key: str, place: Place) -> Any:
-    """Only the rows behind a place: the plain bound lets the database use an index, and the pair
-    is for rows of the same time."""
+    """Return the query for the rows after a place: the plain bound lets the database use an index,
+    the pair is for rows of the same time."""
     at, last = _quote(place.written, always=True), _quote(place.key, always=True)
     name, id_name = _quote(order), _quote(key)
     return query.gte(order, place.written).or_(
@@ -301,7 +299,7 @@ def _check_table(table: str) -> str:
 
 
 def _quote(value: object, *, always: bool = False) -> str:
-    """A name or a value as a query writes it: in quotes where it might be taken for syntax.
+    """Return a name or a value for a query, in quotes if it could be read as syntax.
 
     >>> _quote("created_at"), _quote("Created at"), _quote(7, always=True)
     ('created_at', '"Created at"', '"7"')

@@ -1,4 +1,5 @@
-"""What of a table to read next, whether all of it came, and up to where it then was read; pure."""
+"""The cursor of a table: the rows to read next, the check for completeness, and the next watermark;
+pure."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta  # noqa: F401 - UTC is for the examples
@@ -9,23 +10,23 @@ from core.domain.source import Reading, RowRange, TableMapping, Watermark
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to read: the last so many days whatever was read before, or without them what is new;
-    at most so many rows."""
+    """The rows to read: the last `days` regardless of earlier readings, or the new ones without it;
+    at most `limit`."""
 
     days: float | None = None
     limit: int | None = None
 
 
 def goes_on(reading: Reading, request: Request) -> bool:
-    """Whether a reading that was cut off is what is asked for now."""
+    """Return whether an interrupted reading fits the request."""
     return (reading.days, reading.limit) == (request.days, request.limit)
 
 
 def choose_reading(
     watermark: Watermark | None, request: Request, overlap: timedelta, now: datetime
 ) -> Reading:
-    """A new reading: from some days ago, from the beginning, or from an overlap before the
-    watermark, for the rows that came late. It moves the watermark unless it leaves a gap.
+    """Return a new reading from some days ago, from the beginning, or from an overlap before the
+    watermark, for late rows. It moves the watermark unless it leaves a gap.
 
     >>> now = datetime(2026, 3, 2, tzinfo=UTC)
     >>> choose_reading(Watermark(now), Request(), timedelta(days=1), now).from_written
@@ -46,8 +47,8 @@ def choose_reading(
 
 
 def plan_spans(mapping: TableMapping, reading: Reading) -> tuple[RowRange, ...]:
-    """What a reading consists of, in order: the rows that have a time, and unless only some days
-    were asked for those that have none.
+    """Return the spans of a reading in order: the rows with a time, then those without one unless
+    only some days are read.
 
     >>> now = datetime(2026, 3, 2, tzinfo=UTC)
     >>> reading = choose_reading(None, Request(), timedelta(), now)
@@ -68,7 +69,7 @@ def plan_spans(mapping: TableMapping, reading: Reading) -> tuple[RowRange, ...]:
 
 
 def cut(n_rows: int, limit: int | None) -> int:
-    """At most the limit.
+    """Return a number of rows, at most the limit.
 
     >>> cut(5, None), cut(5, 3)
     (5, 3)
@@ -77,8 +78,8 @@ def cut(n_rows: int, limit: int | None) -> int:
 
 
 def is_complete(n_received: int, n_counted: int, n_counted_after: int) -> bool:
-    """Whether as many rows came as were counted; where the table changed meanwhile, between what
-    was counted before and after.
+    """Return whether as many rows came as were counted; if the table changed meanwhile, whether the
+    number lies between both counts.
 
     >>> is_complete(10, 10, 10), is_complete(9, 10, 10), is_complete(11, 10, 12)
     (True, False, True)
@@ -88,8 +89,8 @@ def is_complete(n_received: int, n_counted: int, n_counted_after: int) -> bool:
 
 
 def next_watermark(before: Watermark | None, reading: Reading) -> Watermark | None:
-    """The watermark after a reading that is complete. It never lies behind the moment at which the
-    reading began, since a row from the future says nothing of those that are still to come."""
+    """Return the watermark after a complete reading. It never moves behind the start of the
+    reading: a row from the future says nothing of those to come."""
     if not reading.advances:
         return before
     after = reading.after if reading.n_spans_done == 0 else None  # where a limit cut it
@@ -101,7 +102,7 @@ def next_watermark(before: Watermark | None, reading: Reading) -> Watermark | No
 
 
 def describe_reading(reading: Reading) -> str:
-    """What came of a reading, as a sentence."""
+    """Return the outcome of a reading as a sentence."""
     n_duplicate = reading.n_received - reading.n_new - reading.n_rejected
     return (
         f"{reading.n_received:,} rows read, as many as were counted: {reading.n_new:,} new or "

@@ -1,4 +1,4 @@
-"""The configured tables: which they are, all of them collected, and what came of it."""
+"""The configured tables: their mappings, and the collection of all of them."""
 
 import json
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _STOPPED = "The table is not collected any more; what was read of it is not kept
 
 @dataclass(frozen=True, slots=True)
 class TrialRows:
-    """The first rows of a table as they would be imported, and all of its columns."""
+    """The first rows of a table as an import would take them, and all of its columns."""
 
     columns: tuple[str, ...]
     samples: tuple[Sample, ...]
@@ -40,7 +40,7 @@ class TrialRows:
 
 
 def parse_mappings(text: str) -> list[TableMapping]:
-    """The mappings of the setting `supabase_tables`; raises `InvalidInput` with what is wrong.
+    """Return the mappings in the setting `supabase_tables`; raises `InvalidInput` with the error.
 
     >>> parse_mappings('[{"table": "ratings", "target": "stars"}]')[0].source
     'supabase:ratings'
@@ -49,7 +49,7 @@ def parse_mappings(text: str) -> list[TableMapping]:
 
 
 def build_mapping(record: object) -> TableMapping:
-    """A mapping from JSON; raises `InvalidInput` with what is wrong."""
+    """Return a mapping from JSON; raises `InvalidInput` with the error."""
     try:
         mapping = msgspec.convert(record, TableMapping)
         unknown = set(record if isinstance(record, dict) else ()) - set(
@@ -68,8 +68,8 @@ def build_mapping(record: object) -> TableMapping:
 def choose_tables(
     configured: Sequence[TableMapping], changes: Sequence[MappingChange]
 ) -> list[WantedTable]:
-    """The tables to collect: the origin's where they exist, the settings' and the operator's; the
-    later of these decides about a table that several name.
+    """Return the tables to collect: the origin's if they exist, then the settings', then the
+    operator's; the later decides about a table that several name.
 
     >>> now = datetime(2026, 3, 2)  # noqa: DTZ001
     >>> off = MappingChange("ai_gm_ab_testing", None, now, "ada", "not ours")
@@ -87,7 +87,7 @@ def choose_tables(
 
 
 def open_project(url: str, key: str, timeout_seconds: float) -> Project:
-    """The configured project; raises `InvalidInput` where none is."""
+    """Return the configured project; raises `InvalidInput` if there is none."""
     if not url or not key:
         raise InvalidInput(
             "No Supabase project is configured: set PLUMBLINE_SUPABASE_URL and "
@@ -104,8 +104,8 @@ def collect_tables(
     *,
     overlap: timedelta,
 ) -> list[Source]:
-    """Collect every configured table, one after the other; return what came of each. A table that
-    fails keeps no other from being collected; one whose last attempt was cut off comes last."""
+    """Collect the configured tables one by one; return the outcome of each. A failing table does
+    not stop the others; a table whose last attempt was cut off comes last."""
     with context.db.read() as conn:
         tables = choose_tables(configured, sources.load_mappings(conn))
         cut_off = find_cut_off(sources.load_sources(conn))
@@ -123,8 +123,8 @@ def collect_tables(
 
 
 def try_mapping(project: Project, mapping: TableMapping, scale: Scale) -> TrialRows:
-    """The first rows of a table as this mapping would import them; nothing is stored. Raises what
-    reading raises."""
+    """Return the first rows of a table as this mapping would import them; store nothing. Errors of
+    reading pass."""
     rows = _load_rows(project, mapping.table)
     plan = plan_table(mapping, list(rows[0]))
     samples, rejections = build_table_samples(rows, plan, first_row=1, scale=scale)
@@ -132,8 +132,8 @@ def try_mapping(project: Project, mapping: TableMapping, scale: Scale) -> TrialR
 
 
 def look_at_table(project: Project, table: str) -> tuple[tuple[str, ...], TableMapping]:
-    """The columns of a table, and a guess at its mapping from the first rows. Raises what reading
-    raises, and `Refused` where no row is visible."""
+    """Return the columns of a table, and a guessed mapping from its first rows. Errors of reading
+    pass; raises `Refused` if no row is visible."""
     rows = _load_rows(project, table)
     return tuple(rows[0]), guess_table(table, rows)
 
@@ -141,8 +141,7 @@ def look_at_table(project: Project, table: str) -> tuple[tuple[str, ...], TableM
 def save_mapping(
     db: Database, mapping: TableMapping, *, by: str, reason: str, now: datetime
 ) -> None:
-    """From the next collection on, read a table like this; raises `InvalidInput` without a
-    reason."""
+    """Use this mapping from the next collection on; raises `InvalidInput` without a reason."""
     _append(db, mapping.table, msgspec.to_builtins(mapping), by, reason, now)
 
 
@@ -155,8 +154,8 @@ def remove_mapping(
     reason: str,
     now: datetime,
 ) -> None:
-    """Stop collecting a table; its rows stay, and a reading that was cut off is given up. Raises
-    `InvalidInput` without a reason, `NotFound` where the table is not collected."""
+    """Stop collecting a table; keep its rows and drop an unfinished reading. Raises `InvalidInput`
+    without a reason, `NotFound` if the table is not collected."""
     with db.read() as conn:
         wanted = choose_tables(configured, sources.load_mappings(conn))
     tables = {each.mapping.table: each.mapping for each in wanted}

@@ -1,5 +1,5 @@
-"""How a table is read: a mapping held against the columns that the table has, or guessed from its
-first rows; pure."""
+"""The plan of a table: its mapping checked against its columns, or guessed from its first rows;
+pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _TARGETS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FeaturePath:
-    """Where a feature stands in a row: a column, or a value inside a JSON column."""
+    """The place of a feature in a row: a column, or a value inside a JSON column."""
 
     name: str
     column: str
@@ -29,7 +29,7 @@ class FeaturePath:
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
-    """A mapping held against the columns that a table really has."""
+    """A mapping resolved against the columns of a table."""
 
     mapping: TableMapping
     columns: tuple[str, ...]  # to ask for
@@ -37,8 +37,8 @@ class TablePlan:
 
 
 def plan_table(mapping: TableMapping, columns: Sequence[str]) -> TablePlan:
-    """How to read a table with these columns; raises `InvalidInput` where the mapping names one
-    that is not there, one twice, or nothing that a score could be told from."""
+    """Return the plan for a table with these columns. Raises `InvalidInput` if the mapping names a
+    missing column, one twice, or no feature."""
     _check_scale(mapping)
     _check_label_time(mapping)
     roles = {
@@ -67,8 +67,8 @@ def plan_table(mapping: TableMapping, columns: Sequence[str]) -> TablePlan:
 
 
 def guess_table(table: str, rows: Sequence[Mapping[str, Any]]) -> TableMapping:
-    """A guess at the mapping of a table from its first rows, by names and values; a person may
-    change it. Raises `InvalidInput` where no column holds numbers.
+    """Return a guessed mapping of a table from the names and values of its first rows; a person may
+    change it. Raises `InvalidInput` if no column holds numbers.
 
     >>> rows = [{"id": 1, "made": "2026-02-01", "stars": 4, "length": 10, "tags": ["a"]}]
     >>> guess = guess_table("ratings", rows)
@@ -92,8 +92,8 @@ def guess_table(table: str, rows: Sequence[Mapping[str, Any]]) -> TableMapping:
 
 
 def fit_mapping(mapping: TableMapping, columns: Sequence[str]) -> TableMapping:
-    """A mapping that nobody chose for this very table, without the text and the group where the
-    table has none.
+    """Return a mapping that nobody chose for this table, without text and group if the table lacks
+    them.
 
     >>> mapping = fit_mapping(TableMapping("t", "y", text="said", group="who"), ["id", "who"])
     >>> mapping.text, mapping.group
@@ -107,7 +107,7 @@ def fit_mapping(mapping: TableMapping, columns: Sequence[str]) -> TableMapping:
 
 
 def _guess_kind(values: Sequence[object]) -> ValueKind | None:
-    """What the values of a column are, None where they are missing or lists and objects."""
+    """Return the type of a column's values, None if they are missing or lists and objects."""
     present = [value for value in values if value is not None]
     if not present or any(isinstance(value, list | dict) for value in present):
         return None
@@ -126,7 +126,7 @@ def _is_time(value: object) -> bool:
 
 
 def _find_path(feature: str) -> FeaturePath:
-    """Where a feature of a mapping is; inside JSON also by its snake_case name.
+    """Return the path of a mapping's feature; inside JSON the snake_case name is tried too.
 
     >>> _find_path("metadata.codeQuality")
     FeaturePath(name='codeQuality', column='metadata', inside=('codeQuality', 'code_quality'))
@@ -194,8 +194,8 @@ _CORRECT_SCALE = "correct the target's scale in the mapping"
 def build_table_samples(
     rows: Sequence[Mapping[str, Any]], plan: TablePlan, *, first_row: int, scale: Scale
 ) -> tuple[list[Sample], list[Rejection]]:
-    """Return the samples of some rows, and why each other one was not taken; `first_row` is the
-    number of the first. A value that is absent stays missing.
+    """Return the samples and the rejections of some rows; `first_row` is the number of the first.
+    An absent value stays missing.
 
     >>> from core.data.tables.table_plans import plan_table
     >>> plan = plan_table(TableMapping("t", "y", features=("a",)), ["id", "created_at", "y", "a"])
@@ -233,7 +233,7 @@ def _build_sample(row: Mapping[str, Any], plan: TablePlan, scale: Scale) -> Samp
 def _read_features(
     row: Mapping[str, Any], paths: Sequence[FeaturePath]
 ) -> Iterator[tuple[str, FeatureValue]]:
-    """Yield each feature with its value; one that JSON lacks is not there."""
+    """Yield each feature with its value; skip those that the JSON lacks."""
     for path in paths:
         value = row[path.column]
         if path.inside:

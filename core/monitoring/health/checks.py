@@ -10,6 +10,7 @@ from core.domain.version import version_name
 from core.monitoring.drift.compare import describe_check, is_strange, list_mattering
 from core.monitoring.health.inputs import Disk, HealthInputs, LabelSilence, Worker
 from core.settings import Thresholds
+from plumbline.program import name_command
 
 MIN_EXPECTED = 10.0
 """Requests or labels that should have come before their absence is no chance: P(none) = e^-10."""
@@ -108,7 +109,7 @@ def check_worker(worker: Worker | None, now: datetime) -> Reason | None:
         return None
     since = worker.unmeasured_since
     waiting = f"{worker.n_unmeasured:,} predictions are not counted yet"
-    step = "Start the worker: `python -m core worker`, or `make run`."
+    step = f"Start the worker: `{name_command('worker')}`."
     if worker.expired_at is not None and not worker.alive:
         message = f"The worker has not run since {worker.expired_at:%Y-%m-%d %H:%M} UTC"
     elif not worker.alive:

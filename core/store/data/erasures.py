@@ -1,4 +1,4 @@
-"""Erasures: rows and what predictions were asked, deleted for good, and the notes that stay."""
+"""Erasures: rows and request features deleted for good, and the log entries that stay."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _sources = schema.sources
 
 
 def count_rows(conn: sa.Connection, kind: IdKind, name: str) -> tuple[int, int]:
-    """How many samples, visible or not, and predictions carry the name."""
+    """Count the samples, visible or not, and the predictions of a name."""
     samples = sa.select(sa.func.count()).select_from(_samples).where(_of_sample(kind, name))
     asked = sa.select(sa.func.count()).select_from(_predictions)
     asked = asked.where(_of_prediction(kind, name), _holds_something)
@@ -31,8 +31,8 @@ def count_rows(conn: sa.Connection, kind: IdKind, name: str) -> tuple[int, int]:
 
 
 def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> None:
-    """Delete the samples, of the predictions what was asked (their scores stay), what was said of
-    rejected rows that carry the name, and what the checks said of all rows together."""
+    """Delete the samples of a name, the features of its predictions (scores stay), its rejections,
+    and the quality reports on all rows."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("PRAGMA secure_delete = ON")  # overwritten, not only given free
     remove_history(conn, sa.select(_samples.c.id).where(_of_sample(kind, name)))
@@ -49,13 +49,13 @@ def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> None:
 
 
 def load_versions_of(conn: sa.Connection, snapshot_id: int) -> tuple[int, ...]:
-    """The versions that learned from a snapshot."""
+    """Return the versions that learned from a snapshot."""
     query = sa.select(_versions.c.number).where(_versions.c.snapshot_id == snapshot_id)
     return tuple(conn.execute(query.order_by(_versions.c.number)).scalars())
 
 
 def replace_file(conn: sa.Connection, snapshot_id: int, path: str, file_hash: str) -> None:
-    """From now on a snapshot's rows, without those that were deleted, are in another file."""
+    """Point a snapshot to another file, which lacks the deleted rows."""
     conn.execute(
         _snapshots.update()
         .where(_snapshots.c.id == snapshot_id)
@@ -64,7 +64,7 @@ def replace_file(conn: sa.Connection, snapshot_id: int, path: str, file_hash: st
 
 
 def append_erasure(conn: sa.Connection, erasure: Erasure) -> None:
-    """Keep the note."""
+    """Append the log entry."""
     conn.execute(
         _erasures.insert().values(
             at=erasure.at,
@@ -77,14 +77,13 @@ def append_erasure(conn: sa.Connection, erasure: Erasure) -> None:
 
 
 def load_erasures(conn: sa.Connection) -> list[Erasure]:
-    """Every note, newest first."""
+    """Return every log entry, newest first."""
     rows = conn.execute(sa.select(_erasures).order_by(_erasures.c.id.desc()))
     return [_erasure(row) for row in rows]
 
 
 def _forget_rejections(conn: sa.Connection, column: sa.Column[Any], name: str) -> None:
-    """Leave out of a JSON column what it says of rejected rows that carry the name; how many were
-    rejected stays said."""
+    """Remove from a JSON column the rejections that name a row; their count stays."""
     table = column.table
     (key,) = table.primary_key.columns
     holds = sa.type_coerce(column, sa.Text).contains('"message"')
@@ -95,7 +94,7 @@ def _forget_rejections(conn: sa.Connection, column: sa.Column[Any], name: str) -
 
 
 def _without(value: Any, name: re.Pattern[str]) -> Any:
-    """JSON without the rejections whose message has the name as a word.
+    """Return JSON without the rejections whose message has the name as a word.
 
     >>> _without({"rejected": [{"row": 1, "message": "id 7: no"}]}, re.compile("7"))
     {'rejected': []}

@@ -1,4 +1,4 @@
-"""Quality reports: appended after every collection; the newest is the one that counts."""
+"""Quality reports: appended after every collection; the newest counts."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ _reports = schema.quality_reports
 
 
 def append_report(conn: sa.Connection, report: QualityReport) -> None:
-    """Keep a report."""
+    """Append a report."""
     conn.execute(
         _reports.insert().values(
             at=report.at,
@@ -24,14 +24,14 @@ def append_report(conn: sa.Connection, report: QualityReport) -> None:
 
 
 def find_last_report(conn: sa.Connection) -> QualityReport | None:
-    """The newest report, or None where no rows were ever checked."""
+    """Return the newest report, or None before the first check."""
     return next(iter(load_reports(conn, 1)), None)
 
 
 def load_reports(
     conn: sa.Connection, limit: int, upto: datetime | None = None
 ) -> list[QualityReport]:
-    """The newest reports, newest first; with `upto`, of those that were there at that moment."""
+    """Return the newest reports, newest first; with `upto`, those that existed at that moment."""
     query = sa.select(_reports).order_by(_reports.c.id.desc()).limit(limit)
     rows = conn.execute(query if upto is None else query.where(_reports.c.at <= upto))
     return [

@@ -1,4 +1,4 @@
-"""Turn samples into rows of their table, each with the key that the store knows it by."""
+"""Samples as rows of their table, each with its content key."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,8 +36,8 @@ _ENCODER = msgspec.json.Encoder()
 
 def build_rows(collection_id: int, samples: Sequence[Sample]) -> list[Row]:
     """Return the rows of some samples for a collection, in their order. The key of a row is a hash
-    that two share exactly when they say the same: the source does not matter, nor does it whether a
-    missing value is written down, or when the label of a prediction came.
+    that rows with the same content share: the source does not count, nor a missing value that is
+    written out, nor the time of a prediction's label.
 
     >>> (row,) = build_rows(7, [Sample("file:a", Provenance.REAL, {"length": 3.0}, 50.0)])
     >>> row[1:3], row[8]
@@ -61,7 +61,7 @@ def find_place(at: datetime | None, key: str) -> str:
 
 
 def find_key(place: str) -> str:
-    """Return the key of the row that stands at a place.
+    """Return the key of the row at a place.
 
     >>> find_key(find_place(None, "c0ffee"))
     'c0ffee'
@@ -87,7 +87,7 @@ def _build_row(collection_id: int, sample: Sample) -> Row:
 
 
 def _hash(sample: Sample) -> str:
-    """Return the key of a sample: SHA-256 of what it says as JSON."""
+    """Return the key of a sample: SHA-256 of its content as JSON."""
     features = sample.features
     content: list[object] = [
         sample.provenance is Provenance.SYNTHETIC,
@@ -104,6 +104,6 @@ def _hash(sample: Sample) -> str:
 
 
 def _place(micros: int | None, key: str) -> str:
-    """Return a row's time, then its key. Rows come in the order of their times mostly, and then
-    fall next to each other, where keys alone would scatter them over all of the index."""
+    """Return a row's time, then its key: rows mostly come in the order of their times, and then are
+    neighbours in the index; keys alone would scatter them."""
     return (_UNDATED if micros is None else f"{micros + _YEAR_ONE:016x}") + key

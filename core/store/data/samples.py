@@ -1,4 +1,4 @@
-"""Collections and their samples: appended in pieces, visible when the collection is finished."""
+"""Collections and their samples: appended in pieces, visible once the collection is finished."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ WHERE samples.collection_id <> excluded.collection_id AND (
         SELECT 1 FROM collections
         WHERE collections.id = samples.collection_id AND collections.finished_at IS NOT NULL))
 """
-"""Adds a row, or takes it over from a collection that died and from a correction; a row that is
-visible, or stands in this collection, it leaves and does not count."""
+"""Adds a row, or takes it over from a dead collection or a corrected row; a visible row, or one of
+this collection, stays and does not count."""
 
 _samples = schema.samples
 _collections = schema.collections
@@ -50,7 +50,7 @@ _visible = sa.and_(
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """Collections whose rows a new one takes over from, but for those that it brought again."""
+    """Collections whose rows a new one replaces, except those that it brought again."""
 
     collection_ids: Sequence[int]
     kept_ids: Sequence[int]
@@ -59,7 +59,7 @@ class Replaced:
 def start_collection(
     conn: sa.Connection, source: str, mapping: Mapping[str, object], by: str, now: datetime
 ) -> int:
-    """Open a collection and return its id; `mapping` is how rows were read, for the record."""
+    """Open a collection and return its id; `mapping` records how rows were read."""
     result = conn.execute(
         _collections.insert()
         .values(
@@ -79,13 +79,13 @@ def start_collection(
 
 
 def append_samples(conn: sa.Connection, collection_id: int, samples: Sequence[Sample]) -> int:
-    """Add rows to an open collection; how many were new. The rest are duplicates: rows that are
-    visible already or stand twice in this collection."""
+    """Add rows to an open collection; return the number of new ones. The others are duplicates:
+    visible already, or twice in this collection."""
     return add_rows(conn, collection_id, build_rows(collection_id, samples))
 
 
 def add_rows(conn: sa.Connection, collection_id: int, rows: Sequence[Row]) -> int:
-    """As `append_samples`, of rows that are built already."""
+    """Add rows as `append_samples` does, from rows that are built already."""
     once = list({row[0]: row for row in reversed(rows)}.values())
     once.reverse()  # each key once, the first of them
     newest = conn.execute(sa.select(sa.func.max(_samples.c.id))).scalar() or 0
@@ -111,10 +111,10 @@ def finish_collection(
     now: datetime,
     replaced: Replaced | None = None,
 ) -> int:
-    """Make the rows of a collection visible; how many older rows it replaces. Where a row carries
-    the id of an older one of the same source, it takes over from that, and the collection from all
-    of what it replaces. Raises `Conflict` where another collection has taken over some of its rows
-    meanwhile, since they would vanish with that one."""
+    """Make the rows of a collection visible; return the number of older rows replaced. A row
+    replaces an older one of the same source and id, and the collection replaces all of `replaces`.
+    Raises `Conflict` if another collection took over some of its rows meanwhile, since they would
+    disappear with that one."""
     n_here = conn.execute(
         sa.select(sa.func.count()).where(_samples.c.collection_id == collection_id)
     ).scalar_one()
@@ -147,8 +147,8 @@ def finish_collection(
 def find_standing(
     conn: sa.Connection, collection_ids: Sequence[int], samples: Sequence[Sample]
 ) -> list[int]:
-    """The ids of the rows that say the same as one of the samples, visible in a collection of
-    these."""
+    """Return the ids of visible rows of these collections with the content of one of the
+    samples."""
     places = [row[0] for row in build_rows(0, samples)]
     query = sa.select(_samples.c.id, _samples.c.collection_id).where(
         _samples.c.key.in_(places),
@@ -159,8 +159,7 @@ def find_standing(
 
 
 def count_repeated_ids(conn: sa.Connection, collection_id: int) -> int:
-    """How many rows of a collection carry an id that another row of it carries too, all but one
-    of each."""
+    """Return the number of rows in a collection that repeat the id of another of its rows."""
     query = sa.select(
         sa.func.count(_samples.c.external_id) - sa.func.count(sa.distinct(_samples.c.external_id))
     ).where(_samples.c.collection_id == collection_id)
@@ -168,8 +167,8 @@ def count_repeated_ids(conn: sa.Connection, collection_id: int) -> int:
 
 
 def fail_collection(conn: sa.Connection, collection_id: int, error: str) -> None:
-    """Say why a collection was not finished; its rows stay invisible until a later one brings
-    them again."""
+    """Record why a collection failed; its rows stay invisible until a later one brings them
+    again."""
     drop_waiting(conn, collection_id)
     conn.execute(
         _collections.update().where(_collections.c.id == collection_id).values(error=error)
@@ -177,7 +176,7 @@ def fail_collection(conn: sa.Connection, collection_id: int, error: str) -> None
 
 
 def get_collection(conn: sa.Connection, collection_id: int) -> Collection:
-    """One collection; raises `NotFound`."""
+    """Return a collection; raises `NotFound`."""
     row = conn.execute(
         sa.select(_collections).where(_collections.c.id == collection_id)
     ).one_or_none()
@@ -189,7 +188,7 @@ def get_collection(conn: sa.Connection, collection_id: int) -> Collection:
 def load_collections(
     conn: sa.Connection, limit: int, source: str | None = None
 ) -> list[Collection]:
-    """The newest collections, newest first; of all sources unless one is named."""
+    """Return the newest collections, newest first, of all sources unless one is named."""
     query = sa.select(_collections).order_by(_collections.c.id.desc()).limit(limit)
     if source is not None:
         query = query.where(_collections.c.source == source)
@@ -197,8 +196,8 @@ def load_collections(
 
 
 def load_newest_collections(conn: sa.Connection, n_each: int, limit: int) -> list[Collection]:
-    """Of each source the newest collections that were finished, and the newest that were not, so
-    that one which is collected often hides no other; newest first."""
+    """Return the newest finished and unfinished collections of each source, newest first, so that a
+    frequent source hides no other."""
     place = sa.func.row_number().over(
         partition_by=(_collections.c.source, _collections.c.finished_at.is_(None)),
         order_by=_collections.c.id.desc(),
@@ -211,7 +210,7 @@ def load_newest_collections(conn: sa.Connection, n_each: int, limit: int) -> lis
 
 
 def count_samples(conn: sa.Connection) -> list[SampleCounts]:
-    """The visible rows by source and provenance."""
+    """Count the visible rows by source and provenance."""
     rows = conn.execute(
         sa.select(
             _samples.c.source,
@@ -241,8 +240,8 @@ def stream_pieces(
     sources: Sequence[str] | None = None,
     provenances: Sequence[Provenance] | None = None,
 ) -> Iterator[list[tuple[str, Sample]]]:
-    """The visible rows with their keys, in the order of time and then of the key, a few thousand
-    at a time; all sources and provenances unless named."""
+    """Yield the visible rows with their keys, by time and then key, a few thousand at a time; all
+    sources and provenances unless named."""
     query = (
         sa.select(
             _samples.c.key,
@@ -274,8 +273,8 @@ def stream_pieces(
 def load_by_keys(
     conn: sa.Connection, keys: Sequence[tuple[datetime | None, str]]
 ) -> dict[str, Sample]:
-    """The visible rows of some keys, each named with the row's time; one that is gone or was
-    replaced is not among them."""
+    """Return the visible rows with some keys, each given with its time; missing or replaced rows
+    are left out."""
     rows = conn.execute(
         sa.select(
             _samples.c.key,
@@ -298,7 +297,7 @@ def load_by_keys(
 def _find_taken_over(
     conn: sa.Connection, collection_id: int, keys: Sequence[str]
 ) -> dict[str, int]:
-    """Rows that stand in a collection now and are not in what waits for it."""
+    """Return the rows that belong to a collection now and are not among those waiting for it."""
     ids: dict[str, int] = {}
     for start in range(0, len(keys), _PIECE):
         query = sa.select(_samples.c.key, _samples.c.id).where(
@@ -311,8 +310,8 @@ def _find_taken_over(
 
 
 def _supersede_older(conn: sa.Connection, collection_id: int, now: datetime) -> None:
-    """Let the rows of a collection take over from those of the same source and id; of several in
-    it, the last that came does."""
+    """Let the rows of a collection replace those of the same source and id; of several in it, the
+    last."""
     older = _samples.alias("older")
     same_id = sa.and_(
         older.c.source == _samples.c.source, older.c.external_id == _samples.c.external_id

@@ -27,8 +27,8 @@ def append_snapshot(
     by: str,
     now: datetime,
 ) -> Snapshot:
-    """Record a snapshot; where one with the same content exists, that one is returned, whole again
-    where rows had been deleted from it and were brought once more."""
+    """Record a snapshot and return it. One with the same content is returned instead, complete
+    again if deleted rows came back."""
     existing = find_snapshot(conn, content_hash)
     if existing is not None:
         whole = _snapshots.update().where(_snapshots.c.id == existing.id)
@@ -54,14 +54,14 @@ def append_snapshot(
 
 
 def find_snapshot(conn: sa.Connection, content_hash: str) -> Snapshot | None:
-    """The snapshot with this content, or None."""
+    """Return the snapshot with this content, or None."""
     query = sa.select(_snapshots).where(_snapshots.c.content_hash == content_hash)
     row = conn.execute(query).one_or_none()
     return None if row is None else _snapshot(row)
 
 
 def get_snapshot(conn: sa.Connection, snapshot_id: int) -> Snapshot:
-    """One snapshot; raises `NotFound`."""
+    """Return a snapshot; raises `NotFound`."""
     row = conn.execute(sa.select(_snapshots).where(_snapshots.c.id == snapshot_id)).one_or_none()
     if row is None:
         raise NotFound(f"There is no snapshot {snapshot_id}.")
@@ -69,7 +69,7 @@ def get_snapshot(conn: sa.Connection, snapshot_id: int) -> Snapshot:
 
 
 def load_snapshots(conn: sa.Connection, limit: int) -> list[Snapshot]:
-    """The newest snapshots, newest first."""
+    """Return the newest snapshots, newest first."""
     rows = conn.execute(sa.select(_snapshots).order_by(_snapshots.c.id.desc()).limit(limit))
     return [_snapshot(row) for row in rows]
 

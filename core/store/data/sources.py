@@ -1,4 +1,4 @@
-"""Sources: up to where each was read, under the number of the attempt; and mappings, appended."""
+"""Sources: the position of each under the number of its attempt; and mappings, appended."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -19,8 +19,8 @@ _T = TypeVar("_T")
 def begin_attempt(
     conn: sa.Connection, name: str, mapping: dict[str, object], now: datetime
 ) -> Source:
-    """Claim a source: from now on the attempt before this one cannot save anything. Where the
-    mapping is another one than last time, all of the source is to be read again."""
+    """Claim a source: the attempt before this one cannot save any more. With another mapping than
+    last time, all of the source is read again."""
     source = find_source(conn, name)
     if source is None:
         source = Source(name, mapping, attempt=1, started_at=now)
@@ -34,28 +34,28 @@ def begin_attempt(
 
 
 def save_source(conn: sa.Connection, source: Source) -> None:
-    """Keep how far an attempt is; raises `Conflict` where a later one has begun."""
+    """Save the position of an attempt; raises `Conflict` if a later one has begun."""
     _update(conn, source.attempt, source)
 
 
 def find_source(conn: sa.Connection, name: str) -> Source | None:
-    """One source, or None before its first attempt."""
+    """Return a source, or None before its first attempt."""
     row = conn.execute(sa.select(_sources).where(_sources.c.name == name)).one_or_none()
     return None if row is None else _source(row)
 
 
 def load_sources(conn: sa.Connection) -> list[Source]:
-    """Every source that was ever attempted, by name."""
+    """Return every source that was ever attempted, by name."""
     return [_source(row) for row in conn.execute(sa.select(_sources).order_by(_sources.c.name))]
 
 
 def delete_source(conn: sa.Connection, name: str) -> None:
-    """Forget up to where a source was read; an attempt that is under way cannot save any more."""
+    """Delete the position of a source; an attempt in progress cannot save any more."""
     conn.execute(_sources.delete().where(_sources.c.name == name))
 
 
 def append_mapping(conn: sa.Connection, change: MappingChange) -> None:
-    """Choose how a table is read, or with a mapping of None that it is not."""
+    """Append the mapping of a table; None stops its collection."""
     conn.execute(
         _mappings.insert().values(
             table_name=change.table,
@@ -68,7 +68,7 @@ def append_mapping(conn: sa.Connection, change: MappingChange) -> None:
 
 
 def load_mappings(conn: sa.Connection) -> list[MappingChange]:
-    """The newest choice for each table, by its name."""
+    """Return the newest mapping of each table, by its name."""
     newest = sa.select(sa.func.max(_mappings.c.id)).group_by(_mappings.c.table_name)
     rows = conn.execute(
         sa.select(_mappings).where(_mappings.c.id.in_(newest)).order_by(_mappings.c.table_name)

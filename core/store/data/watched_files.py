@@ -1,4 +1,4 @@
-"""Files of the watched folder that were read: appended, the newest of a name counts."""
+"""Files read from the watched folder: appended; the newest row of a name counts."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _attempts = schema.watched_attempts
 
 
 def begin_attempt(conn: sa.Connection, look: Look, n: int) -> None:
-    """Note that a file is being read for the n-th time, before anything of it is."""
+    """Record the n-th attempt to read a file, before it is read."""
     end_attempt(conn, look.name)
     conn.execute(
         _attempts.insert().values(
@@ -22,18 +22,18 @@ def begin_attempt(conn: sa.Connection, look: Look, n: int) -> None:
 
 
 def end_attempt(conn: sa.Connection, name: str) -> None:
-    """The reading of a file has ended, and not with the process."""
+    """Record that the process outlived the reading of a file."""
     conn.execute(_attempts.delete().where(_attempts.c.name == name))
 
 
 def load_attempts(conn: sa.Connection) -> dict[Look, int]:
-    """How often the reading of a file, as it looked then, was begun and not ended."""
+    """Count the attempts to read each file that did not end."""
     rows = conn.execute(sa.select(_attempts))
     return {Look(row.name, row.n_bytes, row.modified_ns): row.n for row in rows}
 
 
 def append_file(conn: sa.Connection, file: WatchedFile) -> None:
-    """Keep what came of a file, whose reading has ended."""
+    """Append the outcome of a file and end its attempt."""
     end_attempt(conn, file.look.name)
     conn.execute(
         _files.insert().values(
@@ -50,14 +50,14 @@ def append_file(conn: sa.Connection, file: WatchedFile) -> None:
 
 
 def load_files(conn: sa.Connection) -> dict[str, WatchedFile]:
-    """What last came of each file, by its name."""
+    """Return the last outcome of each file, by its name."""
     newest = sa.select(sa.func.max(_files.c.id)).group_by(_files.c.name)
     rows = conn.execute(sa.select(_files).where(_files.c.id.in_(newest)))
     return {row.name: _file(row) for row in rows}
 
 
 def find_import(conn: sa.Connection, content_hash: str) -> WatchedFile | None:
-    """The file, of whatever name, by which this very content was imported, or None."""
+    """Return the file, of any name, with exactly this content that was imported, or None."""
     query = sa.select(_files).where(_files.c.content_hash == content_hash, _files.c.error.is_(None))
     row = conn.execute(query.order_by(_files.c.id).limit(1)).one_or_none()
     return None if row is None else _file(row)

@@ -1,1 +1,1 @@
-"""The database itself: its connection, its column types, its tables and their history."""
+"""The database: its connection, column types, tables and migrations."""

@@ -1,5 +1,4 @@
-"""Insert many rows by the driver: SQLAlchemy's own handling of each value costs more than the
-database does."""
+"""Bulk inserts by the driver: SQLAlchemy's handling of each value costs more than the database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +13,8 @@ def insert_rows(
     rows: Sequence[tuple[Any, ...]],
     clause: str,
 ) -> int:
-    """Insert rows of values as the driver takes them, each by one statement that ends with
-    `clause`. Return how many were inserted or, by the clause, updated."""
+    """Insert rows, each by one statement that ends with `clause`; return the number inserted or, by
+    the clause, updated. Values are as the driver takes them."""
     if not rows:
         return 0
     placeholder = "?" if conn.dialect.name == "sqlite" else "%s"

@@ -21,14 +21,14 @@ _WRITE_LOCK = 7_586_543  # PostgreSQL: one advisory lock for every read-decide-w
 _WRITES = "plumbline_writes"
 
 DRIVER_ERRORS = (sa.exc.SQLAlchemyError,)
-"""What `read` and `write` let through as it is: a broken rule or a wrong statement."""
+"""Errors that `read` and `write` pass on unchanged: a broken constraint or a wrong statement."""
 
 Connection = sa.Connection
-"""An open transaction: what `read` and `write` give and every function of the store takes."""
+"""An open transaction: `read` and `write` give it, and every function of the store takes it."""
 
 
 class Database:
-    """Opens transactions; made once a process by `open_database`."""
+    """Opens transactions; `open_database` makes one a process."""
 
     def __init__(self, engine: sa.Engine, durability: str = "process") -> None:
         self.engine = engine
@@ -36,19 +36,19 @@ class Database:
 
     @property
     def address(self) -> str:
-        """Where it is, without its secrets."""
+        """Return the address without its secrets."""
         return mask(self.engine.url.render_as_string(hide_password=False))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A transaction that sees one state throughout and cannot write."""
+        """Open a transaction that sees one state throughout and cannot write."""
         with _as_unavailable(self), self.engine.connect() as conn, conn.begin():
             yield conn
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction that holds the write lock from its start to its commit, so that what it
-        reads is still true when it writes. An error inside rolls all of it back."""
+        """Open a transaction that holds the write lock from start to commit, so that its reads are
+        still true when it writes. An exception inside rolls all of it back."""
         with (
             _as_unavailable(self),
             self.engine.connect().execution_options(**{_WRITES: True}) as conn,
@@ -57,7 +57,7 @@ class Database:
             yield conn
 
     def open_direct(self, wait_ms: int) -> sqlite3.Connection | None:
-        """Open a connection that waits for other writers no longer than `wait_ms`; None where each
+        """Return a log for predictions that waits at most `wait_ms` for other writers; None if each
         commit waits for the disk (durability "power") or for a server."""
         file = self.engine.url.database
         if self.engine.dialect.name != "sqlite" or not file or self._durability == "power":
@@ -69,13 +69,13 @@ class Database:
         return connection
 
     def empty_log(self) -> bool:
-        """Copy the write-ahead log back and cut it to nothing, so that no file says any more what
-        rows were before; False where somebody reads all the while. PostgreSQL keeps its own."""
+        """Copy the write-ahead log back and empty it, so that no file keeps earlier rows; return
+        False if somebody reads all the while. PostgreSQL keeps its own log."""
         return self._copy_log_back("TRUNCATE")
 
     def copy_log_back(self) -> None:
-        """Copy back what it can of the write-ahead log without anybody waiting for it. Asked for
-        often, it leaves little to the commit that finds the log long, and whose requests wait."""
+        """Copy back as much of the write-ahead log as possible without blocking anyone. Frequent
+        calls leave little to the commit that finds the log long."""
         self._copy_log_back("PASSIVE")
 
     def _copy_log_back(self, how: str) -> bool:
@@ -100,7 +100,7 @@ class Database:
 
 
 def open_database(url: str, home: Path, durability: str, now: datetime) -> Database:
-    """The database at `url` (SQLite in `home` where it is empty), its schema up to date.
+    """Return the database at `url` (SQLite in `home` if it is empty), its schema up to date.
 
     Raises `Unavailable` where it cannot be reached, read, written, or is of another program."""
     if not url:
@@ -173,8 +173,8 @@ def _set_up(connection: sqlite3.Connection, durability: str) -> None:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Of several processes that open a new file at once, SQLite lets one switch it and refuses
-    the others at once, whatever the busy timeout: they try again."""
+    """Switch a new file to WAL. If several processes open it, SQLite refuses all but one at once,
+    regardless of the busy timeout: they try again."""
     deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
     while True:
         try:
@@ -205,8 +205,8 @@ def _prepare_postgresql(engine: sa.Engine) -> None:
 
 @contextmanager
 def _as_unavailable(db: Database) -> Iterator[None]:
-    """Turn the driver's errors into a sentence that names the database, but for those of a broken
-    rule or a wrong statement."""
+    """Turn the driver's errors into a sentence that names the database, except for a broken
+    constraint or a wrong statement."""
     started = time.monotonic()
     try:
         yield
@@ -231,13 +231,13 @@ def _not_taken(error: Exception) -> InvalidInput:
 
 
 def _detail(error: Exception) -> str:
-    """The first line of what the driver said."""
+    """Return the first line of the driver's message."""
     text = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip()
     return text.splitlines()[0].rstrip(".") if text else "no detail"
 
 
 def _unavailable(db: Database, error: sa.exc.SQLAlchemyError, seconds: float) -> Unavailable:
-    """What became of the store, which said so after so many seconds."""
+    """Return the error of a store that failed after some seconds."""
     detail = _detail(error)
     if "disk is full" in detail or "No space left" in detail:
         return Unavailable(

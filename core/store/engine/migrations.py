@@ -1,4 +1,4 @@
-"""The schema of a store: all of it for a new one, and ordered steps from an older one."""
+"""The schema of a store: complete for a new one, and ordered steps from an older one."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +9,7 @@ from core.errors import Unavailable
 from core.store.engine import schema
 
 FIRST = 24
-"""The oldest schema that can be brought up to date."""
+"""The oldest schema that can be migrated."""
 
 
 def _drop_alert_rules(conn: sa.Connection) -> None:
@@ -33,14 +33,14 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _drop_alpha_spendings,
     _rename_accuracy_causes,
 )
-"""The steps from `FIRST` on. Append here, and change `schema` to what the step leaves. Never change
-a step that was released. A step knows the tables as they were at its time, so that it names
-columns in text and takes none from `schema`."""
+"""The steps from `FIRST` on. Append here, and change `schema` to the result of the step. Never
+change a released step. A step knows the tables of its time: it names columns in text and takes none
+from `schema`."""
 
 
 def migrate(conn: sa.Connection, now: datetime) -> int:
-    """Bring the schema of a write transaction up to date; return the number of steps applied, of
-    which creating all tables is one.
+    """Migrate the schema in a write transaction; return the number of steps applied; creating all
+    tables is one.
 
     Raises `Unavailable` where the database was written by a newer program, or by one too old."""
     conn.execute(sa.schema.CreateTable(schema.migrations, if_not_exists=True))

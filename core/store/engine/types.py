@@ -1,4 +1,4 @@
-"""Column types that mean the same in SQLite and PostgreSQL."""
+"""Column types with the same meaning in SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_micros(at: datetime) -> int:
-    """Microseconds since 1970 of an aware time.
+    """Return an aware time as microseconds since 1970.
 
     >>> to_micros(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
     1000000
@@ -22,7 +22,7 @@ def to_micros(at: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    """The aware UTC time of microseconds since 1970.
+    """Return microseconds since 1970 as an aware UTC time.
 
     >>> from_micros(1000000).isoformat()
     '1970-01-01T00:00:01+00:00'
@@ -44,8 +44,8 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 
 
 class Json(sa.types.TypeDecorator[Any]):
-    """Any JSON value, kept as text. Dataclasses and enums go in as JSON has them and come out as
-    dicts and strings; NaN and infinity, which JSON lacks, become null."""
+    """Any JSON value, stored as text. Dataclasses and enums come out as dicts and strings; NaN and
+    infinity, which JSON lacks, become null."""
 
     impl = sa.Text
     cache_ok = True
@@ -58,7 +58,7 @@ class Json(sa.types.TypeDecorator[Any]):
 
 
 class Flag(sa.types.TypeDecorator[bool]):
-    """A truth value, kept as 0 or 1."""
+    """A truth value, stored as 0 or 1."""
 
     impl = sa.Integer
     cache_ok = True

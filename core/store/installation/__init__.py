@@ -1,1 +1,1 @@
-"""Rows of the installation's own affairs: API keys, API workers and settings."""
+"""Rows of the installation: API keys, API workers, sessions and settings."""

@@ -1,4 +1,4 @@
-"""API keys: created, found by the hash of what a caller sent, revoked; never read back."""
+"""API keys: created, found by the hash of the secret, revoked; never read back."""
 
 from datetime import datetime
 from typing import Any
@@ -40,7 +40,7 @@ def append_key(
 
 
 def revoke_key(conn: sa.Connection, key_id: int, by: str, now: datetime) -> None:
-    """End a key's life; raises `NotFound` where no live key has that id."""
+    """Revoke a key; raises `NotFound` if no live key has that id."""
     revoked = conn.execute(
         _keys.update()
         .where(_keys.c.id == key_id, _keys.c.revoked_at.is_(None))
@@ -51,19 +51,19 @@ def revoke_key(conn: sa.Connection, key_id: int, by: str, now: datetime) -> None
 
 
 def load_keys(conn: sa.Connection) -> list[ApiKey]:
-    """Every key, oldest first."""
+    """Return every key, oldest first."""
     return [_key(row) for row in conn.execute(sa.select(_keys).order_by(_keys.c.id))]
 
 
 def load_live_hashes(conn: sa.Connection) -> dict[str, ApiKey]:
-    """The keys that are not revoked, by hash."""
+    """Return the keys that are not revoked, by hash."""
     rows = conn.execute(sa.select(_keys).where(_keys.c.revoked_at.is_(None)))
     return {row.key_hash: _key(row) for row in rows}
 
 
 def has_keys(conn: sa.Connection) -> bool:
-    """Whether a key was ever made, revoked ones included: a store whose last key was revoked is
-    closed, not open."""
+    """Return whether a key was ever created, revoked ones included: a store whose last key was
+    revoked is closed, not open."""
     return conn.execute(sa.select(_keys.c.id).limit(1)).first() is not None
 
 

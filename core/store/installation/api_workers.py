@@ -1,4 +1,4 @@
-"""API workers: one row each, which it writes anew; old ones go with the next that is written."""
+"""API workers: one row each, which it overwrites; each write deletes rows that are too old."""
 
 from datetime import timedelta
 
@@ -14,8 +14,8 @@ _workers = schema.api_workers
 
 
 def save_worker(conn: sa.Connection, worker: ApiWorker) -> None:
-    """Keep what a worker says now in place of what it said before, and forget those that have been
-    silent for a day."""
+    """Save a worker's report in place of its last one, and delete workers that are silent for a
+    day."""
     conn.execute(
         _workers.delete().where(
             sa.or_(_workers.c.name == worker.name, _workers.c.at < worker.at - _KEPT)
@@ -25,6 +25,6 @@ def save_worker(conn: sa.Connection, worker: ApiWorker) -> None:
 
 
 def load_workers(conn: sa.Connection) -> list[ApiWorker]:
-    """What each worker said last, the newest first."""
+    """Return the last report of each worker, newest first."""
     query = sa.select(_workers.c.said).order_by(_workers.c.at.desc(), _workers.c.name)
     return [msgspec.convert(said, ApiWorker) for said in conn.execute(query).scalars()]

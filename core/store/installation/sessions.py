@@ -1,4 +1,4 @@
-"""Login sessions: found by the hash of what a browser sent, seen, ended; never read back."""
+"""Login sessions: found by the hash of the browser's token, seen, ended; never read back."""
 
 from datetime import datetime
 from typing import Any
@@ -48,7 +48,7 @@ def load_sessions(conn: sa.Connection) -> list[Session]:
 
 
 def set_seen(conn: sa.Connection, session_id: int, now: datetime) -> None:
-    """Note that the person of a live session did something."""
+    """Record that the person of a live session did something."""
     conn.execute(
         _sessions.update()
         .where(_sessions.c.id == session_id, _sessions.c.ended_at.is_(None))
@@ -57,7 +57,7 @@ def set_seen(conn: sa.Connection, session_id: int, now: datetime) -> None:
 
 
 def end_session(conn: sa.Connection, session_id: int, why: SessionEnd, now: datetime) -> bool:
-    """End a session; False where it had ended before."""
+    """End a session; return False if it had ended."""
     ended = conn.execute(
         _sessions.update()
         .where(_sessions.c.id == session_id, _sessions.c.ended_at.is_(None))

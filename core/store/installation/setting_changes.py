@@ -1,4 +1,4 @@
-"""Setting changes: an operator's runtime choices, newest in force."""
+"""Setting changes: the values that operators chose; the newest counts."""
 
 import sqlalchemy as sa
 
@@ -9,7 +9,7 @@ _changes = schema.setting_changes
 
 
 def append_change(conn: sa.Connection, change: SettingChange) -> None:
-    """Put a value in force, or with None return to the environment's."""
+    """Set a value, or with None return to the environment's."""
     conn.execute(
         _changes.insert().values(
             name=change.name,
@@ -22,7 +22,7 @@ def append_change(conn: sa.Connection, change: SettingChange) -> None:
 
 
 def load_values(conn: sa.Connection) -> dict[str, str]:
-    """The values in force, by setting name; a setting that was never changed is not in it."""
+    """Return the chosen values by setting name; a setting that was never changed is left out."""
     newest = sa.select(sa.func.max(_changes.c.id)).group_by(_changes.c.name)
     rows = conn.execute(
         sa.select(_changes.c.name, _changes.c.value).where(
@@ -33,7 +33,7 @@ def load_values(conn: sa.Connection) -> dict[str, str]:
 
 
 def load_changes(conn: sa.Connection, limit: int) -> list[SettingChange]:
-    """The newest changes, newest first."""
+    """Return the newest changes, newest first."""
     rows = conn.execute(sa.select(_changes).order_by(_changes.c.id.desc()).limit(limit))
     return [
         SettingChange(

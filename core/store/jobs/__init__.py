@@ -1,1 +1,1 @@
-"""Rows of work: jobs, scheduled tasks and leases."""
+"""Rows of jobs, scheduled tasks and leases."""

@@ -1,5 +1,5 @@
-"""Jobs: claimed, reported on and ended by conditional updates, so that two processes never share
-one and a job that has ended stays as it ended."""
+"""Jobs: claimed, reported and ended by conditional updates, so that no two processes share one and
+an ended job stays as it is."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,7 +25,7 @@ def append_job(
     reason: str,
     now: datetime,
 ) -> Job:
-    """Ask for work; some worker will claim it."""
+    """Append a queued job, which some worker will claim; return it."""
     result = conn.execute(
         _jobs.insert()
         .values(
@@ -44,7 +44,7 @@ def append_job(
 
 
 def count_open(conn: sa.Connection) -> dict[JobStatus, int]:
-    """How many jobs wait and how many run."""
+    """Count the queued and the running jobs."""
     query = (
         sa.select(_jobs.c.status, sa.func.count().label("n"))
         .where(_jobs.c.status.in_(_OPEN))
@@ -54,13 +54,13 @@ def count_open(conn: sa.Connection) -> dict[JobStatus, int]:
 
 
 def has_queued(conn: sa.Connection) -> bool:
-    """Whether some job waits for a worker."""
+    """Return whether a job waits for a worker."""
     query = sa.select(_jobs.c.id).where(_jobs.c.status == JobStatus.QUEUED.value).limit(1)
     return conn.execute(query).first() is not None
 
 
 def claim_next_job(conn: sa.Connection, now: datetime) -> Job | None:
-    """Take the oldest queued job, which is running from then on; None where there is none."""
+    """Claim the oldest queued job, which then runs; None if there is none."""
     oldest = (
         sa.select(_jobs.c.id)
         .where(_jobs.c.status == JobStatus.QUEUED.value)
@@ -72,7 +72,7 @@ def claim_next_job(conn: sa.Connection, now: datetime) -> Job | None:
 
 
 def claim_job(conn: sa.Connection, job_id: int, now: datetime) -> Job:
-    """Take one queued job; raises `Conflict` where it is not queued any more."""
+    """Claim a queued job; raises `Conflict` if it is not queued any more."""
     claimed = conn.execute(
         _jobs.update()
         .where(_jobs.c.id == job_id, _jobs.c.status == JobStatus.QUEUED.value)
@@ -86,7 +86,8 @@ def claim_job(conn: sa.Connection, job_id: int, now: datetime) -> Job:
 
 
 def save_heartbeat(conn: sa.Connection, job_id: int, pid: int, now: datetime) -> Job:
-    """Say that the job's process lives; the job as it is, with a wish to cancel if there is one."""
+    """Record that the job's process lives; return the job, with a request to cancel if there is
+    one."""
     conn.execute(
         _jobs.update()
         .where(_jobs.c.id == job_id, _jobs.c.status == JobStatus.RUNNING.value)
@@ -98,7 +99,7 @@ def save_heartbeat(conn: sa.Connection, job_id: int, pid: int, now: datetime) ->
 def save_progress(
     conn: sa.Connection, job_id: int, progress: float, message: str, now: datetime
 ) -> None:
-    """Say how far a running job is (share 0..1), and add the message to its log."""
+    """Record the progress of a running job (share 0..1), and add the message to its log."""
     conn.execute(
         _jobs.update()
         .where(_jobs.c.id == job_id, _jobs.c.status == JobStatus.RUNNING.value)
@@ -108,7 +109,7 @@ def save_progress(
 
 
 def append_line(conn: sa.Connection, job_id: int, line: str, now: datetime) -> None:
-    """Add a line to a job's log."""
+    """Append a line to a job's log."""
     conn.execute(_lines.insert().values(job_id=job_id, at=now, line=line))
 
 
@@ -121,7 +122,7 @@ def save_outcome(
     error: str | None,
     now: datetime,
 ) -> bool:
-    """End a job that is queued or running; False where it had ended already."""
+    """End a queued or running job; return False if it had ended."""
     ended = conn.execute(
         _jobs.update()
         .where(_jobs.c.id == job_id, _jobs.c.status.in_(_OPEN))
@@ -140,14 +141,14 @@ def save_outcome(
 
 
 def count_requested(conn: sa.Connection, kind: str, since_at: datetime) -> int:
-    """How many jobs of a kind were asked for since a moment, however they ended."""
+    """Count the jobs of a kind requested since a moment, whatever their outcome."""
     query = sa.select(sa.func.count()).where(_jobs.c.kind == kind, _jobs.c.requested_at > since_at)
     return conn.execute(query).scalar_one()
 
 
 def request_cancel(conn: sa.Connection, job_id: int, by: str, now: datetime) -> Job:
-    """Ask a job to stop: a queued one ends at once, a running one at its next step, in the name of
-    whoever asked first. Raises `Conflict` where it has ended already."""
+    """Request a job to stop: a queued one ends at once, a running one at its next step, in the name
+    of the first who asked. Raises `Conflict` if it has ended."""
     job = get_job(conn, job_id)
     if job.status is JobStatus.QUEUED:
         save_outcome(
@@ -170,7 +171,7 @@ def request_cancel(conn: sa.Connection, job_id: int, by: str, now: datetime) -> 
 
 
 def get_job(conn: sa.Connection, job_id: int) -> Job:
-    """One job; raises `NotFound`."""
+    """Return a job; raises `NotFound`."""
     row = conn.execute(sa.select(_jobs).where(_jobs.c.id == job_id)).one_or_none()
     if row is None:
         raise NotFound(f"There is no job {job_id}: `jobs` lists those that exist.")
@@ -178,7 +179,7 @@ def get_job(conn: sa.Connection, job_id: int) -> Job:
 
 
 def load_jobs(conn: sa.Connection, limit: int, kinds: list[str] | None = None) -> list[Job]:
-    """The newest jobs, newest first; of all kinds unless named."""
+    """Return the newest jobs, newest first, of all kinds unless named."""
     query = sa.select(_jobs).order_by(_jobs.c.id.desc()).limit(limit)
     if kinds is not None:
         query = query.where(_jobs.c.kind.in_(kinds))
@@ -186,13 +187,13 @@ def load_jobs(conn: sa.Connection, limit: int, kinds: list[str] | None = None) -
 
 
 def load_running_jobs(conn: sa.Connection) -> list[Job]:
-    """The jobs that some process is working on, or was when it died."""
+    """Return the jobs that a process runs, or ran when it died."""
     query = sa.select(_jobs).where(_jobs.c.status == JobStatus.RUNNING.value).order_by(_jobs.c.id)
     return [_job(row) for row in conn.execute(query)]
 
 
 def load_lines(conn: sa.Connection, job_id: int, limit: int) -> list[tuple[datetime, str]]:
-    """The last lines of a job's log, oldest first."""
+    """Return the last lines of a job's log, oldest first."""
     rows = conn.execute(
         sa.select(_lines.c.at, _lines.c.line)
         .where(_lines.c.job_id == job_id)

@@ -14,12 +14,12 @@ _tasks = schema.scheduled_tasks
 def save_next_run(
     conn: sa.Connection, name: str, every_seconds: float, next_run_at: datetime | None
 ) -> None:
-    """Say when a task runs next."""
+    """Record the next run of a task."""
     _save(conn, name, {"every_seconds": every_seconds, "next_run_at": next_run_at})
 
 
 def save_started(conn: sa.Connection, name: str, every_seconds: float, now: datetime) -> None:
-    """Say that a task has started."""
+    """Record the start of a task."""
     _save(conn, name, {"every_seconds": every_seconds, "last_started_at": now})
 
 
@@ -31,13 +31,13 @@ def save_finished(
     error: str | None,
     now: datetime,
 ) -> None:
-    """Say how a task ended: an outcome or an error, as a sentence."""
+    """Record the end of a task: an outcome or an error, as a sentence."""
     values = {"last_finished_at": now, "last_outcome": outcome, "last_error": error}
     _save(conn, name, {"every_seconds": every_seconds, **values})
 
 
 def load_tasks(conn: sa.Connection) -> list[ScheduledTask]:
-    """Every task that was ever scheduled, by name."""
+    """Return every task that was ever scheduled, by name."""
     rows = conn.execute(sa.select(_tasks).order_by(_tasks.c.name))
     return [
         ScheduledTask(
@@ -65,8 +65,8 @@ _leases = schema.leases
 def claim_lease(
     conn: sa.Connection, name: str, holder: str, duration: timedelta, now: datetime
 ) -> bool:
-    """Take or prolong a lease; False while somebody else's has not expired. Needs a write
-    transaction, which makes look and claim one step."""
+    """Take or extend a lease; return False until another holder's has expired. Needs a write
+    transaction, so that the read and the claim are one step."""
     lease = find_lease(conn, name)
     values: dict[str, Any] = {"holder": holder, "expires_at": now + duration}
     if lease is None:
@@ -81,12 +81,12 @@ def claim_lease(
 
 
 def release_lease(conn: sa.Connection, name: str, holder: str) -> None:
-    """Give a lease back, where `holder` still has it."""
+    """Release a lease that `holder` still has."""
     conn.execute(_leases.delete().where(_leases.c.name == name, _leases.c.holder == holder))
 
 
 def find_lease(conn: sa.Connection, name: str) -> Lease | None:
-    """The lease as it was last taken, expired or not, or None."""
+    """Return the lease as it was last taken, expired or not, or None."""
     row = conn.execute(sa.select(_leases).where(_leases.c.name == name)).one_or_none()
     return (
         None

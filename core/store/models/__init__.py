@@ -1,1 +1,1 @@
-"""Rows about versions: what was trained, what serves, what is on trial."""
+"""Rows about versions, deployments and trials."""

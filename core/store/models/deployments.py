@@ -24,7 +24,7 @@ def append_deployment(
     evidence: Mapping[str, object],
     now: datetime,
 ) -> Deployment:
-    """Put a plan in force."""
+    """Append a plan, which takes effect at once."""
     result = conn.execute(
         _deployments.insert()
         .values(
@@ -48,14 +48,14 @@ def append_deployment(
 
 
 def find_current(conn: sa.Connection) -> Deployment | None:
-    """The row in force, or None before the first."""
+    """Return the current deployment, or None before the first."""
     query = sa.select(_deployments).order_by(_deployments.c.revision.desc()).limit(1)
     row = conn.execute(query).one_or_none()
     return None if row is None else _deployment(row)
 
 
 def find_current_at(conn: sa.Connection, at: datetime) -> Deployment | None:
-    """The row that was in force at a moment, or None before the first."""
+    """Return the deployment at a moment, or None before the first."""
     query = (
         sa.select(_deployments)
         .where(_deployments.c.at <= at)
@@ -67,7 +67,7 @@ def find_current_at(conn: sa.Connection, at: datetime) -> Deployment | None:
 
 
 def load_history(conn: sa.Connection) -> list[Deployment]:
-    """Every row, oldest first."""
+    """Return every row, oldest first."""
     rows = conn.execute(sa.select(_deployments).order_by(_deployments.c.revision))
     return [_deployment(row) for row in rows]
 
@@ -97,7 +97,7 @@ _collections = schema.collections
 
 
 def append_decision(conn: sa.Connection, decision: RetrainingDecision) -> None:
-    """Keep a decision."""
+    """Append a decision."""
     conn.execute(
         _decisions.insert().values(
             at=decision.at,
@@ -111,7 +111,7 @@ def append_decision(conn: sa.Connection, decision: RetrainingDecision) -> None:
 
 
 def load_decisions(conn: sa.Connection, limit: int) -> list[RetrainingDecision]:
-    """The newest decisions, newest first."""
+    """Return the newest decisions, newest first."""
     rows = conn.execute(sa.select(_decisions).order_by(_decisions.c.id.desc()).limit(limit))
     return [_decision(row) for row in rows]
 
@@ -119,8 +119,7 @@ def load_decisions(conn: sa.Connection, limit: int) -> list[RetrainingDecision]:
 def count_new_samples(
     conn: sa.Connection, since_at: datetime, provenances: Sequence[Provenance]
 ) -> dict[Provenance, int]:
-    """The visible rows of collections that were finished after a moment, by each of these
-    provenances."""
+    """Count, by provenance, the visible rows of collections finished after a moment."""
     finished = sa.select(_collections.c.id).where(_collections.c.finished_at > since_at)
     query = (
         sa.select(_samples.c.provenance, sa.func.count())

@@ -16,7 +16,7 @@ _DAY_MICROS = 86_400_000_000
 
 
 def find_progress(conn: sa.Connection, revision: int) -> Progress | None:
-    """Up to which rows the checkpoints of a trial are right; None before the first."""
+    """Return the rows up to which the checkpoints of a trial are valid; None before the first."""
     query = sa.select(_progress).where(_progress.c.revision == revision)
     row = conn.execute(query).one_or_none()
     if row is None:
@@ -27,7 +27,7 @@ def find_progress(conn: sa.Connection, revision: int) -> Progress | None:
 def find_checkpoint(
     conn: sa.Connection, revision: int, changed_at: datetime | None
 ) -> Checkpoint | None:
-    """The newest checkpoint of a trial that a change at a moment leaves as it is, or None."""
+    """Return the newest checkpoint of a trial before a change at a moment, or None."""
     query = sa.select(
         _checkpoints.c.until_at,
         sa.type_coerce(_checkpoints.c.sums, sa.Text).label("sums"),
@@ -52,8 +52,8 @@ def save_checkpoints(
     checkpoints: Sequence[Checkpoint],
     progress: Progress,
 ) -> None:
-    """Replace what was kept of a trial after a moment, and forget the trials before it. Of those
-    that stay, only the ends of days are kept once there is a newer one."""
+    """Replace the checkpoints of a trial after a moment, and delete those of earlier trials. Of the
+    others, only the ends of days are kept once there is a newer one."""
     stale = [_checkpoints.c.revision != revision, _checkpoints.c.until_at > after_at]
     if checkpoints:
         stale.append(sa.type_coerce(_checkpoints.c.until_at, sa.BigInteger) % _DAY_MICROS != 0)
@@ -73,8 +73,7 @@ def save_checkpoints(
 
 
 def remove_checkpoints(conn: sa.Connection) -> None:
-    """Forget every sum, so that all are made again from the log: units of a day are named in
-    them."""
+    """Delete all sums, so that they are computed again from the log: they name units of a day."""
     conn.execute(_checkpoints.delete())
     conn.execute(_progress.delete())
 

@@ -1,4 +1,4 @@
-"""Replays: the log read in pieces, and what came of scoring it again."""
+"""Replays: the log read in pieces, and the results of scoring it again."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,7 +21,7 @@ _PIECE = 2_000
 def append_replay(
     conn: sa.Connection, *, version: int, days: float, report: ReplayReport, by: str, now: datetime
 ) -> Replay:
-    """Keep what came of a replay."""
+    """Append the result of a replay."""
     result = conn.execute(
         _replays.insert()
         .values(at=now, by=by, version=version, days=days, report=report)
@@ -31,7 +31,7 @@ def append_replay(
 
 
 def find_newest_replay(conn: sa.Connection, version: int) -> Replay | None:
-    """The newest replay of a version, or None."""
+    """Return the newest replay of a version, or None."""
     query = (
         sa.select(_replays)
         .where(_replays.c.version == version)
@@ -49,9 +49,8 @@ def count_recorded(conn: sa.Connection, since_at: datetime) -> int:
 
 
 def stream_recorded(db: Database, since_at: datetime) -> Iterator[list[Recorded]]:
-    """The requests since a moment with the labels that count, oldest first, in pieces. Each piece
-    is read by itself, so that no reader holds the log for long; what is logged meanwhile is left
-    out."""
+    """Yield the requests since a moment with their valid labels, oldest first, in pieces. Each
+    piece is a read of its own, so that none holds the log for long; newer requests are left out."""
     with db.read() as conn:
         last = conn.execute(sa.select(sa.func.max(_predictions.c.seq))).scalar() or 0
         first = conn.execute(

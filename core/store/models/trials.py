@@ -1,4 +1,4 @@
-"""Trials: scores beside the answers, and what is read of both to compare two versions."""
+"""Trials: shadow scores, and the reads that compare two versions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def append_shadow_scores(conn: sa.Connection, scores: Sequence[ShadowScore]) -> None:
-    """Log what became of scores beside the answers, one for a prediction."""
+    """Log shadow scores, one for a prediction."""
     if scores:
         conn.execute(
             _shadow.insert(),
@@ -70,8 +70,8 @@ def load_pairs(
     from_at: datetime | None = None,
     to_at: datetime | None = None,
 ) -> list[Pair]:
-    """The labelled requests that both models scored, by when their first label came, where it came
-    in [from_at, to_at); a corrected label counts with its last value."""
+    """Return the labelled requests that both models scored, by the time of their first label, which
+    lies in [from_at, to_at); a corrected label counts with its last value."""
     labelled = _labelled(from_at, to_at)
     is_champion = _predictions.c.version == trial.champion
     query = (
@@ -97,7 +97,7 @@ def load_pairs(
 
 
 def _find_categories(features: str) -> tuple[tuple[str, str], ...]:
-    """The features that are words, which a segment may be made of."""
+    """Return the features that are words, which segments are made of."""
     if ':"' not in features:
         return ()
     return tuple((name, value) for name, value in _decode(features).items() if type(value) is str)
@@ -109,9 +109,9 @@ def count_labels(
     from_at: datetime | None = None,
     to_at: datetime | None = None,
 ) -> LabelCounts:
-    """Who gave the answers that were labelled, a unit counted where its first label came; pairs by
-    step; and ratings, a corrected label with its last one. Of the labels that came first in
-    [from_at, to_at)."""
+    """Count the labelled answers of each version, each unit where its first label came; the pairs
+    by step; and the ratings, a corrected label with its last one. Only labels that first came in
+    [from_at, to_at) count."""
     labelled = _labelled(from_at, to_at)
     rows = (
         sa.select(_predictions, labelled.c.first_at, labelled.c.last_id)
@@ -181,9 +181,9 @@ def _sum_ratings(conn: sa.Connection, rows: sa.Subquery) -> dict[str, tuple[int,
 def count_requests(
     conn: sa.Connection, trial: Trial, after_seq: int, upto_seq: int | None = None
 ) -> dict[str, int]:
-    """Who answered, a unit counted where it first came; how the challenger's answers went; and
-    what became of scores beside answers. Of the requests with a seq in (after_seq, upto_seq], by
-    "what revision"."""
+    """Count the answers of each version, each unit where it first came; the outcomes of the
+    challenger's answers; and those of shadow scores. Only requests with a seq in (after_seq,
+    upto_seq] count, by "what revision"."""
     inside = [*_asked_in(trial), _predictions.c.seq > after_seq]
     if upto_seq is not None:
         inside.append(_predictions.c.seq <= upto_seq)
@@ -244,7 +244,7 @@ def _count_units(
 
 
 def build_splits(trial: Trial, counts: Mapping[str, int]) -> list[TrafficSplit]:
-    """Return who answered in each step, by the counts of requests or of labels."""
+    """Return the traffic split of each step, from the counts of requests or of labels."""
     return [
         TrafficSplit(
             step.traffic,
@@ -258,8 +258,8 @@ def build_splits(trial: Trial, counts: Mapping[str, int]) -> list[TrafficSplit]:
 def load_conduct(
     conn: sa.Connection, trial: Trial, requests: Mapping[str, int], labels: LabelCounts
 ) -> Conduct:
-    """How the challenger behaves in the step that is in force, by the counts of the trial's
-    requests and labels and by the step's newest requests."""
+    """Return the challenger's conduct in the current step, from the counts of the trial's requests
+    and labels and from the step's newest requests."""
     revision = trial.steps[-1].revision
 
     def in_step(what: str) -> int:
@@ -290,8 +290,8 @@ def load_conduct(
 
 
 def _count_newest_scores(conn: sa.Connection, trial: Trial) -> tuple[int, int, int]:
-    """Of the newest requests, those of the step in force that both scored, and how many different
-    scores the challenger and the champion gave them."""
+    """Return, for the newest requests, the number of the current step's that both scored, and the
+    numbers of distinct scores of challenger and champion."""
     newest = sa.select(_predictions).order_by(_predictions.c.seq.desc()).limit(_NEWEST).subquery()
     is_challenger = newest.c.version == trial.challenger
     own = sa.case((is_challenger, newest.c.score), else_=_shadow.c.score)
@@ -316,22 +316,23 @@ def _count_newest_scores(conn: sa.Connection, trial: Trial) -> tuple[int, int, i
 
 
 def find_newest(conn: sa.Connection) -> tuple[int, int]:
-    """The seq of the newest prediction and the id of the newest label; 0 before the first."""
+    """Return the seq of the newest prediction and the id of the newest label; 0 before the
+    first."""
     seq = conn.execute(sa.select(sa.func.max(_predictions.c.seq))).scalar()
     label_id = conn.execute(sa.select(sa.func.max(_labels.c.id))).scalar()
     return seq or 0, label_id or 0
 
 
 def find_seq_before(conn: sa.Connection, at: datetime) -> int:
-    """The last seq before the first request that was received at a moment or later."""
+    """Return the last seq before the first request received at a moment or later."""
     query = sa.select(sa.func.min(_predictions.c.seq)).where(_predictions.c.at >= at)
     first = conn.execute(query).scalar()
     return find_newest(conn)[0] if first is None else first - 1
 
 
 def find_changed_at(conn: sa.Connection, trial: Trial, known: Progress) -> datetime | None:
-    """The first label of the earliest request of a trial that was labelled, corrected, or came
-    after its label since `known`; None where there is none."""
+    """Return the first label time of the earliest request of a trial that was labelled or corrected
+    since `known`, or came after its label; None if there is none."""
     newer = sa.select(_labels.c.prediction_id).where(_labels.c.id > known.label_id)
     relabelled = (
         sa.select(sa.func.min(_labels.c.received_at))
@@ -397,7 +398,7 @@ def measure_release(conn: sa.Connection, release: Deployment, before: int) -> Re
 
 
 def append_verdict(conn: sa.Connection, frozen: FrozenVerdict) -> bool:
-    """Keep a trial's verdict; False where one is kept already, which stays."""
+    """Append a trial's verdict; return False if there is one, which stays."""
     if find_verdict(conn, frozen.revision) is not None:
         return False
     conn.execute(
@@ -415,7 +416,7 @@ def append_verdict(conn: sa.Connection, frozen: FrozenVerdict) -> bool:
 
 
 def find_verdict(conn: sa.Connection, revision: int) -> FrozenVerdict | None:
-    """The verdict that was kept of the trial that began with a revision, or None."""
+    """Return the saved verdict of the trial that began with a revision, or None."""
     row = conn.execute(sa.select(_verdicts).where(_verdicts.c.revision == revision)).one_or_none()
     if row is None:
         return None
@@ -428,7 +429,7 @@ def find_verdict(conn: sa.Connection, revision: int) -> FrozenVerdict | None:
 def _asked_in(
     trial: Trial, asked: sa.FromClause = _predictions
 ) -> tuple[sa.ColumnElement[bool], ...]:
-    """Select the requests to either version while the trial ran."""
+    """Return the conditions for requests to either version while the trial ran."""
     return (
         asked.c.revision.between(trial.revision, trial.steps[-1].revision),
         asked.c.version.in_([trial.champion, trial.challenger]),
@@ -440,7 +441,8 @@ def _both_scored() -> sa.ColumnElement[bool]:
 
 
 def _labelled(from_at: datetime | None, to_at: datetime | None) -> sa.Subquery:
-    """The predictions whose first label came in [from_at, to_at): when, and which label counts."""
+    """Select the predictions whose first label came in [from_at, to_at), with its time and the
+    valid label."""
     known = _labels.alias()
     last_id = (
         sa.select(sa.func.max(known.c.id))

@@ -44,8 +44,7 @@ def append_version(
 
 
 def append_run(conn: sa.Connection, number: int, run_id: str, now: datetime) -> None:
-    """Record which MLflow run holds the figures and the artifact of a version; where one is
-    recorded already, that one stays."""
+    """Record the MLflow run of a version; the first one stays."""
     known = conn.execute(sa.select(_runs.c.run_id).where(_runs.c.version == number)).scalar()
     if known is not None:
         return
@@ -53,13 +52,13 @@ def append_run(conn: sa.Connection, number: int, run_id: str, now: datetime) -> 
 
 
 def find_version(conn: sa.Connection, number: int) -> Version | None:
-    """One version, or None."""
+    """Return a version, or None."""
     row = conn.execute(_joined.where(_versions.c.number == number)).one_or_none()
     return None if row is None else _version(row)
 
 
 def get_version(conn: sa.Connection, number: int) -> Version:
-    """One version; raises `NotFound`."""
+    """Return a version; raises `NotFound`."""
     version = find_version(conn, number)
     if version is None:
         raise NotFound(
@@ -69,30 +68,30 @@ def get_version(conn: sa.Connection, number: int) -> Version:
 
 
 def load_versions(conn: sa.Connection, limit: int = 100) -> list[Version]:
-    """The newest versions, newest first."""
+    """Return the newest versions, newest first."""
     rows = conn.execute(_joined.order_by(_versions.c.number.desc()).limit(limit))
     return [_version(row) for row in rows]
 
 
 def load_hashes(conn: sa.Connection) -> list[str]:
-    """The hashes of the artifacts of all versions, each once."""
+    """Return the artifact hashes of all versions, each once."""
     return list(conn.execute(sa.select(_versions.c.artifact_hash).distinct()).scalars())
 
 
 def count_versions(conn: sa.Connection) -> int:
-    """Return the number of versions that were ever registered."""
+    """Return the number of registered versions."""
     return conn.execute(sa.select(sa.func.count()).select_from(_versions)).scalar_one()
 
 
 def sum_gate_alpha(conn: sa.Connection, since: datetime) -> float:
-    """Return the chance of a false promotion that the gates of all versions registered after
-    `since` have spent, as their reports say it."""
+    """Return the chance of a false promotion that the gates have spent on versions registered after
+    `since`, according to their reports."""
     query = sa.select(_versions.c.report).where(_versions.c.created_at > since)
     return sum(report.get("gate_alpha") or 0.0 for report in conn.execute(query).scalars())
 
 
 def load_versions_without_run(conn: sa.Connection) -> list[Version]:
-    """The versions that tracking does not know yet, oldest first."""
+    """Return the versions without an MLflow run, oldest first."""
     rows = conn.execute(_joined.where(_runs.c.run_id.is_(None)).order_by(_versions.c.number))
     return [_version(row) for row in rows]
 
@@ -114,7 +113,7 @@ _noted_runs = schema.runs
 
 
 def append_note(conn: sa.Connection, note: Note) -> None:
-    """Keep what somebody said of a version."""
+    """Append a note on a version."""
     conn.execute(
         _notes.insert().values(
             version=note.version, kind=note.kind.value, text=note.text, at=note.at, by=note.by
@@ -123,7 +122,7 @@ def append_note(conn: sa.Connection, note: Note) -> None:
 
 
 def load_notes(conn: sa.Connection, versions: Sequence[int]) -> dict[int, list[Note]]:
-    """Return the notes on each of these versions that has some, oldest first."""
+    """Return the notes on some versions, oldest first; versions without a note are left out."""
     query = sa.select(_notes).where(_notes.c.version.in_(versions)).order_by(_notes.c.id)
     found: dict[int, list[Note]] = {}
     for row in conn.execute(query):
@@ -132,7 +131,7 @@ def load_notes(conn: sa.Connection, versions: Sequence[int]) -> dict[int, list[N
 
 
 def load_waiting(conn: sa.Connection) -> dict[int, str]:
-    """The runs of the versions of whose notes tracking lacks some, by version."""
+    """Return the MLflow runs, by version, that lack some notes of their version."""
     query = (
         sa.select(_notes.c.version, _noted_runs.c.run_id)
         .join(_noted_runs, _noted_runs.c.version == _notes.c.version)
@@ -143,7 +142,7 @@ def load_waiting(conn: sa.Connection) -> dict[int, str]:
 
 
 def mark_mirrored(conn: sa.Connection, version: int, n_notes: int, now: datetime) -> None:
-    """Tracking has the first so many notes of a version."""
+    """Record that MLflow has the first `n_notes` notes of a version."""
     first = sa.select(_notes.c.id).where(_notes.c.version == version)
     first = first.order_by(_notes.c.id).limit(n_notes)
     conn.execute(

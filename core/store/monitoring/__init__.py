@@ -1,1 +1,1 @@
-"""Rows that watching writes: health, drift, segments, incidents and messages."""
+"""Rows of monitoring: health, drift, segments, incidents and messages."""

@@ -1,4 +1,4 @@
-"""Deliveries of messages, claimed and receipted, and the maintenance during which none is sent."""
+"""Deliveries of messages with their claims and receipts, and maintenance, in which none is sent."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ _open = (DeliveryState.WAITING.value, DeliveryState.CLAIMED.value)
 
 
 def load_unplanned(conn: sa.Connection, limit: int) -> list[tuple[int, IncidentEvent]]:
-    """The events that nobody has planned a delivery for, oldest first, each with its id."""
+    """Return the events without a planned delivery, oldest first, each with its id."""
     done = conn.execute(sa.select(_progress.c.event_id)).scalar() or 0
     rows = conn.execute(
         sa.select(_events).where(_events.c.id > done).order_by(_events.c.id).limit(limit)
@@ -28,7 +28,7 @@ def load_unplanned(conn: sa.Connection, limit: int) -> list[tuple[int, IncidentE
 
 
 def load_events(conn: sa.Connection, event_ids: Collection[int]) -> dict[int, IncidentEvent]:
-    """Some events by their id, oldest first."""
+    """Return some events by their id, oldest first."""
     rows = conn.execute(
         sa.select(_events).where(_events.c.id.in_(event_ids)).order_by(_events.c.id)
     )
@@ -36,7 +36,7 @@ def load_events(conn: sa.Connection, event_ids: Collection[int]) -> dict[int, In
 
 
 def save_planned(conn: sa.Connection, event_id: int) -> None:
-    """Say that the events up to this one are planned."""
+    """Record that the events up to this one are planned."""
     conn.execute(_progress.delete())
     conn.execute(_progress.insert().values(event_id=event_id))
 
@@ -63,8 +63,8 @@ def append_deliveries(conn: sa.Connection, rows: Sequence[dict[str, Any]], now: 
 def claim_due(
     conn: sa.Connection, channels: Collection[str], now: datetime, patience: timedelta
 ) -> list[Delivery]:
-    """Take what is due for these channels, oldest first; with it what was claimed longer than
-    `patience` ago by somebody who never said how it went."""
+    """Claim the deliveries that are due for these channels, oldest first, and those that were
+    claimed longer than `patience` ago and never finished."""
     due = sa.or_(
         sa.and_(_deliveries.c.state == DeliveryState.WAITING.value, _deliveries.c.due_at <= now),
         sa.and_(
@@ -91,7 +91,7 @@ def claim_due(
 
 
 def release_held(conn: sa.Connection, now: datetime) -> None:
-    """Let what waits for a later moment without an attempt so far be due now."""
+    """Make the deliveries due now that wait for a later moment without an attempt so far."""
     conn.execute(
         _deliveries.update()
         .where(
@@ -112,7 +112,7 @@ def finish(
     due_at: datetime,
     now: datetime,
 ) -> None:
-    """Say what became of an attempt; those that wait again are due at `due_at`."""
+    """Record the outcome of an attempt; those that wait again are due at `due_at`."""
     conn.execute(
         _deliveries.update()
         .where(_deliveries.c.id.in_(ids))
@@ -127,12 +127,12 @@ def finish(
 
 
 def load_open(conn: sa.Connection) -> list[Delivery]:
-    """Return the deliveries that wait or are under way, oldest first."""
+    """Return the deliveries that wait or are in progress, oldest first."""
     return _load(conn, _deliveries.c.state.in_(_open))
 
 
 def load_newest(conn: sa.Connection, limit: int) -> list[Delivery]:
-    """The newest deliveries, newest first."""
+    """Return the newest deliveries, newest first."""
     newest = sa.select(_deliveries.c.id).order_by(_deliveries.c.id.desc()).limit(limit)
     return _load(conn, _deliveries.c.id.in_(newest))[::-1]
 
@@ -143,7 +143,7 @@ def load_of_incidents(conn: sa.Connection, incident_ids: Collection[int]) -> lis
 
 
 def load_failing(conn: sa.Connection, n_attempts: int) -> list[Delivery]:
-    """The oldest delivery of each channel that has not been taken in so many attempts."""
+    """Return the oldest delivery of each channel that failed in `n_attempts` attempts."""
     oldest = (
         sa.select(sa.func.min(_deliveries.c.id))
         .where(_deliveries.c.state.in_(_open), _deliveries.c.n_attempts >= n_attempts)
@@ -181,7 +181,7 @@ _windows = schema.maintenance_windows
 
 
 def append_window(conn: sa.Connection, window: Maintenance) -> None:
-    """Announce work, or with an end of now end what was announced."""
+    """Append maintenance; with an end of now it ends the announced one."""
     conn.execute(
         _windows.insert().values(
             at=window.at, until_at=window.until_at, by=window.by, reason=window.reason
@@ -190,7 +190,7 @@ def append_window(conn: sa.Connection, window: Maintenance) -> None:
 
 
 def find_window(conn: sa.Connection, now: datetime) -> Maintenance | None:
-    """The work that is under way, or None."""
+    """Return the current maintenance, or None."""
     row = conn.execute(sa.select(_windows).order_by(_windows.c.id.desc()).limit(1)).one_or_none()
     if row is None or row.until_at <= now:
         return None

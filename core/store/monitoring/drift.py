@@ -19,7 +19,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Inputs(NamedTuple):
-    """What a request brought, and the model's score where the asked version's model answered."""
+    """The features of a request, and the score if the asked version's model answered."""
 
     features: Features
     score: float | None
@@ -36,14 +36,14 @@ def append_reference(conn: sa.Connection, reference: Reference) -> None:
 
 
 def find_reference(conn: sa.Connection, version: int) -> Reference | None:
-    """A version's reference, or None where none was pinned yet."""
+    """Return a version's reference, or None before it is pinned."""
     query = sa.select(_references.c.body).where(_references.c.version == version)
     body = conn.execute(query).scalar()
     return None if body is None else msgspec.convert(body, Reference)
 
 
 def append_report(conn: sa.Connection, report: DriftReport) -> None:
-    """Keep what a window was."""
+    """Append the report on a window."""
     conn.execute(
         _reports.insert().values(
             version=report.version, at=report.at, to_at=report.to_at, body=report
@@ -52,7 +52,7 @@ def append_report(conn: sa.Connection, report: DriftReport) -> None:
 
 
 def find_last_report(conn: sa.Connection, version: int) -> DriftReport | None:
-    """The newest window of a version, or None."""
+    """Return the newest window of a version, or None."""
     found = load_reports(conn, version, 1)
     return found[0] if found else None
 
@@ -60,7 +60,8 @@ def find_last_report(conn: sa.Connection, version: int) -> DriftReport | None:
 def load_reports(
     conn: sa.Connection, version: int, limit: int, before: datetime | None = None
 ) -> list[DriftReport]:
-    """The newest windows of a version, newest first; with `before`, of those that ended by then."""
+    """Return the newest windows of a version, newest first; with `before`, those that ended by
+    then."""
     query = sa.select(_reports.c.body).where(_reports.c.version == version)
     if before is not None:
         query = query.where(_reports.c.to_at <= before)
@@ -71,7 +72,8 @@ def load_reports(
 def stream_inputs(
     conn: sa.Connection, from_at: datetime, to_at: datetime, *, version: int, every: int
 ) -> Iterator[Inputs]:
-    """Every `every`th request of [from_at, to_at), whoever was asked; scores of `version` only."""
+    """Yield every `every`th request in [from_at, to_at), to any version; only scores of
+    `version`."""
     query = sa.select(
         sa.type_coerce(_predictions.c.features, sa.Text),
         _predictions.c.score,

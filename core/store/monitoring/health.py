@@ -1,4 +1,4 @@
-"""Health as it changed, and the interval factors in force."""
+"""The changes of health, and the current interval factors."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _changes = schema.health_changes
 
 
 def append_change(conn: sa.Connection, report: HealthReport) -> None:
-    """Keep a report that differs from the one before."""
+    """Append a report that differs from the one before."""
     conn.execute(
         _changes.insert().values(
             at=report.at, health=report.health.value, reasons=list(report.reasons)
@@ -22,13 +22,13 @@ def append_change(conn: sa.Connection, report: HealthReport) -> None:
 
 
 def find_last_change(conn: sa.Connection) -> HealthReport | None:
-    """The newest report that was kept, or None."""
+    """Return the newest saved report, or None."""
     reports = load_changes(conn, 1)
     return reports[0] if reports else None
 
 
 def load_changes(conn: sa.Connection, limit: int) -> list[HealthReport]:
-    """The newest reports, newest first."""
+    """Return the newest reports, newest first."""
     rows = conn.execute(sa.select(_changes).order_by(_changes.c.id.desc()).limit(limit))
     return [_report(row) for row in rows]
 
@@ -45,7 +45,7 @@ _widenings = schema.widenings
 
 
 def append_widening(conn: sa.Connection, widening: Widening) -> None:
-    """Let a version's intervals be so wide from now on."""
+    """Append an interval factor, which takes effect at once."""
     conn.execute(
         _widenings.insert().values(
             version=widening.version,
@@ -59,7 +59,7 @@ def append_widening(conn: sa.Connection, widening: Widening) -> None:
 
 
 def find_widening(conn: sa.Connection, version: int) -> Widening | None:
-    """Return the interval factor in force for a version; None where it never changed."""
+    """Return the current interval factor of a version; None if it never changed."""
     query = (
         sa.select(_widenings)
         .where(_widenings.c.version == version)
@@ -73,6 +73,6 @@ def find_widening(conn: sa.Connection, version: int) -> Widening | None:
 
 
 def find_factor(conn: sa.Connection, version: int) -> float:
-    """Return the factor by which a version's intervals are wider than training found."""
+    """Return the factor by which a version's intervals are wider than in training."""
     widening = find_widening(conn, version)
     return 1.0 if widening is None else widening.factor

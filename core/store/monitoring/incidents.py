@@ -1,4 +1,4 @@
-"""Incidents: a header row each, and the appended events that say how they went."""
+"""Incidents: a header row each, and its events, which are appended."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,7 +45,7 @@ def open_incident(
     now: datetime,
     kind: EventKind = EventKind.OPENED,
 ) -> Incident:
-    """Start an incident with its first event."""
+    """Open an incident with its first event; return its id."""
     result = conn.execute(
         _incidents.insert().values(cause=cause, opened_at=now).returning(_incidents.c.id)
     )
@@ -55,7 +55,7 @@ def open_incident(
 
 
 def append_event(conn: sa.Connection, event: IncidentEvent) -> None:
-    """Add to an incident's timeline."""
+    """Append to an incident's timeline."""
     conn.execute(
         _events.insert().values(
             incident_id=event.incident_id,
@@ -71,7 +71,7 @@ def append_event(conn: sa.Connection, event: IncidentEvent) -> None:
 
 
 def get_incident(conn: sa.Connection, incident_id: int) -> Incident:
-    """One incident; raises `NotFound`."""
+    """Return an incident; raises `NotFound`."""
     rows = conn.execute(sa.select(_incidents).where(_incidents.c.id == incident_id)).all()
     if not rows:
         raise NotFound(f"There is no incident {incident_id}: `incidents` lists those that exist.")
@@ -79,7 +79,7 @@ def get_incident(conn: sa.Connection, incident_id: int) -> Incident:
 
 
 def load_unresolved(conn: sa.Connection) -> list[Incident]:
-    """The incidents that last, oldest first."""
+    """Return the unresolved incidents, oldest first."""
     resolved = sa.select(_events.c.incident_id).where(_events.c.kind.in_(_ENDS))
     rows = conn.execute(
         sa.select(_incidents).where(_incidents.c.id.not_in(resolved)).order_by(_incidents.c.id)
@@ -88,7 +88,7 @@ def load_unresolved(conn: sa.Connection) -> list[Incident]:
 
 
 def load_resolved_since(conn: sa.Connection, since_at: datetime) -> list[Incident]:
-    """The incidents that ended at a moment or later, oldest first."""
+    """Return the incidents that ended at a moment or later, oldest first."""
     resolved = sa.select(_events.c.incident_id).where(
         _events.c.kind == EventKind.RESOLVED.value, _events.c.at >= since_at
     )
@@ -99,7 +99,7 @@ def load_resolved_since(conn: sa.Connection, since_at: datetime) -> list[Inciden
 
 
 def load_by_ids(conn: sa.Connection, incident_ids: Sequence[int]) -> list[Incident]:
-    """Some incidents, oldest first."""
+    """Return some incidents, oldest first."""
     rows = conn.execute(
         sa.select(_incidents).where(_incidents.c.id.in_(incident_ids)).order_by(_incidents.c.id)
     ).all()
@@ -107,7 +107,7 @@ def load_by_ids(conn: sa.Connection, incident_ids: Sequence[int]) -> list[Incide
 
 
 def count_opened_since(conn: sa.Connection, since_at: datetime) -> dict[str, int]:
-    """Return, by check, the number of incidents that it began and that opened since a moment."""
+    """Count, by first check, the incidents that opened since a moment."""
     rows = conn.execute(
         sa.select(_incidents.c.cause, sa.func.count().label("n"))
         .join(_events, _events.c.incident_id == _incidents.c.id)
@@ -118,7 +118,8 @@ def count_opened_since(conn: sa.Connection, since_at: datetime) -> dict[str, int
 
 
 def count_judged(conn: sa.Connection) -> dict[str, dict[EventKind, int]]:
-    """By cause, how many incidents people called real and how many noise; of each the last word."""
+    """Count, by cause, the incidents that people marked as real and as noise; the last mark
+    counts."""
     kinds = [EventKind.REAL.value, EventKind.NOISE.value]
     last = (
         sa.select(sa.func.max(_events.c.id))
@@ -138,7 +139,7 @@ def count_judged(conn: sa.Connection) -> dict[str, dict[EventKind, int]]:
 
 
 def load_incidents(conn: sa.Connection, limit: int) -> list[Incident]:
-    """The newest incidents, newest first."""
+    """Return the newest incidents, newest first."""
     rows = conn.execute(sa.select(_incidents).order_by(_incidents.c.id.desc()).limit(limit)).all()
     return _with_events(conn, rows)
 
@@ -154,7 +155,7 @@ def _with_events(conn: sa.Connection, rows: Sequence[Any]) -> list[Incident]:
 
 
 def build_event(row: Any) -> IncidentEvent:
-    """A row of `incident_events` as the value it holds."""
+    """Return the event of a row of `incident_events`."""
     return IncidentEvent(
         incident_id=row.incident_id,
         at=row.at,

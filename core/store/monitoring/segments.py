@@ -1,4 +1,4 @@
-"""Segments: the newest labelled predictions to look at, and what was found."""
+"""Segments: the newest labelled predictions, and the reports on them."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class LabelledRow(NamedTuple):
-    """A model's answer with the label that counts."""
+    """A model's answer with its valid label."""
 
     at: datetime
     features: Features
@@ -31,8 +31,8 @@ class LabelledRow(NamedTuple):
 def load_labelled(
     conn: sa.Connection, version: int, since_at: datetime, limit: int
 ) -> list[LabelledRow]:
-    """The answers of a version's model since a moment whose labels came last, newest label first;
-    looked for among the newest `limit` labels."""
+    """Return the answers of a version's model since a moment, newest label first, among the newest
+    `limit` labels."""
     newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
     counted = sa.select(sa.func.max(newest.c.id)).group_by(newest.c.prediction_id)
     query = (
@@ -60,8 +60,7 @@ def load_labelled(
 
 
 def list_labelled_versions(conn: sa.Connection, since_at: datetime, limit: int) -> list[int]:
-    """The versions whose models gave answers since a moment that are among those of the newest
-    `limit` labels."""
+    """Return the versions with answers since a moment among those of the newest `limit` labels."""
     newest = sa.select(_labels.c.prediction_id).order_by(_labels.c.id.desc()).limit(limit)
     query = (
         sa.select(_predictions.c.version)
@@ -77,7 +76,7 @@ def list_labelled_versions(conn: sa.Connection, since_at: datetime, limit: int) 
 
 
 def save_report(conn: sa.Connection, report: SegmentReport) -> None:
-    """Keep what was found; of each day (UTC) and version the last that was."""
+    """Save a report; the last of each day (UTC) and version is kept."""
     conn.execute(
         _reports.delete().where(
             _reports.c.version == report.version, _reports.c.at >= floor_time(report.at, DAY)

@@ -1,4 +1,4 @@
-"""Predictions written at once: on a connection that waits for nothing, or hardly, or not at all."""
+"""Predictions logged without waiting, or hardly, for other writers."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -13,7 +13,8 @@ _NOT_NOW = (sqlite3.Error, OverflowError, TypeError, ValueError)  # the journal 
 
 
 class DirectLog:
-    """Appends predictions to a SQLite file, for one thread at a time; made by `open_direct`."""
+    """Appends predictions to a SQLite file, for one thread at a time; `Database.open_direct` makes
+    it."""
 
     # A lone caller waits 0.19 ms for an answer with it and 0.60 ms for the journal's thread (p50,
     # without sockets); a batch costs a tenth more by the journal. It never copies the write-ahead
@@ -23,12 +24,12 @@ class DirectLog:
         self._connection = connection
 
     def append(self, predictions: Sequence[Prediction]) -> bool:
-        """Log attempts in a transaction of their own; False where that cannot be done at once, and
-        then none of them is logged."""
+        """Log predictions in a transaction of their own; return False, with none logged, if that
+        has to wait."""
         return self._write(INSERT_ONE, lambda: list_values(predictions))
 
     def append_batch(self, batch: Batch) -> bool:
-        """Keep a batch in the same way."""
+        """Log a batch in the same way."""
         return self._write(INSERT_BATCH, lambda: [build_values(batch)])
 
     def close(self) -> None:

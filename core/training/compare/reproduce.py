@@ -16,9 +16,9 @@ from core.settings import Scale
 from core.store.data import snapshots as snapshot_rows
 from core.store.engine.database import Database
 from core.store.models import versions
-from core.training.environment import describe_commit, describe_environment
 from core.training.evaluate.fit_and_evaluate import Order, learn
 from core.training.plan import read_plan
+from plumbline.program import describe_commit, describe_environment
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,11 +1,11 @@
 """The gate: may a candidate be deployed without an override? Each check, its reason, its alpha."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from core import text
-from core.domain.training_report import Estimate, Gate, Metrics, NaiveMetrics
+from core.domain.training_report import Estimate, Gate, GateCode, Metrics, NaiveMetrics
 from core.domain.version import version_name
 from core.errors import Refused
 from core.training.evaluate.metrics import CATEGORY_MEAN, HEURISTIC
@@ -57,21 +57,22 @@ class Evidence:
 
 
 def decide_gate(evidence: Evidence) -> Gate:
-    """The verdict; reasons are sentences that begin with "Failed: ", "Passed: " or "Note: ", the
-    failed ones first."""
-    failed: list[str] = []
-    passed: list[str] = []
-    for ok, sentence in (
-        _check_rows(evidence),
-        _check_scores(evidence),
-        _check_skill(evidence),
-        _check_constant(evidence),
-        _check_provenance(evidence),
-        _check_leaks(evidence),
+    """Return the verdict. Reasons are sentences that begin with "Failed: ", "Passed: " or "Note: ",
+    in this order, each with its code."""
+    checks = [
+        (GateCode.ROWS, _check_rows(evidence)),
+        (GateCode.SCORES, _check_scores(evidence)),
+        (GateCode.SKILL, _check_skill(evidence)),
+        (GateCode.CONSTANT_BASELINE, _check_constant(evidence)),
+        (GateCode.PROVENANCE, _check_provenance(evidence)),
+        (GateCode.LEAKS, _check_leaks(evidence)),
         *([] if evidence.comparison is None else _check_comparison(evidence.comparison)),
-    ):
-        (passed if ok else failed).append((PASSED if ok else FAILED) + sentence)
-    return Gate(not failed, (*failed, *passed, *(NOTE + note for note in _notes(evidence))))
+    ]
+    failed = [(code, FAILED + sentence) for code, (ok, sentence) in checks if not ok]
+    passed = [(code, PASSED + sentence) for code, (ok, sentence) in checks if ok]
+    notes = [(code, NOTE + sentence) for code, sentence in _notes(evidence)]
+    codes, reasons = zip(*failed, *passed, *notes, strict=True)
+    return Gate(not failed, reasons, codes)
 
 
 def has_skill(metrics: Metrics) -> bool:
@@ -192,10 +193,10 @@ def _check_leaks(evidence: Evidence) -> tuple[bool, str]:
     )
 
 
-def _check_comparison(comparison: Comparison) -> list[tuple[bool, str]]:
-    checks = [_check_champion(comparison)]
+def _check_comparison(comparison: Comparison) -> list[tuple[GateCode, tuple[bool, str]]]:
+    checks = [(GateCode.CHAMPION, _check_champion(comparison))]
     if comparison.n_segments:
-        checks.append(_check_segments(comparison))
+        checks.append((GateCode.SEGMENTS, _check_segments(comparison)))
     return checks
 
 
@@ -234,24 +235,29 @@ def _check_champion(comparison: Comparison) -> tuple[bool, str]:
     return False, f"{figures}. That has to be {wanted}."
 
 
-def _notes(evidence: Evidence) -> list[str]:
-    notes = []
+def _notes(evidence: Evidence) -> Iterator[tuple[GateCode, str]]:
     comparison = evidence.comparison
-    notes += [f"overridden by a person: {override}." for override in evidence.overrides]
+    for override in evidence.overrides:
+        yield GateCode.OVERRIDDEN, f"overridden by a person: {override}."
     if evidence.synthetic:
-        notes.append(
-            "trained and evaluated on demo data: the figures describe the generator, not real work."
+        yield (
+            GateCode.SYNTHETIC,
+            "trained and evaluated on demo data: the figures describe the generator, not real "
+            "work.",
         )
     if comparison is None:
-        notes.append("no version serves yet, so that there was none to compare with.")
+        yield (
+            GateCode.NO_CHAMPION,
+            "no version serves yet, so that there was none to compare with.",
+        )
     elif comparison.n_left_out:
-        notes.append(
+        yield (
+            GateCode.ROWS_LEFT_OUT,
             f"{comparison.n_left_out:,} holdout rows were left out of the comparison, because "
-            f"{version_name(comparison.version)} has trained on them."
+            f"{version_name(comparison.version)} has trained on them.",
         )
     if comparison is not None and comparison.doubt:
-        notes.append(comparison.doubt)
-    return notes
+        yield GateCode.DOUBT, comparison.doubt
 
 
 YEAR = timedelta(days=365)

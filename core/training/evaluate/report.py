@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 
 from core.domain.training_report import LEFT_OUT, TrainingReport, WorstRow
-from core.training.environment import describe_commit, describe_environment
 from core.training.evaluate.error_slices import find_worst
 from core.training.evaluate.fit_and_evaluate import Learned, Order
 from core.training.evaluate.gate import Evidence, decide_gate
 from core.training.evaluate.verdict import summarize_training
 from core.training.explain.pipeline_inspection import list_added
+from plumbline.program import describe_commit, describe_environment
 
 if TYPE_CHECKING:
     import pandas as pd

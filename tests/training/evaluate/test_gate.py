@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
 from core import text
-from core.domain.training_report import Estimate, Metrics, NaiveMetrics
+from core.domain.training_report import Estimate, Gate, GateCode, Metrics, NaiveMetrics
 from core.errors import Refused
 from core.stats.slices import Slice, cut_levels
 from core.training.evaluate.champion import find_worse_segments
@@ -24,6 +25,7 @@ from core.training.evaluate.gate import (
 )
 from core.training.evaluate.metrics import choose_blocks, compare_scores
 from core.training.evaluate.verdict import summarize_training
+from tests.training.worlds import list_failed
 
 
 def naive(mae: float) -> NaiveMetrics:
@@ -50,12 +52,31 @@ GOOD = Evidence(
     synthetic=False,
 )
 NO_SKILL = replace(GOOD, metrics=replace(GOOD.metrics, skill=Estimate(0.02, -0.05, 0.09)))
+NO_ERROR = replace(
+    GOOD,
+    metrics=replace(GOOD.metrics, skill=None),
+    naive={"mean": naive(0.0), "median": naive(0.0)},
+)
+WORSE_THAN_CONSTANT = replace(GOOD, naive={"mean": naive(3.9), "median": naive(8.0)})
+OVERRIDDEN = replace(
+    GOOD, overrides=("'grade' gives the target away. Overridden by ana: known before",)
+)
 BETTER = Comparison(3, Estimate(5.0, 4.5, 5.5), Estimate(1.0, 0.5, 1.5), 0.3, 0.004, n_compared=180)
+EQUAL = replace(BETTER, improvement=Estimate(0.1, -0.1, 0.3), lowest=-0.2)
+STALE = replace(EQUAL, stale="incident 4 says so", margin=0.3)
+WORSE_SEGMENT = replace(
+    GOOD,
+    comparison=replace(BETTER, n_segments=3, worse=("where 'lang' is go: the MAE is 2.00 larger",)),
+)
+PARTLY_NEW = replace(
+    GOOD, comparison=replace(BETTER, n_left_out=20, doubt="something is not known.")
+)
 
 
 def failures(evidence: Evidence) -> list[str]:
+    """The codes of the checks that failed."""
     gate = decide_gate(evidence)
-    found = [reason for reason in gate.reasons if reason.startswith(FAILED)]
+    found = list_failed(gate)
     assert gate.passed == (not found)
     assert all(reason.startswith((FAILED, PASSED, NOTE)) for reason in gate.reasons)
     assert all(reason.endswith(".") for reason in gate.reasons)
@@ -65,142 +86,109 @@ def failures(evidence: Evidence) -> list[str]:
 def test_a_good_model_passes_and_keeps_its_reasons() -> None:
     gate = decide_gate(GOOD)
     assert gate.passed
-    assert (
-        "Passed: skill is 50.0 % (95 % interval 40.0–60.0): MAE 4.00 against 8.00 for always "
-        "guessing the median." in gate.reasons
+    assert gate.codes == (
+        GateCode.ROWS,
+        GateCode.SCORES,
+        GateCode.SKILL,
+        GateCode.CONSTANT_BASELINE,
+        GateCode.PROVENANCE,
+        GateCode.LEAKS,
+        GateCode.NO_CHAMPION,
     )
-    assert gate.reasons[-1].startswith("Note: no version serves yet")
 
 
 def test_skill_whose_lower_limit_is_not_above_zero_fails() -> None:
-    assert "skill is 2.0 % (95 % interval −5.0 to 9.0)" in failures(NO_SKILL)[0]
+    assert failures(NO_SKILL) == [GateCode.SKILL]
     zero = replace(GOOD, metrics=replace(GOOD.metrics, skill=Estimate(0.1, 0.0, 0.2)))
-    assert len(failures(zero)) == 1
-
-
-def test_where_no_column_says_anything_the_reason_names_them() -> None:
-    (reason,) = failures(replace(NO_SKILL, related=()))
-    assert reason.endswith(
-        "None of the 3 columns says anything about the target by itself (at the 1 % level): "
-        "size, lang, other."
-    )
-
-
-def test_where_some_columns_say_something_the_reason_tells_which() -> None:
-    (reason,) = failures(NO_SKILL)
-    assert "related to the target in the training rows: size;" in reason
-    assert reason.endswith("The others say nothing: lang, other.")
+    assert failures(zero) == [GateCode.SKILL]
 
 
 def test_a_holdout_where_a_guess_makes_no_error_fails() -> None:
-    found = failures(
-        replace(
-            GOOD,
-            metrics=replace(GOOD.metrics, skill=None),
-            naive={"mean": naive(0.0), "median": naive(0.0)},
-        )
-    )
-    assert len(found) == 2  # no skill is defined, and the constant wins
-    assert "makes no error" in found[0]
+    assert failures(NO_ERROR) == [GateCode.SKILL, GateCode.CONSTANT_BASELINE]
 
 
 def test_a_model_worse_than_the_best_constant_fails_whatever_beats_the_recent_mean() -> None:
-    found = failures(replace(GOOD, naive={"mean": naive(3.9), "median": naive(8.0)}))
-    assert "MAE 4.00 against 3.90 for the best constant, the mean" in found[0]
+    assert failures(WORSE_THAN_CONSTANT) == [GateCode.CONSTANT_BASELINE]
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "code"),
     [
-        ({"n_holdout": 29}, "only 29 rows were held out"),
-        ({"n_not_finite": 2}, "2 of 200 scores are no numbers"),
-        ({"spread": 0.0}, "the same for every row"),
-        ({"n_synthetic": 5}, "5 of 200 holdout rows are generated"),
+        ({"n_holdout": 29}, GateCode.ROWS),
+        ({"n_not_finite": 2}, GateCode.SCORES),
+        ({"spread": 0.0}, GateCode.SCORES),
+        ({"n_synthetic": 5}, GateCode.PROVENANCE),
     ],
 )
-def test_what_cannot_be_judged_fails(change: dict[str, int | float], words: str) -> None:
-    (reason,) = failures(replace(GOOD, **change))  # type: ignore[arg-type]
-    assert words in reason
+def test_what_cannot_be_judged_fails(change: dict[str, int | float], code: GateCode) -> None:
+    assert failures(replace(GOOD, **change)) == [code]  # type: ignore[arg-type]
 
 
 def test_demo_data_passes_on_its_merits_and_says_what_it_is() -> None:
     demo = replace(GOOD, synthetic=True, n_synthetic=200)
     assert failures(demo) == []
-    assert any("demo data" in reason for reason in decide_gate(demo).reasons)
+    assert GateCode.SYNTHETIC in decide_gate(demo).codes
     assert summarize_training(demo).startswith("Demo data: Better than")
 
 
 def test_a_column_that_gives_the_target_away_fails_unless_a_person_overrode_it() -> None:
     leak = "'grade' gives the target away."
-    assert leak in failures(replace(GOOD, leaks=(leak,)))[0]
-    assert "And 2 more columns" in failures(replace(GOOD, leaks=(leak,) * 7))[0]
-    overridden = replace(GOOD, overrides=(f"{leak} Overridden by ana: known before",))
-    assert failures(overridden) == []
-    assert any(
-        reason.endswith("Overridden by ana: known before.")
-        for reason in decide_gate(overridden).reasons
+    assert failures(replace(GOOD, leaks=(leak,))) == [GateCode.LEAKS]
+    assert failures(OVERRIDDEN) == []
+    assert decide_gate(OVERRIDDEN).codes.count(GateCode.OVERRIDDEN) == 1
+
+
+def test_of_many_leaks_only_some_are_spelled_out() -> None:
+    gate = decide_gate(replace(GOOD, leaks=tuple(f"'c{i}' is a leak." for i in range(7))))
+    assert gate.reasons[0] == (
+        "Failed: 'c0' is a leak. 'c1' is a leak. 'c2' is a leak. 'c3' is a leak. 'c4' is a leak. "
+        "And 2 more columns."
     )
 
 
 def test_a_champion_that_is_out_of_date_need_only_be_met() -> None:
-    equal = replace(BETTER, improvement=Estimate(0.1, -0.1, 0.3), lowest=-0.2)
-    stale = replace(equal, stale="incident 4 says so", margin=0.3)
-    assert len(failures(replace(GOOD, comparison=equal))) == 1
-    assert failures(replace(GOOD, comparison=stale)) == []
-    assert any(
-        reason.endswith("It only has to be above −0.300, since incident 4 says so.")
-        for reason in decide_gate(replace(GOOD, comparison=stale)).reasons
-    )
-    assert summarize_training(replace(GOOD, comparison=stale)).endswith(
+    assert failures(replace(GOOD, comparison=EQUAL)) == [GateCode.CHAMPION]
+    assert failures(replace(GOOD, comparison=STALE)) == []
+    assert summarize_training(replace(GOOD, comparison=STALE)).endswith(
         ", and no worse than v3, the champion, which is out of date."
     )
-    (reason,) = failures(replace(GOOD, comparison=replace(stale, lowest=-0.3)))
-    assert reason.endswith("That has to be above −0.300, since incident 4 says so.")
-    assert failures(replace(NO_SKILL, comparison=stale)), "skill is asked for all the same"
+    at_the_margin = replace(STALE, lowest=-0.3)
+    assert failures(replace(GOOD, comparison=at_the_margin)) == [GateCode.CHAMPION]
+    assert failures(replace(NO_SKILL, comparison=STALE)) == [GateCode.SKILL]
 
 
 def test_a_champion_has_to_be_beaten() -> None:
     assert failures(replace(GOOD, comparison=BETTER)) == []
-    equal = replace(BETTER, improvement=Estimate(0.1, -0.2, 0.4), lowest=-0.3)
-    (reason,) = failures(replace(GOOD, comparison=equal))
-    assert "on 180 rows new to both, the MAE of v3, the champion, is 5.00" in reason
-    assert (
-        "improvement, 95 % interval −0.200 to 0.400; at least −0.300 but for the chance" in reason
-    )
     nearly = replace(BETTER, improvement=Estimate(1.0, 0.1, 1.9), lowest=-0.1)
-    assert len(failures(replace(GOOD, comparison=nearly))) == 1
-    worse = replace(BETTER, improvement=Estimate(-2.0, -3.0, -1.0), lowest=-3.5)
-    assert "2.00 larger" in failures(replace(GOOD, comparison=worse))[0]
+    assert failures(replace(GOOD, comparison=nearly)) == [GateCode.CHAMPION]
 
 
-def test_a_segment_that_became_worse_fails_and_is_named() -> None:
-    worse = replace(BETTER, n_segments=3, worse=("where 'lang' is go: the MAE is 2.00 larger",))
-    (reason,) = failures(replace(GOOD, comparison=worse))
-    assert reason.startswith("Failed: worse than v3 where 'lang' is go")
-    none = replace(BETTER, n_segments=3)
-    assert failures(replace(GOOD, comparison=none)) == []
-    assert any(
-        "in none of 3 segments" in reason
-        for reason in decide_gate(replace(GOOD, comparison=none)).reasons
-    )
+def test_a_segment_that_became_worse_fails_and_one_that_did_not_passes() -> None:
+    assert failures(WORSE_SEGMENT) == [GateCode.SEGMENTS]
+    same = replace(GOOD, comparison=replace(BETTER, n_segments=3))
+    assert failures(same) == []
+    assert GateCode.SEGMENTS in decide_gate(same).codes
 
 
-def test_a_champion_that_cannot_be_compared_fails_with_the_reason() -> None:
+def test_a_champion_that_cannot_be_compared_fails() -> None:
     lost = Comparison(3, problem="it cannot be scored (the artifact is gone.)")
-    (reason,) = failures(replace(GOOD, comparison=lost))
-    assert reason.startswith("Failed: not compared with v3, the champion: it cannot be scored")
+    assert failures(replace(GOOD, comparison=lost)) == [GateCode.CHAMPION]
 
 
 def test_rows_that_the_champion_has_trained_on_are_mentioned() -> None:
-    partly = replace(BETTER, n_left_out=20, doubt="something is not known.")
-    reasons = decide_gate(replace(GOOD, comparison=partly)).reasons
-    assert any("20 holdout rows were left out" in reason for reason in reasons)
-    assert "Note: something is not known." in reasons
+    assert decide_gate(PARTLY_NEW).codes[-2:] == (GateCode.ROWS_LEFT_OUT, GateCode.DOUBT)
 
 
 def test_failed_reasons_come_first() -> None:
     kinds = [reason.split(":")[0] for reason in decide_gate(replace(NO_SKILL, n_holdout=9)).reasons]
     assert kinds == sorted(kinds, key=["Failed", "Passed", "Note"].index)
+
+
+def test_a_gate_of_an_older_program_has_no_codes_and_is_read_all_the_same() -> None:
+    old = msgspec.to_builtins(decide_gate(GOOD))
+    assert msgspec.convert(old, Gate) == decide_gate(GOOD)
+    del old["codes"]
+    assert msgspec.convert(old, Gate) == replace(decide_gate(GOOD), codes=())
 
 
 def test_the_summary_says_in_one_sentence_how_much_better() -> None:
