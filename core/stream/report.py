@@ -137,7 +137,11 @@ def _window_json(window: StreamWindow) -> dict[str, object]:
         "promised_mae": window.promised_mae,
         "ratio": None
         if ratio is None
-        else {"value": ratio.value, "low": ratio.low, "high": ratio.high},
+        else {
+            "value": ratio.value,
+            "low": ratio.low if ratio.is_known else None,
+            "high": ratio.high if ratio.is_known else None,
+        },
     }
 
 
