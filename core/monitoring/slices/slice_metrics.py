@@ -91,13 +91,8 @@ def _measure(
     )
 
 
-def _estimate(interval: Interval | None) -> LiveEstimate | None:
-    """Return the figure as it is kept: JSON has no infinite limits."""
-    if interval is None or interval.is_known:
-        return (
-            None if interval is None else LiveEstimate(interval.value, interval.low, interval.high)
-        )
-    return LiveEstimate(interval.value)
+def _estimate(found: Interval | None) -> LiveEstimate | None:
+    return None if found is None else LiveEstimate(found.value, *found.limits)
 
 
 WINDOW = timedelta(days=7)
