@@ -8,18 +8,22 @@ from typing import Protocol
 
 
 class Ranged(Protocol):
-    """A figure with the limits of its interval, wherever it was computed."""
+    """A figure with the limits of its interval, wherever it was computed; None or infinite where
+    they are not known."""
 
     @property
     def value(self) -> float: ...
     @property
-    def low(self) -> float: ...
+    def low(self) -> float | None: ...
     @property
-    def high(self) -> float: ...
+    def high(self) -> float | None: ...
 
 
 NOTHING = "–"
 """Stands where there is no value; never a zero."""
+
+NO_INTERVAL = "one day of labels: no interval yet"
+"""Stands where there is a value, and no two days to tell how much it varies."""
 
 _UNITS = (
     ("day", "d", 86_400, 2 * 86_400),
@@ -83,10 +87,28 @@ def interval(estimate: Ranged, digits: int | None = None, factor: float = 1.0) -
     >>> from core.domain.training_report import Estimate
     >>> interval(Estimate(0.84, 0.81, 0.87), 1, 100), interval(Estimate(0.02, -0.05, 0.09))
     ('81.0–87.0', '−0.0500 to 0.0900')
+    >>> interval(Estimate(0.84, -math.inf, math.inf))
+    'one day of labels: no interval yet'
     """
+    limits = _find_limits(estimate)
+    if limits is None:
+        return NO_INTERVAL
     digits = _count_digits_of(estimate) if digits is None else digits
-    low, high = (number(limit * factor, digits) for limit in (estimate.low, estimate.high))
-    return f"{low}{' to ' if estimate.low < 0 else '–'}{high}"
+    low, high = (number(limit * factor, digits) for limit in limits)
+    return f"{low}{' to ' if limits[0] < 0 else '–'}{high}"
+
+
+def interval_by_days(
+    estimate: Ranged, digits: int | None = None, factor: float = 1.0, unit: str = ""
+) -> str:
+    """Return the limits of an estimate for a sentence, with the definition of the interval.
+
+    >>> from core.domain.training_report import Estimate
+    >>> interval_by_days(Estimate(0.84, 0.81, 0.87), 1, 100, " %")
+    '95 % interval by days 81.0–87.0 %'
+    """
+    found = interval(estimate, digits, factor)
+    return found if found == NO_INTERVAL else f"95 % interval by days {found}{unit}"
 
 
 def estimate(estimate: Ranged | None, unit: str = "") -> str:
@@ -303,7 +325,15 @@ def _count_digits(value: float) -> int:
 
 def _count_digits_of(estimate: Ranged) -> int:
     """An estimate near zero, such as a difference, has the digits that its interval asks for."""
-    return _count_digits(max(abs(estimate.value), (estimate.high - estimate.low) / 2))
+    limits = _find_limits(estimate) or (0.0, 0.0)
+    return _count_digits(max(abs(estimate.value), (limits[1] - limits[0]) / 2))
+
+
+def _find_limits(estimate: Ranged) -> tuple[float, float] | None:
+    low, high = estimate.low, estimate.high
+    if low is None or high is None or not math.isfinite(high - low):
+        return None
+    return low, high
 
 
 def _read_seconds(length: timedelta | float) -> float:

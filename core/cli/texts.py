@@ -11,8 +11,7 @@ from core.domain.dataset import Trace, fold_issues
 from core.domain.deployment import Deployment, RetrainingDecision
 from core.domain.incident import DeliveryReceipt, Incident, Maintenance
 from core.domain.job import Job
-from core.domain.monitoring import DriftReport
-from core.domain.training_report import Estimate
+from core.domain.monitoring import DriftReport, LiveEstimate
 from core.domain.version import Note, NoteKind, Version, describe_widening, list_tags, version_name
 from core.monitoring.drift.compare import describe_check
 from core.monitoring.measure.label_delay import describe_lag
@@ -109,7 +108,7 @@ def of_replay(result: Mapping[str, Any]) -> str:
     gain, latency = result["improvement"], result["latency_ms"]
     if gain is not None:
         lines.append(
-            f"  error as served less its own: {text.estimate(Estimate(**gain), 'points')} on "
+            f"  error as served less its own: {text.estimate(LiveEstimate(**gain), 'points')} on "
             f"{result['n_labelled']} labelled rows of {result['basis']}"
         )
     if latency:

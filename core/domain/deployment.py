@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core.domain.monitoring import LiveEstimate
 from core.domain.prediction import Prediction
-from core.domain.training_report import Estimate
 
 
 class Action(StrEnum):
@@ -171,12 +171,12 @@ class ReplayReport:
     failures: Mapping[str, int]  # why, for the most frequent reasons
     n_labelled: int  # of the rows that the errors are measured on
     n_known: int  # labelled rows of its own snapshot, left out of the errors
-    mae: Estimate | None
-    served_mae: Estimate | None
-    improvement: Estimate | None  # error as served less the version's
-    accuracy: Estimate | None
-    served_accuracy: Estimate | None
-    basis: str  # what the intervals treat as independent, such as "12 hours"
+    mae: LiveEstimate | None
+    served_mae: LiveEstimate | None
+    improvement: LiveEstimate | None  # error as served less the version's
+    accuracy: LiveEstimate | None
+    served_accuracy: LiveEstimate | None
+    basis: str  # how many days the intervals rest on, such as "12 days"
     changes: tuple[ScoreChange, ...]  # the largest, largest first
     segments: tuple[ReplaySegment, ...]  # largest change first
     latency_ms: Mapping[str, float]  # p50 and p95 of rows scored alone

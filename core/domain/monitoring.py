@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from core.domain.prediction import AnswerSource
-from core.domain.training_report import Estimate, Naive
+from core.domain.training_report import Naive
 
 
 class Health(StrEnum):
@@ -127,17 +127,27 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveEstimate:
+    """A figure of labels with its 95 % interval by days, all in the figure's own unit; the limits
+    are None where all labels are of one day."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """The figures of one category or score band beside those of the best constant guesses for the
+    """The figures of one category or score band, and those of the best constant guesses for the
     same rows; None below the smallest number of labels."""
 
     column: str
     value: str
     n: int
-    mae: Estimate | None = None
-    accuracy: Estimate | None = None
-    rmse: Estimate | None = None
-    skill: Estimate | None = None  # None too where the best constant makes no error
+    mae: LiveEstimate | None = None
+    accuracy: LiveEstimate | None = None
+    rmse: LiveEstimate | None = None
+    skill: LiveEstimate | None = None  # None too where the best constant makes no error
     naive: Naive | None = None
 
 
@@ -154,7 +164,7 @@ class SegmentReport:
     segments: tuple[Segment, ...]  # that carry the error, the worst first
     groups: tuple[GroupFigures, ...]  # by category
     bands: tuple[GroupFigures, ...]  # by score
-    coverage: Estimate | None = None  # share of the labels inside the 90 % interval
+    coverage: LiveEstimate | None = None  # share of the labels inside the 90 % intervals
     width: float | None = None  # of these intervals, mean, points
 
 

@@ -69,7 +69,7 @@ def describe_lookback(promotion: Promotion, delivered: LiveError | None, now: da
     when = "" if now >= promotion.until else f" So far: {name} is looked back on for 14 days."
     if delivered is None:
         return f"Not known: too few labels came while {name} served.{when}"
-    ratio, promised = delivered.ratio, delivered.promised.mae
+    ratio, promised = delivered.ratio.shown, delivered.promised.mae
     kept = (
         "Broken"
         if ratio.low > 1
@@ -79,8 +79,8 @@ def describe_lookback(promotion: Promotion, delivered: LiveError | None, now: da
     )
     return (
         f"{kept}: MAE {delivered.mae:.2f} over {delivered.n_labelled:,} labels, promised "
-        f"{text.figure(promised.value)}; {text.figure(ratio.value)} times (90 % interval "
-        f"{text.interval(ratio)}).{when}"
+        f"{text.figure(promised.value)}; {text.figure(ratio.value)} times "
+        f"({text.interval_by_days(ratio)}).{when}"
     )
 
 

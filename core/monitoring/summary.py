@@ -218,4 +218,6 @@ def _build_figures(figures: Figures) -> dict[str, object]:
 
 
 def _build_limits(interval: Interval | None) -> dict[str, float] | None:
-    return None if interval is None else {"low": interval.low, "high": interval.high}
+    if interval is None or not interval.is_known:
+        return None
+    return {"low": interval.low, "high": interval.high}

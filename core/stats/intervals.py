@@ -1,4 +1,5 @@
-"""Intervals for shares, means and any figure made of sums, where rows may depend on each other."""
+"""Intervals of any figure made of sums, by blocks of rows that depend on each other; Wilson's for
+shares of independent rows."""
 
 import math
 from collections.abc import Callable
@@ -8,17 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-_MAX_BLOCKS = 2_000
-_CELLS_AT_ONCE = 4_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with the limits of its confidence interval, all in the figure's own unit."""
+    """A figure with the limits of its confidence interval, all in the figure's own unit; the limits
+    are infinite where nothing is known of them."""
 
     value: float
     low: float
     high: float
+
+    @property
+    def is_known(self) -> bool:
+        """True if the limits are numbers."""
+        return math.isfinite(self.high - self.low)
+
+    @property
+    def limits(self) -> tuple[float, float] | tuple[None, None]:
+        """The limits as they are kept and sent, since JSON has no infinite numbers."""
+        return (self.low, self.high) if self.is_known else (None, None)
+
+    def widen_to(self, other: "Interval") -> "Interval":
+        """Return the same figure with limits that hold those of `other` too.
+
+        >>> Interval(0.9, 0.88, 0.92).widen_to(Interval(0.9, 0.85, 0.91))
+        Interval(value=0.9, low=0.85, high=0.92)
+        """
+        return Interval(self.value, min(self.low, other.low), max(self.high, other.high))
 
 
 def wilson(n_hits: int, n: int, confidence: float = 0.95) -> Interval:
@@ -43,173 +60,128 @@ def wilson(n_hits: int, n: int, confidence: float = 0.95) -> Interval:
     return Interval(share, low, high)
 
 
-def block_sums(columns: NDArray[np.float64], block: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The sums of each column over the rows of each block, shape (n_blocks, n_columns).
+def block_sums(
+    columns: NDArray[np.float64], block: NDArray[np.int64], *, run: int = 1
+) -> NDArray[np.float64]:
+    """Return the sums of each column over the rows of each block, shape (n_blocks, n_columns).
 
-    `columns` is (n_rows, n_columns); `block` numbers each row's block from 0 on.
+    `columns` is (n_rows, n_columns); `block` numbers each row's block. Neighbouring blocks of a
+    `run` are taken together, for blocks in the order of time that depend on their neighbours.
 
     >>> block_sums(np.array([[1.0], [2.0], [4.0]]), np.array([0, 0, 1])).tolist()
     [[3.0], [4.0]]
     """
-    n_blocks = int(block.max()) + 1
-    return np.column_stack([np.bincount(block, column, n_blocks) for column in columns.T])
-
-
-def bootstrap_blocks(
-    columns: NDArray[np.float64],
-    block: NDArray[np.int64],
-    figures: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    *,
-    run: int = 1,
-    confidence: float = 0.95,
-    n_resamples: int = 5_000,
-    seed: int = 0,
-) -> list[Interval | None]:
-    """Paired block bootstrap of figures that depend on the rows only through sums.
-
-    `figures` maps sums (n, n_columns) to figures (n, n_figures), as `lambda sums: sums[:, :1] /
-    sums[:, 1:]` does for a mean. All figures are computed on the same resamples, so a figure of two
-    models' errors is a paired one. Whole blocks are drawn, since rows of one block depend on each
-    other; `run` > 1 draws that many neighbouring blocks at once (circular block bootstrap, Politis
-    and Romano 1992), for blocks in the order of time that depend on their neighbours.
-
-    The limits are percentiles, moved out for few blocks by Hesterberg's correction ("What teachers
-    should know about the bootstrap", 2015): without it 20 blocks give 92 % instead of 95 %. A
-    figure that is not finite on all rows or in more than 1 % of resamples is None, and so are all
-    where there are fewer than two blocks. Blocks beyond 2,000 are merged at random, or with their
-    neighbours where `run` > 1.
-
-    >>> errors = np.array([1.0, 2.0, 3.0, 4.0])
-    >>> columns = np.column_stack([errors, np.ones(4)])
-    >>> bootstrap_blocks(columns, np.arange(4), lambda sums: sums[:, :1] / sums[:, 1:])
-    [Interval(value=2.5, low=1.0, high=4.0)]
-    """
-    sums = block_sums(columns, block)
-    value = figures(sums.sum(axis=0, keepdims=True))[0]
-    if len(sums) < 2:
-        return [None] * len(value)
-    rng = np.random.default_rng(seed)
-    sums = _merge_blocks(sums, in_order=run > 1, rng=rng)
-    resamples = np.concatenate(
-        [
-            figures(weights @ sums)
-            for weights in _draw_weights(len(sums), min(run, len(sums)), n_resamples, rng)
-        ]
-    )
-    return [
-        _percentiles(float(value[i]), resamples[:, i], len(sums) / run, confidence)
-        for i in range(len(value))
-    ]
-
-
-def mean_interval(
-    values: NDArray[np.float64],
-    block: NDArray[np.int64] | None = None,
-    *,
-    run: int = 1,
-    seed: int = 0,
-) -> Interval | None:
-    """The mean with its 95 % interval by the bootstrap of blocks (of rows unless given), see
-    `bootstrap_blocks`; None for fewer than two blocks.
-
-    >>> mean_interval(np.array([5.0, 5.0, 5.0]))
-    Interval(value=5.0, low=5.0, high=5.0)
-    """
-    columns = np.column_stack([values, np.ones(len(values))])
-    block = np.arange(len(values)) if block is None else block
-    return bootstrap_blocks(
-        columns, block, lambda sums: sums[:, :1] / sums[:, 1:], run=run, seed=seed
-    )[0]
+    _, index = np.unique(block // run, return_inverse=True)
+    return np.column_stack([np.bincount(index, column) for column in columns.T])
 
 
 @dataclass(frozen=True, slots=True)
-class BlockMean:
-    """A mean whose rows depend on each other within blocks, with what a verdict on it needs."""
+class BlockEstimate:
+    """A figure of rows that depend on each other within blocks. The standard error is infinite
+    where there is one block only."""
 
     value: float
     error: float  # standard error
     freedom: float  # degrees of freedom of Student's t
 
-    def find_limits(self, confidence: float = 0.95) -> Interval:
-        """Student's limits."""
+    def find_limits(
+        self, confidence: float = 0.95, *, lowest: float = -math.inf, highest: float = math.inf
+    ) -> Interval:
+        """Return Student's limits, kept within the values that the figure can have; infinite ones
+        for one block.
+
+        >>> limits = BlockEstimate(4.0, 0.5, 6.0).find_limits()
+        >>> round(limits.low, 2), round(limits.high, 2)
+        (2.78, 5.22)
+        >>> BlockEstimate(4.0, math.inf, 1.0).find_limits(lowest=0.0)
+        Interval(value=4.0, low=-inf, high=inf)
+        """
+        if not math.isfinite(self.error):
+            return Interval(self.value, -math.inf, math.inf)
         reach = float(special.stdtrit(self.freedom, 0.5 + confidence / 2)) * self.error
-        return Interval(self.value, self.value - reach, self.value + reach)
+        return Interval(
+            self.value, max(lowest, self.value - reach), min(highest, self.value + reach)
+        )
 
     def find_p_value(self) -> float:
-        """Of the hypothesis that the mean is 0 or less, one-sided."""
+        """Return the one-sided p-value of the hypothesis that the figure is 0 or less."""
         if self.error == 0:
             return 0.0 if self.value > 0 else 1.0
         return float(special.stdtr(self.freedom, -self.value / self.error))
 
 
+def mean_of_rows(n: int, total: float, squared: float) -> BlockEstimate:
+    """Return the mean of `n` rows that do not depend on each other, from their sum and their sum of
+    squares.
+
+    >>> mean_of_rows(4, 16.0, 84.0)  # doctest: +ELLIPSIS
+    BlockEstimate(value=4.0, error=1.29..., freedom=3.0)
+    """
+    mean = total / n
+    variance = max(0.0, squared - n * mean**2) / max(1, n - 1)
+    return BlockEstimate(mean, math.sqrt(variance / n) if n > 1 else math.inf, max(n - 1.0, 1.0))
+
+
+def estimate_by_blocks(
+    sums: NDArray[np.float64], figures: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> list[BlockEstimate | None]:
+    """Return figures that depend on the rows only through sums, with their standard errors by
+    leaving out one block at a time (the jackknife; Tukey 1958, and MacKinnon, Nielsen and Webb 2023
+    on why it is the one to take for few and uneven blocks).
+
+    `sums` holds the sums of each block, shape (n_blocks, n_columns); `figures` maps such sums,
+    (n, n_columns), to figures, (n, n_figures), as `lambda sums: sums[:, :1] / sums[:, 1:]` does for
+    a mean. A figure that is not finite on all rows, or on all but one block, is None.
+
+    >>> sums = np.array([[2.0, 2.0], [6.0, 2.0], [4.0, 2.0]])
+    >>> (mean,) = estimate_by_blocks(sums, lambda sums: sums[:, :1] / sums[:, 1:])
+    >>> mean.value, round(mean.error, 3), mean.freedom
+    (2.0, 0.577, 2.0)
+    """
+    n, total = len(sums), sums.sum(axis=0)
+    value = figures(total[None])[0]
+    if n < 2:
+        error = np.where(np.isfinite(value), math.inf, math.nan)
+    else:
+        shift = figures(total - sums) - value
+        error = np.sqrt((shift**2).sum(axis=0) * (n - 1) / n)
+    return [
+        None
+        if not math.isfinite(value[i]) or math.isnan(error[i]) or (n > 1 and math.isinf(error[i]))
+        else BlockEstimate(float(value[i]), float(error[i]), max(n - 1.0, 1.0))
+        for i in range(len(value))
+    ]
+
+
 def mean_of_blocks(
     values: NDArray[np.float64], block: NDArray[np.int64], *, run: int = 1
-) -> BlockMean | None:
-    """The mean of `values` with the standard error of a ratio of block totals (Cochran 1977,
-    section 11.8; the "cluster-robust" error), blocks of a `run` taken together. Exact sums, no
-    resampling, so that it may be asked for many parts of the rows; the bootstrap is better where
-    blocks are few. None for fewer than two blocks.
+) -> BlockEstimate | None:
+    """Return the mean of `values`, shape (n_rows,), see `estimate_by_blocks`; `block` numbers the
+    block of each row, and blocks of a `run` are taken together. None for fewer than two blocks.
 
     >>> mean = mean_of_blocks(np.array([1.0, 3.0, 5.0, 7.0]), np.array([0, 1, 2, 3]))
     >>> round(mean.find_limits().low, 3), round(mean.find_p_value(), 4)
     (-0.109, 0.0267)
     """
-    _, index = np.unique(block // run, return_inverse=True)
-    total, n = np.bincount(index, values), np.bincount(index)
-    if len(n) < 2:
-        return None
-    value = float(total.sum() / n.sum())
-    beside = total - value * n
-    variance = float(np.sum(beside**2)) * len(n) / (len(n) - 1) / float(n.sum()) ** 2
-    return BlockMean(value, math.sqrt(variance), len(n) - 1.0)
+    sums = block_sums(np.column_stack([values, np.ones(len(values))]), block, run=run)
+    return estimate_by_blocks(sums, divide_sums)[0] if len(sums) > 1 else None
+
+
+def divide_sums(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the means of all columns but the last, which counts the rows.
+
+    >>> divide_sums(np.array([[6.0, 9.0, 3.0]])).tolist()
+    [[2.0, 3.0]]
+    """
+    return sums[:, :-1] / sums[:, -1:]
 
 
 def choose_run(n_blocks: int) -> int:
-    """Return how many neighbouring blocks to draw at once where time orders them: the cube root of
-    their number, the rate at which the error of a block bootstrap falls fastest (Hall, Horowitz and
-    Jing 1995).
+    """Return how many neighbouring blocks to take together where time orders them: the cube root of
+    their number, the rate at which the error of intervals by blocks falls fastest (Hall, Horowitz
+    and Jing 1995).
 
     >>> choose_run(10), choose_run(146), choose_run(1000)
     (2, 5, 10)
     """
     return max(1, round(math.cbrt(n_blocks)))
-
-
-def _merge_blocks(
-    sums: NDArray[np.float64], *, in_order: bool, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    if len(sums) <= _MAX_BLOCKS:
-        return sums
-    merged = np.arange(len(sums)) * _MAX_BLOCKS // len(sums)
-    return block_sums(sums, merged if in_order else rng.permutation(merged))
-
-
-def _draw_weights(
-    n_blocks: int, run: int, n_resamples: int, rng: np.random.Generator
-) -> list[NDArray[np.float64]]:
-    """Return how often each block stands in each resample, as pieces of shape (n, n_blocks) that
-    fit into memory."""
-    pieces = []
-    n_at_once = max(1, _CELLS_AT_ONCE // n_blocks)
-    n_draws = -(-n_blocks // run)
-    for start in range(0, n_resamples, n_at_once):
-        n = min(n_at_once, n_resamples - start)
-        drawn = rng.integers(n_blocks, size=(n, n_draws))
-        drawn += np.arange(n)[:, None] * n_blocks  # each resample counts in cells of its own
-        starts = np.bincount(drawn.ravel(), minlength=n * n_blocks).reshape(n, n_blocks)
-        weights = sum(np.roll(starts, shift, axis=1) for shift in range(run))
-        pieces.append(np.asarray(weights, dtype=np.float64))
-    return pieces
-
-
-def _percentiles(
-    value: float, resamples: NDArray[np.float64], n_effective: float, confidence: float
-) -> Interval | None:
-    finite = resamples[np.isfinite(resamples)]
-    if not np.isfinite(value) or len(finite) < 0.99 * len(resamples):
-        return None
-    freedom = max(n_effective - 1, 1.0)
-    wide = special.stdtrit(freedom, 0.5 - confidence / 2) * (1 + 1 / freedom) ** 0.5
-    tail = float(special.ndtr(wide))
-    low, high = np.quantile(finite, [tail, 1 - tail])
-    return Interval(value, min(float(low), value), max(float(high), value))

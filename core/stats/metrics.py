@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.stats.intervals import Interval, bootstrap_blocks, wilson
+from core.stats.intervals import Interval, block_sums, estimate_by_blocks, wilson
 
 EDGE = 1e-9
 """A score exactly at the tolerance is within it, whatever its last bit says."""
@@ -72,15 +72,12 @@ def measure_errors(
     tolerance: float,
     block: NDArray[np.int64],
     run: int = 1,
-    n_resamples: int = 5_000,
-    seed: int = 0,
 ) -> ErrorFigures:
-    """All figures of one model on the same rows, with 95 % limits by the bootstrap of blocks.
+    """Return all figures of one model on the same rows, with their 95 % limits by blocks.
 
     Skill is 1 - MAE / MAE of the best of the `naive` guesses (one number, or one a row), the best
-    being chosen anew in every resample, so that the choice is part of the uncertainty. The limits
-    of the accuracy are never closer than Wilson's for independent rows. `block` and `run` are those
-    of `bootstrap_blocks`.
+    being chosen anew for each block that is left out. The limits of the accuracy are never closer
+    than Wilson's for independent rows. `block` and `run` are those of `block_sums`.
 
     >>> actual, block = np.array([1.0, 2.0, 3.0, 4.0]), np.arange(4)
     >>> figures = measure_errors(actual, actual + 0.5, {"mean": 2.5}, tolerance=1.0, block=block)
@@ -100,54 +97,19 @@ def measure_errors(
             *(np.abs(actual - guess) for guess in naive.values()),
         ]
     )
-    found = bootstrap_blocks(columns, block, _figures, run=run, n_resamples=n_resamples, seed=seed)
+    sums = block_sums(columns, block, run=run)
+    if len(sums) < 2:
+        return ErrorFigures(None, None, None, None, None)
+    mae, rmse, r2, share, skill = estimate_by_blocks(sums, _figures)
+    accuracy = None if share is None else share.find_limits(lowest=0.0, highest=1.0)
+    alone = wilson(int(columns[:, 3].sum()), len(columns))
     return ErrorFigures(
-        mae=found[0],
-        rmse=found[1],
-        r2=found[2],
-        accuracy=_at_least_wilson(found[3], columns[:, 3]),
-        skill=found[4],
+        mae=None if mae is None else mae.find_limits(lowest=0.0),
+        rmse=None if rmse is None else rmse.find_limits(lowest=0.0),
+        r2=None if r2 is None else r2.find_limits(highest=1.0),
+        accuracy=None if accuracy is None else accuracy.widen_to(alone),
+        skill=None if skill is None else skill.find_limits(highest=1.0),
     )
-
-
-def measure_improvement(
-    old_error: NDArray[np.float64],
-    new_error: NDArray[np.float64],
-    *,
-    block: NDArray[np.int64],
-    run: int = 1,
-    confidence: float = 0.95,
-    n_resamples: int = 5_000,
-    seed: int = 0,
-) -> tuple[Interval | None, Interval | None]:
-    """The old model's MAE, and how much smaller the new one's is, pair by pair on the same rows.
-
-    >>> old, new = np.array([2.0, -4.0, 6.0]), np.array([1.0, -3.0, 5.0])
-    >>> measure_improvement(old, new, block=np.arange(3))[1]
-    Interval(value=1.0, low=1.0, high=1.0)
-    """
-    columns = np.column_stack(
-        [np.abs(old_error), np.abs(old_error) - np.abs(new_error), np.ones(len(old_error))]
-    )
-    old, improvement = bootstrap_blocks(
-        columns,
-        block,
-        lambda sums: sums[:, :2] / sums[:, 2:],
-        run=run,
-        confidence=confidence,
-        n_resamples=n_resamples,
-        seed=seed,
-    )
-    return old, improvement
-
-
-def _at_least_wilson(share: Interval | None, hits: NDArray[np.float64]) -> Interval | None:
-    """Return Wilson's limits where all rows are hits, or none: every resample then says the
-    same."""
-    if share is None:
-        return None
-    alone = wilson(int(hits.sum()), len(hits))
-    return Interval(share.value, min(share.low, alone.low), max(share.high, alone.high))
 
 
 def _figures(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -401,7 +401,7 @@ def _build_window(
         health=health,
         in_incident=in_incident,
         promised_mae=promised,
-        ratio=find_ratio(daily) if sum(day.n for day in daily) > 1 else None,
+        ratio=find_ratio(daily).shown if sum(day.n for day in daily) > 1 else None,
     )
 
 

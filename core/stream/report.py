@@ -137,7 +137,7 @@ def _window_json(window: StreamWindow) -> dict[str, object]:
         "promised_mae": window.promised_mae,
         "ratio": None
         if ratio is None
-        else {"value": ratio.value, "low": ratio.low, "high": ratio.high},
+        else dict(zip(("value", "low", "high"), (ratio.value, *ratio.limits), strict=True)),
     }
 
 

@@ -94,7 +94,6 @@ def train_version(
                 find_staleness(db, learned.fitted.window),
                 MARGIN_SHARE * (order.scale.high - order.scale.low),
             ),
-            seed=order.seed,
         )
     progress(0.94, "saving the pipeline")
     artifact_hash = registry.save_artifact(learned.artifact.pipeline, learned.artifact.card)

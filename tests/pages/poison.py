@@ -18,12 +18,12 @@ from core.domain.monitoring import (
     DriftCheck,
     DriftReport,
     GroupFigures,
+    LiveEstimate,
     Segment,
     SegmentReport,
     Subject,
 )
 from core.domain.prediction import AnswerSource
-from core.domain.training_report import Estimate
 from core.domain.version import Note, NoteKind
 from core.store.data import erasures, samples
 from core.store.engine import schema
@@ -323,7 +323,11 @@ def _fill_reports(conn: sa.Connection, app: App) -> None:
         conn, SegmentReport(1, now, now, now, 100, 12, (part,), (figures,), (figures,))
     )
     report = replace(
-        REPORT, failures={"SEED": 1}, doubt="SEED", summary="SEED", improvement=Estimate(1, 0, 2)
+        REPORT,
+        failures={"SEED": 1},
+        doubt="SEED",
+        summary="SEED",
+        improvement=LiveEstimate(1, 0, 2),
     )
     replays.append_replay(conn, version=2, days=7.0, report=report, by="SEED", now=now)
     deployments.append_deployment(

@@ -11,11 +11,12 @@ from core.domain.monitoring import (
     DriftCheck,
     DriftReport,
     GroupFigures,
+    LiveEstimate,
     Segment,
     SegmentReport,
     Subject,
 )
-from core.domain.training_report import Estimate, Naive
+from core.domain.training_report import Naive
 from core.domain.version import Widening
 from core.store.monitoring import drift, health, segments
 
@@ -79,10 +80,10 @@ def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
                 "language",
                 "go",
                 40,
-                mae=Estimate(9.0, 8.0, 10.0),
-                accuracy=Estimate(0.2, 0.1, 0.3),
-                rmse=Estimate(11.0, 9.5, 12.5),
-                skill=Estimate(0.25, 0.1, 0.4),
+                mae=LiveEstimate(9.0, 8.0, 10.0),
+                accuracy=LiveEstimate(0.2, 0.1, 0.3),
+                rmse=LiveEstimate(11.0, 9.5, 12.5),
+                skill=LiveEstimate(0.25, 0.1, 0.4),
                 naive=Naive(55.0, 12.0, 14.0, 0.15),
             ),
         ),

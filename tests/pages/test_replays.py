@@ -6,7 +6,7 @@ from dataclasses import replace
 from streamlit.testing.v1 import AppTest
 
 from core.bootstrap import App
-from core.domain.training_report import Estimate
+from core.domain.monitoring import LiveEstimate
 from core.store.jobs import jobs
 from core.store.models import replays
 from tests.store.models.test_replays import REPORT
@@ -36,9 +36,9 @@ def test_a_replay_is_shown_beside_the_version_and_in_its_deploy_dialog(
     said = "v2 replayed on 10 requests of 7 days: MAE 4.10 (3.90 to 4.30) against 4.60 as served."
     report = replace(
         REPORT,
-        mae=Estimate(4.1, 3.9, 4.3),
-        served_mae=Estimate(4.6, 4.2, 5.0),
-        improvement=Estimate(0.5, 0.1, 0.9),
+        mae=LiveEstimate(4.1, 3.9, 4.3),
+        served_mae=LiveEstimate(4.6, 4.2, 5.0),
+        improvement=LiveEstimate(0.5, 0.1, 0.9),
         summary=said,
     )
     with full.db.write() as conn:

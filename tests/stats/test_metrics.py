@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from core.stats.metrics import accuracy, is_accurate, mae, measure_errors, measure_improvement, rmse
+from core.stats.metrics import accuracy, is_accurate, mae, measure_errors, rmse
 
 RNG = np.random.default_rng(1)
 ACTUAL = RNG.uniform(0, 100, 200)
@@ -72,24 +72,11 @@ def test_one_block_leaves_every_figure_without_limits() -> None:
     assert found.skill is None
 
 
-def test_improvement_is_paired_so_that_shared_difficulty_cancels() -> None:
-    rng = np.random.default_rng(3)
-    difficulty = rng.normal(0, 10, 300)
-    old, improvement = measure_improvement(
-        difficulty, difficulty - np.sign(difficulty) * 0.2, block=np.arange(300)
-    )
-    assert old is not None
-    assert improvement is not None
-    assert old.value == pytest.approx(np.mean(np.abs(difficulty)))
-    assert improvement.low > 0.15
-    assert improvement.high - improvement.low < 0.1 * (old.high - old.low)
-
-
 @pytest.mark.slow
 def test_the_skill_interval_of_a_useless_model_is_above_zero_in_under_5_percent() -> None:
     rng = np.random.default_rng(4)
     above = 0
-    for i in range(400):
+    for _ in range(400):
         actual = rng.normal(50, 10, 120)
         useless = 50 + rng.normal(0, 1, 120)
         naive = {"mean": 50.0 + rng.normal(0, 0.5), "median": 50.0 + rng.normal(0, 0.5)}
@@ -99,8 +86,6 @@ def test_the_skill_interval_of_a_useless_model_is_above_zero_in_under_5_percent(
             naive,
             tolerance=5.0,
             block=np.arange(120),
-            n_resamples=1000,
-            seed=i,
         ).skill
         assert skill is not None
         above += skill.low > 0

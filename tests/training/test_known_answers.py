@@ -120,7 +120,6 @@ def test_two_identical_recipes_are_not_promoted_by_luck_more_often_than_a_gate_m
             pair[1],
             blocks=choose_blocks(newest.at_seconds, None, len(newest.target)),
             alpha=choose_alpha(0.0),
-            seed=world,
         )
         comparison = Comparison(
             1, mae, improvement, lowest, choose_alpha(0.0), (), 0, n_compared=len(newest.target)

@@ -9,6 +9,8 @@ from ui import st
 
 NAIVE_HELP = "Baseline: the best constant score for the same rows, found in hindsight."
 
+INTERVAL_HELP = "With its 95 % confidence interval by days."
+
 
 class JudgedFigure(Protocol):
     """The figures of some labelled rows, with those of the best constant baselines; None below the

@@ -91,6 +91,8 @@ def _badge(report: ReplayReport) -> Markdown:
     gain = report.improvement
     if gain is None:
         return Markdown(":gray-badge[:material/help: Error unknown]")
+    if gain.low is None or gain.high is None:
+        return Markdown(":gray-badge[:material/help: {}]").format(text.NO_INTERVAL)
     if gain.low > 0:
         return Markdown(":green-badge[:material/trending_up: Less error than as served]")
     if gain.high < 0:

@@ -123,7 +123,7 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow
 
 
 def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow) -> None:
-    """Show the figures over time, two charts a row."""
+    """Show the figures over time, two charts a row; a step of a day or less has no interval."""
     traffic = summary.traffic
     if not traffic.counts.n_attempted:
         st.info(
@@ -142,17 +142,17 @@ def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow)
     within = text.tolerance(settings.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**Accuracy {}**, with 95 % confidence interval").format(within))
+            st.markdown(Markdown("**Accuracy {}**").format(within))
             _chart_accuracy(points, settings, few, window)
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**MAE**, with 95 % confidence interval"))
+            st.markdown(Markdown("**MAE**"))
             st.plotly_chart(
                 charts.draw_lines(
                     [_line("mae", points)], unit="MAE, points", from_zero=True, empty=few
                 ),
                 key="chart_mae",
                 config=charts.CONFIG,
-                alt=f"MAE over the {window.words} with its 95 % confidence interval",
+                alt=f"MAE over the {window.words}",
             )
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**Latency**"))
@@ -223,7 +223,7 @@ def _chart_accuracy(
         ),
         key="chart_accuracy",
         config=charts.CONFIG,
-        alt=f"Accuracy over the {window.words} with its 95 % confidence interval",
+        alt=f"Accuracy over the {window.words}",
     )
 
 
@@ -272,16 +272,15 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
         f"{text.interval(accuracy, 1, 100)}, baseline {text.percent(naive.accuracy)}, {basis}"
         if accuracy and naive
         else basis,
-        f"Share of scores {text.tolerance(settings.tolerance)} points of the truth, with its "
-        f"95 % confidence interval. {metric_cards.NAIVE_HELP}",
+        f"Share of scores {text.tolerance(settings.tolerance)} points of the truth. "
+        f"{metric_cards.INTERVAL_HELP} {metric_cards.NAIVE_HELP}",
     )
     _show_error(
         "MAE",
         mae,
         None if naive is None else naive.mae,
         basis,
-        "Mean absolute error in points of the scale, with its 95 % confidence interval; less is "
-        "better.",
+        "Mean absolute error in points of the scale; less is better.",
     )
     if rmse:
         _show_error(
@@ -295,7 +294,8 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
         "Skill",
         text.percent(skill.value if skill else None),
         f"{text.interval(skill, 1, 100)}, {basis}" if skill else basis,
-        "Reduction of the MAE against the baseline; 0 % is no better than the baseline.",
+        "Reduction of the MAE against the baseline; 0 % is no better than the baseline. "
+        f"{metric_cards.INTERVAL_HELP}",
     )
 
 
@@ -308,7 +308,7 @@ def _show_error(
         f"{text.interval(error)}, baseline {text.figure(naive)}, {basis}"
         if error and naive is not None
         else basis,
-        f"{meaning} {metric_cards.NAIVE_HELP}",
+        f"{meaning} {metric_cards.INTERVAL_HELP} {metric_cards.NAIVE_HELP}",
     )
 
 
@@ -318,8 +318,6 @@ def _line(field: str, points: tuple[PerformancePoint, ...]) -> charts.ChartLine:
         field,
         [point.at for point in points],
         [None if one is None else one.value for one in found],
-        [None if one is None else one.low for one in found],
-        [None if one is None else one.high for one in found],
     )
 
 

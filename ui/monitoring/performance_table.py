@@ -17,7 +17,10 @@ def show(performance: Performance) -> None:
         rows.append(_build_row("heuristic", performance.heuristic, performance.tolerance))
     if not rows:
         return
-    st.markdown(Markdown("**By version**, with 95 % intervals"), help=metric_cards.NAIVE_HELP)
+    st.markdown(
+        Markdown("**By version**, with 95 % confidence intervals by days"),
+        help=metric_cards.NAIVE_HELP,
+    )
     tables.show(
         rows,
         key="delivered",

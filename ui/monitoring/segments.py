@@ -50,7 +50,7 @@ def show_segments(
             "Interval coverage",
             text.NOTHING if report.coverage is None else text.percent(report.coverage.value),
             "" if report.coverage is None else text.interval(report.coverage, 1, 100),
-            "Share of labels inside the 90 % prediction interval.",
+            f"Share of labels inside the 90 % prediction interval. {metric_cards.INTERVAL_HELP}",
         )
         metric_cards.show(
             "Interval width",
@@ -78,7 +78,7 @@ def _summarize(report: SegmentReport) -> Markdown:
 
 
 def _show_groups(groups: Sequence[GroupFigures], tolerance: float) -> None:
-    st.caption(metric_cards.NAIVE_HELP)
+    st.caption(f"{metric_cards.INTERVAL_HELP} {metric_cards.NAIVE_HELP}")
     tables.show(
         [
             {

@@ -8,6 +8,7 @@ from core.domain.version import version_name
 from core.monitoring.health.degradation import NEXT_STEP, check_promise
 from core.monitoring.health.inputs import HealthInputs, describe_limits, judge_level
 from core.settings import Thresholds
+from core.stats.intervals import mean_of_rows, wilson
 
 ASK_CALLERS = (
     "Ask who sends this what changed there; roll back where it began with a release, and train on "
@@ -56,25 +57,33 @@ def add_culprit(check: Reason, facts: HealthInputs) -> Reason:
 
 
 def check_skill(facts: HealthInputs) -> list[Reason]:
-    """A model that is surely worse than one number for everything is worth a warning, whatever its
-    accuracy; nothing is said otherwise."""
+    """Return a warning if the model's error on these labels is larger than that of one number for
+    everything, and rows that do not depend on each other would not say so by chance; nothing
+    otherwise."""
     labelled = facts.labelled
-    if labelled is None or labelled.figures.skill is None or labelled.figures.naive is None:
+    if labelled is None:
         return []
-    skill = labelled.figures.skill
-    if skill.high >= 0:
+    figures = labelled.figures
+    skill, mae, rmse, naive = figures.skill, figures.mae, figures.rmse, figures.naive
+    if skill is None or mae is None or rmse is None or naive is None:
+        return []
+    n = figures.n_labelled
+    rows = mean_of_rows(n, n * mae.value, n * rmse.value**2)
+    if rows.find_limits().low <= naive.mae:
         return []
     assert facts.champion is not None
     message = (
         f"{version_name(facts.champion)} is worse than always answering "
-        f"{labelled.figures.naive.guess:g}: its skill is {text.percent(skill.value)} (95 % "
-        f"interval {text.interval(skill, 1, 100)} %; {labelled.figures.n_labelled:,} labels over "
+        f"{naive.guess:g}: its skill is {text.percent(skill.value)} "
+        f"({text.interval_by_days(skill, 1, 100, ' %')}; {n:,} labels over "
         f"{text.duration(labelled.window)})."
     )
     return [Reason("skill", Health.WARNING, message, NEXT_STEP)]
 
 
 def _check_accuracy(facts: HealthInputs, thresholds: Thresholds) -> Reason:
+    """Judge the accuracy of these labels. What their rows alone could say by chance (Wilson) is not
+    confirmed; the interval by days, which tells what other days may bring, is only shown."""
     assert facts.champion is not None
     labelled = facts.labelled
     name = version_name(facts.champion)
@@ -89,9 +98,10 @@ def _check_accuracy(facts: HealthInputs, thresholds: Thresholds) -> Reason:
             f"{thresholds.min_labels} are needed.",
             "Send what turned out to be true to POST /v1/feedback.",
         )
+    n = labelled.figures.n_labelled
     held = not facts.bad_before.isdisjoint({"accuracy", "error_growth"})
     health, confirmed = judge_level(
-        accuracy,
+        wilson(round(accuracy.value * n), n),
         thresholds.accuracy_warning,
         thresholds.accuracy_critical,
         low_is_bad=True,
@@ -99,8 +109,8 @@ def _check_accuracy(facts: HealthInputs, thresholds: Thresholds) -> Reason:
     )
     message = (
         f"{text.percent(accuracy.value)} of the scores of {name} were within "
-        f"±{facts.tolerance:g} (95 % interval {text.interval(accuracy, 1, 100)} %; "
-        f"{labelled.figures.n_labelled:,} labels over {text.duration(labelled.window)}); "
+        f"±{facts.tolerance:g} ({text.interval_by_days(accuracy, 1, 100, ' %')}; "
+        f"{n:,} labels over {text.duration(labelled.window)}); "
         + describe_limits(
             health,
             text.chosen_percent(thresholds.accuracy_warning),

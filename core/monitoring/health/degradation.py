@@ -1,4 +1,4 @@
-"""Promise: whether the error of the version that serves is still the one of its training."""
+"""Degradation: the live error of a version in multiples of the error that its training promised."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-from scipy import special
 
 from core import text
 from core.domain.monitoring import Health, Outcomes, Reason
 from core.domain.training_report import Metrics
 from core.domain.version import version_name
 from core.monitoring.measure.rollups import merge_outcomes
-from core.stats.intervals import Interval
+from core.stats.intervals import (
+    BlockEstimate,
+    Interval,
+    divide_sums,
+    estimate_by_blocks,
+    mean_of_rows,
+)
 
 MIN_LABELS = 4
 """Labels below which nothing is said about the error."""
@@ -30,7 +35,7 @@ MIN_NEWEST = 2
 NEXT_STEP = "Compare the versions on the monitoring page; roll back, or train on newer rows."
 """What to do about an error that is not well."""
 
-_CONFIDENCE = 0.95
+_ONE_SIDED = 0.9  # both limits of 90 %: below the lower one in 5 of 100 cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +47,36 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorGrowth:
+    """Live MAE over promised MAE. The page and the messages show it with its 95 % interval by days;
+    two lower bounds, each of 95 %, decide: `surely`, the growth of which these rows leave no doubt,
+    whatever other days may bring, and `lasts`, the growth that goes on if other days are like
+    these; for labels of one day that of the rows."""
+
+    shown: Interval
+    surely: float
+    lasts: float
+
+    @property
+    def value(self) -> float:
+        """Live MAE over promised MAE."""
+        return self.shown.value
+
+
+@dataclass(frozen=True, slots=True)
 class LiveError:
-    """The newest labelled predictions of a version beside what its training promised: the error on
-    rows that were held out, later in time than those it learned from. `ratio` is live MAE over
-    promised MAE, each error beside the promise of its own version, with its 90 % interval; `by_row`
-    has the limits that rows would have which do not depend on each other: what was measured of
-    these days, whatever others may bring. `newest` is the end of a span that is longer than usual.
-    Where too few predictions of the version that serves have a label, it is the `successor`, and
-    `before` are the versions that count besides `version`, the newest of them."""
+    """The newest labelled predictions of a version, compared with what its training promised: the
+    error on rows that were held out, later in time than those it learned from. `ratio` divides each
+    error by the promise of its own version. `newest` is the end of a span that is longer than
+    usual. Where too few predictions of the version that serves have a label, it is the `successor`,
+    and `before` are the versions that count besides `version`, the newest of them."""
 
     version: int
     promised: Metrics
     n_labelled: int
     span: timedelta
     mae: float
-    ratio: Interval
-    by_row: Interval
+    ratio: ErrorGrowth
     newest: Newest | None = None
     successor: int | None = None
     before: tuple[int, ...] = ()
@@ -77,7 +96,6 @@ def measure_delivery(
     pooled = [pool_day(day, multiples) for day in days]
     if sum(day.n for day in pooled) < MIN_LABELS:
         return None
-    ratio, by_row = (find_ratio(pooled, by_day=alike) for alike in (True, False))
     answers = [item for day in days for item in day.items() if item[0] in multiples]
     total = merge_outcomes(outcomes for _, outcomes in answers)
     *before, version = sorted({number for number, _ in answers})
@@ -87,8 +105,7 @@ def measure_delivery(
         total.n,
         span,
         total.sum_abs / total.n,
-        ratio,
-        by_row,
+        find_ratio(pooled),
         newest=None
         if recent is None
         else find_newest([pool_day(day, multiples) for day in recent], pooled),
@@ -130,60 +147,54 @@ def find_newest(recent: Sequence[Outcomes], days: Sequence[Outcomes]) -> Newest 
     return None if newest.n < MIN_NEWEST else Newest(newest.n, newest.sum_abs / newest.n)
 
 
-def find_ratio(days: Sequence[Outcomes], *, by_day: bool = True) -> Interval:
-    """The mean of errors in multiples of the promise (`pool_day`), with 90 % limits from Student's
-    t on the logarithm (delta method; an error is a scale, and its mean is skewed). The standard
-    error is the larger of that of independent rows and, `by_day`, that of independent days, since
-    the rows of a day are alike.
+def find_ratio(days: Sequence[Outcomes]) -> ErrorGrowth:
+    """Return the mean of errors in multiples of the promise (`pool_day`) with its limits, from the
+    sums of at least one day with labels. All limits are Student's on the logarithm, since an error
+    is a scale and its mean is skewed.
 
-    >>> day = Outcomes(n=2, sum_abs=2.0, sum_squared=2.5)
-    >>> ratio = find_ratio([day] * 4)
-    >>> ratio.value, round(ratio.low, 2), round(ratio.high, 2)
-    (1.0, 0.7, 1.43)
+    >>> growth = find_ratio([Outcomes(n=2, sum_abs=total, sum_squared=4.0) for total in (2, 3, 4)])
+    >>> growth.value, round(growth.shown.low, 2), round(growth.shown.high, 2)
+    (1.5, 0.66, 3.43)
     """
-    n, total, squared = np.array(
-        [(day.n, day.sum_abs, day.sum_squared) for day in days if day.n], dtype=np.float64
-    ).T
-    mean = float(total.sum() / n.sum())
-    if mean == 0.0:
-        return Interval(0.0, 0.0, 0.0)
-    n_rows, n_days = float(n.sum()), len(n)
-    variance = max(0.0, float(squared.sum()) / n_rows - mean**2) / (n_rows - 1)
-    half = _quantile(n_rows - 1) * math.sqrt(variance)
-    if by_day and n_days > 1:
-        spread = float(np.sum((total - mean * n) ** 2)) * n_days / (n_days - 1)
-        half = max(half, _quantile(n_days - 1) * math.sqrt(spread) / n_rows)
-    factor = math.exp(min(half / mean, 50.0))
-    return Interval(mean, mean / factor, mean * factor)
+    sums = np.array([(day.sum_abs, day.n) for day in days if day.n], dtype=np.float64)
+    total, n = sums.sum(axis=0)
+    if total == 0.0:
+        return ErrorGrowth(Interval(0.0, 0.0, 0.0), 0.0, 0.0)
+    rows = _on_log(mean_of_rows(int(n), total, sum(day.sum_squared for day in days)))
+    (mean,) = estimate_by_blocks(sums, divide_sums)
+    assert mean is not None
+    by_day = _on_log(mean)
+    limits = by_day.find_limits()
+    surely = _exp(rows.find_limits(_ONE_SIDED).low)
+    return ErrorGrowth(
+        Interval(mean.value, _exp(limits.low), _exp(limits.high)),
+        surely=surely,
+        lasts=_exp(by_day.find_limits(_ONE_SIDED).low) if len(sums) > 1 else surely,
+    )
 
 
-def judge_ratio(
-    ratio: Interval, by_row: Interval, warning: float, critical: float
-) -> tuple[Health, bool]:
+def judge_ratio(ratio: ErrorGrowth, warning: float, critical: float) -> tuple[Health, bool]:
     """Return the health of the ratio of the live error to the holdout MAE, and True if chance is
     excluded.
 
-    Above `warning` times the promise it warns, confirmed where the rows' own interval is above the
-    promise: so large the error was, be it for a bad day that will not come again. Above `critical`
-    it is critical where the interval that knows of days is above `warning`: then it lasts, and a
-    rollback or a training has something to mend. Between 1.1 and `warning` times neither is sure:
-    what was found before stands.
+    Above `warning` times the promise it warns, confirmed where it surely grew: so large the error
+    was, be it for a bad day that will not come again. Above `critical` it is critical where it
+    lasts above `warning`: then a rollback or a training has something to mend. Between 1.1 and
+    `warning` times neither is sure: what was found before stands.
 
-    >>> clear, wide = Interval(1.4, 1.2, 1.6), Interval(1.4, 0.9, 2.2)
-    >>> judge_ratio(wide, clear, 1.2, 1.5)
+    >>> large, small = Interval(1.4, 0.9, 2.2), Interval(1.15, 1.1, 1.2)
+    >>> judge_ratio(ErrorGrowth(large, surely=1.2, lasts=1.0), 1.2, 1.5)
     (<Health.WARNING: 'warning'>, True)
-    >>> judge_ratio(wide, wide, 1.2, 1.5)
+    >>> judge_ratio(ErrorGrowth(large, surely=0.9, lasts=1.0), 1.2, 1.5)
     (<Health.WARNING: 'warning'>, False)
-    >>> judge_ratio(Interval(1.15, 1.1, 1.2), Interval(1.15, 1.1, 1.2), 1.2, 1.5)
+    >>> judge_ratio(ErrorGrowth(small, surely=1.1, lasts=1.1), 1.2, 1.5)
     (<Health.HEALTHY: 'healthy'>, False)
-    >>> judge_ratio(Interval(1.05, 1.0, 1.1), Interval(1.05, 1.0, 1.1), 1.2, 1.5)
-    (<Health.HEALTHY: 'healthy'>, True)
     """
     if ratio.value <= warning:
         return Health.HEALTHY, ratio.value <= min(KEPT, warning)
-    if ratio.low > warning and ratio.value > critical:
+    if ratio.lasts > warning and ratio.value > critical:
         return Health.CRITICAL, True
-    return Health.WARNING, by_row.low > 1.0
+    return Health.WARNING, ratio.surely > 1.0
 
 
 def check_promise(delivered: LiveError, warning: float, critical: float) -> Reason:
@@ -191,19 +202,19 @@ def check_promise(delivered: LiveError, warning: float, critical: float) -> Reas
     "error_growth" and ends it. What versions did before they were replaced is at most a warning:
     their successor is not to be rolled back for it. Where labels are so few that a longer
     span has to be looked at, the newest of them end what it found, once they keep the promise."""
-    health, confirmed = judge_ratio(delivered.ratio, delivered.by_row, warning, critical)
+    health, confirmed = judge_ratio(delivered.ratio, warning, critical)
     if delivered.successor is not None:
         health = Health.WARNING if health is Health.CRITICAL else health
     ratio = delivered.ratio
-    limits = _limits(health, warning, critical, confirmed=confirmed, lasts=ratio.low > 1.0)
+    limits = _limits(health, warning, critical, confirmed=confirmed, lasts=ratio.lasts > 1.0)
     newest = delivered.newest
     if newest is not None and newest.ratio <= KEPT < ratio.value:
         health, confirmed = Health.HEALTHY, True
         limits = f"the newest {newest.n_labelled} keep it, at {text.figure(newest.ratio)} times."
     message = (
         f"The error of {_name(delivered)} is {text.figure(ratio.value)} times what "
-        f"{'its' if not delivered.before else 'their'} training promised (90 % interval "
-        f"{text.interval(ratio)}): {_measured(delivered)}; {limits}"
+        f"{'its' if not delivered.before else 'their'} training promised "
+        f"({text.interval_by_days(ratio.shown)}): {_measured(delivered)}; {limits}"
     )
     return Reason(
         "error_growth", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed
@@ -241,5 +252,10 @@ def _limits(
     return f"above {warning:g} times warns."
 
 
-def _quantile(freedom: float) -> float:
-    return float(special.stdtrit(freedom, _CONFIDENCE))
+def _on_log(mean: BlockEstimate) -> BlockEstimate:
+    """Return the logarithm of a mean that is above 0 (delta method)."""
+    return BlockEstimate(math.log(mean.value), mean.error / mean.value, mean.freedom)
+
+
+def _exp(limit: float) -> float:
+    return math.exp(min(limit, 50.0)) if math.isfinite(limit) else limit

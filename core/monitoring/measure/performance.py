@@ -8,9 +8,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from core.domain.monitoring import Outcomes, Rollup, floor_time
+from core.domain.monitoring import DAY, Outcomes, Rollup, floor_time
 from core.domain.prediction import AnswerSource
 from core.domain.training_report import Naive
 from core.monitoring.measure.rollup_updates import load_window
@@ -18,20 +17,16 @@ from core.monitoring.measure.rollups import N_ACTUAL_BUCKETS, merge_outcomes
 from core.monitoring.measure.traffic import choose_step, split_steps
 from core.settings import Scale
 from core.stats.histogram import score_edges
-from core.stats.intervals import Interval, bootstrap_blocks, wilson
+from core.stats.intervals import Interval, estimate_by_blocks, wilson
 from core.stats.metrics import EDGE
 from core.store.engine.database import Database
-
-MIN_BLOCKS = 8
-"""Spans with labels from which on the intervals take account of rows of one span being alike."""
-
-_N_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of some labelled predictions. Below the smallest number of labels they are None
-    and `note` says why; errors are in points of the scale, accuracy is a share."""
+    """The figures of some labelled predictions, each with its 95 % interval by days; the limits are
+    infinite where all labels are of one day. Below the smallest number of labels the figures are
+    None and `note` says why. Errors are in points of the scale, accuracy is a share."""
 
     n_predictions: int  # with a score
     n_labelled: int
@@ -51,7 +46,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class PerformancePoint:
-    """One step of the series."""
+    """One step of the series; a step of a day or less has figures without limits."""
 
     at: datetime
     figures: Figures
@@ -82,8 +77,8 @@ def summarize_performance(
     min_labels: int,
     step: timedelta | None = None,
 ) -> Performance:
-    """The figures of the rollups of a window; a step of the series is a day, or an hour in windows
-    of up to two days, unless given."""
+    """Return the figures of the rollups of a window. A step of the series is a day, or an hour in
+    windows of up to two days, unless given."""
     step = step or choose_step(from_at, to_at)
     model = [rollup for rollup in rollups if rollup.source is AnswerSource.MODEL]
     heuristic = [rollup for rollup in rollups if rollup.source is AnswerSource.HEURISTIC]
@@ -93,9 +88,7 @@ def summarize_performance(
     }
 
     def summarize(members: list[Rollup]) -> Figures:
-        return summarize_outcomes(
-            members, scale=scale, tolerance=tolerance, min_labels=min_labels, block=step
-        )
+        return summarize_outcomes(members, scale=scale, tolerance=tolerance, min_labels=min_labels)
 
     return Performance(
         from_at=from_at,
@@ -118,13 +111,11 @@ def summarize_outcomes(
     scale: Scale,
     tolerance: float,
     min_labels: int,
-    block: timedelta,
 ) -> Figures:
-    """The figures of some rollups together, from blocks of the length `block`."""
+    """Return the figures of some rollups together."""
     members = list(rollups)
-    blocks = _merge_blocks(members, round(block.total_seconds()))
-    return summarize_blocks(
-        blocks,
+    return summarize_days(
+        _merge_days(members),
         sum(rollup.n for rollup in members),
         scale=scale,
         tolerance=tolerance,
@@ -132,35 +123,37 @@ def summarize_outcomes(
     )
 
 
-def summarize_blocks(
-    blocks: Sequence[Outcomes],
+def summarize_days(
+    days: Sequence[Outcomes],
     n_predictions: int,
     *,
     scale: Scale,
     tolerance: float,
     min_labels: int,
 ) -> Figures:
-    """The figures of the labels of some spans of time. Each interval is at least as wide as for
-    independent rows; where 8 spans or more have labels, a bootstrap of whole spans widens it for
-    rows of one span that are alike."""
-    blocks = [block for block in blocks if block.n]
-    total = merge_outcomes(blocks)
+    """Return the figures of the labels of some days, with their intervals by days
+    (`core.stats.intervals.estimate_by_blocks`), since the errors of one day are alike. That of the
+    accuracy is at least as wide as Wilson's: where every score is accurate, days do not differ."""
+    days = [day for day in days if day.n]
+    total = merge_outcomes(days)
     if total.n < max(min_labels, 1):
         return Figures(n_predictions, total.n, note=_explain(n_predictions, total.n, min_labels))
     naive = choose_naive(total, scale, tolerance)
-    by_block = _bootstrap(blocks, naive.guess, scale) if len(blocks) >= MIN_BLOCKS else {}
-    mae = _mean_interval(total.sum_abs, total.sum_squared, total.n)
-    squared = _mean_interval(total.sum_squared, total.sum_fourth, total.n)
-    rmse = Interval(*(math.sqrt(limit) for limit in (squared.value, squared.low, squared.high)))
+    mae, rmse, accuracy, skill = estimate_by_blocks(_sum_days(days, naive.guess, scale), _figures)
+    assert mae is not None
+    assert rmse is not None
+    assert accuracy is not None
     return Figures(
         n_predictions=n_predictions,
         n_labelled=total.n,
-        accuracy=_widen(wilson(total.n_within, total.n), by_block.get("accuracy")),
-        mae=_widen(mae, by_block.get("mae")),
-        rmse=_widen(rmse, by_block.get("rmse")),
+        accuracy=accuracy.find_limits(lowest=0.0, highest=1.0).widen_to(
+            wilson(total.n_within, total.n)
+        ),
+        mae=mae.find_limits(lowest=0.0),
+        rmse=rmse.find_limits(lowest=0.0),
         bias=total.sum_error / total.n,
         naive=naive,
-        skill=_skill(mae, naive, by_block.get("skill")),
+        skill=None if skill is None else skill.find_limits(highest=1.0),
     )
 
 
@@ -194,13 +187,12 @@ def choose_naive(outcomes: Outcomes, scale: Scale, tolerance: float) -> Naive:
     )
 
 
-def _merge_blocks(rollups: Iterable[Rollup], seconds: int) -> list[Outcomes]:
-    groups: dict[datetime, list[Outcomes]] = {}
+def _merge_days(rollups: Iterable[Rollup]) -> list[Outcomes]:
+    days: dict[datetime, list[Outcomes]] = {}
     for rollup in rollups:
         if rollup.outcomes.n:
-            start_at = floor_time(rollup.start_at, seconds)
-            groups.setdefault(start_at, []).append(rollup.outcomes)
-    return [merge_outcomes(groups[start_at]) for start_at in sorted(groups)]
+            days.setdefault(floor_time(rollup.start_at, DAY), []).append(rollup.outcomes)
+    return [merge_outcomes(days[day]) for day in sorted(days)]
 
 
 @cache
@@ -222,55 +214,24 @@ def _distances(outcomes: Outcomes, scale: Scale) -> NDArray[np.float64]:
     return distances
 
 
-def _bootstrap(
-    blocks: Sequence[Outcomes], guess: float, scale: Scale
-) -> dict[str, Interval | None]:
+def _sum_days(days: Sequence[Outcomes], guess: float, scale: Scale) -> NDArray[np.float64]:
+    """Return the sums of each day, shape (n_days, 5), with those of |actual - guess| last."""
     edge = round((guess - scale.low) / (scale.high - scale.low) * N_ACTUAL_BUCKETS)
-    columns = np.array(
+    return np.array(
         [
-            (
-                block.n,
-                block.n_within,
-                block.sum_abs,
-                block.sum_squared,
-                _distances(block, scale)[edge],
-            )
-            for block in blocks
+            (day.n, day.n_within, day.sum_abs, day.sum_squared, _distances(day, scale)[edge])
+            for day in days
         ],
         dtype=np.float64,
     )
 
-    def figures(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        n, within, absolute, squared, distance = sums.T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            skill = 1 - absolute / distance
-            return np.column_stack([within / n, absolute / n, np.sqrt(squared / n), skill])
 
-    found = bootstrap_blocks(columns, np.arange(len(blocks)), figures, n_resamples=_N_RESAMPLES)
-    return dict(zip(("accuracy", "mae", "rmse", "skill"), found, strict=True))
-
-
-def _mean_interval(total: float, total_squared: float, n: int) -> Interval:
-    """The mean of values that are never negative, with Student's 95 % limits for rows that do not
-    depend on each other."""
-    mean = total / n
-    variance = max(0.0, total_squared - n * mean**2) / max(1, n - 1)
-    half = float(special.stdtrit(max(1, n - 1), 0.975)) * math.sqrt(variance / n)
-    return Interval(mean, max(0.0, mean - half), mean + half)
-
-
-def _skill(mae: Interval, naive: Naive, by_block: Interval | None) -> Interval | None:
-    """None where the best constant makes no error at all: there is nothing to be better than."""
-    if naive.mae <= 0:
-        return None
-    rows = Interval(*(1 - limit / naive.mae for limit in (mae.value, mae.high, mae.low)))
-    return _widen(rows, by_block)
-
-
-def _widen(rows: Interval, blocks: Interval | None) -> Interval:
-    if blocks is None:
-        return rows
-    return Interval(rows.value, min(rows.low, blocks.low), max(rows.high, blocks.high))
+def _figures(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return MAE, RMSE, accuracy and skill; there is no skill where the constant errs nowhere."""
+    n, within, absolute, squared, distance = sums.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skill = np.where(distance > 0, 1 - absolute / distance, np.nan)
+        return np.column_stack([absolute / n, np.sqrt(squared / n), within / n, skill])
 
 
 def _explain(n_predictions: int, n_labelled: int, min_labels: int) -> str:

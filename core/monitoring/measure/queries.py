@@ -12,7 +12,7 @@ from core.monitoring.health.inputs import HealthInputs, LabelledWindow, Recent
 from core.monitoring.measure.performance import summarize_outcomes
 from core.monitoring.measure.rollup_updates import load_window
 from core.monitoring.measure.rollups import merge_outcomes
-from core.monitoring.measure.traffic import choose_step, count
+from core.monitoring.measure.traffic import count
 from core.settings import Scale, Thresholds
 from core.stats.histogram import merge
 from core.store.engine.database import Connection
@@ -90,7 +90,6 @@ def load_labelled(
             scale=scale,
             tolerance=tolerance,
             min_labels=thresholds.min_labels,
-            block=choose_step(now - window, now),
         )
         if figures.accuracy is not None:
             break

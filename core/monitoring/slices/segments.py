@@ -24,7 +24,7 @@ class SliceOutcome:
     scores: Floats
     actual: Floats
     expected: Floats  # |error| that was expected of such rows, points
-    block: NDArray[np.int64]  # the span of time that a row belongs to; rows of one may be alike
+    day: NDArray[np.int64]  # of each row; the errors of one day may be alike
 
     @property
     def errors(self) -> Floats:

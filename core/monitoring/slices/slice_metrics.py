@@ -7,18 +7,16 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.monitoring import EPOCH, GroupFigures, Reference, SegmentReport
+from core.domain.monitoring import EPOCH, GroupFigures, LiveEstimate, Reference, SegmentReport
 from core.domain.sample import Features
-from core.domain.training_report import Estimate
 from core.log import get_logger
 from core.monitoring.drift.binning import index_values, read_values, read_window
-from core.monitoring.measure.performance import summarize_blocks
+from core.monitoring.measure.performance import summarize_days
 from core.monitoring.measure.rollups import build_outcomes
-from core.monitoring.measure.traffic import choose_step
 from core.monitoring.slices.segments import SliceOutcome, find_segments
 from core.settings import Scale
 from core.stats.histogram import score_buckets, score_edges
-from core.stats.intervals import Interval, wilson
+from core.stats.intervals import Interval, block_sums, divide_sums, estimate_by_blocks, wilson
 from core.stats.slices import MIN_ROWS, MOST_LEVELS, cut_levels
 from core.store.engine.database import Connection, Database
 from core.store.models import versions
@@ -63,19 +61,19 @@ def measure_bands(outcome: SliceOutcome, unit: Unit) -> list[GroupFigures]:
 def _measure(
     column: str, value: str, outcome: SliceOutcome, rows: NDArray[np.bool_], unit: Unit
 ) -> GroupFigures:
-    """The figures as those of a window are made: from the sums of its spans of time."""
-    scores, actual, block = outcome.scores[rows], outcome.actual[rows], outcome.block[rows]
-    blocks = [
+    """Return the figures of some rows, from the sums of their days as those of a window are."""
+    scores, actual, day = outcome.scores[rows], outcome.actual[rows], outcome.day[rows]
+    days = [
         build_outcomes(
-            scores[block == number],
-            actual[block == number],
+            scores[day == number],
+            actual[day == number],
             scale=unit.scale,
             tolerance=unit.tolerance,
         )
-        for number in np.unique(block)
+        for number in np.unique(day)
     ]
-    found = summarize_blocks(
-        blocks,
+    found = summarize_days(
+        days,
         len(scores),
         scale=unit.scale,
         tolerance=unit.tolerance,
@@ -93,8 +91,8 @@ def _measure(
     )
 
 
-def _estimate(interval: Interval | None) -> Estimate | None:
-    return None if interval is None else Estimate(interval.value, interval.low, interval.high)
+def _estimate(found: Interval | None) -> LiveEstimate | None:
+    return None if found is None else LiveEstimate(found.value, *found.limits)
 
 
 WINDOW = timedelta(days=7)
@@ -150,7 +148,7 @@ def _measure_version(db: Database, number: int, unit: Unit, now: datetime) -> Se
         rows, version.report.features_selected, reference, version.report.metrics.mae.value
     )
     found, n_parts = find_segments(outcome)
-    coverage, width = _measure_intervals(rows)
+    coverage, width = _measure_intervals(rows, outcome.day)
     return SegmentReport(
         version=number,
         at=now,
@@ -182,14 +180,12 @@ def _build_outcome(
     if reference is not None and reference.estimates:
         expected = expected + _expect(features, scores, reference)
     return SliceOutcome(
-        columns, scores, np.array([row.actual for row in rows]), expected, _number_spans(rows)
+        columns,
+        scores,
+        np.array([row.actual for row in rows]),
+        expected,
+        np.array([(row.at - EPOCH).days for row in rows]),
     )
-
-
-def _number_spans(rows: Sequence[LabelledRow]) -> NDArray[np.int64]:
-    """The hour of each row, or its day where they are of more than two days."""
-    step = choose_step(min(row.at for row in rows), max(row.at for row in rows))
-    return np.array([(row.at - EPOCH) // step for row in rows])
 
 
 def _expect(
@@ -203,10 +199,22 @@ def _expect(
     return total
 
 
-def _measure_intervals(rows: Sequence[LabelledRow]) -> tuple[Estimate | None, float | None]:
-    limits = [(row.low, row.high, row.actual) for row in rows if None not in (row.low, row.high)]
-    if len(limits) < MIN_ROWS:
+def _measure_intervals(
+    rows: Sequence[LabelledRow], day: NDArray[np.int64]
+) -> tuple[LiveEstimate | None, float | None]:
+    """Return the share of the labels inside their prediction intervals, and the intervals' mean
+    width; `day` is parallel to `rows`."""
+    low, high, actual = np.array(
+        [(row.low, row.high, row.actual) for row in rows], dtype=np.float64
+    ).T
+    known = np.isfinite(high - low)
+    if known.sum() < MIN_ROWS:
         return None, None
-    low, high, actual = np.array(limits, dtype=np.float64).T
-    share = wilson(int(((actual >= low) & (actual <= high)).sum()), len(limits))
-    return Estimate(share.value, share.low, share.high), float(np.mean(high - low))
+    inside = (actual >= low) & (actual <= high)
+    _, block = np.unique(day[known], return_inverse=True)
+    sums = block_sums(np.column_stack([inside[known], np.ones(len(block))]), block)
+    (share,) = estimate_by_blocks(sums, divide_sums)
+    assert share is not None
+    limits = share.find_limits(lowest=0.0, highest=1.0)
+    limits = limits.widen_to(wilson(int(inside[known].sum()), len(block)))
+    return _estimate(limits), float(np.mean((high - low)[known]))

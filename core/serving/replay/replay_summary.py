@@ -12,18 +12,22 @@ from numpy.typing import NDArray
 
 from core import text
 from core.domain.deployment import Recorded, ReplayReport, ReplaySegment, ScoreChange
-from core.domain.training_report import Estimate
+from core.domain.monitoring import DAY, LiveEstimate
 from core.domain.version import version_name
 from core.settings import Scale
-from core.stats.intervals import Interval, bootstrap_blocks, choose_run
+from core.stats.intervals import (
+    BlockEstimate,
+    block_sums,
+    choose_run,
+    divide_sums,
+    estimate_by_blocks,
+)
 from core.stats.slices import MOST_LEVELS, least_rows
 
 N_CHANGES = 50
 _N_SEGMENTS = 20
 _N_REASONS = 5
 _MAX_REASONS = 200
-_MIN_BLOCKS = 8
-_STEPS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
 @dataclass(slots=True)
@@ -53,7 +57,7 @@ class Tally:
     last_at: datetime | None = None
     reasons: Counter[str] = field(default_factory=Counter)
     alone_ms: list[float] = field(default_factory=list)
-    minutes: dict[int, list[float]] = field(default_factory=dict)  # sums of errors by minute
+    days: dict[int, list[float]] = field(default_factory=dict)  # sums of errors by day
     changes: list[tuple[float, int, ScoreChange]] = field(default_factory=list)  # a heap
     segments: dict[str, dict[str, _Part]] = field(default_factory=dict)
 
@@ -98,7 +102,7 @@ class Tally:
             part.n_labelled += 1
             part.error += error
             part.served_error += before
-        sums = self.minutes.setdefault(int(row.served.at.timestamp() // 60), [0.0] * 5)
+        sums = self.days.setdefault(int(row.served.at.timestamp() // DAY), [0.0] * 5)
         for place, value in enumerate(
             (error, before, error <= self.tolerance, before <= self.tolerance, 1.0)
         ):
@@ -115,12 +119,11 @@ class Tally:
 
 
 def build_report(tally: Tally, *, version: int, days: float, doubt: str = "") -> ReplayReport:
-    """The report of a tally with at least one request; intervals are of the requests' days, or
-    hours or minutes where there are fewer than eight."""
+    """Return the report of a tally with at least one request; intervals are by the requests'
+    days."""
     assert tally.first_at is not None
     assert tally.last_at is not None
-    figures, basis = _measure(tally.minutes)
-    mae, served, improvement, accuracy, served_accuracy = figures
+    mae, served, improvement, accuracy, served_accuracy = _measure(tally.days)
     report = ReplayReport(
         from_at=tally.first_at,
         to_at=tally.last_at,
@@ -130,14 +133,14 @@ def build_report(tally: Tally, *, version: int, days: float, doubt: str = "") ->
         n_failed=tally.n_failed,
         n_at_limit=tally.n_at_limit,
         failures=dict(tally.reasons.most_common(_N_REASONS)),
-        n_labelled=int(sum(sums[4] for sums in tally.minutes.values())),
+        n_labelled=int(sum(sums[4] for sums in tally.days.values())),
         n_known=tally.n_known,
         mae=mae,
         served_mae=served,
         improvement=improvement,
         accuracy=accuracy,
         served_accuracy=served_accuracy,
-        basis=basis,
+        basis=text.count(len(tally.days), "day") if tally.days else "",
         changes=tuple(item[2] for item in sorted(tally.changes, key=_size, reverse=True)),
         segments=_build_segments(tally.segments, tally.n_scored),
         latency_ms=_find_latency(tally.alone_ms),
@@ -151,10 +154,8 @@ def build_report(tally: Tally, *, version: int, days: float, doubt: str = "") ->
 def describe_errors(report: ReplayReport) -> str:
     """The errors of a report in words."""
     mae, served = report.mae, report.served_mae
-    if not report.n_labelled:
-        return "no label to measure its error by"
     if mae is None or served is None:
-        return f"{report.n_labelled:,} labels, too few to measure its error by"
+        return "no label to measure its error by"
     return f"MAE {text.estimate(mae)} against {text.figure(served.value)} as served"
 
 
@@ -176,30 +177,33 @@ def _size(item: tuple[float, int, ScoreChange]) -> tuple[float, int]:
     return item[:2]
 
 
-def _measure(minutes: Mapping[int, Sequence[float]]) -> tuple[list[Estimate | None], str]:
-    """MAE, MAE as served, improvement, accuracy, accuracy as served; and what was independent."""
-    if not minutes:
-        return [None] * 5, ""
-    at = np.array(list(minutes)) * 60
-    sums = np.array(list(minutes.values()), dtype=np.float64)
-    seconds, noun = next(
-        ((size, noun) for size, noun in _STEPS if len(np.unique(at // size)) >= _MIN_BLOCKS),
-        _STEPS[-1],
-    )
-    _, block = np.unique(at // seconds, return_inverse=True)
-    n_blocks = int(block.max()) + 1
-    found = bootstrap_blocks(sums, block, _build_figures, run=choose_run(n_blocks))
-    return [_estimate(one) for one in found], f"{n_blocks:,} {noun}{'s' * (n_blocks != 1)}"
+def _measure(days: Mapping[int, Sequence[float]]) -> list[LiveEstimate | None]:
+    """Return MAE, MAE as served, improvement, accuracy and accuracy as served."""
+    if not days:
+        return [None] * 5
+    numbers, sums = np.array(list(days)), np.array(list(days.values()), dtype=np.float64)
+    sums = block_sums(sums, numbers, run=choose_run(len(numbers)))
+    mae, served, improvement, *shares = estimate_by_blocks(sums, _build_figures)
+    return [
+        _estimate(mae, 0.0),
+        _estimate(served, 0.0),
+        _estimate(improvement),
+        *(_estimate(share, 0.0, 1.0) for share in shares),
+    ]
+
+
+def _estimate(
+    found: BlockEstimate | None, lowest: float = -math.inf, highest: float = math.inf
+) -> LiveEstimate | None:
+    if found is None:
+        return None
+    return LiveEstimate(found.value, *found.find_limits(lowest=lowest, highest=highest).limits)
 
 
 def _build_figures(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    means = sums[:, :4] / sums[:, 4:]
+    means = divide_sums(sums)
     gain = means[:, 1:2] - means[:, :1]
     return np.hstack([means[:, :2], gain, means[:, 2:]])
-
-
-def _estimate(found: Interval | None) -> Estimate | None:
-    return None if found is None else Estimate(found.value, found.low, found.high)
 
 
 def _build_segments(

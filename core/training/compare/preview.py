@@ -93,7 +93,6 @@ def preview_retraining(
         frame=frame,
         learned=learned,
         terms=GateTerms(),  # a preview promotes nothing
-        seed=order.seed,
     )
     known = load_trained_keys(db, snapshots, champion)
     n_new = int((~frame[KEY].iloc[learned.split.train].isin(known)).sum())

@@ -41,7 +41,6 @@ def compare_together(
     reference: Version,
     *,
     folder: Path,
-    seed: int = 0,
 ) -> Together:
     """Score versions on the held-out rows of the newest among them, without those that any of them
     has learned from. Raises `Refused` where fewer than 30 rows are left or something was altered,
@@ -72,7 +71,7 @@ def compare_together(
     }
     against = scores[reference.number]
     found = {
-        number: compare_scores(rows.target, own, against, blocks=blocks, seed=seed)
+        number: compare_scores(rows.target, own, against, blocks=blocks)
         for number, own in scores.items()
     }
     return Together(

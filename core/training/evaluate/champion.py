@@ -75,7 +75,6 @@ def compare_champion(
     frame: "pd.DataFrame",
     learned: Learned,
     terms: GateTerms,
-    seed: int,
 ) -> Comparison:
     """Score the champion's own artifact on the holdout that `learned` was judged on, rows of the
     snapshot `frame`, and compare pair by pair: over all rows and by the segments of each category.
@@ -112,7 +111,7 @@ def compare_champion(
     old_scores, blocks = artifact.score(features[new]), select_blocks(blocks, new)
     actual, scores = actual[new], scores[new]
     before, improvement, lowest = compare_scores(
-        actual, old_scores, scores, blocks=blocks, alpha=alpha, seed=seed
+        actual, old_scores, scores, blocks=blocks, alpha=alpha
     )
     segments = cut_categories(holdout[new], learned.fitted.kinds)
     worse = find_worse_segments(

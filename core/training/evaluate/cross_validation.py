@@ -153,7 +153,7 @@ def measure_curve(
     )
     actual, doubling = rows.target[split.holdout], None
     if found and found[-1] is not None:
-        _, doubling, _ = compare_scores(actual, found[-1], scores, blocks=blocks, seed=seed)
+        _, doubling, _ = compare_scores(actual, found[-1], scores, blocks=blocks)
     learned = [*zip(parts, found, strict=True), (split.train, scores)]
     points = [
         _build_point(len(fit), actual, fewer, blocks) for fit, fewer in learned if fewer is not None

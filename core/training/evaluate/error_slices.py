@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.domain.training_report import Estimate, HoldoutSegment, ScoreBand
 from core.features.values import levels_of
-from core.stats.intervals import BlockMean, mean_of_blocks
+from core.stats.intervals import BlockEstimate, mean_of_blocks
 from core.stats.slices import Slice, cut_levels, least_rows
 from core.training.evaluate.metrics import Blocks
 
@@ -100,7 +100,7 @@ def find_worst(actual: NDArray[np.float64], scores: NDArray[np.float64]) -> list
     return [int(i) for i in order[:N_WORST]]
 
 
-def estimate(mean: BlockMean, *, lowest: float = -np.inf) -> Estimate:
+def estimate(mean: BlockEstimate, *, lowest: float = -np.inf) -> Estimate:
     """A mean with its 95 % limits."""
     limits = mean.find_limits()
     return Estimate(limits.value, max(lowest, limits.low), limits.high)

@@ -267,7 +267,7 @@ year of weekly retrainings then promotes an equal model 0.1 times; by point esti
 three times."""
 
 GATE_ALPHA = YEARLY_ALPHA / 52
-LOWEST_ALPHA = 0.0004  # below, 5,000 resamples do not reach
+LOWEST_ALPHA = 0.0004  # below, nobody knows the tails of few blocks
 _SHARE_OF_REST = 0.1
 
 

@@ -148,7 +148,6 @@ def examine_candidate(
         _find_half_widths(card, scores),
         tolerance=tolerance,
         blocks=blocks,
-        seed=seed,
         category=category,
     )
     importance, method = _measure_importance(artifact, holdout, evaluation, seed)

@@ -12,12 +12,11 @@ from core.domain.training_report import Estimate, Metrics, NaiveMetrics
 from core.errors import Refused
 from core.features.values import levels_of, numbers_of
 from core.settings import Scale
-from core.stats.intervals import Interval, choose_run, mean_interval, mean_of_blocks
+from core.stats.intervals import Interval, choose_run, mean_of_blocks, wilson
 from core.stats.metrics import (
     accuracy,
     mae,
     measure_errors,
-    measure_improvement,
     naive_guesses,
     rmse,
 )
@@ -43,7 +42,7 @@ class Blocks:
 
     index: NDArray[np.int64]  # the block of each row, from 0 on
     n: int
-    run: int  # neighbouring blocks that are drawn at once; 1 where their order means nothing
+    run: int  # neighbouring blocks that are taken together; 1 where their order means nothing
     words: str
 
 
@@ -103,16 +102,15 @@ def evaluate_scores(
     *,
     tolerance: float,
     blocks: Blocks,
-    seed: int,
     category: str | None = None,
 ) -> Evaluation:
     """The figures of finite scores with their 95 % limits, beside the naive guesses on the same
     rows; raises `Refused` for one block only. `half_widths` are those of each row's interval;
     `category` is the column that the guess by category looks at."""
     return Evaluation(
-        metrics=_measure(actual, scores, guesses, tolerance, blocks, seed),
+        metrics=_measure(actual, scores, guesses, tolerance, blocks),
         naive=evaluate_guesses(actual, guesses, tolerance, category),
-        coverage=_measure_coverage(actual, scores, half_widths, blocks, seed),
+        coverage=_measure_coverage(actual, scores, half_widths, blocks),
     )
 
 
@@ -145,28 +143,20 @@ def compare_scores(
     new: NDArray[np.float64],
     *,
     blocks: Blocks,
-    seed: int,
     alpha: float = 0.025,
 ) -> tuple[Estimate | None, Estimate | None, float | None]:
-    """The old scores' MAE, how much smaller the new ones' is on the same rows, both with 95 %
-    limits, and the lower limit of the latter that an equal model exceeds with the probability
-    `alpha`.
-
-    That limit is the lower of the bootstrap's and Student's: resamples of few blocks cannot reach
-    beyond the worst block, which in ten days of an equal model is above 0 in 1.6 % of cases."""
-    errors = actual - old, actual - new
-    before, improvement = measure_improvement(
-        *errors, block=blocks.index, run=blocks.run, seed=seed
-    )
-    _, strict = measure_improvement(
-        *errors, block=blocks.index, run=blocks.run, confidence=1 - 2 * alpha, seed=seed
-    )
-    smaller = mean_of_blocks(np.abs(errors[0]) - np.abs(errors[1]), blocks.index, run=blocks.run)
-    reach = None if smaller is None else smaller.find_limits(1 - 2 * alpha)
+    """Return the old scores' MAE and how much smaller the new ones' is on the same rows, both with
+    95 % limits, and the lower limit of the latter that an equal model exceeds with the probability
+    `alpha`; None where all rows lie in one block."""
+    old_error, new_error = np.abs(actual - old), np.abs(actual - new)
+    before = mean_of_blocks(old_error, blocks.index, run=blocks.run)
+    improvement = mean_of_blocks(old_error - new_error, blocks.index, run=blocks.run)
+    if before is None or improvement is None:
+        return None, None, None
     return (
-        None if before is None else _estimate(before),
-        None if improvement is None else _estimate(improvement),
-        None if strict is None or reach is None else min(strict.low, reach.low),
+        _estimate(before.find_limits(lowest=0.0)),
+        _estimate(improvement.find_limits()),
+        improvement.find_limits(1 - 2 * alpha).low,
     )
 
 
@@ -176,16 +166,9 @@ def _measure(
     guesses: Mapping[str, Guess],
     tolerance: float,
     blocks: Blocks,
-    seed: int,
 ) -> Metrics:
     found = measure_errors(
-        actual,
-        scores,
-        guesses,
-        tolerance=tolerance,
-        block=blocks.index,
-        run=blocks.run,
-        seed=seed,
+        actual, scores, guesses, tolerance=tolerance, block=blocks.index, run=blocks.run
     )
     if found.mae is None or found.rmse is None or found.accuracy is None:
         raise Refused(
@@ -205,13 +188,15 @@ def _measure_coverage(
     scores: NDArray[np.float64],
     half_widths: NDArray[np.float64] | None,
     blocks: Blocks,
-    seed: int,
 ) -> Estimate | None:
     if half_widths is None:
         return None
     inside = (np.abs(actual - scores) <= half_widths).astype(np.float64)
-    found = mean_interval(inside, blocks.index, run=blocks.run, seed=seed)
-    return None if found is None else _estimate(found)
+    found = mean_of_blocks(inside, blocks.index, run=blocks.run)
+    if found is None:
+        return None
+    limits = found.find_limits(lowest=0.0, highest=1.0)
+    return _estimate(limits.widen_to(wilson(int(inside.sum()), len(inside))))
 
 
 def _number(values: NDArray[np.generic]) -> tuple[NDArray[np.int64], int]:

@@ -13,6 +13,7 @@ from core.domain.prediction import AnswerSource
 from core.domain.training_report import Estimate, Metrics
 from core.monitoring.flow import watch
 from core.monitoring.health.degradation import (
+    ErrorGrowth,
     LiveError,
     check_promise,
     find_ratio,
@@ -55,15 +56,29 @@ def measure(promised: Metrics, found: list[Outcomes]) -> LiveError | None:
 
 
 def delivered(ratio: Interval, accuracy: float = 0.9) -> LiveError:
-    return LiveError(3, promise(accuracy=accuracy), 168, WEEK, 4.0 * ratio.value, ratio, ratio)
+    growth = ErrorGrowth(ratio, surely=ratio.low, lasts=ratio.low)
+    return LiveError(3, promise(accuracy=accuracy), 168, WEEK, 4.0 * ratio.value, growth)
 
 
 def test_the_interval_is_that_of_the_days_where_rows_of_a_day_are_alike() -> None:
     rng = np.random.default_rng(0)
     alone = find_ratio(days(rng.standard_normal(168) / 0.8))
     alike = find_ratio(days(np.repeat(rng.standard_normal(7), 24) / 0.8))
-    assert alone.low > 0.7 * alone.value
-    assert alike.low < 0.7 * alike.value
+    for growth in (alone, alike):
+        assert growth.shown.low < growth.lasts
+        assert growth.surely > 0.7 * growth.value
+    assert alone.lasts > 0.7 * alone.value
+    assert alike.lasts < 0.7 * alike.value
+
+
+def test_labels_of_one_day_have_no_interval_and_are_judged_by_their_rows() -> None:
+    errors = 2 * np.abs(np.random.default_rng(0).standard_normal(168))
+    found = measure(promise(0.8), days(errors, 1))
+    assert found is not None
+    assert not found.ratio.shown.is_known
+    reason = check_promise(found, 1.2, 1.5)
+    assert (reason.health, reason.confirmed) == (Health.CRITICAL, True)
+    assert "(one day of labels: no interval yet)" in reason.message
 
 
 def test_one_terrible_day_of_a_week_warns_and_is_not_critical() -> None:
@@ -82,7 +97,7 @@ def test_one_terrible_day_of_a_week_warns_and_is_not_critical() -> None:
 
 
 def test_a_model_that_makes_no_error_keeps_every_promise() -> None:
-    assert find_ratio([Outcomes(n=5)] * 2) == Interval(0.0, 0.0, 0.0)
+    assert find_ratio([Outcomes(n=5)] * 2).shown == Interval(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(("n", "mae"), [(3, 4.0), (40, 0.0)])
@@ -99,8 +114,7 @@ def test_a_kept_promise_opens_in_at_most_one_week_in_twenty(n: int) -> None:
     found = []
     for _ in range(2_000):
         week = days(rng.standard_normal(n) / np.sqrt(2 / np.pi))
-        limits = (find_ratio(week, by_day=by_day) for by_day in (True, False))
-        found.append(judge_ratio(*limits, 1.2, 1.5))
+        found.append(judge_ratio(find_ratio(week), 1.2, 1.5))
     assert np.mean([health is not Health.HEALTHY and sure for health, sure in found]) <= 0.05
 
 
@@ -108,8 +122,9 @@ def test_the_message_carries_the_figures_and_the_next_step() -> None:
     reason = check_promise(delivered(Interval(1.42, 1.2, 1.68)), 1.2, 1.5)
     assert (reason.code, reason.health, reason.confirmed) == ("error_growth", Health.WARNING, True)
     assert reason.message == (
-        "The error of v3 is 1.42 times what its training promised (90 % interval 1.20–1.68): "
-        "MAE 5.68 over 168 labels of 7 days, 4.00 on its held-out rows; above 1.2 times warns."
+        "The error of v3 is 1.42 times what its training promised (95 % interval by days "
+        "1.20–1.68): MAE 5.68 over 168 labels of 7 days, 4.00 on its held-out rows; "
+        "above 1.2 times warns."
     )
     assert reason.next_step.startswith("Compare the versions")
 
@@ -234,7 +249,7 @@ def test_versions_that_change_more_often_than_labels_come_are_judged_together(
     assert reason is not None
     assert (reason.health, reason.confirmed) == (Health.WARNING, True)  # no rollback mends it
     assert reason.message.startswith(
-        "The error of v1, v2 and v3 is 2.08 times what their training promised (90 % interval "
+        "The error of v1, v2 and v3 is 2.08 times what their training promised (95 % interval "
     )
     assert "6 labels of 28 days, each beside what its own version promised; " in reason.message
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.domain.monitoring import Health, HealthReport, Reason
 from core.domain.training_report import Estimate, Metrics, Naive
-from core.monitoring.health.degradation import LiveError
+from core.monitoring.health.degradation import ErrorGrowth, LiveError
 from core.monitoring.health.expected_traffic import Spread
 from core.monitoring.health.health import has_changed, judge_health
 from core.monitoring.health.inputs import HealthInputs, LabelledWindow, Recent, Worker, judge_level
@@ -43,8 +43,9 @@ def labels(n_hits: int, n: int, skill: float = 0.5) -> LabelledWindow:
         n,
         accuracy=wilson(n_hits, n),
         mae=Interval(3.0, 2.8, 3.2),
+        rmse=Interval(3.75, 3.5, 4.0),
         skill=interval,
-        naive=Naive(61.0, 6.0, 7.5, 0.4),
+        naive=Naive(61.0, 3.0 / (1 - skill), 7.5, 0.4),
     )
     return LabelledWindow(figures, timedelta(hours=24))
 
@@ -275,7 +276,8 @@ def delivered(released_accuracy: float, ratio: float = 1.0) -> LiveError:
     accuracy = Estimate(released_accuracy, released_accuracy - 0.02, released_accuracy + 0.02)
     promised = Metrics(estimate, estimate, None, accuracy, None)
     around = Interval(ratio, 0.9 * ratio, 1.1 * ratio)
-    return LiveError(3, promised, 300, timedelta(days=7), 4.0 * ratio, around, around)
+    growth = ErrorGrowth(around, surely=around.low, lasts=around.low)
+    return LiveError(3, promised, 300, timedelta(days=7), 4.0 * ratio, growth)
 
 
 def test_a_kept_promise_is_healthy_below_the_thresholds_that_the_release_was_below() -> None:

@@ -19,7 +19,6 @@ from core.monitoring.measure.rollups import build_longer, build_minutes, merge_o
 from core.settings import Scale
 from core.stats.metrics import accuracy, mae, rmse
 from tests.streams import DAY as A_DAY
-from tests.streams import HOUR as AN_HOUR
 from tests.streams import NOON, SCALE, TOLERANCE
 
 
@@ -37,9 +36,7 @@ def build(
 
 
 def summarize(rollups: list[Rollup], min_labels: int = 2) -> Figures:
-    return summarize_outcomes(
-        rollups, scale=SCALE, tolerance=TOLERANCE, min_labels=min_labels, block=AN_HOUR
-    )
+    return summarize_outcomes(rollups, scale=SCALE, tolerance=TOLERANCE, min_labels=min_labels)
 
 
 def test_the_figures_by_hand() -> None:
@@ -154,41 +151,6 @@ def test_a_constant_model_has_no_skill() -> None:
     assert found.skill is not None
     assert -0.01 < found.skill.value <= 0.0
     assert found.skill.low < 0 <= found.skill.high + 0.01
-
-
-def test_rows_of_an_hour_that_are_alike_widen_the_intervals() -> None:
-    rng = np.random.default_rng(6)
-    actual = rng.uniform(30, 70, 600)
-    independent = rng.normal(0, 6, 600)
-    shared = np.repeat(rng.normal(0, 6, 60), 10) + rng.normal(0, 0.5, 600)
-    step = timedelta(minutes=6)  # ten rows an hour
-    plain = summarize(build(actual + independent, actual, step))
-    alike = summarize(build(actual + shared, actual, step))
-    assert plain.mae is not None
-    assert alike.mae is not None
-    assert (alike.mae.high - alike.mae.low) > 2 * (plain.mae.high - plain.mae.low)
-
-
-@pytest.mark.slow
-def test_intervals_hold_the_truth_in_95_of_100_streams() -> None:
-    """A half-normal error of scale 4 has MAE 3.19 and is within 5 in 78.9 % of rows; 60 labels over
-    two days, errors of the same hour correlated."""
-    rng = np.random.default_rng(7)
-    true_mae, true_accuracy = 4 * np.sqrt(2 / np.pi), 0.7887
-    hits = {"mae": 0, "accuracy": 0, "rmse": 0}
-    n = 300
-    for _ in range(n):
-        hour = np.repeat(rng.normal(0, 2, 30), 2)
-        error = hour + rng.normal(0, np.sqrt(12), 60)
-        actual = rng.uniform(30, 70, 60)
-        found = summarize(build(actual + error, actual, timedelta(minutes=30)))
-        assert found.mae is not None
-        assert found.accuracy is not None
-        assert found.rmse is not None
-        hits["mae"] += found.mae.low <= true_mae <= found.mae.high
-        hits["accuracy"] += found.accuracy.low <= true_accuracy <= found.accuracy.high
-        hits["rmse"] += found.rmse.low <= 4.0 <= found.rmse.high
-    assert all(count / n >= 0.92 for count in hits.values()), hits
 
 
 def test_versions_and_steps_have_figures_of_their_own() -> None:

@@ -56,8 +56,8 @@ def test_rows_of_a_day_that_are_alike_widen_the_intervals_of_a_group() -> None:
     n_days = 10
     day = np.arange(1_000) % n_days
     mood = np.linspace(-4, 4, n_days)[day]
-    alike = replace(outcome, actual=outcome.scores - np.abs(6 + mood), block=day)
-    shuffled = replace(alike, block=np.arange(1_000) // 100)
+    alike = replace(outcome, actual=outcome.scores - np.abs(6 + mood), day=day)
+    shuffled = replace(alike, day=np.arange(1_000) // 100)
     widths = [
         group.mae.high - group.mae.low
         for group in (measure_groups(one, UNIT)[0] for one in (alike, shuffled))

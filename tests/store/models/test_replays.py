@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.domain.deployment import ReplayReport, ScoreChange
+from core.domain.monitoring import LiveEstimate
 from core.domain.prediction import Label
-from core.domain.training_report import Estimate
 from core.store.engine.database import Database
 from core.store.models import replays
 from core.store.predictions import predictions
@@ -24,12 +24,12 @@ REPORT = ReplayReport(
     failures={"why": 1},
     n_labelled=2,
     n_known=1,
-    mae=Estimate(1.0, 0.5, 1.5),
+    mae=LiveEstimate(1.0, 0.5, 1.5),
     served_mae=None,
     improvement=None,
     accuracy=None,
     served_accuracy=None,
-    basis="8 minutes",
+    basis="8 days",
     changes=(ScoreChange("a", NOON, 1, 50.0, 60.0, None),),
     segments=(),
     latency_ms={"p50": 1.0},

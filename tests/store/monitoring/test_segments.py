@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from core.domain.monitoring import GroupFigures, Segment, SegmentReport
+from core.domain.monitoring import GroupFigures, LiveEstimate, Segment, SegmentReport
 from core.domain.prediction import AnswerSource, Label
-from core.domain.training_report import Estimate, Naive
+from core.domain.training_report import Naive
 from core.store.engine import schema
 from core.store.engine.database import Database
 from core.store.monitoring import segments
@@ -23,7 +23,7 @@ REPORT = SegmentReport(
     segments=(Segment("provider", "provider = openai", 20, 1 / 3, 9.0, 3.0, 0.8, 0.001),),
     groups=(),
     bands=(),
-    coverage=Estimate(0.9, 0.8, 0.95),
+    coverage=LiveEstimate(0.9, 0.8, 0.95),
     width=12.0,
 )
 
@@ -33,7 +33,7 @@ def test_the_newest_report_of_a_version_comes_back_as_it_was_kept(db: Database) 
         "provider",
         "openai",
         40,
-        mae=Estimate(3.0, 2.0, 4.0),
+        mae=LiveEstimate(3.0, 2.0, 4.0),
         naive=Naive(61.0, 9.0, 11.0, 0.3),
     )
     later = replace(REPORT, at=NOON + HOUR, segments=(), groups=(group,), coverage=None, width=None)

@@ -62,7 +62,7 @@ def test_blocks_of_some_rows_are_numbered_anew() -> None:
 
 def test_a_perfect_model_has_no_error_and_full_skill() -> None:
     found = evaluate_scores(
-        ACTUAL, ACTUAL, {"mean": 50.0}, np.full(len(ACTUAL), 1.0), tolerance=5, blocks=ROWS, seed=0
+        ACTUAL, ACTUAL, {"mean": 50.0}, np.full(len(ACTUAL), 1.0), tolerance=5, blocks=ROWS
     )
     assert found.metrics.mae.value == 0.0
     assert found.metrics.accuracy.value == 1.0
@@ -75,11 +75,11 @@ def test_a_perfect_model_has_no_error_and_full_skill() -> None:
 def test_coverage_is_the_share_of_rows_inside_the_interval() -> None:
     scores = ACTUAL + np.where(np.arange(100) < 30, 3.0, 1.0)
     found = evaluate_scores(
-        ACTUAL, scores, {"mean": 50.0}, np.full(len(ACTUAL), 2.0), tolerance=5, blocks=ROWS, seed=0
+        ACTUAL, scores, {"mean": 50.0}, np.full(len(ACTUAL), 2.0), tolerance=5, blocks=ROWS
     )
     assert found.coverage is not None
     assert found.coverage.value == 0.7
-    none = evaluate_scores(ACTUAL, scores, {"mean": 50.0}, None, tolerance=5, blocks=ROWS, seed=0)
+    none = evaluate_scores(ACTUAL, scores, {"mean": 50.0}, None, tolerance=5, blocks=ROWS)
     assert none.coverage is None
 
 
@@ -91,9 +91,7 @@ def test_guesses_are_measured_on_the_same_rows() -> None:
 
 
 def test_improvement_is_the_old_error_minus_the_new() -> None:
-    before, improvement, lowest = compare_scores(
-        ACTUAL, ACTUAL + 3, ACTUAL - 1, blocks=ROWS, seed=0
-    )
+    before, improvement, lowest = compare_scores(ACTUAL, ACTUAL + 3, ACTUAL - 1, blocks=ROWS)
     assert before is not None
     assert improvement is not None
     assert before.value == pytest.approx(3.0)
@@ -103,7 +101,7 @@ def test_improvement_is_the_old_error_minus_the_new() -> None:
 
 def test_the_gate_asks_for_more_than_the_interval_that_is_shown() -> None:
     old = ACTUAL + RNG.normal(0, 5, 100)
-    _, improvement, lowest = compare_scores(ACTUAL, old, ACTUAL, blocks=ROWS, alpha=0.004, seed=0)
+    _, improvement, lowest = compare_scores(ACTUAL, old, ACTUAL, blocks=ROWS, alpha=0.004)
     assert improvement is not None
     assert lowest is not None
     assert lowest < improvement.low
@@ -118,7 +116,6 @@ def test_a_holdout_of_one_row_is_refused() -> None:
             None,
             tolerance=5,
             blocks=Blocks(np.zeros(1, dtype=np.int64), 1, 1, "1 row"),
-            seed=0,
         )
 
 
