@@ -11,7 +11,7 @@ from core.store.engine.database import Database
 
 @dataclass(frozen=True, slots=True)
 class CollectContext:
-    """Where the rows of a collection go, who asked for it, and who hears how far it is."""
+    """The store that the rows of a collection go to, the person who asked, and who hears of it."""
 
     db: Database
     scale: Scale
