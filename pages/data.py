@@ -1,4 +1,4 @@
-"""Data: import labelled rows, and what is there with its quality."""
+"""Data: import labelled rows, and see their quality."""
 
 from core.data.quality.overview import describe_data, find_baseline, judge_data
 from core.store.data import snapshots
@@ -9,7 +9,7 @@ from ui.data import data_inventory, sources, uploads
 from ui.system import erasures
 
 app = context.get_app()
-actions.head("Data", "Labelled rows to learn from: import a file, and see what its rows are worth.")
+actions.head("Data", "Labelled rows for training: import a file, and check its quality.")
 
 with app.db.read() as conn:
     recent = job_rows.load_jobs(conn, 1, ["import", "demo", "collect"])
@@ -18,11 +18,11 @@ with app.db.read() as conn:
 data = describe_data(app.db)
 
 if data.n_rows:
-    st.subheader("What is there")
+    st.subheader("Rows")
     data_inventory.show_glance(judge_data(data))
     data_inventory.show_counts(data, app.now())
 
-st.subheader("Bring rows in")
+st.subheader("Import rows")
 chosen = uploads.offer_import(app)
 uploads.offer_demo(app)
 sources.offer_collection(app)

@@ -1,4 +1,4 @@
-"""Deployments: what serves, and changing it with a reason."""
+"""Deployments: the version that serves, and the forms to change it."""
 
 from core.deployment import plan
 from core.deployment.trials import describe_trial
@@ -10,7 +10,7 @@ from ui.deployments import history, releases, replays, trials
 
 app = context.get_app()
 actions.head(
-    "Deployments", "Which version answers, since when, by whom and why. Deploy, or go back."
+    "Deployments", "The version that serves, since when, by whom and why. Deploy, or roll back."
 )
 
 now = app.now()
@@ -31,7 +31,7 @@ if standing is not None:
 if trained:
     st.subheader("Deploy another version")
 else:
-    st.info("There is no version to deploy yet: train one first.", icon=":material/arrow_forward:")
+    st.info("No version yet: train one first.", icon=":material/arrow_forward:")
     pages.link("training", "Train a version")
     st.stop()
 
@@ -51,8 +51,8 @@ history.show_timeline(app, now)
 releases.show_history(deployed)
 with st.grid(2, min_column_width=400, gap="medium"):
     with st.container(gap="xsmall"):
-        st.subheader("What served at a moment?")
+        st.subheader("The version at a moment")
         history.show_moment(app, now)
     with st.container(gap="xsmall"):
-        st.subheader("What made a prediction?")
+        st.subheader("The provenance of a prediction")
         history.show_prediction(app)

@@ -1,4 +1,4 @@
-"""Experiments: why this version and not that one, what was tried, and the runs of tracking."""
+"""Experiments: compare versions, and list MLflow's runs."""
 
 from core.store.models import deployments, versions
 from ui import st
@@ -8,14 +8,14 @@ from ui.system import erasures
 from ui.training import reports
 
 app = context.get_app()
-actions.head("Experiments", "Every version that was trained, and what made the difference.")
+actions.head("Experiments", "Every version, and the reasons for its figures.")
 
 with app.db.read() as conn:
     trained = versions.load_versions(conn)
     said = versions.load_notes(conn, [version.number for version in trained])
     current = deployments.find_current(conn)
 if not trained:
-    st.info("Nothing was trained yet: train a version first.", icon=":material/model_training:")
+    st.info("No version yet: train one first.", icon=":material/model_training:")
     pages.link("training", "Train a version")
     st.stop()
 
@@ -35,8 +35,8 @@ tables.show(
         for row, version in zip(reports.version_rows(trained), trained, strict=True)
     ],
     key="versions",
-    alt="Versions, newest first, with metrics, their 95 % intervals, the gate's verdict and tags",
-    columns={"held-out rows": tables.whole(), "trained (UTC)": tables.time()},
+    alt="Versions, newest first, with metrics, 95 % confidence intervals, gate and tags",
+    columns={"holdout rows": tables.whole(), "trained (UTC)": tables.time()},
 )
 for version in trained:
     erasures.note(app, version)

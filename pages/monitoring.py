@@ -6,18 +6,18 @@ from ui.common import actions, context, filters, status
 from ui.monitoring import drift, incidents, messages, performance, performance_table, segments
 
 app = context.get_app()
-actions.head("Monitoring", "Whether the predictor can be trusted now, and how that has moved.")
+actions.head("Monitoring", "The predictor's health now, and its figures over time.")
 
 
 @st.fragment(run_every="15s")
 def show_health() -> None:
-    """The status of now with its reasons, live."""
+    """Show the current status with its reasons, live."""
     status.show_report(performance.load(app, filters.DAY)[1])
 
 
 @st.fragment(run_every="15s")
 def show_window(window: filters.TimeWindow) -> None:
-    """The figures of the window, live."""
+    """Show the figures of the window, live."""
     settings, summary = performance.load(app, window)
     performance.show_figures(summary, settings, window)
     performance_table.show(summary.performance)
@@ -26,7 +26,7 @@ def show_window(window: filters.TimeWindow) -> None:
 
 @st.fragment(run_every="60s")
 def show_drift() -> None:
-    """What has moved against the rows that the champion was judged on."""
+    """Show the drift against the holdout of the version that serves."""
     drift.show_drift(performance.load_drift(app))
 
 
@@ -42,7 +42,7 @@ if lasting:
 st.subheader("Figures")
 show_window(filters.pick_window())
 
-st.subheader("Where it errs")
+st.subheader("Error by segment")
 errs = segments.pick_report(performance.load_segments(app))
 widened = None if errs is None else performance.load_widening(app, errs.version)
 segments.show_segments(errs, widened, app.settings.tolerance)

@@ -1,4 +1,4 @@
-"""Overview: the status first, then its reasons, then the next step."""
+"""Overview: the status, its reasons, then the next step."""
 
 from core.data.quality.overview import describe_data
 from core.deployment.release import describe_plan
@@ -10,12 +10,12 @@ from ui.monitoring import incidents, performance
 from ui.overview import onboarding
 
 app = context.get_app()
-actions.head("Overview", "What serves, whether it can be trusted, and what to do next.")
+actions.head("Overview", "The version that serves, its health, and the next step.")
 
 
 @st.fragment(run_every="15s")
 def show_now() -> None:
-    """Everything that changes by itself, live."""
+    """Show everything that changes over time, live."""
     settings, day = performance.load(app, filters.DAY)
     month = performance.load_outcomes(app, filters.MONTH, settings)
     plan, data = describe_plan(app.db, app.now()), describe_data(app.db)

@@ -1,4 +1,4 @@
-"""System: the installation itself, its jobs, its settings and its keys."""
+"""System: the installation, its jobs, settings and keys."""
 
 from core.store.installation import api_keys, setting_changes
 from core.store.jobs import jobs as job_rows
@@ -8,9 +8,7 @@ from ui.common import actions, context, jobs
 from ui.system import api_workers, installation, keys, settings
 
 app = context.get_app()
-actions.head(
-    "System", "The installation itself: store, worker, scheduled tasks, jobs, settings, keys."
-)
+actions.head("System", "The installation: store, worker, scheduled tasks, jobs, settings and keys.")
 
 state = describe_system(app)
 with app.db.read() as conn:
@@ -32,7 +30,7 @@ for job in jobs.open_jobs(recent):
 if recent:
     jobs.show_jobs(recent, state.at)
 else:
-    st.caption("No job so far: an import, a demo fill or a training makes one.")
+    st.caption("No jobs yet.")
 
 st.subheader("Thresholds and retraining")
 settings.show(app, changes)

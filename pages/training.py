@@ -1,4 +1,4 @@
-"""Training: start one, watch it, and read its verdict."""
+"""Training: start one, follow it, and read its report."""
 
 from core.data.quality.overview import describe_data
 from core.store.jobs import jobs as job_rows
@@ -12,7 +12,7 @@ from ui.system import erasures
 from ui.training import error_analysis, promotion_review, reports, trainings
 
 app = context.get_app()
-actions.head("Training", "Train a version on the rows that were imported, and read its verdict.")
+actions.head("Training", "Train a version on the imported rows, and read its report.")
 
 data = describe_data(app.db)
 with app.db.read() as conn:
@@ -31,7 +31,7 @@ if trained:
 if data.n_rows:
     trainings.offer(app, RECIPES, data)
 else:
-    st.info("There are no rows to learn from yet: import a file first.", icon=":material/upload:")
+    st.info("No rows yet: import a file first.", icon=":material/upload:")
     pages.link("data", "Import labelled rows")
 
 if recent:
@@ -45,7 +45,4 @@ if trained:
     error_analysis.show(app, shown)
     promotion_review.show(app)
 elif data.n_rows:
-    st.caption(
-        "No version yet: its verdict, its metrics with their intervals and what it rests on "
-        "appear here. A thousand rows take seconds."
-    )
+    st.caption("No version yet: its report appears here. A thousand rows take seconds.")

@@ -114,7 +114,7 @@ def test_from_a_file_to_a_deployed_model_and_back(
     page.locator("input[type=file]").set_input_files(write_file(tmp_path / "reviews.csv", 800))
     page.locator(".st-key-import_now button").click()
     expect(page.get_by_text("800 new rows").first).to_be_visible()
-    expect(page.get_by_role("heading", name="What is there")).to_be_visible()
+    expect(page.get_by_role("heading", name="Rows", exact=True)).to_be_visible()
 
     # Train two versions, each with its verdict.
     train(page, product, "baseline", "v1")

@@ -53,7 +53,7 @@ def test_the_heuristic_is_shown_with_what_it_would_have_been_worth(
 ) -> None:
     page = open_page("deployments")
     page.selectbox(key="version_of_3").set_value(0).run()
-    [said] = [text.value for text in page.caption if "is the last resort" in text.value]
+    [said] = [text.value for text in page.caption if "The heuristic is no model" in text.value]
     assert re.search(r"On the newest \d+ labels \(\d+ with base metrics\) its MAE would be", said)
     assert "within ±5" in said
 
@@ -120,7 +120,7 @@ def test_a_click_asks_whether_training_again_would_help_and_the_page_says_the_an
     full: App, open_page: OpenPage
 ) -> None:
     page = open_page("training")
-    assert any("was not looked at yet" in said.value for said in page.caption)
+    assert any("No retraining was tried yet" in said.value for said in page.caption)
     page.button(key="preview_now").click().run()
     assert not page.exception
     with full.db.write() as conn:
@@ -139,7 +139,7 @@ def test_blocking_issues_stop_a_training_that_nobody_overrides(
 ) -> None:
     page = open_page("training")
     page.button(key="train_now").click().run()
-    assert page.error[0].value.startswith("Nothing was done: tick the box and say why")
+    assert page.error[0].value.startswith("Nothing was done: tick the box and give a reason")
     with full.db.read() as conn:
         assert len(jobs.load_jobs(conn, 10)) == 2
 
@@ -259,11 +259,11 @@ def test_an_incident_that_ended_is_judged_and_counted(full: App, open_page: Open
 
 def test_maintenance_is_announced_and_ended_with_a_reason(full: App, open_page: OpenPage) -> None:
     page = open_page("monitoring")
-    assert any("Nobody is called" in text.value for text in page.markdown)
+    assert any("No messages are sent" in text.value for text in page.markdown)
     give_reason(page, "start_maintenance", "new disks")
     assert any("Maintenance by ada until" in text.value for text in page.info)
     give_reason(page, "end_maintenance", "done")
-    assert page.success[0].value == "People are called again."
+    assert page.success[0].value == "Messages are sent again."
     assert not any("Maintenance" in text.value for text in page.info)
 
 

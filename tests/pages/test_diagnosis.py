@@ -25,7 +25,7 @@ def test_the_training_page_says_where_a_version_errs(
     (segment,) = table_with(page, "bias, points")
     assert list(segment)[:4] == ["language", "python", 60, "9.00 (8.00–10.00)"]
     (worst,) = table_with(page, "raw values")
-    assert worst[3] == "the row is no longer in the store"
+    assert worst[3] == "no longer in the store"
 
 
 def test_a_score_whose_artifact_is_gone_is_not_explained_and_says_why(

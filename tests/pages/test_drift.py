@@ -108,9 +108,9 @@ def test_what_drifted_and_who_carries_the_error_stand_on_the_page(
         "column": "language",
         "value": "go",
         "labels": 40,
-        "accuracy (within ±5)": "20.0 % (10.0–30.0), baseline 15.0 %",
-        "MAE": "9.00 points (8.00–10.00), baseline 12.0",
-        "RMSE": "11.0 points (9.5–12.5), baseline 14.0",
+        "accuracy (within ±5)": "20.0 % (10.0–30.0), constant baseline 15.0 %",
+        "MAE": "9.00 points (8.00–10.00), constant baseline 12.0",
+        "RMSE": "11.0 points (9.5–12.5), constant baseline 14.0",
         "skill": "25.0 % (10.0–40.0)",
     }
     page.segmented_control(key="segment_version").set_value("v2").run()

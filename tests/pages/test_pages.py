@@ -30,7 +30,7 @@ NAMES = ["overview", "data", "training", "experiments", "deployments", "monitori
         ("overview", "Import labelled rows"),
         ("data", "Choose a file above"),
         ("training", "import a file first"),
-        ("experiments", "train a version first"),
+        ("experiments", "train one first"),
         ("deployments", "train one first"),
         ("monitoring", "POST /v1/predict"),
         ("system", "No worker is running"),
@@ -121,18 +121,18 @@ def test_the_monitoring_page_sets_versions_and_the_heuristic_beside_each_other(
     full: App, open_page: OpenPage
 ) -> None:
     page = open_page("monitoring")
-    (table,) = [table.value for table in page.dataframe if "who answered" in table.value]
+    (table,) = [table.value for table in page.dataframe if "answered by" in table.value]
     model, heuristic = table.to_dict("records")
     assert model == {
-        "who answered": "v1",
+        "answered by": "v1",
         "scores": 90,
         "labels": 72,
-        "accuracy (within ±5)": f"100 % ({text.NO_INTERVAL}), baseline 55.6 %",
-        "MAE": f"2.00 points ({text.NO_INTERVAL}), baseline 5.00",
-        "RMSE": f"2.00 points ({text.NO_INTERVAL}), baseline 5.63",
+        "accuracy (within ±5)": f"100 % ({text.NO_INTERVAL}), constant baseline 55.6 %",
+        "MAE": f"2.00 points ({text.NO_INTERVAL}), constant baseline 5.00",
+        "RMSE": f"2.00 points ({text.NO_INTERVAL}), constant baseline 5.63",
         "skill": f"60.0 % ({text.NO_INTERVAL})",
     }
-    assert (heuristic["who answered"], heuristic["scores"]) == ("heuristic", 10)
+    assert (heuristic["answered by"], heuristic["scores"]) == ("heuristic", 10)
     assert heuristic["accuracy (within ±5)"] == "too few labels"
 
 

@@ -44,4 +44,4 @@ def test_what_served_at_a_moment_is_said(full: App, open_page: OpenPage, read: R
     page = open_page("deployments")
     assert "by grace (revision 2): first model." in read(page)
     page.datetime_input(key="at").set_value(datetime(2026, 2, 1, 12, tzinfo=UTC)).run()
-    assert "Nothing was deployed yet: callers got the heuristic." in read(page)
+    assert "Nothing was deployed: the heuristic answered." in read(page)

@@ -19,7 +19,7 @@ def test_one_click_asks_for_a_replay_and_its_progress_is_shown(
     full: App, open_page: OpenPage, read: Read
 ) -> None:
     page = open_page("deployments", version="2")
-    assert "It was not replayed on recorded requests yet." in read(page)
+    assert "Not replayed on recorded requests yet." in read(page)
     page.button(key="replay_2").click().run()
     assert not page.exception
     with full.db.read() as conn:
@@ -47,6 +47,6 @@ def test_a_replay_is_shown_beside_the_version_and_in_its_deploy_dialog(
     text = read(page)
     assert not page.exception
     assert f"{said} (just now)" in text
-    assert "Less error than as served" in text
+    assert "Smaller error than as served" in text
     assert "MAE in the replay: 4.10 points" in text
-    assert "1 failed, 1 without anything to read, of 10" in text
+    assert "1 failed, 1 without usable features, of 10" in text

@@ -101,7 +101,7 @@ def test_a_trial_without_labels_says_so_and_what_is_missing(
     on_trial: App, open_page: OpenPage, read: Read
 ) -> None:
     said = read(open_page("deployments"))
-    assert "v2 is on trial beside v1" in said
+    assert "v2 is on trial against v1" in said
     assert "Not yet" in said
     assert "No request that both versions scored has a label yet." in said
     assert "This step has 0 of 100 answers of the challenger." in said

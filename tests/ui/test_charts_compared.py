@@ -28,7 +28,7 @@ def test_a_version_has_one_colour_in_every_chart() -> None:
     series = draw_series({"v3": [POINT], "v2": [POINT]}, x="rows", y="MAE")
     shares = draw_shares_beside({"v3": {"a": 1.0}, "v2": {"a": 1.0}}, x="share")
     marks = charts.draw_marks(
-        [charts.build_mark("v3", estimate), charts.build_mark("v2, champion then", estimate)],
+        [charts.build_mark("v3", estimate), charts.build_mark("v2, which served then", estimate)],
         unit="points",
     )
     lines = [charts.ChartLine(f"advantage of {name}", [NOON], [1.0]) for name in ("v3", "v2")]

@@ -1,4 +1,4 @@
-"""Actions by clicking: the explanation, a reason, one core call and its result.
+"""Actions on a click: the explanation, a reason, one core call and its result.
 
 The call is made in the button's callback with the values that the person saw: if the page has
 changed since, it is a conflict."""
@@ -28,7 +28,7 @@ class ActionOutcome:
 
 
 def head(title: str, purpose: str) -> None:
-    """A page's title and purpose, and below them what the last click did."""
+    """Show a page's title and purpose, and the result of the last click."""
     st.title(title)
     st.caption(purpose)
     for outcome in st.session_state.pop(_OUTCOMES, []):
@@ -39,12 +39,12 @@ def head(title: str, purpose: str) -> None:
 
 
 def run(work: Callable[[], str]) -> None:
-    """Do it, in a button's callback, and keep what it says for `head` to show."""
+    """Do the work in a button's callback, and keep its result for `head`."""
     attempt(work)
 
 
 def attempt(work: Callable[[], str]) -> bool:
-    """`run`, and whether it was done."""
+    """Do the work as `run` does; return whether it succeeded."""
     try:
         outcome = ActionOutcome(work(), done=True)
     except OpsError as error:
@@ -54,7 +54,7 @@ def attempt(work: Callable[[], str]) -> bool:
 
 
 def button(label: str, work: Callable[[], str], *, key: str, **options: object) -> None:
-    """A button for something harmless, done at once."""
+    """Show a button for something harmless, done at once."""
     st.button(label, key=key, on_click=run, args=(work,), **options)  # type: ignore[arg-type]
 
 
@@ -70,9 +70,8 @@ def ask_reason(
     primary: bool = False,
     refusal: str | None = None,
 ) -> None:
-    """Two clicks: the first says what will happen and asks why, the second does it. With
-    `override`, that sentence has to be agreed to as well; a `refusal` says why it cannot be
-    done."""
+    """Show a button that explains the action and asks for a reason, and a second one that does it.
+    `override` is a sentence that has to be agreed to; a `refusal` says why it cannot be done."""
     opened = st.session_state.get(f"{key}_done", 0)
     with (
         st.popover(
@@ -107,7 +106,7 @@ def confirm(
     confirm: str,
     icon: str | None = None,
 ) -> None:
-    """Two clicks without a reason: the first says what will happen, the second does it."""
+    """Show a button that explains the action, and a second one that does it."""
     opened = st.session_state.get(f"{key}_done", 0)
     with st.popover(label, icon=icon, key=f"{key}_popover_{opened}"):
         st.markdown(explanation)

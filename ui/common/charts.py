@@ -64,7 +64,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One row of a comparison: a value, with its interval where it has one."""
+    """One row of a comparison: a value, and its interval if it has one."""
 
     name: str
     value: float
@@ -75,7 +75,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A value with its interval over a number; `name` says on hover what it rests on."""
+    """A value with its interval over a number; `name` is shown on hover."""
 
     x: float
     estimate: Estimate
@@ -175,7 +175,7 @@ def draw_change(
 
 
 def draw_marks(marks: Sequence[Mark], *, unit: str) -> Figure:
-    """Values side by side with their 95 % intervals, first on top; quiet ones are hollow."""
+    """Draw values under each other with their 95 % confidence intervals; quiet ones are hollow."""
     figure = build_figure(y="", height=90 + 34 * max(len(marks), 1))
     if not marks:
         return build_empty(figure, "Nothing to compare yet")
@@ -255,7 +255,7 @@ def draw_points(
 
 
 def draw_shares(shares: Mapping[str, float], *, x: str, limit: int = 15) -> Figure:
-    """The largest shares of a whole, largest on top; what is left out is added up and named."""
+    """Draw the largest shares of a whole, largest on top; the others are added up and counted."""
     figure = build_figure(y="", height=90 + 24 * min(max(len(shares), 1), limit + 1))
     if not shares:
         return build_empty(figure, "Nothing to show")
@@ -331,7 +331,7 @@ def draw_timeline(timeline: Timeline) -> Figure:
 
 
 def build_mark(name: str, estimate: Estimate, factor: float = 1.0) -> Mark:
-    """The row of an estimate.
+    """Return the row of an estimate.
 
     >>> build_mark("v3", Estimate(0.5, 0.25, 0.75), factor=100)
     Mark(name='v3', value=50.0, low=25.0, high=75.0, quiet=False)
@@ -376,7 +376,7 @@ def choose_color(name: str, otherwise: str = GREY) -> str:
 
 
 def build_figure(*, y: str, height: int) -> Figure:
-    """A figure in the one style, with nothing in it; `y` is its vertical axis's title."""
+    """Return an empty figure in the common style; `y` is the title of its vertical axis."""
     axis = {"gridcolor": _GRID, "zeroline": False, "automargin": True, "tickfont": LABEL}
     # Said at once: laid on afterwards, plotly compares each part with all, ten times as long.
     return Figure(
@@ -394,7 +394,7 @@ def build_figure(*, y: str, height: int) -> Figure:
 
 
 def build_empty(figure: Figure, text: str) -> Figure:
-    """The figure with a sentence, of one line or several, in place of what there is not."""
+    """Return the figure with a text in place of data."""
     for number, line in enumerate(text.splitlines()):
         figure.add_annotation(
             text=line,

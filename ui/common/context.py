@@ -34,13 +34,13 @@ _ENDED = "Your login has ended, and nothing was done: log in again."
 
 @st.cache_resource(show_spinner=False)
 def load_app() -> App:
-    """This process's app, built once; raises `OpsError` until the store can be used."""
+    """Return this process's app, built once; raises `OpsError` until the store can be used."""
     return build_app()
 
 
 @st.cache_resource(show_spinner=False)
 def load_login_sessions() -> LoginSessions:
-    """This process's view of who is logged in; raises `OpsError` until the store can be used."""
+    """Return this process's login sessions; raises `OpsError` until the store can be used."""
     app = load_app()
     return LoginSessions(app.db, app.settings, app.now)
 
@@ -77,8 +77,8 @@ def load_rules() -> Rules:
 
 
 def get_app() -> App:
-    """The app, for somebody who may see it. Shows one sentence and ends the page for anybody
-    else, and while a setting is wrong or the store cannot be used."""
+    """Return the app to a person with access. Otherwise, or if a setting is wrong or the store
+    cannot be used, show one sentence and end the page."""
     try:
         app = load_app()
         session = _find_session()
@@ -149,8 +149,8 @@ def log_out() -> None:
 
 
 def check_address(address: str | None) -> None:
-    """Raise `Refused` where others could reach the dashboard's own server without a login, however
-    it was started; no address is every address."""
+    """Raise `Refused` if others can reach the dashboard without a login, however it was started; no
+    address is every address."""
     settings = load_settings()
     direct = is_loopback(address or "0.0.0.0") and not settings.proxy
     if direct or (login_is_set_up() and settings.allowed_emails):
@@ -170,7 +170,7 @@ def stay_on_this_machine() -> None:
 
 
 def show_problem(error: Exception) -> bool:
-    """Show an error that an operator can act on as its sentence; False for a bug."""
+    """Show an error that an operator can act on; return False for a bug."""
     if not isinstance(error, OpsError):
         return False
     st.error(str(error), icon=":material/error:")

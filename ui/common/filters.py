@@ -32,7 +32,8 @@ _BY_CODE = {window.code: window for window in WINDOWS}
 
 
 def pick_window() -> TimeWindow:
-    """The window of a page's figures; the last 24 hours unless the address says otherwise."""
+    """Return the window of a page's figures: the last 24 hours, unless the address says
+    otherwise."""
     code = st.segmented_control(
         "Window",
         list(_BY_CODE),
@@ -45,7 +46,7 @@ def pick_window() -> TimeWindow:
 
 
 def get_id(name: str) -> int | None:
-    """A whole number from the address, such as the job in `?job=12`; None without one."""
+    """Return a whole number from the address, such as the job in `?job=12`; None without one."""
     text = st.query_params.get(name, "")
     return int(text) if text.isascii() and text.isdigit() else None
 
@@ -59,7 +60,7 @@ def set_id(name: str, value: int | None) -> None:
 
 
 def get_ids(name: str) -> list[int]:
-    """Whole numbers from the address, such as the versions in `?compare=3,1`."""
+    """Return whole numbers from the address, such as the versions in `?compare=3,1`."""
     parts = st.query_params.get(name, "").split(",")
     return [int(part) for part in parts if part.isascii() and part.isdigit()]
 

@@ -1,5 +1,5 @@
-"""A job on the screen: its progress, its log and a button to stop it. All is read from its row, so
-that a reload shows the same."""
+"""A job with its progress, its log and a stop button, read from its row, so that a reload shows the
+same."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ _TAIL = 30
 
 
 def show_job(app: App, job_id: int) -> Job:
-    """A job with its progress, its log and a button to stop it, live until it has ended."""
+    """Show a job with its progress, log and stop button, live until it ends; return it."""
     with app.db.read() as conn:
         job = jobs.get_job(conn, job_id)
     if job.status in FINAL:
@@ -47,7 +47,7 @@ def show_job(app: App, job_id: int) -> Job:
 
 
 def show_jobs(found: Sequence[Job], now: datetime) -> None:
-    """Jobs as a table, newest first as they come."""
+    """Show jobs as a table, in their order."""
     tables.show(
         [
             {

@@ -7,7 +7,7 @@ from core.domain.training_report import Naive, TrainingReport
 from core.domain.version import version_name
 from ui import st
 
-NAIVE_HELP = "Baseline: the best constant score for the same rows, found in hindsight."
+NAIVE_HELP = "Constant baseline: the best constant score for the same rows, found in hindsight."
 
 INTERVAL_HELP = "With its 95 % confidence interval by days."
 
@@ -38,7 +38,7 @@ def row(across: int = 4) -> st.DeltaGenerator:
 
 
 def show(label: str, value: str, note: str = "", help: str | None = None) -> None:
-    """One box."""
+    """Show one card."""
     with st.container(border=True, height="stretch", gap=None):
         st.metric(label, value, help=help)
         if note:
@@ -46,18 +46,22 @@ def show(label: str, value: str, note: str = "", help: str | None = None) -> Non
 
 
 def build_cells(found: JudgedFigure, tolerance: float) -> dict[str, str]:
-    """The cells of a table about some rows: each figure with its interval and the baseline's."""
+    """Return the table cells of some rows: each figure with its interval and the constant
+    baseline's."""
     accuracy = f"accuracy ({text.tolerance(tolerance)})"
     naive = found.naive
     if found.accuracy is None or found.mae is None or naive is None:
         return dict.fromkeys((accuracy, "MAE", "RMSE", "skill"), "too few labels")
     return {
-        accuracy: f"{text.percent_interval(found.accuracy)}, "
-        f"baseline {text.percent(naive.accuracy)}",
-        "MAE": f"{text.estimate(found.mae, 'points')}, baseline {text.figure(naive.mae)}",
-        "RMSE": f"{text.estimate(found.rmse, 'points')}, baseline {text.figure(naive.rmse)}",
+        accuracy: _compare(text.percent_interval(found.accuracy), text.percent(naive.accuracy)),
+        "MAE": _compare(text.estimate(found.mae, "points"), text.figure(naive.mae)),
+        "RMSE": _compare(text.estimate(found.rmse, "points"), text.figure(naive.rmse)),
         "skill": text.percent_interval(found.skill),
     }
+
+
+def _compare(figure: str, baseline: str) -> str:
+    return f"{figure}, constant baseline {baseline}"
 
 
 def show_metrics(report: TrainingReport) -> None:
@@ -81,7 +85,7 @@ def show_metrics(report: TrainingReport) -> None:
             "Skill",
             text.NOTHING if metrics.skill is None else text.percent(metrics.skill.value),
             "" if metrics.skill is None else text.interval(metrics.skill, 1, 100),
-            "Reduction of the MAE against the best baseline without features; 0 % is no better.",
+            "Reduction of the MAE against the best naive baseline; 0 % is no better.",
         )
         show(
             "RMSE",

@@ -19,7 +19,7 @@ class PageInfo:
 
     @property
     def path(self) -> Path:
-        """The page's file."""
+        """Return the page's file."""
         return _FOLDER / f"{self.name}.py"
 
 
@@ -37,7 +37,7 @@ _BY_NAME = {info.name: info for info in PAGES}
 
 
 def build_pages() -> list[st.Page]:
-    """The pages as the navigation takes them, the overview first and default."""
+    """Return the pages of the navigation, the overview first and default."""
     return [
         st.Page(
             info.path,
@@ -51,6 +51,6 @@ def build_pages() -> list[st.Page]:
 
 
 def link(name: str, label: str | None = None) -> None:
-    """A link to another page, by its name."""
+    """Show a link to another page, by its name."""
     info = _BY_NAME[name]
     st.page_link(info.path, label=label or info.title, icon=info.icon)

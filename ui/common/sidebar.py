@@ -14,7 +14,7 @@ from ui.markup import Markdown
 
 
 def show(app: App) -> None:
-    """The sidebar below the list of pages."""
+    """Show the sidebar below the list of pages."""
     with st.sidebar:
         _show_status(app)
         st.caption(Markdown(":material/person: {}").format(context.get_user()))

@@ -26,7 +26,7 @@ _MEANINGS = {
 
 
 def name(health: Health) -> str:
-    """The word for a status.
+    """Return the word for a status.
 
     >>> name(Health.STALE)
     'Stale'
@@ -35,7 +35,7 @@ def name(health: Health) -> str:
 
 
 def inline(health: Health) -> Markdown:
-    """A status as Markdown: icon and word.
+    """Return a status as Markdown: icon and word.
 
     >>> print(inline(Health.WARNING))
     :orange-badge[:material/warning: Warning]

@@ -36,38 +36,38 @@ def show(
 
 
 def time() -> Any:
-    """A column of times; its name says UTC."""
+    """Return a column of times; its name says UTC."""
     return st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")
 
 
 def whole() -> Any:
-    """A column of counts."""
+    """Return a column of counts."""
     return st.column_config.NumberColumn(format="localized", width="small")
 
 
 def wide() -> Any:
-    """A column of sentences."""
+    """Return a column of sentences."""
     return st.column_config.TextColumn(width="large")
 
 
 def figure() -> Any:
-    """A column of measurements, as precise as needed to tell them apart."""
+    """Return a column of measurements, as precise as needed to distinguish them."""
     return st.column_config.NumberColumn(format="%.4g")
 
 
 def _plain(value: object) -> object:
-    """Times without their zone, which is UTC here and in the name of the column; texts as a
-    spreadsheet may have them."""
+    """Return times without their zone, UTC as in the column's name, and texts safe for a
+    spreadsheet."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None)
     return [defuse(part) for part in value] if isinstance(value, list) else defuse(value)
 
 
 def bars(help: str) -> Any:
-    """A column of small bar charts."""
+    """Return a column of small bar charts."""
     return st.column_config.BarChartColumn(width="small", y_min=0, help=help)
 
 
 def progress() -> Any:
-    """A column of percentages as bars."""
+    """Return a column of percentages as bars."""
     return st.column_config.ProgressColumn(format="%.1f", min_value=0, max_value=100, width="small")

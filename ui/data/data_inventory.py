@@ -40,7 +40,7 @@ def show_glance(glance: Glance) -> None:
 
 
 def show_counts(data: DataSummary, now: datetime) -> None:
-    """Rows by source and provenance."""
+    """Show the rows by source and provenance."""
     with metric_cards.row():
         metric_cards.show("Rows", text.number(data.n_rows), "all labelled")
         metric_cards.show(

@@ -17,7 +17,7 @@ _NAMES = 4  # of columns that are at fault together
 
 
 def blocking(issues: Sequence[Issue]) -> list[Issue]:
-    """The issues that stop a training unless somebody overrides them."""
+    """Return the issues that stop a training without an override."""
     return [issue for issue in issues if issue.severity is Severity.BLOCKING]
 
 
@@ -47,7 +47,7 @@ def name_worst(issues: Sequence[Issue], column: str) -> str:
 
 
 def _build_row(group: Sequence[Issue]) -> dict[str, str]:
-    """One finding; the issues say the same of several columns."""
+    """Return the row of one finding; the issues of several columns share a text."""
     first = group[0]
     word, icon, color = _LOOKS[first.severity]
     names = [issue.column for issue in group if issue.column is not None]

@@ -90,7 +90,7 @@ def show(found: Sequence[SourceStatus]) -> None:
 
 
 def _offer_stop(app: App) -> None:
-    """Stop collecting one of the tables."""
+    """Offer to stop the collection of a table."""
     with app.db.read() as conn:
         names = [source.name for source in source_rows.load_sources(conn)]
     collected = [name.removeprefix(_TABLES) for name in names if name.startswith(_TABLES)]
@@ -130,7 +130,7 @@ def _request(app: App) -> str:
 
 
 def _map_table(app: App) -> None:
-    """Name a table, see its first rows as they would be imported, and keep the mapping."""
+    """Offer to name a table, preview its rows, and save the mapping."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Table", key=_TABLE, placeholder="Name without the schema", width=300)
         actions.button(

@@ -1,4 +1,4 @@
-"""Importing by clicking: a file is kept, shown, its columns are named, and a job reads it."""
+"""The import of a file: keep it, preview it, name its columns, and request a job."""
 
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def _look(path: Path, limit_bytes: int, name: str) -> FilePreview | str:
 
 
 def offer_demo(app: App) -> None:
-    """Fill the store with generated rows, which stay marked as such."""
+    """Offer generated rows, which stay marked as such."""
     with st.popover("Fill with demo data", icon=":material/science:"):
         st.markdown(
             Markdown(
@@ -175,7 +175,7 @@ def _pick_mapping(preview: FilePreview, file_id: str) -> ColumnMapping | None:
 
 
 def _keep(app: App, uploaded: st.UploadedFile) -> Path:
-    """The uploaded file on disk, as one copy however often the page runs."""
+    """Return the uploaded file on disk, one copy however often the page runs."""
     folder, key = app.settings.uploads, uploaded.file_id
     path = locate_upload(folder, key, uploaded.name)
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Why a prediction has its score: what each column added, asked for by a click."""
+"""The explanation of a prediction's score: the contribution of each column, on a click."""
 
 from core import text
 from core.bootstrap import App
@@ -10,7 +10,7 @@ from ui.markup import Markdown
 
 
 def offer(app: App, prediction: Prediction) -> None:
-    """Nothing until somebody asks: the version has to be loaded first, which takes seconds."""
+    """Offer the explanation; only on a click, since loading the version takes seconds."""
     if not st.button("Explain the score", key="explain", icon=":material/help_center:"):
         return
     # Not at the top: scikit-learn takes 4 s to import, which no page may cost before it is asked.
@@ -24,8 +24,8 @@ def offer(app: App, prediction: Prediction) -> None:
     found = why.explanation
     st.markdown(
         Markdown(
-            "**{:.2f} points**: {:.2f} for an average row, and what each column "
-            "adds ({}); {:.2f} before it is clipped to the scale."
+            "**{:.2f} points**: {:.2f} for an average row plus the contributions of the columns "
+            "({}); {:.2f} before clipping to the scale."
         ).format(why.served, found.base, found.method, found.score)
     )
     if why.doubt:
@@ -42,7 +42,7 @@ def offer(app: App, prediction: Prediction) -> None:
             for name, points in found.contributions.items()
         ],
         key="contributions",
-        alt="What each column added to the score, largest first",
+        alt="Contribution of each column to the score, largest first",
         limit=22,
         columns={"adds, points": tables.figure()},
     )

@@ -1,4 +1,4 @@
-"""The time machine: what served at a moment, what happened around it, what made a prediction."""
+"""The history: the timeline, the version at a moment, and the provenance of a prediction."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ _PARAMETER = "prediction"
 
 
 def show_timeline(app: App, now: datetime) -> None:
-    """Versions, releases, incidents, trainings and data on one axis."""
+    """Show versions, releases, incidents, trainings and data on one axis."""
     days = st.segmented_control(
         "Of the last",
         list(_SPANS),
@@ -32,13 +32,13 @@ def show_timeline(app: App, now: datetime) -> None:
         charts.draw_timeline(timeline),
         config=charts.CONFIG,
         key="timeline",
-        alt="Which version served when, with trials, releases, incidents, trainings and data",
+        alt="Serving versions, trials, releases, incidents, trainings and data over time",
     )
     listed = [
         *((span.from_at, span.lane, span.name, span.detail) for span in timeline.spans),
         *((moment.at, moment.lane, moment.name, moment.detail) for moment in timeline.moments),
     ]
-    with st.expander("The same as a table", key="timeline_listed"):
+    with st.expander("As a table", key="timeline_listed"):
         tables.show(
             [
                 {"from (UTC)": at, "what": lane.value, "name": name, "detail": detail}
@@ -51,11 +51,11 @@ def show_timeline(app: App, now: datetime) -> None:
 
 
 def show_moment(app: App, now: datetime) -> None:
-    """What served at a moment that the person names."""
+    """Show the deployment at a chosen moment."""
     at = st.datetime_input("Moment (UTC)", value=now.replace(tzinfo=None), key="at", width=260)
     served = release.what_served(app.db, at.replace(tzinfo=UTC, second=59, microsecond=999_999))
     if served is None:
-        st.markdown("Nothing was deployed yet: callers got the heuristic.")
+        st.markdown("Nothing was deployed: the heuristic answered.")
         return
     challenger = served.plan.challenger
     trial = (
@@ -79,16 +79,16 @@ def show_moment(app: App, now: datetime) -> None:
 
 
 def show_prediction(app: App) -> None:
-    """Everything that made one prediction, found by its id; the address keeps it."""
+    """Show the provenance of a prediction by its id, which the address keeps."""
     asked = st.text_input(
         "Prediction id",
         value=st.query_params.get(_PARAMETER, ""),
         key="prediction_id",
-        placeholder="as the API answered it",
+        placeholder="from the API's answer",
         width=420,
     ).strip()
     if not asked:
-        st.caption("With the id of an answer you see what made it: version, data, who decided.")
+        st.caption("The id of an answer leads to its version, data and deployment.")
         return
     st.query_params[_PARAMETER] = asked
     try:
@@ -100,7 +100,7 @@ def show_prediction(app: App) -> None:
         tables.show(
             [{"what": what, "value": value} for what, value in describe_story(story).items()],
             key="story",
-            alt="Everything that made the prediction",
+            alt="The provenance of the prediction",
             limit=22,
             columns={"value": tables.wide()},
         )

@@ -1,4 +1,4 @@
-"""What the version had seen of the kind: the training rows nearest to a prediction, on a click."""
+"""The training rows nearest to a prediction, on a click."""
 
 from core import text
 from core.bootstrap import App
@@ -10,7 +10,8 @@ from ui.common import context, tables
 
 
 def offer(app: App, prediction: Prediction) -> None:
-    """Nothing until somebody asks: the version and its snapshot have to be loaded first."""
+    """Offer the nearest rows; only on a click, since the version and its snapshot have to be
+    loaded."""
     if not st.button("Find the nearest training rows", key="nearest", icon=":material/near_me:"):
         return
     # Not at the top: scikit-learn takes 4 s to import, which no page may cost before it is asked.
@@ -22,9 +23,9 @@ def offer(app: App, prediction: Prediction) -> None:
         context.show_problem(error)
         return
     st.caption(
-        f"Of the {found.n_rows:,} rows of snapshot {found.snapshot_id}, which "
-        f"{version_name(found.version)} was made from, those most like this request as its "
-        "pipeline encodes them. A distance is in standard deviations a column; 0 is the same row."
+        f"The nearest of the {found.n_rows:,} rows of snapshot {found.snapshot_id}, on which "
+        f"{version_name(found.version)} was trained, as its pipeline encodes them. Distances are "
+        "in standard deviations a column; 0 is the same row."
     )
     tables.show(
         [

@@ -1,4 +1,4 @@
-"""What serves and how to change it: the clicking side of deploying and rolling back."""
+"""The version that serves, and the forms that deploy and roll back."""
 
 import time
 from collections.abc import Sequence
@@ -28,16 +28,16 @@ _ACTIONS = {
     Action.PROMOTE: "promoted",
     Action.STOP_TRIAL: "trial stopped",
 }
-_FOLLOWS = "The API follows within a second; the history keeps every step."
+_FOLLOWS = "The API follows within a second; the history has every step."
 
 
 def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetime) -> None:
-    """What serves, since when, by whom and why."""
+    """Show the version that serves, since when, by whom and why."""
     champion = summary.champion
     with st.container(border=True):
         if champion is None:
-            st.markdown(Markdown("### Nothing serves yet"))
-            st.markdown("Callers get the heuristic's answers, marked as such.")
+            st.markdown(Markdown("### No version serves yet"))
+            st.markdown("The heuristic answers, marked as such.")
             return
         st.markdown(Markdown("### {} serves").format(version_name(champion.version)))
         st.markdown(
@@ -50,13 +50,13 @@ def show_champion(summary: PlanSummary, trained: Sequence[Version], now: datetim
 
 
 def pick_version(trained: Sequence[Version]) -> int:
-    """The version to deploy, or 0 for the heuristic."""
-    heuristic = {HEURISTIC: "heuristic · no model, the weighted mean answers"}
+    """Return the version to deploy, or 0 for the heuristic."""
+    heuristic = {HEURISTIC: "heuristic · no model, a weighted mean answers"}
     return reports.pick(trained, "Version to deploy", extra=heuristic)
 
 
 def show_choice(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
-    """What is said of the version that is about to be deployed, where it is not the one above."""
+    """Show the version to be deployed, unless it serves."""
     if summary.champion is not None and summary.champion.version == number:
         return
     version = _find(number, trained)
@@ -73,15 +73,15 @@ def show_choice(app: App, number: int, summary: PlanSummary, trained: Sequence[V
 
 def _describe_heuristic(app: App) -> str:
     what = (
-        "The heuristic is the last resort and no model: the weighted mean of the base metrics, "
-        "else the mean of the newest labels of the same category, else of all."
+        "The heuristic is no model: it answers with the weighted mean of the base metrics, else "
+        "with the mean of the newest labels of the same category, else of all."
     )
     settings = app.settings
     with app.db.read() as conn:
         labelled = labels.load_recent_labelled(conn, N_RECENT_LABELS)
     found = measure_guesses(labelled, settings.scale, settings.tolerance)
     if found is None or found.n < settings.min_labels:
-        return f"{what} Its error is not known: it takes {2 * settings.min_labels} labels."
+        return f"{what} Its error is unknown below {2 * settings.min_labels} labels."
     share = wilson(round(found.accuracy * found.n), found.n)
     return (
         f"{what} On the newest {text.count(found.n, 'label')} ({found.n_by_metrics:,} with base "
@@ -97,8 +97,7 @@ def offer_deploy(
     trained: Sequence[Version],
     replay: Replay | None,
 ) -> None:
-    """Two clicks that deploy a version, beside what its replay said; a refused one has to be
-    overridden as well."""
+    """Offer a deployment, with the result of its replay; a refused version needs an override."""
     name, version = version_name(number), _find(number, trained)
     serving = None if summary.champion is None else summary.champion.version
     before = "Nothing serves now" if serving is None else f"{version_name(serving)} serves now"
@@ -126,7 +125,7 @@ def offer_deploy(
         key="deploy",
         confirm=f"Deploy {name} now",
         icon=":material/rocket_launch:",
-        override="The gate refused this version; deploy it all the same" if refused else None,
+        override="The gate refused this version; deploy it anyway" if refused else None,
         primary=True,
         refusal=f"{name} serves already." if number == serving else None,
     )
@@ -135,14 +134,14 @@ def offer_deploy(
 def offer_rollback(
     app: App, target: int | None, summary: PlanSummary, trained: Sequence[Version]
 ) -> None:
-    """Two clicks that bring back the version that served before."""
+    """Offer a rollback to the version that served before."""
     if target is None or summary.champion is None:
         st.button(
             "Roll back",
             key="rollback_none",
             icon=":material/undo:",
             disabled=True,
-            help="Nothing served before, so there is nothing to go back to.",
+            help="No version served before.",
         )
         return
     serving, name = version_name(summary.champion.version), version_name(target)
@@ -180,7 +179,7 @@ def offer_rollback(
 
 
 def offer_rehearsal(app: App, target: int | None) -> None:
-    """One click that does all of a rollback but the switch, and says how long it takes."""
+    """Offer a rollback without the switch, which reports the time of each step."""
     if target is None:
         return
 
@@ -199,14 +198,14 @@ def offer_rehearsal(app: App, target: int | None) -> None:
         work,
         key="rehearse",
         icon=":material/fact_check:",
-        help=f"Does everything of a rollback to {version_name(target)} but the switch.",
+        help=f"Runs a rollback to {version_name(target)} without the switch.",
     )
 
 
 def show_history(history: Sequence[Deployment]) -> None:
-    """Every decision, newest first."""
+    """Show every deployment, newest first."""
     if not history:
-        st.caption("Nothing was deployed yet; every deployment and rollback will be listed here.")
+        st.caption("No deployments yet.")
         return
     tables.show(
         [
@@ -223,7 +222,7 @@ def show_history(history: Sequence[Deployment]) -> None:
             for row in reversed(history)
         ],
         key="history",
-        alt="Every deployment and rollback, newest first, with who decided it and why",
+        alt="Every deployment and rollback, newest first, with who decided and why",
         columns={
             "revision": tables.whole(),
             "when (UTC)": tables.time(),

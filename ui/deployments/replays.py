@@ -1,4 +1,4 @@
-"""A replay on the screen: one click that asks for it, and what the version would have answered."""
+"""The replay of recorded requests with a version, on a click, and its result."""
 
 from datetime import datetime
 
@@ -21,7 +21,7 @@ _N_JOBS = 20  # among the newest, to find one that runs
 
 
 def offer(app: App, number: int) -> None:
-    """One click that replays the last days, or the replay that runs."""
+    """Offer a replay of the last days, or show the one in progress."""
     name = version_name(number)
     with app.db.read() as conn:
         found = job_rows.load_jobs(conn, _N_JOBS, [_KIND])
@@ -43,25 +43,25 @@ def offer(app: App, number: int) -> None:
             lambda: _request(app, name, days),
             key=f"replay_{number}",
             icon=":material/replay:",
-            help="Scores what was asked again, with this version. Nothing that serves is touched.",
+            help="Scores the requests again with this version; serving is unchanged.",
         )
 
 
 def find(app: App, number: int) -> Replay | None:
-    """The newest replay of a version, or None."""
+    """Return the newest replay of a version, or None."""
     with app.db.read() as conn:
         return replay_rows.find_newest_replay(conn, number)
 
 
 def describe(replay: Replay | None, now: datetime) -> str:
-    """The result in a sentence, for whoever is about to deploy."""
+    """Return the result in a sentence, for a deployment."""
     if replay is None:
-        return "It was not replayed on recorded requests yet."
+        return "Not replayed on recorded requests yet."
     return f"{replay.report.summary} ({text.ago(replay.at, now)})"
 
 
 def show(replay: Replay, now: datetime) -> None:
-    """What the version would have answered: the verdict, the figures, where it differs most."""
+    """Show the verdict of a replay, its figures and the largest changes."""
     report = replay.report
     with st.container(border=True):
         st.markdown(_badge(report) + " " + report.summary)
@@ -72,7 +72,7 @@ def show(replay: Replay, now: datetime) -> None:
     _show_figures(report)
     for why, n in report.failures.items():
         st.markdown(Markdown("- {}: {}").format(text.count(n, "request"), why))
-    with st.expander("Largest changes, row by row", key="replay_changes"):
+    with st.expander("Largest changes", key="replay_changes"):
         _show_changes(report)
     if report.segments:
         with st.expander("By segment", key="replay_segments"):
@@ -94,9 +94,9 @@ def _badge(report: ReplayReport) -> Markdown:
     if gain.low is None or gain.high is None:
         return Markdown(":gray-badge[:material/help: {}]").format(text.NO_INTERVAL)
     if gain.low > 0:
-        return Markdown(":green-badge[:material/trending_up: Less error than as served]")
+        return Markdown(":green-badge[:material/trending_up: Smaller error than as served]")
     if gain.high < 0:
-        return Markdown(":red-badge[:material/trending_down: More error than as served]")
+        return Markdown(":red-badge[:material/trending_down: Larger error than as served]")
     return Markdown(":blue-badge[:material/drag_handle: No clear difference in error]")
 
 
@@ -109,19 +109,19 @@ def _show_figures(report: ReplayReport) -> None:
             "too few labels"
             if report.mae is None or report.served_mae is None
             else f"{text.interval(report.mae)}; {text.points(report.served_mae)} as served",
-            f"On the same rows as what was served: {labelled}. Rows of its own snapshot are left "
-            f"out: {report.n_known:,}.",
+            f"On the rows that were served: {labelled}. Without the {report.n_known:,} rows of its "
+            "own snapshot.",
         )
         metric_cards.show(
-            "Less error than as served",
+            "Reduction of the MAE",
             text.NOTHING if report.improvement is None else text.points(report.improvement),
             "too few labels" if report.improvement is None else text.interval(report.improvement),
-            "MAE of what was served minus this one's, pair by pair; above 0 is better.",
+            "MAE as served minus this version's, on the same rows; above 0 is better.",
         )
         metric_cards.show(
             "Without a model score",
             text.percent(report.fallback_share),
-            f"{report.n_failed:,} failed, {report.n_fallback:,} without anything to read, of "
+            f"{report.n_failed:,} failed, {report.n_fallback:,} without usable features, of "
             f"{report.n_requests:,}",
             "The heuristic would answer these.",
         )
@@ -172,7 +172,7 @@ def _show_segments(report: ReplayReport) -> None:
             for segment in report.segments
         ],
         key="replay_segments_table",
-        alt="What would change by the words of a feature, largest change first",
+        alt="Changes by category, largest first",
         columns={
             "requests": tables.whole(),
             "labelled": tables.whole(),

@@ -1,4 +1,4 @@
-"""The trial on the page: what it says, what happens next, and the clicks that start and end it."""
+"""The trial: its verdict and next step, and the forms that start and end it."""
 
 import secrets
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ _LOOKS = {
 }
 _WITHIN = {
     TrialVerdict.BETTER: "challenger",
-    TrialVerdict.WORSE: "champion",
+    TrialVerdict.WORSE: "serving version",
     TrialVerdict.NOT_YET: "not yet known",
 }
 _NEXT = {
-    StepKind.HOLD: "Nothing changes by itself now",
+    StepKind.HOLD: "No automatic change now",
     StepKind.WIDEN: "The worker widens it next",
     StepKind.PROMOTE: "The worker promotes it next",
     StepKind.STOP: "The worker stops it next",
@@ -38,11 +38,11 @@ _NEXT = {
 
 
 def show(standing: Standing, now: datetime) -> None:
-    """The verdict with its condition and the next step, the figures, and the interval over time."""
+    """Show the verdict, the next step, the figures, and the interval over time."""
     trial, report, following = standing.trial, standing.report, standing.following
     champion, challenger = version_name(trial.champion), version_name(trial.challenger)
     with st.container(border=True):
-        st.markdown(Markdown("### {} is on trial beside {}").format(challenger, champion))
+        st.markdown(Markdown("### {} is on trial against {}").format(challenger, champion))
         st.markdown(_badge(report.verdict) + " " + " ".join(report.reasons))
         st.markdown(
             Markdown(
@@ -60,7 +60,7 @@ def show(standing: Standing, now: datetime) -> None:
 
 
 def _show_parts(report: TrialReport) -> None:
-    """The same by category, where one has enough comparisons."""
+    """Show the verdicts by category, for those with enough comparisons."""
     if not report.parts:
         return
     with st.expander(f"By category ({len(report.parts)})", key="trial_parts"):
@@ -75,23 +75,23 @@ def _show_parts(report: TrialReport) -> None:
                 )
             )
         st.caption(
-            "Each interval is widened for looking at 20 categories. They follow the newest pairs "
-            "and, unlike the verdict above, are not frozen."
+            "Intervals are corrected for 20 categories. They use the newest pairs, while the "
+            "verdict above is final."
         )
 
 
 def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[Version]) -> None:
-    """Choose a share and a name, then two clicks that put a version on trial."""
+    """Offer a trial with a share of the answers and a name."""
     serving = None if summary.champion is None else summary.champion.version
     if serving in (None, HEURISTIC) or number in (serving, HEURISTIC) or summary.challenger:
         return
     name = version_name(number)
     version = next((one for one in trained if one.number == number), None)
     refused = version is not None and not version.report.gate.passed
-    with st.expander(f"Try {name} beside {version_name(serving)} first", key="try"):
+    with st.expander(f"Try {name} against {version_name(serving)} first", key="try"):
         st.markdown(
             "Both score every request and one answers, so that their errors are compared on the "
-            "same requests. You may look as often as you like: the verdict holds at every look."
+            "same requests. The verdict stays valid however often you look."
         )
         with st.container(horizontal=True):
             share = st.segmented_control(
@@ -103,9 +103,9 @@ def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[V
                 key="trial_share",
             )
             title = st.text_input("Name", value=f"try-{name}", key=f"trial_name_{number}")
-        ramp = st.toggle("Widen it by itself", value=True, key="trial_ramp")
-        wins = st.toggle("Promote what is found better by itself", value=True, key="trial_promote")
-        ends = st.toggle("Stop what is found worse, or harms", value=True, key="trial_stop_it")
+        ramp = st.toggle("Widen automatically", value=True, key="trial_ramp")
+        wins = st.toggle("Promote automatically if better", value=True, key="trial_promote")
+        ends = st.toggle("Stop automatically if worse or harmful", value=True, key="trial_stop_it")
 
         def work(reason: str) -> str:
             done = trials.start_trial(
@@ -134,19 +134,19 @@ def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[V
         actions.ask_reason(
             f"Put {name} on trial",
             Markdown(
-                "{} stays the champion. From the next request on, **{}** "
-                "scores all of them and answers {}."
+                "{} keeps serving. From the next request on, **{}** scores all requests "
+                "and answers {}."
             ).format(version_name(serving), name, text.chosen_percent(share)),
             work,
             key="trial",
             confirm=f"Put {name} on trial now",
             icon=":material/balance:",
-            override="The gate refused this version; try it all the same" if refused else None,
+            override="The gate refused this version; try it anyway" if refused else None,
         )
 
 
 def offer_end(app: App, standing: Standing, revision: int) -> None:
-    """Two clicks that widen, promote or stop the trial."""
+    """Offer to widen, promote or stop the trial."""
     trial, name = standing.trial, version_name(standing.trial.challenger)
     champion = version_name(trial.champion)
     wider = next((share for share in RAMP if share > trial.steps[-1].traffic), None)
@@ -179,14 +179,14 @@ def offer_end(app: App, standing: Standing, revision: int) -> None:
     with st.container(horizontal=True):
         actions.ask_reason(
             f"Promote {name}",
-            Markdown(
-                "{} is the champion now. From the next request on, **{}** answers all."
-            ).format(champion, name),
+            Markdown("{} serves now. From the next request on, **{}** answers all.").format(
+                champion, name
+            ),
             promote,
             key="promote",
             confirm=f"Promote {name} now",
             icon=":material/upgrade:",
-            override=None if better else "The trial has not found it better; promote it anyway",
+            override=None if better else "Not shown to be better; promote it anyway",
             primary=better,
         )
         if wider is not None:
@@ -220,7 +220,7 @@ def _offer_wider(app: App, standing: Standing, wider: float, revision: int) -> N
 
     actions.ask_reason(
         f"Widen to {share}",
-        Markdown("From the next request on, **{}** answers {}; units that have it keep it.").format(
+        Markdown("From the next request on, **{}** answers {}; its units stay with it.").format(
             name, share
         ),
         widen,
@@ -247,9 +247,9 @@ def _describe_settings(trial: Trial) -> str:
         if is_on
     ]
     return (
-        f"Fixed at its start: same within {rules.margin:g} points, "
-        f"{text.chosen_percent(rules.alpha)} false "
-        f"verdicts at most, by itself it {', '.join(by_itself) or 'does nothing'}."
+        f"Fixed at the start: equivalent within {rules.margin:g} points, at most "
+        f"{text.chosen_percent(rules.alpha)} false verdicts; automatically "
+        f"{', '.join(by_itself) or 'does nothing'}."
     )
 
 
@@ -262,34 +262,34 @@ def _show_figures(standing: Standing) -> None:
             text.NOTHING if found is None else f"{text.number(found.value, 2)} points",
             "too few pairs" if found is None else text.interval(found, 2),
             f"MAE of {version_name(trial.champion)} minus that of {name} on the same requests; "
-            "above 0 is better. The interval holds at every look.",
+            "above 0 is better. The interval is valid at every look.",
         )
         waiting = f", {report.n_waiting:,} wait for their day to end" if report.n_waiting else ""
         metric_cards.show(
             "Labelled pairs",
             f"{report.n_pairs:,}",
             f"{text.count(report.n_differences, 'comparison')}{waiting}",
-            "Requests that both scored and that have a label; those of one unit and day count as "
-            "one comparison.",
+            "Labelled requests that both scored; those of one unit and day count as one "
+            "comparison.",
         )
         metric_cards.show(
             f"More often within ±{trial.settings.tolerance:g}",
             _WITHIN[report.within],
             f"e-value {report.within_evidence:,.3g}, decided at {1 / trial.settings.alpha:,.0f}",
-            "Secondary to the error: it needs two to four times the rows.",
+            "Secondary to the error: needs two to four times the rows.",
         )
         metric_cards.show(
             "Still needed",
             _needed(report),
             "decided" if report.decided else _days(report),
-            "If the difference and the number of labels a day stay as they are.",
+            "If the difference and the labels a day stay the same.",
         )
         lost = conduct.n_shadow_failed + conduct.n_shadow_late + conduct.n_shadow_dropped
         metric_cards.show(
             f"Answers of {name}",
             text.chosen_percent(trial.steps[-1].traffic),
             f"{text.count(conduct.n_requests, 'request')} in this step; {lost:,} of "
-            f"{conduct.n_shadow:,} scores beside answers failed, late or dropped",
+            f"{conduct.n_shadow:,} shadow scores failed, late or dropped",
         )
 
 
@@ -321,7 +321,7 @@ def _show_chart(report: TrialReport, trial: Trial) -> None:
             [line],
             unit="points",
             limits=[
-                charts.Limit(margin, f"within ±{margin:g}: the same"),
+                charts.Limit(margin, f"within ±{margin:g}: equivalent"),
                 charts.Limit(0.0, ""),
                 charts.Limit(-margin, ""),
             ],
@@ -329,5 +329,5 @@ def _show_chart(report: TrialReport, trial: Trial) -> None:
         ),
         config=charts.CONFIG,
         key="trial_chart",
-        alt="The difference in mean absolute error with its interval, as labels came",
+        alt="The difference in mean absolute error with its interval over time",
     )

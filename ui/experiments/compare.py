@@ -1,4 +1,4 @@
-"""Versions side by side: why one and not another, first in sentences, then in what they rest on."""
+"""A comparison of versions: sentences, charts, then the figures behind them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +16,8 @@ from ui.training import reports
 
 
 def pick(trained: Sequence[Version]) -> list[Version]:
-    """The versions to compare: the newest two unless the person or the address says others."""
+    """Return the versions to compare: the newest two, unless the person or the address says
+    others."""
     by_number = {version.number: version for version in trained}
     asked = [number for number in filters.get_ids("compare") if number in by_number]
     numbers = st.multiselect(
@@ -32,17 +33,17 @@ def pick(trained: Sequence[Version]) -> list[Version]:
 
 
 def show(app: App, versions: Sequence[Version], serving: int | None) -> None:
-    """Why, the figures, what changed, then everything else that can be laid side by side."""
+    """Show the choice between versions, their metrics, changes and further figures."""
     if len(versions) < 2:
-        st.caption("Choose two or more versions to see where they differ.")
+        st.caption("Choose two or more versions to compare.")
         return
     best, *others = explain_choice(versions, serving)
     with st.container(border=True):
         st.markdown(Markdown("**{}**\n\n{}").format(best, bullets(others)))
     if not share_holdout(versions):
         st.warning(
-            "These versions were evaluated on different held-out rows, so a difference may come "
-            "from the rows: score them on the same ones below.",
+            "These versions have different holdouts, so a difference may come from the rows: score "
+            "them on the same rows below.",
             icon=":material/compare_arrows:",
         )
     _show_metrics(versions)
@@ -55,7 +56,7 @@ def _show_metrics(versions: Sequence[Version]) -> None:
     accurate = text.tolerance(versions[0].report.tolerance)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**MAE on held-out rows, less is better**"))
+            st.markdown(Markdown("**MAE on the holdout, less is better**"))
             st.plotly_chart(
                 charts.draw_marks(
                     [charts.build_mark(v.name, v.report.metrics.mae) for v in versions],
@@ -63,10 +64,10 @@ def _show_metrics(versions: Sequence[Version]) -> None:
                 ),
                 key="compare_mae",
                 config=charts.CONFIG,
-                alt="Mean absolute error of each version with its 95 % interval",
+                alt="Mean absolute error of each version with its 95 % confidence interval",
             )
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**Accuracy on held-out rows, more is better**"))
+            st.markdown(Markdown("**Accuracy on the holdout, more is better**"))
             st.plotly_chart(
                 charts.draw_marks(
                     [charts.build_mark(v.name, v.report.metrics.accuracy, 100) for v in versions],
@@ -74,17 +75,17 @@ def _show_metrics(versions: Sequence[Version]) -> None:
                 ),
                 key="compare_accuracy",
                 config=charts.CONFIG,
-                alt="Accuracy of each version with its 95 % interval",
+                alt="Accuracy of each version with its 95 % confidence interval",
             )
 
 
 def _show_changes(app: App, versions: Sequence[Version]) -> None:
-    """From each version to the next newer one of those that were picked."""
+    """Show the changes from each chosen version to the next newer one."""
     ordered = sorted(versions, key=lambda version: version.number)
     with app.db.read() as conn:
         rows = {v.snapshot_id: snapshots.get_snapshot(conn, v.snapshot_id) for v in ordered}
     for before, after in pairwise(ordered):
-        st.markdown(Markdown("**What changed from {} to {}**").format(before.name, after.name))
+        st.markdown(Markdown("**Changes from {} to {}**").format(before.name, after.name))
         found = describe_changes(before, after, rows[before.snapshot_id], rows[after.snapshot_id])
         if found:
             by_area: dict[str, list[str]] = {}

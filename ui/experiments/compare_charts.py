@@ -10,8 +10,8 @@ _PATTERNS = ("", "/", "x", ".")
 def draw_series(
     series: Mapping[str, Sequence[charts.Point]], *, x: str, y: str, zero: str | None = None
 ) -> charts.Figure:
-    """Values over a number with their 95 % intervals, a line, a dash and a symbol for each name;
-    `zero` says what it means to lie on the line at nought, which is then drawn."""
+    """Draw values over a number with their 95 % confidence intervals, a line, dash and symbol for
+    each name; `zero` names the line at 0, which is then drawn."""
     figure = charts.build_figure(y=y, height=300)
     if not any(series.values()):
         return charts.build_empty(figure, "Too few rows")
@@ -55,8 +55,8 @@ def draw_series(
 def draw_shares_beside(
     shares: Mapping[str, Mapping[str, float]], *, x: str, limit: int = 12
 ) -> charts.Figure:
-    """The shares of each name's whole beside each other, what is largest anywhere on top; the rest
-    is left out, and the axis's title says how many that are."""
+    """Draw the shares of each name next to each other, the largest on top; the axis's title counts
+    the parts left out."""
     largest: dict[str, float] = {}
     for of in shares.values():
         for part, share in of.items():

@@ -1,4 +1,4 @@
-"""What the figures of several versions rest on, laid side by side."""
+"""The figures behind several versions, next to each other."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,15 +11,13 @@ from ui.experiments import compare_charts
 from ui.markup import Markdown
 from ui.training import reports
 
-_CHOSEN_ELSEWHERE = (
-    " The one with the least loss was not chosen: a grid compares at its own numbers of trees."
-)
+_CHOSEN_ELSEWHERE = " The least loss was not chosen: a grid compares at its own numbers of trees."
 
 
 def show(versions: Sequence[Version]) -> None:
-    """Learning curves, residuals, importance, what the searches tried, and parameters."""
+    """Show learning curves, residuals, feature importance, searches and parameters."""
     curves, residuals, importance, search, parameters = st.tabs(
-        ["Learning curves", "Residuals", "Importance", "Search", "Parameters"], key="beside"
+        ["Learning curves", "Residuals", "Feature importance", "Search", "Parameters"], key="beside"
     )
     with curves:
         _show_curves(versions)
@@ -28,7 +26,7 @@ def show(versions: Sequence[Version]) -> None:
     with importance:
         st.plotly_chart(
             compare_charts.draw_shares_beside(
-                {v.name: v.report.importance for v in versions}, x="share of importance, %"
+                {v.name: v.report.importance for v in versions}, x="share of the importance, %"
             ),
             key="beside_importance",
             config=charts.CONFIG,
@@ -42,7 +40,7 @@ def show(versions: Sequence[Version]) -> None:
         if differing:
             tables.show(differing, key="differing", alt="Parameters that differ", limit=20)
         else:
-            st.caption("None: these versions were trained in the same way on the same rows.")
+            st.caption("No differences: the same parameters on the same rows.")
 
 
 def _show_curves(versions: Sequence[Version]) -> None:
@@ -55,12 +53,12 @@ def _show_curves(versions: Sequence[Version]) -> None:
                 ]
                 for v in versions
             },
-            x="rows learned from",
+            x="training rows",
             y="MAE on the version's holdout, points",
         ),
         key="beside_curves",
         config=charts.CONFIG,
-        alt="MAE by the number of rows learned from, with 95 % intervals, a line a version",
+        alt="MAE by the number of training rows, with 95 % confidence intervals, a line a version",
     )
 
 
@@ -70,15 +68,15 @@ def _show_residuals(versions: Sequence[Version]) -> None:
             {v.name: [_residual(band) for band in v.report.score_bands] for v in versions},
             x="mean score of the band, points",
             y="truth minus score, mean, points",
-            zero="as the score says",
+            zero="perfectly calibrated",
         ),
         key="beside_residuals",
         config=charts.CONFIG,
-        alt="Mean residual in bands of scores, with 95 % intervals, a line a version",
+        alt="Mean residual in bands of scores, with 95 % confidence intervals, a line a version",
     )
     rows = _segment_rows(versions)
     if rows:
-        st.markdown(Markdown("**MAE by segment, points, with 95 % intervals**"))
+        st.markdown(Markdown("**MAE by segment, points, with 95 % confidence intervals**"))
         tables.show(rows, key="beside_segments", alt="MAE of each category level in each version")
 
 
@@ -87,7 +85,7 @@ def _residual(band: ScoreBand) -> charts.Point:
     return charts.Point(
         score,
         Estimate(actual.value - score, actual.low - score, actual.high - score),
-        text.count(band.n_rows, "held-out row"),
+        text.count(band.n_rows, "holdout row"),
     )
 
 
@@ -111,9 +109,9 @@ def _segment_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
 
 def _show_search(version: Version) -> None:
     attempts = version.report.attempts
-    st.markdown(Markdown("**{} · {}**").format(version.name, version.report.recipe))
+    st.markdown(Markdown("**{} · {} recipe**").format(version.name, version.report.recipe))
     if not attempts:
-        st.caption("Its report keeps no combinations: nothing was searched, or it is of old.")
+        st.caption("No combinations in its report: nothing was searched, or the report is too old.")
         return
     best = version.report.search.get("best")
     rows = _search_rows(attempts, best if isinstance(best, Mapping) else {})
@@ -135,7 +133,7 @@ def _show_search(version: Version) -> None:
 def _search_rows(
     attempts: Sequence[SearchAttempt], chosen: Mapping[str, object]
 ) -> list[dict[str, object]]:
-    """Return a row for each attempt: those that most folds have judged first, then by loss."""
+    """Return a row for each attempt: those judged by most folds first, then by loss."""
     return [
         {
             "chosen": "✓" if attempt.parameters.items() <= chosen.items() else "",

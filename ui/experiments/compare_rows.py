@@ -1,4 +1,4 @@
-"""Versions scored on the same rows, when somebody asks for it."""
+"""Versions scored on the same rows, on a click."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,13 @@ from ui.markup import Markdown
 
 
 def offer(app: App, versions: Sequence[Version], serving: int | None) -> None:
-    """Nothing until somebody asks: the versions have to be loaded first, which takes seconds."""
+    """Offer to score the versions on the same rows; only on a click, since loading takes
+    seconds."""
     if not st.button(
         "Score them on the same rows",
         key="together",
         icon=":material/balance:",
-        help="On the newest one's held-out rows that none of them has learned from.",
+        help="On the holdout rows of the newest that none was trained on.",
     ):
         return
     # Not at the top: pandas takes seconds to import, which no page may cost before it is asked.
@@ -40,19 +41,19 @@ def offer(app: App, versions: Sequence[Version], serving: int | None) -> None:
         ),
         key="together_mae",
         config=charts.CONFIG,
-        alt="Mean absolute error of each version on the same rows with its 95 % interval",
+        alt="MAE of each version on the same rows with its 95 % confidence interval",
     )
     for number, extra in found.extra.items():
         verdict = (
-            "worse" if extra.low > 0 else "better" if extra.high < 0 else "not to be told apart"
+            "worse" if extra.low > 0 else "better" if extra.high < 0 else "not shown to differ"
         )
         st.markdown(
-            Markdown("- **{}** against {}: {}; row by row its MAE differs by {}.").format(
+            Markdown("- **{}** against {}: {}; the MAE differs by {} on the same rows.").format(
                 version_name(number), reference.name, verdict, text.estimate(extra, "points")
             )
         )
     left_out = f"; {found.n_left_out:,} were left out" if found.n_left_out else ""
     st.caption(
-        f"On {text.count(found.n_rows, 'row')} that none of them has learned from{left_out}. "
-        f"Intervals are 95 %, and treat {found.basis} as independent."
+        f"On {text.count(found.n_rows, 'row')} that none was trained on{left_out}. "
+        f"Intervals are 95 % confidence intervals, and treat {found.basis} as independent."
     )

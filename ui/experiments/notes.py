@@ -1,4 +1,4 @@
-"""What people say of a version: its notes and tags, and the form to add one."""
+"""The notes and tags of versions, and the form to add one."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,8 +13,8 @@ from ui.training import reports
 _TEXT = "note_text"
 _LABELS = {
     NoteKind.NOTE: "Add a note",
-    NoteKind.TAG: "Give a tag",
-    NoteKind.UNTAG: "Take a tag away",
+    NoteKind.TAG: "Add a tag",
+    NoteKind.UNTAG: "Remove a tag",
 }
 _DID = {
     NoteKind.NOTE: "has a new note",
@@ -24,18 +24,18 @@ _DID = {
 
 
 def tags_of(said: Mapping[int, Sequence[Note]], number: int) -> tuple[str, ...]:
-    """The tags in force of a version."""
+    """Return the current tags of a version."""
     return list_tags(said.get(number, ()))
 
 
 def show(app: App, trained: Sequence[Version], said: Mapping[int, Sequence[Note]]) -> None:
-    """The notes of all versions, newest first, and what may be said of one."""
+    """Show the notes of all versions, newest first, and the form to add one."""
     n_notes = sum(len(of) for of in said.values())
     with st.expander(f"Notes and tags ({text.count(n_notes, 'entry', 'entries')})", key="notes"):
         _offer(app, trained)
         found = [note for of in said.values() for note in of]
         if not found:
-            st.caption("Nobody has said anything of a version yet.")
+            st.caption("No notes and tags yet.")
             return
         tables.show(
             [
@@ -69,12 +69,12 @@ def _offer(app: App, trained: Sequence[Version]) -> None:
         st.text_input(
             "Text",
             key=_TEXT,
-            placeholder="What others should know, or a tag such as do-not-deploy",
+            placeholder="A note, or a tag such as do-not-deploy",
         )
         st.form_submit_button(
-            "Say it", key="note_confirm", on_click=_finish, args=(app, context.get_user())
+            "Save", key="note_confirm", on_click=_finish, args=(app, context.get_user())
         )
-    st.caption("Kept with your name and the time; MLflow's run shows it too, within a minute.")
+    st.caption("Saved with your name and the time, and in MLflow's run within a minute.")
 
 
 def _finish(app: App, by: str) -> None:

@@ -1,4 +1,4 @@
-"""MLflow's runs, a page at a time in the order that was asked for, and the way to its own pages."""
+"""MLflow's runs, a sorted page at a time, and the link to its own pages."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ SORTS = {
     "skill": "skill",
     "seconds": "duration",
 }
-"""What the runs may be ordered by, in words."""
+"""The columns that sort the runs, in words."""
 
 _PLACE = "runs_place"
 _SMALLEST_FIRST = {
@@ -38,7 +38,7 @@ _LARGEST_FIRST = {"started_at": "newest first", "version": "newest first"}
 
 
 def describe_order(sort: str) -> str:
-    """In which order a page shows the runs, for one of `core.registry.RUN_SORTS`.
+    """Return the order of the runs in words, for one of `core.registry.RUN_SORTS`.
 
     >>> describe_order("mae"), describe_order("version"), describe_order("skill")
     ('by MAE, smallest first', 'by version, newest first', 'by skill, largest first')
@@ -48,22 +48,22 @@ def describe_order(sort: str) -> str:
 
 
 def show_waiting(trained: Sequence[Version]) -> None:
-    """Which versions tracking does not know yet, if any."""
+    """Show the versions without an MLflow run, if any."""
     waiting = [version.name for version in trained if version.run_id is None]
     if not waiting:
         return
     named = ", ".join(waiting[:5]) + (f" and {len(waiting) - 5} more" if waiting[5:] else "")
     st.info(
-        f"MLflow has no run of {named} yet: it did not answer when they were trained. Nothing is "
-        "lost, and they are recorded within a minute of its answering.",
+        f"MLflow has no run of {named} yet, since it did not answer. The runs are logged within a "
+        "minute of its next answer.",
         icon=":material/sync:",
     )
 
 
 @st.fragment(parallel=True)
 def show(app: App) -> None:
-    """One page of what tracking holds, and MLflow's own pages. Loaded beside the rest, because
-    MLflow takes seconds to import, and alone where another order or page is asked for."""
+    """Show a page of runs. It loads in parallel, because MLflow takes seconds to import, and alone
+    for another order or page."""
     url = build_mlflow_url(app)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sort = st.selectbox(
@@ -91,8 +91,7 @@ def show(app: App) -> None:
             return
         if not page.runs:
             st.caption(
-                "No run was logged yet; every training logs one, with its parameters, "
-                "metrics and artifact."
+                "No runs yet: every training logs one, with its parameters, metrics and artifact."
             )
             return
         tables.show(
@@ -123,7 +122,7 @@ def _show_pager(tokens: Sequence[str], page: RunPage, order: str) -> None:
             icon=":material/chevron_left:",
         )
         st.button(
-            "Further",
+            "Next",
             key="runs_further",
             disabled=page.next_token is None,
             on_click=_go_further,

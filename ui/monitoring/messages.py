@@ -1,4 +1,4 @@
-"""Messages on the screen: who is called, what was sent, and keeping quiet during announced work."""
+"""Messages: the channels, the messages sent, and maintenance."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,7 +18,7 @@ _HOURS = (1, 4, 12, 24)
 _N_SHOWN = 50
 _STATE = {
     DeliveryState.WAITING: "⏳ waiting",
-    DeliveryState.CLAIMED: "➡ under way",
+    DeliveryState.CLAIMED: "➡ in progress",
     DeliveryState.SENT: "✓ sent",
     DeliveryState.DROPPED: "– not sent",
     DeliveryState.FAILED: "✕ given up",
@@ -35,7 +35,7 @@ def show(app: App) -> None:
     if window is not None:
         st.info(
             f"Maintenance by {window.by} until {text.moment(window.until_at)}: incidents are "
-            f"recorded and nobody is called ({window.reason}).",
+            f"recorded and no messages are sent ({window.reason}).",
             icon=":material/construction:",
         )
     st.markdown(_describe(settings, waiting))
@@ -55,19 +55,17 @@ def show(app: App) -> None:
 def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:
     if not settings.notify:
         return Markdown(
-            ":orange-badge[:material/notifications_off: Nobody is called]: set `PLUMBLINE_NOTIFY` "
-            "to one or more Apprise URLs, separated by commas, and start again."
+            ":orange-badge[:material/notifications_off: No messages are sent]: set "
+            "`PLUMBLINE_NOTIFY` to one or more Apprise URLs, separated by commas, and restart."
         )
-    parts = [f"{text.count(len(settings.notify), 'channel')} is called"]
-    if len(settings.notify) > 1:
-        parts = [f"{len(settings.notify)} channels are called"]
+    parts = [f"messages go to {text.count(len(settings.notify), 'channel')}"]
     if waiting:
         parts.append(f"{text.count(len(waiting), 'message')} waiting")
     if settings.quiet_hours is not None:
         start, end = settings.quiet_hours
         parts.append(f"only for critical incidents between {start:%H:%M} and {end:%H:%M} UTC")
     if settings.silent_causes:
-        parts.append(f"never for {', '.join(settings.silent_causes)}")
+        parts.append(f"muted: {', '.join(settings.silent_causes)}")
     return Markdown(":material/notifications: {}.").format("; ".join(parts))
 
 
@@ -83,7 +81,7 @@ def _offer_maintenance(app: App, window: Maintenance | None) -> None:
     if window is not None:
         actions.ask_reason(
             "End the maintenance",
-            "People are called again, and what was held back is sent.",
+            "Messages are sent again, those held back included.",
             lambda reason: _end(app, reason),
             key="end_maintenance",
             confirm="End it now",
@@ -93,18 +91,18 @@ def _offer_maintenance(app: App, window: Maintenance | None) -> None:
     hours = st.selectbox(
         "Maintenance",
         _HOURS,
-        format_func=lambda n: f"Quiet for {text.count(n, 'hour')}",
+        format_func=lambda n: f"Mute for {text.count(n, 'hour')}",
         key="maintenance_hours",
         label_visibility="collapsed",
         width=180,
     )
     actions.ask_reason(
         "Start maintenance",
-        f"Incidents are recorded and nobody is called for {text.count(hours, 'hour')}; what is "
-        "held back is sent then.",
+        f"Incidents are recorded and no messages are sent for {text.count(hours, 'hour')}; those "
+        "held back are sent then.",
         lambda reason: _announce(app, hours, reason),
         key="start_maintenance",
-        confirm="Keep quiet",
+        confirm="Mute now",
         icon=":material/construction:",
     )
 
@@ -117,12 +115,12 @@ def _announce(app: App, hours: int, reason: str) -> str:
         reason=reason,
         now=app.now(),
     )
-    return f"Nobody is called until {text.moment(window.until_at)}."
+    return f"No messages until {text.moment(window.until_at)}."
 
 
 def _end(app: App, reason: str) -> str:
     end_maintenance(app.db, by=context.get_user(), reason=reason, now=app.now())
-    return "People are called again."
+    return "Messages are sent again."
 
 
 def _show_newest(newest: Sequence[Delivery]) -> None:

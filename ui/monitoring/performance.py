@@ -269,7 +269,8 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
     metric_cards.show(
         f"Accuracy ({text.tolerance(settings.tolerance)})",
         text.percent(accuracy.value if accuracy else None),
-        f"{text.interval(accuracy, 1, 100)}, baseline {text.percent(naive.accuracy)}, {basis}"
+        f"{text.interval(accuracy, 1, 100)}, constant baseline {text.percent(naive.accuracy)}, "
+        f"{basis}"
         if accuracy and naive
         else basis,
         f"Share of scores {text.tolerance(settings.tolerance)} points of the truth. "
@@ -294,7 +295,7 @@ def _show_estimates(model: Figures, settings: Settings, basis: str, *, rmse: boo
         "Skill",
         text.percent(skill.value if skill else None),
         f"{text.interval(skill, 1, 100)}, {basis}" if skill else basis,
-        "Reduction of the MAE against the baseline; 0 % is no better than the baseline. "
+        "Reduction of the MAE against the constant baseline; 0 % is no better. "
         f"{metric_cards.INTERVAL_HELP}",
     )
 
@@ -305,7 +306,7 @@ def _show_error(
     metric_cards.show(
         name,
         text.points(error) if error else text.NOTHING,
-        f"{text.interval(error)}, baseline {text.figure(naive)}, {basis}"
+        f"{text.interval(error)}, constant baseline {text.figure(naive)}, {basis}"
         if error and naive is not None
         else basis,
         f"{meaning} {metric_cards.INTERVAL_HELP} {metric_cards.NAIVE_HELP}",

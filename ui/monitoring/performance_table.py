@@ -1,4 +1,4 @@
-"""The table of errors in a window: each version, the heuristic and the best constant guesses."""
+"""The table of errors in a window: each version, the heuristic and the constant baseline."""
 
 from core.domain.version import version_name
 from core.monitoring.measure.performance import Figures, Performance
@@ -8,7 +8,8 @@ from ui.markup import Markdown
 
 
 def show(performance: Performance) -> None:
-    """A row for each version that answered and one for the heuristic; nothing where none did."""
+    """Show a row for each version that answered and one for the heuristic; nothing without
+    answers."""
     rows = [
         _build_row(version_name(number), found, performance.tolerance)
         for number, found in performance.versions.items()
@@ -31,7 +32,7 @@ def show(performance: Performance) -> None:
 
 def _build_row(name: str, found: Figures, tolerance: float) -> dict[str, object]:
     return {
-        "who answered": name,
+        "answered by": name,
         "scores": found.n_predictions,
         "labels": found.n_labelled,
         **metric_cards.build_cells(found, tolerance),

@@ -9,7 +9,7 @@ from ui.markup import Markdown
 
 @dataclass(frozen=True, slots=True)
 class OnboardingStep:
-    """A step with the page on which it is done, and whether it is."""
+    """A step, the page on which it is done, and whether it is."""
 
     title: str
     help: str
@@ -21,7 +21,7 @@ class OnboardingStep:
 def build_steps(
     *, has_rows: bool, has_version: bool, serves: bool, has_requests: bool, has_labels: bool
 ) -> list[OnboardingStep]:
-    """The five steps from nothing to a chart of the accuracy.
+    """Return the five steps from nothing to a chart of the accuracy.
 
     >>> steps = build_steps(
     ...     has_rows=True, has_version=False, serves=False, has_requests=False, has_labels=False
@@ -58,7 +58,7 @@ def is_complete(steps: list[OnboardingStep]) -> bool:
 
 
 def show(steps: list[OnboardingStep]) -> None:
-    """The list; the first step that is open stands out and has its link."""
+    """Show the list; the first open step stands out and has its link."""
     following = next((step for step in steps if not step.done), None)
     with st.container(border=True):
         st.markdown(Markdown("**First steps**"))

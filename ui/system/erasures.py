@@ -40,7 +40,7 @@ def offer(app: App) -> None:
 
 
 def show(app: App) -> None:
-    """The notes of what was deleted; nothing where nothing was."""
+    """Show the log of deletions; nothing without one."""
     with app.db.read() as conn:
         notes = erasures.load_erasures(conn)
     if not notes:
@@ -63,7 +63,7 @@ def show(app: App) -> None:
 
 
 def note(app: App, version: Version) -> None:
-    """That rows a version learned from were deleted since; nothing where none were."""
+    """Show that rows of a version were deleted since; nothing without any."""
     with app.db.read() as conn:
         erased = list_erased(erasures.load_erasures(conn), version.snapshot_id)
     if erased:

@@ -10,7 +10,7 @@ from ui.markup import Markdown, code
 
 
 def show(state: SystemStatus) -> None:
-    """The parts of the installation, each with how it is."""
+    """Show the state of each part of the installation."""
     with metric_cards.row(across=5):
         metric_cards.show("Store", _kind(state.store), f"schema {state.schema}", state.store)
         metric_cards.show(

@@ -15,7 +15,7 @@ _NAME, _SCOPES = "key_name", "key_scopes"
 
 
 def show(app: App, found: Sequence[ApiKey]) -> None:
-    """The keys, making one, and revoking one."""
+    """Show the keys, a form to create one, and a button to revoke one."""
     if not found:
         st.caption(
             "No key yet: the API answers anybody on this machine, and listens nowhere else until "

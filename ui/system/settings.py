@@ -62,7 +62,7 @@ def show(app: App, changes: Sequence[SettingChange]) -> None:
 
 
 def show_settings(app: App) -> None:
-    """Every setting with its value, where it comes from, and its meaning; secrets are hidden."""
+    """Show every setting with its value, origin and meaning; secrets are hidden."""
     current = load_current_settings(app)
     tables.show(
         [

@@ -1,4 +1,4 @@
-"""Where a version errs, whether more rows would help, and the rows it missed the most."""
+"""A version's calibration, learning curve, error by segment and largest errors."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from ui.markup import Markdown
 
 
 def show(app: App, version: Version) -> None:
-    """The diagnosis of one version; a version of former days has none, and shows nothing."""
+    """Show the error analysis of a version; nothing if its report is too old to have one."""
     report = version.report
     if not report.score_bands:
         return
@@ -23,20 +23,20 @@ def show(app: App, version: Version) -> None:
         _show_calibration(version)
         _show_curve(version)
     if report.segments:
-        st.markdown(Markdown("**Where it errs**"))
+        st.markdown(Markdown("**Error by segment**"))
         tables.show(
             _segment_rows(report),
             key=f"segments_{version.number}",
-            alt="MAE and bias of each category level on held-out rows, most rows first",
-            columns={"held-out rows": tables.whole(), "bias, points": tables.figure()},
+            alt="MAE and bias of each category level on the holdout, most rows first",
+            columns={"holdout rows": tables.whole(), "bias, points": tables.figure()},
         )
     with app.db.read() as conn:
         found = samples.load_by_keys(conn, [(row.at, row.key) for row in report.worst])
-    with st.expander("The rows it missed the most", key=f"worst_{version.number}"):
+    with st.expander("Rows with the largest errors", key=f"worst_{version.number}"):
         tables.show(
             _worst_rows(report, found),
             key=f"worst_table_{version.number}",
-            alt="The held-out rows with the largest errors, with their raw values",
+            alt="Holdout rows with the largest errors and their raw values",
             columns={
                 "at (UTC)": tables.time(),
                 "score": tables.figure(),
@@ -49,20 +49,20 @@ def show(app: App, version: Version) -> None:
 def _show_calibration(version: Version) -> None:
     bands = version.report.score_bands
     with st.container(gap="xsmall"):
-        st.markdown(Markdown("**What a score turned out to be**"))
+        st.markdown(Markdown("**Calibration**"))
         st.plotly_chart(
             charts.draw_points(
                 [
-                    charts.Point(band.score, band.actual, text.count(band.n_rows, "held-out row"))
+                    charts.Point(band.score, band.actual, text.count(band.n_rows, "holdout row"))
                     for band in bands
                 ],
                 x="mean score of the band, points",
                 y="mean truth, points",
-                as_expected="as the score says",
+                as_expected="perfectly calibrated",
             ),
             key=f"calibration_{version.number}",
             config=charts.CONFIG,
-            alt="Mean truth against mean score in bands of scores, with 95 % intervals",
+            alt="Mean truth by mean score in bands of scores, with 95 % confidence intervals",
         )
         st.caption(describe_calibration(bands))
 
@@ -77,12 +77,12 @@ def _show_curve(version: Version) -> None:
                     charts.Point(float(point.n_rows), point.mae, text.count(point.n_rows, "row"))
                     for point in report.learning_curve
                 ],
-                x="rows learned from",
+                x="training rows",
                 y="MAE on the same holdout, points",
             ),
             key=f"curve_{version.number}",
             config=charts.CONFIG,
-            alt="MAE on the holdout by the number of rows learned from, with 95 % intervals",
+            alt="MAE on the holdout by the number of training rows, with 95 % confidence intervals",
         )
         st.caption(describe_curve(report.learning_curve, report.doubling))
 
@@ -92,7 +92,7 @@ def _segment_rows(report: TrainingReport) -> list[dict[str, object]]:
         {
             "column": segment.column,
             "level": segment.level,
-            "held-out rows": segment.n_rows,
+            "holdout rows": segment.n_rows,
             "MAE, points": text.estimate(segment.mae),
             "bias, points": segment.bias,
         }
@@ -114,7 +114,7 @@ def _worst_rows(report: TrainingReport, found: Mapping[str, Sample]) -> list[dic
 
 def _describe(sample: Sample | None) -> str:
     if sample is None:
-        return "the row is no longer in the store"
+        return "no longer in the store"
     return ", ".join(
         f"{name}: {text.NOTHING if value is None else value}"
         for name, value in sample.features.items()

@@ -1,4 +1,4 @@
-"""The table of promotions: the error that each version promised and the one it delivered."""
+"""The table of promotions with the expected and the live error of each version."""
 
 from core.bootstrap import App
 from core.domain.version import version_name
@@ -9,10 +9,10 @@ from ui.markup import Markdown
 
 
 def show(app: App) -> None:
-    """Show each promotion's promised and delivered error, once there is a promotion."""
+    """Show each promotion's expected and live error, if there is a promotion."""
     found = load_lookbacks(app.db, app.now())
     if found:
-        st.markdown(Markdown("**Promised and delivered, 14 days after each promotion**"))
+        st.markdown(Markdown("**Expected and live error, 14 days after each promotion**"))
         tables.show(
             [
                 {
@@ -23,6 +23,6 @@ def show(app: App) -> None:
                 for lookback in found
             ],
             key="lookbacks",
-            alt="Each promotion with its promised and its delivered error",
+            alt="Each promotion with its expected and its live error",
             columns={"promoted (UTC)": tables.time(), "verdict": tables.wide()},
         )

@@ -1,4 +1,4 @@
-"""A version's training report: the verdict first, then what it rests on."""
+"""A version's training report: the verdict, then the figures behind it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,7 +22,7 @@ _FEATURE_NAMES = "feature names"
 
 
 def badges(report: TrainingReport) -> Markdown:
-    """What has to be seen wherever a version appears, as Markdown."""
+    """Return the badges that a version has wherever it appears."""
     gate = (
         Markdown(":green-badge[:material/verified: Gate passed]")
         if report.gate.passed
@@ -37,18 +37,18 @@ def badges(report: TrainingReport) -> Markdown:
 
 
 def label(version: Version) -> str:
-    """A version in a list to choose from."""
+    """Return a version's entry in a list of choices."""
     report = version.report
     gate = "gate passed" if report.gate.passed else "gate refused"
     demo = ", synthetic" if report.synthetic else ""
     mae = text.figure(report.metrics.mae.value)
-    return f"{version.name} · {report.recipe} · MAE {mae} · {gate}{demo}"
+    return f"{version.name} · {report.recipe} recipe · MAE {mae} · {gate}{demo}"
 
 
 def show(version: Version) -> None:
-    """The whole report of one version."""
+    """Show the whole report of a version."""
     report = version.report
-    st.subheader(f"{version.name} · {report.recipe}")
+    st.subheader(f"{version.name} · {report.recipe} recipe")
     with st.container(border=True):
         st.markdown(Markdown("{}  \n**{}**").format(badges(report), report.summary))
         show_gate(version)
@@ -57,23 +57,23 @@ def show(version: Version) -> None:
     metric_cards.show_metrics(report)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**MAE against naive guesses**"))
+            st.markdown(Markdown("**MAE against naive baselines**"))
             st.plotly_chart(
                 charts.draw_marks(naive_marks(version), unit="MAE, points"),
                 key=f"naive_{version.number}",
                 config=charts.CONFIG,
-                alt="MAE of the version with its interval, beside the naive guesses",
+                alt="MAE of the version with its interval, and of the naive baselines",
             )
         with st.container(gap="xsmall"):
-            st.markdown(Markdown("**What the score rests on**"))
+            st.markdown(Markdown("**Feature importance**"))
             st.plotly_chart(
-                charts.draw_shares(report.importance, x="share of importance, %"),
+                charts.draw_shares(report.importance, x="share of the importance, %"),
                 key=f"importance_{version.number}",
                 config=charts.CONFIG,
                 alt="Share of importance of each feature",
             )
             if report.importance_method:
-                st.caption(f"By {report.importance_method}, on held-out rows.")
+                st.caption(f"By {report.importance_method}, on the holdout.")
     st.caption(_describe_basis(report))
     if report.left_out:
         with st.expander(
@@ -96,11 +96,11 @@ def show(version: Version) -> None:
 
 
 def show_gate(version: Version) -> None:
-    """What the gate checked: at once where it refused, folded where it passed."""
+    """Show the reasons of the gate, folded if it passed."""
     gate = version.report.gate
     listed = bullets(gate.reasons)
     if gate.passed:
-        with st.expander("What the gate checked", key=f"gate_{version.number}"):
+        with st.expander("Checks of the gate", key=f"gate_{version.number}"):
             st.markdown(listed)
     else:
         st.markdown(listed)
@@ -109,8 +109,8 @@ def show_gate(version: Version) -> None:
 def pick(
     trained: Sequence[Version], label_of: str, *, extra: Mapping[int, str] | None = None
 ) -> int:
-    """One version by its number: the newest, until the person or the address says another; then
-    the address keeps it. `extra` are choices beside the versions."""
+    """Return the number of the chosen version: the newest, unless the person or the address says
+    another; the address keeps it. `extra` are further choices."""
     names = {version.number: label(version) for version in trained} | dict(extra or {})
     numbers = list(names)
     asked = filters.get_id("version")
@@ -131,25 +131,25 @@ def _describe_basis(report: TrainingReport) -> str:
     random = (
         ""
         if report.random_split_mae is None
-        else " A split at random would have claimed a MAE of "
-        f"{text.figure(report.random_split_mae)} "
+        else f" A random split would have claimed a MAE of {text.figure(report.random_split_mae)} "
         "points."
     )
     searched = describe_search(report.search, report.n_train)
     return (
         f"Trained on {text.count(report.n_train, 'row')}, evaluated on "
-        f"{text.count(report.n_holdout, 'row')} that it never saw. The split: "
-        f"{report.split_reason.rstrip('.')}. Intervals are 95 %{independent}.{random} {searched}"
+        f"{text.count(report.n_holdout, 'row')} of the holdout. Split: "
+        f"{report.split_reason.rstrip('.')}. Intervals are 95 % confidence intervals{independent}."
+        f"{random} {searched}"
     )
 
 
 def naive_marks(version: Version) -> list[charts.Mark]:
-    """The version, the champion of its time and the naive guesses, by their MAE."""
+    """Return the MAE of the version, of the one that served then, and of the naive baselines."""
     report = version.report
     marks = [charts.build_mark(version.name, report.metrics.mae)]
     if report.champion_mae is not None:
-        name = "champion" if report.champion is None else version_name(report.champion)
-        marks.append(charts.build_mark(f"{name}, champion then", report.champion_mae))
+        name = "the version" if report.champion is None else version_name(report.champion)
+        marks.append(charts.build_mark(f"{name}, which served then", report.champion_mae))
     return marks + [
         charts.Mark(f"{_NAIVE.get(name, name)} {naive.of or ''}".strip(), naive.mae, quiet=True)
         for name, naive in sorted(report.naive.items(), key=lambda item: item[1].mae)
@@ -157,7 +157,7 @@ def naive_marks(version: Version) -> list[charts.Mark]:
 
 
 def parameters(version: Version) -> dict[str, str]:
-    """What was chosen for a training, by name."""
+    """Return the parameters of a training, by name."""
     report = version.report
     found = {
         "recipe": report.recipe,
@@ -165,7 +165,7 @@ def parameters(version: Version) -> dict[str, str]:
         "data": "synthetic" if report.synthetic else "real",
         "snapshot": str(version.snapshot_id),
         "training rows": text.number(report.n_train),
-        "held-out rows": text.number(report.n_holdout),
+        "holdout rows": text.number(report.n_holdout),
         "split": report.split,
         "tolerance": text.tolerance(report.tolerance),
         "features": f"{len(report.features_selected)} of {len(report.features_available)}",
@@ -178,7 +178,7 @@ def parameters(version: Version) -> dict[str, str]:
 
 
 def identity(version: Version) -> dict[str, str]:
-    """Where a version comes from and is kept."""
+    """Return the origin and the place of a version, by name."""
     return {
         "trained at": text.moment(version.created_at),
         "trained by": version.created_by,
@@ -186,13 +186,13 @@ def identity(version: Version) -> dict[str, str]:
         "code": version.report.commit or text.NOTHING,
         "libraries": ", ".join(f"{name} {v}" for name, v in version.report.environment.items())
         or text.NOTHING,
-        "MLflow run": version.run_id or "not logged yet: it is logged when tracking answers",
+        "MLflow run": version.run_id or "not logged yet: MLflow did not answer",
         "artifact": text.short_hash(version.artifact_hash),
     }
 
 
 def differing(versions: Sequence[Version]) -> list[dict[str, str]]:
-    """The parameters in which versions differ, a row each and a column a version."""
+    """Return the parameters in which versions differ, a row each and a column a version."""
     found = {version.name: parameters(version) for version in versions}
     names = list(dict.fromkeys(name for values in found.values() for name in values))
     names.remove(_FEATURE_NAMES)  # too many for a cell; which came and went is said in words
@@ -204,7 +204,7 @@ def differing(versions: Sequence[Version]) -> list[dict[str, str]]:
 
 
 def version_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
-    """Versions as a table."""
+    """Return a table row for each version."""
     return [
         {
             "version": version.name,
@@ -213,7 +213,7 @@ def version_rows(versions: Sequence[Version]) -> list[dict[str, object]]:
             "MAE, points": text.estimate(version.report.metrics.mae),
             "accuracy": text.percent_interval(version.report.metrics.accuracy),
             "skill": text.percent_interval(version.report.metrics.skill),
-            "held-out rows": version.report.n_holdout,
+            "holdout rows": version.report.n_holdout,
             "data": "synthetic" if version.report.synthetic else "real",
             "trained (UTC)": version.created_at,
             "by": version.created_by,

@@ -1,4 +1,4 @@
-"""Starting a training by clicking, with what the data checks say of the rows it will learn from."""
+"""The form that starts a training, and the retraining decisions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ _PREVIEW_ICONS = {
     "not_yet": Markdown(":material/hourglass_empty:"),
 }
 _WINDOWS = {
-    "auto": "As validation says",
+    "auto": "Chosen by validation",
     "all": "All history",
     **{f"{days}": f"The last {days} days" for days in DAYS},
     **{f"half-life:{days}": f"Weights halved every {days} days" for days in HALF_LIVES},
@@ -37,8 +37,8 @@ _WINDOWS = {
 
 
 def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
-    """Choose a recipe and train, without the columns that give the target away unless somebody
-    puts them back; blocking issues have to be overridden with a reason."""
+    """Offer a training, by default without the columns that give the target away; blocking issues
+    need an override with a reason."""
     blocking = issues.blocking(data.issues)
     if blocking:
         st.markdown(Markdown("**The data has issues that stop a training:**"))
@@ -58,15 +58,15 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
                 min_value=0,
                 value=0,
                 key=_SEED,
-                help="Every random choice follows from it.",
+                help="The seed of every random choice.",
                 width=130,
             )
             st.text_input(
                 "Why",
                 key=_REASON,
-                placeholder="Needed to override"
+                placeholder="Needed for an override"
                 if blocking
-                else "Kept with the job; may stay empty",
+                else "Optional; logged with the job",
                 width=280,
             )
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -75,8 +75,8 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
                 list(OBJECTIVES),
                 format_func=lambda name: f"{OBJECTIVES[name][0].upper()}{OBJECTIVES[name][1:]}",
                 key=_OBJECTIVE,
-                help="Within the tolerance is for where accuracy is what counts: a model that "
-                "knows nothing then aims where most targets are close together.",
+                help="Choose the tolerance if accuracy matters most: the model then aims where "
+                "most targets are close together.",
                 width=380,
             )
             st.selectbox(
@@ -84,8 +84,8 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
                 list(_WINDOWS),
                 format_func=_WINDOWS.__getitem__,
                 key=_WINDOW,
-                help="Where the work changes with time, older rows mislead; the choice is made by "
-                "validation inside the training rows.",
+                help="If the work changes with time, older rows mislead; validation on the "
+                "training rows makes the choice.",
                 width=260,
             )
             st.selectbox(
@@ -101,11 +101,11 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
             default=_leaks(data),
             key=_LEAVE_OUT,
             placeholder="None: learn from every column",
-            help="Those that give the target away are proposed; the gate refuses a version that "
-            "used one.",
+            help="Columns that give the target away are preselected; the gate refuses a version "
+            "that uses one.",
         )
         if blocking:
-            st.checkbox("Train all the same, for the reason above", key=_OVERRIDE)
+            st.checkbox("Train with these issues, for the reason above", key=_OVERRIDE)
         st.form_submit_button(
             "Train",
             key="train_now",
@@ -117,30 +117,28 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
 
 
 def show_due(decision: RetrainingDecision) -> None:
-    """Whether training again is due, and why or why not."""
+    """Show whether retraining is due, with the reasons."""
     reasons = " ".join(decision.reasons)
     if decision.retrain:
-        st.info(f"Training again is due. {reasons}", icon=":material/event_repeat:")
+        st.info(f"Retraining is due. {reasons}", icon=":material/event_repeat:")
     else:
-        st.caption(
-            Markdown(":material/event_available: Training again is not due. {}").format(reasons)
-        )
+        st.caption(Markdown(":material/event_available: Retraining is not due. {}").format(reasons))
 
 
 def show_preview(app: App, previewed: Job | None, waiting: Job | None) -> None:
-    """Whether training again would help, as it was found last, and a button that looks again."""
+    """Show the last preview of a retraining, and a button for a new one."""
     found = {} if previewed is None else dict(previewed.result or {})
     if previewed is None or previewed.finished_at is None:
         st.caption(
             Markdown(
-                ":material/help: Whether training again would help was not looked at yet: a few "
-                "fits of the recipe that serves say it, and keep nothing."
+                ":material/help: No retraining was tried yet: a few fits of the serving recipe "
+                "estimate its effect, and register nothing."
             )
         )
     else:
         ago = text.moment_ago(previewed.finished_at, app.now())
         icon = _PREVIEW_ICONS[str(found["verdict"])]
-        st.caption(Markdown("{} {} (Looked at {}.)").format(icon, found["summary"], ago))
+        st.caption(Markdown("{} {} (Estimated {}.)").format(icon, found["summary"], ago))
     if waiting is not None:
         jobs.show_job(app, waiting.id)
     else:
@@ -153,13 +151,13 @@ def show_preview(app: App, previewed: Job | None, waiting: Job | None) -> None:
 
 
 def show_decisions(decisions: Sequence[RetrainingDecision], next_at: datetime | None) -> None:
-    """The last decisions with their reasons, and when the next one is made."""
+    """Show the last decisions with their reasons, and the time of the next one."""
     if not decisions:
         return
     check = (
         "no check is scheduled" if next_at is None else f"next check {next_at:%Y-%m-%d %H:%M} UTC"
     )
-    with st.expander(f"Decisions about training again ({len(decisions)} newest; {check})"):
+    with st.expander(f"Retraining decisions ({len(decisions)} newest; {check})"):
         for decision in decisions:
             due = "Due" if decision.retrain else "Not due"
             job = "" if decision.job_id is None else f", job {decision.job_id}"
@@ -170,7 +168,7 @@ def show_decisions(decisions: Sequence[RetrainingDecision], next_at: datetime | 
 
 
 def _preview(app: App) -> str:
-    asked = request_job(app, PREVIEW, {}, by=context.get_user(), reason="would it help?")
+    asked = request_job(app, PREVIEW, {}, by=context.get_user(), reason="preview of a retraining")
     return f"{jobs.describe(asked)} was requested."
 
 
@@ -179,7 +177,7 @@ def _request(app: App, blocked: bool) -> str:
     overrides = None
     if blocked:
         if not st.session_state[_OVERRIDE] or not reason:
-            raise actions.NotDone("tick the box and say why to train on data with these issues.")
+            raise actions.NotDone("tick the box and give a reason to train with these issues.")
         overrides = [reason]
     args: dict[str, object] = {
         "recipe": st.session_state[_RECIPE],
@@ -201,7 +199,7 @@ def _request(app: App, blocked: bool) -> str:
 
 
 def _columns(data: DataSummary) -> list[str]:
-    """The features that the newest checks saw."""
+    """Return the features of the newest checks."""
     seen = () if data.quality is None else data.quality.columns
     return [column.name for column in seen if column.name not in ("target", "timestamp")]
 
