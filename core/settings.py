@@ -95,14 +95,16 @@ class Thresholds:
     error_growth_warning: float = _live(
         "1.2",
         read.growth,
-        "Live error, in multiples of what training promised, that warns and opens an incident.",
+        "Live error, in multiples of the holdout's, that warns and opens an incident.",
         at_most="error_growth_critical",
     )
-    error_growth_critical: float = _live("1.5", read.growth, "The multiple that is critical.")
+    error_growth_critical: float = _live(
+        "1.5", read.growth, "Live error, in multiples of the holdout's, that is critical."
+    )
     accuracy_days: float = _live(
         "7",
         read.number(0.01, 10_000.0, "days, a number from 0.01"),
-        "Days of labelled predictions whose error is compared with what training promised.",
+        "Days of labelled predictions whose error is compared with the holdout's.",
     )
     latency_warning_ms: float = _live(
         "100", read.milliseconds, "p95 latency above this warns.", at_most="latency_critical_ms"
@@ -122,7 +124,9 @@ class Thresholds:
         "Share answered by the heuristic that warns.",
         at_most="fallback_critical",
     )
-    fallback_critical: float = _live("0.50", read.share, "The share of these that is critical.")
+    fallback_critical: float = _live(
+        "0.50", read.share, "Share answered by the heuristic that is critical."
+    )
     stale_after_minutes: float = _live(
         "60", read.positive, "Minutes without a prediction after which the status is stale."
     )
@@ -164,7 +168,7 @@ class Settings(Thresholds):
     signing_key: Secret = _setting(
         "",
         read.signing_key,
-        "Key that artifacts are signed with, the same on every machine that trains or serves; "
+        "Key that signs artifacts, the same on every machine that trains or serves; "
         "empty for the one in signing.key in home.",
         secret=Hides.ALL,
     )
@@ -183,8 +187,8 @@ class Settings(Thresholds):
     durability: str = _setting(
         "process",
         read.choice("process", "power"),
-        "What an acknowledged prediction survives: `process`, any crash of ours; `power`, a power "
-        "cut as well, at a fraction of the speed.",
+        "An acknowledged prediction survives: `process`, a crash of the program; `power`, a power "
+        "cut too, at a fraction of the speed.",
     )
     supabase_url: str = _setting(
         "", read.plain_address, "Address of the Supabase project to collect from."
@@ -193,7 +197,7 @@ class Settings(Thresholds):
     supabase_tables: str = _setting(
         "",
         read.json_list,
-        "How tables other than the origin's are read: a JSON list of mappings; the data page "
+        "Mappings of tables other than the origin's, as a JSON list; the data page "
         "writes them too.",
     )
     supabase_timeout_seconds: float = _setting(
@@ -205,7 +209,7 @@ class Settings(Thresholds):
         "", read.optional_path, "A team's own data checks: the path of a pandera schema in YAML."
     )
     notify: tuple[Secret, ...] = _setting(
-        "", read.names, "Where alerts go: Apprise URLs, comma-separated.", secret=Hides.WORDS
+        "", read.names, "Channels of alerts: Apprise URLs, comma-separated.", secret=Hides.WORDS
     )
     public_url: str = _setting(
         "",
@@ -216,19 +220,19 @@ class Settings(Thresholds):
     heartbeat_url: Secret = _setting(
         "",
         read.web_address,
-        "Address that is called every minute while watching works: a dead man's switch.",
+        "Address called every minute while monitoring works: a dead man's switch.",
         secret=Hides.WORDS,
     )
     proxy: bool = _setting(
         "off",
         read.switch,
-        "`on` where a reverse proxy on this machine passes requests on: login and API keys are "
-        "needed then, and its X-Forwarded-For is believed.",
+        "`on` if a reverse proxy on this machine forwards requests: login and API keys are "
+        "then required, and its X-Forwarded-For is trusted.",
     )
     allowed_hosts: tuple[str, ...] = _setting(
         "",
         read.names,
-        "Names by which callers may address the servers, comma-separated, beyond localhost, "
+        "Host names of the servers, comma-separated, in addition to localhost, "
         "PLUMBLINE_HOST and the one in PLUMBLINE_PUBLIC_URL.",
     )
     tls_certificate: Path | None = _setting(
@@ -240,13 +244,14 @@ class Settings(Thresholds):
     allowed_emails: tuple[str, ...] = _setting(
         "",
         read.names,
-        "Who may log in, comma-separated; with [auth] in .streamlit/secrets.toml, login is on.",
+        "E-mails that may log in, comma-separated; with [auth] in .streamlit/secrets.toml, login "
+        "is on.",
     )
     trust_unverified_email: bool = _setting(
         "off",
         read.switch,
-        "`on` for a login provider that never says whether an e-mail is verified; one that says it "
-        "is not stays refused.",
+        "`on` for a login provider that never says whether an e-mail is verified; an e-mail that "
+        "it calls unverified stays refused.",
     )
     session_idle_minutes: int = _setting(
         "120",
@@ -256,10 +261,10 @@ class Settings(Thresholds):
     session_hours: int = _setting(
         "12",
         read.integer(1, 10_000, "hours, a whole number from 1"),
-        "Hours after which a login ends in any case.",
+        "Hours after which every login ends.",
     )
     user: str = _setting(
-        "", read.text, "Name written beside every local action; empty for the OS user."
+        "", read.text, "Name of the person in local actions; empty for the OS user."
     )
     drift_threshold: float = _live(
         "0.1", read.share, "Smallest drift that counts (standard deviations)."
@@ -272,20 +277,24 @@ class Settings(Thresholds):
     silent_causes: tuple[str, ...] = _live(
         "",
         read.names,
-        "Muted causes of incidents, comma-separated: recorded, but nobody is called.",
+        "Muted causes of incidents, comma-separated: recorded without messages.",
     )
     auto_rollback: str = _live(
         "on",
         read.choice("on", "off"),
-        "`on`: a release that turns critical within its baking time is rolled back by itself, "
+        "`on`: a release that turns critical within its baking time is rolled back automatically, "
         "once; or `off`.",
     )
-    baking_hours: float = _live("24", read.positive, "Hours for which a release is fresh.")
-    retrain_every_days: float = _live("7", read.positive, "Days after which to train again.")
+    baking_hours: float = _live(
+        "24",
+        read.positive,
+        "Baking time: hours after a release in which it can be rolled back automatically.",
+    )
+    retrain_every_days: float = _live("7", read.positive, "Days after which retraining is due.")
     retrain_new_rows: int = _live(
         "100",
         read.integer(1, 1_000_000_000, "a whole number from 1"),
-        "New labelled rows after which to train again.",
+        "New labelled rows after which retraining is due.",
     )
     retrain: str = _live(
         "propose",
@@ -296,7 +305,7 @@ class Settings(Thresholds):
         "measured",
         read.days_or_measured,
         "Days until a label is known; rows younger than that at the split are not trained on. "
-        "`measured`: as the newest labels took.",
+        "`measured`: the delay of the newest labels.",
     )
     retrain_per_week: int = _live(
         "1",
@@ -307,12 +316,12 @@ class Settings(Thresholds):
     device: str = _setting(
         "cpu",
         read.choice("cpu", "cuda"),
-        "Where XGBoost trains: `cpu`, or `cuda` for a GPU where it finds one.",
+        "Device of XGBoost: `cpu`, or `cuda` for a GPU if there is one.",
     )
     text_model: Path | None = _setting(
         "",
         read.optional_path,
-        "What the recipe `text` reads texts by: the folder of a transformer, on every machine that "
+        "Model of the recipe `text`: the folder of a transformer, on every machine that "
         "trains or serves; empty for hashed tokens, which need none.",
     )
     collect_every_minutes: float = _live(
@@ -321,12 +330,12 @@ class Settings(Thresholds):
     collect_overlap_hours: float = _live(
         "24",
         read.number(0.0, 100_000.0, "hours, a number from 0"),
-        "How late a row may become visible at its source and still be collected.",
+        "Hours by which a row may appear late at its source and still be collected.",
     )
     files_root: Path | None = _setting(
         "",
         read.optional_path,
-        "Folder that a watched folder chosen on a page may not leave; empty for `inbox` in home.",
+        "Folder that holds every watched folder chosen on a page; empty for `inbox` in home.",
     )
     watch_folder: Path | None = _live(
         "",
@@ -336,7 +345,7 @@ class Settings(Thresholds):
     keep_predictions_days: int = _setting(
         "90",
         read.days_kept,
-        "Days for which predictions are kept one by one, with what was asked and their labels; "
+        "Days for which single predictions are kept, with their features and labels; "
         "figures stay. 0 keeps all.",
     )
     upload_limit_mb: int = _setting(
@@ -353,13 +362,13 @@ class Settings(Thresholds):
         "0",
         read.number(0.0, 1e9, "requests a second, a number from 0"),
         "Most requests a second of one key (without keys, of this machine) at each API process; "
-        "0 for any number: keys share a process fairly in any case.",
+        "0 for no limit: keys always share a process fairly.",
     )
     text_timeout_ms: int = _setting(
         "1000",
         read.integer(1, 60_000, "milliseconds, a whole number from 1"),
-        "Milliseconds for what one request's version reads of its text and history; what takes "
-        "longer is answered by the heuristic.",
+        "Milliseconds for the text and history of a request; if they take "
+        "longer, the heuristic answers.",
     )
     watch_below: Path | None = None
     """The folder that limits a watched folder changed at run time."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from core.cli.main import cli
+from core.cli.main import VERBS, cli
 from core.settings import SETTINGS, Setting
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -22,7 +22,7 @@ Written by `python -m docs.generate`; change the commands in `core/cli/` instead
 `plumbline VERB` where it is installed and `python -m core VERB` in a checkout are the same program.
 Every verb but those that start a process takes `--json`, which writes one object to stdout. The
 exit code is 0 for done, 1 for refused or failed with one sentence that says why, 2 for wrong usage.
-[Commands by task](../how-to/commands.md) says what each is for.
+[Commands by task](../how-to/commands.md) says which to use when.
 """
 
 _SETTINGS = """# Settings
@@ -39,11 +39,12 @@ can also be changed on the *System* page, with a reason that is kept.
 def build_reference() -> dict[Path, str]:
     """Return the text of each generated page by its path."""
     root = typer.main.get_command(cli)
+    verbs = "\n".join(f"| [`{n}`](#{n}) | {_escape(v.help)} |" for n, v in VERBS.items() if v.help)
     commands = "\n".join(_write_command(name, command) for name, command in list_commands(root))
     rows = "\n".join(write_row(setting) for setting in SETTINGS)
     table = f"| variable | default | meaning | where |\n|---|---|---|---|\n{rows}\n"
     return {
-        REFERENCE / "cli.md": f"{_CLI}\n{commands}",
+        REFERENCE / "cli.md": f"{_CLI}\n| command | does |\n|---|---|\n{verbs}\n\n{commands}",
         REFERENCE / "settings.md": f"{_SETTINGS}\n{table}",
     }
 

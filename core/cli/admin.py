@@ -1,4 +1,4 @@
-"""The verbs about the installation itself: its state, jobs, API keys and settings."""
+"""The verbs about the installation: its state, jobs, API keys and settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -20,8 +20,10 @@ from plumbline.program import name_command
 
 _TIME = "%Y-%m-%d %H:%M UTC"
 
-jobs_cli = typer.Typer(invoke_without_command=True, help="Jobs, and stopping one.")
-keys_cli = typer.Typer(no_args_is_help=True, help="Keys of the prediction API.")
+jobs_cli = typer.Typer(invoke_without_command=True, help="List jobs, and stop one.")
+keys_cli = typer.Typer(
+    no_args_is_help=True, help="List the keys of the prediction API, create or revoke one."
+)
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -33,14 +35,14 @@ def add_verbs(cli: typer.Typer) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """The installation: store, tracking, worker, versions, backlog."""
+    """Show the installation: store, tracking, worker, versions and backlog."""
     state = describe_system(build_app())
     emit(state, lambda: _write_system(state), as_json)
 
 
 @jobs_cli.callback()
 def list_jobs(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """The newest jobs, newest first."""
+    """List the newest jobs."""
     if ctx.invoked_subcommand is not None:
         return
     with build_app().db.read() as conn:
@@ -54,7 +56,7 @@ def list_jobs(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 @jobs_cli.command()
 def cancel(job_id: int, as_json: AsJson = False) -> None:
-    """Ask a job to stop."""
+    """Stop a job."""
     app = build_app()
     with app.db.write() as conn:
         job = jobs.request_cancel(conn, job_id, local_user(app.settings), app.now())
@@ -67,7 +69,7 @@ def create(
     scope: Annotated[list[Scope] | None, typer.Option(help="All, unless named.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key; it is shown once and only its hash is kept."""
+    """Create a key; it is shown once and only its hash is kept."""
     app = build_app()
     scopes = frozenset(scope or Scope)
     key, secret = create_key(app.db, name, scopes, by=local_user(app.settings), now=app.now())
@@ -80,7 +82,7 @@ def create(
 
 @keys_cli.command(name="list")
 def list_keys(as_json: AsJson = False) -> None:
-    """The keys, without their secrets."""
+    """List the keys, without their secrets."""
     with build_app().db.read() as conn:
         found = api_keys.load_keys(conn)
     emit(
@@ -95,7 +97,7 @@ def list_keys(as_json: AsJson = False) -> None:
 
 @keys_cli.command()
 def revoke(key_id: int, as_json: AsJson = False) -> None:
-    """End a key's life."""
+    """Revoke a key."""
     app = build_app()
     with app.db.write() as conn:
         api_keys.revoke_key(conn, key_id, local_user(app.settings), app.now())
@@ -103,7 +105,7 @@ def revoke(key_id: int, as_json: AsJson = False) -> None:
 
 
 def settings(as_json: AsJson = False) -> None:
-    """Every setting with its value, default and meaning; secrets are not shown."""
+    """List the settings with value, default and meaning; secrets are not shown."""
     shown = _view_settings(build_app().values)
     emit({"settings": shown}, lambda: _write_settings(shown), as_json)
 
@@ -127,7 +129,7 @@ def _view_settings(values: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _write_system(state: SystemStatus) -> str:
-    """The installation in a few lines."""
+    """Return the installation in a few lines."""
     worker = f"no worker runs: `{name_command('worker')}`"
     if state.worker_alive and state.worker is not None:
         worker = f"{state.worker.holder} since {state.worker.acquired_at.strftime(_TIME)}"
@@ -161,7 +163,7 @@ def _write_system(state: SystemStatus) -> str:
 
 
 def _write_job(job: Job) -> str:
-    """A job in one line."""
+    """Return a job in one line."""
     return (
         f"{job.id:>4}  {job.kind}  {job.status}  {job.progress:4.0%}  {job.message}  (asked for by "
         f"{job.requested_by}, {job.requested_at.strftime(_TIME)})"
@@ -169,11 +171,11 @@ def _write_job(job: Job) -> str:
 
 
 def _write_key(key: ApiKey) -> str:
-    """A key in one line, without its secret."""
+    """Return a key in one line, without its secret."""
     state = "live" if key.revoked_at is None else f"revoked {key.revoked_at.strftime(_TIME)}"
     return f"{key.id:>4}  {key.prefix}...  {key.name}  {', '.join(sorted(key.scopes))}  {state}"
 
 
 def _write_settings(shown: Sequence[Mapping[str, str]]) -> str:
-    """Each setting with its value and meaning."""
+    """Return each setting with its value and meaning."""
     return "\n".join(f"{row['variable']}={row['value']}\n    {row['help']}" for row in shown)

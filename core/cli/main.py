@@ -1,4 +1,4 @@
-"""The verbs together, and how one ends: 0 done, 1 refused or failed, 2 wrong usage."""
+"""All verbs, and their exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
 
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -29,7 +29,7 @@ VERBS = {
     "dashboard": Verb("processes", "Start the dashboard alone, with the scheduler thread."),
     "api": Verb("processes", "Start the prediction API alone."),
     "worker": Verb("work", "Start the worker alone: scheduled tasks and jobs."),
-    "mlflow": Verb("processes", "Start MLflow's own pages over the same store."),
+    "mlflow": Verb("processes", "Start MLflow's own pages on the same store."),
     "run-job": Verb("work", ""),
     "collect": Verb("data", "Collect labelled rows."),
     "demo": Verb("data", "Add synthetic rows, marked as such everywhere."),
@@ -62,7 +62,7 @@ VERBS = {
     ),
     "note": Verb("training", "Add notes and tags to a version, and list them."),
     "versions": Verb("training", "List versions, or sign one."),
-    "runs": Verb("training", "The newest MLflow runs."),
+    "runs": Verb("training", "List the newest MLflow runs."),
     "replay": Verb(
         "releases",
         "Score the recorded requests of the last days with a version, before it serves.",
@@ -86,18 +86,20 @@ VERBS = {
         "Replay a file as live traffic with late labels, in a store of its own; report what "
         "would have happened.",
     ),
-    "status": Verb("admin", "The installation: store, tracking, worker, versions, backlog."),
+    "status": Verb(
+        "admin", "Show the installation: store, tracking, worker, versions and backlog."
+    ),
     "monitor": Verb(
         "watching",
         "Show health with its reasons, the figures of the window, and the open incidents.",
     ),
     "incidents": Verb("watching", "List incidents, and act on one."),
     "retrain": Verb("watching", "Train again if it is due, or with --force in any case."),
-    "jobs": Verb("admin", "Jobs, and stopping one."),
-    "keys": Verb("admin", "Keys of the prediction API."),
+    "jobs": Verb("admin", "List jobs, and stop one."),
+    "keys": Verb("admin", "List the keys of the prediction API, create or revoke one."),
     "settings": Verb(
         "admin",
-        "Every setting with its value, default and meaning; secrets are not shown.",
+        "List the settings with value, default and meaning; secrets are not shown.",
     ),
 }
 """Every verb. A verb's module, and all that it needs, is imported when the verb is called."""
@@ -170,7 +172,7 @@ def _plumbline(
 
 
 def main() -> None:
-    """Run one verb; an error the operator can act on is one sentence, in JSON too where asked."""
+    """Run one verb; print an operator's error as one sentence, and in JSON if asked."""
     keep_private()
     logs.configure()
     try:

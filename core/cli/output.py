@@ -1,4 +1,4 @@
-"""The options that verbs share, and how they answer and say how far they are."""
+"""The shared options of verbs, and the output of answers and progress."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,19 +16,20 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads th
 
 
 def emit(value: Any, text: Callable[[], str], as_json: bool) -> None:
-    """Print the answer: `value` as one JSON object, or the text for a person. No character of it
-    can drive the terminal."""
+    """Print the answer, `value` as one JSON object or the text for a person, without control
+    characters."""
     answer = write_out(msgspec.json.encode(value).decode()) if as_json else write_plain(text())
     typer.echo(answer)
 
 
 def say(line: str) -> None:
-    """Tell the person what goes on, on stderr."""
+    """Print a line about the progress on stderr."""
     typer.echo(write_plain(line), err=True)
 
 
 def write_plain(text: str) -> str:
-    """Lines for a terminal, in which no name from outside moves the cursor or changes a colour.
+    """Return lines for a terminal in which no name from outside moves the cursor or changes a
+    colour.
 
     >>> write_plain("a\\nb \\x1b[31mred")
     'a\\nb ⟨U+001B⟩[31mred'
@@ -37,12 +38,12 @@ def write_plain(text: str) -> str:
 
 
 def say_progress(share: float, message: str) -> None:
-    """Tell the person how far a job is."""
+    """Print the progress of a job."""
     say(f"{share:4.0%}  {message}")
 
 
 def parse_time(text: str) -> datetime:
-    """An ISO 8601 time, UTC where it names no zone; raises `InvalidInput`.
+    """Return the time of an ISO 8601 text, in UTC if it names no zone; raises `InvalidInput`.
 
     >>> parse_time("2026-05-03T14:10").isoformat()
     '2026-05-03T14:10:00+00:00'

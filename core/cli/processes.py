@@ -32,5 +32,5 @@ def api() -> None:
 
 
 def mlflow() -> None:
-    """Start MLflow's own pages over the same store."""
+    """Start MLflow's own pages on the same store."""
     parts.become(build_app(), parts.Component.MLFLOW, say)

@@ -1,4 +1,4 @@
-"""The verbs' answers as text for a person: status first, then the reason, then the next step."""
+"""The verbs' answers as text for a person: the status, the reason, then the next step."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ _TIME = "%Y-%m-%d %H:%M UTC"
 
 
 def of_import(result: Mapping[str, Any]) -> str:
-    """Say how many rows an import brought, and the role of each column."""
+    """Return the row counts of an import, and the role of each column."""
     roles = ", ".join(
         f"{role} '{column}'"
         for role, column in result["mapping"].items()
@@ -46,23 +46,23 @@ def of_import(result: Mapping[str, Any]) -> str:
 
 
 def of_collection(result: Mapping[str, Any]) -> str:
-    """Say how the collection of each source ended."""
+    """Return the outcome of each source."""
     lines = [f"{source['name']}: {source['message']}" for source in result["sources"]]
     return "\n".join([*lines, f"Next: `{name_command('data')}` shows their quality."])
 
 
 def of_demo(result: Mapping[str, Any]) -> str:
-    """Say how many rows the generator made, and the error of the best model."""
+    """Return the number of generated rows, and the error of the best model."""
     return (
-        f"{result['n_new']} synthetic rows, marked so wherever they appear. The best reachable MAE "
+        f"{result['n_new']} synthetic rows, marked as such everywhere. The best possible MAE "
         f"on them is {text.figure(result['best_mae'])} points: noise that no model can predict."
     )
 
 
 def of_data(summary: DataSummary) -> str:
-    """Say how many rows there are, from where, and their issues."""
+    """Return the row counts by source, and the issues."""
     if not summary.n_rows:
-        return "There is no row yet: `collect file PATH` imports some, `demo` generates some."
+        return "No rows yet: `collect file PATH` imports some, `demo` generates some."
     first, last = (
         "no time" if at is None else at.strftime(_TIME)
         for at in (summary.first_at, summary.last_at)
@@ -81,7 +81,7 @@ def of_data(summary: DataSummary) -> str:
 
 
 def of_file_scores(result: Mapping[str, Any]) -> str:
-    """Say how many rows of a file were scored, by what, and why others were not."""
+    """Return the counts of a file's scored rows, and the reasons for the others."""
     speed = result["rows_per_second"]
     lines = [
         f"{result['n_rows']:,} rows scored by {result['version']} into {result['out']}: "
@@ -97,18 +97,18 @@ def of_file_scores(result: Mapping[str, Any]) -> str:
         lines.append(f"  ... and {result['n_rejected'] - 5:,} more; --json has the first 1,000.")
     if result["n_unreadable"]:
         lines.append(f"  {result['n_unreadable']:,} rows could not be read and are not in it.")
-    return "\n".join([*lines, "None of them is logged as a prediction."])
+    return "\n".join([*lines, "These scores are not logged as predictions."])
 
 
 def of_replay(result: Mapping[str, Any]) -> str:
-    """Say how a replay came out, and list the scores that differ most."""
+    """Return the result of a replay, and the scores that differ most."""
     lines = [result["summary"]]
     if result["doubt"]:
         lines.append(result["doubt"])
     gain, latency = result["improvement"], result["latency_ms"]
     if gain is not None:
         lines.append(
-            f"  error as served less its own: {text.estimate(LiveEstimate(**gain), 'points')} on "
+            f"  reduction of the MAE: {text.estimate(LiveEstimate(**gain), 'points')} on "
             f"{result['n_labelled']} labelled rows of {result['basis']}"
         )
     if latency:
@@ -130,7 +130,7 @@ def of_replay(result: Mapping[str, Any]) -> str:
 
 
 def of_rehearsal(rehearsal: ReleaseRehearsal) -> str:
-    """Say which version a rollback would serve, and how long it takes."""
+    """Return the version that a rollback would serve, and the time of each step."""
     return "\n".join(
         [
             f"A rollback would lead to {version_name(rehearsal.target)} and takes "
@@ -142,7 +142,7 @@ def of_rehearsal(rehearsal: ReleaseRehearsal) -> str:
 
 
 def of_why(why: Mapping[str, Any]) -> str:
-    """A score as a sum of what each column added."""
+    """Return a score as the sum of its columns' contributions."""
     explanation = why["explanation"]
     return "\n".join(
         [
@@ -150,27 +150,27 @@ def of_why(why: Mapping[str, Any]) -> str:
             *([why["doubt"]] if why["doubt"] else []),
             f"  {explanation['base']:+8.2f}  an average row",
             *(f"  {points:+8.2f}  {name}" for name, points in explanation["contributions"].items()),
-            f"  {explanation['score']:8.2f}  before it is clipped to the scale",
+            f"  {explanation['score']:8.2f}  before clipping to the scale",
         ]
     )
 
 
 def of_trace(found: Trace) -> str:
-    """Say how many rows an id or a group has, and which versions learned from them."""
+    """Return the row counts of an id or a group, and the versions trained on them."""
     lines = [f"{found.n_samples} rows and {found.n_predictions} predictions."]
     for use in found.uses:
         versions = ", ".join(version_name(number) for number in use.versions) or "no version"
-        lines.append(f"  snapshot {use.snapshot_id}: {use.n_rows} rows, learned from by {versions}")
+        lines.append(f"  snapshot {use.snapshot_id}: {use.n_rows} rows, used by {versions}")
     if not found.uses:
-        lines.append("  No snapshot holds any of them, so that no version learned from them.")
+        lines.append("  No snapshot holds any of them: no version was trained on them.")
     return "\n".join(lines)
 
 
 def of_nearest(found: Mapping[str, Any]) -> str:
-    """The training rows nearest to a prediction, nearest first."""
+    """Return the training rows nearest to a prediction, nearest first."""
     lines = [
-        f"Of the {found['n_rows']:,} rows of snapshot {found['snapshot_id']}, which "
-        f"{found['version']} was made from, the nearest to {found['prediction_id']}:"
+        f"The nearest to {found['prediction_id']} of the {found['n_rows']:,} rows of snapshot "
+        f"{found['snapshot_id']}, on which {found['version']} was trained:"
     ]
     for row in found["rows"]:
         lines.append(
@@ -181,18 +181,18 @@ def of_nearest(found: Mapping[str, Any]) -> str:
 
 
 def of_training(version: Version) -> str:
-    """The verdict, why, and the figures it rests on."""
+    """Return the verdict of a training, its reasons and figures."""
     report = version.report
     best = min(report.naive.items(), key=lambda item: item[1].mae)
     metrics = report.metrics
     r2 = "the target does not vary" if metrics.r2 is None else text.estimate(metrics.r2)
-    skill = text.percent_interval(metrics.skill) if metrics.skill else "no naive guess errs"
+    skill = text.percent_interval(metrics.skill) if metrics.skill else "no naive baseline errs"
     lines = [
         of_version(version),
         report.summary,
-        f"Trained on {report.n_train} rows, judged on {report.n_holdout} others ({report.split}: "
-        f"{report.split_reason})",
-        f"  MAE       {text.estimate(metrics.mae)}   best naive guess ({best[0]}): "
+        f"Trained on {report.n_train} rows, evaluated on {report.n_holdout} others "
+        f"({report.split}: {report.split_reason})",
+        f"  MAE       {text.estimate(metrics.mae)}   naive baseline ({best[0]}): "
         f"{text.figure(best[1].mae)}",
         f"  RMSE      {text.estimate(metrics.rmse)}   {best[0]}: {text.figure(best[1].rmse)}",
         f"  accuracy  {text.percent_interval(metrics.accuracy)} "
@@ -208,14 +208,14 @@ def of_training(version: Version) -> str:
     lines.append(describe_curve(report.learning_curve, report.doubling))
     lines.append(describe_calibration(report.score_bands))
     if version.run_id is None:
-        lines.append("MLflow could not be reached: the run is recorded there later.")
+        lines.append("MLflow did not answer: the run is logged there later.")
     if report.gate.passed:
         lines.append(f"Next: `{name_command(f'deploy {version.name} --reason TEXT')}`.")
     return "\n".join(lines)
 
 
 def of_version(version: Version) -> str:
-    """A version in one line."""
+    """Return a version in one line."""
     report = version.report
     verdict = "passed the gate" if report.gate.passed else "REFUSED by the gate"
     origin = ", trained on synthetic rows" if report.synthetic else ""
@@ -227,7 +227,7 @@ def of_version(version: Version) -> str:
 
 
 def of_notes(name: str, said: Sequence[Note]) -> str:
-    """The tags of a version, then everything that was said of it, oldest first."""
+    """Return the tags of a version, then its notes, oldest first."""
     lines = [f"{name}  {', '.join(list_tags(said)) or 'no tags'}"]
     for note in said:
         kind = "" if note.kind is NoteKind.NOTE else f"{note.kind.value}: "
@@ -236,7 +236,7 @@ def of_notes(name: str, said: Sequence[Note]) -> str:
 
 
 def of_run(run: RunSummary) -> str:
-    """An MLflow run in one line."""
+    """Return an MLflow run in one line."""
     version = "-" if run.version is None else version_name(run.version)
     mae = run.metrics.get("mae")
     return (
@@ -246,11 +246,9 @@ def of_run(run: RunSummary) -> str:
 
 
 def of_plan(plan: PlanSummary) -> str:
-    """Say which version serves, since when, by whom and why, and the trial."""
+    """Return the version that serves, since when, by whom and why, and the trial."""
     if plan.champion is None:
-        return (
-            "Nothing is deployed: requests are answered by the heuristic. Next: `deploy VERSION`."
-        )
+        return "Nothing is deployed: the heuristic answers. Next: `deploy VERSION`."
     champion, challenger = plan.champion, plan.challenger
     serves = (
         f"{version_name(champion.version)} serves since {champion.since.strftime(_TIME)}, "
@@ -277,7 +275,7 @@ def of_plan(plan: PlanSummary) -> str:
 
 
 def of_deployment(row: Deployment) -> str:
-    """A row of the history in one line."""
+    """Return a row of the history in one line."""
     override = ", overriding the gate" if row.override else ""
     plan = row.plan
     beside = (
@@ -292,7 +290,7 @@ def of_deployment(row: Deployment) -> str:
 
 
 def of_health(summary: MonitorSummary) -> str:
-    """The status, its reasons with what to do, the figures, the open incidents."""
+    """Return the status, its reasons with their next steps, the figures and open incidents."""
     report, counts = summary.report, summary.traffic.counts
     lines = [report.health.upper()]
     for reason in report.reasons:
@@ -318,18 +316,21 @@ def of_health(summary: MonitorSummary) -> str:
 
 
 def _figures(found: Figures, tolerance: float) -> list[str]:
-    """List the figures of the model's answers, each with that of the best constant guess."""
+    """Return the figures of the model's answers, each with that of the constant baseline."""
     if found.accuracy is None or found.mae is None or found.rmse is None or found.naive is None:
         return [] if found.note is None else [f"  {found.note}"]
     naive = found.naive
-    skill = "no constant guess errs" if found.skill is None else text.percent_interval(found.skill)
+    skill = (
+        "the constant baseline does not err"
+        if found.skill is None
+        else text.percent_interval(found.skill)
+    )
     return [
-        f"  accuracy  {text.percent_interval(found.accuracy)} {text.tolerance(tolerance)} points  "
-        " naive "
-        f"{text.percent(naive.accuracy)}",
-        f"  MAE       {text.estimate(found.mae)}   naive {text.figure(naive.mae)} (always "
-        f"{naive.guess:g})",
-        f"  RMSE      {text.estimate(found.rmse)}   naive {text.figure(naive.rmse)}",
+        f"  accuracy  {text.percent_interval(found.accuracy)} {text.tolerance(tolerance)} points   "
+        f"constant baseline {text.percent(naive.accuracy)}",
+        f"  MAE       {text.estimate(found.mae)}   constant baseline "
+        f"{text.figure(naive.mae)} (always {naive.guess:g})",
+        f"  RMSE      {text.estimate(found.rmse)}   constant baseline {text.figure(naive.rmse)}",
         f"  skill     {skill}",
     ]
 
@@ -347,7 +348,7 @@ def _drift(report: DriftReport | None) -> str:
 
 
 def of_receipts(receipts: Sequence[DeliveryReceipt]) -> str:
-    """Say which channels took a message, and why the others did not."""
+    """Return the receipt of each channel."""
     return "\n".join(
         f"{receipt.label}: {'taken' if receipt.error is None else f'not taken: {receipt.error}'}"
         for receipt in receipts
@@ -355,17 +356,17 @@ def of_receipts(receipts: Sequence[DeliveryReceipt]) -> str:
 
 
 def of_maintenance(window: Maintenance) -> str:
-    """Until when nobody is called."""
+    """Return the end of the maintenance."""
     if window.until_at <= window.at:
-        return "Maintenance is over: people are called again."
+        return "Maintenance is over: messages are sent again."
     return (
-        f"Maintenance until {window.until_at:{_TIME}}: incidents are recorded and nobody is "
-        "called; what is held back is sent then."
+        f"Maintenance until {window.until_at:{_TIME}}: incidents are recorded and no messages "
+        "are sent; those held back are sent then."
     )
 
 
 def of_incident(incident: Incident) -> str:
-    """An incident in one line."""
+    """Return an incident in one line."""
     return (
         f"{incident.id:>4}  {incident.status}  {incident.severity}  {incident.cause} since "
         f"{incident.opened_at.strftime(_TIME)}: {incident.message}"
@@ -375,14 +376,14 @@ def of_incident(incident: Incident) -> str:
 def of_retraining(
     decision: RetrainingDecision, result: Mapping[str, Any] | None, previewed: Job | None
 ) -> str:
-    """Say whether training is due, why, whether it would help, and how it ended."""
+    """Return whether retraining is due, the reasons, and its preview or result."""
     lines = ["Retraining is due." if decision.retrain else "Retraining is not due."]
     lines += [f"  {reason}" for reason in decision.reasons]
     if result is not None:
         lines.append(f"{result['version']}: {result['summary']}")
     elif previewed is None or previewed.finished_at is None:
-        lines.append("Whether it would help: not looked at yet (`retrain --preview`).")
+        lines.append("Its effect was not estimated yet (`retrain --preview`).")
     else:
         found = dict(previewed.result or {})
-        lines.append(f"Looked at {previewed.finished_at.strftime(_TIME)}: {found['summary']}")
+        lines.append(f"Estimated {previewed.finished_at.strftime(_TIME)}: {found['summary']}")
     return "\n".join(lines)

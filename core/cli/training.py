@@ -171,7 +171,7 @@ def iterate(
 
 @versions_cli.callback()
 def list_versions(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """The registered versions with their gate's verdict, newest first."""
+    """List the versions with their gate's verdict, newest first."""
     if ctx.invoked_subcommand is not None:
         return
     with build_app().db.read() as conn:
@@ -212,7 +212,7 @@ def sign(
 def list_runs(
     limit: Annotated[int, typer.Option(help="At most this many.")] = 50, as_json: AsJson = False
 ) -> None:
-    """The newest MLflow runs."""
+    """List the newest MLflow runs."""
     found = build_app().registry.list_runs(limit)
     emit(
         {"runs": msgspec.to_builtins(found)},

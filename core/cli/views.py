@@ -1,4 +1,4 @@
-"""What the command line and the API say in JSON, in the shapes that scripts rely on."""
+"""The JSON of the command line and the API, in the shapes that scripts rely on."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from core.domain.version import Version, version_name
 
 
 def view_training(version: Version) -> dict[str, Any]:
-    """A version as `train` and `versions` print it."""
+    """Return a version as `train` and `versions` print it."""
     report = version.report
     built: dict[str, Any] = msgspec.to_builtins(report)
     return {
@@ -62,7 +62,7 @@ def view_training(version: Version) -> dict[str, Any]:
 
 
 def view_deployment(deployment: Deployment) -> dict[str, Any]:
-    """One row of the deployment history."""
+    """Return a row of the deployment history."""
     built: dict[str, Any] = msgspec.to_builtins(deployment)
     plan = deployment.plan
     challenger = None if plan.challenger is None else version_name(plan.challenger)
@@ -77,7 +77,7 @@ def view_deployment(deployment: Deployment) -> dict[str, Any]:
 
 
 def view_plan(plan: PlanSummary) -> dict[str, Any]:
-    """Return the deployment in force as `deploy --status` prints it."""
+    """Return the current deployment as `deploy --status` prints it."""
     built: dict[str, Any] = msgspec.to_builtins(plan)
     for side, summary in (("champion", plan.champion), ("challenger", plan.challenger)):
         if summary is not None:
@@ -86,7 +86,7 @@ def view_plan(plan: PlanSummary) -> dict[str, Any]:
 
 
 def view_story(story: PredictionLineage) -> dict[str, Any]:
-    """Everything that made a prediction."""
+    """Return the provenance of a prediction."""
     built: dict[str, Any] = msgspec.to_builtins(story)
     deployment, version = story.deployment, story.version
     return {
@@ -98,7 +98,7 @@ def view_story(story: PredictionLineage) -> dict[str, Any]:
 
 
 def view_rehearsal(rehearsal: ReleaseRehearsal) -> dict[str, Any]:
-    """A rollback that was rehearsed, with the time of each step."""
+    """Return a rehearsed rollback, with the time of each step."""
     built: dict[str, Any] = msgspec.to_builtins(rehearsal)
     return {
         **built,

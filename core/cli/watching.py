@@ -170,7 +170,7 @@ def retrain(
 
 
 def _train(app: App, decision: RetrainingDecision) -> Mapping[str, Any] | None:
-    """Do the training that was asked for here; None where a worker was faster and does it."""
+    """Train in this process and return the result; None if a worker was faster."""
     assert decision.job_id is not None
     try:
         with app.db.write() as conn:

@@ -1,1 +1,1 @@
-"""From a snapshot to an evaluated, gated, registered version."""
+"""Training: from a snapshot to an evaluated, gated and registered version."""

@@ -1,5 +1,4 @@
-"""Training from the store to a registered version: feedback, snapshot, checks, split, search,
-evaluation, gate, artifact, row, run. It never deploys."""
+"""The training flow from the store to a registered version; it never deploys."""
 
 import time
 from collections.abc import Callable
@@ -127,7 +126,7 @@ def train_version(
 
 
 def sync_runs(db: Database, registry: Registry, now: datetime) -> int:
-    """Record the versions that MLflow does not know yet; how many. Raises `Unavailable`."""
+    """Log the versions that MLflow does not know yet; return their number. Raises `Unavailable`."""
     with db.read() as conn:
         waiting = [
             (version, snapshot_rows.get_snapshot(conn, version.snapshot_id))
@@ -152,8 +151,8 @@ class _Checked:
 
 
 def _check_data(issues: list[Issue], overrides: tuple[str, ...] | None, by: str) -> _Checked:
-    """What the gate has to know about the rows; raises `Refused` with every blocking issue where
-    no person overrides them. A leaky column does not stop a training, but the gate refuses it."""
+    """Return the facts on the rows for the gate. Raises `Refused` with every blocking issue unless
+    a person overrides them. A leaky column does not stop a training, but the gate refuses it."""
     blocking = [issue.message for issue in issues if issue.severity is Severity.BLOCKING]
     leaks = [
         issue.message
@@ -181,7 +180,7 @@ def _record_run(
     snapshot: Snapshot,
     now: Callable[[], datetime],
 ) -> Version:
-    """The version with its run, or as it is where MLflow does not answer."""
+    """Return the version with its MLflow run, or unchanged if MLflow does not answer."""
     try:
         run_id = registry.log_run(version, snapshot)
     except Unavailable as error:

@@ -1,4 +1,4 @@
-"""What people say of a version: notes and tags, and that they vouch for its artifact."""
+"""Notes and tags of versions, and the signature of an artifact by a person."""
 
 from datetime import datetime
 
@@ -12,9 +12,8 @@ from core.store.models import versions
 def add_note(
     db: Database, number: int, kind: NoteKind, text: str, *, by: str, now: datetime
 ) -> Note:
-    """Keep a note of a version, or give it a tag or take one away. Raises `NotFound` for an unknown
-    version, `InvalidInput` for a text that is none, `Refused` for a tag that is there already, or
-    is not there to be taken away."""
+    """Add a note to a version, or add or remove a tag. Raises `NotFound` for an unknown version,
+    `InvalidInput` for an unsuitable text, `Refused` if the tag is there already, or missing."""
     note = Note(number, kind, parse_note(kind, text), now, by)
     with db.write() as conn:
         version = versions.get_version(conn, number)
@@ -29,8 +28,8 @@ def add_note(
 
 
 def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
-    """Bring what was said of recorded versions to their MLflow runs; how many versions were
-    brought up to date. Raises `Unavailable`."""
+    """Copy new notes to the MLflow runs; return the number of versions updated. Raises
+    `Unavailable`."""
     with db.read() as conn:
         waiting = versions.load_waiting(conn)
         said = versions.load_notes(conn, list(waiting))
@@ -50,9 +49,9 @@ def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
 def sign_version(
     db: Database, registry: Registry, number: int, *, by: str, reason: str, now: datetime
 ) -> Version:
-    """Sign the artifact of a version, with a note that says who vouches for it and why; the
-    version. Raises `InvalidInput` without a reason, `NotFound` for an unknown version, and what
-    `Registry.sign_artifact` raises."""
+    """Sign the artifact of a version, with a note on who vouches for it and why; return the
+    version. Raises `InvalidInput` without a reason, `NotFound` for an unknown version, and the
+    errors of `Registry.sign_artifact`."""
     if not reason.strip():
         raise InvalidInput("A signature needs a reason: say how you know who wrote the version.")
     text = parse_note(NoteKind.NOTE, f"Signed: {reason.strip()}")

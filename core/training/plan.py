@@ -1,4 +1,4 @@
-"""How a training is wished to be done, beside its recipe: what a page or a command lets choose."""
+"""The options of a training, in addition to its recipe, from a page or a command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ HOLDOUTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """How a training is to be done. `parse_window` reads `window`; with `parameters` (of a version,
-    or of a search that was cancelled) nothing is searched."""
+    """The options of a training. `parse_window` reads `window`; with `parameters` (of a version, or
+    of a cancelled search) nothing is searched."""
 
     objective: str = SQUARED
     window: str = AUTO
@@ -37,8 +37,8 @@ class TrainingPlan:
 
 
 def read_plan(args: Mapping[str, object], device: str) -> TrainingPlan:
-    """The plan of a job's arguments, defaults for what they do not say; raises `InvalidInput` for a
-    choice that does not exist.
+    """Return the plan of a job's arguments, with defaults. Raises `InvalidInput` for an unknown
+    choice.
 
     >>> read_plan({"recipe": "baseline", "window": "182"}, "cpu").window
     '182'

@@ -64,7 +64,7 @@ def test_a_file_is_scored_as_a_job_with_a_report(app: App, tmp_path: Path) -> No
     text = CliRunner().invoke(cli, [*words[:3], str(tmp_path / "2.csv"), "--version", "1"]).stdout
     assert "2 rows scored by v1 into" in text
     assert "row 3: 2 values where the header names 3 columns" in text
-    assert text.endswith("None of them is logged as a prediction.\n")
+    assert text.endswith("These scores are not logged as predictions.\n")
 
 
 def test_without_a_version_that_serves_it_says_what_to_do(app: App, tmp_path: Path) -> None:

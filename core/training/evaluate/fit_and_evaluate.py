@@ -1,4 +1,4 @@
-"""A frame of rows to a judged pipeline: split, search, fit, evaluation; the store has no part."""
+"""Split, search, fit and evaluation of a frame of rows, without the store."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,7 +28,7 @@ MIN_TRAIN, MIN_HOLDOUT = 10, 2
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The settings from which a training's figures follow, together with the rows and the code.
+    """The settings that, with the rows and the code, determine a training's figures.
 
     `leave_out` are columns not to use. With `overrides`, a person's reasons, blocking data issues
     do not stop the training, and the gate lets columns pass that give the target away."""
@@ -48,7 +48,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A pipeline with everything that was found out about it, before any verdict."""
+    """A fitted pipeline with all of its figures, before any verdict."""
 
     artifact: Artifact
     fitted: Fitted
@@ -62,8 +62,8 @@ class Learned:
 
 
 def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
-    """Train on a snapshot's frame as ordered, and judge on its holdout. The same frame and order
-    give the same figures on the same libraries.
+    """Train on a snapshot's frame, and evaluate on its holdout. Equal frames and orders give equal
+    figures on the same libraries.
 
     Raises `Refused` where the rows are too few or the recipe cannot learn from them, `InvalidInput`
     for an unknown recipe or column, and what `progress` raises."""

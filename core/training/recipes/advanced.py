@@ -11,8 +11,8 @@ DEFAULT_TREES = 150
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
-    """0/1 columns for categories, missing numbers as they are, the columns that say more than their
-    shuffled copies, then trees."""
+    """Return the pipeline: 0/1 columns for categories, missing numbers as they are, the columns
+    that beat their shuffled copies, then trees."""
     # scikit-learn and XGBoost take 5 s to import, which the menu must not cost
     from sklearn.pipeline import Pipeline
 
@@ -31,8 +31,8 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
-    """The grid of 81 combinations, or the smart search on the same budget; columns are selected in
-    each fold from the rows it fits on."""
+    """Search the grid of 81 combinations, or smartly on the same budget; each fold selects columns
+    from the rows it fits on."""
     from core.training.models.boosting import search_boosting  # imports XGBoost
 
     return search_boosting(lambda parameters: build(seed, parameters), rows, seed, progress)

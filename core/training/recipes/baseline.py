@@ -1,4 +1,4 @@
-"""Linear regression on the raw features: what anything more elaborate has to beat."""
+"""The recipe `baseline`: linear regression on the raw features, which others have to beat."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ from core.training.models.recipe import Recipe, Search, TrainingRows
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
-    """Medians for missing numbers, 0/1 columns for categories, all on one scale, then least squares
-    with a penalty (ridge). The smallest penalty only matters where columns say the same thing; a
-    larger one keeps a thousand columns from learning a few hundred rows by heart."""
+    """Return the pipeline: medians for missing numbers, 0/1 columns for categories, one scale, then
+    least squares with a penalty (ridge). The smallest penalty only matters for collinear columns; a
+    larger one keeps a thousand columns from overfitting a few hundred rows."""
     # scikit-learn takes 4 s to import, which the menu must not cost
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -24,7 +24,7 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
-    """The penalty with the smallest mean loss over the folds."""
+    """Choose the penalty with the smallest mean loss over the folds."""
     from core.training.models.fold_matrices import prepare_folds
     from core.training.models.ridge import choose_penalty  # imports scikit-learn
 

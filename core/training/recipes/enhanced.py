@@ -1,4 +1,4 @@
-"""A line with a penalty or boosted trees on the enhanced features, whichever the folds prefer."""
+"""Ridge regression or boosted trees on the enhanced features, whichever the folds prefer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +13,8 @@ DEPTHS = (2, 4)
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
-    """The enhanced features, medians for missing numbers, 0/1 columns for categories, one scale,
-    then the model that `parameters["model"]` names."""
+    """Return the pipeline: the enhanced features, medians for missing numbers, 0/1 columns for
+    categories, one scale, then the model `parameters["model"]`."""
     # scikit-learn and XGBoost take 5 s to import, which the menu must not cost
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -37,8 +37,8 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
-    """The penalty of the line, and depth and number of the trees, and then the better of the two,
-    all by the mean loss over the folds."""
+    """Choose the penalty of ridge, the depth and number of trees, and the better model, by the mean
+    loss over the folds."""
     # these import scikit-learn and XGBoost
     from core.training.models.boosting import search_few
     from core.training.models.fold_matrices import prepare_folds

@@ -1,4 +1,4 @@
-"""A mean of a line and boosted trees, weighed by what the folds say of the two together."""
+"""A weighted mean of ridge regression and boosted trees; the folds choose the weights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,8 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
-    """Medians for missing numbers, 0/1 columns for categories, one scale, then both models."""
+    """Return the pipeline: medians for missing numbers, 0/1 columns for categories, one scale, then
+    both models."""
     # scikit-learn and XGBoost take 5 s to import, which the menu must not cost
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -29,7 +30,8 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
-    """First the parameters of each by the mean loss over the folds, then the share of the trees."""
+    """Choose the parameters of each by the mean loss over the folds, then the weight of the
+    trees."""
     # these import scikit-learn and XGBoost
     from core.training.models.boosting import search_few
     from core.training.models.fold_matrices import prepare_folds

@@ -1,4 +1,4 @@
-"""A line that learns row by row in the order of time and forgets, for work that keeps changing."""
+"""A linear model that learns row by row in the order of time and forgets, for work that changes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,8 @@ FORGETTING = (1.0, 0.9995, 0.998, 0.995, 0.99)
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
-    """Medians for missing numbers, 0/1 columns for categories, one scale, then the line."""
+    """Return the pipeline: medians for missing numbers, 0/1 columns for categories, one scale, then
+    the model."""
     # scikit-learn takes 4 s to import, which the menu must not cost
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -27,7 +28,7 @@ def build(seed: int, parameters: Mapping[str, Any]) -> Any:
 
 
 def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
-    """How fast to forget, by the mean error over the folds."""
+    """Choose the rate of forgetting by the mean error over the folds."""
     from core.training.models.fold_matrices import count_rows, prepare_folds
     from core.training.models.recursive_least_squares import ForgettingLine  # imports scikit-learn
 

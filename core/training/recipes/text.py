@@ -1,4 +1,4 @@
-"""Linear regression on the enhanced features and on what the text of a row says."""
+"""Linear regression on the enhanced features and an embedding of the text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ from core.training.recipes import enhanced
 
 
 def build(seed: int, parameters: Mapping[str, Any]) -> Any:
-    """The enhanced recipe behind an embedding of the text; rows without a text lack its columns.
-    `embedding` among the parameters is the folder of a transformer; the hashed tokens otherwise."""
+    """Return the enhanced pipeline behind an embedding of the text; rows without a text lack its
+    columns. The parameter `embedding` is the folder of a transformer; hashed tokens otherwise."""
     # scikit-learn takes 4 s to import, which the menu must not cost
     from sklearn.pipeline import Pipeline
 
