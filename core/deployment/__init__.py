@@ -1,1 +1,1 @@
-"""Which version serves: decisions, their history, and undoing them."""
+"""Deployments and trials: decisions on the version that serves, their history and rollback."""

@@ -1,4 +1,4 @@
-"""What happened: the store's rows for the timeline, and for one prediction all that made it."""
+"""The history of deployments for the timeline, and the provenance of one prediction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from core.store.predictions import labels, predictions
 
 @dataclass(frozen=True, slots=True)
 class PredictionLineage:
-    """Everything that made a prediction. The version is None where no model was asked, the
-    deployment where nothing was deployed yet."""
+    """The provenance of a prediction. The version is None if no model was asked, the deployment if
+    nothing was deployed yet."""
 
     prediction: Prediction
     deployment: Deployment | None
@@ -34,14 +34,14 @@ class PredictionLineage:
 
     @property
     def error(self) -> float | None:
-        """How far the answer was from the truth, in points."""
+        """Return the distance of the score from the truth, in points."""
         if self.label is None or self.prediction.score is None:
             return None
         return abs(self.prediction.score - self.label.actual)
 
     @property
     def decided(self) -> Mapping[str, str]:
-        """Who let it serve and why, by question."""
+        """Return who deployed the version and why, by question."""
         row = self.deployment
         if row is None:
             return {"deployed": "nothing was deployed yet"}
@@ -98,7 +98,7 @@ _MOST = 1_000  # of each kind; a picture with more says nothing
 
 
 def load_timeline(db: Database, from_at: datetime, to_at: datetime) -> Timeline:
-    """What happened between two moments, in one read."""
+    """Return the events between two moments, from one read."""
     with db.read() as conn:
         return build_timeline(
             from_at,
@@ -112,7 +112,7 @@ def load_timeline(db: Database, from_at: datetime, to_at: datetime) -> Timeline:
 
 
 def load_story(db: Database, prediction_id: str) -> PredictionLineage:
-    """Everything that made a prediction; raises `NotFound`."""
+    """Return the provenance of a prediction; raises `NotFound`."""
     with db.read() as conn:
         found = predictions.get_prediction(conn, prediction_id.strip())
         history = [row for row in deployments.load_history(conn) if row.revision <= found.revision]

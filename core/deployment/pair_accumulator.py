@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 def fold_pairs(
     sums: PairSums, pairs: Iterable[Pair], settings: TrialSettings, now: datetime
 ) -> PairSums:
-    """The sums with these pairs, which follow those that are in it already by their first labels.
+    """Return the sums with these pairs added, which follow the earlier ones by their first labels.
 
     Pairs of one unit and day (of their first label, UTC) count as their mean, once the day has
     ended; however the pairs are cut into stretches, the sums are the same."""
@@ -45,7 +45,7 @@ def fold_pairs(
 
 
 def next_day(at: datetime) -> datetime:
-    """The end of the UTC day of a moment.
+    """Return the end of the UTC day of a moment.
 
     >>> next_day(datetime(2026, 3, 2, 12, tzinfo=UTC)).isoformat()
     '2026-03-03T00:00:00+00:00'
@@ -81,7 +81,8 @@ def _correlate(moments: Moments, first: float, last: float, products: float) -> 
 def _add_pairs(
     sums: PairSums, pairs: Sequence[Pair], end: datetime, settings: TrialSettings
 ) -> PairSums:
-    """The pairs of one day: those without a unit are compared at once, the others wait."""
+    """Return the sums with the pairs of one day: those without a unit are compared at once, the
+    others wait."""
     own = [abs(pair.champion - pair.actual) for pair in pairs]
     other = [abs(pair.challenger - pair.actual) for pair in pairs]
     error = [a - b for a, b in zip(own, other, strict=True)]
@@ -123,7 +124,7 @@ def _wait(
 
 
 def _end_day(sums: PairSums, settings: TrialSettings) -> PairSums:
-    """The means of the units whose day has ended, by unit."""
+    """Return the sums with the means of the units whose day has ended, by unit."""
     assert sums.waiting_until_at is not None
     days = [sums.waiting[unit] for unit in sorted(sums.waiting)]
     end = sums.waiting_until_at
@@ -231,7 +232,8 @@ def _keep_points(
 
 
 def _count_wins(sums: PairSums, within: Floats, alpha: float) -> PairSums:
-    """Wins and losses, and the first time that they could not be equally likely."""
+    """Return the sums with wins and losses, and the first time that they could not be equally
+    likely."""
     wins = sums.n_wins + np.cumsum(within > 0)
     losses = sums.n_losses + np.cumsum(within < 0)
     verdict = sums.within

@@ -1,4 +1,4 @@
-"""What may serve next, and what served: decisions about the plan, from values alone."""
+"""The decisions on the version that serves, next and earlier; pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _DID = {
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """Which version serves, and the row that put it there."""
+    """The version that serves, and the row that deployed it."""
 
     version: int
     since: datetime
@@ -32,7 +32,7 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """The version on trial and what the trial says so far."""
+    """The version on trial with the trial's results so far."""
 
     version: int
     traffic: float  # share 0..1
@@ -44,7 +44,7 @@ class Challenger:
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """The plan in force; revision 0 and no champion before the first deployment."""
+    """The current plan; revision 0 and no champion before the first deployment."""
 
     revision: int
     champion: Champion | None
@@ -52,7 +52,7 @@ class PlanSummary:
 
 
 def check_reason(reason: str) -> str:
-    """The reason without surrounding space; raises `InvalidInput` where none was given.
+    """Return the reason without surrounding space; raises `InvalidInput` without one.
 
     >>> check_reason("  better on new data ")
     'better on new data'
@@ -84,7 +84,7 @@ def check_revision(current: Deployment | None, expected: int) -> None:
 
 
 def describe_action(row: Deployment) -> str:
-    """What a row of the history did: "deployed v3", "put v4 on trial"."""
+    """Return the action of a row: "deployed v3", "put v4 on trial"."""
     plan = row.plan
     return _DID[row.action].format(
         champion=version_name(plan.champion),
@@ -96,7 +96,7 @@ def describe_action(row: Deployment) -> str:
 def check_deploy(
     number: int, gate: Gate | None, current: Deployment | None, *, override: bool
 ) -> bool:
-    """Whether the deployment overrides the gate; `gate` is None for the heuristic.
+    """Return whether the deployment overrides the gate; `gate` is None for the heuristic.
 
     Raises `Refused` where the version serves or is on trial already, or where its gate refused it
     and nobody overrides that. Another version ends a trial that runs.
@@ -123,8 +123,8 @@ def check_deploy(
 
 
 def choose_rollback(history: Sequence[Deployment]) -> int | None:
-    """The version that served before the one in force, or None where there is none. After v1, v2
-    and v3 were deployed, two rollbacks lead to v1.
+    """Return the version that served before the current one, or None. After v1, v2 and v3 were
+    deployed, two rollbacks lead to v1.
 
     >>> choose_rollback([]) is None
     True
@@ -134,8 +134,8 @@ def choose_rollback(history: Sequence[Deployment]) -> int | None:
 
 
 def check_rollback(history: Sequence[Deployment], number: int | None) -> int:
-    """The version to roll back to: `number`, or the one before where None. Raises `Refused`
-    where nothing served before, or not that version."""
+    """Return the version to roll back to: `number`, or the one before if None. Raises `Refused` if
+    no version, or not that one, served before."""
     stack = serving_stack(history)
     if not stack:
         raise Refused("Nothing was ever deployed, so there is nothing to roll back: deploy first.")
@@ -159,8 +159,8 @@ def check_rollback(history: Sequence[Deployment], number: int | None) -> int:
 def build_evidence(
     version: Version | None, current: Deployment | None = None, replay: Replay | None = None
 ) -> Mapping[str, object]:
-    """What a deployment rested on, kept with its row: its training (the heuristic has none), its
-    newest replay, and the trial that it ended.
+    """Return the evidence of a deployment, stored with its row: its training (the heuristic has
+    none), its newest replay, and the trial that it ended.
 
     >>> build_evidence(None)
     {}
@@ -189,8 +189,8 @@ def build_evidence(
 def summarize_plan(
     history: Sequence[Deployment], challenger: Challenger | None = None
 ) -> PlanSummary:
-    """The plan in force by every row, oldest first; the champion's row is the one since which it
-    has served without a break. `challenger` is what the trial that runs says.
+    """Return the current plan from every row, oldest first; the champion's row is the one since
+    which it has served without a break. `challenger` has the results of the current trial.
 
     >>> summarize_plan([])
     PlanSummary(revision=0, champion=None, challenger=None)

@@ -1,4 +1,4 @@
-"""The ramp of a trial: which share of the answers the challenger has next, from values alone."""
+"""The ramp of a trial: the challenger's next share of the answers; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ _EXPECTED_RATINGS = 500  # where the limits are tightest
 
 
 class StepKind(StrEnum):
-    """What a trial does next."""
+    """The next step of a trial."""
 
     HOLD = "hold"
     WIDEN = "widen"
@@ -35,7 +35,7 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """The decision about a ramp, with its reasons; `traffic` is the share it leads to."""
+    """The decision about a ramp, with its reasons; `traffic` is the resulting share."""
 
     kind: StepKind
     traffic: float
@@ -43,8 +43,7 @@ class NextStep:
 
 
 def check_share(traffic: float) -> float:
-    """The share that a challenger may be given; raises `InvalidInput` for any but 10, 20, 50 or
-    100 %.
+    """Return the challenger's share; raises `InvalidInput` for any but 10, 20, 50 or 100 %.
 
     >>> check_share(0.2)
     0.2
@@ -59,7 +58,7 @@ def check_share(traffic: float) -> float:
 
 
 def parse_percent(text: str) -> float:
-    """The share of a percentage that a person wrote; raises `InvalidInput`.
+    """Return the share of a percentage in a text; raises `InvalidInput`.
 
     >>> parse_percent("20"), parse_percent("50 %")
     (0.2, 0.5)
@@ -73,9 +72,10 @@ def parse_percent(text: str) -> float:
 
 
 def choose_next(trial: Trial, report: TrialReport, conduct: Conduct, now: datetime) -> NextStep:
-    """What the trial does next: a violated guardrail or a "worse" stops it, a "better" promotes a
-    challenger that has answered enough to be guarded, each where the settings let it; else it
-    widens when the step's minimum time, requests and labels are met. Without data it holds."""
+    """Return the next step of the trial. A violated guardrail or a "worse" stops it, a "better"
+    promotes a challenger that has answered enough to be guarded, each if the settings allow it.
+    Otherwise it widens once the step's minimum time, requests and labels are met. Without data it
+    holds."""
     step, settings = trial.steps[-1], trial.settings
 
     def decide(kind: StepKind, traffic: float, *reasons: str) -> NextStep:
@@ -115,7 +115,7 @@ def choose_next(trial: Trial, report: TrialReport, conduct: Conduct, now: dateti
 
 
 def check_guardrails(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
-    """The guardrails that the challenger violated beyond chance, each in a sentence."""
+    """Return the guardrails that the challenger violated beyond chance, each in a sentence."""
     settings, name = trial.settings, version_name(trial.challenger)
     rates = (
         (conduct.n_slow, conduct.n_requests, 0.05, f"slower than {settings.max_latency_ms:g} ms"),
@@ -145,8 +145,8 @@ def check_guardrails(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
 
 
 def _check_ratings(trial: Trial, conduct: Conduct) -> tuple[str, ...]:
-    """Whether users are less content with the challenger: the limits of both means hold at every
-    look, with half of the false alarms each."""
+    """Return a sentence if users are less content with the challenger: the limits of both means are
+    valid at every look, with half of the false alarms each."""
     champion, challenger = conduct.champion_ratings, conduct.challenger_ratings
     if min(champion.n, challenger.n) < _MIN_RATINGS:
         return ()

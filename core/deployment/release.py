@@ -117,7 +117,7 @@ class RehearsalStep:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRehearsal:
-    """What a rollback would lead to, and how long each of its steps took."""
+    """The target of a rollback, and the time of each of its steps."""
 
     target: int
     steps: tuple[RehearsalStep, ...]
@@ -131,8 +131,8 @@ class ReleaseRehearsal:
 def rehearse_rollback(
     db: Database, registry: Registry, number: int | None, *, timer: Callable[[], float]
 ) -> ReleaseRehearsal:
-    """Everything that `rollback` does but the switch: nothing is changed. `timer` counts seconds.
-    Raises what the rollback would raise."""
+    """Run all of `rollback` but the switch; change nothing. `timer` counts seconds. Errors are
+    those of the rollback."""
     steps: list[RehearsalStep] = []
 
     def do(name: str, work: Callable[[], Result]) -> Result:
@@ -156,7 +156,8 @@ def rehearse_rollback(
 
 
 def describe_plan(db: Database, now: datetime) -> PlanSummary:
-    """What serves now, since when, by whom and why, and what the trial that runs says."""
+    """Return the current plan: the version, since when, by whom and why, and the results of its
+    trial."""
     with db.read() as conn:
         history = deployments.load_history(conn)
         trial = find_trial(history)
@@ -166,13 +167,13 @@ def describe_plan(db: Database, now: datetime) -> PlanSummary:
 
 
 def what_served(db: Database, at: datetime) -> Deployment | None:
-    """The row that was in force at a moment, or None before the first."""
+    """Return the deployment at a moment, or None before the first."""
     with db.read() as conn:
         return deployments.find_current_at(conn, at)
 
 
 def choose_expected(current: Deployment | None, expected_revision: int | None) -> int:
-    """The revision that the person looked at, or the one in force where nobody said."""
+    """Return the revision that the person looked at, by default the current one."""
     if expected_revision is not None:
         return expected_revision
     return 0 if current is None else current.revision
@@ -204,7 +205,8 @@ def announce(deployment: Deployment) -> None:
 def _choose_target(
     db: Database, number: int | None, expected_revision: int | None
 ) -> tuple[Deployment, int, Version | None]:
-    """The row in force, the version to roll back to, and its registration (None: the heuristic)."""
+    """Return the current row, the version to roll back to, and its registration (None: the
+    heuristic)."""
     with db.read() as conn:
         history = deployments.load_history(conn)
         current = history[-1] if history else None

@@ -1,4 +1,4 @@
-"""The timeline: versions, trials, incidents, trainings and data on one axis, from values alone."""
+"""The timeline: versions, trials, incidents, trainings and data on one axis; pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from core.domain.version import Version, version_name
 
 
 class Lane(StrEnum):
-    """What is told on one line of the timeline."""
+    """The lines of the timeline."""
 
     SERVES = "serves"
     TRIAL = "on trial"
@@ -47,7 +47,7 @@ class TimelineEvent:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What happened between two moments, each lane in the order of time."""
+    """The events between two moments, each lane in the order of time."""
 
     from_at: datetime
     to_at: datetime
@@ -65,8 +65,8 @@ def build_timeline(
     decisions: Sequence[RetrainingDecision],
     collections: Sequence[Collection],
 ) -> Timeline:
-    """What happened in a window. `history` is every row, oldest first: what served when the window
-    began is in it.
+    """Return the events in a window. `history` is every row, oldest first, so that it includes the
+    version that served when the window began.
 
     >>> from datetime import UTC
     >>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -104,7 +104,7 @@ def build_timeline(
 
 
 def _list_plans(history: Sequence[Deployment], to_at: datetime) -> Iterator[TimelineSpan]:
-    """How long each champion served without a break, and each challenger was on trial."""
+    """Yield the periods in which each champion served, and each challenger was on trial."""
     yield from _list_stretches(Lane.SERVES, history, to_at, lambda row: row.plan.champion)
     yield from _list_stretches(Lane.TRIAL, history, to_at, lambda row: row.plan.challenger)
 

@@ -40,7 +40,7 @@ class Standing:
 
     @property
     def challenger(self) -> Challenger:
-        """What `deploy --status` says of it."""
+        """Return the trial's results for `deploy --status`."""
         found = self.report.estimate
         return Challenger(
             version=self.trial.challenger,
@@ -53,7 +53,7 @@ class Standing:
 
 
 def check_name(name: str) -> str:
-    """The name of a trial without surrounding space; raises `InvalidInput` where it is empty or
+    """Return the name of a trial without surrounding space; raises `InvalidInput` if it is empty or
     longer than 80 characters.
 
     >>> check_name(" shorter-texts ")
@@ -68,7 +68,7 @@ def check_name(name: str) -> str:
 
 
 def find_trial(history: Sequence[Deployment]) -> Trial | None:
-    """The trial that runs by every row, oldest first, or None.
+    """Return the current trial from every row, oldest first, or None.
 
     >>> find_trial([]) is None
     True
@@ -96,7 +96,7 @@ def find_trial(history: Sequence[Deployment]) -> Trial | None:
 
 
 def read_settings(evidence: Mapping[str, object]) -> TrialSettings:
-    """The settings that were kept with a trial's first row.
+    """Return the settings stored with a trial's first row.
 
     >>> read_settings({"trial": {"margin": 0.5}}).margin
     0.5
@@ -110,8 +110,8 @@ def read_settings(evidence: Mapping[str, object]) -> TrialSettings:
 def build_settings(
     settings: Settings, *, auto_ramp: bool = True, auto_promote: bool = True, auto_stop: bool = True
 ) -> TrialSettings:
-    """What a trial that starts now is judged by: the thresholds at which monitoring is critical are
-    its guardrails, and versions that differ by less than 0.3 % of the scale are the same.
+    """Return the settings of a new trial: its guardrails are the critical thresholds of monitoring,
+    and versions that differ by less than 0.3 % of the scale are equivalent.
 
     >>> from core.settings import parse_settings
     >>> trial = build_settings(parse_settings({}))
@@ -131,7 +131,7 @@ def build_settings(
 
 
 def check_running(trial: Trial | None, name: str) -> Trial:
-    """The trial that runs, where it has this name; raises `NotFound` where it has not."""
+    """Return the current trial if it has this name; raises `NotFound` otherwise."""
     if trial is None:
         raise NotFound(f"No trial runs, so there is no '{name}': start one with a challenger.")
     if trial.name != name.strip():
@@ -142,8 +142,8 @@ def check_running(trial: Trial | None, name: str) -> Trial:
 def check_start(
     version: Version | None, serving: Version | None, trial: Trial | None, *, override: bool
 ) -> bool:
-    """Whether the start overrides a refusal of the gate or of the features. `version` and `serving`
-    are None for the heuristic.
+    """Return whether the start overrides a refusal of the gate or of the features. `version` and
+    `serving` are None for the heuristic.
 
     Raises `Refused` while a trial runs, for the version that serves, where a side is no model, and
     where the gate refused the challenger or it reads what the champion does not, unless
@@ -180,8 +180,8 @@ def check_widening(trial: Trial, traffic: float) -> None:
 
 
 def check_promotion(trial: Trial, report: "TrialReport", *, override: bool) -> bool:
-    """Whether the promotion overrides the trial; raises `Refused` without the verdict "better"
-    unless overridden."""
+    """Return whether the promotion overrides the trial; raises `Refused` without the verdict
+    "better" unless overridden."""
     if report.verdict is TrialVerdict.BETTER:
         return False
     if not override:
@@ -194,7 +194,7 @@ def check_promotion(trial: Trial, report: "TrialReport", *, override: bool) -> b
 
 
 def freeze_verdict(trial: Trial, report: "TrialReport", now: datetime) -> FrozenVerdict | None:
-    """The verdict to keep, or None before the first crossing and where the trial is invalid."""
+    """Return the verdict to store, or None before the first crossing and for an invalid trial."""
     decided = report.decided
     if decided is None or report.verdict in (TrialVerdict.NOT_YET, TrialVerdict.INVALID):
         return None
@@ -206,7 +206,7 @@ def freeze_verdict(trial: Trial, report: "TrialReport", now: datetime) -> Frozen
 def build_trial_evidence(
     trial: Trial, report: "TrialReport", conduct: Conduct
 ) -> dict[str, object]:
-    """What the end of a trial rested on, kept with its row."""
+    """Return the evidence of a trial's end, stored with its row."""
     estimate = report.estimate
     return {
         "ab_test": trial.name,

@@ -1,4 +1,4 @@
-"""The standing of the trial that runs, by sums that are kept of its pairs."""
+"""The standing of the current trial, from the stored sums of its pairs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ _LONG_AGO = timedelta(days=1)  # clocks of the processes that answer and release
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What was kept of a trial: right up to `progress`, and `checkpoint` after all changes."""
+    """The stored sums of a trial: valid up to `progress`; `checkpoint` is the one after all
+    changes."""
 
     progress: Progress
     checkpoint: Checkpoint

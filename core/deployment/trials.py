@@ -164,7 +164,7 @@ def promote(
 
 
 def describe_trial(db: Database, now: datetime) -> Standing | None:
-    """The trial that runs, what it says and what happens next; None where there is none."""
+    """Return the current trial with its results and next step; None if there is none."""
     with db.read() as conn:
         trial = find_trial(deployments.load_history(conn))
         return None if trial is None else load_standing(conn, trial, now)
@@ -220,7 +220,7 @@ def _do(
 def _load(
     db: Database, name: str, now: datetime, expected_revision: int | None
 ) -> tuple[Deployment, Standing]:
-    """The row in force and the trial of this name, which it belongs to."""
+    """Return the current row and the trial of this name."""
     with db.read() as conn:
         history = deployments.load_history(conn)
         current = history[-1] if history else None

@@ -30,12 +30,13 @@ from core.stats.sequential import (
 )
 
 MOST_PARTS = 20
-"""The largest that are looked at; each has this share of the false verdicts (Bonferroni)."""
+"""The number of categories that are judged; each has this share of the false verdicts
+(Bonferroni)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartVerdict:
-    """The comparisons of one category by now."""
+    """The comparisons of one category so far."""
 
     where: str
     n: int
@@ -44,8 +45,8 @@ class PartVerdict:
 
 
 def judge_parts(sums: PairSums, settings: TrialSettings) -> tuple[PartVerdict, ...]:
-    """The largest categories with enough comparisons. The interval of each holds at every look,
-    and all of them together.
+    """Return the verdicts of the largest categories with enough comparisons. Their intervals are
+    valid at every look, all of them together.
 
     >>> judge_parts(PairSums(), TrialSettings())
     ()
@@ -81,8 +82,8 @@ _ECHO_DEVIATIONS_DECIDED = 2.5  # of the differences up to the verdict: looked a
 
 @dataclass(frozen=True, slots=True)
 class TrialReport:
-    """What a trial says. The estimate is the champion's mean absolute error less the challenger's,
-    in points: above 0, the challenger is better."""
+    """The results of a trial. The estimate is the champion's mean absolute error minus the
+    challenger's, in points: above 0, the challenger is better."""
 
     verdict: TrialVerdict
     reasons: tuple[str, ...]
@@ -107,9 +108,8 @@ def judge_trial(
     now: datetime,
     frozen: FrozenVerdict | None = None,
 ) -> TrialReport:
-    """What the labelled pairs, by their sums, say of the challenger. It may be asked at any time
-    and as often as one likes: the verdict is that of the first crossing, or `frozen` where that
-    was kept.
+    """Return the results of a trial from the sums of its labelled pairs. They are valid at every
+    look: the verdict is that of the first crossing, or `frozen` if that is stored.
 
     `splits` say who answered, `labelled_splits` whose answers were labelled. A split unlike the
     plan, labels that prefer a version, or differences that echo each other make it invalid."""
@@ -143,7 +143,7 @@ def judge_trial(
 
 
 def _close_series(sums: PairSums) -> tuple[TrialPoint, ...]:
-    """The points that were kept, and the newest."""
+    """Return the stored points, and the newest."""
     newest = sums.newest
     if newest is None or newest in sums.series[-1:]:
         return sums.series
@@ -177,7 +177,8 @@ def _find_split_faults(
 
 
 def _find_echo_faults(sums: PairSums) -> tuple[str, ...]:
-    """Of the differences up to the verdict, where there is one: what came later is not in it."""
+    """Return faults of the differences up to the verdict, if there is one; later ones do not
+    count."""
     decided = sums.decided
     if decided is None:
         n, echo, deviations = sums.moments.n, measure_echo(sums), _ECHO_DEVIATIONS
@@ -217,7 +218,7 @@ def _shares(splits: Sequence[TrafficSplit]) -> str:
 
 
 def _estimate_rest(sums: PairSums, trial: Trial, now: datetime) -> tuple[int | None, float | None]:
-    """The pairs and days that are still needed, if all stays as it is."""
+    """Return the numbers of pairs and days that are still needed if nothing changes."""
     n, settings = sums.moments.n, trial.settings
     days = (now - trial.started_at) / timedelta(days=1)
     if n < 2 or days <= 0:
@@ -238,14 +239,14 @@ def _estimate_rest(sums: PairSums, trial: Trial, now: datetime) -> tuple[int | N
 
 
 def _describe_moments(moments: Moments) -> tuple[float, float]:
-    """Mean and standard deviation of two differences or more."""
+    """Return the mean and standard deviation of at least two differences."""
     mean = moments.total / moments.n
     variance = max(moments.squares / moments.n - mean**2, 0.0) * moments.n / (moments.n - 1)
     return mean + moments.shift, math.sqrt(variance)
 
 
 def _explain(report: TrialReport, trial: Trial) -> TrialReport:
-    """The report with its verdict in a sentence."""
+    """Return the report with its verdict in a sentence."""
     champion, challenger = version_name(trial.champion), version_name(trial.challenger)
     margin, decided = trial.settings.margin, report.decided
     if decided is None:

@@ -1,4 +1,4 @@
-"""Whether a column says anything about the target, one column at a time."""
+"""The association of each column with the target, one column at a time."""
 
 from collections.abc import Mapping, Sequence
 

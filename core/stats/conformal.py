@@ -72,7 +72,7 @@ def _number_bands(scores: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 GAMMA = 0.01
-"""What one label moves the level by (Gibbs and Candes 2021)."""
+"""The step of the level after one label (Gibbs and Candes 2021)."""
 
 N_WATCHED = 300
 """Newest labels whose coverage says whether the widths still hold."""

@@ -170,7 +170,7 @@ def find_log_evidence(
 
 
 CONCENTRATION = 300.0
-"""How close to the plan a wrong split is expected to be: found by simulation, see the tests."""
+"""The expected closeness of a wrong split to the plan, found by simulation (see the tests)."""
 
 
 def find_log_mismatch(

@@ -16,8 +16,8 @@ MOST_LEVELS = 12
 values would be shown."""
 
 _CLEARLY = 1.1
-"""How many times as strong an overlap has to be as any part of one column: the simpler is named
-where the two are about the same."""
+"""The factor by which an overlap has to be stronger than any part of one column: of about equal
+ones, the simpler is named."""
 
 _CUTS = ((0.1, 0.9), (0.25, 0.75), (0.5, 0.5))
 _MOST_CROSSED = 40

@@ -1,1 +1,1 @@
-"""What a candidate is worth: its holdout, its baselines, its gate and its report."""
+"""The evaluation of a candidate: its holdout, baselines, gate and report."""

@@ -59,7 +59,7 @@ def find_staleness(db: Database, window: WindowChoice) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class GateTerms:
-    """What a comparison with the champion has to show."""
+    """The terms of a comparison with the champion."""
 
     spent: float = 0.0  # what gates have spent of the chance of a false promotion in the last year
     stale: str | None = None  # why the champion is taken to be out of date, where it is

@@ -1,4 +1,4 @@
-"""Where a version errs: by segment, by the score it gave, and the rows it missed the most; pure."""
+"""The error of a version by segment and by score band, and its largest errors; pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -57,8 +57,8 @@ def measure_segments(
 def measure_bands(
     actual: NDArray[np.float64], scores: NDArray[np.float64], blocks: Blocks
 ) -> tuple[ScoreBand, ...]:
-    """What scores of about the same height turned out to be, in at most ten bands of about equally
-    many rows, 20 at least; a band whose rows all lie in one block is left out.
+    """Return the mean label of scores of about the same height, in at most ten bands of about
+    equally many rows, at least 20; a band whose rows are all in one block is left out.
 
     >>> from core.training.evaluate.metrics import choose_blocks
     >>> scores = np.repeat([20.0, 80.0], 20)

@@ -272,9 +272,9 @@ _SHARE_OF_REST = 0.1
 
 
 def choose_alpha(spent: float) -> float:
-    """What the next gate spends, with `spent` in the 365 days before it: a week's part, or a tenth
-    of what is left where that is less, so that whoever trains daily gets ever stricter gates, never
-    more false promotions. Raises `Refused` where next to nothing is left.
+    """Return the alpha of the next gate, with `spent` in the 365 days before it: a week's part, or
+    a tenth of the rest if that is less, so that daily trainings get stricter gates, not more false
+    promotions. Raises `Refused` if next to nothing is left.
 
     >>> round(choose_alpha(0.0), 5), round(choose_alpha(0.19), 5)
     (0.00385, 0.001)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 Guess = float | NDArray[np.float64]
-"""What a naive guess says of every row, or of each."""
+"""The score that a naive baseline gives every row, or each row."""
 
 CATEGORY_MEAN, HEURISTIC = "category_mean", "heuristic"
 
