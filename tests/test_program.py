@@ -47,25 +47,29 @@ def test_a_commit_is_named_with_whether_files_differ_from_it(
     assert program.describe_commit() == "0123456789ab+changes"
 
 
-@pytest.mark.parametrize("module", ["core", "plumbline"])
-def test_the_version_is_printed_in_under_four_tenths_of_a_second(module: str) -> None:
-    def used() -> float:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return usage.ru_utime + usage.ru_stime
+START_SECONDS = 0.025
+"""The processor time in which Python starts on a machine that nobody else uses."""
 
+
+def measure(*words: str) -> tuple[float, str]:
+    """Return the least processor time of three runs of Python, and what it printed."""
     seconds = []
     for _ in range(3):
-        before = used()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
-            [sys.executable, "-m", module, "--version"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
+            [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True
         )
-        seconds.append(used() - before)
-    assert done.stdout.strip() == program.describe_program()
-    assert min(seconds) < 0.4
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(seconds), done.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["core", "plumbline"])
+def test_the_version_is_printed_in_under_four_tenths_of_a_second(module: str) -> None:
+    busy = max(1.0, measure("-c", "pass")[0] / START_SECONDS)
+    seconds, printed = measure("-m", module, "--version")
+    assert printed == program.describe_program()
+    assert seconds < 0.4 * busy
 
 
 def find_calls(folder: Path) -> Iterator[str]:
