@@ -68,7 +68,6 @@ def build_minutes(n: int) -> list[Rollup]:
             n_within=int(labelled * 0.8),
             sum_abs=3.0 * labelled,
             sum_squared=14.0 * labelled,
-            sum_fourth=600.0 * labelled,
             actuals={
                 step: (n, n * (step + 0.4) / 2)
                 for step, n in zip(steps.tolist(), times.tolist(), strict=True)

@@ -62,7 +62,6 @@ class Outcomes:
     sum_error: float = 0.0
     sum_abs: float = 0.0
     sum_squared: float = 0.0
-    sum_fourth: float = 0.0
     actuals: dict[int, tuple[int, float]] = field(default_factory=dict)  # bucket -> count, sum
 
 

