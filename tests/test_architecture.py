@@ -38,7 +38,6 @@ SMALL = {
     "core/__main__.py",  # `python -m core`
     "core/data/tables/prefetch.py",
     "core/stats/metrics.py",
-    "core/store/engine/bulk_insert.py",
     "core/store/predictions/drain.py",
     "core/training/recipes/text.py",
     "core/training/notes.py",

@@ -23,7 +23,7 @@ from tests.fakes import make_prediction
 from tests.streams import NOON, add_labels, add_predictions
 
 N_ROWS, N_KILLS = 5_000, 5
-KINDS = {"file": 28, "folder": 56, "feedback": 36, "pushed": 22}
+KINDS = {"file": 28, "folder": 56, "feedback": 40, "pushed": 14}
 """The statements among which one is drawn: few enough that a collection is not whole before."""
 
 

@@ -28,7 +28,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 class Work:
     """A labelled row; `late_hours` after it was made its label was known."""
 
-    hour: int | None
+    hour: float | None
     late_hours: int
     provider: Any
     model: Any

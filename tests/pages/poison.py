@@ -76,7 +76,6 @@ COLUMNS = {
     "drift_reports": {"body": SHOWN},
     "erasures": {"by": SHOWN, "reason": SHOWN, "found": "numbers", "old_files": KEPT},
     "health_changes": {"health": "a choice of ours", "reasons": KEPT},
-    "history_makers": {"provider": KEPT, "model": KEPT},
     "incident_events": {
         "kind": "a choice of ours",
         "severity": "a choice of ours",
@@ -101,6 +100,7 @@ COLUMNS = {
     "leases": {"name": "a choice of ours", "holder": SHOWN},
     "maintenance_windows": {"by": SHOWN, "reason": SHOWN},
     "migrations": {"name": "ours"},
+    "makers": {"provider": KEPT, "model": KEPT},
     "notes": {"kind": "a choice of ours", "text": SHOWN, "by": SHOWN},
     "predictions": {
         "id": "made by us",

@@ -1,19 +1,14 @@
-"""Histories: running sums over the labelled rows of each provider and model, in the order in which
-their labels were known, so that what was known at any moment is one look into an index.
+"""Histories: sums over the labelled rows of each provider and model, by the hour, the day and the
+month in which their labels were known.
 
-`core.features.history` defines what is summed. A row here is a sample with a provider, a model and
-a time; its sums include it and all known before. Those that come in that order are summed as they
-pass. One that comes or goes late has those after it summed anew, none of the others.
+`core.features.history` defines what is summed. What was known at a moment is the sum of the whole
+months, days and hours before it, and of the rows of its own hour: exact, and few rows to read. A
+row counts once its collection is finished. Whatever comes or goes notes which sums it changes;
+those alone are made anew, from the rows."""
 
-The rows of a collection wait, summed by themselves, until it is finished and they are visible:
-then a maker that had no history takes theirs, and into one that had they are moved."""
-
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import accumulate, chain
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -22,129 +17,73 @@ import sqlalchemy as sa
 from core.domain.history import MODEL, PROVIDER, Maker, Totals, find_known_at, find_maker
 from core.domain.sample import FeatureValue, Provenance, read_number
 from core.store.engine import schema
-from core.store.engine.bulk_insert import insert_rows
-from core.store.engine.types import to_micros
+from core.store.engine.database import insert_rows
+from core.store.engine.types import from_micros, to_micros
 
-_PIECE = 5_000
-_MAKER_KEY = ("synthetic", "provider", "model", "collection_id")
-_SUMMED_AT_ONCE = 4 * _PIECE  # rows, where a piece came late into what waits
-_KNOWN = 0  # where others have the number of the collection that they wait for
+_HOUR = 3_600_000_000
+_DAY, _MONTH = 24 * _HOUR, 30 * 24 * _HOUR  # each of whole ones of the shorter
+_WIDTHS = (_HOUR, _DAY, _MONTH)
 
-_history = schema.history
-_makers = schema.history_makers
-_samples = schema.samples
+_SMALLEST = 1e-100
+"""A smaller difference counts as none: PostgreSQL refuses to square it."""
 
-_SUM_ANEW = sa.text("""
-UPDATE history SET origin = sums.origin, n = sums.n, total = sums.total, squares = sums.squares,
-    n_csat = sums.n_csat, csat_total = sums.csat_total, seen_at = sums.seen_at
-FROM (
-    SELECT sample_id,
-        CAST(:origin AS DOUBLE PRECISION) AS origin,
-        CAST(:n AS BIGINT) + COUNT(*) OVER known AS n,
-        CAST(:total AS DOUBLE PRECISION)
-            + SUM(quality - CAST(:origin AS DOUBLE PRECISION)) OVER known AS total,
-        CAST(:squares AS DOUBLE PRECISION)
-            + SUM(CASE WHEN ABS(quality - CAST(:origin AS DOUBLE PRECISION)) < 1e-100 THEN 0.0
-                ELSE (quality - CAST(:origin AS DOUBLE PRECISION))
-                    * (quality - CAST(:origin AS DOUBLE PRECISION)) END) OVER known AS squares,
-        CAST(:n_csat AS BIGINT) + COUNT(csat) OVER known AS n_csat,
-        CAST(:csat_total AS DOUBLE PRECISION) + COALESCE(SUM(csat) OVER known, 0.0) AS csat_total,
-        CASE WHEN MAX(at) OVER known > CAST(:seen_at AS BIGINT) THEN MAX(at) OVER known
-            ELSE CAST(:seen_at AS BIGINT) END AS seen_at
-    FROM history
-    WHERE maker_id = :maker_id AND known_at >= :since
-    WINDOW known AS (ORDER BY known_at, sample_id ROWS UNBOUNDED PRECEDING)
-) AS sums
-WHERE history.sample_id = sums.sample_id
-""")
-"""PostgreSQL refuses the square of what is too small to have one."""
+_makers = schema.makers
+_rows = schema.history_rows
 
-_MAKER_ID = sa.select(_makers.c.id).where(
-    *(_makers.c[name] == sa.bindparam(name) for name in _MAKER_KEY)
-)
-_NEWEST = (
-    sa.select(
-        _history.c.n,
-        _history.c.origin,
-        _history.c.total,
-        _history.c.squares,
-        _history.c.n_csat,
-        _history.c.csat_total,
-        _history.c.seen_at,
-    )
-    .order_by(_history.c.known_at.desc(), _history.c.sample_id.desc())
-    .limit(1)
-)
-_LOOK = _NEWEST.where(
-    _history.c.maker_id == _MAKER_ID.scalar_subquery(), _history.c.known_at < sa.bindparam("at")
-)
-"""Built once, as what follows is: that takes as long as the look itself."""
-
-_LAST = _NEWEST.add_columns(
-    sa.type_coerce(_history.c.known_at, sa.BigInteger).label("known_at"), _history.c.sample_id
-).where(_history.c.maker_id == sa.bindparam("maker_id"))
-_BEFORE = _NEWEST.where(
-    _history.c.maker_id == sa.bindparam("maker_id"),
-    sa.type_coerce(_history.c.known_at, sa.BigInteger) < sa.bindparam("micros"),
-)
-
-_FIRST_QUALITY = (
-    sa.select(_history.c.quality)
-    .where(_history.c.maker_id == sa.bindparam("maker_id"))
-    .order_by(_history.c.known_at, _history.c.sample_id)
-    .limit(1)
-)
-_WAITING = sa.text("""
-SELECT waiting.id, waiting.wrong_from, known.id AS known_id,
-    (SELECT MIN(known_at) FROM history WHERE maker_id = waiting.id) AS first_at
-FROM history_makers AS waiting
-LEFT JOIN history_makers AS known ON known.synthetic = waiting.synthetic
-    AND known.provider = waiting.provider AND known.model = waiting.model
-    AND known.collection_id = 0
-WHERE waiting.collection_id = :collection_id
-""")
-_MOVE = sa.text("UPDATE history SET maker_id = :known_id WHERE maker_id = :maker_id")
-_SHOW = sa.text("""
-UPDATE history_makers SET collection_id = 0, wrong_from = NULL
-WHERE collection_id = :collection_id AND NOT EXISTS (
-    SELECT 1 FROM history_makers AS known
-    WHERE known.synthetic = history_makers.synthetic
-        AND known.provider = history_makers.provider AND known.model = history_makers.model
-        AND known.collection_id = 0)
-""")
-_DROP = sa.text("DELETE FROM history_makers WHERE collection_id = :collection_id")
-
-_LONG_AGO, _NEVER = -(2**62), 2**62
-
-_INSERTED = (
-    "sample_id",
-    "maker_id",
-    "known_at",
-    "at",
-    "quality",
-    "csat",
-    "origin",
-    "n",
-    "total",
-    "squares",
-    "n_csat",
-    "csat_total",
-    "seen_at",
-)
+_ROW_COLUMNS = ("sample_id", "maker_id", "collection_id", "known_at", "at", "difference", "csat")
 _TAKE_OVER = "ON CONFLICT (sample_id) DO UPDATE SET " + ", ".join(
-    f"{name} = excluded.{name}" for name in _INSERTED[1:]
+    f"{name} = excluded.{name}" for name in _ROW_COLUMNS[1:]
 )
-"""A row that another collection brought, which died, still waits for that."""
-_NO_SUMS = (None,) * 7
+"""A row that a collection brought which died, or was corrected, comes again with another."""
 
-_SQUARABLE = 1e-100
-"""PostgreSQL refuses the square of what is too small to have one: it is none."""
+_CHANGE_COLUMNS = ("collection_id", "maker_id", "width", "start")
+_KNOWN = 0  # stands for a collection where sums change at once
 
-Fresh = tuple[int, str, str, float, int, int | None]
+_VISIBLE_ROWS = """(
+    SELECT maker_id, known_at AS start, 1 AS n, difference AS total,
+        difference * difference AS squares, CASE WHEN csat IS NULL THEN 0 ELSE 1 END AS n_csat,
+        COALESCE(csat, 0.0) AS csat_total, at AS seen_at
+    FROM history_rows
+    WHERE EXISTS (SELECT 1 FROM collections
+        WHERE collections.id = collection_id AND finished_at IS NOT NULL)) AS parts"""
+"""Each row as the sums over itself."""
+
+_ADD_SUMS = """
+INSERT INTO history_sums (maker_id, width, start, n, total, squares, n_csat, csat_total, seen_at)
+SELECT changed.maker_id, changed.width, changed.start, SUM(n), SUM(total), SUM(squares),
+    SUM(n_csat), SUM(csat_total), MAX(seen_at)
+FROM history_changes AS changed JOIN {} ON parts.maker_id = changed.maker_id
+    AND parts.start >= changed.start AND parts.start < changed.start + changed.width
+WHERE changed.collection_id = :collection_id AND changed.width = :width
+GROUP BY changed.maker_id, changed.width, changed.start
+"""
+_ADD_HOURS = sa.text(_ADD_SUMS.format(_VISIBLE_ROWS))
+_ADD_LONGER = sa.text(_ADD_SUMS.format("(SELECT * FROM history_sums WHERE width = :part) AS parts"))
+_REMOVE_SUMS = sa.text("""
+DELETE FROM history_sums WHERE (maker_id, width, start) IN (
+    SELECT maker_id, width, start FROM history_changes WHERE collection_id = :collection_id)
+""")
+_FORGET_CHANGES = sa.text("DELETE FROM history_changes WHERE collection_id = :collection_id")
+
+_ADD_MAKER = """
+INSERT INTO makers (synthetic, provider, model, origin) VALUES (?, ?, ?, ?)
+ON CONFLICT (synthetic, provider, model) DO UPDATE SET origin = makers.origin RETURNING id, origin
+"""
+_READ = """
+    SELECT n, total, squares, n_csat, csat_total, seen_at FROM {}
+    WHERE maker_id = (SELECT id FROM maker) AND start >= ? AND start < ?"""
+_READ_SUMS = _READ.format("history_sums") + " AND width = {} UNION ALL"
+_FIND_TOTALS = f"""
+WITH maker AS (
+    SELECT id, origin FROM makers WHERE synthetic = ? AND provider = ? AND model = ?)
+SELECT CAST(SUM(n) AS BIGINT), (SELECT origin FROM maker), SUM(total), SUM(squares),
+    CAST(SUM(n_csat) AS BIGINT), SUM(csat_total), MAX(seen_at)
+FROM ({_READ_SUMS.format(_MONTH)}{_READ_SUMS.format(_DAY)}{_READ_SUMS.format(_HOUR)}
+    {_READ.format(_VISIBLE_ROWS)}) AS known
+"""
+
+Fresh = tuple[int, str, str, float, int | None, int | None]
 """A sample as it is stored: its id, provenance, features, target, time and the label's time."""
-
-_Entry = tuple[int, int, int, float, float | None]
-"""When a row was known, its sample's id, when it was made, its quality and its csat."""
 
 
 class _Named(msgspec.Struct):
@@ -156,246 +95,106 @@ class _Named(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(list[_Named])
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """What `history` says of the newest row that is known of a maker; of none by default."""
-
-    known_at: int = _LONG_AGO
-    sample_id: int = 0
-    origin: float = 0.0
-    n: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    n_csat: int = 0
-    csat_total: float = 0.0
-    seen_at: int = _LONG_AGO
-
-
-def add_waiting(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh]) -> None:
-    """Keep what is new in an open collection, for `show_waiting`."""
-    _mend(conn, _add(conn, collection_id, samples))
-
-
-def is_waiting(sample_id: sa.ColumnElement[int], collection_id: int) -> sa.ColumnElement[bool]:
-    """Whether a sample waits for a collection, as a condition."""
-    return sa.exists().where(
-        _history.c.sample_id == sample_id,
-        _history.c.maker_id == _makers.c.id,
-        _makers.c.collection_id == collection_id,
-    )
+def add_history(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh]) -> None:
+    """Keep the rows of an open collection, which count from `publish_history` on. Plain tuples and
+    numbers: all of a collection passes here under the write lock."""
+    makers: dict[tuple[Any, ...], Any] = {}
+    rows: list[tuple[Any, ...]] = []
+    named = _DECODER.decode(f"[{','.join([sample[2] for sample in samples])}]")
+    for sample, said in zip(samples, named, strict=True):
+        sample_id, provenance, _, quality, at, labelled_at = sample
+        if at is None:
+            continue
+        key = (provenance, said.provider, said.model)
+        if key not in makers:
+            makers[key] = _find_or_add_maker(conn, *key, quality)
+        if (maker := makers[key]) is not None:
+            known_at = find_known_at(at, labelled_at)
+            difference = quality - maker.origin
+            if abs(difference) < _SMALLEST:
+                difference = 0.0
+            csat = None if said.csat is None else _read_csat(said.csat)
+            rows.append((sample_id, maker.id, collection_id, known_at, at, difference, csat))
+    insert_rows(conn, "history_rows", _ROW_COLUMNS, rows, _TAKE_OVER)
+    _note_changes(conn, collection_id, ((row[1], row[3]) for row in rows))
 
 
-def show_waiting(conn: sa.Connection, collection_id: int) -> None:
-    """Make known what waits for a collection, which is finished."""
-    waiting = conn.execute(_WAITING, {"collection_id": collection_id}).all()
-    for row in waiting:
-        if row.known_id is not None:
-            conn.execute(_MOVE, {"maker_id": row.id, "known_id": row.known_id})
-            if row.first_at is not None:
-                _sum_anew(conn, row.known_id, row.first_at)
-        elif row.wrong_from is not None:
-            _sum_anew(conn, row.id, row.wrong_from)
-    if any(row.known_id is None for row in waiting):
-        conn.execute(_SHOW, {"collection_id": collection_id})
-    if any(row.known_id is not None for row in waiting):
-        conn.execute(_DROP, {"collection_id": collection_id})
+def publish_history(conn: sa.Connection, collection_id: int) -> None:
+    """Make the sums that change anew, now that a collection is finished."""
+    collection = {"collection_id": collection_id}
+    conn.execute(_REMOVE_SUMS, collection)
+    conn.execute(_ADD_HOURS, {**collection, "width": _HOUR})
+    for part, width in pairwise(_WIDTHS):
+        conn.execute(_ADD_LONGER, {**collection, "width": width, "part": part})
+    conn.execute(_FORGET_CHANGES, collection)
 
 
-def drop_waiting(conn: sa.Connection, collection_id: int) -> None:
-    """Forget what waits for a collection, which will not be finished."""
-    waiting = sa.select(_makers.c.id).where(_makers.c.collection_id == collection_id)
-    conn.execute(_history.delete().where(_history.c.maker_id.in_(waiting)))
-    conn.execute(_DROP, {"collection_id": collection_id})
-
-
-def add_history(conn: sa.Connection, samples: sa.ColumnElement[bool]) -> None:
-    """Take in the samples of a condition, which are visible from now on and wait for nothing."""
-    query = sa.select(
-        _samples.c.id,
-        _samples.c.provenance,
-        _samples.c.features.cast(sa.Text),
-        _samples.c.target,
-        sa.type_coerce(_samples.c.at, sa.BigInteger),
-        sa.type_coerce(_samples.c.labelled_at, sa.BigInteger),
-    ).where(samples, _samples.c.at.is_not(None), _samples.c.superseded_at.is_(None))
-    since: dict[int, int] = {}
-    rows = conn.execute(query.execution_options(yield_per=_PIECE))
-    for part in rows.partitions(_PIECE):
-        for maker_id, micros in _add(conn, _KNOWN, part).items():
-            since[maker_id] = min(since.get(maker_id, _NEVER), micros)
-    _mend(conn, since)
+def drop_history(conn: sa.Connection, collection_id: int) -> None:
+    """Leave out the rows of a collection, which will not be finished."""
+    conn.execute(_FORGET_CHANGES, {"collection_id": collection_id})
+    samples = schema.samples
+    remove_history(conn, sa.select(samples.c.id).where(samples.c.collection_id == collection_id))
 
 
 def remove_history(conn: sa.Connection, sample_ids: sa.Select[Any]) -> None:
     """Leave out samples that are no longer visible, or will not be."""
     gone = conn.execute(
-        _history.delete()
-        .where(_history.c.sample_id.in_(sample_ids))
-        .returning(_history.c.maker_id, sa.type_coerce(_history.c.known_at, sa.BigInteger))
+        _rows.delete()
+        .where(_rows.c.sample_id.in_(sample_ids))
+        .returning(_rows.c.maker_id, sa.type_coerce(_rows.c.known_at, sa.BigInteger))
     )
-    since: dict[int, int] = {}
-    for maker_id, micros in gone:
-        since[maker_id] = min(since.get(maker_id, _NEVER), micros)
-    _mend(conn, since)
-    for maker_id in since:
-        left = sa.exists().where(_history.c.maker_id == maker_id)
+    places = [(row.maker_id, row.known_at) for row in gone]
+    _note_changes(conn, _KNOWN, places)
+    publish_history(conn, _KNOWN)
+    for maker_id in {maker_id for maker_id, _ in places}:
+        left = sa.exists().where(_rows.c.maker_id == maker_id)
         conn.execute(_makers.delete().where(_makers.c.id == maker_id, ~left))
 
 
 def find_totals(conn: sa.Connection, maker: Maker, at: datetime) -> Totals | None:
-    """The sums over what was known of a maker before a moment; None where nothing was."""
-    row = conn.execute(_LOOK, {**asdict(maker), "collection_id": _KNOWN, "at": at}).one_or_none()
-    return None if row is None else Totals(*row)
+    """Return the sums over what was known of a maker before a moment; None where nothing was."""
+    micros = to_micros(at)
+    month, day, hour = (micros // width * width for width in (_MONTH, _DAY, _HOUR))
+    spans = (-(2**62), month, month, day, day, hour, hour, micros)
+    *sums, seen_at = _ask(conn, _FIND_TOTALS, maker, *spans)
+    return None if seen_at is None else Totals(*sums, from_micros(seen_at))  # type: ignore[call-arg]
 
 
-def _find_maker_id(conn: sa.Connection, maker: Maker, collection_id: int) -> int | None:
-    return conn.execute(_MAKER_ID, {**asdict(maker), "collection_id": collection_id}).scalar()
+def _note_changes(
+    conn: sa.Connection, collection_id: int, places: Iterable[tuple[int, int]]
+) -> None:
+    """Note whose sums change, given the maker of each row and when it was known."""
+    hours = {(maker_id, known_at // _HOUR) for maker_id, known_at in places}
+    changes = {
+        (collection_id, maker_id, width, hour * _HOUR // width * width)
+        for maker_id, hour in hours
+        for width in _WIDTHS
+    }
+    insert_rows(conn, "history_changes", _CHANGE_COLUMNS, list(changes), "ON CONFLICT DO NOTHING")
 
 
-def _add(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh]) -> dict[int, int]:
-    """Put samples into the histories of their makers that wait for a collection; from when on the
-    sums of each are wrong that had a row come late. Plain tuples and numbers, a maker at a time:
-    all of a collection passes here under the write lock."""
-    entries: list[tuple[Any, ...]] = []
-    wrong_from: dict[int, int] = {}
-    for maker, known in _build_entries(samples).items():
-        maker_id = _find_maker_id(conn, maker, collection_id)
-        if maker_id is None:
-            maker_id, newest = _add_maker(conn, maker, collection_id), _Sums()
-        else:
-            newest = _find_newest(conn, maker_id)
-        known.sort()
-        n_late = bisect_left(known, (newest.known_at, newest.sample_id))
-        if n_late:
-            wrong_from[maker_id] = known[0][0]
-        sums = chain([_NO_SUMS] * n_late, _sum_up(newest, known[n_late:]))
-        entries += [
-            (sample_id, maker_id, known_at, at, quality, csat, *each)
-            for (known_at, sample_id, at, quality, csat), each in zip(known, sums, strict=True)
-        ]
-    if entries:
-        insert_rows(conn, "history", _INSERTED, entries, _TAKE_OVER)
-    return wrong_from
+def _find_or_add_maker(
+    conn: sa.Connection,
+    provenance: str,
+    provider: FeatureValue,
+    model: FeatureValue,
+    quality: float,
+) -> Any:
+    """Return the id and the origin of who made a row, whose quality is a new maker's origin; None
+    where the row does not say who."""
+    synthetic = provenance == Provenance.SYNTHETIC.value
+    maker = find_maker({PROVIDER: provider, MODEL: model}, synthetic=synthetic)
+    return None if maker is None else _ask(conn, _ADD_MAKER, maker, quality)
 
 
-def _build_entries(samples: Sequence[Fresh]) -> dict[Maker, list[_Entry]]:
-    """The entries of each maker, of samples without a maker or a time none."""
-    named = _DECODER.decode(f"[{','.join([sample[2] for sample in samples])}]")
-    by_names: dict[tuple[str, FeatureValue, FeatureValue], list[_Entry]] = defaultdict(list)
-    for (sample_id, provenance, _, quality, at, labelled_at), names in zip(
-        samples, named, strict=True
-    ):
-        if at is not None:
-            known_at = at if labelled_at is None else find_known_at(at, labelled_at)
-            csat = None if names.csat is None else _read_csat(names.csat)
-            by_names[provenance, names.provider, names.model].append(
-                (known_at, sample_id, at, quality, csat)
-            )
-    entries: dict[Maker, list[_Entry]] = defaultdict(list)
-    for (provenance, provider, model), each in by_names.items():  # which may be written in ways
-        synthetic = provenance == Provenance.SYNTHETIC.value
-        maker = find_maker({PROVIDER: provider, MODEL: model}, synthetic=synthetic)
-        if maker is not None:
-            entries[maker] += each
-    return entries
-
-
-def _sum_up(newest: _Sums, entries: Sequence[_Entry]) -> Iterable[tuple[Any, ...]]:
-    """The sums of each entry, which come after the newest in their order."""
-    if not entries:
-        return ()
-    origin = newest.origin if newest.n else entries[0][3]
-    differences = [entry[3] - origin for entry in entries]
-    squares = [each * each if abs(each) >= _SQUARABLE else 0.0 for each in differences]
-    csats = [entry[4] for entry in entries]
-    columns = (
-        accumulate(differences, initial=newest.total),
-        accumulate(squares, initial=newest.squares),
-        accumulate((csat is not None for csat in csats), initial=newest.n_csat),
-        accumulate((csat or 0.0 for csat in csats), initial=newest.csat_total),
-        accumulate((entry[2] for entry in entries), max, initial=newest.seen_at),
-    )
-    for column in columns:
-        next(column)  # what it started from
-    total, squared, n_csat, csat_total, seen_at = columns
-    n = range(newest.n + 1, newest.n + len(entries) + 1)
-    return zip([origin] * len(entries), n, total, squared, n_csat, csat_total, seen_at, strict=True)
-
-
-def _add_maker(conn: sa.Connection, maker: Maker, collection_id: int) -> int:
-    values = {**asdict(maker), "collection_id": collection_id}
-    return int(conn.execute(_makers.insert().values(values).returning(_makers.c.id)).scalar_one())
-
-
-def _find_newest(conn: sa.Connection, maker_id: int) -> _Sums:
-    row = conn.execute(_LAST, {"maker_id": maker_id}).one_or_none()
-    if row is None:
-        return _Sums()
-    if row.n is None:  # it came late and waits, and so do the sums of all that follow it
-        return _Sums(row.known_at, row.sample_id)
-    return _Sums(**row._asdict() | {"seen_at": to_micros(row.seen_at)})
+def _ask(conn: sa.Connection, query: str, maker: Maker, *values: float) -> Any:
+    """Return the row that the driver finds; SQLAlchemy's own handling takes longer than that."""
+    if conn.dialect.name != "sqlite":
+        query = query.replace("?", "%s")
+    named = (int(maker.synthetic), maker.provider, maker.model)
+    return conn.exec_driver_sql(query, (*named, *values)).one()
 
 
 def _read_csat(value: FeatureValue) -> float | None:
     csat = read_number(value)
     return csat if csat == csat else None
-
-
-def _mend(conn: sa.Connection, since: Mapping[int, int]) -> None:
-    """Make the sums of some makers anew, each from a moment on; where they wait and many rows have
-    come after it, once at the end, since more may come before them."""
-    for maker_id, micros in since.items():
-        maker = conn.execute(
-            sa.select(
-                _makers.c.collection_id,
-                sa.type_coerce(_makers.c.wrong_from, sa.BigInteger).label("wrong_from"),
-            ).where(_makers.c.id == maker_id)
-        ).one()
-        if maker.collection_id == _KNOWN:
-            _sum_anew(conn, maker_id, micros)
-        elif maker.wrong_from is not None or _has_more(
-            conn, maker_id, micros, _SUMMED_AT_ONCE // len(since)
-        ):
-            wrong_from = micros if maker.wrong_from is None else min(micros, maker.wrong_from)
-            conn.execute(
-                _makers.update()
-                .where(_makers.c.id == maker_id)
-                .values({sa.type_coerce(_makers.c.wrong_from, sa.BigInteger): wrong_from})
-            )
-        else:
-            _sum_anew(conn, maker_id, micros)
-
-
-def _has_more(conn: sa.Connection, maker_id: int, micros: int, n: int) -> bool:
-    """Whether more than n rows of a maker were known from a moment on."""
-    later = sa.and_(
-        _history.c.maker_id == maker_id,
-        sa.type_coerce(_history.c.known_at, sa.BigInteger) >= micros,
-    )
-    query = sa.select(_history.c.known_at).where(later).order_by(_history.c.known_at)
-    return conn.execute(query.offset(n).limit(1)).first() is not None
-
-
-def _sum_anew(conn: sa.Connection, maker_id: int, micros: int) -> None:
-    start = _find_start(conn, maker_id, micros)
-    if start is not None:
-        conn.execute(_SUM_ANEW, {"maker_id": maker_id, "since": micros, **start})
-
-
-def _find_start(conn: sa.Connection, maker_id: int, micros: int) -> dict[str, Any] | None:
-    """The sums before a moment; None where no row of the maker is left from then on."""
-    row = conn.execute(_BEFORE, {"maker_id": maker_id, "micros": micros}).one_or_none()
-    if row is not None:
-        return {**row._asdict(), "seen_at": to_micros(row.seen_at)}
-    origin = conn.execute(_FIRST_QUALITY, {"maker_id": maker_id}).scalar()
-    if origin is None:
-        return None
-    return {
-        "n": 0,
-        "origin": origin,
-        "total": 0.0,
-        "squares": 0.0,
-        "n_csat": 0,
-        "csat_total": 0.0,
-        "seen_at": _LONG_AGO,
-    }

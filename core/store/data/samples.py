@@ -9,17 +9,10 @@ import sqlalchemy as sa
 
 from core.domain.sample import Collection, Provenance, Rejection, Sample, SampleCounts
 from core.errors import Conflict, NotFound
-from core.store.data.history import (
-    add_history,
-    add_waiting,
-    drop_waiting,
-    is_waiting,
-    remove_history,
-    show_waiting,
-)
+from core.store.data.history import add_history, drop_history, publish_history, remove_history
 from core.store.data.sample_values import COLUMNS, Row, build_rows, find_key, find_place, list_fresh
 from core.store.engine import schema
-from core.store.engine.bulk_insert import insert_rows
+from core.store.engine.database import insert_rows
 
 MAX_KEPT_REJECTIONS = 1000
 _PIECE = 2000
@@ -46,6 +39,20 @@ _visible = sa.and_(
         sa.select(_collections.c.id).where(_collections.c.finished_at.is_not(None))
     ),
 )
+
+_VISIBLE_SAMPLES = sa.select(
+    _samples.c.key,
+    _samples.c.source,
+    _samples.c.provenance,
+    _samples.c.features,
+    _samples.c.target,
+    _samples.c.at,
+    _samples.c.text,
+    _samples.c.group_key,
+    _samples.c.external_id,
+    _samples.c.labelled_at,
+).where(_visible)
+"""The key of each visible row, then the values of its `Sample`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ def add_rows(conn: sa.Connection, collection_id: int, rows: Sequence[Row]) -> in
     if n_written > len(ids):
         left = [row[0] for row in once if row[0] not in ids]
         ids |= _find_taken_over(conn, collection_id, left)
-    add_waiting(conn, collection_id, list_fresh(once, ids))
+    add_history(conn, collection_id, list_fresh(once, ids))
     return n_written
 
 
@@ -125,7 +132,6 @@ def finish_collection(
         )
     n_replaced = 0 if replaced is None else _supersede(conn, replaced, now)
     _supersede_older(conn, collection_id, now)
-    show_waiting(conn, collection_id)
     conn.execute(
         _collections.update()
         .where(_collections.c.id == collection_id)
@@ -141,6 +147,7 @@ def finish_collection(
             ],
         )
     )
+    publish_history(conn, collection_id)
     return n_replaced
 
 
@@ -169,7 +176,7 @@ def count_repeated_ids(conn: sa.Connection, collection_id: int) -> int:
 def fail_collection(conn: sa.Connection, collection_id: int, error: str) -> None:
     """Record why a collection failed; its rows stay invisible until a later one brings them
     again."""
-    drop_waiting(conn, collection_id)
+    drop_history(conn, collection_id)
     conn.execute(
         _collections.update().where(_collections.c.id == collection_id).values(error=error)
     )
@@ -242,32 +249,14 @@ def stream_pieces(
 ) -> Iterator[list[tuple[str, Sample]]]:
     """Yield the visible rows with their keys, by time and then key, a few thousand at a time; all
     sources and provenances unless named."""
-    query = (
-        sa.select(
-            _samples.c.key,
-            _samples.c.source,
-            _samples.c.provenance,
-            _samples.c.features,
-            _samples.c.target,
-            _samples.c.at,
-            _samples.c.text,
-            _samples.c.group_key,
-            _samples.c.external_id,
-            _samples.c.labelled_at,
-        )
-        .where(_visible)
-        .order_by(_samples.c.key)
-    )
+    query = _VISIBLE_SAMPLES.order_by(_samples.c.key)
     if sources is not None:
         query = query.where(_samples.c.source.in_(sources))
     if provenances is not None:
         query = query.where(_samples.c.provenance.in_([p.value for p in provenances]))
     rows = conn.execution_options(yield_per=_PIECE).execute(query)
     for part in rows.partitions(_PIECE):
-        yield [
-            (find_key(place), Sample(source, _PROVENANCES[provenance], *rest))
-            for place, source, provenance, *rest in part
-        ]
+        yield [_sample(row) for row in part]
 
 
 def load_by_keys(
@@ -275,35 +264,20 @@ def load_by_keys(
 ) -> dict[str, Sample]:
     """Return the visible rows with some keys, each given with its time; missing or replaced rows
     are left out."""
-    rows = conn.execute(
-        sa.select(
-            _samples.c.key,
-            _samples.c.source,
-            _samples.c.provenance,
-            _samples.c.features,
-            _samples.c.target,
-            _samples.c.at,
-            _samples.c.text,
-            _samples.c.group_key,
-            _samples.c.external_id,
-        ).where(_visible, _samples.c.key.in_([find_place(at, key) for at, key in keys]))
-    )
-    return {
-        find_key(place): Sample(source, _PROVENANCES[provenance], *rest)
-        for place, source, provenance, *rest in rows
-    }
+    places = [find_place(at, key) for at, key in keys]
+    rows = conn.execute(_VISIBLE_SAMPLES.where(_samples.c.key.in_(places)))
+    return dict(map(_sample, rows))
 
 
 def _find_taken_over(
     conn: sa.Connection, collection_id: int, keys: Sequence[str]
 ) -> dict[str, int]:
-    """Return the rows that belong to a collection now and are not among those waiting for it."""
+    """Return the ids of those rows that stand in a collection, by key."""
     ids: dict[str, int] = {}
     for start in range(0, len(keys), _PIECE):
         query = sa.select(_samples.c.key, _samples.c.id).where(
             _samples.c.key.in_(keys[start : start + _PIECE]),
             _samples.c.collection_id == collection_id,
-            ~is_waiting(_samples.c.id, collection_id),
         )
         ids.update(conn.execute(query).all())
     return ids
@@ -337,15 +311,20 @@ def _supersede_older(conn: sa.Connection, collection_id: int, now: datetime) -> 
 
 
 def _supersede(conn: sa.Connection, replaced: Replaced, now: datetime) -> int:
-    in_force = _samples.c.superseded_at.is_(None)
     theirs = _samples.c.collection_id.in_(replaced.collection_ids)
-    remove_history(conn, sa.select(_samples.c.id).where(theirs, in_force))
-    ended = conn.execute(_samples.update().where(theirs, in_force).values(superseded_at=now))
+    in_force = sa.and_(theirs, _samples.c.superseded_at.is_(None))
+    ended = conn.execute(_samples.update().where(in_force).values(superseded_at=now))
     for start in range(0, len(replaced.kept_ids), _PIECE):
         kept = _samples.c.id.in_(replaced.kept_ids[start : start + _PIECE])
         conn.execute(_samples.update().where(kept).values(superseded_at=None))
-        add_history(conn, kept)
+    gone = sa.and_(theirs, _samples.c.superseded_at == now)
+    remove_history(conn, sa.select(_samples.c.id).where(gone))
     return int(ended.rowcount) - len(replaced.kept_ids)
+
+
+def _sample(row: Any) -> tuple[str, Sample]:
+    place, source, provenance, *rest = row
+    return find_key(place), Sample(source, _PROVENANCES[provenance], *rest)
 
 
 def _collection(row: Any) -> Collection:

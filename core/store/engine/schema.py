@@ -60,36 +60,53 @@ samples = sa.Table(
     sa.Index("samples_collection", "collection_id", "source", "provenance", "superseded_at", "at"),
 )
 
-history_makers = sa.Table(  # whose histories there are: known ones, and those of a collection
-    "history_makers",
+makers = sa.Table(  # whose labelled rows are summed; see store.data.history
+    "makers",
     metadata,
     _count("id"),
     sa.Column("synthetic", Flag, nullable=False),
     sa.Column("provider", sa.Text, nullable=False),
     sa.Column("model", sa.Text, nullable=False),
-    sa.Column("collection_id", sa.BigInteger, nullable=False),  # 0 for what is known
-    sa.Column("wrong_from", UtcTime),  # the sums from here on are made when it is finished
-    sa.UniqueConstraint("synthetic", "provider", "model", "collection_id"),
-    sa.Index("history_makers_waiting", "collection_id"),
+    sa.Column("origin", sa.Double, nullable=False),  # subtracted from each quality
+    sa.UniqueConstraint("synthetic", "provider", "model"),
 )
 
-history = sa.Table(  # running sums over what was known of a maker; see store.history
-    "history",
+history_rows = sa.Table(  # what is summed of each sample
+    "history_rows",
     metadata,
-    sa.Column("sample_id", Id, primary_key=True, autoincrement=False),
-    sa.Column("maker_id", sa.BigInteger, nullable=False),
+    sa.Column("maker_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("known_at", UtcTime, primary_key=True),
+    sa.Column("sample_id", sa.BigInteger, primary_key=True, unique=True, autoincrement=False),
+    sa.Column("collection_id", sa.BigInteger, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
-    sa.Column("known_at", UtcTime, nullable=False),
-    sa.Column("quality", sa.Double, nullable=False),
+    sa.Column("difference", sa.Double, nullable=False),
     sa.Column("csat", sa.Double),
-    sa.Column("origin", sa.Double),
-    sa.Column("n", sa.BigInteger),
-    sa.Column("total", sa.Double),
-    sa.Column("squares", sa.Double),
-    sa.Column("n_csat", sa.BigInteger),
-    sa.Column("csat_total", sa.Double),
-    sa.Column("seen_at", UtcTime),
-    sa.Index("history_known", "maker_id", "known_at", "sample_id"),
+    sqlite_with_rowid=False,
+)
+
+history_sums = sa.Table(  # over the visible rows of an hour, a day or a month
+    "history_sums",
+    metadata,
+    sa.Column("maker_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("width", sa.BigInteger, primary_key=True, autoincrement=False),  # microseconds
+    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.Double, nullable=False),
+    sa.Column("squares", sa.Double, nullable=False),
+    sa.Column("n_csat", sa.BigInteger, nullable=False),
+    sa.Column("csat_total", sa.Double, nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+history_changes = sa.Table(  # the sums that change when a collection is finished
+    "history_changes",
+    metadata,
+    sa.Column("collection_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("width", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("maker_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 quality_reports = sa.Table(  # what the data checks found, kept so that no page scans the rows

@@ -5,18 +5,23 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from core.domain.history import Maker, Totals
 from core.errors import Unavailable
-from core.store.data.samples import stream_pieces
+from core.features.history import summarize_totals
+from core.store.data.history import find_totals
+from core.store.data.samples import append_samples, start_collection, stream_pieces
 from core.store.engine import migrations, schema
 from core.store.engine.database import Database, open_database
 from core.store.models import deployments, versions
 from tests.architecture import ROOT
+from tests.features.histories import START, Work
+from tests.store.data.test_history import collect, sample
 
 Clock = Callable[[], datetime]
 
@@ -75,7 +80,8 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
         ("api_keys", "key_hash"),
         ("batches", "key"),
         ("deliveries", "event_id", "channel"),
-        ("history_makers", "synthetic", "provider", "model", "collection_id"),
+        ("history_rows", "sample_id"),
+        ("makers", "synthetic", "provider", "model"),
         ("predictions", "id"),
         ("samples", "key"),
         ("sessions", "token_hash"),
@@ -248,3 +254,47 @@ def test_incidents_of_before_keep_their_cause_under_its_new_name(
     with closing(open_database(golden, home, "process", now())) as db, db.read() as conn:
         causes = conn.execute(sa.select(schema.incidents.c.cause).order_by(schema.incidents.c.id))
         assert list(causes.scalars())[-3:] == ["error_growth", "accuracy", "latency"]
+
+
+def test_histories_of_before_are_summed_by_hour_in_either_database(
+    new_db: Database, now: Clock
+) -> None:
+    rows = [sample(Work(i * 9.7, i % 3, "a", "mn"[i % 2], 50.0 + i, 0.1), i) for i in range(200)]
+    moments = [START + timedelta(hours=hour) for hour in (1, 30, 500.5, 900, 3000)]
+
+    def look() -> list[Totals | None]:
+        with new_db.read() as conn:
+            return [find_totals(conn, Maker(False, "a", m), at) for m in "mn" for at in moments]
+
+    with new_db.write() as conn:
+        collect(conn, rows)
+        waiting = start_collection(conn, "test", {}, "ana", START)
+        append_samples(conn, waiting, [sample(Work(5, 0, "a", "m", 0.0, None), "waiting")])
+    before = [summarize_totals(totals) for totals in look()]
+    with new_db.write() as conn:
+        for statement in HISTORY_OF_27.split(";"):
+            conn.exec_driver_sql(statement)
+        number = schema.migrations.c.number
+        conn.execute(schema.migrations.update().values({number: 27}))
+        assert migrations.migrate(conn, now()) == NEWEST - 27
+    assert [summarize_totals(totals) for totals in look()] == [
+        pytest.approx(one, rel=1e-9, nan_ok=True) for one in before
+    ]
+
+
+HISTORY_OF_27 = """
+CREATE TABLE history_makers (
+    id BIGINT, synthetic INTEGER, provider TEXT, model TEXT, collection_id BIGINT);
+INSERT INTO history_makers SELECT id, synthetic, provider, model, 0 FROM makers;
+INSERT INTO history_makers
+    SELECT 1000 + id, synthetic, provider, model, 2 FROM makers WHERE model = 'm';
+CREATE TABLE history (
+    sample_id BIGINT, maker_id BIGINT, at BIGINT, known_at BIGINT, quality DOUBLE PRECISION,
+    csat DOUBLE PRECISION);
+INSERT INTO history
+    SELECT sample_id, CASE collection_id WHEN 2 THEN 1000 + maker_id ELSE maker_id END, at,
+        known_at, origin + difference, csat
+    FROM history_rows JOIN makers ON makers.id = maker_id;
+DROP TABLE history_rows; DROP TABLE history_sums; DROP TABLE history_changes; DROP TABLE makers
+"""
+"""What schema 27 had, but for the sums, which are made anew."""
