@@ -53,12 +53,13 @@ def build_app(
     if values is None:
         values = read_environment(os.environ, Path.cwd())
     settings = parse_settings(values)
-    db = open_database(settings.database_url.reveal(), settings.home, settings.durability, now())
     registry = Registry(
         artifacts=settings.artifacts,
         tracking_uri=settings.mlflow_uri.reveal() or f"sqlite:///{settings.home / 'mlflow.db'}",
         signing_key=settings.signing_key.reveal(),
     )
+    url, seal = settings.database_url.reveal(), registry.signing_key.seal
+    db = open_database(url, settings.home, settings.durability, now(), seal)
     _make_signing_key(db, registry)
     return App(values=dict(values), settings=settings, db=db, registry=registry, now=now)
 

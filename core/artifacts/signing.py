@@ -14,6 +14,7 @@ from plumbline.program import name_command
 
 KEY_FILE = "signing.key"
 _PURPOSE = b"plumbline artifact 1 "
+_AUDIT_PURPOSE = b"plumbline audit 1 "
 _KEY_BYTES = 32
 
 
@@ -57,6 +58,11 @@ class SigningKey:
     def sign(self, artifact_hash: str) -> str:
         """The signature of an artifact's hash. Raises `Unavailable` where there is no key."""
         return compute_signature(self._read(), artifact_hash)
+
+    def seal(self, message: bytes) -> str:
+        """Return the HMAC-SHA256 of a message of the audit, as hexadecimal digits. Raises
+        `Unavailable` where there is no key."""
+        return hmac.new(self._read(), _AUDIT_PURPOSE + message, hashlib.sha256).hexdigest()
 
     def verify(self, artifact_hash: str, signature: str) -> None:
         """Raise `Refused` for a signature by another key, `Unavailable` without a key."""

@@ -1,8 +1,9 @@
 """The database: connections on which a write takes its lock before its first read."""
 
+import hashlib
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -28,11 +29,22 @@ Connection = sa.Connection
 """An open transaction: `read` and `write` give it, and every function of the store takes it."""
 
 
+def hash_plainly(message: bytes) -> str:
+    """Return the SHA-256 of a message: the seal of a store that belongs to no installation."""
+    return hashlib.sha256(message).hexdigest()
+
+
 class Database:
     """Opens transactions; `open_database` makes one a process."""
 
-    def __init__(self, engine: sa.Engine, durability: str = "process") -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        durability: str = "process",
+        seal: Callable[[bytes], str] = hash_plainly,
+    ) -> None:
         self.engine = engine
+        self.seal = seal
         self._durability = durability
 
     @property
@@ -100,7 +112,13 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, home: Path, durability: str, now: datetime) -> Database:
+def open_database(
+    url: str,
+    home: Path,
+    durability: str,
+    now: datetime,
+    seal: Callable[[bytes], str] = hash_plainly,
+) -> Database:
     """Return the database at `url` (SQLite in `home` if it is empty), its schema up to date.
 
     Raises `Unavailable` where it cannot be reached, read, written, or is of another program."""
@@ -113,7 +131,7 @@ def open_database(url: str, home: Path, durability: str, now: datetime) -> Datab
                 "to a folder that may be written."
             ) from None
         url = f"sqlite:///{home / 'plumbline.db'}"
-    db = Database(_create_engine(url, durability), durability)
+    db = Database(_create_engine(url, durability), durability, seal)
     try:
         with db.write() as conn:
             migrate(conn, now)

@@ -630,5 +630,42 @@ sessions = sa.Table(  # logins at the dashboard; a row is ended, never deleted
     sa.Column("ended_why", sa.Text),
 )
 
+audit = sa.Table(  # appended: every write that somebody asked for and every refusal, in a chain
+    "audit",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=False),  # no number is left out
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("before", Json),
+    sa.Column("after", Json),
+    sa.Column("row_table", sa.Text),
+    sa.Column("row_number", sa.BigInteger),
+    sa.Column("row_hash", sa.Text),
+    sa.Column("chain", sa.Text, nullable=False),
+)
+
+approvals = sa.Table(  # requests that wait for a second person
+    "approvals",
+    metadata,
+    _count("id"),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decided_at", UtcTime),
+    sa.Index("approvals_digest", "digest", "id"),
+)
+
 for _table in metadata.tables.values():
     _table.dialect_options["sqlite"]["autoincrement"] = any(c.identity for c in _table.columns)

@@ -8,17 +8,20 @@ from core.store.engine import schema
 _changes = schema.setting_changes
 
 
-def append_change(conn: sa.Connection, change: SettingChange) -> None:
-    """Set a value, or with None return to the environment's."""
-    conn.execute(
-        _changes.insert().values(
+def append_change(conn: sa.Connection, change: SettingChange) -> int:
+    """Put a change in force and return its number."""
+    result = conn.execute(
+        _changes.insert()
+        .values(
             name=change.name,
             value=change.value,
             at=change.at,
             by=change.by,
             reason=change.reason,
         )
+        .returning(_changes.c.id)
     )
+    return int(result.scalar_one())
 
 
 def load_values(conn: sa.Connection) -> dict[str, str]:
