@@ -11,6 +11,7 @@ from core.safety.masking import mask
 
 _Number = TypeVar("_Number", int, float)
 _ON = ("on", "true", "yes", "1")
+ROLES = ("viewer", "labeller", "operator", "admin")
 _OFF = ("off", "false", "no", "0", "")
 
 
@@ -116,6 +117,36 @@ def choice(*allowed: str) -> Callable[[str], str]:
         if value.strip() not in allowed:
             raise ValueError("one of " + ", ".join(allowed))
         return value.strip()
+
+    return read
+
+
+def roles(value: str) -> tuple[tuple[str, str], ...]:
+    """Who has which role: pairs of an e-mail, a domain, a group or everybody, and a role.
+
+    >>> roles("ana@a.org=admin, @a.org=operator, group:raters=labeller, *=viewer")[1]
+    ('@a.org', 'operator')
+    """
+    pairs = []
+    for part in names(value):
+        who, _, role = (word.strip() for word in part.rpartition("="))
+        known = who == "*" or "@" in who or who.startswith("group:")
+        if not known or role not in ROLES:
+            raise ValueError(
+                "pairs such as ana@example.org=admin, @example.org=operator, "
+                "group:raters=labeller, *=viewer"
+            )
+        pairs.append((who if who.startswith("group:") else who.lower(), role))
+    return tuple(pairs)
+
+
+def words(*allowed: str) -> Callable[[str], tuple[str, ...]]:
+    """Words of a list, between commas."""
+
+    def read(value: str) -> tuple[str, ...]:
+        if not set(names(value)) <= set(allowed):
+            raise ValueError("words of " + ", ".join(allowed))
+        return names(value)
 
     return read
 

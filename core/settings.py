@@ -56,6 +56,10 @@ class Setting:
         return Secret(str(value), self.secret)
 
 
+APPROVABLE = ("deploy", "override", "trial", "setting", "keys", "erase", "sign")
+"""The acts that can be made to wait for a second person."""
+
+
 def _setting(
     default: str,
     parse: Callable[[str], object],
@@ -244,8 +248,19 @@ class Settings(Thresholds):
     allowed_emails: tuple[str, ...] = _setting(
         "",
         read.names,
-        "E-mails that may log in, comma-separated; with [auth] in .streamlit/secrets.toml, login "
-        "is on.",
+        "E-mails and @domains that may log in, comma-separated; with [auth] in "
+        ".streamlit/secrets.toml, login is on.",
+    )
+    roles: tuple[tuple[str, str], ...] = _setting(
+        "",
+        read.roles,
+        "Who has which role (viewer, labeller, operator, admin): e-mail=role, @domain=role, "
+        "group:NAME=role, *=role, comma-separated; empty: whoever may log in is admin.",
+    )
+    approvals: tuple[str, ...] = _setting(
+        "",
+        read.words(*APPROVABLE),
+        "Acts that a second person has to approve, comma-separated: " + ", ".join(APPROVABLE) + ".",
     )
     trust_unverified_email: bool = _setting(
         "off",

@@ -36,6 +36,8 @@ WRONG = {
     "tls_certificate": (["~nobody-of-this-name/chain.pem"], "a path"),
     "tls_key": (["~nobody-of-this-name/key.pem"], "a path"),
     "proxy": (["maybe", "2"], "on or off"),
+    "roles": (["ana", "ana@a.org", "ana@a.org=boss", "=admin", "raters=labeller"], "pairs such as"),
+    "approvals": (["rollback", "erase; keys"], "words of deploy, override"),
     "trust_unverified_email": (["maybe", "2"], "on or off"),
     "session_idle_minutes": (["", "0", "-1", "1.5", "8h"], "minutes, a whole number from 1"),
     "session_hours": (["", "0", "-1", "1.5", "8h"], "hours, a whole number from 1"),

@@ -51,7 +51,7 @@ class _Sealed:
 
 
 @dataclass(slots=True)
-class Attempt:
+class AuditedWrite:
     """Something that an actor does: checks come first, then the one transaction of `write`."""
 
     db: Database
@@ -109,13 +109,13 @@ def attempt(
     now: datetime,
     reason: str = "",
     details: Mapping[str, object] | None = None,
-) -> Iterator[Attempt]:
+) -> Iterator[AuditedWrite]:
     """Let an actor do something to a target, if the role covers it and, where the installation asks
     for that, a second person has approved exactly this (`details` say which).
 
     An entry tells of it however it ends, refusals inside too. Raises `Forbidden` and
     `NeedsApproval`, which is raised once more until somebody else has decided."""
-    tried = Attempt(db, by, act, target, reason, now)
+    tried = AuditedWrite(db, by, act, target, reason, now)
     if not by.may(act):
         raise _refuse(tried, Forbidden(describe_role(by, act)))
     if act in by.second and act not in NEEDS_NO_SECOND:
@@ -139,7 +139,7 @@ def describe_role(by: Actor, act: Act) -> str:
     )
 
 
-def _refuse(tried: Attempt, error: Refused | Conflict) -> Refused | Conflict:
+def _refuse(tried: AuditedWrite, error: Refused | Conflict) -> Refused | Conflict:
     tried.reason = f"{tried.reason}: {error}" if tried.reason else str(error)
     with tried.db.write() as conn:
         _adopt_rows(tried.db, conn, tried.now)
@@ -148,7 +148,7 @@ def _refuse(tried: Attempt, error: Refused | Conflict) -> Refused | Conflict:
     return error
 
 
-def _find_approval(tried: Attempt, digest: str) -> Approval:
+def _find_approval(tried: AuditedWrite, digest: str) -> Approval:
     """Return the approval to use; else ask for one and raise `NeedsApproval`."""
     with tried.db.write() as conn:
         found = approvals.find_newest(conn, digest, tried.by.name, tried.now)
@@ -163,7 +163,7 @@ def _find_approval(tried: Attempt, digest: str) -> Approval:
     )
 
 
-def _ask(tried: Attempt, conn: Connection, digest: str) -> int:
+def _ask(tried: AuditedWrite, conn: Connection, digest: str) -> int:
     _adopt_rows(tried.db, conn, tried.now)
     number = approvals.append_request(
         conn,
@@ -182,10 +182,10 @@ def _adopt_rows(db: Database, conn: Connection, now: datetime) -> None:
     """Begin the chain, where it has not begun, with the rows that are older than it."""
     if audit.find_end(conn) is not None:
         return
-    _append(conn, Attempt(db, PROGRAM, Act.ADOPT, "audit", "The audit begins.", now), DONE)
+    _append(conn, AuditedWrite(db, PROGRAM, Act.ADOPT, "audit", "The audit begins.", now), DONE)
     for table in Decider:
         for number, row in audit.stream_rows(conn, table):
-            adopted = Attempt(db, PROGRAM, Act.ADOPT, f"{table} {number}", "", now)
+            adopted = AuditedWrite(db, PROGRAM, Act.ADOPT, f"{table} {number}", "", now)
             _append(conn, adopted, DONE, _Sealed(table, number, hash_row(row)))
 
 
@@ -194,7 +194,7 @@ def _seal(conn: Connection, table: Decider, number: int) -> _Sealed:
 
 
 def _append(
-    conn: Connection, tried: Attempt, outcome: AuditOutcome, row: _Sealed | None = None
+    conn: Connection, tried: AuditedWrite, outcome: AuditOutcome, row: _Sealed | None = None
 ) -> None:
     end = audit.find_end(conn)
     last, chain = end if end is not None else (0, BEGINNING)
@@ -218,4 +218,4 @@ def _append(
     )
     linked = replace(entry, chain=compute_link(tried.db.seal, chain, entry))
     audit.append_entry(conn, linked)
-    log.info("audit", entry=linked.id, act=linked.act.value, who=linked.by, chain=linked.chain)
+    log.info("audit", entry=linked.id, chain=linked.chain)

@@ -119,6 +119,7 @@ class Session:
     seen_at: datetime  # when the person last did something, to the minute
     place: str  # the address the login came from
     ended_at: datetime | None = None
+    groups: tuple[str, ...] = ()  # as the provider named them at the login
 
 
 @dataclass(frozen=True, slots=True)

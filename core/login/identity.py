@@ -8,6 +8,7 @@ from core.errors import Refused
 from core.settings import Settings
 
 _MAX_EMAIL = 254
+_MAX_GROUP = _MAX_GROUPS = 200
 _MAX_PATH = 2_000
 _OWN_PATHS = ("/auth/", "/oauth2callback", "/_stcore/")
 _CLOCKS_APART = timedelta(minutes=2)
@@ -58,7 +59,31 @@ def check_identity(claims: Mapping[str, object], settings: Settings) -> str:
 
 def is_allowed(email: str, settings: Settings) -> bool:
     """Return whether a person is in the list of those who may log in."""
-    return email.lower() in {allowed.lower() for allowed in settings.allowed_emails}
+    known = {allowed.lower() for allowed in settings.allowed_emails}
+    return email.lower() in known or find_domain(email) in known
+
+
+def find_domain(email: str) -> str:
+    """Return the domain of an e-mail, in lower case and with its @; nothing of another text.
+
+    >>> find_domain("Ana@A.org"), find_domain("a.org")
+    ('@a.org', '')
+    """
+    _, at, domain = email.lower().rpartition("@")
+    return at + domain if at else ""
+
+
+def read_groups(claims: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the groups of the claim `groups`: texts of at most 200 characters, at most 200.
+
+    >>> read_groups({"groups": ["raters", 5]}), read_groups({})
+    (('raters',), ())
+    """
+    groups = claims.get("groups")
+    if not isinstance(groups, list):
+        return ()
+    texts = [group for group in groups if isinstance(group, str) and len(group) <= _MAX_GROUP]
+    return tuple(texts[:_MAX_GROUPS])
 
 
 def read_authentication_time(claims: Mapping[str, object], now: datetime) -> datetime:

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from core.audit.attempt import attempt
+from core.domain.actor import Act, Actor
 from core.domain.installation import Session, SessionEnd, SessionLimits, find_session_end
 from core.errors import Unavailable
 from core.log import get_logger
 from core.login.identity import is_allowed
+from core.login.roles import find_role
 from core.settings import Settings
 from core.store.engine.database import Database
 from core.store.installation import sessions
@@ -47,19 +50,27 @@ class LoginSessions:
         self._kept: dict[str, _Kept] = {}  # by the hash of the token, as in the store
 
     def start(
-        self, email: str, *, authenticated_at: datetime, place: str, replaced: str | None = None
+        self,
+        email: str,
+        *,
+        authenticated_at: datetime,
+        place: str,
+        groups: tuple[str, ...] = (),
+        replaced: str | None = None,
     ) -> str:
         """Begin a session and return its token, which exists nowhere else; `replaced` is the token
         that the browser had until now, whose session ends."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         now = self._now()
         self.end(replaced, SessionEnd.NEW_LOGIN)
-        with self._db.write() as conn:
+        actor = Actor(email, find_role(email, groups, self._settings), "login", place)
+        with attempt(self._db, actor, Act.LOGIN, email, now=now) as act, act.write() as conn:
             session = sessions.append_session(
                 conn,
                 token_hash=_hash(token),
                 email=email,
                 place=place,
+                groups=groups,
                 authenticated_at=authenticated_at,
                 now=now,
             )

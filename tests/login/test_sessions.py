@@ -209,12 +209,13 @@ def test_log_in_and_log_out_are_logged_without_the_token(open_sessions: Open, cl
         idle = start(here)
         clock.pass_(hours=1)
         here.find(idle)
-    assert [(line["event"], line["who"], line.get("why")) for line in logs] == [
+    told = [line for line in logs if line["event"] != "audit"]
+    assert [(line["event"], line["who"], line.get("why")) for line in told] == [
         ("login", "ada@example.com", None),
         ("session_ended", "ada@example.com", "logout"),
         ("login", "ada@example.com", None),
         ("session_ended", "ada@example.com", "idle"),
     ]
-    assert logs[0]["place"] == "10.0.0.1"
+    assert told[0]["place"] == "10.0.0.1"
     assert token not in str(logs)
     assert idle not in str(logs)

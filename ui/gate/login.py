@@ -24,6 +24,7 @@ from core.login.identity import (
     check_fresh,
     check_identity,
     read_authentication_time,
+    read_groups,
     read_return_path,
 )
 from core.login.provider import (
@@ -168,6 +169,7 @@ class Login:
             self.load_sessions().start,
             email,
             authenticated_at=read_authentication_time(claims, self._now()),
+            groups=read_groups(claims),
             place=place,
             replaced=self.read_token(request),
         )

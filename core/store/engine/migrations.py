@@ -103,6 +103,7 @@ def _add_audit(conn: sa.Connection) -> None:
         "asked_at BIGINT NOT NULL, state TEXT NOT NULL, decided_by TEXT, decided_at BIGINT)"
     )
     conn.exec_driver_sql("CREATE INDEX approvals_digest ON approvals (digest, id)")
+    conn.exec_driver_sql("ALTER TABLE sessions ADD COLUMN groups TEXT")
 
 
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (

@@ -628,6 +628,7 @@ sessions = sa.Table(  # logins at the dashboard; a row is ended, never deleted
     sa.Column("place", sa.Text, nullable=False),
     sa.Column("ended_at", UtcTime),
     sa.Column("ended_why", sa.Text),
+    sa.Column("groups", Json),
 )
 
 audit = sa.Table(  # appended: every write that somebody asked for and every refusal, in a chain

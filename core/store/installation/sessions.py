@@ -17,6 +17,7 @@ def append_session(
     token_hash: str,
     email: str,
     place: str,
+    groups: tuple[str, ...] = (),
     authenticated_at: datetime,
     now: datetime,
 ) -> Session:
@@ -27,6 +28,7 @@ def append_session(
         "authenticated_at": authenticated_at,
         "seen_at": now,
         "place": place,
+        "groups": groups,
     }
     result = conn.execute(
         _sessions.insert().values(token_hash=token_hash, **values).returning(_sessions.c.id)
@@ -75,4 +77,5 @@ def _session(row: Any) -> Session:
         seen_at=row.seen_at,
         place=row.place,
         ended_at=row.ended_at,
+        groups=tuple(row.groups or ()),
     )

@@ -326,16 +326,17 @@ def test_what_happens_at_the_login_is_logged_without_secrets(
         browser.get("/oauth2callback?code=c&state=a%0d%1b[31m")
         provider.error = "x\x1b[31m"
         browser.log_in()
-    assert [(line["event"], line.get("why")) for line in logs] == [
+    told = [line for line in logs if line["event"] != "audit"]
+    assert [(line["event"], line.get("why")) for line in told] == [
         ("login", None),
         ("session_ended", "logout"),
         ("login_refused", "not_allowed"),
         ("login_refused", "state"),
         ("login_refused", "provider: x?[31m"),
     ]
-    assert [line.get("who") for line in logs] == [
+    assert [line.get("who") for line in told] == [
         *("ada@example.com", "ada@example.com", "eve@example.com", "", ""),
     ]
-    assert [line.get("place") for line in logs] == ["10.0.0.7", None, *["10.0.0.7"] * 3]
+    assert [line.get("place") for line in told] == ["10.0.0.7", None, *["10.0.0.7"] * 3]
     secrets = (token, *(query["state"] for query in provider.asked), provider.exchanged[0]["code"])
     assert not any(secret in str(logs) for secret in secrets)
