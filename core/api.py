@@ -158,4 +158,6 @@ def create() -> Api:
         proxy=settings.proxy,
         rate=settings.rate_limit,
     )
-    return build_api(app.db, service, KeyRing(app.db), options, lambda: describe_system(app))
+    return build_api(
+        app.db, service, KeyRing(app.db, app.now), options, lambda: describe_system(app)
+    )

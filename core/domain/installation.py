@@ -29,6 +29,13 @@ class ApiKey:
     created_at: datetime
     created_by: str
     revoked_at: datetime | None
+    expires_at: datetime | None = None
+    replaced_by: int | None = None  # the key that took its place
+    used_at: datetime | None = None  # last, to the minute
+
+    def is_live(self, now: datetime) -> bool:
+        """Return True if it is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 SAID_EVERY = timedelta(minutes=1)

@@ -4,10 +4,12 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+from core.audit.attempt import attempt
+from core.domain.actor import Act, Actor, Decider
 from core.domain.installation import ApiKey, Scope
-from core.errors import InvalidInput, Refused
+from core.errors import Conflict, InvalidInput, Refused
 from core.serving.poller import Follower
 from core.store.engine.database import Database
 from core.store.installation import api_keys
@@ -15,6 +17,8 @@ from core.store.installation import api_keys
 _START = "plk_"
 _N_SHOWN = 10
 _EVERY_SECONDS = 0.5
+_NOTED_EVERY = timedelta(minutes=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class UnknownCaller(Refused):
@@ -38,13 +42,15 @@ def create_key(
     name: str,
     scopes: frozenset[Scope],
     *,
-    by: str,
+    by: Actor,
     now: datetime,
+    expires_at: datetime | None = None,
     random: Callable[[int], str] = secrets.token_urlsafe,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is shown once and never stored. Raises `InvalidInput` without
-    a name or a scope."""
-    if not name.strip():
+    """Return a new key and its text, which is shown once and never stored. Raises `InvalidInput`
+    without a name or a scope, and for the name of another live key."""
+    name = name.strip()
+    if not name:
         raise InvalidInput(
             "A key needs a name, so that it is known whom to ask: `keys create NAME`."
         )
@@ -52,18 +58,85 @@ def create_key(
         raise InvalidInput(
             "A key needs a scope: " + ", ".join(scope.value for scope in Scope) + "."
         )
-    text = _START + random(32)
-    with db.write() as conn:
-        key = api_keys.append_key(
-            conn,
-            name=name.strip(),
-            prefix=text[:_N_SHOWN],
-            key_hash=hash_key(text),
-            scopes=scopes,
-            by=by,
-            now=now,
-        )
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInput("A key that has expired is of no use: give a time that is to come.")
+    with attempt(db, by, Act.KEYS, f"key {name}", now=now, details=_details(scopes)) as act:
+        text = _START + random(32)
+        with act.write() as conn:
+            if any(key.name == name and key.is_live(now) for key in api_keys.load_keys(conn)):
+                raise Conflict(
+                    f"There is a live key '{name}': choose another name, or rotate that one."
+                )
+            key = api_keys.append_key(
+                conn,
+                name=name,
+                prefix=text[:_N_SHOWN],
+                key_hash=hash_key(text),
+                scopes=scopes,
+                expires_at=expires_at,
+                by=by.name,
+                now=now,
+            )
+            act.note(after=_view(key), target=f"key {key.id} {name}")
+            act.seal(Decider.KEYS, key.id)
     return key, text
+
+
+def rotate_key(
+    db: Database,
+    key_id: int,
+    *,
+    overlap: timedelta,
+    by: Actor,
+    now: datetime,
+    random: Callable[[int], str] = secrets.token_urlsafe,
+) -> tuple[ApiKey, str]:
+    """Return a key with the name, scopes and lifetime of another, and its text; the other one ends
+    after `overlap`, or when it would have. Raises `NotFound`, `Conflict` for a key that has ended
+    or was rotated before."""
+    with attempt(db, by, Act.KEYS, f"key {key_id}", now=now, details={"rotate": key_id}) as act:
+        text = _START + random(32)
+        with act.write() as conn:
+            old = api_keys.get_key(conn, key_id)
+            if not old.is_live(now) or old.replaced_by is not None:
+                raise Conflict(f"Key {key_id} has ended or was rotated: make a new one.")
+            life = None if old.expires_at is None else old.expires_at - old.created_at
+            key = api_keys.append_key(
+                conn,
+                name=old.name,
+                prefix=text[:_N_SHOWN],
+                key_hash=hash_key(text),
+                scopes=old.scopes,
+                expires_at=None if life is None else now + life,
+                by=by.name,
+                now=now,
+            )
+            ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
+            api_keys.replace_key(conn, key_id, key.id, ends)
+            act.note(before=_view(old), after=_view(key), target=f"key {key.id} {key.name}")
+            act.seal(Decider.KEYS, key_id)
+            act.seal(Decider.KEYS, key.id)
+    return key, text
+
+
+def revoke_key(db: Database, key_id: int, *, by: Actor, now: datetime) -> None:
+    """End a key's life. Raises `NotFound` where no live key has that number."""
+    target, details = f"key {key_id}", {"revoke": key_id}
+    with (
+        attempt(db, by, Act.KEYS, target, now=now, details=details) as act,
+        act.write() as conn,
+    ):
+        api_keys.revoke_key(conn, key_id, by.name, now)
+        act.note(after={"revoked_at": now})
+        act.seal(Decider.KEYS, key_id)
+
+
+def _details(scopes: frozenset[Scope]) -> dict[str, object]:
+    return {"scopes": sorted(scope.value for scope in scopes)}
+
+
+def _view(key: ApiKey) -> dict[str, object]:
+    return {"prefix": key.prefix, **_details(key.scopes), "expires_at": key.expires_at}
 
 
 def hash_key(text: str) -> str:
@@ -79,9 +152,12 @@ def hash_key(text: str) -> str:
 class KeyRing:
     """The keys in force, read again twice a second between `start` and `stop`."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
         self._db = db
+        self._now = now
         self._lock = _Lock(is_open=False, keys={})
+        self._used: set[int] = set()
+        self._noted: dict[int, datetime] = {}
         self._follower = Follower("keys", self.refresh, _EVERY_SECONDS)
 
     def start(self) -> None:
@@ -94,21 +170,29 @@ class KeyRing:
         self._follower.stop()
 
     def refresh(self) -> None:
-        """Read the keys now."""
+        """Read the keys now, and note which were used, each once a minute."""
         with self._db.read() as conn:
             keys = api_keys.load_live_hashes(conn)
             self._lock = _Lock(is_open=not api_keys.has_keys(conn), keys=keys)
+        now = self._now()
+        used = self._used.copy()
+        self._used.difference_update(used)
+        due = {id_ for id_ in used if now - self._noted.get(id_, _NEVER) >= _NOTED_EVERY}
+        if due:
+            with self._db.write() as conn:
+                api_keys.set_used(conn, due, now)
+            self._noted |= dict.fromkeys(due, now)
 
     @property
     def is_open(self) -> bool:
-        """Whether no key was ever made, so that everyone on this machine may call."""
+        """True if no key was ever made, so that everyone on this machine may call."""
         return self._lock.is_open
 
     def check(self, text: str | None, scope: Scope) -> ApiKey | None:
-        """The key of the caller, None where no key was ever made and everyone may call.
+        """Return the key of the caller, or None where no key was ever made and everyone may call.
 
-        Raises `UnknownCaller` for a missing or wrong key, `MissingScope` for one that is not for
-        this."""
+        Raises `UnknownCaller` for a missing, wrong or expired key, `MissingScope` for one that is
+        not for this."""
         lock = self._lock
         if lock.is_open:
             return None
@@ -117,8 +201,11 @@ class KeyRing:
         key = lock.keys.get(hash_key(text))
         if key is None:
             raise UnknownCaller("The key is wrong or was revoked: ask for a new one.")
+        if key.expires_at is not None and self._now() >= key.expires_at:
+            raise UnknownCaller(f"The key '{key.name}' has expired: ask for a new one.")
         if scope not in key.scopes:
             raise MissingScope(
                 f"The key '{key.name}' is not for this: it lacks the scope '{scope.value}'."
             )
+        self._used.add(key.id)
         return key

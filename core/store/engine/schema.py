@@ -496,6 +496,15 @@ api_keys = sa.Table(
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("revoked_at", UtcTime),
     sa.Column("revoked_by", sa.Text),
+    sa.Column("expires_at", UtcTime),
+    sa.Column("replaced_by", sa.BigInteger),
+)
+
+key_uses = sa.Table(  # when a key was last used, to the minute
+    "key_uses",
+    metadata,
+    sa.Column("key_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
 )
 
 sources = sa.Table(  # up to where a source was read, and how the last attempt at it went
