@@ -20,12 +20,15 @@ import httpx
 from bench.peers.model import body_path
 from bench.serving import DATA, HOME, PATH, PORT, list_servers, prepare_model, run
 from core.bootstrap import build_app
+from core.domain.actor import Actor, Role
 from core.domain.installation import Scope
 from core.serving.keys import create_key
 
 SECONDS, N_CALLERS, N_HOSTILE = 6.0, 4, 8
 URL = f"http://127.0.0.1:{PORT}"
 FEATURES = json.dumps({f"f{i}": i for i in range(400_000)})
+
+BENCH = Actor("bench", Role.ADMIN)
 
 
 def list_attacks() -> dict[str, tuple[str, bytes]]:
@@ -101,7 +104,7 @@ def main() -> None:
     with run(server):
         with closing(build_app({HOME: str(home)})) as app:
             keys = [
-                create_key(app.db, name, frozenset({Scope.PREDICT}), by="bench", now=app.now())[1]
+                create_key(app.db, name, frozenset({Scope.PREDICT}), by=BENCH, now=app.now())[1]
                 for name in ("ordinary", "hostile")
             ]
         measure(keys[0], row, 2.0)  # and the process has read the keys

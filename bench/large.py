@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from core.domain.actor import Actor, Role
 from core.domain.sample import Provenance, Sample
 from core.log import configure
 from core.registry import Registry
@@ -33,6 +34,8 @@ SIZES = (10_000, 100_000, 1_000_000)
 N_NUMBERS, LEVELS = 17, ("anthropic", "mistral", "openai")
 DAYS, PIECE, ROWS_A_SESSION = 180, 20_000, 5
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+BENCH = Actor("bench", Role.ADMIN)
 
 
 def generate(n_rows: int) -> Iterator[list[Sample]]:
@@ -128,7 +131,7 @@ def measure(n_rows: int, recipe: str) -> dict[str, object]:
             registry,
             Order(recipe, 0, Scale(0, 100), 5.0),
             snapshots=home / "snapshots",
-            by="bench",
+            by=BENCH,
             now=lambda: NOW,
             progress=stages,
         )

@@ -13,9 +13,12 @@ from bench.peers.model import fit, register
 from bench.serving import DATA, Server, list_servers, prepare_all, run
 from core.bootstrap import App, build_app
 from core.deployment.release import deploy
+from core.domain.actor import Actor, Role
 from core.store.models import deployments, versions
 
 ROUNDS, SECONDS, CONNECTIONS = 3, 6, 8
+
+BENCH = Actor("bench", Role.ADMIN)
 
 
 def prepare_versions(app: App) -> None:
@@ -34,7 +37,7 @@ def release(app: App, number: int) -> None:
     if current is not None and current.plan.champion == number:
         return
     now = datetime.now(UTC)
-    deploy(app.db, app.registry, number, reason="swap", by="bench", override=True, now=now)
+    deploy(app.db, app.registry, number, reason="swap", by=BENCH, override=True, now=now)
 
 
 def measure(app: App, server: Server) -> tuple[Load, Load]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from core.audit.attempt import attempt
+from core.domain.actor import Act, Actor, Decider, Role
 from core.domain.installation import SettingChange
 from core.errors import InvalidInput, Unavailable
 from core.file_access import resolve_below
@@ -84,26 +86,35 @@ def preview_setting(app: App, name: str, value: str | None) -> Settings:
     return _put(app, changed, name, value)
 
 
-def change_setting(app: App, name: str, value: str | None, *, by: str, reason: str) -> Settings:
+def change_setting(app: App, name: str, value: str | None, *, by: Actor, reason: str) -> Settings:
     """Put a value in force without a restart, or with None return to the environment's; the
     settings from then on. Raises as `preview_setting` does, and for a change without a reason."""
     preview_setting(app, name, value)
     if not reason.strip():
         raise InvalidInput("A change needs a reason: say why, for whoever reads the history.")
-    with app.db.write() as conn:
-        settings = _put(app, setting_changes.load_values(conn), name, value)
-        setting_changes.append_change(
-            conn, SettingChange(name, value, app.now(), by, reason.strip())
-        )
+    reason, now = reason.strip(), app.now()
+    with (
+        attempt(
+            app.db, by, Act.SETTING, name, now=now, reason=reason, details={"value": value}
+        ) as act,
+        act.write() as conn,
+    ):
+        values = setting_changes.load_values(conn)
+        settings = _put(app, values, name, value)
+        change = SettingChange(name, value, now, by.name, reason)
+        act.seal(Decider.SETTINGS, setting_changes.append_change(conn, change))
+        act.note(before=values.get(name), after=value)
     return settings
 
 
-def local_user(settings: Settings) -> str:
-    """Return the name of the person on this machine: that of the settings, else the system's."""
+def local_actor(settings: Settings) -> Actor:
+    """Return the person at this machine, who is admin: whoever reads and writes the home folder
+    could change everything there. The name is that of the settings, else the system's."""
     try:
-        return settings.user or getpass.getuser()
+        name = settings.user or getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
-        return f"uid-{os.getuid()}"
+        name = f"uid-{os.getuid()}"
+    return Actor(name, Role.ADMIN, second=frozenset(map(Act, settings.approvals)))
 
 
 def _make_signing_key(db: Database, registry: Registry) -> None:

@@ -4,7 +4,9 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.audit.attempt import attempt
 from core.bootstrap import App
+from core.domain.actor import JOB_ACTS, Act, Actor
 from core.domain.installation import ApiWorker
 from core.domain.job import SCHEDULER, Job, JobStatus, Lease, ScheduledTask
 from core.domain.model_card import ScorerCheck
@@ -91,7 +93,20 @@ def _find_check(app: App, version: Version) -> ScorerCheck | None:
         return None
 
 
-def request_job(app: App, kind: str, args: dict[str, object], *, by: str, reason: str) -> Job:
-    """Ask the worker for work; the job as it waits."""
-    with app.db.write() as conn:
-        return jobs.append_job(conn, kind, args, by=by, reason=reason, now=app.now())
+def request_job(app: App, kind: str, args: dict[str, object], *, by: Actor, reason: str) -> Job:
+    """Ask the worker for work, and return the job as it waits."""
+    now = app.now()
+    with (
+        attempt(app.db, by, JOB_ACTS[kind], f"{kind} job", now=now, reason=reason) as act,
+        act.write() as conn,
+    ):
+        job = jobs.append_job(conn, kind, args, by=by.name, reason=reason, now=now)
+        act.note(after={"job": job.id})
+    return job
+
+
+def cancel_job(app: App, job_id: int, *, by: Actor) -> Job:
+    """Ask a job to stop, and return it. Raises `NotFound`, `Conflict` for one that has ended."""
+    now = app.now()
+    with attempt(app.db, by, Act.CANCEL, f"job {job_id}", now=now) as act, act.write() as conn:
+        return jobs.request_cancel(conn, job_id, by.name, now)

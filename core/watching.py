@@ -10,6 +10,7 @@ from core.alerts.incidents import detect
 from core.alerts.notification_policy import QuietHours
 from core.alerts.threshold_backtest import ThresholdBacktest, rehearse
 from core.bootstrap import App, load_current_settings, preview_setting
+from core.domain.actor import Actor
 from core.domain.deployment import RetrainingDecision
 from core.domain.incident import DeliveryReceipt, IncidentEvent, read_cause
 from core.domain.job import SCHEDULER, Job, JobStatus
@@ -91,7 +92,7 @@ def deliver_app(app: App) -> list[DeliveryReceipt]:
     return deliver(app.db, _open_channels(settings), manners, app.now())
 
 
-def try_app_channels(app: App, by: str) -> list[DeliveryReceipt]:
+def try_app_channels(app: App, by: Actor) -> list[DeliveryReceipt]:
     """Send a test to every channel; raises `InvalidInput` where there is none."""
     if not app.settings.notify:
         raise InvalidInput(
@@ -188,7 +189,7 @@ def find_app_preview(app: App) -> Job | None:
 
 
 def start_app_retraining(
-    app: App, *, by: str, reason: str, deploys: bool = False
+    app: App, *, by: Actor, reason: str, deploys: bool = False
 ) -> RetrainingDecision:
     """Ask for a training now; with `deploys` a version that passes its gate is tried or serves.
     Raises `Conflict` where one waits or runs."""

@@ -25,7 +25,7 @@ with app.db.read() as conn:
     )
 
 if trained:
-    trainings.show_due(describe_app_retraining(app, context.get_user()))
+    trainings.show_due(describe_app_retraining(app, context.get_actor().name))
     trainings.show_preview(app, find_app_preview(app), next(iter(jobs.open_jobs(looks)), None))
     trainings.show_decisions(decisions, next_at)
 if data.n_rows:

@@ -10,6 +10,7 @@ import numpy as np
 
 from core.bootstrap import App, build_app
 from core.deployment.release import deploy
+from core.domain.actor import Actor, Role
 from core.domain.model_card import Card, GoldenRow
 from core.features.encoder import RowEncoder
 from core.store.data import snapshots
@@ -20,6 +21,8 @@ from tests.fakes import make_report
 N_FEATURES, N_TREES, N_BODIES, N_BATCHES, BATCH = 19, 100, 2_000, 20, 1_000
 JSON = "application/json"
 NAMES = tuple(f"f{i:02d}" for i in range(N_FEATURES))  # in the order in which the encoder has them
+
+BENCH = Actor("bench", Role.ADMIN)
 
 
 def make_rows(n: int, seed: int) -> list[dict[str, float]]:
@@ -57,7 +60,7 @@ def register(app: App, pipeline: Any) -> None:
             query={},
             first_at=None,
             last_at=None,
-            by="bench",
+            by=BENCH,
             now=now,
         )
         version = versions.append_version(
@@ -65,7 +68,7 @@ def register(app: App, pipeline: Any) -> None:
             snapshot_id=snapshot.id,
             artifact_hash=artifact_hash,
             report=make_report(),
-            by="bench",
+            by=BENCH,
             now=now,
         )
     deploy(
@@ -73,7 +76,7 @@ def register(app: App, pipeline: Any) -> None:
         app.registry,
         version.number,
         reason="bench",
-        by="bench",
+        by=BENCH,
         override=True,
         now=now,
     )

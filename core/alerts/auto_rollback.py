@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from core.alerts.incidents import note_mended
 from core.deployment.release import rollback
+from core.domain.actor import PROGRAM
 from core.domain.deployment import Deployment, Release, ReleaseEvidence, find_release
 from core.domain.incident import EventKind, Incident
-from core.domain.installation import AUTOMATION
 from core.domain.monitoring import Health
 from core.domain.version import version_name
 from core.errors import Conflict, InvalidInput, NotFound, Refused
@@ -126,7 +126,7 @@ def _roll_back(db: Database, registry: Registry, cure: Cure, now: datetime) -> s
             registry,
             cure.release.before,
             reason=f"incident {cure.incident.id} within the baking time: {cure.incident.message}",
-            by=AUTOMATION,
+            by=PROGRAM,
             now=now,
             expected_revision=cure.revision,
         )

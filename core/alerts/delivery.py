@@ -19,6 +19,8 @@ from core.alerts.notification_policy import (
     decide_call,
 )
 from core.alerts.rules import Finding
+from core.audit.attempt import AuditedWrite, attempt
+from core.domain.actor import Act, Actor
 from core.domain.incident import Delivery, DeliveryReceipt, DeliveryState, Incident, IncidentEvent
 from core.domain.monitoring import Health
 from core.log import get_logger
@@ -58,25 +60,30 @@ def deliver(
 
 
 def send_test(
-    db: Database, channels: Sequence[Channel], *, by: str, now: datetime
+    db: Database, channels: Sequence[Channel], *, by: Actor, now: datetime
 ) -> list[DeliveryReceipt]:
     """Send one message to every channel at once; keep and return the receipts."""
-    message = build_test(by, now)
-    receipts = send(channels, [message] * len(channels))
+    message = build_test(by.name, now)
+    with attempt(db, by, Act.TRY_CHANNELS, "every channel", now=now) as act:
+        receipts = send(channels, [message] * len(channels))
+        _keep_receipts(act, receipts)
+    return receipts
+
+
+def _keep_receipts(act: AuditedWrite, receipts: Sequence[DeliveryReceipt]) -> None:
     rows = [
         {
             "event_id": None,
             "channel": receipt.channel,
             "label": receipt.label,
             "state": DeliveryState.FAILED if receipt.error else DeliveryState.SENT,
-            "due_at": now,
+            "due_at": act.now,
             "error": receipt.error,
         }
         for receipt in receipts
     ]
-    with db.write() as conn:
-        deliveries.append_deliveries(conn, rows, now)
-    return receipts
+    with act.write() as conn:
+        deliveries.append_deliveries(conn, rows, act.now)
 
 
 def judge_channels(db: Database, channels: Sequence[Channel]) -> Finding:

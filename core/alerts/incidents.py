@@ -1,9 +1,12 @@
 """Incidents: opened, changed and resolved by the rules, acknowledged, snoozed and resolved by
 people."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from core.alerts.rules import REOPEN_AFTER, Finding, decide_steps, read_findings
+from core.audit.attempt import AuditedWrite, attempt
+from core.domain.actor import Act, Actor
 from core.domain.incident import JUDGEMENTS, EventKind, Incident, IncidentEvent, IncidentStatus
 from core.domain.installation import AUTOMATION
 from core.domain.monitoring import HealthReport
@@ -55,20 +58,22 @@ def record(db: Database, findings: list[Finding], now: datetime) -> list[Inciden
     return appended
 
 
-def acknowledge(db: Database, incident_id: int, *, by: str, reason: str, now: datetime) -> Incident:
+def acknowledge(
+    db: Database, incident_id: int, *, by: Actor, reason: str, now: datetime
+) -> Incident:
     """Acknowledge an incident and return it. Raises `NotFound`, and `Conflict` if it is
     acknowledged or resolved."""
-    with db.write() as conn:
+    with _attempt(db, incident_id, by, reason, now) as act, act.write() as conn:
         incident = _get_unresolved(conn, incident_id)
         if incident.status is IncidentStatus.ACKNOWLEDGED:
             raise Conflict(
                 f"Incident {incident_id} is acknowledged already: {_describe_last(incident)}."
             )
-        return _append(conn, incident, EventKind.ACKNOWLEDGED, by, reason, now)
+        return _append_by(conn, act, incident, EventKind.ACKNOWLEDGED)
 
 
 def snooze(
-    db: Database, incident_id: int, *, duration: timedelta, by: str, reason: str, now: datetime
+    db: Database, incident_id: int, *, duration: timedelta, by: Actor, reason: str, now: datetime
 ) -> Incident:
     """Mute an incident for a while, or until it gets worse; return it. Raises `NotFound`,
     `Conflict` if it is resolved, and `InvalidInput` for more than 30 days."""
@@ -77,28 +82,28 @@ def snooze(
             f"An incident can be snoozed for up to {MAX_SNOOZE.days} days, and for more than "
             "nothing: give a duration in between."
         )
-    with db.write() as conn:
+    with _attempt(db, incident_id, by, reason, now) as act, act.write() as conn:
         incident = _get_unresolved(conn, incident_id)
-        return _append(conn, incident, EventKind.SNOOZED, by, reason, now, now + duration)
+        return _append_by(conn, act, incident, EventKind.SNOOZED, now + duration)
 
 
-def resolve(db: Database, incident_id: int, *, by: str, reason: str, now: datetime) -> Incident:
+def resolve(db: Database, incident_id: int, *, by: Actor, reason: str, now: datetime) -> Incident:
     """Resolve an incident by hand and return it. If the cause lasts, the rules open a new one after
     an hour, or at once if it gets worse. Raises `NotFound`, and `Conflict` if it is resolved."""
-    with db.write() as conn:
+    with _attempt(db, incident_id, by, reason, now) as act, act.write() as conn:
         incident = _get_unresolved(conn, incident_id)
-        return _append(conn, incident, EventKind.RESOLVED, by, reason, now)
+        return _append_by(conn, act, incident, EventKind.RESOLVED)
 
 
 def judge(
-    db: Database, incident_id: int, *, real: bool, by: str, reason: str, now: datetime
+    db: Database, incident_id: int, *, real: bool, by: Actor, reason: str, now: datetime
 ) -> Incident:
     """Mark an incident, also a resolved one, as real or as noise; the last mark counts. Raises
     `NotFound`."""
     kind = EventKind.REAL if real else EventKind.NOISE
-    with db.write() as conn:
+    with _attempt(db, incident_id, by, reason, now) as act, act.write() as conn:
         incident = incidents.get_incident(conn, incident_id)
-        return _append(conn, incident, kind, by, reason, now)
+        return _append_by(conn, act, incident, kind)
 
 
 def note_mended(db: Database, incident_id: int, message: str, now: datetime) -> Incident:
@@ -106,6 +111,24 @@ def note_mended(db: Database, incident_id: int, message: str, now: datetime) -> 
     with db.write() as conn:
         incident = incidents.get_incident(conn, incident_id)
         return _append(conn, incident, EventKind.MENDED, AUTOMATION, message, now)
+
+
+def _attempt(
+    db: Database, incident_id: int, by: Actor, reason: str, now: datetime
+) -> AbstractContextManager[AuditedWrite]:
+    target = f"incident {incident_id}"
+    return attempt(db, by, Act.INCIDENT, target, now=now, reason=reason.strip())
+
+
+def _append_by(
+    conn: Connection,
+    act: AuditedWrite,
+    incident: Incident,
+    kind: EventKind,
+    until_at: datetime | None = None,
+) -> Incident:
+    act.note(before=incident.status.value, after=kind.value)
+    return _append(conn, incident, kind, act.by.name, act.reason, act.now, until_at)
 
 
 def _get_unresolved(conn: Connection, incident_id: int) -> Incident:

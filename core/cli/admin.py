@@ -6,16 +6,16 @@ from typing import Annotated
 import msgspec
 import typer
 
-from core.bootstrap import build_app, local_user
+from core.bootstrap import build_app, local_actor
 from core.cli.output import AsJson, emit
 from core.domain.installation import ApiKey, Scope
 from core.domain.job import Job
 from core.monitoring.retention import describe_retention
-from core.serving.keys import create_key
+from core.serving.keys import create_key, revoke_key
 from core.settings import SETTINGS
 from core.store.installation import api_keys
 from core.store.jobs import jobs
-from core.system import SystemStatus, describe_system
+from core.system import SystemStatus, cancel_job, describe_system
 from plumbline.program import name_command
 
 _TIME = "%Y-%m-%d %H:%M UTC"
@@ -58,8 +58,7 @@ def list_jobs(ctx: typer.Context, as_json: AsJson = False) -> None:
 def cancel(job_id: int, as_json: AsJson = False) -> None:
     """Stop a job."""
     app = build_app()
-    with app.db.write() as conn:
-        job = jobs.request_cancel(conn, job_id, local_user(app.settings), app.now())
+    job = cancel_job(app, job_id, by=local_actor(app.settings))
     emit(job, lambda: _write_job(job), as_json)
 
 
@@ -72,7 +71,7 @@ def create(
     """Create a key; it is shown once and only its hash is kept."""
     app = build_app()
     scopes = frozenset(scope or Scope)
-    key, secret = create_key(app.db, name, scopes, by=local_user(app.settings), now=app.now())
+    key, secret = create_key(app.db, name, scopes, by=local_actor(app.settings), now=app.now())
     emit(
         {**msgspec.to_builtins(key), "key": secret},
         lambda: f"{secret}\nThis is shown once: keep it now.",
@@ -99,8 +98,7 @@ def list_keys(as_json: AsJson = False) -> None:
 def revoke(key_id: int, as_json: AsJson = False) -> None:
     """Revoke a key."""
     app = build_app()
-    with app.db.write() as conn:
-        api_keys.revoke_key(conn, key_id, local_user(app.settings), app.now())
+    revoke_key(app.db, key_id, by=local_actor(app.settings), now=app.now())
     emit({"revoked": key_id}, lambda: f"Key {key_id} is revoked.", as_json)
 
 

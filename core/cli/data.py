@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from core.bootstrap import build_app, load_current_settings, local_user
+from core.bootstrap import build_app, load_current_settings, local_actor
 from core.cli import texts
 from core.cli.output import AsJson, Reason, emit, say_progress
 from core.cli.views import view_data
@@ -68,7 +68,7 @@ def collect_stop(table: str, reason: Reason, as_json: AsJson = False) -> None:
         app.db,
         table,
         table_mappings.parse_mappings(load_current_settings(app).supabase_tables),
-        by=local_user(app.settings),
+        by=local_actor(app.settings),
         reason=reason,
         now=app.now(),
     )
@@ -200,7 +200,7 @@ def erase(
     note = erase_rows(
         app.db,
         folder,
-        ErasureRequest(kind, name, local_user(app.settings), reason),
+        ErasureRequest(kind, name, local_actor(app.settings), reason),
         now=app.now,
         scale=app.settings.scale,
         rules=app.settings.rules,

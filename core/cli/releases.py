@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.bootstrap import build_app, load_current_settings, local_user
+from core.bootstrap import build_app, load_current_settings, local_actor
 from core.cli import texts
 from core.cli.output import AsJson, Reason, emit, parse_time, say_progress
 from core.cli.views import view_deployment, view_plan, view_rehearsal, view_story
@@ -70,7 +70,7 @@ def deploy(
         return
     if version is None:
         raise InvalidInput("Name the version to deploy, such as v3, or ask for --status.")
-    number, by = parse_version(version), local_user(app.settings)
+    number, by = parse_version(version), local_actor(app.settings)
     share = parse_percent("10" if traffic is None else traffic)
     if ab_test is None and (traffic is None or share == 1.0):
         made = release.deploy(
@@ -121,7 +121,7 @@ def promote(
         app.registry,
         name,
         reason=reason,
-        by=local_user(app.settings),
+        by=local_actor(app.settings),
         override=override,
         now=app.now(),
     )
@@ -136,7 +136,7 @@ def stop(
     """Stop a trial: the version that serves answers everything again."""
     app = build_app()
     made = trials.stop_trial(
-        app.db, name, reason=reason, by=local_user(app.settings), now=app.now()
+        app.db, name, reason=reason, by=local_actor(app.settings), now=app.now()
     )
     emit(view_deployment(made), lambda: texts.of_deployment(made), as_json)
 
@@ -161,7 +161,7 @@ def rollback(
         app.registry,
         None if version is None else parse_version(version),
         reason=reason,
-        by=local_user(app.settings),
+        by=local_actor(app.settings),
         now=app.now(),
     )
     emit(view_deployment(made), lambda: texts.of_deployment(made), as_json)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from core.bootstrap import build_app, load_current_settings, local_user
+from core.bootstrap import build_app, load_current_settings, local_actor
 from core.cli import texts
 from core.cli.output import AsJson, emit, say_progress
 from core.cli.views import view_training
@@ -112,7 +112,7 @@ def note(
 ) -> None:
     """Add notes and tags to a version, and list them."""
     app, number = build_app(), parse_version(version)
-    by = local_user(app.settings)
+    by = local_actor(app.settings)
     asked = [
         *((NoteKind.NOTE, line) for line in ([] if text is None else [text])),
         *((NoteKind.TAG, name) for name in tag or []),
@@ -198,7 +198,7 @@ def sign(
         app.db,
         app.registry,
         parse_version(version),
-        by=local_user(app.settings),
+        by=local_actor(app.settings),
         reason=reason,
         now=app.now(),
     )

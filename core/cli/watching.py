@@ -10,7 +10,7 @@ import typer
 from core.alerts import incidents as alerts
 from core.alerts.maintenance import announce, end_maintenance
 from core.alerts.threshold_backtest import describe_rehearsal
-from core.bootstrap import App, build_app, local_user
+from core.bootstrap import App, build_app, local_actor
 from core.cli import texts
 from core.cli.output import AsJson, Reason, emit, say, say_progress
 from core.domain.deployment import RetrainingDecision
@@ -101,7 +101,7 @@ def judge(
 def send_test_messages(as_json: AsJson = False) -> None:
     """Send a message to every channel, and print the receipts."""
     app = build_app()
-    receipts = try_app_channels(app, local_user(app.settings))
+    receipts = try_app_channels(app, local_actor(app.settings))
     emit({"receipts": receipts}, lambda: texts.of_receipts(receipts), as_json)
     if any(receipt.error for receipt in receipts):
         raise typer.Exit(1)
@@ -123,7 +123,7 @@ def maintenance(
 ) -> None:
     """Announce maintenance: until it ends, incidents are recorded and no messages are sent."""
     app = build_app()
-    by = local_user(app.settings)
+    by = local_actor(app.settings)
     if end:
         window = end_maintenance(app.db, by=by, reason=reason, now=app.now())
     else:
@@ -147,10 +147,10 @@ def retrain(
 ) -> None:
     """Train again if it is due, or with --force in any case."""
     app = build_app()
-    by = local_user(app.settings)
+    by = local_actor(app.settings)
     if preview:
         do_job(app, PREVIEW, {}, "retrain --preview", on_progress=say_progress)
-    decision = describe_app_retraining(app, by)
+    decision = describe_app_retraining(app, by.name)
     result = None
     if force or (decision.retrain and not check and not preview):
         reason = f"forced by {by}" if force else " ".join(decision.reasons)
@@ -185,7 +185,7 @@ def _act(
     act: Callable[..., Any], incident_id: int, reason: str, as_json: bool, **more: object
 ) -> None:
     app = build_app()
-    act(app.db, incident_id, by=local_user(app.settings), reason=reason, now=app.now(), **more)
+    act(app.db, incident_id, by=local_actor(app.settings), reason=reason, now=app.now(), **more)
     with app.db.read() as conn:
         incident = incidents.get_incident(conn, incident_id)
     emit(incident, lambda: texts.of_incident(incident), as_json)

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from core.audit.attempt import attempt
 from core.data.frames import hash_rows
 from core.data.quality.overview import refresh_quality
 from core.data.snapshots import write_rows
+from core.domain.actor import Act, Actor
 from core.domain.dataset import EXTERNAL_ID, GROUP, Erasure, IdKind, Snapshot, Trace, Use
 from core.errors import InvalidInput, NotFound
 from core.file_access import is_name, resolve_named
@@ -55,7 +57,7 @@ class ErasureRequest:
 
     kind: IdKind
     name: str
-    by: str
+    by: Actor
     reason: str
 
 
@@ -80,21 +82,28 @@ def erase_rows(
     kind, name, reason = asked.kind, asked.name, asked.reason.strip()
     if not reason:
         raise InvalidInput("A deletion needs a reason: say why, for whoever reads the history.")
-    found = trace_rows(db, folder, kind, name)
-    if found.is_empty:
-        raise NotFound(f"There is no row and no prediction of {kind} '{name}'.")
-    with db.read() as conn:
-        used = [snapshot_rows.get_snapshot(conn, use.snapshot_id) for use in found.uses]
-    replaced = [(snapshot, *_write_without(folder, snapshot, kind, name)) for snapshot in used]
-    note = Erasure(
-        now(), asked.by, reason, found, tuple(Path(snapshot.path).name for snapshot in used)
-    )
-    drain_batches(db)  # what came meanwhile
-    with db.write() as conn:
-        erasures.delete_rows(conn, kind, name)
-        for snapshot, path, file_hash in replaced:
-            erasures.replace_file(conn, snapshot.id, path, file_hash)
-        erasures.append_erasure(conn, note)
+    target, details = f"the rows of a {kind}", {"name": name}
+    with attempt(db, asked.by, Act.ERASE, target, now=now(), reason=reason, details=details) as act:
+        found = trace_rows(db, folder, kind, name)
+        if found.is_empty:
+            raise NotFound(f"There is no row and no prediction of {kind} '{name}'.")
+        with db.read() as conn:
+            used = [snapshot_rows.get_snapshot(conn, use.snapshot_id) for use in found.uses]
+        replaced = [(snapshot, *_write_without(folder, snapshot, kind, name)) for snapshot in used]
+        note = Erasure(
+            act.now,
+            asked.by.name,
+            reason,
+            found,
+            tuple(Path(snapshot.path).name for snapshot in used),
+        )
+        drain_batches(db)  # what came meanwhile
+        with act.write() as conn:
+            erasures.delete_rows(conn, kind, name)
+            for snapshot, path, file_hash in replaced:
+                erasures.replace_file(conn, snapshot.id, path, file_hash)
+            erasures.append_erasure(conn, note)
+            act.note(after={"n_samples": found.n_samples, "n_predictions": found.n_predictions})
     remove_old_files(db, folder)
     refresh_quality(db, scale, now(), rules)
     if not db.empty_log():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from core.audit.attempt import AuditedWrite, attempt
 from core.deployment.plan import (
     PlanSummary,
     build_evidence,
@@ -18,6 +19,7 @@ from core.deployment.plan import (
 )
 from core.deployment.trial import find_trial
 from core.deployment.trial_status import load_standing
+from core.domain.actor import Act, Actor, Decider
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import OpsError, Refused
@@ -37,7 +39,7 @@ def deploy(
     number: int,
     *,
     reason: str,
-    by: str,
+    by: Actor,
     override: bool,
     now: datetime,
     expected_revision: int | None = None,
@@ -50,28 +52,31 @@ def deploy(
     Raises `NotFound` for a version that does not exist, `Refused` for one that may not serve,
     `Conflict` where somebody else changed the plan first, `InvalidInput` without a reason."""
     reason = check_reason(reason)
-    with db.read() as conn:
-        version = None if number == HEURISTIC else versions.get_version(conn, number)
-        current = deployments.find_current(conn)
-        replay = replays.find_newest_replay(conn, number)
-    expected = choose_expected(current, expected_revision)
-    gate = None if version is None else version.report.gate
-    check_revision(current, expected)
-    check_deploy(number, gate, current, override=override)
-    verify_version(registry, version)
-    with db.write() as conn:
-        current = deployments.find_current(conn)
+    act = Act.OVERRIDE if override else Act.DEPLOY
+    with attempt(db, by, act, version_name(number), now=now, reason=reason) as tried:
+        with db.read() as conn:
+            version = None if number == HEURISTIC else versions.get_version(conn, number)
+            current = deployments.find_current(conn)
+            replay = replays.find_newest_replay(conn, number)
+        expected = choose_expected(current, expected_revision)
+        gate = None if version is None else version.report.gate
         check_revision(current, expected)
-        deployment = deployments.append_deployment(
-            conn,
-            action=Action.DEPLOY,
-            plan=Plan(champion=number),
-            reason=reason,
-            by=by,
-            override=check_deploy(number, gate, current, override=override),
-            evidence=build_evidence(version, current, replay),
-            now=now,
-        )
+        check_deploy(number, gate, current, override=override)
+        verify_version(registry, version)
+        with tried.write() as conn:
+            current = deployments.find_current(conn)
+            check_revision(current, expected)
+            deployment = deployments.append_deployment(
+                conn,
+                action=Action.DEPLOY,
+                plan=Plan(champion=number),
+                reason=reason,
+                by=by.name,
+                override=check_deploy(number, gate, current, override=override),
+                evidence=build_evidence(version, current, replay),
+                now=now,
+            )
+            tell_plan(tried, current, deployment)
     announce(deployment)
     return deployment
 
@@ -82,29 +87,38 @@ def rollback(
     number: int | None,
     *,
     reason: str,
-    by: str,
+    by: Actor,
     now: datetime,
     expected_revision: int | None = None,
 ) -> Deployment:
     """Let the version that served before answer again, or an earlier one by its number; the row
     that says so. Checks and errors are those of `deploy`."""
     reason = check_reason(reason)
-    current, target, version = _choose_target(db, number, expected_revision)
-    verify_version(registry, version)
-    with db.write() as conn:
-        check_revision(deployments.find_current(conn), current.revision)
-        deployment = deployments.append_deployment(
-            conn,
-            action=Action.ROLLBACK,
-            plan=Plan(champion=target),
-            reason=reason,
-            by=by,
-            override=False,
-            evidence=build_evidence(version, current),
-            now=now,
-        )
+    wanted = "the version before" if number is None else version_name(number)
+    with attempt(db, by, Act.ROLLBACK, wanted, now=now, reason=reason) as tried:
+        current, target, version = _choose_target(db, number, expected_revision)
+        verify_version(registry, version)
+        with tried.write() as conn:
+            check_revision(deployments.find_current(conn), current.revision)
+            deployment = deployments.append_deployment(
+                conn,
+                action=Action.ROLLBACK,
+                plan=Plan(champion=target),
+                reason=reason,
+                by=by.name,
+                override=False,
+                evidence=build_evidence(version, current),
+                now=now,
+            )
+            tell_plan(tried, current, deployment)
     announce(deployment)
     return deployment
+
+
+def tell_plan(tried: AuditedWrite, before: Deployment | None, deployment: Deployment) -> None:
+    """Keep in the audit what served before and what serves now."""
+    tried.note(before=None if before is None else before.plan, after=deployment.plan)
+    tried.seal(Decider.DEPLOYMENTS, deployment.revision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
+from core.audit.attempt import AuditedWrite, attempt
 from core.deployment.plan import build_evidence, check_reason, check_revision
 from core.deployment.ramp import NextStep, StepKind, check_share
-from core.deployment.release import announce, choose_expected, verify_version
+from core.deployment.release import announce, choose_expected, tell_plan, verify_version
 from core.deployment.trial import (
     Standing,
     build_trial_evidence,
@@ -19,10 +20,10 @@ from core.deployment.trial import (
     freeze_verdict,
 )
 from core.deployment.trial_status import count_pairs, load_standing
+from core.domain.actor import PROGRAM, Act, Actor
 from core.domain.deployment import Action, Deployment, Plan
-from core.domain.installation import AUTOMATION
 from core.domain.trial import Trial, TrialSettings
-from core.domain.version import HEURISTIC, Version
+from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import Conflict
 from core.log import get_logger
 from core.registry import Registry
@@ -49,7 +50,7 @@ def start_trial(
     start: TrialStart,
     *,
     reason: str,
-    by: str,
+    by: Actor,
     override: bool,
     now: datetime,
     expected_revision: int | None = None,
@@ -63,42 +64,27 @@ def start_trial(
     `Conflict` where somebody else changed the plan first."""
     number, reason = start.challenger, check_reason(reason)
     name, traffic = check_name(start.name), check_share(start.traffic)
-    with db.read() as conn:
-        history = deployments.load_history(conn)
-        current = history[-1] if history else None
-        expected = choose_expected(current, expected_revision)
-        check_revision(current, expected)
-        champion = HEURISTIC if current is None else current.plan.champion
-        version = None if number == HEURISTIC else versions.get_version(conn, number)
-        serving = None if champion == HEURISTIC else versions.get_version(conn, champion)
-        replay = replays.find_newest_replay(conn, number)
-    trial = find_trial(history)
-    if trial is not None and (trial.name, trial.challenger) == (name, number):
-        return widen_trial(
-            db,
-            name,
-            traffic=traffic,
-            reason=reason,
-            by=by,
-            now=now,
-            expected_revision=expected,
-        )
-    overridden = check_start(version, serving, trial, override=override)
-    verify_version(registry, version)
-    with db.write() as conn:
-        check_revision(deployments.find_current(conn), expected)
-        deployment = deployments.append_deployment(
-            conn,
-            action=Action.START_TRIAL,
-            plan=Plan(champion, number, traffic, name, start.salt),
-            reason=reason,
-            by=by,
-            override=overridden,
-            evidence={**build_evidence(version, replay=replay), "trial": asdict(start.settings)},
-            now=now,
-        )
-    announce(deployment)
-    return deployment
+    target, details = f"trial {name} of {version_name(number)}", {"traffic": traffic}
+    act = Act.OVERRIDE if override else Act.TRIAL
+    with attempt(db, by, act, target, now=now, reason=reason, details=details) as tried:
+        with db.read() as conn:
+            history = deployments.load_history(conn)
+            current = history[-1] if history else None
+            expected = choose_expected(current, expected_revision)
+            check_revision(current, expected)
+            champion = HEURISTIC if current is None else current.plan.champion
+            version = None if number == HEURISTIC else versions.get_version(conn, number)
+            serving = None if champion == HEURISTIC else versions.get_version(conn, champion)
+            replay = replays.find_newest_replay(conn, number)
+        trial = find_trial(history)
+        if trial is not None and (trial.name, trial.challenger) == (name, number):
+            return _widen(tried, name, traffic, expected)
+        overridden = check_start(version, serving, trial, override=override)
+        verify_version(registry, version)
+        evidence = {**build_evidence(version, replay=replay), "trial": asdict(start.settings)}
+        plan = Plan(champion, number, traffic, name, start.salt)
+        step = _Step(Action.START_TRIAL, plan, overridden, evidence)
+        return _append(tried, current, expected, step)
 
 
 def widen_trial(
@@ -107,17 +93,16 @@ def widen_trial(
     *,
     traffic: float,
     reason: str,
-    by: str,
+    by: Actor,
     now: datetime,
     expected_revision: int | None = None,
 ) -> Deployment:
     """Give the challenger another share of the answers, smaller or larger; the row that says so.
     Errors are those of `start_trial`."""
     reason, traffic = check_reason(reason), check_share(traffic)
-    current, standing = _load(db, name, now, expected_revision)
-    check_widening(standing.trial, traffic)
-    plan = replace(current.plan, traffic=traffic)
-    return _append(db, current, standing, _Step(Action.RAMP, plan, reason, by, now))
+    target, details = f"trial {name}", {"traffic": traffic}
+    with attempt(db, by, Act.TRIAL, target, now=now, reason=reason, details=details) as tried:
+        return _widen(tried, name, traffic, expected_revision)
 
 
 def stop_trial(
@@ -125,16 +110,18 @@ def stop_trial(
     name: str,
     *,
     reason: str,
-    by: str,
+    by: Actor,
     now: datetime,
     expected_revision: int | None = None,
 ) -> Deployment:
     """Let the champion answer everything again; the row that says so, with what the trial said.
     Errors are those of `start_trial`."""
     reason = check_reason(reason)
-    current, standing = _load(db, name, now, expected_revision)
-    plan = Plan(champion=current.plan.champion)
-    return _append(db, current, standing, _Step(Action.STOP_TRIAL, plan, reason, by, now))
+    with attempt(db, by, Act.TRIAL, f"trial {name}", now=now, reason=reason) as tried:
+        current, standing = _load(db, name, now, expected_revision)
+        plan = Plan(champion=current.plan.champion)
+        step = _Step(Action.STOP_TRIAL, plan, False, _build_evidence(standing))
+        return _append(tried, current, current.revision, step)
 
 
 def promote(
@@ -143,7 +130,7 @@ def promote(
     name: str,
     *,
     reason: str,
-    by: str,
+    by: Actor,
     override: bool,
     now: datetime,
     expected_revision: int | None = None,
@@ -152,15 +139,17 @@ def promote(
 
     Raises `Refused` where the trial has not found it better, unless overridden, or where it does
     not load; otherwise as `start_trial`."""
-    reason = check_reason(reason)
-    current, standing = _load(db, name, now, expected_revision)
-    overridden = check_promotion(standing.trial, standing.report, override=override)
-    with db.read() as conn:
-        version = versions.get_version(conn, standing.trial.challenger)
-    verify_version(registry, version)
-    plan = Plan(champion=version.number)
-    step = _Step(Action.PROMOTE, plan, reason, by, now, version, overridden)
-    return _append(db, current, standing, step)
+    reason, act = check_reason(reason), Act.OVERRIDE if override else Act.TRIAL
+    details = {"promote": True}
+    with attempt(db, by, act, f"trial {name}", now=now, reason=reason, details=details) as tried:
+        current, standing = _load(db, name, now, expected_revision)
+        overridden = check_promotion(standing.trial, standing.report, override=override)
+        with db.read() as conn:
+            version = versions.get_version(conn, standing.trial.challenger)
+        verify_version(registry, version)
+        evidence = _build_evidence(standing, version)
+        step = _Step(Action.PROMOTE, Plan(champion=version.number), overridden, evidence)
+        return _append(tried, current, current.revision, step)
 
 
 def describe_trial(db: Database, now: datetime) -> Standing | None:
@@ -204,7 +193,7 @@ def _do(
 ) -> None:
     who = {
         "reason": " ".join(following.reasons),
-        "by": AUTOMATION,
+        "by": PROGRAM,
         "now": now,
         "expected_revision": expected_revision,
     }
@@ -233,29 +222,42 @@ def _load(
 class _Step:
     action: Action
     plan: Plan
-    reason: str
-    by: str
-    at: datetime
-    version: Version | None = None
-    override: bool = False
+    override: bool
+    evidence: Mapping[str, object]
 
 
-def _append(db: Database, current: Deployment, standing: Standing, step: _Step) -> Deployment:
-    evidence: Mapping[str, object] = {
-        **build_evidence(step.version),
+def _widen(
+    tried: AuditedWrite, name: str, traffic: float, expected_revision: int | None
+) -> Deployment:
+    current, standing = _load(tried.db, name, tried.now, expected_revision)
+    check_widening(standing.trial, traffic)
+    plan = replace(current.plan, traffic=traffic)
+    step = _Step(Action.RAMP, plan, False, _build_evidence(standing))
+    return _append(tried, current, current.revision, step)
+
+
+def _build_evidence(standing: Standing, version: Version | None = None) -> Mapping[str, object]:
+    return {
+        **build_evidence(version),
         "trial_result": build_trial_evidence(standing.trial, standing.report, standing.conduct),
     }
-    with db.write() as conn:
-        check_revision(deployments.find_current(conn), current.revision)
+
+
+def _append(
+    tried: AuditedWrite, current: Deployment | None, expected: int, step: _Step
+) -> Deployment:
+    with tried.write() as conn:
+        check_revision(deployments.find_current(conn), expected)
         deployment = deployments.append_deployment(
             conn,
             action=step.action,
             plan=step.plan,
-            reason=step.reason,
-            by=step.by,
+            reason=tried.reason,
+            by=tried.by.name,
             override=step.override,
-            evidence=evidence,
-            now=step.at,
+            evidence=step.evidence,
+            now=tried.now,
         )
+        tell_plan(tried, current, deployment)
     announce(deployment)
     return deployment

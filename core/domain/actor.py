@@ -83,6 +83,18 @@ LEAST_ROLE: Mapping[Act, Role] = {
 }
 """The least role that an act needs."""
 
+JOB_ACTS: Mapping[str, Act] = {
+    "import": Act.COLLECT,
+    "demo": Act.COLLECT,
+    "collect": Act.COLLECT,
+    "train": Act.TRAIN,
+    "preview": Act.TRAIN,
+    "reproduce": Act.TRAIN,
+    "replay": Act.REPLAY,
+    "predict": Act.SCORE,
+}
+"""The act of asking for each kind of job."""
+
 NEEDS_NO_SECOND = frozenset({Act.ADOPT, Act.LOGIN, Act.APPROVE, Act.REGISTER, Act.ROLLBACK})
 """Acts that cannot wait for a second person: what lets somebody in, what is approved by it, the
 end of a training, and the way back at night."""

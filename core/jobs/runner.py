@@ -6,7 +6,9 @@ import traceback
 from collections.abc import Mapping
 from datetime import timedelta
 
-from core.bootstrap import App, local_user
+from core.audit.attempt import attempt
+from core.bootstrap import App, local_actor
+from core.domain.actor import JOB_ACTS, Actor
 from core.domain.job import Job, JobStatus, Progress
 from core.errors import Cancelled, Incomplete, OpsError, Refused
 from core.jobs.tasks import check_queued, run_task
@@ -26,16 +28,20 @@ def do_job(
     args: dict[str, object],
     reason: str,
     *,
-    by: str | None = None,
+    by: Actor | None = None,
     on_progress: Progress | None = None,
 ) -> Job:
     """Do a job here and now, as a row like every other, in the name of `by` or of the local user;
     return it as it ended. It may name any file that its caller may. Raises `Refused` with its
     sentence where it did not end well, and `Incomplete` where some of it did."""
-    by = by or local_user(app.settings)
-    with app.db.write() as conn:
-        waiting = jobs.append_job(conn, kind, args, by=by, reason=reason, now=app.now())
-        job = jobs.claim_job(conn, waiting.id, app.now())
+    by, now = by or local_actor(app.settings), app.now()
+    with (
+        attempt(app.db, by, JOB_ACTS[kind], f"{kind} job", now=now, reason=reason) as act,
+        act.write() as conn,
+    ):
+        waiting = jobs.append_job(conn, kind, args, by=by.name, reason=reason, now=now)
+        job = jobs.claim_job(conn, waiting.id, now)
+        act.note(after={"job": job.id})
     return _get_done(run_job(app, job, on_progress, queued=False))
 
 

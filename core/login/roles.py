@@ -27,11 +27,6 @@ def find_role(email: str, groups: Sequence[str], settings: Settings) -> Role:
     return max(found, key=list(Role).index)
 
 
-def find_second(settings: Settings) -> frozenset[Act]:
-    """Return the acts that need a second person."""
-    return frozenset(Act(word) for word in settings.approvals)
-
-
 def build_actor(session: Session, settings: Settings) -> Actor:
     """Return the actor of a login."""
     return Actor(
@@ -39,5 +34,5 @@ def build_actor(session: Session, settings: Settings) -> Actor:
         find_role(session.email, session.groups, settings),
         f"login {session.id}",
         session.place,
-        second=find_second(settings),
+        second=frozenset(map(Act, settings.approvals)),
     )

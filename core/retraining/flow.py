@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from core.audit.attempt import attempt
+from core.domain.actor import PROGRAM, Act, Actor, Decider
 from core.domain.deployment import RetrainingDecision
 from core.domain.installation import AUTOMATION
 from core.domain.job import FINAL, Job
@@ -56,14 +58,18 @@ def check_retraining(
     starts = decision.retrain and policy.mode == "auto"
     if not starts and last and _is_same(last[0], decision):
         return decision
-    with db.write() as conn:
+    with (
+        attempt(db, PROGRAM, Act.RETRAIN, "retraining", now=now) as act,
+        act.write() as conn,
+    ):
         decision = _decide(conn, policy, report, now, by)
         if decision.retrain and policy.mode == "auto":
             reasons = " ".join(decision.reasons)
             job = _append_job(conn, policy, seed, by, reasons, now, deploys=True)
             decision = RetrainingDecision(now, True, decision.reasons, decision.signals, job.id, by)
             log.info("retraining_requested", job_id=job.id, signals=decision.signals)
-        deployments.append_decision(conn, decision)
+        act.seal(Decider.RETRAINING, deployments.append_decision(conn, decision))
+        act.note(after={"retrain": decision.retrain, "signals": decision.signals})
     return decision
 
 
@@ -72,7 +78,7 @@ def start_retraining(
     policy: Policy,
     *,
     seed: int,
-    by: str,
+    by: Actor,
     reason: str,
     now: datetime,
     deploys: bool = False,
@@ -80,15 +86,19 @@ def start_retraining(
     """Request a training regardless of the signals; return the decision with its job. With
     `deploys`, a version that passes its gate goes on trial or serves. Raises `Conflict` if a
     training waits or runs."""
-    with db.write() as conn:
+    with (
+        attempt(db, by, Act.RETRAIN, "retraining", now=now, reason=reason) as act,
+        act.write() as conn,
+    ):
         open_job_id = _find_open_job(conn)
         if open_job_id is not None:
             raise Conflict(
                 f"Job {open_job_id} is training or waits to: wait for it, or cancel it first."
             )
-        job = _append_job(conn, policy, seed, by, reason, now, deploys=deploys)
-        decision = RetrainingDecision(now, True, (reason,), ("requested",), job.id, by)
-        deployments.append_decision(conn, decision)
+        job = _append_job(conn, policy, seed, by.name, reason, now, deploys=deploys)
+        decision = RetrainingDecision(now, True, (reason,), ("requested",), job.id, by.name)
+        act.seal(Decider.RETRAINING, deployments.append_decision(conn, decision))
+        act.note(after={"job": job.id})
     return decision
 
 

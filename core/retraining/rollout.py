@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from core import text
 from core.deployment import release, trials
 from core.deployment.trial import build_settings
+from core.domain.actor import Actor
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import Conflict, Refused
 from core.log import get_logger
@@ -70,7 +71,7 @@ def roll_out(
     version: Version,
     settings: Settings,
     *,
-    by: str,
+    by: Actor,
     now: datetime,
 ) -> Rollout:
     """Start a trial or deploy a retrained version, and return what was done. A refusal, such as of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from core.audit.attempt import attempt
-from core.domain.actor import Act, Actor, Decider
+from core.domain.actor import Act, Actor, Decider, Role
 from core.domain.installation import ApiKey, Scope
 from core.errors import Conflict, InvalidInput, Refused
 from core.serving.poller import Follower
@@ -17,6 +17,7 @@ from core.store.installation import api_keys
 _START = "plk_"
 _N_SHOWN = 10
 _EVERY_SECONDS = 0.5
+_ACTS = {Scope.SAMPLES: Act.COLLECT, Scope.FEEDBACK: Act.LABEL}
 _NOTED_EVERY = timedelta(minutes=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -147,6 +148,14 @@ def hash_key(text: str) -> str:
     '19f39559d7be'
     """
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def build_actor(key: ApiKey | None) -> Actor:
+    """Return the actor of a key; of whoever calls from this machine while there is none."""
+    if key is None:
+        return Actor("api", Role.OPERATOR, "api", acts=frozenset({Act.COLLECT, Act.LABEL}))
+    acts = frozenset(_ACTS[scope] for scope in key.scopes if scope in _ACTS)
+    return Actor(key.name, Role.OPERATOR, f"key {key.id}", acts=acts)
 
 
 class KeyRing:

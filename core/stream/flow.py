@@ -17,6 +17,7 @@ from core.data.parsing.schema_inference import choose_columns
 from core.data.quality.overview import describe_data
 from core.data.sources.preview import preview_file
 from core.deployment import release
+from core.domain.actor import Actor, Role
 from core.domain.incident import EventKind
 from core.domain.job import Progress
 from core.domain.monitoring import Health, Outcomes
@@ -52,7 +53,7 @@ MIN_TRAIN = 30
 """Labelled rows before `train_until` below which nothing is trained."""
 
 _MINUTE, _MOMENT = timedelta(minutes=1), timedelta(microseconds=1)
-_BY = "stream"
+_BY = Actor("stream", Role.ADMIN, "stream")
 _CAUSE = "error_growth"
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from core.audit.attempt import attempt
 from core.data.context import CollectContext
 from core.data.quality.checks import check_rows
 from core.data.quality.rules import read_rules
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
 from core.data.splits import choose_recent
+from core.domain.actor import Act, Actor, Decider, Role
 from core.domain.dataset import AT, KEY, Issue, Severity, Snapshot, fold_issues
 from core.domain.job import Progress
 from core.domain.trial import MARGIN_SHARE
@@ -112,15 +114,21 @@ def train_version(
         seconds=time.monotonic() - started,
     )
     progress(0.98, "registering the version")  # the last step at which a cancel is heard
-    with db.write() as conn:
+    trainer = Actor(by, Role.OPERATOR, "training")
+    with (
+        attempt(db, trainer, Act.REGISTER, "a new version", now=now()) as act,
+        act.write() as conn,
+    ):
         version = version_rows.append_version(
             conn,
             snapshot_id=snapshot.id,
             artifact_hash=artifact_hash,
             report=report,
             by=by,
-            now=now(),
+            now=act.now,
         )
+        act.note(after={"gate": report.gate.passed}, target=version.name)
+        act.seal(Decider.VERSIONS, version.number)
     log.info("version_registered", version=version.number, passed=report.gate.passed)
     return _record_run(db, registry, version, snapshot, now)
 

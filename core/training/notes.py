@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from core.domain.version import Note, NoteKind, Version, list_tags, parse_note
+from core.audit.attempt import attempt
+from core.domain.actor import Act, Actor
+from core.domain.version import Note, NoteKind, Version, list_tags, parse_note, version_name
 from core.errors import InvalidInput, Refused
 from core.registry import Registry
 from core.store.engine.database import Database
@@ -10,12 +12,14 @@ from core.store.models import versions
 
 
 def add_note(
-    db: Database, number: int, kind: NoteKind, text: str, *, by: str, now: datetime
+    db: Database, number: int, kind: NoteKind, text: str, *, by: Actor, now: datetime
 ) -> Note:
     """Add a note to a version, or add or remove a tag. Raises `NotFound` for an unknown version,
     `InvalidInput` for an unsuitable text, `Refused` if the tag is there already, or missing."""
-    note = Note(number, kind, parse_note(kind, text), now, by)
-    with db.write() as conn:
+    note = Note(number, kind, parse_note(kind, text), now, by.name)
+    target = version_name(number)
+    with attempt(db, by, Act.NOTE, target, now=now) as act, act.write() as conn:
+        act.note(after={kind.value: note.text})
         version = versions.get_version(conn, number)
         tags = list_tags(versions.load_notes(conn, [number]).get(number, []))
         if kind is NoteKind.TAG and note.text in tags:
@@ -47,7 +51,7 @@ def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
 
 
 def sign_version(
-    db: Database, registry: Registry, number: int, *, by: str, reason: str, now: datetime
+    db: Database, registry: Registry, number: int, *, by: Actor, reason: str, now: datetime
 ) -> Version:
     """Sign the artifact of a version, with a note on who vouches for it and why; return the
     version. Raises `InvalidInput` without a reason, `NotFound` for an unknown version, and the
@@ -57,7 +61,9 @@ def sign_version(
     text = parse_note(NoteKind.NOTE, f"Signed: {reason.strip()}")
     with db.read() as conn:
         version = versions.get_version(conn, number)
-    registry.sign_artifact(version.artifact_hash)
-    with db.write() as conn:
-        versions.append_note(conn, Note(number, NoteKind.NOTE, text, now, by))
+    with attempt(db, by, Act.SIGN, version.name, now=now, reason=reason.strip()) as act:
+        registry.sign_artifact(version.artifact_hash)
+        with act.write() as conn:
+            versions.append_note(conn, Note(number, NoteKind.NOTE, text, now, by.name))
+            act.note(after={"artifact_hash": version.artifact_hash})
     return version

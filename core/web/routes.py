@@ -10,11 +10,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.audit.attempt import attempt
 from core.data.collect import add_rows
+from core.domain.actor import Act, Actor
 from core.domain.installation import ApiKey, Scope
 from core.domain.prediction import Label
 from core.domain.sample import Collection
 from core.errors import Unavailable
+from core.serving.keys import build_actor
 from core.serving.log.prediction_log import LabelOutcome
 from core.serving.schemas import (
     MAX_FEATURES,
@@ -87,7 +90,7 @@ class Routes:
                 prediction_id=body.prediction_id,
                 actual=body.actual,
                 observed_at=body.observed_at or now,
-                given_by=body.given_by or _name(key),
+                given_by=body.given_by or build_actor(key).name,
                 received_at=now,
                 rating=body.rating,
             )
@@ -105,7 +108,7 @@ class Routes:
         async with self._admit(request, Scope.SAMPLES, self._body_limit) as key:
             content = await self._read(request, self._body_limit)
             added = await anyio.to_thread.run_sync(
-                self._add, content, _name(key), limiter=self._adding
+                self._add, content, build_actor(key), limiter=self._adding
             )
         rejected = [RejectedRow(rejection.row, rejection.message) for rejection in added.rejected]
         answer = SamplesAnswer(added.n_received, added.n_new, added.n_duplicate, rejected)
@@ -150,7 +153,7 @@ class Routes:
     async def _read(self, request: Request, limit: int) -> bytes:
         return await read_body(request.headers, request.receive, limit)
 
-    def _add(self, content: bytes, by: str) -> Collection:
+    def _add(self, content: bytes, by: Actor) -> Collection:
         body = decode_body(self._samples_decoder, content)
         for number, row in enumerate(body.rows):
             features = row.get("features")
@@ -158,14 +161,13 @@ class Routes:
                 raise BadBody(
                     f"rows[{number}].features", f"A row has at most {MAX_FEATURES:,} features."
                 )
-        return add_rows(
-            self._db,
-            body.rows,
-            source="api",
-            by=by,
-            now=self._service.now(),
-            scale=self._scale,
-        )
+        now = self._service.now()
+        with attempt(self._db, by, Act.COLLECT, f"{len(body.rows):,} rows", now=now) as act:
+            added = add_rows(
+                self._db, body.rows, source="api", by=by.name, now=now, scale=self._scale
+            )
+            act.note(after={"collection": added.id, "n_new": added.n_new})
+        return added
 
 
 class Readiness:
@@ -188,10 +190,6 @@ class Readiness:
             problem = await anyio.to_thread.run_sync(self._service.check_ready, _READY_SECONDS)
             self._known = self._service.timer(), problem
             return problem
-
-
-def _name(key: ApiKey | None) -> str:
-    return "api" if key is None else key.name
 
 
 def check_label(label: Label, scale: Scale) -> None:

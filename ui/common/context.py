@@ -14,10 +14,12 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.bootstrap import App, build_app, local_user, utc_now
+from core.bootstrap import App, build_app, local_actor, utc_now
+from core.domain.actor import Actor
 from core.domain.installation import Session, SessionEnd
 from core.errors import OpsError, Refused
 from core.login.provider import has_secure_address
+from core.login.roles import build_actor
 from core.login.sessions import LoginSessions
 from core.settings import load_settings, read_login
 from core.web.exposure import build_trusted_hosts, is_loopback
@@ -98,27 +100,27 @@ def get_app() -> App:
     return app
 
 
-def get_user() -> str:
-    """Return the e-mail of the login, else the local user's name. Raises `Refused` if the login has
+def get_actor() -> Actor:
+    """Return the person of the login, else the local one. Raises `Refused` if the login has
     ended."""
     if not login_is_set_up():
-        return local_user(load_app().settings)
+        return local_actor(load_app().settings)
     session = _find_session()
     if session is None:
         raise Refused(_ENDED)
-    return session.email
+    return build_actor(session, load_app().settings)
 
 
-def get_recent_user(minutes: int = RECENT_MINUTES) -> str:
-    """Return `get_user` of a person who logged in within the last `minutes`; raise `Refused` for
+def get_recent_actor(minutes: int = RECENT_MINUTES) -> Actor:
+    """Return `get_actor` of a person who logged in within the last `minutes`; raise `Refused` for
     anybody else."""
-    user = get_user()
+    actor = get_actor()
     if not _is_recent(minutes):
         raise Refused(
             f"This needs a login of the last {minutes} minutes, and nothing was done: log in "
             "again, which leads back here."
         )
-    return user
+    return actor
 
 
 def require_recent_login(to_do: str, *, key: str, minutes: int = RECENT_MINUTES) -> bool:

@@ -8,7 +8,7 @@ from core import text
 from core.bootstrap import App
 from core.domain.job import FINAL, SCHEDULER, Job, JobStatus, continue_search
 from core.store.jobs import jobs, schedule
-from core.system import request_job
+from core.system import cancel_job, request_job
 from plumbline.program import name_command
 from ui import st
 from ui.common import actions, context, tables
@@ -163,15 +163,14 @@ def _describe_result(job: Job) -> str:
 
 
 def _cancel(app: App, job_id: int) -> str:
-    with app.db.write() as conn:
-        job = jobs.request_cancel(conn, job_id, context.get_user(), app.now())
+    job = cancel_job(app, job_id, by=context.get_actor())
     return f"{describe(job)} was asked to stop."
 
 
 def _continue(app: App, job: Job) -> str:
     args = continue_search(job, job.args)
     reason = f"with the best that job {job.id} found"
-    asked = request_job(app, job.kind, args, by=context.get_user(), reason=reason)
+    asked = request_job(app, job.kind, args, by=context.get_actor(), reason=reason)
     return f"{describe(asked)} was requested; it skips the search."
 
 

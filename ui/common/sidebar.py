@@ -17,7 +17,7 @@ def show(app: App) -> None:
     """Show the sidebar below the list of pages."""
     with st.sidebar:
         _show_status(app)
-        st.caption(Markdown(":material/person: {}").format(context.get_user()))
+        st.caption(Markdown(":material/person: {}").format(context.get_actor().name))
         if context.login_is_set_up():
             st.button("Log out", key="logout", type="tertiary", on_click=context.log_out)
 

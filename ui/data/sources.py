@@ -117,7 +117,7 @@ def _stop(app: App, table: str, reason: str) -> str:
         app.db,
         table,
         table_mappings.parse_mappings(load_current_settings(app).supabase_tables),
-        by=context.get_user(),
+        by=context.get_actor(),
         reason=reason,
         now=app.now(),
     )
@@ -125,7 +125,7 @@ def _stop(app: App, table: str, reason: str) -> str:
 
 
 def _request(app: App) -> str:
-    job = request_job(app, "collect", {}, by=context.get_user(), reason="collection by hand")
+    job = request_job(app, "collect", {}, by=context.get_actor(), reason="collection by hand")
     return f"{jobs.describe(job)} was requested; its progress is below."
 
 
@@ -278,7 +278,7 @@ def _save(app: App, mapping: TableMapping, reason: str) -> str:
     from core.data.tables import table_mappings
 
     table_mappings.save_mapping(
-        app.db, mapping, by=context.get_user(), reason=reason, now=app.now()
+        app.db, mapping, by=context.get_actor(), reason=reason, now=app.now()
     )
     st.session_state.pop(_LOOKED_AT, None)
     return f"'{mapping.table}' is collected from now on; 'Collect now' does it at once."

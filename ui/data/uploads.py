@@ -194,7 +194,7 @@ def _request(app: App, path: Path, name: str, mapping: ColumnMapping | None) -> 
         app,
         "import",
         {"path": str(path), "name": name, "mapping": msgspec.to_builtins(mapping)},
-        by=context.get_user(),
+        by=context.get_actor(),
         reason=f"import of {name}",
     )
     st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
@@ -206,7 +206,7 @@ def _request_demo(app: App) -> str:
         app,
         "demo",
         {"n_rows": int(st.session_state["demo_rows"]), "seed": int(st.session_state["demo_seed"])},
-        by=context.get_user(),
+        by=context.get_actor(),
         reason="demo data",
     )
     return f"{jobs.describe(job)} was requested; its progress is below."

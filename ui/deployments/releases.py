@@ -109,7 +109,7 @@ def offer_deploy(
             app.registry,
             number,
             reason=reason,
-            by=context.get_user(),
+            by=context.get_actor(),
             override=refused,
             now=app.now(),
             expected_revision=summary.revision,
@@ -154,7 +154,7 @@ def offer_rollback(
             app.registry,
             target,
             reason=reason,
-            by=context.get_user(),
+            by=context.get_actor(),
             now=app.now(),
             expected_revision=summary.revision,
         )

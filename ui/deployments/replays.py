@@ -82,7 +82,7 @@ def show(replay: Replay, now: datetime) -> None:
 def _request(app: App, name: str, days: int) -> str:
     args: dict[str, object] = {"version": name, "days": days}
     job = request_job(
-        app, _KIND, args, by=context.get_user(), reason=f"replay of {name} before it serves"
+        app, _KIND, args, by=context.get_actor(), reason=f"replay of {name} before it serves"
     )
     return f"{jobs.describe(job)} was requested; its progress is below and survives a reload."
 

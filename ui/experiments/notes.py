@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from core import text
 from core.bootstrap import App
+from core.domain.actor import Actor
 from core.domain.version import Note, NoteKind, Version, list_tags, version_name
 from core.training.notes import add_note
 from ui import st
@@ -72,12 +73,12 @@ def _offer(app: App, trained: Sequence[Version]) -> None:
             placeholder="A note, or a tag such as do-not-deploy",
         )
         st.form_submit_button(
-            "Save", key="note_confirm", on_click=_finish, args=(app, context.get_user())
+            "Save", key="note_confirm", on_click=_finish, args=(app, context.get_actor())
         )
     st.caption("Saved with your name and the time, and in MLflow's run within a minute.")
 
 
-def _finish(app: App, by: str) -> None:
+def _finish(app: App, by: Actor) -> None:
     def work() -> str:
         kind, number = st.session_state["note_kind"], int(st.session_state["note_version"])
         note = add_note(app.db, number, kind, st.session_state[_TEXT], by=by, now=app.now())

@@ -159,7 +159,7 @@ def _offer_remedy(app: App, incident: Incident, remedy: Remedy) -> None:
 
 
 def _roll_back(app: App, reason: str) -> str:
-    by = context.get_user()
+    by = context.get_actor()
     row = release.rollback(app.db, app.registry, None, reason=reason, by=by, now=app.now())
     return f"Rolled back to {version_name(row.plan.champion)} (revision {row.revision})."
 
@@ -170,7 +170,7 @@ def _run_heuristic(app: App, reason: str) -> str:
         app.registry,
         HEURISTIC,
         reason=reason,
-        by=context.get_user(),
+        by=context.get_actor(),
         override=False,
         now=app.now(),
     )
@@ -178,7 +178,7 @@ def _run_heuristic(app: App, reason: str) -> str:
 
 
 def _retrain(app: App, reason: str) -> str:
-    decision = start_app_retraining(app, by=context.get_user(), reason=reason)
+    decision = start_app_retraining(app, by=context.get_actor(), reason=reason)
     return f"Job {decision.job_id} trains; the training page shows its progress."
 
 
@@ -243,7 +243,7 @@ def show_judging(app: App, found: Sequence[Incident]) -> None:
 
 def _judge(app: App, incident_id: int, *, real: bool) -> str:
     alerts.judge(
-        app.db, incident_id, real=real, by=context.get_user(), reason="judged", now=app.now()
+        app.db, incident_id, real=real, by=context.get_actor(), reason="judged", now=app.now()
     )
     return f"Incident {incident_id} counts as {'real' if real else 'noise'}."
 
@@ -287,7 +287,7 @@ def _work(
     app: App, incident: Incident, act: Callable[..., object], done: str
 ) -> Callable[[str], str]:
     def work(reason: str) -> str:
-        act(app.db, incident.id, by=context.get_user(), reason=reason, now=app.now())
+        act(app.db, incident.id, by=context.get_actor(), reason=reason, now=app.now())
         return f"Incident {incident.id} is {done}."
 
     return work

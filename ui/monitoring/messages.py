@@ -70,7 +70,7 @@ def _describe(settings: Settings, waiting: Sequence[Delivery]) -> str:
 
 
 def _send_test(app: App) -> str:
-    receipts = try_app_channels(app, context.get_user())
+    receipts = try_app_channels(app, context.get_actor())
     return "; ".join(
         f"{receipt.label}: {'taken' if receipt.error is None else f'not taken: {receipt.error}'}"
         for receipt in receipts
@@ -111,7 +111,7 @@ def _announce(app: App, hours: int, reason: str) -> str:
     window = announce(
         app.db,
         duration=timedelta(hours=hours),
-        by=context.get_user(),
+        by=context.get_actor(),
         reason=reason,
         now=app.now(),
     )
@@ -119,7 +119,7 @@ def _announce(app: App, hours: int, reason: str) -> str:
 
 
 def _end(app: App, reason: str) -> str:
-    end_maintenance(app.db, by=context.get_user(), reason=reason, now=app.now())
+    end_maintenance(app.db, by=context.get_actor(), reason=reason, now=app.now())
     return "Messages are sent again."
 
 

@@ -113,7 +113,7 @@ def _erase(app: App, kind: IdKind, name: str, reason: str) -> str:
     note = erase_rows(
         app.db,
         app.settings.snapshots,
-        ErasureRequest(kind, name, context.get_recent_user(), reason),
+        ErasureRequest(kind, name, context.get_recent_actor(), reason),
         now=app.now,
         scale=app.settings.scale,
         rules=app.settings.rules,

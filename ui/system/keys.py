@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from core import text
 from core.bootstrap import App
 from core.domain.installation import ApiKey, Scope
-from core.serving.keys import create_key
-from core.store.installation import api_keys
+from core.serving.keys import create_key, revoke_key
 from ui import st
 from ui.common import actions, context, tables
 from ui.markup import Markdown, code
@@ -68,7 +67,7 @@ def _create(app: App) -> None:
             app.db,
             str(st.session_state[_NAME]).strip(),
             frozenset(st.session_state[_SCOPES]),
-            by=context.get_recent_user(),
+            by=context.get_recent_actor(),
             now=app.now(),
         )
         return Markdown("Key “{}” is created. Copy it now, it is not shown again: {}").format(
@@ -93,8 +92,7 @@ def _offer_revoke(app: App, live: Sequence[ApiKey]) -> None:
     name = by_id[chosen].name
 
     def work() -> str:
-        with app.db.write() as conn:
-            api_keys.revoke_key(conn, chosen, context.get_recent_user(), app.now())
+        revoke_key(app.db, chosen, by=context.get_recent_actor(), now=app.now())
         return f"Key “{name}” is revoked; callers that use it get 401 within {text.duration(1)}."
 
     actions.confirm(

@@ -97,7 +97,7 @@ def _offer_rehearsal(app: App, setting: Setting, value: str) -> None:
 
 def _offer_change(app: App, setting: Setting, before: str, value: str) -> None:
     def work(reason: str) -> str:
-        change_setting(app, setting.name, value, by=context.get_user(), reason=reason)
+        change_setting(app, setting.name, value, by=context.get_actor(), reason=reason)
         return f"{_title(setting.name)} is {value} now; it was {before}."
 
     actions.ask_reason(
@@ -119,7 +119,7 @@ def _offer_return(app: App, setting: Setting, before: str) -> None:
         return
 
     def work(reason: str) -> str:
-        change_setting(app, setting.name, None, by=context.get_user(), reason=reason)
+        change_setting(app, setting.name, None, by=context.get_actor(), reason=reason)
         return f"{_title(setting.name)} is {started} again; it was {before}."
 
     actions.ask_reason(

@@ -168,7 +168,7 @@ def show_decisions(decisions: Sequence[RetrainingDecision], next_at: datetime | 
 
 
 def _preview(app: App) -> str:
-    asked = request_job(app, PREVIEW, {}, by=context.get_user(), reason="preview of a retraining")
+    asked = request_job(app, PREVIEW, {}, by=context.get_actor(), reason="preview of a retraining")
     return f"{jobs.describe(asked)} was requested."
 
 
@@ -192,7 +192,7 @@ def _request(app: App, blocked: bool) -> str:
         app,
         "train",
         args,
-        by=context.get_user(),
+        by=context.get_actor(),
         reason=reason or f"train {st.session_state[_RECIPE]}",
     )
     return f"{jobs.describe(job)} was requested; its progress is below and survives a reload."

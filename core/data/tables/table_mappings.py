@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from core.audit.attempt import attempt
 from core.data.context import CollectContext
 from core.data.tables.collect_table import WantedTable, collect_table
 from core.data.tables.supabase import Project, Row
 from core.data.tables.sync_cursor import Request
 from core.data.tables.table_plans import build_table_samples, guess_table, plan_table
+from core.domain.actor import Act, Actor, Decider
 from core.domain.sample import Rejection, Sample
 from core.domain.source import (
     ORIGIN_TABLES,
@@ -139,7 +141,7 @@ def look_at_table(project: Project, table: str) -> tuple[tuple[str, ...], TableM
 
 
 def save_mapping(
-    db: Database, mapping: TableMapping, *, by: str, reason: str, now: datetime
+    db: Database, mapping: TableMapping, *, by: Actor, reason: str, now: datetime
 ) -> None:
     """Use this mapping from the next collection on; raises `InvalidInput` without a reason."""
     _append(db, mapping.table, msgspec.to_builtins(mapping), by, reason, now)
@@ -150,7 +152,7 @@ def remove_mapping(
     table: str,
     configured: Sequence[TableMapping],
     *,
-    by: str,
+    by: Actor,
     reason: str,
     now: datetime,
 ) -> None:
@@ -185,11 +187,17 @@ def _append(
     db: Database,
     table: str,
     record: dict[str, object] | None,
-    by: str,
+    by: Actor,
     reason: str,
     now: datetime,
 ) -> None:
     if not reason.strip():
         raise InvalidInput("A change needs a reason: say why, for whoever reads the history.")
-    with db.write() as conn:
-        sources.append_mapping(conn, MappingChange(table, record, now, by, reason.strip()))
+    reason = reason.strip()
+    with (
+        attempt(db, by, Act.MAP_TABLE, f"table {table}", now=now, reason=reason) as act,
+        act.write() as conn,
+    ):
+        change = MappingChange(table, record, now, by.name, reason)
+        act.seal(Decider.TABLE_MAPPINGS, sources.append_mapping(conn, change))
+        act.note(after=record)

@@ -54,17 +54,20 @@ def delete_source(conn: sa.Connection, name: str) -> None:
     conn.execute(_sources.delete().where(_sources.c.name == name))
 
 
-def append_mapping(conn: sa.Connection, change: MappingChange) -> None:
-    """Append the mapping of a table; None stops its collection."""
-    conn.execute(
-        _mappings.insert().values(
+def append_mapping(conn: sa.Connection, change: MappingChange) -> int:
+    """Append the mapping of a table, and return its number; None stops its collection."""
+    result = conn.execute(
+        _mappings.insert()
+        .values(
             table_name=change.table,
             mapping=change.mapping,
             at=change.at,
             by=change.by,
             reason=change.reason,
         )
+        .returning(_mappings.c.id)
     )
+    return int(result.scalar_one())
 
 
 def load_mappings(conn: sa.Connection) -> list[MappingChange]:

@@ -96,10 +96,11 @@ _samples = schema.samples
 _collections = schema.collections
 
 
-def append_decision(conn: sa.Connection, decision: RetrainingDecision) -> None:
-    """Append a decision."""
-    conn.execute(
-        _decisions.insert().values(
+def append_decision(conn: sa.Connection, decision: RetrainingDecision) -> int:
+    """Append a decision and return its number."""
+    result = conn.execute(
+        _decisions.insert()
+        .values(
             at=decision.at,
             retrain=decision.retrain,
             reasons=list(decision.reasons),
@@ -107,7 +108,9 @@ def append_decision(conn: sa.Connection, decision: RetrainingDecision) -> None:
             job_id=decision.job_id,
             by=decision.by,
         )
+        .returning(_decisions.c.id)
     )
+    return int(result.scalar_one())
 
 
 def load_decisions(conn: sa.Connection, limit: int) -> list[RetrainingDecision]:

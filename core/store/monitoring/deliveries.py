@@ -180,13 +180,14 @@ def _load(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Delive
 _windows = schema.maintenance_windows
 
 
-def append_window(conn: sa.Connection, window: Maintenance) -> None:
-    """Append maintenance; with an end of now it ends the announced one."""
-    conn.execute(
-        _windows.insert().values(
-            at=window.at, until_at=window.until_at, by=window.by, reason=window.reason
-        )
+def append_window(conn: sa.Connection, window: Maintenance) -> int:
+    """Append maintenance, and return its number; with an end of now it ends the announced one."""
+    result = conn.execute(
+        _windows.insert()
+        .values(at=window.at, until_at=window.until_at, by=window.by, reason=window.reason)
+        .returning(_windows.c.id)
     )
+    return int(result.scalar_one())
 
 
 def find_window(conn: sa.Connection, now: datetime) -> Maintenance | None:
