@@ -18,7 +18,9 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.web.router import Api
+from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version
+from tests.people import person
 
 HUNDRED = Scale(0.0, 100.0)
 
@@ -34,12 +36,12 @@ def make_api(
     """An API whose one version serves; `options` as `ApiOptions` has them."""
     registry = FakeRegistry()
     add_version(db, registry)
-    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 1, reason="tests", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service = PredictionService(db, registry, scale=HUNDRED, now=now, timer=timer)  # type: ignore[arg-type]
     return build_api(
         db,
         service,
-        KeyRing(db),
+        KeyRing(db, lambda: NOON),
         ApiOptions(HUNDRED, body_limit, **options),
         lambda: {"champion": "v1"},
     )

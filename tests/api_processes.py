@@ -34,6 +34,7 @@ from core.store.engine import schema
 from core.store.engine.database import Database
 from core.web.protocol import GatheringProtocol
 from tests.fakes import FEATURES, FakeRegistry, add_version
+from tests.people import person
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60.0
@@ -56,7 +57,7 @@ def add_linear_version(db: Database, registry: Registry, offset: float) -> int:
 def release(db: Database, registry: Registry, number: int) -> None:
     """Let a version serve."""
     now = datetime.now(UTC)
-    deploy(db, registry, number, reason="tests", by="ada", override=False, now=now)
+    deploy(db, registry, number, reason="tests", by=person("ada"), override=False, now=now)
 
 
 def free_port() -> int:

@@ -35,7 +35,9 @@ from core.store.predictions import labels, predictions, removals
 from core.store.predictions.direct import DirectLog
 from core.store.predictions.drain import drain_batches
 from core.web.router import Api
+from tests.conftest import NOON
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
+from tests.people import person
 from tests.streams import load_recent_predictions
 
 HUNDRED = Scale(0.0, 100.0)
@@ -94,9 +96,9 @@ def run_server(api: Api) -> Iterator[str]:
 def server(db: Database, now: Callable[[], datetime]) -> Iterator[Server]:
     registry = FakeRegistry()
     add_version(db, registry)
-    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 1, reason="tests", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
-    keys = KeyRing(db)
+    keys = KeyRing(db, lambda: NOON)
     api = build_api(db, service, keys, ApiOptions(HUNDRED, BODY_LIMIT), lambda: {"champion": "v1"})
     with run_server(api) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield Server(client, service, keys, registry, db)
@@ -434,7 +436,7 @@ def test_wrong_samples_are_a_422(server: Server, content: str, field: str) -> No
 def test_once_there_is_a_key_it_is_needed_and_its_scopes_hold(
     server: Server, now: Callable[[], datetime]
 ) -> None:
-    key, text = create_key(server.db, "ci", frozenset({Scope.PREDICT}), by="ada", now=now())
+    key, text = create_key(server.db, "ci", frozenset({Scope.PREDICT}), by=person("ada"), now=now())
     server.keys.refresh()
     missing = server.client.post("/v1/predict", json=ROW)
     assert _error(missing) == (401, None)
@@ -457,7 +459,7 @@ def test_once_there_is_a_key_it_is_needed_and_its_scopes_hold(
 
 
 def test_a_label_without_a_giver_is_the_keys(server: Server, now: Callable[[], datetime]) -> None:
-    _, text = create_key(server.db, "ci", frozenset({Scope.FEEDBACK}), by="ada", now=now())
+    _, text = create_key(server.db, "ci", frozenset({Scope.FEEDBACK}), by=person("ada"), now=now())
     server.keys.refresh()
     headers = {"authorization": f"Bearer {text}"}
     server.client.post("/v1/feedback", json={"prediction_id": "a", "actual": 1}, headers=headers)
@@ -548,7 +550,7 @@ def test_a_caller_is_not_told_where_a_version_should_be(
 ) -> None:
     registry = FakeRegistry()
     add_version(db, registry)
-    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 1, reason="tests", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     missing = Registry(Path("/srv/plumbline/artifacts"), "")
     registry.load_artifact = lambda _: missing.load_artifact("1" * 64)  # type: ignore[assignment]
     service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
@@ -624,7 +626,7 @@ def test_another_deployment_forgets_the_scores(server: Server, now: Callable[[],
         server.registry,  # type: ignore[arg-type]
         2,
         reason="tests",
-        by="ada",
+        by=person("ada"),
         override=False,
         now=now(),
     )
@@ -649,10 +651,10 @@ def test_a_text_that_takes_too_long_is_left_to_the_heuristic_and_holds_nobody_up
 ) -> None:
     registry, slow = FakeRegistry(), SlowReader()
     add_version(db, registry, artifact=slow)
-    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 1, reason="tests", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service = PredictionService(db, registry, scale=HUNDRED, now=now)  # type: ignore[arg-type]
     options = ApiOptions(HUNDRED, BODY_LIMIT, beside_limit_ms=30)
-    api = build_api(db, service, KeyRing(db), options, dict)
+    api = build_api(db, service, KeyRing(db, lambda: NOON), options, dict)
     with run_server(api) as url, httpx.Client(base_url=url, timeout=30) as client:
         late = client.post("/v1/predict", json={**ROW, "text": "def f(): ..."}).json()
         assert late["source"] == "heuristic"

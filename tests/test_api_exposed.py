@@ -37,6 +37,7 @@ from tests.api_processes import (
     run_api,
     wait_until,
 )
+from tests.people import person
 
 pytestmark = pytest.mark.slow
 
@@ -236,7 +237,7 @@ def test_behind_nginx_names_keys_and_addresses_are_those_of_the_caller(
         "PLUMBLINE_ALLOWED_HOSTS": "ops.example.org",
     }
     with closing(build_app(values, now)) as app:
-        _, text = create_key(app.db, "ci", frozenset(Scope), by="ada", now=now())
+        _, text = create_key(app.db, "ci", frozenset(Scope), by=person("ada"), now=now())
         command = build_command(app, Component.API)
     # the login, which `create` asks for beside the key, is not of this test
     command[command.index("core.api:create")] = "tests.test_api_exposed:create_with_login"

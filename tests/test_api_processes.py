@@ -25,6 +25,7 @@ from tests.api_processes import (
     run_api,
     wait_until,
 )
+from tests.people import person
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +51,7 @@ def test_a_deployment_and_a_rollback_are_followed_without_a_restart(
         wait_until(lambda: ask() == ("model", f"v{first}", 70.0))
         release(db, registry, second)
         wait_until(lambda: ask() == ("model", f"v{second}", 80.0))
-        rollback(db, registry, None, reason="worse", by="bob", now=datetime.now(UTC))
+        rollback(db, registry, None, reason="worse", by=person("bob"), now=datetime.now(UTC))
         wait_until(lambda: ask() == ("model", f"v{first}", 70.0))
 
 
@@ -147,7 +148,7 @@ def test_a_rollback_is_effective_in_all_of_four_workers_within_a_second_under_lo
         wait_until(lambda: len(watchers.seen) >= 2_000)
         before = {pid: _read_threads_cpu(pid) for pid in workers}
         assert {version for _, version in watchers.seen[-200:]} == {f"v{second}"}
-        rollback(db, registry, None, reason="worse", by="bob", now=datetime.now(UTC))
+        rollback(db, registry, None, reason="worse", by=person("bob"), now=datetime.now(UTC))
         switched_at = time.monotonic()
         wait_until(lambda: sum(asked > switched_at + 1 for asked, _ in watchers.seen) >= 1_000)
         watchers.join()
@@ -167,7 +168,7 @@ def test_a_rollback_works_while_mlflow_is_down(db: Database, registry: Registry)
     release(db, away, first)
     release(db, away, second)
     assert rehearse_rollback(db, away, None, timer=time.perf_counter).target == first
-    done = rollback(db, away, None, reason="worse", by="bob", now=datetime.now(UTC))
+    done = rollback(db, away, None, reason="worse", by=person("bob"), now=datetime.now(UTC))
     assert done.plan.champion == first
     with pytest.raises(Unavailable):
         away.mirror_alias(first)

@@ -9,7 +9,7 @@ import pytest
 
 from core.artifacts.folder import SIGNATURE_FILE
 from core.artifacts.signing import KEY_FILE, compute_signature
-from core.bootstrap import App, build_app, change_setting, load_current_settings, local_user
+from core.bootstrap import App, build_app, change_setting, load_current_settings, local_actor
 from core.data import watched_folder as folder
 from core.data.sources.contract import CollectionRequest
 from core.data.tables.sync_cursor import Request
@@ -22,6 +22,7 @@ from core.store.engine.database import Database
 from core.store.installation import setting_changes
 from tests.artifacts.crafted import fit, make_card
 from tests.fakes import FakeRegistry, add_version
+from tests.people import person
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_a_home_that_may_only_be_read_starts_without_a_key(
 
 
 def test_a_change_is_in_force_at_once_and_stays_in_the_history(app: App) -> None:
-    change_setting(app, "accuracy_warning", "0.85", by="ada", reason="calmer nights")
+    change_setting(app, "accuracy_warning", "0.85", by=person("ada"), reason="calmer nights")
     assert load_current_settings(app).accuracy_warning == 0.85
     with app.db.read() as conn:
         changes = setting_changes.load_changes(conn, 10)
@@ -118,8 +119,8 @@ def test_a_change_is_in_force_at_once_and_stays_in_the_history(app: App) -> None
 
 
 def test_taking_a_change_back_returns_to_the_environments_value(app: App) -> None:
-    change_setting(app, "accuracy_warning", "0.85", by="ada", reason="calmer nights")
-    change_setting(app, "accuracy_warning", None, by="ada", reason="too calm")
+    change_setting(app, "accuracy_warning", "0.85", by=person("ada"), reason="calmer nights")
+    change_setting(app, "accuracy_warning", None, by=person("ada"), reason="too calm")
     assert load_current_settings(app).accuracy_warning == 0.9
 
 
@@ -137,17 +138,17 @@ def test_a_bad_change_is_refused_and_nothing_is_written(
     app: App, name: str, value: str, reason: str, message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
-        change_setting(app, name, value, by="ada", reason=reason)
+        change_setting(app, name, value, by=person("ada"), reason=reason)
     with app.db.read() as conn:
         assert setting_changes.load_changes(conn, 10) == []
 
 
 def test_the_name_in_the_settings_is_who_acts() -> None:
-    assert local_user(parse_settings({"PLUMBLINE_USER": "ada"})) == "ada"
+    assert local_actor(parse_settings({"PLUMBLINE_USER": "ada"})).name == "ada"
 
 
 def test_without_a_name_the_systems_user_acts() -> None:
-    assert local_user(parse_settings({})) != ""
+    assert local_actor(parse_settings({})).name != ""
 
 
 # --- The watched folder -----------------------------------------------------------------------
@@ -163,7 +164,7 @@ def test_a_page_cannot_choose_a_folder_outside_of_the_inbox(
     (home / "inbox").mkdir()
     (home / "inbox" / "by-link").symlink_to(home / "private")
     with pytest.raises(InvalidInput, match=r"leads out of|is not a path"):
-        change_setting(app, "watch_folder", chosen, by="eve", reason="files come there")
+        change_setting(app, "watch_folder", chosen, by=person("eve"), reason="files come there")
     with app.db.read() as conn:
         assert setting_changes.load_changes(conn, 10) == []
 
@@ -171,17 +172,17 @@ def test_a_page_cannot_choose_a_folder_outside_of_the_inbox(
 @pytest.mark.parametrize("written", ["team", "./team", "{inbox}/team", "~root/../team"])
 def test_a_page_may_choose_a_folder_in_the_inbox(app: App, home: Path, written: str) -> None:
     chosen = written.format(inbox=home / "inbox")
-    change_setting(app, "watch_folder", chosen, by="ada", reason="files come there")
+    change_setting(app, "watch_folder", chosen, by=person("ada"), reason="files come there")
     settings = load_current_settings(app)
     assert settings.watch_folder == home.resolve() / "inbox" / "team"
     assert settings.watch_below == settings.inbox == home.resolve() / "inbox"
-    change_setting(app, "watch_folder", None, by="ada", reason="no files come")
+    change_setting(app, "watch_folder", None, by=person("ada"), reason="no files come")
     assert load_current_settings(app).watch_folder is None
 
 
 def test_a_page_can_stop_watching(home: Path, now: Callable[[], datetime]) -> None:
     app = build_app({"PLUMBLINE_HOME": str(home), "PLUMBLINE_WATCH_FOLDER": "/srv/in"}, now)
-    change_setting(app, "watch_folder", "", by="ada", reason="no files come")
+    change_setting(app, "watch_folder", "", by=person("ada"), reason="no files come")
     assert load_current_settings(app).watch_folder is None
     app.close()
 
@@ -198,8 +199,10 @@ def test_the_environment_may_name_any_folder(
     settings = load_current_settings(app)
     assert (settings.watch_folder, settings.watch_below) == (tmp_path.resolve() / "in", None)
     with pytest.raises(InvalidInput, match="leads out of"):
-        change_setting(app, "watch_folder", str(tmp_path / "in"), by="eve", reason="as before")
-    change_setting(app, "watch_folder", "team", by="ada", reason="files come there")
+        change_setting(
+            app, "watch_folder", str(tmp_path / "in"), by=person("eve"), reason="as before"
+        )
+    change_setting(app, "watch_folder", "team", by=person("ada"), reason="files come there")
     assert load_current_settings(app).watch_folder == tmp_path.resolve() / "root" / "team"
     app.close()
 

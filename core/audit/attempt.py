@@ -1,6 +1,6 @@
 """An attempt: the only way in which somebody changes something, and the entry that tells of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -73,8 +73,9 @@ class AuditedWrite:
             _adopt_rows(self.db, conn, self.now)
             yield conn
             self._use_approval(conn)
-            self._tell(conn)
+            entries = self._tell(conn)
         self.told = True
+        _log(entries)
 
     def note(self, *, before: object = None, after: object = None, target: str = "") -> None:
         """Keep what it changed: JSON values without secrets."""
@@ -85,11 +86,12 @@ class AuditedWrite:
         """Keep the hash of a row of a sealed table which the transaction wrote."""
         self._rows.append((table, number))
 
-    def _tell(self, conn: Connection) -> None:
-        for table, number in self._rows:
-            _append(conn, self, DONE, _seal(conn, table, number))
+    def _tell(self, conn: Connection) -> list[AuditEntry]:
         if not self._rows:
-            _append(conn, self, DONE)
+            return [_append(conn, self, DONE)]
+        return [
+            _append(conn, self, DONE, _seal(conn, table, number)) for table, number in self._rows
+        ]
 
     def _use_approval(self, conn: Connection) -> None:
         if self.approval is None:
@@ -143,7 +145,8 @@ def _refuse(tried: AuditedWrite, error: Refused | Conflict) -> Refused | Conflic
     tried.reason = f"{tried.reason}: {error}" if tried.reason else str(error)
     with tried.db.write() as conn:
         _adopt_rows(tried.db, conn, tried.now)
-        _append(conn, tried, AuditOutcome.REFUSED)
+        entry = _append(conn, tried, AuditOutcome.REFUSED)
+    _log([entry])
     log.warning("refused", act=tried.act.value, who=tried.by.name, target=tried.target)
     return error
 
@@ -195,7 +198,7 @@ def _seal(conn: Connection, table: Decider, number: int) -> _Sealed:
 
 def _append(
     conn: Connection, tried: AuditedWrite, outcome: AuditOutcome, row: _Sealed | None = None
-) -> None:
+) -> AuditEntry:
     end = audit.find_end(conn)
     last, chain = end if end is not None else (0, BEGINNING)
     entry = AuditEntry(
@@ -218,4 +221,10 @@ def _append(
     )
     linked = replace(entry, chain=compute_link(tried.db.seal, chain, entry))
     audit.append_entry(conn, linked)
-    log.info("audit", entry=linked.id, chain=linked.chain)
+    return linked
+
+
+def _log(entries: Sequence[AuditEntry]) -> None:
+    """Say the end of the chain outside the store, where whoever changes the store cannot reach."""
+    for entry in entries:
+        log.info("audit", entry=entry.id, chain=entry.chain)

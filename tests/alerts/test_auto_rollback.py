@@ -25,6 +25,7 @@ from core.store.monitoring import incidents
 from core.store.predictions import predictions
 from tests.alerts.seeing import see
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, keep_labels, make_prediction
+from tests.people import person
 from tests.streams import DAY, HOUR, MINUTE, NOON
 
 BAD = Finding("error_rate", Health.CRITICAL, "40 % of the requests failed.")
@@ -41,7 +42,7 @@ def registry(db: Database) -> FakeRegistry:
 
 
 def release(db: Database, fake: FakeRegistry, number: int, at: datetime) -> None:
-    deploy(db, fake, number, reason="r", by="ada", override=True, now=at)  # type: ignore[arg-type]
+    deploy(db, fake, number, reason="r", by=person("ada"), override=True, now=at)  # type: ignore[arg-type]
 
 
 def run(db: Database, fake: FakeRegistry, now: datetime) -> str | None:

@@ -24,6 +24,7 @@ from core.watching import deliver_app
 from tests.alerts.receiver import Receiver, run_receiver
 from tests.alerts.seeing import see
 from tests.alerts.test_incidents import report
+from tests.people import person
 from tests.streams import HOUR, MINUTE, NOON
 
 MANNERS = Manners(silent=(), quiet=None, address="http://127.0.0.1:8501")
@@ -80,11 +81,11 @@ def test_getting_worse_and_ending_call_and_what_people_do_does_not(
 ) -> None:
     see(db, report(Health.WARNING), NOON)
     deliver(db, channels, MANNERS, NOON)
-    acknowledge(db, 1, by="ada", reason="mine", now=NOON + MINUTE)
+    acknowledge(db, 1, by=person("ada"), reason="mine", now=NOON + MINUTE)
     deliver(db, channels, MANNERS, NOON + MINUTE)
     see(db, report(Health.CRITICAL), NOON + 2 * MINUTE)
     deliver(db, channels, MANNERS, NOON + 2 * MINUTE)
-    resolve(db, 1, by="ada", reason="fixed", now=NOON + 30 * MINUTE)
+    resolve(db, 1, by=person("ada"), reason="fixed", now=NOON + 30 * MINUTE)
     deliver(db, channels, MANNERS, NOON + 30 * MINUTE)
     assert titles(receiver) == [
         "Plumbline: warning incident 1 (latency) began",
@@ -207,23 +208,23 @@ def test_a_warning_waits_for_the_end_of_the_quiet_hours_and_a_critical_one_does_
 def test_maintenance_holds_everything_back_until_it_ends(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    announce(db, duration=2 * HOUR, by="ada", reason="new disks", now=NOON)
+    announce(db, duration=2 * HOUR, by=person("ada"), reason="new disks", now=NOON)
     see(db, report(Health.CRITICAL), NOON + MINUTE)
     deliver(db, channels, MANNERS, NOON + MINUTE)
     assert receiver.bodies == []
-    end_maintenance(db, by="ada", reason="", now=NOON + HOUR)
+    end_maintenance(db, by=person("ada"), reason="", now=NOON + HOUR)
     deliver(db, channels, MANNERS, NOON + HOUR)
     assert titles(receiver) == ["Plumbline: critical incident 1 (latency) began"]
 
 
 def test_maintenance_needs_a_reason_and_a_length_and_ends_once(db: Database) -> None:
     with pytest.raises(InvalidInput, match="needs a reason"):
-        announce(db, duration=HOUR, by="ada", reason=" ", now=NOON)
+        announce(db, duration=HOUR, by=person("ada"), reason=" ", now=NOON)
     for duration in (timedelta(0), timedelta(days=8)):
         with pytest.raises(InvalidInput, match="up to 7 days"):
-            announce(db, duration=duration, by="ada", reason="r", now=NOON)
+            announce(db, duration=duration, by=person("ada"), reason="r", now=NOON)
     with pytest.raises(Conflict, match="No maintenance is under way"):
-        end_maintenance(db, by="ada", reason="", now=NOON)
+        end_maintenance(db, by=person("ada"), reason="", now=NOON)
 
 
 def test_a_muted_cause_is_recorded_and_calls_nobody(
@@ -274,7 +275,7 @@ def test_what_was_withdrawn_or_resolved_before_it_opened_is_not_told(
     for cause in ("latency", "fallback"):
         record(db, [Finding(cause, Health.WARNING, "m")], NOON)
     record(db, [Finding("latency", Health.HEALTHY, "m")], NOON + MINUTE)
-    resolve(db, 2, by="ada", reason="a restart", now=NOON + MINUTE)
+    resolve(db, 2, by=person("ada"), reason="a restart", now=NOON + MINUTE)
     deliver(db, channels, MANNERS, NOON + MINUTE)
     assert receiver.bodies == []
     assert causes(db) == []
@@ -318,12 +319,12 @@ def test_without_a_channel_nothing_waits_for_the_first_one(db: Database) -> None
 def test_a_test_reaches_every_channel_and_leaves_a_receipt(
     db: Database, receiver: Receiver, channels: list[Channel]
 ) -> None:
-    (receipt,) = send_test(db, channels, by="ada", now=NOON)
+    (receipt,) = send_test(db, channels, by=person("ada"), now=NOON)
     assert receipt.error is None
     assert titles(receiver) == ["Plumbline: a test"]
     assert states(db) == [DeliveryState.SENT]
     receiver.status = 404
-    (refused,) = send_test(db, channels, by="ada", now=NOON)
+    (refused,) = send_test(db, channels, by=person("ada"), now=NOON)
     assert "404" in str(refused.error)
     assert states(db) == [DeliveryState.SENT, DeliveryState.FAILED]
 

@@ -14,6 +14,7 @@ from core.errors import Conflict, InvalidInput, NotFound
 from core.store.engine.database import Database
 from core.store.monitoring import incidents
 from tests.alerts.seeing import see
+from tests.people import person
 from tests.streams import HOUR, MINUTE, NOON
 
 
@@ -147,7 +148,9 @@ def test_the_same_cause_opens_a_new_incident_after_the_old_one_ended(db: Databas
 
 
 def test_acknowledging_says_who_and_why(db: Database) -> None:
-    incident = acknowledge(db, open_one(db), by="ada", reason=" I look at it ", now=NOON + MINUTE)
+    incident = acknowledge(
+        db, open_one(db), by=person("ada"), reason=" I look at it ", now=NOON + MINUTE
+    )
     assert incident.status is IncidentStatus.ACKNOWLEDGED
     last = incident.events[-1]
     assert (last.by, last.message, last.at) == ("ada", "I look at it", NOON + MINUTE)
@@ -156,21 +159,21 @@ def test_acknowledging_says_who_and_why(db: Database) -> None:
 
 
 def test_an_acknowledged_incident_still_resolves_by_itself(db: Database) -> None:
-    acknowledge(db, open_one(db), by="ada", reason="", now=NOON)
+    acknowledge(db, open_one(db), by=person("ada"), reason="", now=NOON)
     see(db, report(Health.HEALTHY), NOON + HOUR)
     assert kinds(db, report(Health.HEALTHY), NOON + 2 * HOUR) == ["resolved"]
 
 
 def test_acknowledging_twice_is_refused_and_names_the_first(db: Database) -> None:
     incident_id = open_one(db)
-    acknowledge(db, incident_id, by="ada", reason="mine", now=NOON)
+    acknowledge(db, incident_id, by=person("ada"), reason="mine", now=NOON)
     with pytest.raises(Conflict, match=r"acknowledged already: by ada at 2026-03-02 12:00 UTC"):
-        acknowledge(db, incident_id, by="bob", reason="mine", now=NOON)
+        acknowledge(db, incident_id, by=person("bob"), reason="mine", now=NOON)
 
 
 def test_a_snoozed_incident_is_quiet_until_it_worsens(db: Database) -> None:
     see(db, report(Health.WARNING), NOON)
-    incident = snooze(db, 1, duration=4 * HOUR, by="ada", reason="known", now=NOON)
+    incident = snooze(db, 1, duration=4 * HOUR, by=person("ada"), reason="known", now=NOON)
     assert incident.status is IncidentStatus.SNOOZED
     assert incident.events[-1].until_at == NOON + 4 * HOUR
     assert kinds(db, report(Health.WARNING), NOON + HOUR) == []
@@ -182,11 +185,11 @@ def test_a_snoozed_incident_is_quiet_until_it_worsens(db: Database) -> None:
 def test_a_snooze_of_nothing_or_of_months_is_refused(db: Database, duration: timedelta) -> None:
     incident_id = open_one(db)
     with pytest.raises(InvalidInput, match="up to 30 days"):
-        snooze(db, incident_id, duration=duration, by="ada", reason="", now=NOON)
+        snooze(db, incident_id, duration=duration, by=person("ada"), reason="", now=NOON)
 
 
 def test_a_person_resolves_with_a_reason_and_is_left_alone_for_an_hour(db: Database) -> None:
-    incident = resolve(db, open_one(db), by="ada", reason="restarted", now=NOON)
+    incident = resolve(db, open_one(db), by=person("ada"), reason="restarted", now=NOON)
     assert incident.status is IncidentStatus.RESOLVED
     assert incident.events[-1].message == "restarted"
     assert kinds(db, report(Health.CRITICAL), NOON + 59 * MINUTE) == []
@@ -194,7 +197,7 @@ def test_a_person_resolves_with_a_reason_and_is_left_alone_for_an_hour(db: Datab
 
 
 def test_nothing_is_said_without_a_reason_but_that(db: Database) -> None:
-    incident = resolve(db, open_one(db), by="ada", reason="  ", now=NOON)
+    incident = resolve(db, open_one(db), by=person("ada"), reason="  ", now=NOON)
     assert incident.events[-1].message == "no reason given"
 
 
@@ -208,9 +211,9 @@ ACTIONS: list[Callable[..., Incident]] = [
 @pytest.mark.parametrize("act", ACTIONS)
 def test_a_resolved_incident_takes_nothing_more(db: Database, act: Callable[..., Incident]) -> None:
     incident_id = open_one(db)
-    resolve(db, incident_id, by="ada", reason="done", now=NOON)
+    resolve(db, incident_id, by=person("ada"), reason="done", now=NOON)
     with pytest.raises(Conflict, match="resolved already: by ada"):
-        act(db, incident_id, by="bob", reason="", now=NOON)
+        act(db, incident_id, by=person("bob"), reason="", now=NOON)
     assert len(load(db)[0].events) == 3
 
 
@@ -219,4 +222,4 @@ def test_an_incident_that_does_not_exist_is_not_found(
     db: Database, act: Callable[..., Incident]
 ) -> None:
     with pytest.raises(NotFound):
-        act(db, 7, by="ada", reason="", now=NOON)
+        act(db, 7, by=person("ada"), reason="", now=NOON)

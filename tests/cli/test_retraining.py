@@ -15,6 +15,7 @@ from core.deployment.release import deploy
 from core.store.models import deployments
 from core.training.models import boosting
 from tests.conftest import NOON
+from tests.people import person
 from tests.training.worlds import FakeTracking, fill, make_samples
 
 Run = Callable[..., dict[str, Any]]
@@ -58,7 +59,7 @@ def run(app: App) -> Run:
 
 
 def serve(app: App, number: int) -> None:
-    deploy(app.db, app.registry, number, reason="r", by="ada", override=True, now=NOON)
+    deploy(app.db, app.registry, number, reason="r", by=person("ada"), override=True, now=NOON)
 
 
 @pytest.mark.slow

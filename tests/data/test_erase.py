@@ -21,6 +21,7 @@ from core.store.models import versions
 from core.store.predictions import predictions
 from core.store.predictions.batches import append_batches
 from tests.fakes import make_batch, make_prediction, make_report
+from tests.people import person
 from tests.streams import NOON, SCALE, add_labels, add_predictions, stream_samples
 
 ROWS = [
@@ -59,7 +60,7 @@ def erase(db: Database, home: Path, kind: IdKind, name: str) -> Erasure:
     return erase_rows(
         db,
         home / "snapshots",
-        ErasureRequest(kind, name, "ada", "asked to"),
+        ErasureRequest(kind, name, person("ada"), "asked to"),
         now=lambda: NOON,
         scale=SCALE,
     )
@@ -156,7 +157,7 @@ def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: P
         erase_rows(
             db,
             home / "snapshots",
-            ErasureRequest(IdKind.ID, "r5", "ada", " "),
+            ErasureRequest(IdKind.ID, "r5", person("ada"), " "),
             now=lambda: NOON,
             scale=SCALE,
         )

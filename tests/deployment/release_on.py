@@ -14,6 +14,7 @@ from core.domain.trial import TrialSettings
 from core.errors import OpsError
 from core.store.engine.database import open_database
 from tests.fakes import FakeArtifact, FakeRegistry
+from tests.people import person
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 N_VERSIONS = 4
@@ -23,7 +24,7 @@ def main(home: str, seed: str) -> None:
     """Release after release: deployments, trials, their ends, and rollbacks."""
     db, draw = open_database("", Path(home), "process", NOON), random.Random(int(seed))
     artifacts = {f"hash-{number}": FakeArtifact() for number in range(1, N_VERSIONS + 1)}
-    registry, who = FakeRegistry(artifacts), {"reason": "r", "by": "ada", "now": NOON}
+    registry, who = FakeRegistry(artifacts), {"reason": "r", "by": person("ada"), "now": NOON}
 
     def start(number: int) -> Deployment:
         return start_trial(

@@ -20,6 +20,7 @@ from core.store.engine.database import Connection, Database
 from core.store.models import deployments, paired_differences, trials
 from core.store.predictions import predictions
 from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
+from tests.people import person
 from tests.stats.whole_sequences import find_echo, find_share_crossing, follow_mean
 
 START = datetime(2026, 3, 2, 20, tzinfo=UTC)
@@ -113,7 +114,7 @@ def registry(db: Database) -> FakeRegistry:
     registry = FakeRegistry()
     for _ in range(2):
         add_version(db, registry)
-    who = {"reason": "r", "by": "ada", "override": False, "now": START}
+    who = {"reason": "r", "by": person("ada"), "override": False, "now": START}
     deploy(db, registry, 1, **who)  # type: ignore[arg-type]
     start_trial(
         db,

@@ -16,6 +16,7 @@ from core.store.engine.database import Database
 from core.store.models import deployments
 from tests.conftest import NOON
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
+from tests.people import person
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def release(
     """`deploy` by ada, at noon unless said, for a reason."""
 
     def run(number: int, **changes: object) -> Deployment:
-        arguments = {"reason": "it is better", "by": "ada", "override": False, "now": now()}
+        arguments = {"reason": "it is better", "by": person("ada"), "override": False, "now": now()}
         return deploy(db, registry, number, **{**arguments, **changes})  # type: ignore[arg-type]
 
     return run
@@ -43,7 +44,7 @@ def back(
     """`rollback` by bob, at noon unless said, for a reason."""
 
     def run(number: int | None = None, **changes: object) -> Deployment:
-        arguments = {"reason": "it got worse", "by": "bob", "now": now()}
+        arguments = {"reason": "it got worse", "by": person("bob"), "now": now()}
         return rollback(db, registry, number, **{**arguments, **changes})  # type: ignore[arg-type]
 
     return run
@@ -210,7 +211,7 @@ def test_who_looked_at_an_older_plan_is_told_what_happened_meanwhile(
     release(1, expected_revision=0)
     told = r"ada deployed v1 at 12:00 UTC \(reason: it is better\).*nothing was changed"
     with pytest.raises(Conflict, match=told):
-        release(2, expected_revision=0, by="bob")
+        release(2, expected_revision=0, by=person("bob"))
     with pytest.raises(Conflict, match=told):
         back(expected_revision=0)
     assert _n_rows(db) == 1
@@ -228,7 +229,7 @@ def test_of_two_operators_at_once_one_wins_and_the_other_is_told(
     def act(number: int) -> None:
         start.wait()
         try:
-            outcomes.append(release(number, by=f"person {number}", expected_revision=1))
+            outcomes.append(release(number, by=person(f"person {number}"), expected_revision=1))
         except OpsError as error:
             outcomes.append(error)
 
@@ -299,7 +300,7 @@ def test_a_rehearsal_finds_what_would_keep_a_rollback_from_working(
     with pytest.raises(Refused, match="v1 was not deployed and what serves was not changed"):
         rehearse_rollback(db, registry, None, timer=lambda: 0.0)  # type: ignore[arg-type]
     with pytest.raises(Refused, match="v1 was not deployed"):
-        rollback(db, registry, None, reason="r", by="ada", now=NOON)  # type: ignore[arg-type]
+        rollback(db, registry, None, reason="r", by=person("ada"), now=NOON)  # type: ignore[arg-type]
     assert _n_rows(db) == 2
 
 

@@ -26,6 +26,7 @@ from core.errors import OpsError
 from core.store.engine.database import Database, open_database
 from core.store.models import deployments
 from tests.fakes import FakeArtifact, FakeRegistry, add_version
+from tests.people import person
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 VERSIONS = st.integers(0, 5)  # 0 is the heuristic, 5 does not exist
@@ -203,7 +204,7 @@ class Releases(RuleBasedStateMachine):
         self.db.close()
 
     def who(self) -> dict[str, object]:
-        return {"reason": "because", "by": "ada", "now": self.now}
+        return {"reason": "because", "by": person("ada"), "now": self.now}
 
     def attempt(self, act: Callable[[], Deployment], right: Callable[[Deployment], bool]) -> None:
         try:

@@ -20,6 +20,7 @@ from core.store.predictions import predictions
 from tests.alerts.seeing import see
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
+from tests.people import person
 
 
 def hours(n: float) -> datetime:
@@ -32,7 +33,7 @@ def lived(db: Database) -> Database:
     registry = FakeRegistry()
     for _ in range(2):
         add_version(db, registry)
-    who = {"reason": "because", "by": "ada"}
+    who = {"reason": "because", "by": person("ada")}
     deploy(db, registry, 1, override=False, now=NOON, **who)  # type: ignore[arg-type]
     start_trial(
         db,

@@ -27,6 +27,7 @@ from core.store.engine.database import Database
 from core.store.models import deployments, trials
 from core.store.predictions import predictions
 from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction, make_report
+from tests.people import person
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 QUICK = TrialSettings(t_star=200, min_step_requests=20, min_step_labels=20)
@@ -42,19 +43,19 @@ def start(db: Database, registry: FakeRegistry) -> Callable[..., Deployment]:
     """v1 serves, v2 and v3 are there; put v2 on trial with 10 %, unless said otherwise."""
     for _ in range(3):
         add_version(db, registry)
-    deploy(db, registry, 1, reason="first", by="ada", override=False, now=NOON)  # type: ignore[arg-type]
+    deploy(db, registry, 1, reason="first", by=person("ada"), override=False, now=NOON)  # type: ignore[arg-type]
 
     def run(number: int = 2, **changes: object) -> Deployment:
         asked = {"name": "shorter", "traffic": 0.1, "settings": QUICK, "salt": "salt"}
         asked |= {name: changes.pop(name) for name in asked if name in changes}
-        who = {"reason": "to see", "by": "ada", "override": False, "now": NOON, **changes}
+        who = {"reason": "to see", "by": person("ada"), "override": False, "now": NOON, **changes}
         return start_trial(db, registry, TrialStart(number, **asked), **who)  # type: ignore[arg-type]
 
     return run
 
 
 def who(**changes: object) -> dict[str, object]:
-    return {"reason": "as agreed", "by": "bob", "now": NOON, **changes}
+    return {"reason": "as agreed", "by": person("bob"), "now": NOON, **changes}
 
 
 def history(db: Database) -> list[Deployment]:

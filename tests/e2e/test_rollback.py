@@ -13,6 +13,7 @@ from core.deployment.release import deploy
 from core.store.models import deployments
 from tests.api_processes import add_linear_version
 from tests.e2e.product import open_browser, run_product
+from tests.people import person
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +31,7 @@ def test_rolling_back_takes_two_clicks_and_less_than_ten_seconds(tmp_path: Path)
             app.registry,
             number,
             reason="tests",
-            by="ada",
+            by=person("ada"),
             override=False,
             now=datetime.now(UTC),
         )

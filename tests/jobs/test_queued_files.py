@@ -16,6 +16,7 @@ from core.domain.sample import ColumnMapping
 from core.jobs.runner import do_job, run_job
 from core.store.data import samples
 from core.store.jobs import jobs
+from tests.people import person
 
 ROWS = "a,score\n" + "".join(f"{n},{n}\n" for n in range(60))
 MAPPING = msgspec.to_builtins(ColumnMapping("score"))
@@ -97,6 +98,6 @@ def test_a_queued_training_opens_no_other_text_model(app: App, tmp_path: Path) -
 
 def test_who_types_a_command_names_any_file_of_theirs(app: App, secret: Path) -> None:
     args = {"path": str(secret), "name": "a.csv", "mapping": MAPPING}
-    assert do_job(app, "import", args, "test", by="ada").status is JobStatus.DONE
+    assert do_job(app, "import", args, "test", by=person("ada")).status is JobStatus.DONE
     assert count(app) == 60
     assert secret.exists()

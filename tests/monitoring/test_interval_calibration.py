@@ -13,6 +13,7 @@ from core.store.engine.database import Database
 from core.store.monitoring import health
 from core.store.predictions import labels, predictions
 from tests.fakes import AN_HOUR_BEFORE, FakeRegistry, add_version, make_prediction
+from tests.people import person
 
 NOON = AN_HOUR_BEFORE + timedelta(hours=1)
 
@@ -22,7 +23,7 @@ def registry(db: Database) -> FakeRegistry:
     """A version that serves, whose intervals reach 4 points from the score."""
     registry = FakeRegistry()
     version = add_version(db, registry)
-    deploy(db, registry, version.number, reason="tests", by="ada", override=False, now=NOON)  # type: ignore[arg-type]
+    deploy(db, registry, version.number, reason="tests", by=person("ada"), override=False, now=NOON)  # type: ignore[arg-type]
     return registry
 
 

@@ -17,6 +17,7 @@ from core.store.jobs import jobs
 from core.store.models import deployments
 from core.store.monitoring import incidents
 from tests.alerts.seeing import see
+from tests.people import person
 
 OpenPage = Callable[..., AppTest]
 
@@ -69,7 +70,13 @@ def test_a_plan_that_changed_meanwhile_is_a_conflict_and_names_who(
 ) -> None:
     page = open_page("deployments")
     release.deploy(
-        full.db, full.registry, 0, reason="mine first", by="grace", override=False, now=full.now()
+        full.db,
+        full.registry,
+        0,
+        reason="mine first",
+        by=person("grace"),
+        override=False,
+        now=full.now(),
     )
     give_reason(page, "rollback", "too slow")
     assert page.error[0].value.startswith("grace deployed heuristic at 12:00 UTC")

@@ -12,6 +12,7 @@ from core.registry import RunSummary
 from core.store.engine import schema
 from core.store.models import versions
 from core.training.notes import add_note
+from tests.people import person
 
 OpenPage = Callable[..., AppTest]
 Read = Callable[[AppTest], str]
@@ -83,7 +84,7 @@ def test_a_note_without_words_is_refused_with_a_sentence(
 
 
 def test_tags_stand_beside_their_version(full: App, open_page: OpenPage) -> None:
-    add_note(full.db, 3, NoteKind.TAG, "candidate", by="ada", now=full.now())
+    add_note(full.db, 3, NoteKind.TAG, "candidate", by=person("ada"), now=full.now())
     (table,) = [
         table.value for table in open_page("experiments").dataframe if "tags" in table.value
     ]

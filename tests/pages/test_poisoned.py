@@ -142,7 +142,7 @@ def test_a_store_that_cannot_be_used_is_told_without_markup(
 def test_a_user_s_name_is_no_markup(
     full: App, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context, "get_user", lambda: poison.build_marker("user"))
+    monkeypatch.setattr(context, "get_actor", lambda: poison.build_marker("user"))
     found = read_all(open_page("training"))
     assert find_markup(found) == []
     assert any("user" in str(text) for _, text in found)

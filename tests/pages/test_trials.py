@@ -16,6 +16,7 @@ from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.store.models import deployments, trials
 from core.store.predictions import predictions
 from tests.fakes import keep_labels, make_prediction
+from tests.people import person
 
 OpenPage = Callable[[str], AppTest]
 Read = Callable[[AppTest], str]
@@ -36,7 +37,7 @@ def on_trial(full: App) -> App:
         full.registry,
         TrialStart(2, name="shorter", traffic=0.1, settings=TrialSettings(t_star=200), salt="salt"),
         reason="to see",
-        by="grace",
+        by=person("grace"),
         override=False,
         now=full.now() - timedelta(days=2),
     )

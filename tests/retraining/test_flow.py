@@ -22,6 +22,7 @@ from core.store.jobs import jobs
 from core.store.models import deployments, versions
 from core.store.monitoring import drift
 from tests.fakes import AN_HOUR_BEFORE, FakeRegistry, add_version, make_prediction, make_report
+from tests.people import person
 from tests.streams import DAY, HOUR, NOON, SCALE, add_labels, add_predictions, deploy
 
 POLICY = Policy(mode="auto", every=timedelta(days=7), new_rows=100, recipe="advanced", per_week=100)
@@ -178,12 +179,14 @@ def test_two_checks_at_once_ask_for_one_training(serving: Database) -> None:
 
 
 def test_a_person_starts_a_training_whatever_the_signals_say(serving: Database) -> None:
-    decision = start_retraining(serving, POLICY, seed=3, by="ada", reason="new idea", now=NOON)
+    decision = start_retraining(
+        serving, POLICY, seed=3, by=person("ada"), reason="new idea", now=NOON
+    )
     (job,) = load_jobs(serving)
     assert (decision.job_id, decision.by, decision.reasons) == (job.id, "ada", ("new idea",))
     assert (job.requested_by, job.reason, job.args["seed"]) == ("ada", "new idea", 3)
     with pytest.raises(Conflict, match="Job 1 is training or waits to"):
-        start_retraining(serving, POLICY, seed=3, by="bob", reason="me too", now=NOON)
+        start_retraining(serving, POLICY, seed=3, by=person("bob"), reason="me too", now=NOON)
 
 
 def test_labelled_predictions_count_once_and_only_when_they_are_known(serving: Database) -> None:

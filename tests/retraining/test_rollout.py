@@ -10,6 +10,7 @@ from core.settings import parse_settings
 from core.store.engine.database import Database
 from core.store.models import deployments
 from tests.fakes import FakeRegistry, add_version
+from tests.people import person
 from tests.streams import NOON, deploy
 
 SETTINGS = parse_settings({})
@@ -43,7 +44,7 @@ def test_a_direct_rollout_is_a_row_with_its_reason(db: Database) -> None:
     registry = FakeRegistry()
     first, second = add_version(db, registry), add_version(db, registry)
     deploy(db, first.number)
-    done = roll_out(db, registry, second, SETTINGS, by="plumbline", now=NOON)  # type: ignore[arg-type]
+    done = roll_out(db, registry, second, SETTINGS, by=person("plumbline"), now=NOON)  # type: ignore[arg-type]
     with db.read() as conn:
         current = deployments.find_current(conn)
     assert current is not None

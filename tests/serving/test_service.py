@@ -25,6 +25,7 @@ from core.store.predictions import labels, predictions, removals
 from core.store.predictions.direct import DirectLog
 from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
+from tests.people import person
 from tests.streams import load_recent_predictions
 
 HUNDRED = Scale(0.0, 100.0)
@@ -82,7 +83,7 @@ def release(
     def run(number: int | None = None, **version: object) -> None:
         if number is None:
             number = add_version(db, registry, **version).number  # type: ignore[arg-type]
-        arguments = {"reason": "tests", "by": "ada", "override": False, "now": now()}
+        arguments = {"reason": "tests", "by": person("ada"), "override": False, "now": now()}
         deploy(db, registry, number, **arguments)  # type: ignore[arg-type]
         service.refresh()
 
@@ -152,7 +153,7 @@ def test_the_next_deployment_and_its_rollback_are_followed(
     release()
     release(bias=5.0)
     assert service.predict([ROW])[0].score == 75.0
-    rollback(db, registry, None, reason="worse", by="bob", now=now())  # type: ignore[arg-type]
+    rollback(db, registry, None, reason="worse", by=person("bob"), now=now())  # type: ignore[arg-type]
     service.refresh()
     [answer] = service.predict([ROW])
     assert (answer.score, answer.version, answer.revision) == (70.0, 1, 3)
@@ -187,7 +188,7 @@ def test_a_version_that_does_not_load_is_not_replaced_by_one_that_nobody_chose(
 ) -> None:
     release()
     number = add_version(db, registry, bias=5.0).number
-    deploy(db, registry, number, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, number, reason="tests", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     registry.altered.add("hash-2")  # between its release and our look
     service.refresh()
     [answer] = service.predict([ROW])
@@ -665,7 +666,7 @@ def test_while_too_many_rows_wait_for_the_log_none_is_answered_by_columns(
         now=now,
     )
     add_version(db, registry)
-    deploy(db, registry, 1, reason="tests", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 1, reason="tests", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
     batch = service.predictor.answer_columns(_ask_columns(), now(), 0.0)
     assert batch is not None

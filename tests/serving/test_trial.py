@@ -19,6 +19,7 @@ from core.store.engine.database import Database
 from core.store.models import trials
 from core.store.predictions.drain import drain_batches
 from tests.fakes import FakeRegistry, add_version, keep_labels
+from tests.people import person
 from tests.streams import load_recent_predictions
 
 ROW = Ask({"codeQuality": 80.0, "testCoverage": 60.0})
@@ -37,7 +38,7 @@ def service(
     """v1 serves and v2, which scores 5 points more, is there; it looks when it is told to."""
     add_version(db, registry)
     add_version(db, registry, bias=5.0)
-    deploy(db, registry, 1, reason="first", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 1, reason="first", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
@@ -64,7 +65,7 @@ def start(
             registry,  # type: ignore[arg-type]
             TrialStart(2, name="shorter", traffic=traffic, settings=TrialSettings(), salt="salt"),
             reason="to see",
-            by="ada",
+            by=person("ada"),
             override=False,
             now=now(),
         )
@@ -230,7 +231,7 @@ def test_a_rollback_is_followed_and_nothing_of_the_challenger_is_answered_after(
 ) -> None:
     start(1.0)
     assert service.predict([ROW])[0].version == 2
-    rollback(db, registry, None, reason="worse", by="bob", now=now())  # type: ignore[arg-type]
+    rollback(db, registry, None, reason="worse", by=person("bob"), now=now())  # type: ignore[arg-type]
     service.refresh()
     assert {row.version for row in service.predict([ROW] * 50)} == {1}
     assert service.describe().challenger is None
@@ -263,7 +264,7 @@ def test_the_version_before_scores_one_request_in_ten_of_a_fresh_release(
 ) -> None:
     service.refresh()
     n_loaded = len(registry.loaded)
-    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 2, reason="new", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
     answers = service.predict([ROW] * 400)
     service.stop()
@@ -277,7 +278,7 @@ def test_the_version_before_scores_one_request_in_ten_of_a_fresh_release(
 def test_without_automatic_rollbacks_the_version_before_scores_nothing(
     db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
 ) -> None:
-    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 2, reason="new", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     other = PredictionService(db, registry, scale=Scale(0.0, 100.0), now=now)  # type: ignore[arg-type]
     other.refresh()
     answers = other.predict([ROW] * 100)
@@ -292,7 +293,7 @@ def test_of_a_batch_by_columns_too_it_scores_one_row_in_ten(
     now: Callable[[], datetime],
 ) -> None:
     service.refresh()
-    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 2, reason="new", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
     batch = service.predictor.answer_columns(COLUMNS, now(), 0.0)
     assert batch is not None
@@ -317,9 +318,9 @@ def test_a_rollback_has_the_version_before_in_memory_already(
     service: PredictionService,
     now: Callable[[], datetime],
 ) -> None:
-    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 2, reason="new", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
-    rollback(db, registry, None, reason="worse", by="bob", now=now())  # type: ignore[arg-type]
+    rollback(db, registry, None, reason="worse", by=person("bob"), now=now())  # type: ignore[arg-type]
     registry.loaded.clear()
     service.refresh()
     assert registry.loaded == []
@@ -332,7 +333,7 @@ def test_a_rollback_has_the_version_before_in_memory_already(
 def test_the_version_before_scores_nothing_after_the_baking_time(
     db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
 ) -> None:
-    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 2, reason="new", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     service.refresh()
     service.now = lambda: now() + timedelta(days=1)
     answers = service.predict([ROW] * 100)
@@ -344,7 +345,7 @@ def test_the_version_before_leaves_memory_after_the_baking_time(
     db: Database, registry: FakeRegistry, service: PredictionService, now: Callable[[], datetime]
 ) -> None:
     passed = timedelta()
-    deploy(db, registry, 2, reason="new", by="ada", override=False, now=now())  # type: ignore[arg-type]
+    deploy(db, registry, 2, reason="new", by=person("ada"), override=False, now=now())  # type: ignore[arg-type]
     other = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
@@ -357,7 +358,7 @@ def test_the_version_before_leaves_memory_after_the_baking_time(
     assert registry.loaded[-2:] == ["hash-2", "hash-1"]
     passed = timedelta(days=2)
     other.refresh()
-    rollback(db, registry, None, reason="worse", by="bob", now=now())  # type: ignore[arg-type]
+    rollback(db, registry, None, reason="worse", by=person("bob"), now=now())  # type: ignore[arg-type]
     registry.loaded.clear()
     other.refresh()
     assert registry.loaded == ["hash-1"]

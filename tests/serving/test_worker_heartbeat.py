@@ -15,6 +15,7 @@ from core.store.engine.database import Database
 from core.store.installation import api_workers
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version
+from tests.people import person
 
 
 class Clock:
@@ -31,7 +32,7 @@ class Clock:
 def service(db: Database, now: Callable[[], datetime]) -> PredictionService:
     registry = FakeRegistry()
     add_version(db, registry)
-    deploy(db, registry, 1, reason="t", by="ada", override=False, now=NOON)  # type: ignore[arg-type]
+    deploy(db, registry, 1, reason="t", by=person("ada"), override=False, now=NOON)  # type: ignore[arg-type]
     service = PredictionService(db, registry, scale=Scale(0, 100), now=now)  # type: ignore[arg-type]
     service.refresh()
     return service

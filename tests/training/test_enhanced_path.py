@@ -25,6 +25,8 @@ from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import versions
 from core.training.data.rows import carry_frame
+from tests.conftest import NOON
+from tests.people import person
 from tests.streams import load_recent_predictions
 from tests.test_api import run_server
 from tests.training.worlds import START, FakeTracking, fill
@@ -86,7 +88,7 @@ def trained(db: Database, train: Train, home: Path, trained_home: Path, now: Now
 
 
 def serve(db: Database, registry: FakeTracking, now: Now) -> PredictionService:
-    deploy(db, registry, 1, reason="tests", by="ana", override=True, now=now())
+    deploy(db, registry, 1, reason="tests", by=person("ana"), override=True, now=now())
     service = PredictionService(db, registry, scale=Scale(0, 100), now=now)
     service.refresh()
     return service
@@ -129,7 +131,9 @@ def test_the_same_raw_row_has_the_same_score_in_training_and_in_the_api(
     frame = carry_frame(read_snapshot(home / "snapshots", snapshot))
     expected = registry.load_artifact(trained.artifact_hash).score(frame)
     service = serve(db, registry, now)
-    api = build_api(db, service, KeyRing(db), ApiOptions(Scale(0, 100), 100_000), dict)
+    api = build_api(
+        db, service, KeyRing(db, lambda: NOON), ApiOptions(Scale(0, 100), 100_000), dict
+    )
     with run_server(api) as url, httpx.Client(base_url=url, timeout=30) as client:
         for i, row in list(enumerate(make_works(160)))[::7]:
             assert row.at is not None

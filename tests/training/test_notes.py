@@ -11,6 +11,7 @@ from core.store.engine.database import Database
 from core.store.models import versions
 from core.training.notes import add_note, sync_notes
 from tests.fakes import FakeRegistry, add_version
+from tests.people import person
 from tests.training.worlds import FakeTracking
 
 Now = Callable[[], datetime]
@@ -22,7 +23,7 @@ def first_version(db: Database) -> None:
 
 
 def say(db: Database, now: Now, kind: NoteKind, text: str, number: int = 1) -> None:
-    add_note(db, number, kind, text, by="ana", now=now())
+    add_note(db, number, kind, text, by=person("ana"), now=now())
 
 
 def test_a_version_that_does_not_exist_takes_no_note(db: Database, now: Now) -> None:

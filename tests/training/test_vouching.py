@@ -15,6 +15,7 @@ from core.training.notes import sign_version
 from tests.artifacts.crafted import fit, make_card, node, plant, write_artifact
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version
+from tests.people import person
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def add_unsigned(db: Database, registry: Registry, artifact_hash: str) -> int:
 
 def sign(db: Database, registry: Registry, number: int, reason: str = "it is ours") -> None:
     now: datetime = NOON
-    sign_version(db, registry, number, by="ada", reason=reason, now=now)
+    sign_version(db, registry, number, by=person("ada"), reason=reason, now=now)
 
 
 def test_a_version_that_somebody_signs_is_loaded_and_says_who_and_why(

@@ -129,7 +129,7 @@ def test_a_click_of_somebody_whose_login_has_ended_does_nothing(visit: Visit) ->
     """What a button calls runs before the page, and so before its guard."""
     visit(email="ada@example.com", minutes=121)
     with pytest.raises(Refused, match="Your login has ended"):
-        context.get_user()
+        context.get_actor()
 
 
 def test_the_gate_trusts_the_address_that_is_registered_at_the_provider(visit: Visit) -> None:
@@ -148,7 +148,7 @@ def test_keys_are_made_after_a_login_of_the_last_minutes(visit: Visit) -> None:
     page = visit("pages/system.py", email="ada@example.com", minutes=14)
     assert not page.exception
     assert "create_key_confirm" in {button.key for button in page.button}
-    assert context.get_recent_user() == "ada@example.com"
+    assert context.get_recent_actor() == "ada@example.com"
 
 
 def test_keys_need_another_login_after_that(visit: Visit) -> None:
@@ -156,7 +156,7 @@ def test_keys_need_another_login_after_that(visit: Visit) -> None:
     assert not page.exception
     assert {"create_key_confirm", "keys_login"} & {b.key for b in page.button} == {"keys_login"}
     with pytest.raises(Refused, match="needs a login of the last 15 minutes"):
-        context.get_recent_user()
+        context.get_recent_actor()
 
 
 def test_rows_are_deleted_after_a_login_of_the_last_minutes(visit: Visit) -> None:
@@ -192,7 +192,7 @@ def test_rows_are_deleted_after_a_login_of_the_last_minutes(visit: Visit) -> Non
 def test_without_a_login_keys_need_none(visit: Visit) -> None:
     page = visit("pages/system.py", login=False, allowed="")
     assert "create_key_confirm" in {button.key for button in page.button}
-    assert context.get_recent_user() == "ada"
+    assert context.get_recent_actor() == "ada"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

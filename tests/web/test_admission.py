@@ -12,6 +12,7 @@ from core.store.engine.database import Database
 from core.web.admission import WrongKeys
 from core.web.http import TooManyRequests
 from tests.api_in_process import ask, make_api, run_lifespan
+from tests.people import person
 from tests.virtual_loop import run_virtually
 
 
@@ -70,7 +71,7 @@ def test_the_api_slows_wrong_keys_down_and_what_they_say_of_their_address_does_n
         slept.append(seconds)
 
     monkeypatch.setattr(WrongKeys.__init__, "__defaults__", (sleep,))
-    _, text = create_key(db, "ci", frozenset({Scope.STATUS}), by="ada", now=now())
+    _, text = create_key(db, "ci", frozenset({Scope.STATUS}), by=person("ada"), now=now())
     api = make_api(db, now, timer=lambda: 0.0)
 
     async def try_keys() -> None:

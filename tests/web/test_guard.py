@@ -14,6 +14,8 @@ from core.web.exposure import build_trusted_hosts
 from core.web.guard import Guard
 from core.web.router import Api
 from tests.api_in_process import Reply, ask, make_api, run_lifespan
+from tests.conftest import NOON
+from tests.people import person
 
 Header = tuple[str, str]
 ROUTES = [
@@ -136,7 +138,7 @@ def test_a_second_loopback_address_is_this_machine(api: Api) -> None:
 def test_once_a_key_exists_another_machine_may_call_with_it(
     db: Database, now: Callable[[], datetime]
 ) -> None:
-    _, text = create_key(db, "ci", frozenset({Scope.STATUS}), by="ada", now=now())
+    _, text = create_key(db, "ci", frozenset({Scope.STATUS}), by=person("ada"), now=now())
     hosts = build_trusted_hosts(parse_settings({"PLUMBLINE_HOST": "192.0.2.2"}))
     with_key = ("authorization", f"Bearer {text}")
     api = make_api(db, now, hosts=hosts)
@@ -170,6 +172,6 @@ def test_a_refused_request_changes_nothing(api: Api, db: Database) -> None:
 def test_a_peer_is_named_by_an_address_and_by_nothing_else(
     db: Database, proxy: bool, peer: str | None, header: str | None, name: str
 ) -> None:
-    guard = Guard(build_trusted_hosts(parse_settings({})), KeyRing(db), proxy=proxy)
+    guard = Guard(build_trusted_hosts(parse_settings({})), KeyRing(db, lambda: NOON), proxy=proxy)
     headers = [] if header is None else [(b"x-forwarded-for", header.encode())]
     assert guard.name_peer({"headers": headers, "client": peer and (peer, 1)}) == name

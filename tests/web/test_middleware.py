@@ -14,6 +14,7 @@ from core.serving.keys import create_key
 from core.store.engine.database import Database
 from core.web.middleware import RefusalLog
 from tests.api_in_process import Reply, ask, make_api, run_lifespan
+from tests.people import person
 
 ROW = b'{"features": {"codeQuality": 80, "testCoverage": 60}}'
 
@@ -62,8 +63,8 @@ def test_over_https_a_browser_is_told_to_stay_there(
 
 
 def test_refusals_are_counted_by_their_cause(db: Database, now: Callable[[], datetime]) -> None:
-    _, status_key = create_key(db, "ci", frozenset({Scope.STATUS}), by="ada", now=now())
-    _, predict_key = create_key(db, "app", frozenset({Scope.PREDICT}), by="ada", now=now())
+    _, status_key = create_key(db, "ci", frozenset({Scope.STATUS}), by=person("ada"), now=now())
+    _, predict_key = create_key(db, "app", frozenset({Scope.PREDICT}), by=person("ada"), now=now())
     api = make_api(db, now, rate=6.0, timer=lambda: 0.0)
     status = ("authorization", f"Bearer {status_key}")
     predict = ("authorization", f"Bearer {predict_key}")

@@ -17,6 +17,7 @@ from core.errors import InvalidInput, NotFound, Refused, Unavailable
 from core.settings import Scale
 from core.store.data import samples, sources
 from core.store.engine.database import Database
+from tests.people import person
 from tests.supastack.stack import Stack
 
 Clock = Callable[[], datetime]
@@ -81,15 +82,19 @@ def test_a_mapping_that_is_not_one_is_a_sentence(record: object, message: str) -
 
 def test_a_choice_needs_a_reason(db: Database, now: Clock) -> None:
     with pytest.raises(InvalidInput, match="needs a reason"):
-        table_mappings.save_mapping(db, MAPPING, by="ada", reason=" ", now=now())
+        table_mappings.save_mapping(db, MAPPING, by=person("ada"), reason=" ", now=now())
     with pytest.raises(InvalidInput, match="needs a reason"):
-        table_mappings.remove_mapping(db, "ratings", [MAPPING], by="ada", reason="", now=now())
+        table_mappings.remove_mapping(
+            db, "ratings", [MAPPING], by=person("ada"), reason="", now=now()
+        )
 
 
 def test_a_table_that_was_stopped_is_not_collected_and_not_shown(db: Database, now: Clock) -> None:
     with db.write() as conn:
         sources.begin_attempt(conn, MAPPING.source, {}, NOON)
-    table_mappings.remove_mapping(db, "ratings", [MAPPING], by="ada", reason="not ours", now=now())
+    table_mappings.remove_mapping(
+        db, "ratings", [MAPPING], by=person("ada"), reason="not ours", now=now()
+    )
     with db.read() as conn:
         changes = sources.load_mappings(conn)
         assert sources.load_sources(conn) == []
@@ -97,7 +102,9 @@ def test_a_table_that_was_stopped_is_not_collected_and_not_shown(db: Database, n
         wanted.mapping.table for wanted in table_mappings.choose_tables([MAPPING], changes)
     }
     with pytest.raises(NotFound, match="'ratings' is not collected: the tables that are, are ai"):
-        table_mappings.remove_mapping(db, "ratings", [MAPPING], by="ada", reason="again", now=now())
+        table_mappings.remove_mapping(
+            db, "ratings", [MAPPING], by=person("ada"), reason="again", now=now()
+        )
 
 
 @pytest.mark.parametrize(("url", "key"), [("", "k"), ("https://x.supabase.co", "")])

@@ -32,6 +32,7 @@ from core.store.monitoring import health
 from tests.api_processes import add_linear_version
 from tests.conftest import NOON
 from tests.fakes import FEATURES, FakeArtifact, FakeRegistry, add_version, keep_labels
+from tests.people import person
 from tests.streams import load_recent_predictions
 
 HUNDRED = Scale(0.0, 100.0)
@@ -95,7 +96,15 @@ class Desk:
         )
 
     def release(self, number: int, reason: str = "tests") -> None:
-        deploy(self.db, self.registry, number, reason=reason, by="ada", override=False, now=NOON)
+        deploy(
+            self.db,
+            self.registry,
+            number,
+            reason=reason,
+            by=person("ada"),
+            override=False,
+            now=NOON,
+        )
 
     def left(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())

@@ -30,6 +30,7 @@ from core.training.compare.preview import (
 from core.training.evaluate.gate import Comparison
 from tests.conftest import NOON
 from tests.fakes import make_prediction
+from tests.people import person
 from tests.streams import add_labels, add_predictions
 from tests.training.worlds import START, FakeTracking, fill, make_samples
 
@@ -49,7 +50,7 @@ def look(db: Database, registry: FakeTracking, home: Path) -> Preview:
 
 
 def serve(db: Database, registry: FakeTracking, version: Version) -> None:
-    deploy(db, registry, version.number, reason="r", by="ana", override=True, now=NOON)
+    deploy(db, registry, version.number, reason="r", by=person("ana"), override=True, now=NOON)
 
 
 def move(samples: list[Sample], points: float) -> list[Sample]:
