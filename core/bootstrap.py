@@ -102,7 +102,7 @@ def change_setting(app: App, name: str, value: str | None, *, by: Actor, reason:
         values = setting_changes.load_values(conn)
         settings = _put(app, values, name, value)
         change = SettingChange(name, value, now, by.name, reason)
-        act.seal(Decider.SETTINGS, setting_changes.append_change(conn, change))
+        act.seal(Decider.SETTING_CHANGES, setting_changes.append_change(conn, change))
         act.note(before=values.get(name), after=value)
     return settings
 

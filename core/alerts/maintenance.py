@@ -35,7 +35,7 @@ def announce(
         ) as act,
         act.write() as conn,
     ):
-        act.seal(Decider.MAINTENANCE, deliveries.append_window(conn, window))
+        act.seal(Decider.MAINTENANCE_WINDOWS, deliveries.append_window(conn, window))
         act.note(after={"until_at": window.until_at})
     log.info("maintenance", until_at=window.until_at, by=by.name)
     return window
@@ -51,7 +51,7 @@ def end_maintenance(db: Database, *, by: Actor, reason: str, now: datetime) -> M
     ):
         if deliveries.find_window(conn, now) is None:
             raise Conflict("No maintenance is under way; nothing was changed.")
-        act.seal(Decider.MAINTENANCE, deliveries.append_window(conn, window))
+        act.seal(Decider.MAINTENANCE_WINDOWS, deliveries.append_window(conn, window))
         act.note(after={"until_at": now})
         deliveries.release_held(conn, now)
     log.info("maintenance_ended", by=by.name)

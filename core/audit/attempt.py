@@ -23,6 +23,7 @@ from core.log import get_logger
 from core.safety.masking import mask
 from core.store.engine.database import Connection, Database
 from core.store.installation import approvals, audit
+from plumbline.program import name_command
 
 log = get_logger(__name__)
 
@@ -161,7 +162,7 @@ def _find_approval(tried: AuditedWrite, digest: str) -> Approval:
     raise NeedsApproval(
         f"'{tried.act}' of {tried.target} needs a second person: request {number} waits. Once "
         "somebody else has approved it, on the System page or with "
-        f"`plumbline approvals approve {number}`, do the same again within 24 hours.",
+        f"`{name_command(f'approvals approve {number}')}`, do the same again within 24 hours.",
         number,
     )
 

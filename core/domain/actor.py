@@ -35,9 +35,9 @@ class Act(StrEnum):
     NOTE = "note"
     INCIDENT = "incident"
     MAINTENANCE = "maintenance"
-    TRY_CHANNELS = "try channels"
+    TRY_CHANNELS = "try_channels"
     COLLECT = "collect"
-    MAP_TABLE = "map table"
+    MAP_TABLE = "map_table"
     TRAIN = "train"
     REGISTER = "register"
     REPLAY = "replay"
@@ -129,11 +129,11 @@ class Decider(StrEnum):
 
     DEPLOYMENTS = "deployments"
     VERSIONS = "versions"
-    SETTINGS = "setting_changes"
+    SETTING_CHANGES = "setting_changes"
     TABLE_MAPPINGS = "table_mappings"
-    RETRAINING = "retraining_decisions"
-    MAINTENANCE = "maintenance_windows"
-    KEYS = "api_keys"
+    RETRAINING_DECISIONS = "retraining_decisions"
+    MAINTENANCE_WINDOWS = "maintenance_windows"
+    API_KEYS = "api_keys"
     APPROVALS = "approvals"
 
 

@@ -68,7 +68,7 @@ def check_retraining(
             job = _append_job(conn, policy, seed, by, reasons, now, deploys=True)
             decision = RetrainingDecision(now, True, decision.reasons, decision.signals, job.id, by)
             log.info("retraining_requested", job_id=job.id, signals=decision.signals)
-        act.seal(Decider.RETRAINING, deployments.append_decision(conn, decision))
+        act.seal(Decider.RETRAINING_DECISIONS, deployments.append_decision(conn, decision))
         act.note(after={"retrain": decision.retrain, "signals": decision.signals})
     return decision
 
@@ -97,7 +97,7 @@ def start_retraining(
             )
         job = _append_job(conn, policy, seed, by.name, reason, now, deploys=deploys)
         decision = RetrainingDecision(now, True, (reason,), ("requested",), job.id, by.name)
-        act.seal(Decider.RETRAINING, deployments.append_decision(conn, decision))
+        act.seal(Decider.RETRAINING_DECISIONS, deployments.append_decision(conn, decision))
         act.note(after={"job": job.id})
     return decision
 

@@ -79,7 +79,7 @@ def create_key(
                 now=now,
             )
             act.note(after=_view(key), target=f"key {key.id} {name}")
-            act.seal(Decider.KEYS, key.id)
+            act.seal(Decider.API_KEYS, key.id)
     return key, text
 
 
@@ -115,8 +115,8 @@ def rotate_key(
             ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
             api_keys.replace_key(conn, key_id, key.id, ends)
             act.note(before=_view(old), after=_view(key), target=f"key {key.id} {key.name}")
-            act.seal(Decider.KEYS, key_id)
-            act.seal(Decider.KEYS, key.id)
+            act.seal(Decider.API_KEYS, key_id)
+            act.seal(Decider.API_KEYS, key.id)
     return key, text
 
 
@@ -129,7 +129,7 @@ def revoke_key(db: Database, key_id: int, *, by: Actor, now: datetime) -> None:
     ):
         api_keys.revoke_key(conn, key_id, by.name, now)
         act.note(after={"revoked_at": now})
-        act.seal(Decider.KEYS, key_id)
+        act.seal(Decider.API_KEYS, key_id)
 
 
 def _details(scopes: frozenset[Scope]) -> dict[str, object]:

@@ -39,7 +39,7 @@ def change(db: Database, by: Actor, now: datetime, value: str = "5") -> None:
         attempt(db, by, Act.SETTING, "tolerance", now=now, reason="a test") as act,
         act.write() as conn,
     ):
-        act.seal(Decider.SETTINGS, setting_changes.append_change(conn, row))
+        act.seal(Decider.SETTING_CHANGES, setting_changes.append_change(conn, row))
 
 
 @pytest.mark.parametrize("act", list(Act))

@@ -27,7 +27,7 @@ def changes(db: Database, now: Now) -> None:
             act.write() as conn,
         ):
             row = SettingChange("tolerance", value, now(), "ben", "why")
-            act.seal(Decider.SETTINGS, setting_changes.append_change(conn, row))
+            act.seal(Decider.SETTING_CHANGES, setting_changes.append_change(conn, row))
 
 
 def run(db: Database, statement: str) -> None:
@@ -70,7 +70,7 @@ def test_a_row_that_is_changed_with_its_entry_is_found_without_the_key(
     own = db.seal
     db.seal = SigningKey("e" * 32, None).seal  # type: ignore[arg-type]
     with attempt(db, BEN, Act.SETTING, "tolerance", now=now()) as act, act.write():
-        act.seal(Decider.SETTINGS, 3)
+        act.seal(Decider.SETTING_CHANGES, 3)
     db.seal = own
     assert any("Entry 4" in said for said in verify_audit(db).findings)
 

@@ -102,9 +102,12 @@ def test_each_figure_stands_beside_that_of_the_best_constant_guess(db: Database)
     assert naive["rmse"] == pytest.approx(50 / 12**0.5, abs=1.5)
     assert naive["accuracy"] == pytest.approx(0.24, abs=0.03)
     said = of_health(summary)
-    assert f"within ±5 points   naive {naive['accuracy']:.1%}\n  MAE ".replace("%", " %") in said
-    assert f"naive {naive['mae']:.1f} (always {naive['guess']:g})\n  RMSE " in said
-    assert f"naive {naive['rmse']:.1f}\n  skill     7" in said
+    assert (
+        f"within ±5 points   constant baseline {naive['accuracy']:.1%}\n  MAE ".replace("%", " %")
+        in said
+    )
+    assert f"constant baseline {naive['mae']:.1f} (always {naive['guess']:g})\n  RMSE " in said
+    assert f"constant baseline {naive['rmse']:.1f}\n  skill     7" in said
 
 
 def test_too_few_labels_give_no_figure_in_the_text_but_the_reason(db: Database) -> None:

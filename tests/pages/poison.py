@@ -41,6 +41,30 @@ SHOWN, KEPT = "shown", "kept"
 """A page shows it; or it is poisoned as well, and no page shows it."""
 
 COLUMNS = {
+    "approvals": {
+        "act": "a choice of ours",
+        "target": KEPT,
+        "digest": "made by us",
+        "reason": KEPT,
+        "asked_by": KEPT,
+        "state": "a choice of ours",
+        "decided_by": KEPT,
+    },
+    "audit": {
+        "by": KEPT,
+        "role": "a choice of ours",
+        "via": "made by us",
+        "place": KEPT,
+        "act": "a choice of ours",
+        "target": KEPT,
+        "outcome": "a choice of ours",
+        "reason": KEPT,
+        "before": KEPT,
+        "after": KEPT,
+        "row_table": "a choice of ours",
+        "row_hash": "made by us",
+        "chain": "made by us",
+    },
     "api_keys": {
         "name": SHOWN,
         "prefix": "made by us",
@@ -137,6 +161,7 @@ COLUMNS = {
         "token_hash": "made by us",
         "email": "an address that the login provider signed and the settings list",
         "place": "an address of the network",
+        "groups": "texts that the login provider signed",
         "ended_why": "a choice of ours",
     },
     "setting_changes": {"name": "a setting of ours", "value": SHOWN, "by": SHOWN, "reason": SHOWN},

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.bootstrap import App
 from core.errors import Refused
 from tests.pages import poison
+from tests.people import person
 from ui.common import actions, context
 
 OpenPage = Callable[..., AppTest]
@@ -142,7 +143,7 @@ def test_a_store_that_cannot_be_used_is_told_without_markup(
 def test_a_user_s_name_is_no_markup(
     full: App, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context, "get_actor", lambda: poison.build_marker("user"))
+    monkeypatch.setattr(context, "get_actor", lambda: person(poison.build_marker("user")))
     found = read_all(open_page("training"))
     assert find_markup(found) == []
     assert any("user" in str(text) for _, text in found)

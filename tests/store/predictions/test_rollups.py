@@ -21,7 +21,7 @@ ROLLUP = Rollup(
     n=3,
     latency={582: 2, 0: 1},
     scores={30: 3},
-    outcomes=Outcomes(2, 1, -1.5, 4.5, 10.25, 60.5, {120: (2, 120.5)}),
+    outcomes=Outcomes(2, 1, -1.5, 4.5, 10.25, {120: (2, 120.5)}),
 )
 
 
