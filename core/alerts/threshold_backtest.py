@@ -10,7 +10,7 @@ from core.domain.monitoring import Health
 from core.errors import InvalidInput
 from core.monitoring.health.health import judge_health
 from core.monitoring.health.inputs import HealthInputs
-from core.monitoring.measure.queries import load_past_facts
+from core.monitoring.health.queries import load_past_facts
 from core.settings import Scale, Thresholds
 from core.store.engine.database import Database
 

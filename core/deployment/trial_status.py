@@ -8,13 +8,7 @@ from core.deployment.pair_accumulator import fold_pairs, next_day
 from core.deployment.ramp import choose_next
 from core.deployment.trial import Standing, find_trial
 from core.deployment.verdict import judge_trial
-from core.domain.trial import (
-    Checkpoint,
-    Progress,
-    Trial,
-    add_counts,
-    merge_counts,
-)
+from core.domain.trial import Checkpoint, Progress, Trial, add_counts, merge_counts
 from core.store.engine.database import Connection, Database
 from core.store.models import deployments, paired_differences, trials
 

@@ -11,9 +11,9 @@ from core.monitoring.health.checks import MIN_SILENCE
 from core.monitoring.health.expected_traffic import choose_spans, expect_requests, summarize_spread
 from core.monitoring.health.health import has_changed, judge_health
 from core.monitoring.health.inputs import Disk, HealthInputs, LabelSilence, Worker
+from core.monitoring.health.queries import load_delivered, load_labelled, load_recent
 from core.monitoring.measure.label_delay import summarize_lag
 from core.monitoring.measure.performance import summarize_performance
-from core.monitoring.measure.queries import load_delivered, load_labelled, load_recent
 from core.monitoring.measure.rollup_updates import load_window, measure
 from core.monitoring.measure.traffic import choose_step, summarize_traffic
 from core.monitoring.slices.segments import name_culprit

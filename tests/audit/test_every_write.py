@@ -21,15 +21,7 @@ from core.data.erase import ErasureRequest, erase_rows
 from core.data.tables.table_mappings import remove_mapping, save_mapping
 from core.deployment.release import deploy, rollback
 from core.deployment.trials import TrialStart, promote, start_trial, stop_trial, widen_trial
-from core.domain.actor import (
-    JOB_ACTS,
-    LEAST_ROLE,
-    Act,
-    Actor,
-    ApprovalState,
-    AuditOutcome,
-    Role,
-)
+from core.domain.actor import JOB_ACTS, LEAST_ROLE, Act, Actor, ApprovalState, AuditOutcome, Role
 from core.domain.dataset import IdKind
 from core.domain.installation import Scope
 from core.domain.source import TableMapping

@@ -15,13 +15,7 @@ from core.data.tables.sync_cursor import Request
 from core.data.tables.table_plans import build_table_samples, guess_table, plan_table
 from core.domain.actor import Act, Actor, Decider
 from core.domain.sample import Rejection, Sample
-from core.domain.source import (
-    ORIGIN_TABLES,
-    MappingChange,
-    Source,
-    TableMapping,
-    find_cut_off,
-)
+from core.domain.source import ORIGIN_TABLES, MappingChange, Source, TableMapping, find_cut_off
 from core.errors import InvalidInput, NotFound, Refused
 from core.settings import Scale
 from core.store.data import samples as sample_rows

@@ -13,13 +13,7 @@ from core.errors import Refused
 from core.features.values import levels_of, numbers_of
 from core.settings import Scale
 from core.stats.intervals import Interval, choose_run, mean_of_blocks, wilson
-from core.stats.metrics import (
-    accuracy,
-    mae,
-    measure_errors,
-    naive_guesses,
-    rmse,
-)
+from core.stats.metrics import accuracy, mae, measure_errors, naive_guesses, rmse
 from core.training.data.rows import Rows
 
 if TYPE_CHECKING:
