@@ -20,7 +20,6 @@ from core.store.engine import migrations
 from core.store.installation import api_workers
 from core.store.jobs import jobs, schedule
 from core.store.models import deployments, versions
-from core.store.predictions import batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,6 @@ class SystemStatus:
     worker_alive: bool
     tasks: list[ScheduledTask]
     retention: Retention
-    n_rows_waiting: int  # of answered batches that are not moved to the log yet
     sources: list[SourceStatus]
     n_jobs_waiting: int
     n_jobs_running: int
@@ -77,7 +75,6 @@ def describe_system(app: App) -> SystemStatus:
             worker_alive=lease is not None and lease.expires_at > now,
             tasks=schedule.load_tasks(conn),
             retention=load_retention(conn, app.settings.keep_predictions_days),
-            n_rows_waiting=batches.count_rows(conn),
             sources=[summarize_source(source) for source in sources.load_sources(conn)],
             n_jobs_waiting=counts.get(JobStatus.QUEUED, 0),
             n_jobs_running=counts.get(JobStatus.RUNNING, 0),

@@ -33,7 +33,7 @@ from core.store.engine.database import Database
 from core.store.installation import api_keys
 from core.store.predictions import labels, predictions, removals
 from core.store.predictions.direct import DirectLog
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import move_batches
 from core.web.router import Api
 from tests.conftest import NOON
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
@@ -170,7 +170,7 @@ def test_a_large_batch_is_answered_by_columns_and_is_in_the_log_when_it_is_drain
     rows = _make_large()
     answers = server.client.post("/v1/predict/batch", json={"rows": rows}).json()["predictions"]
     assert _logged(server.db) == []
-    assert drain_batches(server.db) == 400
+    assert move_batches(server.db) == 400
     logged = _logged(server.db)
     assert [row.features for row in logged] == [
         {"codeQuality": float(row["features"]["codeQuality"]), "language": "go"} for row in rows

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from core.registry import Registry
 from core.store.engine.database import Database
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import move_batches
 from tests.api_processes import (
     ROW,
     BatchCallers,
@@ -97,11 +97,11 @@ def test_every_row_of_an_acknowledged_batch_is_kept_once_in_ten_kills(
         for _ in range(10):
             n_before = len(callers.predicted)
             wait_until(lambda n=n_before: len(callers.predicted) >= n + 2_000)  # type: ignore[misc]
-            drain_batches(db)
+            move_batches(db)
             time.sleep(draw.uniform(0.0, 0.05))
             os.kill(draw.choice(find_workers(process.pid)), signal.SIGKILL)
         callers.join()
-    n_drained = drain_batches(db)
+    n_drained = move_batches(db)
     assert n_drained > 0
     check_kept(db, callers)
 

@@ -19,6 +19,17 @@ import pytest
 
 from tests.architecture import FUNCTION, HOUSE, IMPORT, ROOT, Module, dotted
 
+KNOW_OF_BATCHES = {
+    "core/store/engine/schema.py",  # the table
+    "core/store/predictions/batches.py",  # its rows
+    "core/store/predictions/predictions.py",  # moves them into the log, and finds what waits
+    "core/store/predictions/direct.py",  # a lone caller's write
+    "core/store/data/erasures.py",  # leaves out none, under the write lock
+    "core/serving/log/prediction_log.py",  # writes them, and sees that not too many wait
+    "core/jobs/schedule.py",  # moves them every five seconds
+}
+"""Where it is known that predictions may wait as a batch: at most eight modules."""
+
 PURE = {"core.domain": set[str](), "core.stats": {"numpy", "scipy"}}
 """Packages that stand on almost nothing, and what they may import beside the standard library."""
 
@@ -38,7 +49,6 @@ SMALL = {
     "core/__main__.py",  # `python -m core`
     "core/data/tables/prefetch.py",
     "core/stats/metrics.py",
-    "core/store/predictions/drain.py",
     "core/training/recipes/text.py",
     "core/training/notes.py",
     "ui/gate/sparing.py",
@@ -67,6 +77,7 @@ CODE = [
     for module in HOUSE
     if module.path.startswith("core/") and not module.path.endswith("__init__.py")
 ]
+WAITING = re.compile(r"\b(schema|store\.predictions)\.batches\b|\.move_batches(_within)?$")
 Rule = Callable[[Module], Iterator[tuple[ast.AST, str]]]
 
 
@@ -154,6 +165,22 @@ def pages_without_the_guard(module: Module) -> Iterator[tuple[ast.AST, str]]:
             yield ast.Module([], []), "does not begin with context.get_app()"
 
 
+def batches_that_wait(module: Module) -> Iterator[tuple[ast.AST, str]]:
+    """Read predictions in `predictions.read_all`, which has all of them in the log, or by their ids
+    with `find_prediction` and `find_known`."""
+    if module.path in KNOW_OF_BATCHES:
+        return
+    for node in module.nodes:
+        if isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{one.name}" for one in node.names}
+        elif isinstance(node, ast.Import):
+            names = {one.name for one in node.names}
+        else:
+            names = {ast.unparse(node)} if isinstance(node, ast.Attribute) else set()
+        if any(WAITING.search(name) for name in names):
+            yield node, "knows that predictions may wait as a batch"
+
+
 def session_state_outside_ui(module: Module) -> Iterator[tuple[ast.AST, str]]:
     """Let a component of ui/ keep it, and take what it returns."""
     for node in module.nodes:
@@ -213,6 +240,15 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ("pages/data.py", "st.title('x')\napp = context.get_app()"),
         ("pages/data.py", "def f():\n    context.get_app()"),
     ],
+    batches_that_wait: [
+        ("core/data/x.py", "from core.store.predictions.batches import count_rows"),
+        ("core/data/x.py", "from core.store.predictions import batches, labels"),
+        ("core/data/x.py", "import core.store.predictions.batches"),
+        ("core/data/x.py", "from core.store.predictions.predictions import move_batches"),
+        ("core/data/x.py", "predictions.move_batches_within(conn)"),
+        ("core/store/x.py", "query = sa.select(schema.batches.c.at)"),
+        ("core/store/x.py", "from core.store.engine.schema import batches"),
+    ],
     session_state_outside_ui: [("pages/data.py", "st.session_state['a'] = 1")],
     markdown_from_outside: [
         ("ui/common/jobs.py", "Markdown(f'**{name}**')"),
@@ -235,6 +271,11 @@ def test_a_rule_holds_in_the_house_and_finds_what_breaks_it(rule: Rule) -> None:
         str(rule.__doc__),
         [f"{m.path}:{getattr(node, 'lineno', 1)}: {text}" for m in HOUSE for node, text in rule(m)],
     )
+
+
+def test_at_most_eight_modules_know_that_predictions_may_wait_as_a_batch() -> None:
+    assert len(KNOW_OF_BATCHES) <= 8, "let it read `predictions.read_all`"
+    assert {one for one in KNOW_OF_BATCHES if "batch" not in (ROOT / one).read_text()} == set()
 
 
 def fail_with(advice: str, broken: list[str]) -> None:

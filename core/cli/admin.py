@@ -141,7 +141,6 @@ def _write_system(state: SystemStatus) -> str:
         f"Worker    {worker}",
         f"Jobs      {state.n_jobs_running} running, {state.n_jobs_waiting} waiting",
         f"Log       {describe_retention(state.retention)}",
-        f"Batches   {state.n_rows_waiting:,} answered rows wait to be moved to the log",
     ]
     lines += [
         f"API       {worker.name} serves {worker.version} ({worker.scorer}), "

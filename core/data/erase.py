@@ -1,7 +1,7 @@
 """The trace of a person's rows, and their deletion from the store and the snapshots."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from core.settings import Scale
 from core.store.data import erasures
 from core.store.data import snapshots as snapshot_rows
 from core.store.engine.database import Connection, Database
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import read_all
 
 MAX_SNAPSHOTS = 1_000_000
 
@@ -43,8 +43,7 @@ log = get_logger(__name__)
 def trace_rows(db: Database, folder: Path, kind: IdKind, name: str) -> Trace:
     """Return the rows of an id or a group, and the snapshots and versions that used them. A
     snapshot without its file holds nothing."""
-    drain_batches(db)
-    with db.read() as conn:
+    with read_all(db) as conn:
         n_samples, n_predictions = erasures.count_rows(conn, kind, name)
         taken = snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)
         uses = [_find_use(conn, folder, snapshot, kind, name) for snapshot in taken]
@@ -90,6 +89,9 @@ def erase_rows(
         with db.read() as conn:
             used = [snapshot_rows.get_snapshot(conn, use.snapshot_id) for use in found.uses]
         replaced = [(snapshot, *_write_without(folder, snapshot, kind, name)) for snapshot in used]
+        with read_all(db) as conn:  # what came meanwhile goes too, and the log entry counts it
+            n_samples, n_predictions = erasures.count_rows(conn, kind, name)
+        found = replace(found, n_samples=n_samples, n_predictions=n_predictions)
         note = Erasure(
             act.now,
             asked.by.name,
@@ -97,7 +99,6 @@ def erase_rows(
             found,
             tuple(Path(snapshot.path).name for snapshot in used),
         )
-        drain_batches(db)  # what came meanwhile
         with act.write() as conn:
             erasures.delete_rows(conn, kind, name)
             for snapshot, path, file_hash in replaced:

@@ -16,7 +16,7 @@ from core.monitoring.slices.segments import name_culprit
 from core.store.jobs import jobs
 from core.store.models import deployments
 from core.store.predictions import feedback
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import move_batches
 from core.watching import (
     RETRAIN_TASK,
     WATCH_TASK,
@@ -133,7 +133,7 @@ def _collect(app: App) -> str:
 
 
 def _move_batches(app: App) -> str:
-    n_rows = drain_batches(app.db)
+    n_rows = move_batches(app.db)
     return f"{n_rows:,} predictions moved to the log" if n_rows else "no batch waits"
 
 

@@ -14,7 +14,7 @@ from core.log import get_logger
 from core.store.engine.database import Connection, Database
 from core.store.models import deployments
 from core.store.predictions import removals, rollups
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import read_all
 
 _PIECE_ROWS = 500  # a transaction's, since predictions wait while one deletes
 _MAX_PIECES = 400
@@ -46,9 +46,12 @@ def remove_old(
 
     Nothing goes that the rollups do not count, whose label is not a sample yet, or that was asked
     since the trial that runs began; and the newest minute stays, whenever it was."""
-    drain_batches(db)
     removed, until_at, removal_id = Removed(), None, None
-    waits, done = "", EPOCH  # what is done is not looked at again: a database keeps its traces
+    done = EPOCH  # what is done is not looked at again: a database keeps its traces
+    with read_all(db) as conn:
+        piece_end, waits = _choose_piece(conn, done, now - keep, piece_rows)
+    if piece_end is None:
+        return Run(removed, until_at, waits)
     for _ in range(max_pieces):
         with db.write() as conn:
             piece_end, waits = _choose_piece(conn, done, now - keep, piece_rows)

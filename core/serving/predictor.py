@@ -53,7 +53,7 @@ class Predictor:
         now: Callable[[], datetime],
         random: Callable[[int], bytes],
         timer: Callable[[], float],
-        max_stored_rows: int,
+        has_room: Callable[[int], bool],
     ) -> None:
         self._db = db
         self._deployed = deployed
@@ -61,7 +61,7 @@ class Predictor:
         self._now = now
         self._random = random
         self._timer = timer
-        self._max_stored_rows = max_stored_rows
+        self._has_room = has_room
         self._failure = ""
 
     def answer(self, asks: Sequence[Ask], at: datetime, started: float) -> list[Prediction]:
@@ -90,14 +90,14 @@ class Predictor:
     def answer_columns(self, asked: AskedColumns, at: datetime, started: float) -> Batch | None:
         """Return what `answer` does, by columns; None where rows have to be looked at one by one: a
         trial runs, no model answers, it reads more than features, it has nothing to read in a row
-        or no score for it; or where too many rows wait for the log."""
+        or no score for it; or where the log has no room for so many at once."""
         serving = self._deployed.in_force
         model = serving.champion.artifact
         if (
             model is None
             or serving.challenger is not None
             or not model.takes_columns
-            or self._deployed.n_stored + asked.n_rows > self._max_stored_rows
+            or not self._has_room(asked.n_rows)
             or not any(isinstance(asked.features.get(name), array) for name in model.card.features)
         ):
             return None

@@ -45,9 +45,6 @@ class ServiceOptions:
     deployment is not followed seconds late."""
 
     max_waiting_rows: int = 20_000
-    max_stored_rows: int = 1_000_000
-    """Rows of batches that wait to be moved to the log; beyond, batches are answered by row."""
-
     max_shadow_rows: int = 20_000
     shadow_limit_seconds: float = 5.0
 
@@ -78,6 +75,7 @@ class PredictionService:
         self._deployed = Deployed(
             db, registry, scale=scale, now=now, baking=options.baking, timer=timer
         )
+        self._logbook = Logbook(db, timer=timer, max_waiting_rows=options.max_waiting_rows)
         self.predictor = Predictor(
             db,
             self._deployed,
@@ -85,10 +83,9 @@ class PredictionService:
             now=now,
             random=random,
             timer=timer,
-            max_stored_rows=options.max_stored_rows,
+            has_room=self._logbook.has_room,
         )
         self._follower = Follower("deployments", self.refresh, _LOOK_SECONDS)
-        self._logbook = Logbook(db, timer=timer, max_waiting_rows=options.max_waiting_rows)
         self._copier = Follower("log", self._logbook.copy_back, _COPY_SECONDS)
         self._shadow = Shadow(
             self.predictor.score_shadows,
@@ -114,8 +111,9 @@ class PredictionService:
         self._logbook.close()
 
     def refresh(self) -> None:
-        """Look at the newest deployment once, and swap to it when it is loaded and warm."""
+        """Look at the newest deployment and at the log's room once; swap when it is loaded."""
         self._deployed.refresh()
+        self._logbook.count_stored()
 
     def predict(self, asks: Sequence[Ask]) -> list[Prediction]:
         """Answer rows and wait until they are on disk; raises `Unavailable` where they are not."""
@@ -134,7 +132,6 @@ class PredictionService:
     def log_batch(self, batch: Batch) -> Kept | None:
         """Put a batch on disk, whole, or queue it: None where it is there; see `log`."""
         receipt = self._logbook.append_batch(batch)
-        self._deployed.n_stored += batch.n_rows
         if self._deployed.in_force.before is not None:
             sampled = [
                 place for place, one in enumerate(batch.ids) if is_sampled(one, EVIDENCE_SHARE)

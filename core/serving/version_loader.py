@@ -19,7 +19,7 @@ from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
 from core.store.monitoring import health
-from core.store.predictions import batches, labels
+from core.store.predictions import labels
 
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
 _LABELS_SECONDS = 10.0  # before what comes of labels is read again: means, widths of intervals
@@ -34,8 +34,7 @@ class Deployed:
     A version that does not load is never replaced by one that nobody chose: it is in force without
     a model, with the reason, until it loads or another is deployed.
 
-    Attributes: `in_force`, `recent` (labels, for the heuristic), `n_stored` (rows of batches that
-    wait to be moved to the log)."""
+    Attributes: `in_force`, `recent` (labels, for the heuristic)."""
 
     def __init__(
         self,
@@ -55,7 +54,6 @@ class Deployed:
         self._timer = timer
         self.in_force = NOTHING
         self.recent = RecentLabels()
-        self.n_stored = 0
         self._retry_at = self._labels_at = float("-inf")
         self._trouble = ""
 
@@ -74,7 +72,6 @@ class Deployed:
                 self._labels_at = self._timer() + _LABELS_SECONDS
                 if serving.before_until is not None and serving.before_until < self._now():
                     serving = self.in_force = replace(serving, before=None, before_until=None)
-            self.n_stored = batches.count_rows(conn)
             current = deployments.find_current(conn)
             if current is None or (current.revision == serving.revision and not retry):
                 return

@@ -8,8 +8,6 @@ from typing import Any
 from core.bootstrap import App
 from core.domain.installation import ApiWorker, StageTime
 from core.store.installation import api_workers
-from core.store.predictions.batches import append_batches
-from tests.fakes import make_batch
 
 OpenPage = Callable[[str], Any]
 Read = Callable[[Any], str]
@@ -38,15 +36,6 @@ def make_worker(app: App, name: str = "plum01:7", **changes: object) -> ApiWorke
         n_waiting=0,
     )
     return replace(worker, **changes)  # type: ignore[arg-type]
-
-
-def test_the_rows_of_batches_that_wait_for_the_log_are_said(
-    full: App, open_page: OpenPage, read: Read
-) -> None:
-    assert "rows of batches" not in read(open_page("system"))
-    with full.db.write() as conn:
-        append_batches(conn, [make_batch(1_200)])
-    assert "1,200 rows of batches" in read(open_page("system"))
 
 
 def test_workers_show_their_stages_and_the_share_of_the_cache(

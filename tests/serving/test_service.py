@@ -23,7 +23,7 @@ from core.store.engine.database import Database
 from core.store.monitoring import health
 from core.store.predictions import labels, predictions, removals
 from core.store.predictions.direct import DirectLog
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import move_batches
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
 from tests.people import person
 from tests.streams import load_recent_predictions
@@ -589,7 +589,7 @@ def test_a_batch_by_columns_is_answered_and_logged_as_its_rows_are(
     assert batch is not None
     service.log_batch(batch).result()
     assert _logged(db) == []
-    assert drain_batches(db) == 5
+    assert move_batches(db) == 5
     rows = service.predictor.answer(build_asks(asked), now(), started)
     assert [replace(row, id="") for row in _logged(db)] == [replace(row, id="") for row in rows]
     assert [row.id for row in _logged(db)] == batch.ids
@@ -607,12 +607,12 @@ def test_a_batch_is_on_disk_at_once_unless_others_write_or_it_is_the_journals_tu
         return service.log_batch(batch)
 
     assert log_one() is None
-    assert drain_batches(db) == 5
+    assert move_batches(db) == 5
     with db.write():
         kept = log_one()
     assert kept is not None
     kept.result(10)
-    assert drain_batches(db) == 5
+    assert move_batches(db) == 5
     turns = [log_one() for _ in range(257)]
     assert turns[:256] == [None] * 256
     assert turns[256] is not None
@@ -656,12 +656,12 @@ def test_without_a_model_that_takes_columns_none_is_answered_by_them(
 
 
 def test_while_too_many_rows_wait_for_the_log_none_is_answered_by_columns(
-    db: Database, registry: FakeRegistry, now: Clock
+    db: Database, registry: FakeRegistry, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("core.serving.log.prediction_log._MAX_STORED_ROWS", 9)
     service = PredictionService(
         db,
         registry,  # type: ignore[arg-type]
-        ServiceOptions(max_stored_rows=9),
         scale=HUNDRED,
         now=now,
     )
@@ -673,7 +673,7 @@ def test_while_too_many_rows_wait_for_the_log_none_is_answered_by_columns(
     service.log_batch(batch).result()
     assert service.predictor.answer_columns(_ask_columns(), now(), 0.0) is None
     assert service.predictor.answer_columns(_ask_columns(4), now(), 0.0) is not None
-    drain_batches(db)
+    move_batches(db)
     service.refresh()
     assert service.predictor.answer_columns(_ask_columns(), now(), 0.0) is not None
     service.stop()

@@ -17,7 +17,7 @@ from core.serving.service import PredictionService, ServiceOptions
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.models import trials
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import move_batches
 from tests.fakes import FakeRegistry, add_version, keep_labels
 from tests.people import person
 from tests.streams import load_recent_predictions
@@ -299,7 +299,7 @@ def test_of_a_batch_by_columns_too_it_scores_one_row_in_ten(
     assert batch is not None
     service.log_batch(batch).result()
     service.stop()
-    drain_batches(db)
+    move_batches(db)
     kept = beside(db, build_predictions(batch))
     assert {(row.version, row.score) for row in kept} == {(1, 60.0)}
     assert 20 <= len(kept) <= 60

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from core.store.engine.database import open_database
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import move_batches
 from tests.conftest import NOON
 from tests.data.collect_and_die import die_with
 
@@ -13,4 +13,4 @@ if __name__ == "__main__":
     home, n_statements = sys.argv[1:]
     db = open_database("", Path(home), "process", NOON)
     die_with(db, int(n_statements))
-    drain_batches(db)
+    move_batches(db)

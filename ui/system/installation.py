@@ -37,13 +37,6 @@ def show(state: SystemStatus) -> None:
             f"{state.n_jobs_waiting} waiting",
         )
     st.caption(Markdown(":material/auto_delete: {}").format(describe_retention(state.retention)))
-    if state.n_rows_waiting:
-        st.caption(
-            Markdown(
-                ":material/hourglass: {:,} rows of batches are answered and saved, but not in "
-                "the figures yet: the worker adds them."
-            ).format(state.n_rows_waiting)
-        )
     if not state.worker_alive:
         st.warning(
             Markdown(

@@ -20,7 +20,7 @@ from core.store.data import samples as sample_rows
 from core.store.data import sources
 from core.store.engine.database import Connection, Database
 from core.store.predictions import feedback
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import read_all
 
 SOURCE = "feedback"
 
@@ -32,8 +32,7 @@ def collect_feedback(context: CollectContext) -> Source | None:
     label. A corrected label replaces the earlier one. An error of `progress` passes; the rows added
     before it stay."""
     db, now = context.db, context.now
-    drain_batches(db)
-    with db.read() as conn:
+    with read_all(db) as conn:
         reached, end = feedback.find_progress(conn), feedback.find_end(conn)
         known = sources.find_source(conn, SOURCE)
     if known is None and reached.reaches(end):

@@ -17,7 +17,7 @@ from core.monitoring.measure.traffic import choose_step
 from core.settings import Scale
 from core.store.engine.database import Connection, Database
 from core.store.predictions import removals, rollups
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import read_all
 
 _PIECE_ROWS = 50_000
 _MAX_PIECES = 20
@@ -43,11 +43,10 @@ def measure(
     Nothing is counted twice or missed however often this runs, in however many processes, however
     late a row was committed, and wherever it stopped. A long backlog is worked off in pieces of
     `piece_rows` predictions and labels; what `max_pieces` leave is for the next call."""
-    drain_batches(db)
     n_minutes = 0
     for _ in range(max_pieces):
         done = _find_progress(db, describe_basis(scale, tolerance), now)
-        with db.read() as conn:
+        with read_all(db) as conn:
             changes = rollups.load_changes(conn, done, piece_rows)
             writes = _count(conn, changes.minutes, scale, tolerance)
         progress = RollupProgress(done.basis, changes.prediction_seq, changes.label_id, now)

@@ -27,6 +27,8 @@ _DIRECT_PAUSE = 25.0  # so many times as long as it took
 _COPIED_ROWS = 1_000  # fewer leave the log short, and after each copy one write waits for the disk
 _BATCH_WAIT_MS = 100  # for other writers, in a thread that has a batch to itself
 
+_MAX_STORED_ROWS = 1_000_000  # of batches that are not moved into the log; then rows are logged
+
 Row = TypeVar("Row")
 
 log = get_logger(__name__)
@@ -70,6 +72,7 @@ class Logbook:
         self._batch_lock = threading.Lock()
         self._direct_at = float("-inf")  # when the next direct write may be tried
         self._n_direct = 0
+        self._n_stored = 0  # rows of batches that are not moved into the log, as of the last count
         self._n_uncopied = 0  # rows since the last copy, nearly: several threads count
         self._trouble = ""
         self._trouble_at = float("-inf")
@@ -104,6 +107,7 @@ class Logbook:
     def append_batch(self, batch: Batch) -> Kept | None:
         """Write a batch, whole, from any thread but the one that writes at once: None where it is
         on disk, else the promise of it; see `append`."""
+        self._n_stored += batch.n_rows
         if not self._journal.n_waiting and self._n_direct < _MAX_DIRECT_WRITES:
             with self._batch_lock:
                 direct = self._direct_batches
@@ -114,6 +118,15 @@ class Logbook:
                     return None
         self._n_direct = 0
         return self._journal.append(batch, batch.n_rows)
+
+    def has_room(self, n_rows: int) -> bool:
+        """Return False where a batch of so many rows has to be logged row by row."""
+        return self._n_stored + n_rows <= _MAX_STORED_ROWS
+
+    def count_stored(self) -> None:
+        """Count the rows of batches that are on disk and not moved into the log yet."""
+        with self._db.read() as conn:
+            self._n_stored = batches.count_rows(conn)
 
     def append_at_once(self, answers: Sequence[Prediction]) -> bool:
         """Write attempts from the calling thread, always the same one; False where that would have

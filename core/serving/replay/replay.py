@@ -21,7 +21,7 @@ from core.settings import Scale
 from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import replays, versions
-from core.store.predictions.drain import drain_batches
+from core.store.predictions.predictions import read_all
 
 Scorer = Callable[[Sequence[InputRow]], list[float | str]]
 """A score for each row, or why there is none."""
@@ -59,8 +59,7 @@ def replay_version(
     `Refused` where it does not load or nothing was recorded, and what `progress` raises."""
     number, days, scale = order.number, check_days(order.days), order.scale
     since_at = now() - timedelta(days=days)
-    drain_batches(db)
-    with db.read() as conn:
+    with read_all(db) as conn:
         version = None if number == HEURISTIC else versions.get_version(conn, number)
         n_recorded = replays.count_recorded(conn, since_at)
     if not n_recorded:

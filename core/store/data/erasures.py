@@ -11,6 +11,7 @@ from core.domain.dataset import Erasure, IdKind, Trace
 from core.store.data.history import remove_history
 from core.store.engine import schema
 from core.store.models.paired_differences import remove_checkpoints
+from core.store.predictions.predictions import move_batches_within
 
 _samples = schema.samples
 _predictions = schema.predictions
@@ -35,6 +36,7 @@ def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> None:
     and the quality reports on all rows."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("PRAGMA secure_delete = ON")  # overwritten, not only given free
+    move_batches_within(conn)
     remove_history(conn, sa.select(_samples.c.id).where(_of_sample(kind, name)))
     conn.execute(_samples.delete().where(_of_sample(kind, name)))
     conn.execute(

@@ -201,7 +201,7 @@ predictions = sa.Table(
     sa.Index("predictions_unit", "unit_id", sqlite_where=_NAMED, postgresql_where=_NAMED),
 )
 
-batches = sa.Table(  # answered by columns, and not yet rows of `predictions`; see store.batches
+batches = sa.Table(  # answered by columns, and not yet rows of `predictions`
     "batches",
     metadata,
     _count("id"),

@@ -3,6 +3,7 @@ log."""
 
 from array import array
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -63,9 +64,14 @@ def build_values(batch: Batch) -> dict[str, Any]:
 
 
 def count_rows(conn: sa.Connection) -> int:
-    """How many rows wait."""
+    """Return the number of rows that wait."""
     query = sa.select(sa.func.coalesce(sa.func.sum(_batches.c.n_rows), 0))
     return int(conn.execute(query).scalar_one())
+
+
+def find_first_at(conn: sa.Connection) -> datetime | None:
+    """Return when the oldest batch that waits was received; None where none waits."""
+    return conn.execute(sa.select(_batches.c.at).order_by(_batches.c.id).limit(1)).scalar()
 
 
 def find_next_batch(conn: sa.Connection, after: int, upto: int) -> tuple[int, Batch] | None:

@@ -1,6 +1,9 @@
-"""Predictions: appended before they are answered."""
+"""Predictions: appended before they are answered, moved into the log from batches that wait for it,
+and found wherever they are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
@@ -18,8 +21,9 @@ from core.domain.prediction import (
 )
 from core.errors import NotFound
 from core.store.engine import schema
+from core.store.engine.database import Database
 from core.store.engine.types import to_micros
-from core.store.predictions.batches import find_batch_of, find_waiting
+from core.store.predictions import batches
 from core.store.predictions.removals import find_kept_from
 
 _predictions = schema.predictions
@@ -150,13 +154,74 @@ def _encode_features(rows: Sequence[Any]) -> list[str]:
     return lines[:-1]  # the last line ends as well
 
 
+@contextmanager
+def read_all(db: Database) -> Iterator[sa.Connection]:
+    """Open a reading transaction whose log has every prediction that was answered before."""
+    move_batches(db)
+    with db.read() as conn:
+        yield conn
+
+
+def move_batches(db: Database) -> int:
+    """Move every batch that waits now into the log, oldest first; return the number of rows.
+
+    One batch is one transaction: a process that dies leaves it waiting or moved, and of several
+    that want the same one moves it."""
+    n_rows = number = 0
+    with db.read() as conn:
+        last = batches.find_last_number(conn)
+    while number < last:
+        with db.read() as conn:
+            found = batches.find_next_batch(conn, number, last)
+        if found is None:
+            break
+        number, batch = found
+        rows = list_batch_values(batch)  # before the lock is taken: answers wait for it
+        with db.write() as conn:
+            n_rows += _move(conn, number, rows)
+    return n_rows
+
+
+def move_batches_within(conn: sa.Connection) -> None:
+    """Move every batch that waits into the log, in one transaction with what the caller writes: a
+    deletion then leaves out none. Others wait meanwhile, so use `read_all` before."""
+    last = batches.find_last_number(conn)
+    while (found := batches.find_next_batch(conn, 0, last)) is not None:
+        number, batch = found
+        _move(conn, number, list_batch_values(batch))
+
+
+def _move(conn: sa.Connection, number: int, rows: Sequence[tuple[Any, ...]]) -> int:
+    if not batches.remove_batch(conn, number):
+        return 0  # another process has moved it
+    append_rows(conn, rows)
+    return len(rows)
+
+
+def count_after(conn: sa.Connection, seq: int, limit: int) -> int:
+    """Return the number of predictions that came after `seq` of the log, at most `limit`."""
+    later = sa.select(_predictions.c.seq).where(_predictions.c.seq > seq).limit(limit)
+    n_logged = conn.execute(sa.select(sa.func.count()).select_from(later.subquery())).scalar_one()
+    return min(int(n_logged) + batches.count_rows(conn), limit)
+
+
+def find_first_at_after(conn: sa.Connection, seq: int) -> datetime | None:
+    """Return when the first prediction after `seq` of the log was asked for; None without one."""
+    later = sa.select(_predictions.c.at).where(_predictions.c.seq > seq)
+    first = (
+        conn.execute(later.order_by(_predictions.c.seq).limit(1)).scalar(),
+        batches.find_first_at(conn),
+    )
+    return min((at for at in first if at is not None), default=None)
+
+
 def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | None:
     """One prediction, in the log or in a batch that waits for it, or None."""
     query = sa.select(_predictions).where(_predictions.c.id == prediction_id)
     row = conn.execute(query).one_or_none()
     if row is not None:
         return read_prediction(row)
-    found = find_batch_of(conn, prediction_id)
+    found = batches.find_batch_of(conn, prediction_id)
     if found is None:
         return None
     batch, place = found
@@ -186,7 +251,7 @@ def find_known(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
         found |= set(
             conn.execute(sa.select(_predictions.c.id).where(_predictions.c.id.in_(part))).scalars()
         )
-    return found | find_waiting(conn, [one for one in ids if one not in found])
+    return found | batches.find_waiting(conn, [one for one in ids if one not in found])
 
 
 def read_prediction(row: Any) -> Prediction:

@@ -12,6 +12,7 @@ from core.domain.monitoring import DAY, HOUR, MINUTE, Observation, Outcomes, Rol
 from core.domain.prediction import AnswerSource, Shortfall
 from core.store.engine import schema
 from core.store.engine.types import from_micros
+from core.store.predictions.predictions import count_after, find_first_at_after
 from core.store.predictions.removals import find_kept_from
 
 _rollups = schema.rollups
@@ -190,23 +191,18 @@ def count_unmatched(conn: sa.Connection) -> int:
 
 
 def count_unmeasured(conn: sa.Connection, limit: int) -> int:
-    """How many predictions the rollups do not count yet, at most `limit`."""
-    done = sa.select(sa.func.coalesce(sa.func.max(_progress.c.prediction_seq), 0)).scalar_subquery()
-    waiting = sa.select(_predictions.c.seq).where(_predictions.c.seq > done).limit(limit)
-    return conn.execute(sa.select(sa.func.count()).select_from(waiting.subquery())).scalar_one()
+    """Return the number of predictions that the rollups do not count yet, at most `limit`."""
+    return count_after(conn, _find_counted_seq(conn), limit)
 
 
 def find_first_unmeasured_at(conn: sa.Connection) -> datetime | None:
-    """When the first request was received that the rollups do not count yet, in the log or in a
-    batch that waits for it; None where they count all."""
-    done = sa.select(sa.func.coalesce(sa.func.max(_progress.c.prediction_seq), 0)).scalar_subquery()
-    logged = sa.select(_predictions.c.at).where(_predictions.c.seq > done)
-    waiting = sa.select(schema.batches.c.at)
-    first = (
-        conn.execute(logged.order_by(_predictions.c.seq).limit(1)).scalar(),
-        conn.execute(waiting.order_by(schema.batches.c.id).limit(1)).scalar(),
-    )
-    return min((at for at in first if at is not None), default=None)
+    """Return when the first request was received that the rollups do not count yet; None where they
+    count all."""
+    return find_first_at_after(conn, _find_counted_seq(conn))
+
+
+def _find_counted_seq(conn: sa.Connection) -> int:
+    return conn.execute(sa.select(sa.func.max(_progress.c.prediction_seq))).scalar() or 0
 
 
 def find_last_prediction_at(conn: sa.Connection) -> datetime | None:

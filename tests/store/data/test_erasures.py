@@ -1,11 +1,15 @@
 """What an erasure deletes in both databases: the rows, and what was said of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.domain.dataset import IdKind, QualityReport
 from core.domain.sample import Provenance, Rejection, Sample
 from core.store.data import erasures, quality, samples
 from core.store.engine.database import Database
+from core.store.predictions import predictions
+from core.store.predictions.batches import append_batches, count_rows
+from tests.fakes import make_batch
 from tests.store.conftest import NOON
 from tests.streams import stream_samples
 
@@ -43,6 +47,21 @@ def test_what_was_said_of_rows_goes_with_them(db: Database) -> None:
         collection = samples.get_collection(conn, number)
         assert (collection.rejected, collection.n_rejected) == ((SAID[1],), 3)
         assert quality.load_reports(conn, 9) == []
+
+
+def test_a_batch_that_came_just_before_the_deletion_is_not_left_out(db: Database) -> None:
+    late = replace(make_batch(3), unit_ids=["ann", None, "bob"])
+    with db.write() as conn:
+        append_batches(conn, [late])
+        erasures.delete_rows(conn, IdKind.GROUP, "ann")
+    with db.read() as conn:
+        left = [predictions.get_prediction(conn, one) for one in late.ids]
+        assert count_rows(conn) == 0
+    assert [(one.unit_id, bool(one.features)) for one in left] == [
+        (None, False),
+        (None, True),
+        ("bob", True),
+    ]
 
 
 def test_the_log_is_emptied_where_nobody_reads(sqlite_db: Database, home: Path) -> None:

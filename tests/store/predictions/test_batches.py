@@ -14,8 +14,12 @@ import pytest
 from core.domain.prediction import Prediction, build_predictions
 from core.store.engine.database import Database
 from core.store.predictions import batches, predictions
-from core.store.predictions.drain import drain_batches
-from core.store.predictions.predictions import append_predictions, list_batch_values, list_values
+from core.store.predictions.predictions import (
+    append_predictions,
+    list_batch_values,
+    list_values,
+    move_batches,
+)
 from tests.conftest import NOON
 from tests.fakes import make_batch, make_prediction
 from tests.streams import load_recent_predictions
@@ -41,9 +45,9 @@ def test_what_waits_comes_back_as_it_was_answered_in_the_order_in_which_it_came(
 ) -> None:
     add(db)
     assert load_all(db) == []
-    assert drain_batches(db) == 407
+    assert move_batches(db) == 407
     assert load_all(db) == build_predictions(FIRST) + build_predictions(SECOND)
-    assert drain_batches(db) == 0
+    assert move_batches(db) == 0
 
 
 def test_rows_of_a_batch_are_logged_as_the_predictions_that_they_are() -> None:
@@ -58,7 +62,7 @@ def test_the_rows_that_wait_are_counted(db: Database) -> None:
     add(db)
     with db.read() as conn:
         assert batches.count_rows(conn) == 407
-    drain_batches(db)
+    move_batches(db)
     with db.read() as conn:
         assert batches.count_rows(conn) == 0
 
@@ -74,16 +78,26 @@ def test_a_row_that_waits_is_found_by_its_id_and_by_no_other(db: Database) -> No
             wanted.id,
             FIRST.ids[0],
         }
-    drain_batches(db)
+    move_batches(db)
     with db.read() as conn:
         assert predictions.find_prediction(conn, wanted.id) == wanted
+
+
+def test_who_reads_all_reads_what_waited_and_writes_nothing(db: Database) -> None:
+    add(db)
+    with predictions.read_all(db) as conn:
+        assert load_recent_predictions(conn, 999)[::-1] == build_predictions(FIRST) + (
+            build_predictions(SECOND)
+        )
+        with pytest.raises(Exception, match=r"(?i)read.?only"):
+            batches.append_batches(conn, [FIRST])
 
 
 def test_several_that_drain_at_once_move_each_row_once(db: Database) -> None:
     with db.write() as conn:
         batches.append_batches(conn, [make_batch(50, bits=bytes([n] * 8)) for n in range(12)])
     moved: list[int] = []
-    threads = [threading.Thread(target=lambda: moved.append(drain_batches(db))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: moved.append(move_batches(db))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -98,7 +112,7 @@ def test_a_batch_that_cannot_be_moved_waits_whole(db: Database) -> None:
     with db.write() as conn:
         append_predictions(conn, [make_prediction(SECOND.ids[5])])
     with pytest.raises(Exception, match=r"(?i)unique"):
-        drain_batches(db)
+        move_batches(db)
     with db.read() as conn:
         assert batches.count_rows(conn) == 400
     assert len(load_all(db)) == 8
@@ -119,5 +133,5 @@ def test_killed_between_any_two_statements_each_row_is_moved_once(
         with sqlite_db.read() as conn:
             assert len(load_all(sqlite_db)) + batches.count_rows(conn) == 480
     assert n_killed >= 5
-    drain_batches(sqlite_db)
+    move_batches(sqlite_db)
     assert load_all(sqlite_db) == [row for batch in added for row in build_predictions(batch)]

@@ -147,6 +147,7 @@ def test_the_first_request_that_is_not_counted_is_found_in_the_log_and_in_batche
     with db.write() as conn:
         assert rollups.find_first_unmeasured_at(conn) is None
         append_batches(conn, [make_batch(3, at=NOON)])
+        assert (rollups.count_unmeasured(conn, 9), rollups.count_unmeasured(conn, 2)) == (3, 2)
         assert rollups.find_first_unmeasured_at(conn) == NOON
     earlier = NOON - timedelta(minutes=1)
     add_predictions(db, [make_prediction("counted", at=earlier), make_prediction("b", at=earlier)])
