@@ -16,6 +16,8 @@ from core.monitoring.retention import Run, describe_run, remove_old
 from core.store.engine.database import Database, open_database
 from core.store.models import deployments
 from core.store.predictions import feedback, removals, rollups
+from core.store.predictions.batches import append_batches
+from tests.fakes import make_batch
 from tests.streams import NOON, SCALE, TOLERANCE, add_requests, label_all, spread_times
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,21 @@ def test_the_newest_minute_stays_however_old_it_is(db: Database) -> None:
     assert remove_old(db, keep=KEEP, now=NOON).removed.n_predictions == 1
     with db.read() as conn:
         assert rollups.find_last_prediction_at(conn) == last_at
+
+
+def test_a_minute_stays_while_a_row_of_a_batch_in_it_is_not_counted(db: Database) -> None:
+    old = NOON - 100 * ONE_DAY
+    add_requests(db, "a", [old - HOUR * timedelta(seconds=1), old, NOON])
+    count_all(db)
+    with db.write() as conn:
+        append_batches(conn, [make_batch(3, at=old)])
+    run = remove_old(db, keep=KEEP, now=NOON)
+    assert (run.removed.n_predictions, run.until_at) == (1, old)
+    assert run.waits.endswith("on wait: they are not in the figures yet")
+    before = count_all(db)
+    assert sum(rollup.n for rollup in before if rollup.seconds == MINUTE) == 6
+    assert remove_old(db, keep=KEEP, now=NOON).removed.n_predictions == 4
+    assert count_all(db) == before
 
 
 def test_a_run_leaves_the_rest_to_the_next_and_says_what_it_did(db: Database) -> None:

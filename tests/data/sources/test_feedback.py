@@ -14,7 +14,8 @@ from core.domain.source import CollectionOutcome, Source
 from core.errors import Cancelled
 from core.store.data import sources
 from core.store.engine.database import Database
-from tests.fakes import make_prediction
+from core.store.predictions.batches import append_batches
+from tests.fakes import make_batch, make_prediction
 from tests.streams import DAY, NOON, SCALE, add_labels, add_predictions, stream_samples
 
 
@@ -47,6 +48,15 @@ def test_a_prediction_with_its_label_becomes_a_sample(db: Database) -> None:
             labelled_at=NOON,
         )
     }
+
+
+def test_a_labelled_row_of_a_batch_becomes_a_sample_though_the_batch_waits(db: Database) -> None:
+    batch = make_batch(3)
+    with db.write() as conn:
+        append_batches(conn, [batch])
+    add_labels(db, [(batch.ids[1], 74.0)])
+    collect(db)
+    assert [(key, one.group) for key, one in load(db).items()] == [(batch.ids[1], "unit 1")]
 
 
 def test_it_does_not_matter_who_answered(db: Database) -> None:

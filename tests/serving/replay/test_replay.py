@@ -22,8 +22,9 @@ from core.serving.replay.replay_summary import N_CHANGES, Tally, build_report
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.predictions import predictions
+from core.store.predictions.batches import append_batches
 from tests.conftest import NOON
-from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
+from tests.fakes import FakeRegistry, add_version, keep_labels, make_batch, make_prediction
 
 SCALE = Scale(0.0, 100.0)
 
@@ -74,6 +75,14 @@ def record(db: Database, n: int, *, actual: float | None = 74.0, **changes: obje
         predictions.append_predictions(conn, rows)
         if actual is not None:
             keep_labels(conn, (Label(row.id, actual, NOON, "ada", NOON) for row in rows))
+
+
+def test_the_rows_of_a_batch_that_waits_are_replayed(
+    db: Database, replay: Callable[..., Replay]
+) -> None:
+    with db.write() as conn:
+        append_batches(conn, [make_batch(30)])
+    assert replay().report.n_requests == 30
 
 
 def test_errors_are_measured_on_the_same_rows_as_those_served(
