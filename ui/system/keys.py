@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from core import text
 from core.bootstrap import App
+from core.domain.actor import Act
 from core.domain.installation import ApiKey, Scope
 from core.serving.keys import create_key, revoke_key
 from ui import st
@@ -46,7 +47,10 @@ def show(app: App, found: Sequence[ApiKey]) -> None:
 
 
 def _offer_create(app: App) -> None:
-    with st.popover("Create a key", icon=":material/key:"), st.form("create_key", border=False):
+    with (
+        actions.popover("Create a key", act=Act.KEYS, icon=":material/key:"),
+        st.form("create_key", border=False),
+    ):
         st.markdown("The key is shown once; only its hash is kept.")
         st.text_input("Name", key=_NAME, placeholder="Who will use it, and for what")
         st.multiselect(
@@ -56,26 +60,26 @@ def _offer_create(app: App) -> None:
             format_func=lambda scope: scope.value,
             key=_SCOPES,
         )
-        st.form_submit_button(
-            "Create it", key="create_key_confirm", type="primary", on_click=_create, args=(app,)
+        actions.submit(
+            "Create it",
+            lambda: _create(app),
+            key="create_key_confirm",
+            act=Act.KEYS,
+            clears=[_NAME],
         )
 
 
-def _create(app: App) -> None:
-    def work() -> str:
-        key, secret = create_key(
-            app.db,
-            str(st.session_state[_NAME]).strip(),
-            frozenset(st.session_state[_SCOPES]),
-            by=context.get_recent_actor(),
-            now=app.now(),
-        )
-        return Markdown("Key “{}” is created. Copy it now, it is not shown again: {}").format(
-            key.name, code(secret)
-        )
-
-    if actions.attempt(work):
-        st.session_state[_NAME] = ""
+def _create(app: App) -> str:
+    key, secret = create_key(
+        app.db,
+        str(st.session_state[_NAME]).strip(),
+        frozenset(st.session_state[_SCOPES]),
+        by=context.get_recent_actor(),
+        now=app.now(),
+    )
+    return Markdown("Key “{}” is created. Copy it now, it is not shown again: {}").format(
+        key.name, code(secret)
+    )
 
 
 def _offer_revoke(app: App, live: Sequence[ApiKey]) -> None:
@@ -102,6 +106,7 @@ def _offer_revoke(app: App, live: Sequence[ApiKey]) -> None:
         ),
         work,
         key="revoke_key",
+        act=Act.KEYS,
         confirm="Revoke it now",
         icon=":material/key_off:",
     )
