@@ -1,20 +1,22 @@
-"""System: the installation, its jobs, settings and keys."""
+"""System: the installation, its jobs, settings, keys, people and audit."""
 
-from core.store.installation import api_keys, setting_changes
+from core.store.installation import api_keys, approvals, sessions, setting_changes
 from core.store.jobs import jobs as job_rows
 from core.system import describe_system
 from ui import st
 from ui.common import actions, context, jobs
-from ui.system import api_workers, installation, keys, settings
+from ui.system import api_workers, audit, installation, keys, people, settings
 
 app = context.get_app()
-actions.head("System", "The installation: store, worker, scheduled tasks, jobs, settings and keys.")
+actions.head("System", "The installation: store, worker, jobs, settings, keys, people and audit.")
 
 state = describe_system(app)
 with app.db.read() as conn:
     recent = job_rows.load_jobs(conn, 50)
     changes = setting_changes.load_changes(conn, 20)
     found_keys = api_keys.load_keys(conn)
+    asked = approvals.load_newest(conn)
+    logins = sessions.load_sessions(conn)
 
 installation.show(state)
 
@@ -35,8 +37,17 @@ else:
 st.subheader("Thresholds and retraining")
 settings.show(app, changes)
 
+st.subheader("People")
+people.show(app, logins)
+
+st.subheader("Approvals")
+people.show_approvals(app, asked, state.at)
+
 st.subheader("API keys")
 keys.show(app, found_keys)
+
+st.subheader("Audit")
+audit.show(app)
 
 st.subheader("All settings")
 settings.show_settings(app)

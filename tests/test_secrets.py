@@ -188,7 +188,11 @@ def use(used: Used, patch: pytest.MonkeyPatch) -> None:
     """Every way to use an installation."""
     app = used.app
     run_verb("demo --rows 300")
-    key = next(word for word in run_verb("keys create ci").split() if word.startswith("plk_"))
+    key = next(
+        word
+        for word in run_verb("keys create ci --scope predict").split()
+        if word.startswith("plk_")
+    )
     used.secrets["API key"] = key
     for number, line in enumerate(VERBS):
         used.said[f"verb {number}: {line}"] = run_verb(line)

@@ -79,6 +79,7 @@ spinner = _plain(streamlit.spinner)
 button = _plain(streamlit.button)
 link_button = _plain(streamlit.link_button)
 form_submit_button = _plain(streamlit.form_submit_button)
+download_button = _plain(streamlit.download_button)
 page_link = _plain(streamlit.page_link)
 checkbox = _plain(streamlit.checkbox)
 toggle = _plain(streamlit.toggle)
@@ -114,9 +115,10 @@ def table(rows: Sequence[Mapping[str, str]], **options: Any) -> None:
 
 def dataframe(
     rows: Sequence[Mapping[str, object]], *, column_config: Mapping[str, Any], **options: Any
-) -> None:
-    """A table of values, which Streamlit draws as they are; `column_config` says how."""
-    streamlit.dataframe(
+) -> object:
+    """A table of values, which Streamlit draws as they are; `column_config` says how. What comes
+    back is Streamlit's, with the selection where `options` ask for one."""
+    return streamlit.dataframe(
         [{show_hidden(name): _show_cell(value) for name, value in row.items()} for row in rows],
         column_config={show_hidden(name): column for name, column in column_config.items()},
         **options,

@@ -50,6 +50,26 @@ def verify_audit(db: Database, expected: str = "") -> Verification:
     return Verification(number, n_rows, chain if number else "", tuple(findings))
 
 
+def describe_verification(found: Verification) -> str:
+    """Return the result in a sentence.
+
+    >>> describe_verification(Verification(3, 2, "c0ffee", ()))
+    'All 3 entries, and the 2 rows that they tell of, are as they were written.'
+    """
+    if not found.n_entries:
+        return "The audit has no entries yet."
+    if not found.findings:
+        return (
+            f"All {found.n_entries:,} entries, and the {found.n_rows:,} rows that they tell of, "
+            "are as they were written."
+        )
+    n, verb = len(found.findings), "was" if len(found.findings) == 1 else "were"
+    return (
+        f"Something {verb} changed past the program: {n:,} finding{'s' if n > 1 else ''} in "
+        f"{found.n_entries:,} entries and {found.n_rows:,} rows."
+    )
+
+
 def _compare_rows(
     conn: Connection,
     table: Decider,

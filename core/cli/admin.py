@@ -1,6 +1,7 @@
 """The verbs about the installation: its state, jobs, API keys and settings."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -11,7 +12,7 @@ from core.cli.output import AsJson, emit
 from core.domain.installation import ApiKey, Scope
 from core.domain.job import Job
 from core.monitoring.retention import describe_retention
-from core.serving.keys import create_key, revoke_key
+from core.serving.keys import create_key, revoke_key, rotate_key
 from core.settings import SETTINGS
 from core.store.installation import api_keys
 from core.store.jobs import jobs
@@ -22,7 +23,8 @@ _TIME = "%Y-%m-%d %H:%M UTC"
 
 jobs_cli = typer.Typer(invoke_without_command=True, help="List jobs, and stop one.")
 keys_cli = typer.Typer(
-    no_args_is_help=True, help="List the keys of the prediction API, create or revoke one."
+    no_args_is_help=True,
+    help="List the keys of the prediction API; create, rotate or revoke one.",
 )
 
 
@@ -65,29 +67,58 @@ def cancel(job_id: int, as_json: AsJson = False) -> None:
 @keys_cli.command()
 def create(
     name: str,
-    scope: Annotated[list[Scope] | None, typer.Option(help="All, unless named.")] = None,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it is for; name each one.")
+    ] = None,
+    expires_days: Annotated[
+        int | None, typer.Option(min=1, max=3_650, help="Days until it expires; never, if unset.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a key; it is shown once and only its hash is kept."""
     app = build_app()
-    scopes = frozenset(scope or Scope)
-    key, secret = create_key(app.db, name, scopes, by=local_actor(app.settings), now=app.now())
-    emit(
-        {**msgspec.to_builtins(key), "key": secret},
-        lambda: f"{secret}\nThis is shown once: keep it now.",
-        as_json,
+    now, life = app.now(), None if expires_days is None else timedelta(days=expires_days)
+    key, secret = create_key(
+        app.db,
+        name,
+        frozenset(scope or ()),
+        by=local_actor(app.settings),
+        now=now,
+        expires_at=None if life is None else now + life,
     )
+    _emit_secret(key, secret, as_json)
+
+
+@keys_cli.command()
+def rotate(
+    key_id: int,
+    overlap_hours: Annotated[
+        float, typer.Option(min=0, max=720, help="Hours in which the old one works as well.")
+    ] = 24,
+    as_json: AsJson = False,
+) -> None:
+    """Replace a key by a new one with its name and scopes; the old one ends after the overlap."""
+    app = build_app()
+    key, secret = rotate_key(
+        app.db,
+        key_id,
+        overlap=timedelta(hours=overlap_hours),
+        by=local_actor(app.settings),
+        now=app.now(),
+    )
+    _emit_secret(key, secret, as_json)
 
 
 @keys_cli.command(name="list")
 def list_keys(as_json: AsJson = False) -> None:
     """List the keys, without their secrets."""
-    with build_app().db.read() as conn:
+    app = build_app()
+    with app.db.read() as conn:
         found = api_keys.load_keys(conn)
     emit(
         {"keys": found},
         lambda: (
-            "\n".join(_write_key(key) for key in found)
+            "\n".join(_write_key(key, app.now()) for key in found)
             or "No key: the API answers whoever reaches it, which is this machine only."
         ),
         as_json,
@@ -167,10 +198,22 @@ def _write_job(job: Job) -> str:
     )
 
 
-def _write_key(key: ApiKey) -> str:
+def _emit_secret(key: ApiKey, secret: str, as_json: bool) -> None:
+    """Print a new key with its text, the only time."""
+    emit(
+        {**msgspec.to_builtins(key), "key": secret},
+        lambda: f"{secret}\nThis is shown once: keep it now.",
+        as_json,
+    )
+
+
+def _write_key(key: ApiKey, now: datetime) -> str:
     """Return a key in one line, without its secret."""
-    state = "live" if key.revoked_at is None else f"revoked {key.revoked_at.strftime(_TIME)}"
-    return f"{key.id:>4}  {key.prefix}...  {key.name}  {', '.join(sorted(key.scopes))}  {state}"
+    used = "never used" if key.used_at is None else f"used {key.used_at.strftime(_TIME)}"
+    return (
+        f"{key.id:>4}  {key.prefix}...  {key.name}  {', '.join(sorted(key.scopes))}  "
+        f"{key.describe_state(now)}, {used}"
+    )
 
 
 def _write_settings(shown: Sequence[Mapping[str, str]]) -> str:

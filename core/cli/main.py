@@ -96,7 +96,10 @@ VERBS = {
     "incidents": Verb("watching", "List incidents, and act on one."),
     "retrain": Verb("watching", "Train again if it is due, or with --force in any case."),
     "jobs": Verb("admin", "List jobs, and stop one."),
-    "keys": Verb("admin", "List the keys of the prediction API, create or revoke one."),
+    "keys": Verb("admin", "List the keys of the prediction API; create, rotate or revoke one."),
+    "audit": Verb("people", "List who changed what, verify that nothing was altered, export it."),
+    "approvals": Verb("people", "List what waits for a second person, approve or decline it."),
+    "sessions": Verb("people", "List the logins that live, or end one."),
     "settings": Verb(
         "admin",
         "List the settings with value, default and meaning; secrets are not shown.",

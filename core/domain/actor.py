@@ -50,6 +50,7 @@ class Act(StrEnum):
     RETRAIN = "retrain"
     SETTING = "setting"
     KEYS = "keys"
+    SESSION = "session"
     ERASE = "erase"
     SIGN = "sign"
     APPROVE = "approve"
@@ -77,6 +78,7 @@ LEAST_ROLE: Mapping[Act, Role] = {
     Act.RETRAIN: Role.OPERATOR,
     Act.SETTING: Role.ADMIN,
     Act.KEYS: Role.ADMIN,
+    Act.SESSION: Role.ADMIN,
     Act.ERASE: Role.ADMIN,
     Act.SIGN: Role.ADMIN,
     Act.APPROVE: Role.OPERATOR,

@@ -37,6 +37,23 @@ class ApiKey:
         """Return True if it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
+    def describe_state(self, now: datetime) -> str:
+        """Return live, revoked, expired, or what it will be.
+
+        >>> at = datetime(2026, 3, 2)
+        >>> ApiKey(1, "a", "plk_", frozenset(), at, "ada", None, at).describe_state(at)
+        'expired'
+        """
+        if self.revoked_at is not None:
+            return "revoked"
+        if not self.is_live(now):
+            return "expired" if self.replaced_by is None else "rotated"
+        if self.expires_at is None:
+            return "live"
+        if self.replaced_by is None:
+            return f"expires on {self.expires_at:%Y-%m-%d}"
+        return f"rotated, ends {self.expires_at:%Y-%m-%d %H:%M} UTC"
+
 
 SAID_EVERY = timedelta(minutes=1)
 SILENT_AFTER = timedelta(minutes=3)
@@ -113,6 +130,7 @@ class SessionEnd(StrEnum):
     TOO_OLD = "too_old"
     NEW_LOGIN = "new_login"  # the same browser logged in again
     NOT_ALLOWED = "not_allowed"  # the person is no longer in the list
+    ADMIN = "admin"  # an admin ended it
 
 
 @dataclass(frozen=True, slots=True)

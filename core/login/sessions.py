@@ -4,14 +4,14 @@ ended."""
 import hashlib
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.audit.attempt import attempt
 from core.domain.actor import Act, Actor
 from core.domain.installation import Session, SessionEnd, SessionLimits, find_session_end
-from core.errors import Unavailable
+from core.errors import Conflict, Unavailable
 from core.log import get_logger
 from core.login.identity import is_allowed
 from core.login.roles import find_role
@@ -24,6 +24,7 @@ _MAX_TOKEN = 100  # characters; ours have 43
 _TRUSTED_SECONDS = timedelta(seconds=2)  # after which a session is looked up again
 _SEEN_EVERY = timedelta(minutes=1)
 _MAX_KEPT = 10_000
+_KEPT = timedelta(days=90)  # after its end
 
 log = get_logger(__name__)
 
@@ -42,10 +43,7 @@ class LoginSessions:
         self._db = db
         self._settings = settings
         self._now = now
-        self._limits = SessionLimits(
-            idle=timedelta(minutes=settings.session_idle_minutes),
-            whole=timedelta(hours=settings.session_hours),
-        )
+        self._limits = build_limits(settings)
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}  # by the hash of the token, as in the store
 
@@ -146,6 +144,45 @@ class LoginSessions:
             self._kept[key] = _Kept(replace(session, ended_at=now), now)
         if ended:
             log.info("session_ended", who=session.email, why=why.value, session=session.id)
+
+
+def end_session(db: Database, session_id: int, *, by: Actor, now: datetime) -> Session:
+    """End somebody's login, and return it as it was; the dashboard knows within two seconds.
+    Raises `NotFound`, `Conflict` for one that has ended."""
+    target = f"login {session_id}"
+    with attempt(db, by, Act.SESSION, target, now=now) as act, act.write() as conn:
+        session = sessions.get_session(conn, session_id)
+        if not sessions.end_session(conn, session_id, SessionEnd.ADMIN, now):
+            raise Conflict(f"Login {session_id} has ended already.")
+        act.note(after={"ended_at": now}, target=f"{target} of {session.email}")
+    return session
+
+
+def list_live(found: Iterable[Session], settings: Settings, now: datetime) -> list[Session]:
+    """Return the logins that can still be used, oldest first."""
+    limits = build_limits(settings)
+    return [
+        session
+        for session in found
+        if session.ended_at is None
+        and find_session_end(session, limits, now) is None
+        and is_allowed(session.email, settings)
+    ]
+
+
+def remove_ended(db: Database, settings: Settings, now: datetime) -> int:
+    """Remove the logins that ended more than 90 days ago, and return their number: the audit keeps
+    who logged in."""
+    with db.write() as conn:
+        return sessions.remove_ended(conn, now - _KEPT, build_limits(settings).idle)
+
+
+def build_limits(settings: Settings) -> SessionLimits:
+    """Return the longest lifetime of a login."""
+    return SessionLimits(
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        whole=timedelta(hours=settings.session_hours),
+    )
 
 
 def _hash(token: str) -> str:

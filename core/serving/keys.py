@@ -57,7 +57,7 @@ def create_key(
         )
     if not scopes:
         raise InvalidInput(
-            "A key needs a scope: " + ", ".join(scope.value for scope in Scope) + "."
+            "A key needs at least one scope: " + ", ".join(scope.value for scope in Scope) + "."
         )
     if expires_at is not None and expires_at <= now:
         raise InvalidInput("A key that has expired is of no use: give a time that is to come.")

@@ -83,7 +83,7 @@ def check_direct(peer: str | None, headers: Mapping[str, str]) -> None:
     if peer is None or not is_loopback(peer):
         raise UntrustedRequest(
             "Without a login or an API key, only this machine is answered: set up [auth] for the "
-            f"dashboard, or make a key with `{name_command('keys create NAME')}`."
+            f"dashboard, or make a key with `{name_command('keys create NAME --scope predict')}`."
         )
     for name in FORWARDED:
         if name in headers:
@@ -123,7 +123,7 @@ def check_exposure(settings: Settings, login: bool, keys: Sequence[ApiKey]) -> N
     if not (login and settings.allowed_emails):
         missing.append("a login ([auth] in .streamlit/secrets.toml and PLUMBLINE_ALLOWED_EMAILS)")
     if not any(key.revoked_at is None for key in keys):
-        missing.append(f"an API key (`{name_command('keys create NAME')}`)")
+        missing.append(f"an API key (`{name_command('keys create NAME --scope predict')}`)")
     if missing:
         reached = (
             "PLUMBLINE_PROXY is on, so that others can reach the servers"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,12 @@ from core.data.collect import add_rows
 from core.domain.deployment import Action, Plan
 from core.errors import Unavailable
 from core.jobs.schedule import TASKS
+from core.login.sessions import LoginSessions
 from core.registry import Registry
 from core.store.data import quality
 from core.store.models import deployments
 from core.store.monitoring import health
+from tests.conftest import NOON
 
 
 class Tracking(Registry):
@@ -108,3 +110,12 @@ def test_tracking_that_is_down_is_the_tasks_error(app: App, tracking: Tracking) 
     tracking.down = True
     with pytest.raises(Unavailable, match="MLflow does not answer"):
         run(app, "MLflow")
+
+
+def test_retention_removes_logins_that_ended_long_ago(app: App) -> None:
+    found = LoginSessions(app.db, app.settings, app.now)
+    for _ in range(2):
+        found.start("ada@a.org", authenticated_at=NOON, place="127.0.0.1")
+    assert "login" not in run(app, "retention")
+    much_later = replace(app, now=lambda: NOON + timedelta(days=100))
+    assert run(much_later, "retention").endswith("; 2 old logins removed")

@@ -9,13 +9,16 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from core.domain.actor import Role
 from core.domain.installation import SessionEnd
-from core.errors import Unavailable
-from core.login.sessions import LoginSessions
+from core.errors import Refused, Unavailable
+from core.login.sessions import LoginSessions, end_session, remove_ended
 from core.settings import parse_settings
 from core.store.engine import schema
 from core.store.engine.database import Database
+from core.store.installation import sessions
 from tests.conftest import NOON
+from tests.people import person
 
 VALUES = {
     "PLUMBLINE_ALLOWED_EMAILS": "ada@example.com",
@@ -219,3 +222,41 @@ def test_log_in_and_log_out_are_logged_without_the_token(open_sessions: Open, cl
     assert told[0]["place"] == "10.0.0.1"
     assert token not in str(logs)
     assert idle not in str(logs)
+
+
+# --- Ended by an admin, and removed ------------------------------------------------------------
+
+
+def test_only_an_admin_ends_a_login_of_somebody(db: Database, open_sessions: Open) -> None:
+    found = open_sessions()
+    token = start(found)
+    with pytest.raises(Refused, match="needs the role admin"):
+        end_session(db, 1, by=person("eve", Role.OPERATOR), now=NOON)
+    assert found.find(token) is not None
+    end_session(db, 1, by=person("root"), now=NOON)
+    assert open_sessions().find(token) is None
+
+
+def test_a_login_that_ended_is_removed_after_90_days(
+    db: Database, clock: Clock, open_sessions: Open
+) -> None:
+    found = open_sessions()
+    ended, _abandoned = start(found), start(found)
+    found.end(ended, SessionEnd.LOGOUT)
+    settings = parse_settings(VALUES)
+    assert remove_ended(db, settings, NOON + timedelta(days=90)) == 0
+    assert remove_ended(db, settings, NOON + timedelta(days=90, minutes=1)) == 1
+    assert remove_ended(db, settings, NOON + timedelta(days=90, minutes=61)) == 1
+
+
+def test_a_login_that_lives_is_never_removed(
+    db: Database, clock: Clock, open_sessions: Open
+) -> None:
+    found = open_sessions(PLUMBLINE_SESSION_HOURS="9000")
+    token = start(found)
+    for _ in range(100):
+        clock.pass_(days=1)
+        with db.write() as conn:
+            sessions.set_seen(conn, 1, clock.now)
+    assert remove_ended(db, parse_settings(VALUES), clock.now) == 0
+    assert found.find(token) is not None

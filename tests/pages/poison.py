@@ -9,6 +9,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from core.bootstrap import App
+from core.domain.actor import Act, AuditEntry, AuditOutcome, Role
 from core.domain.dataset import Erasure, Trace
 from core.domain.deployment import Action, Plan, RetrainingDecision
 from core.domain.incident import DeliveryState, Maintenance
@@ -28,7 +29,7 @@ from core.domain.version import Note, NoteKind
 from core.store.data import erasures, samples
 from core.store.engine import schema
 from core.store.engine.types import Json
-from core.store.installation import api_keys, api_workers, setting_changes
+from core.store.installation import api_keys, api_workers, approvals, audit, setting_changes
 from core.store.jobs import jobs
 from core.store.models import deployments, replays, versions
 from core.store.monitoring import deliveries, drift, segments
@@ -43,22 +44,22 @@ SHOWN, KEPT = "shown", "kept"
 COLUMNS = {
     "approvals": {
         "act": "a choice of ours",
-        "target": KEPT,
+        "target": SHOWN,
         "digest": "made by us",
-        "reason": KEPT,
-        "asked_by": KEPT,
+        "reason": SHOWN,
+        "asked_by": SHOWN,
         "state": "a choice of ours",
         "decided_by": KEPT,
     },
     "audit": {
-        "by": KEPT,
+        "by": SHOWN,
         "role": "a choice of ours",
         "via": "made by us",
-        "place": KEPT,
+        "place": SHOWN,
         "act": "a choice of ours",
-        "target": KEPT,
+        "target": SHOWN,
         "outcome": "a choice of ours",
-        "reason": KEPT,
+        "reason": SHOWN,
         "before": KEPT,
         "after": KEPT,
         "row_table": "a choice of ours",
@@ -254,6 +255,36 @@ def _fill(app: App) -> None:
     now, hour = app.now(), timedelta(hours=1)
     with app.db.write() as conn:
         deliveries.append_window(conn, Maintenance(now, now + hour, "SEED", "SEED"))
+        approvals.append_request(
+            conn,
+            act=Act.DEPLOY,
+            target="SEED",
+            digest="d",
+            reason="SEED",
+            asked_by="SEED",
+            now=now,
+        )
+        audit.append_entry(
+            conn,
+            AuditEntry(
+                id=1,
+                at=now,
+                by="SEED",
+                role=Role.ADMIN,
+                via="command line",
+                place="SEED",
+                act=Act.DEPLOY,
+                target="SEED",
+                outcome=AuditOutcome.DONE,
+                reason="SEED",
+                before="SEED",
+                after={"SEED": "SEED"},
+                row_table=None,
+                row_number=None,
+                row_hash=None,
+                chain="c",
+            ),
+        )
         for prefix in ("pl_a", "pl_b"):
             api_keys.append_key(
                 conn,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +11,7 @@ from core.alerts.rules import Finding
 from core.bootstrap import App, load_current_settings
 from core.deployment import release
 from core.domain.incident import IncidentStatus
+from core.domain.installation import Scope
 from core.domain.job import JobStatus
 from core.domain.monitoring import Health
 from core.store.installation import api_keys
@@ -307,9 +309,14 @@ def test_a_key_is_shown_once_and_revoked(app: App, open_page: OpenPage) -> None:
     page = open_page("system")
     page.text_input(key="key_name").set_value("web team")
     page.button(key="create_key_confirm").click().run()
+    assert "needs at least one scope" in page.error[0].value
+    page.multiselect(key="key_scopes").set_value(["predict"])
+    page.text_input(key="key_name").set_value("web team")
+    page.button(key="create_key_confirm").click().run()
     with app.db.read() as conn:
         (key,) = api_keys.load_keys(conn)
-    assert key.name == "web team"
+    assert (key.name, key.scopes) == ("web team", {Scope.PREDICT})
+    assert key.expires_at == app.now() + timedelta(days=90)
     assert key.prefix in page.success[0].value
     page.button(key="revoke_key_confirm").click().run()
     assert "revoked" in page.success[0].value

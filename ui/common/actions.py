@@ -3,11 +3,13 @@
 The call is made in the button's callback with the values that the person saw: if the page has
 changed since, it is a conflict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.domain.actor import Act
 from core.errors import OpsError
 from ui import st
+from ui.common import context
 
 _OUTCOMES = "plumbline_outcomes"
 
@@ -53,9 +55,59 @@ def attempt(work: Callable[[], str]) -> bool:
     return outcome.done
 
 
-def button(label: str, work: Callable[[], str], *, key: str, **options: object) -> None:
-    """Show a button for something harmless, done at once."""
-    st.button(label, key=key, on_click=run, args=(work,), **options)  # type: ignore[arg-type]
+def button(
+    label: str,
+    work: Callable[[], str],
+    *,
+    key: str,
+    act: Act | None,
+    disabled: bool = False,
+    help: str | None = None,
+    **options: object,
+) -> None:
+    """Show a button for something harmless, done at once. `act` is what it asks for, or None if it
+    changes nothing; a person whose role does not cover it cannot press it."""
+    refusal = context.find_refusal(act)
+    st.button(
+        label,
+        key=key,
+        on_click=run,
+        args=(work,),
+        disabled=disabled or refusal is not None,
+        help=refusal or help,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def submit(
+    label: str,
+    work: Callable[[], str],
+    *,
+    key: str,
+    act: Act,
+    clears: Sequence[str] = (),
+    icon: str | None = None,
+    primary: bool = True,
+) -> None:
+    """Show the button of a form; `clears` are the texts of the form that are emptied once it is
+    done."""
+    refusal = context.find_refusal(act)
+    st.form_submit_button(
+        label,
+        key=key,
+        icon=icon,
+        type="primary" if primary else "secondary",
+        disabled=refusal is not None,
+        help=refusal,
+        on_click=_submit,
+        args=(work, clears),
+    )
+
+
+def popover(label: str, *, act: Act, icon: str | None = None) -> st.DeltaGenerator:
+    """Show a button that opens a form, unless the person's role does not cover it."""
+    refusal = context.find_refusal(act)
+    return st.popover(label, icon=icon, disabled=refusal is not None, help=refusal)
 
 
 def ask_reason(
@@ -64,6 +116,7 @@ def ask_reason(
     work: Callable[[str], str],
     *,
     key: str,
+    act: Act,
     confirm: str | None = None,
     icon: str | None = None,
     override: str | None = None,
@@ -73,6 +126,7 @@ def ask_reason(
     """Show a button that explains the action and asks for a reason, and a second one that does it.
     `override` is a sentence that has to be agreed to; a `refusal` says why it cannot be done."""
     opened = st.session_state.get(f"{key}_done", 0)
+    refusal = context.find_refusal(act) or refusal
     with (
         st.popover(
             label,
@@ -92,6 +146,7 @@ def ask_reason(
             confirm or label,
             key=f"{key}_confirm",
             type="primary",
+            disabled=refusal is not None,
             on_click=_finish,
             args=(key, work, override is not None),
         )
@@ -103,14 +158,35 @@ def confirm(
     work: Callable[[], str],
     *,
     key: str,
+    act: Act,
     confirm: str,
     icon: str | None = None,
 ) -> None:
     """Show a button that explains the action, and a second one that does it."""
     opened = st.session_state.get(f"{key}_done", 0)
-    with st.popover(label, icon=icon, key=f"{key}_popover_{opened}"):
+    refusal = context.find_refusal(act)
+    with st.popover(
+        label,
+        icon=icon,
+        disabled=refusal is not None,
+        help=refusal,
+        key=f"{key}_popover_{opened}",
+    ):
         st.markdown(explanation)
-        st.button(confirm, key=f"{key}_confirm", type="primary", on_click=_close, args=(key, work))
+        st.button(
+            confirm,
+            key=f"{key}_confirm",
+            type="primary",
+            disabled=refusal is not None,
+            on_click=_close,
+            args=(key, work),
+        )
+
+
+def _submit(work: Callable[[], str], clears: Sequence[str]) -> None:
+    if attempt(work):
+        for name in clears:
+            st.session_state[name] = ""
 
 
 def _close(key: str, work: Callable[[], str]) -> None:

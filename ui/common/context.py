@@ -15,7 +15,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.bootstrap import App, build_app, local_actor, utc_now
-from core.domain.actor import Actor
+from core.domain.actor import LEAST_ROLE, Act, Actor
 from core.domain.installation import Session, SessionEnd
 from core.errors import OpsError, Refused
 from core.login.provider import has_secure_address
@@ -109,6 +109,17 @@ def get_actor() -> Actor:
     if session is None:
         raise Refused(_ENDED)
     return build_actor(session, load_app().settings)
+
+
+def find_refusal(act: Act | None) -> str | None:
+    """Return why the person cannot do something, or None. No act changes nothing: everybody may."""
+    if act is None:
+        return None
+    try:
+        by = get_actor()
+    except Refused as error:
+        return str(error)
+    return None if by.may(act) else f"Needs the role {LEAST_ROLE[act]}; you are {by.role}."
 
 
 def get_recent_actor(minutes: int = RECENT_MINUTES) -> Actor:

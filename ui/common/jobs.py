@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from core import text
 from core.bootstrap import App
+from core.domain.actor import JOB_ACTS, Act
 from core.domain.job import FINAL, SCHEDULER, Job, JobStatus, continue_search
 from core.store.jobs import jobs, schedule
 from core.system import cancel_job, request_job
@@ -128,6 +129,7 @@ def _draw(app: App, job: Job) -> None:
                 "Train with the best found",
                 lambda: _continue(app, job),
                 key=f"continue_{job.id}",
+                act=JOB_ACTS[job.kind],
                 icon=":material/play_arrow:",
             )
         if job.cancel_requested_by and job.status not in FINAL:
@@ -137,6 +139,7 @@ def _draw(app: App, job: Job) -> None:
                 "Cancel",
                 lambda: _cancel(app, job.id),
                 key=f"cancel_{job.id}",
+                act=Act.CANCEL,
                 icon=":material/stop:",
             )
 

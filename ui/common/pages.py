@@ -30,7 +30,7 @@ PAGES = (
     PageInfo("experiments", "Experiments", ":material/science:", "Compare versions and runs."),
     PageInfo("deployments", "Deployments", ":material/rocket_launch:", "Deploy and roll back."),
     PageInfo("monitoring", "Monitoring", ":material/monitoring:", "Health, accuracy, latency."),
-    PageInfo("system", "System", ":material/settings:", "Store, worker, jobs, settings, keys."),
+    PageInfo("system", "System", ":material/settings:", "Store, settings, keys, people, audit."),
 )
 
 _BY_NAME = {info.name: info for info in PAGES}

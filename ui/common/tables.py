@@ -24,15 +24,29 @@ def show(
     """Show rows as a table of at most `limit` rows' height; `columns` has the formats of columns
     that are not plain text. A reader may download the table, so cells and names that a spreadsheet
     would run are defused."""
-    st.dataframe(
-        [{defuse(name): _plain(value) for name, value in row.items()} for row in rows],
-        hide_index=True,
-        height="content" if len(rows) <= limit else _ROW_PIXELS * (limit + 1),
-        placeholder=text.NOTHING,
-        column_config={defuse(name): config for name, config in (columns or {}).items()},
+    _draw(rows, key=key, alt=alt, limit=limit, columns=columns)
+
+
+def choose(
+    rows: Sequence[Row],
+    *,
+    key: str,
+    alt: str,
+    limit: int = 10,
+    columns: Mapping[str, Any] | None = None,
+) -> int | None:
+    """Show rows as `show` does, and return the place of the selected one, or None."""
+    chosen: Any = _draw(
+        rows,
         key=key,
         alt=alt,
+        limit=limit,
+        columns=columns,
+        on_select="rerun",
+        selection_mode="single-row",
     )
+    places = chosen.selection.rows
+    return places[0] if places and places[0] < len(rows) else None
 
 
 def time() -> Any:
@@ -53,6 +67,27 @@ def wide() -> Any:
 def figure() -> Any:
     """Return a column of measurements, as precise as needed to distinguish them."""
     return st.column_config.NumberColumn(format="%.4g")
+
+
+def _draw(
+    rows: Sequence[Row],
+    *,
+    key: str,
+    alt: str,
+    limit: int,
+    columns: Mapping[str, Any] | None,
+    **options: object,
+) -> object:
+    return st.dataframe(
+        [{defuse(name): _plain(value) for name, value in row.items()} for row in rows],
+        hide_index=True,
+        height="content" if len(rows) <= limit else _ROW_PIXELS * (limit + 1),
+        placeholder=text.NOTHING,
+        column_config={defuse(name): config for name, config in (columns or {}).items()},
+        key=key,
+        alt=alt,
+        **options,
+    )
 
 
 def _plain(value: object) -> object:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from core import text
 from core.bootstrap import App, load_current_settings
+from core.domain.actor import Act
 from core.domain.sample import Sample
 from core.domain.source import CollectionOutcome, SourceStatus, TableMapping
 from core.errors import OpsError
@@ -38,6 +39,7 @@ def offer_collection(app: App) -> None:
             "Collect now",
             lambda: _request(app),
             key="collect_now",
+            act=Act.COLLECT,
             icon=":material/cloud_download:",
         )
     if not has_project:
@@ -105,6 +107,7 @@ def _offer_stop(app: App) -> None:
             ),
             lambda reason: _stop(app, table, reason),
             key="stop_table_now",
+            act=Act.MAP_TABLE,
             icon=":material/cloud_off:",
         )
 
@@ -134,7 +137,11 @@ def _map_table(app: App) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Table", key=_TABLE, placeholder="Name without the schema", width=300)
         actions.button(
-            "Test the connection", lambda: _look(app), key="map_table_look", icon=":material/cable:"
+            "Test the connection",
+            lambda: _look(app),
+            key="map_table_look",
+            act=Act.MAP_TABLE,
+            icon=":material/cable:",
         )
     looked_at = st.session_state.get(_LOOKED_AT)
     if looked_at is None:
@@ -150,6 +157,7 @@ def _map_table(app: App) -> None:
         ).format(code(mapping.table)),
         lambda reason: _save(app, mapping, reason),
         key="map_table_save",
+        act=Act.MAP_TABLE,
         icon=":material/save:",
         primary=True,
     )
@@ -162,6 +170,9 @@ def _look(app: App) -> str:
     table = str(st.session_state.get(_TABLE, "")).strip()
     if not table:
         raise actions.NotDone("name the table first.")
+    refusal = context.find_refusal(Act.MAP_TABLE)
+    if refusal is not None:
+        raise actions.NotDone(refusal)
     settings = app.settings
     with closing(
         table_mappings.open_project(

@@ -9,6 +9,7 @@ from core.bootstrap import App
 from core.data.sources.files import SUFFIXES, FilePreview
 from core.data.sources.preview import preview_file
 from core.data.uploads import keep_upload, locate_upload
+from core.domain.actor import Act
 from core.domain.sample import ColumnMapping
 from core.errors import OpsError
 from core.system import request_job
@@ -35,13 +36,16 @@ _ROLES = {
 def offer_import(app: App) -> bool:
     """Offer to choose a file, preview it, name its columns and import it; return True if one is
     chosen."""
+    refusal = context.find_refusal(Act.COLLECT)
     uploaded = st.file_uploader(
         "File with labelled rows: CSV, JSON, JSONL or Parquet",
         type=[ending.lstrip(".") for ending in SUFFIXES],
         max_upload_size=app.settings.upload_limit_mb,
         key=f"upload_{st.session_state.get(_GENERATION, 0)}",
+        disabled=refusal is not None,
+        help=refusal,
     )
-    if uploaded is None:
+    if uploaded is None or refusal is not None:
         return False
     try:
         path = _keep(app, uploaded)
@@ -58,6 +62,7 @@ def offer_import(app: App) -> bool:
         f"Import {uploaded.name}",
         lambda: _request(app, path, uploaded.name, mapping),
         key="import_now",
+        act=Act.COLLECT,
         type="primary",
         icon=":material/upload:",
         disabled=mapping is None,
@@ -77,7 +82,7 @@ def _look(path: Path, limit_bytes: int, name: str) -> FilePreview | str:
 
 def offer_demo(app: App) -> None:
     """Offer generated rows, which stay marked as such."""
-    with st.popover("Fill with demo data", icon=":material/science:"):
+    with actions.popover("Fill with demo data", act=Act.COLLECT, icon=":material/science:"):
         st.markdown(
             Markdown(
                 "Generates **synthetic** rows with known noise, to try things out. They are "
@@ -87,12 +92,11 @@ def offer_demo(app: App) -> None:
         with st.form("demo", border=False):
             st.number_input("Rows", 100, 100_000, 5000, step=100, key="demo_rows")
             st.number_input("Seed", 0, value=0, key="demo_seed")
-            st.form_submit_button(
+            actions.submit(
                 "Generate synthetic rows",
+                lambda: _request_demo(app),
                 key="demo_now",
-                type="primary",
-                on_click=actions.run,
-                args=(lambda: _request_demo(app),),
+                act=Act.COLLECT,
             )
 
 

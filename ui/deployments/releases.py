@@ -8,6 +8,7 @@ from core import text
 from core.bootstrap import App
 from core.deployment import release
 from core.deployment.plan import PlanSummary
+from core.domain.actor import Act
 from core.domain.deployment import Action, Deployment, Replay
 from core.domain.history import N_RECENT_LABELS
 from core.domain.version import HEURISTIC, Version, version_name
@@ -123,6 +124,7 @@ def offer_deploy(
         ),
         work,
         key="deploy",
+        act=Act.OVERRIDE if refused else Act.DEPLOY,
         confirm=f"Deploy {name} now",
         icon=":material/rocket_launch:",
         override="The gate refused this version; deploy it anyway" if refused else None,
@@ -173,6 +175,7 @@ def offer_rollback(
         ).format(before, name, trained_at, _FOLLOWS),
         work,
         key="rollback",
+        act=Act.ROLLBACK,
         confirm=f"Roll back to {name} now",
         icon=":material/undo:",
     )
@@ -197,6 +200,7 @@ def offer_rehearsal(app: App, target: int | None) -> None:
         "Rehearse",
         work,
         key="rehearse",
+        act=None,
         icon=":material/fact_check:",
         help=f"Runs a rollback to {version_name(target)} without the switch.",
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from core import text
 from core.bootstrap import App
+from core.domain.actor import Act
 from core.domain.deployment import Replay, ReplayReport
 from core.domain.job import FINAL
 from core.domain.version import version_name
@@ -42,6 +43,7 @@ def offer(app: App, number: int) -> None:
             f"Replay them with {name}",
             lambda: _request(app, name, days),
             key=f"replay_{number}",
+            act=Act.REPLAY,
             icon=":material/replay:",
             help="Scores the requests again with this version; serving is unchanged.",
         )

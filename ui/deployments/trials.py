@@ -11,6 +11,7 @@ from core.deployment.plan import PlanSummary
 from core.deployment.ramp import RAMP, StepKind
 from core.deployment.trial import Standing, build_settings
 from core.deployment.verdict import TrialReport
+from core.domain.actor import Act
 from core.domain.trial import Trial, TrialVerdict
 from core.domain.version import HEURISTIC, Version, version_name
 from ui import st
@@ -139,6 +140,7 @@ def offer_start(app: App, number: int, summary: PlanSummary, trained: Sequence[V
             ).format(version_name(serving), name, text.chosen_percent(share)),
             work,
             key="trial",
+            act=Act.OVERRIDE if refused else Act.TRIAL,
             confirm=f"Put {name} on trial now",
             icon=":material/balance:",
             override="The gate refused this version; try it anyway" if refused else None,
@@ -184,6 +186,7 @@ def offer_end(app: App, standing: Standing, revision: int) -> None:
             ),
             promote,
             key="promote",
+            act=Act.TRIAL if better else Act.OVERRIDE,
             confirm=f"Promote {name} now",
             icon=":material/upgrade:",
             override=None if better else "Not shown to be better; promote it anyway",
@@ -196,6 +199,7 @@ def offer_end(app: App, standing: Standing, revision: int) -> None:
             Markdown("From the next request on, **{}** answers everything again.").format(champion),
             stop,
             key="stop_trial",
+            act=Act.TRIAL,
             confirm="Stop the trial now",
             icon=":material/stop_circle:",
         )
@@ -225,6 +229,7 @@ def _offer_wider(app: App, standing: Standing, wider: float, revision: int) -> N
         ),
         widen,
         key="widen",
+        act=Act.TRIAL,
         confirm=f"Widen to {share} now",
         icon=":material/open_in_full:",
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from core import text
 from core.bootstrap import App
-from core.domain.actor import Actor
+from core.domain.actor import Act
 from core.domain.version import Note, NoteKind, Version, list_tags, version_name
 from core.training.notes import add_note
 from ui import st
@@ -72,17 +72,19 @@ def _offer(app: App, trained: Sequence[Version]) -> None:
             key=_TEXT,
             placeholder="A note, or a tag such as do-not-deploy",
         )
-        st.form_submit_button(
-            "Save", key="note_confirm", on_click=_finish, args=(app, context.get_actor())
+        actions.submit(
+            "Save",
+            lambda: _save(app),
+            key="note_confirm",
+            act=Act.NOTE,
+            clears=[_TEXT],
+            primary=False,
         )
     st.caption("Saved with your name and the time, and in MLflow's run within a minute.")
 
 
-def _finish(app: App, by: Actor) -> None:
-    def work() -> str:
-        kind, number = st.session_state["note_kind"], int(st.session_state["note_version"])
-        note = add_note(app.db, number, kind, st.session_state[_TEXT], by=by, now=app.now())
-        return f"{version_name(number)} {_DID[kind].format(note.text)}."
-
-    if actions.attempt(work):
-        st.session_state[_TEXT] = ""
+def _save(app: App) -> str:
+    kind, number = st.session_state["note_kind"], int(st.session_state["note_version"])
+    by, said = context.get_actor(), st.session_state[_TEXT]
+    note = add_note(app.db, number, kind, said, by=by, now=app.now())
+    return f"{version_name(number)} {_DID[kind].format(note.text)}."

@@ -10,6 +10,7 @@ from core.alerts import incidents as alerts
 from core.alerts.incident_context import Context, Remedy, load_context
 from core.bootstrap import App
 from core.deployment import release
+from core.domain.actor import Act
 from core.domain.incident import DeliveryState, EventKind, Incident, IncidentStatus, describe_cause
 from core.domain.monitoring import Health
 from core.domain.version import HEURISTIC, version_name
@@ -152,6 +153,7 @@ def _offer_remedy(app: App, incident: Incident, remedy: Remedy) -> None:
         offer.explanation,
         lambda why: offer.work(app, f"Incident {incident.id}: {why}"),
         key=f"mend_{incident.id}",
+        act=offer.act,
         confirm=f"{offer.label} now",
         icon=offer.icon,
         primary=remedy is not Remedy.RETRAIN,  # what is to be asked of people comes first
@@ -189,6 +191,7 @@ class _Offer:
     label: str
     explanation: str
     icon: str
+    act: Act
     work: Callable[[App, str], str]
 
 
@@ -197,18 +200,21 @@ _OFFERS = {
         "Roll back",
         "The previous version answers from the next request on.",
         ":material/undo:",
+        Act.ROLLBACK,
         _roll_back,
     ),
     Remedy.RUN_HEURISTIC: _Offer(
         "Run the heuristic",
         "The heuristic answers instead of the model from the next request on.",
         ":material/function:",
+        Act.DEPLOY,
         _run_heuristic,
     ),
     Remedy.RETRAIN: _Offer(
         "Retrain",
         "Trains on everything that is labelled by now. It does not deploy.",
         ":material/model_training:",
+        Act.RETRAIN,
         _retrain,
     ),
 }
@@ -238,6 +244,7 @@ def show_judging(app: App, found: Sequence[Incident]) -> None:
                 label,
                 partial(_judge, app, chosen, real=real),
                 key=f"judge_{label.lower()}",
+                act=Act.INCIDENT,
             )
 
 
@@ -254,6 +261,7 @@ def _offer_acknowledge(app: App, incident: Incident) -> None:
         "Tells others that you are on it. It stays open; no more messages are sent.",
         _work(app, incident, alerts.acknowledge, "acknowledged"),
         key=f"ack_{incident.id}",
+        act=Act.INCIDENT,
         confirm="Acknowledge it",
         icon=":material/person_check:",
     )
@@ -266,6 +274,7 @@ def _offer_snooze(app: App, incident: Incident) -> None:
         f"No messages for {_SNOOZE_HOURS} hours, unless it gets worse.",
         _work(app, incident, snooze, f"snoozed for {_SNOOZE_HOURS} hours"),
         key=f"snooze_{incident.id}",
+        act=Act.INCIDENT,
         confirm=f"Snooze it for {_SNOOZE_HOURS} hours",
         icon=":material/snooze:",
     )
@@ -278,6 +287,7 @@ def _offer_resolve(app: App, incident: Incident) -> None:
         "gets worse.",
         _work(app, incident, alerts.resolve, "resolved"),
         key=f"resolve_{incident.id}",
+        act=Act.INCIDENT,
         confirm="Resolve it",
         icon=":material/check:",
     )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from core import text
 from core.alerts.maintenance import announce, end_maintenance
 from core.bootstrap import App, load_current_settings
+from core.domain.actor import Act
 from core.domain.incident import Delivery, DeliveryState, Maintenance
 from core.settings import Settings
 from core.store.monitoring import deliveries
@@ -45,6 +46,7 @@ def show(app: App) -> None:
                 "Send a test",
                 lambda: _send_test(app),
                 key="send_test",
+                act=Act.TRY_CHANNELS,
                 icon=":material/send:",
             )
         _offer_maintenance(app, window)
@@ -84,6 +86,7 @@ def _offer_maintenance(app: App, window: Maintenance | None) -> None:
             "Messages are sent again, those held back included.",
             lambda reason: _end(app, reason),
             key="end_maintenance",
+            act=Act.MAINTENANCE,
             confirm="End it now",
             icon=":material/notifications_active:",
         )
@@ -102,6 +105,7 @@ def _offer_maintenance(app: App, window: Maintenance | None) -> None:
         "held back are sent then.",
         lambda reason: _announce(app, hours, reason),
         key="start_maintenance",
+        act=Act.MAINTENANCE,
         confirm="Mute now",
         icon=":material/construction:",
     )

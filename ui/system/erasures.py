@@ -2,6 +2,7 @@
 
 from core import text
 from core.bootstrap import App
+from core.domain.actor import Act
 from core.domain.dataset import IdKind, Trace, list_erased
 from core.domain.version import Version, version_name
 from core.store.data import erasures
@@ -35,6 +36,7 @@ def offer(app: App) -> None:
                 "backups. Rows in a collected source come back unless they are deleted there too.",
                 lambda reason: _erase(app, kind, name, reason),
                 key="erase_now",
+                act=Act.ERASE,
                 icon=":material/delete_forever:",
             )
 

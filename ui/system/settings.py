@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from core.alerts.threshold_backtest import DAYS, REHEARSED, describe_rehearsal
 from core.bootstrap import App, change_setting, load_current_settings
+from core.domain.actor import Act
 from core.domain.installation import SettingChange
 from core.settings import SETTINGS, Setting, Thresholds
 from core.watching import rehearse_app_setting
@@ -87,6 +88,7 @@ def _offer_rehearsal(app: App, setting: Setting, value: str) -> None:
             f"Try on the last {DAYS} days",
             lambda: describe_rehearsal(rehearse_app_setting(app, setting.name, value), value),
             key="rehearse_setting",
+            act=None,
             icon=":material/history:",
             disabled=not value,
             help="Lists the incidents it would have opened; changes nothing."
@@ -107,6 +109,7 @@ def _offer_change(app: App, setting: Setting, before: str, value: str) -> None:
         ).format(_title(setting.name), before, value),
         work,
         key="change_setting",
+        act=Act.SETTING,
         confirm="Change it now",
         icon=":material/tune:",
         refusal=None if value else "Write the new value first.",
@@ -129,6 +132,7 @@ def _offer_return(app: App, setting: Setting, before: str) -> None:
         ),
         work,
         key="return_setting",
+        act=Act.SETTING,
         icon=":material/undo:",
     )
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from core import text
 from core.bootstrap import App
 from core.data.quality.overview import DataSummary
+from core.domain.actor import Act
 from core.domain.deployment import RetrainingDecision
 from core.domain.job import Job
 from core.system import request_job
@@ -106,13 +107,12 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
         )
         if blocking:
             st.checkbox("Train with these issues, for the reason above", key=_OVERRIDE)
-        st.form_submit_button(
+        actions.submit(
             "Train",
+            lambda: _request(app, bool(blocking)),
             key="train_now",
-            type="primary",
+            act=Act.TRAIN,
             icon=":material/model_training:",
-            on_click=actions.run,
-            args=(lambda: _request(app, bool(blocking)),),
         )
 
 
@@ -146,6 +146,7 @@ def show_preview(app: App, previewed: Job | None, waiting: Job | None) -> None:
             "Would it help?",
             lambda: _preview(app),
             key="preview_now",
+            act=Act.TRAIN,
             icon=":material/troubleshoot:",
         )
 

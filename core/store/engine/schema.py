@@ -625,7 +625,7 @@ widenings = sa.Table(  # appended: how much wider a version's intervals became t
     sa.Index("widenings_version", "version", "id"),
 )
 
-sessions = sa.Table(  # logins at the dashboard; a row is ended, never deleted
+sessions = sa.Table(  # logins at the dashboard; one that ended is kept for 90 days
     "sessions",
     metadata,
     _count("id"),

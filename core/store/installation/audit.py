@@ -39,10 +39,17 @@ def stream_entries(conn: sa.Connection) -> Iterator[AuditEntry]:
 
 
 def search_entries(
-    conn: sa.Connection, text: str, *, since: datetime | None = None, limit: int = 200
+    conn: sa.Connection,
+    text: str,
+    *,
+    since: datetime | None = None,
+    outcome: AuditOutcome | None = None,
+    limit: int = 200,
 ) -> list[AuditEntry]:
     """Return the newest entries that hold a text in who, what, which or why; newest first."""
     query = sa.select(_audit).order_by(_audit.c.id.desc()).limit(limit)
+    if outcome is not None:
+        query = query.where(_audit.c.outcome == outcome.value)
     if since is not None:
         query = query.where(_audit.c.at >= since)
     if text:

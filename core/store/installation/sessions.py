@@ -1,11 +1,12 @@
 """Login sessions: found by the hash of the browser's token, seen, ended; never read back."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from core.domain.installation import Session, SessionEnd
+from core.errors import NotFound
 from core.store.engine import schema
 
 _sessions = schema.sessions
@@ -34,6 +35,14 @@ def append_session(
         _sessions.insert().values(token_hash=token_hash, **values).returning(_sessions.c.id)
     )
     return Session(id=int(result.scalar_one()), **values)  # type: ignore[arg-type]
+
+
+def get_session(conn: sa.Connection, session_id: int) -> Session:
+    """Return a session by its number; raise `NotFound`."""
+    row = conn.execute(sa.select(_sessions).where(_sessions.c.id == session_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no login {session_id}: `sessions list` shows those that exist.")
+    return _session(row)
 
 
 def find_session(conn: sa.Connection, token_hash: str) -> Session | None:
@@ -66,6 +75,13 @@ def end_session(conn: sa.Connection, session_id: int, why: SessionEnd, now: date
         .values(ended_at=now, ended_why=why.value)
     )
     return bool(ended.rowcount)
+
+
+def remove_ended(conn: sa.Connection, before: datetime, idle: timedelta) -> int:
+    """Remove the sessions that ended before a time, those that nobody used any more among them, and
+    return their number."""
+    ended = sa.or_(_sessions.c.ended_at < before, _sessions.c.seen_at < before - idle)
+    return int(conn.execute(_sessions.delete().where(ended)).rowcount)
 
 
 def _session(row: Any) -> Session:
