@@ -344,6 +344,27 @@ def test_a_label_that_an_erased_person_gave_stays_without_the_name(
     assert trace_rows(db, home / "snapshots", IdKind.ID, "ann").is_empty
 
 
+def test_a_report_that_quoted_the_name_is_recorded_in_mlflow_again(
+    db: Database, home: Path
+) -> None:
+    fill(db, [{"id": CANARY, "features": {"a": 1.0}, "target": 1}])
+    snapshot = take(db, home)
+    for _ in range(2):
+        train(db, snapshot)
+    with db.write() as conn:
+        for number in (1, 2):
+            versions.append_run(conn, number, f"run-{number}", NOON)
+        conn.execute(
+            schema.versions.update()
+            .where(schema.versions.c.number == 2)
+            .values(report=replace(make_report(), summary=f"Worse for {CANARY}."))
+        )
+    erase(db, home, IdKind.ID, CANARY)
+    with db.read() as conn:
+        [waiting] = versions.load_versions_without_run(conn)
+    assert (waiting.number, waiting.report.summary) == (2, "Worse for [erased].")
+
+
 def test_a_column_of_the_name_of_an_erased_group_stays_a_column(db: Database, home: Path) -> None:
     body = {"columns": [{"name": "size", "levels": ["size", "large"]}]}
     fill(db, [{"id": "1", "group": "size", "features": {"size": 1.0}, "target": 1}])

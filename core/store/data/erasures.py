@@ -44,7 +44,8 @@ def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> list[tuple[str,
     """Delete the samples of a name, the features of its predictions (scores and their labels stay),
     labels of unknown predictions of this id, its rejections, and the quality reports on all rows.
     Elsewhere the name is replaced, also where it gave a label; return the table and the number of
-    each row of `mentions.QUOTING` that changed."""
+    each row of `mentions.QUOTING` that changed. The MLflow run of a version whose report changed
+    counts as not recorded: recording it again replaces the report there."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("PRAGMA secure_delete = ON")  # overwritten, not only given free
     remove_history(conn, sa.select(_samples.c.id).where(_of_sample(kind, name)))
@@ -72,7 +73,10 @@ def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> list[tuple[str,
     conn.execute(_labels.update().where(_labels.c.given_by == name).values(given_by=ERASED))
     for column in (_collections.c.rejected, _jobs.c.result, _sources.c.reading):
         _forget_rejections(conn, column, name)
-    return replace_mentions(conn, name)
+    changed = replace_mentions(conn, name)
+    rewritten = [number for table, number in changed if table == _versions.name]
+    conn.execute(schema.runs.delete().where(schema.runs.c.version.in_(rewritten)))
+    return changed
 
 
 def load_versions_of(conn: sa.Connection, snapshot_id: int) -> tuple[int, ...]:
