@@ -86,8 +86,9 @@ class Registry(ArtifactFolder):
     def log_run(self, version: Version, snapshot: Snapshot) -> str:
         """Record a version as an MLflow run (parameters, figures with their limits, the learning
         curve, the snapshot's hash, libraries and commit, the artifact) and as a registered model
-        version; the run's id. A version that is recorded already keeps its run; one that an attempt
-        has left half is taken away. Where MLflow wants the files at an address of its own choice,
+        version; the run's id. A version that is recorded already keeps its run, whose report is
+        written anew, since an erasure may have changed it; one that an attempt has left half is
+        taken away. Where MLflow wants the files at an address of its own choice,
         the run has none, and its tag `files` says so. Raises `Unavailable`."""
         client, experiment_id = self._client()
         with _as_unavailable(self.tracking_uri.masked):
@@ -97,6 +98,7 @@ class Registry(ArtifactFolder):
                 f"'{version.name}'",
             ):
                 if known.info.status == "FINISHED":
+                    self._replace_report(client, known, version)
                     return str(known.info.run_id)
                 client.delete_run(known.info.run_id)
             run_id, artifact_uri = _log_run(client, experiment_id, version, snapshot)
@@ -190,10 +192,13 @@ class Registry(ArtifactFolder):
         folder = self.artifact_folder(version.artifact_hash)
         for name in (PIPELINE_FILE, CARD_FILE):
             files.log_artifact(str(folder / name), "model")
-        with tempfile.TemporaryDirectory() as scratch:
-            report = Path(scratch) / "report.json"
-            report.write_bytes(msgspec.json.encode(version.report))
-            files.log_artifact(str(report))
+        _log_report(files, version)
+
+    def _replace_report(self, client: Any, run: Any, version: Version) -> None:
+        client.set_tag(run.info.run_id, "summary", version.report.summary[:5000])
+        files = _open_files(run.info.artifact_uri, self.tracking_uri.reveal(), self._files)
+        if files is not None:
+            _log_report(files, version)
 
     @property
     def _files(self) -> Path:
@@ -271,6 +276,13 @@ def _open_files(artifact_uri: str, tracking_uri: str, root: Path) -> Any | None:
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
     return LocalArtifactRepository(folder.as_uri())
+
+
+def _log_report(files: Any, version: Version) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.json"
+        report.write_bytes(msgspec.json.encode(version.report))
+        files.log_artifact(str(report))
 
 
 @contextmanager

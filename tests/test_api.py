@@ -458,6 +458,36 @@ def test_once_there_is_a_key_it_is_needed_and_its_scopes_hold(
     assert server.client.post("/v1/predict", json=ROW, headers=right).status_code == 401
 
 
+def test_every_prediction_and_label_is_kept_with_the_key_that_sent_it(
+    server: Server, now: Callable[[], datetime]
+) -> None:
+    def ask_all() -> None:
+        for path, body in (
+            ("predict", ROW),
+            ("predict/batch", {"rows": [ROW] * 2}),
+            ("predict/batch", {"rows": _make_large()}),
+            ("feedback", {"prediction_id": "a", "actual": 1, "given_by": "ceo"}),
+        ):
+            sent = server.client.post(f"/v1/{path}", json=body, headers=headers)
+            assert sent.is_success
+
+    headers: dict[str, str] = {}
+    ask_all()
+    assert move_batches(server.db) == 400
+    assert {row.key_id for row in _logged(server.db)} == {None}
+    scopes = frozenset({Scope.PREDICT, Scope.FEEDBACK})
+    key, text = create_key(server.db, "app", scopes, by=person("ada"), now=now())
+    server.keys.refresh()
+    headers["authorization"] = f"Bearer {text}"
+    ask_all()
+    move_batches(server.db)
+    assert [row.key_id for row in _logged(server.db)] == [None] * 403 + [key.id] * 403
+    with server.db.read() as conn:
+        label = labels.find_label(conn, "a")
+    assert label is not None
+    assert (label.given_by, label.key_id) == ("ceo", key.id)
+
+
 def test_a_label_without_a_giver_is_the_keys(server: Server, now: Callable[[], datetime]) -> None:
     _, text = create_key(server.db, "ci", frozenset({Scope.FEEDBACK}), by=person("ada"), now=now())
     server.keys.refresh()

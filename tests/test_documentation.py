@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from core.artifacts.signing import KEY_FILE
 from core.cli.main import cli
 from core.settings import SETTINGS, Setting
+from core.store.engine import schema
 from docs import generate
 from docs.generate import REFERENCE
 from tests.architecture import FLOORS, ROOT
@@ -146,6 +148,27 @@ def broken_links(document: Path, text: str) -> Iterator[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document: Path) -> None:
     assert list(broken_links(document, read(document))) == []
+
+
+# --- What is kept --------------------------------------------------------------------------
+
+
+def read_first_column(title: str) -> list[str]:
+    """The names in the first column of a table of the page on privacy."""
+    text = read(ROOT / "docs" / "how-to" / "privacy.md")
+    rows = text.partition(f"| {title} | data |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [name for row in rows for name in re.findall(r"`([\w.]+)/?`", row.split("|")[1])]
+
+
+def test_every_table_is_said_to_be_kept_once() -> None:
+    assert sorted(read_first_column("table")) == sorted(schema.metadata.tables)
+
+
+def test_everything_in_home_is_said_to_be_kept_once() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "core").rglob("*.py"))
+    made = {name for text in sources for name in re.findall(r"home / ['\"]([\w.]+)['\"]", text)}
+    assert {"plumbline.db", "artifacts", "uploads"} < made
+    assert sorted(read_first_column("in home")) == sorted({*made, KEY_FILE, "mlflow"})
 
 
 # --- These checks themselves can fail -------------------------------------------------------

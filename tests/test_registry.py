@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -341,6 +342,20 @@ def test_recording_a_version_twice_keeps_its_run(
     assert again.log_run(version(1, saved, now()), snapshot(now())) == first
     assert len(tracking.list_runs()) == 1
     again._client()[0]._tracking_client.store.engine.dispose()
+
+
+@pytest.mark.slow
+def test_recording_a_version_again_replaces_its_report_which_an_erasure_may_have_changed(
+    tracking: Registry, home: Path, saved: str, now: Callable[[], datetime]
+) -> None:
+    known = version(1, saved, now())
+    run_id = tracking.log_run(known, snapshot(now()))
+    left = replace(known, report=replace(known.report, summary="Worse for [erased]."))
+    assert tracking.log_run(left, snapshot(now())) == run_id
+    client, _ = tracking._client()
+    assert client.get_run(run_id).data.tags["summary"] == "Worse for [erased]."
+    [report] = (home / "mlflow").rglob("report.json")
+    assert b"Worse for [erased]." in report.read_bytes()
 
 
 @pytest.mark.slow

@@ -200,7 +200,7 @@ def erase(
     note = erase_rows(
         app.db,
         folder,
-        ErasureRequest(kind, name, local_actor(app.settings), reason),
+        ErasureRequest(kind, name, local_actor(app.settings), reason, app.settings.uploads),
         now=app.now,
         scale=app.settings.scale,
         rules=app.settings.rules,

@@ -13,7 +13,8 @@ from core.audit.attempt import attempt
 from core.data.frames import hash_rows
 from core.data.quality.overview import refresh_quality
 from core.data.snapshots import write_rows
-from core.domain.actor import Act, Actor
+from core.data.uploads import remove_uploads
+from core.domain.actor import Act, Actor, Decider
 from core.domain.dataset import EXTERNAL_ID, GROUP, Erasure, IdKind, Snapshot, Trace, Use
 from core.errors import InvalidInput, NotFound
 from core.file_access import is_name, resolve_named
@@ -25,6 +26,7 @@ from core.store.engine.database import Connection, Database
 from core.store.predictions.predictions import read_all
 
 MAX_SNAPSHOTS = 1_000_000
+_DECIDERS = frozenset(Decider)
 
 
 def remove_old_files(db: Database, folder: Path) -> None:
@@ -44,20 +46,22 @@ def trace_rows(db: Database, folder: Path, kind: IdKind, name: str) -> Trace:
     """Return the rows of an id or a group, and the snapshots and versions that used them. A
     snapshot without its file holds nothing."""
     with read_all(db) as conn:
-        n_samples, n_predictions = erasures.count_rows(conn, kind, name)
+        n_samples, n_predictions, n_labels = erasures.count_rows(conn, kind, name)
         taken = snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)
         uses = [_find_use(conn, folder, snapshot, kind, name) for snapshot in taken]
-    return Trace(n_samples, n_predictions, tuple(use for use in uses if use.n_rows))
+    return Trace(n_samples, n_predictions, tuple(use for use in uses if use.n_rows), n_labels)
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureRequest:
-    """The id or group whose rows are to be deleted, by whom and why."""
+    """The id or group whose rows are to be deleted, by whom and why; `uploads` is the folder of the
+    copies of files that wait for their import."""
 
     kind: IdKind
     name: str
     by: Actor
     reason: str
+    uploads: Path
 
 
 def erase_rows(
@@ -70,8 +74,9 @@ def erase_rows(
     rules: Path | None = None,
 ) -> Erasure:
     """Delete the rows of an id or a group: samples, the requests of their predictions, their
-    rejections, and their rows in snapshots, whose files are replaced. Return the log entry. The
-    remaining rows are checked again.
+    rejections, their rows in snapshots, whose files are replaced, and every copy of a file that
+    waits for its import. Replace the name wherever the program quoted it. Return the log entry.
+    The remaining rows are checked again.
 
     The new files are written first, then one transaction deletes and names them, then the old
     files are removed: where the process dies in between, nothing is deleted yet, or the next
@@ -90,8 +95,8 @@ def erase_rows(
             used = [snapshot_rows.get_snapshot(conn, use.snapshot_id) for use in found.uses]
         replaced = [(snapshot, *_write_without(folder, snapshot, kind, name)) for snapshot in used]
         with read_all(db) as conn:  # what came meanwhile goes too, and the log entry counts it
-            n_samples, n_predictions = erasures.count_rows(conn, kind, name)
-        found = replace(found, n_samples=n_samples, n_predictions=n_predictions)
+            n_samples, n_predictions, n_labels = erasures.count_rows(conn, kind, name)
+        found = replace(found, n_samples=n_samples, n_predictions=n_predictions, n_labels=n_labels)
         note = Erasure(
             act.now,
             asked.by.name,
@@ -100,12 +105,16 @@ def erase_rows(
             tuple(Path(snapshot.path).name for snapshot in used),
         )
         with act.write() as conn:
-            erasures.delete_rows(conn, kind, name)
+            changed = erasures.delete_rows(conn, kind, name)
             for snapshot, path, file_hash in replaced:
                 erasures.replace_file(conn, snapshot.id, path, file_hash)
             erasures.append_erasure(conn, note)
+            for table, number in changed:
+                if table in _DECIDERS:
+                    act.seal(Decider(table), number)
             act.note(after={"n_samples": found.n_samples, "n_predictions": found.n_predictions})
     remove_old_files(db, folder)
+    remove_uploads(asked.uploads)
     refresh_quality(db, scale, now(), rules)
     if not db.empty_log():
         log.warning("write_ahead_log_in_use", advice="it is emptied when nobody reads")

@@ -72,6 +72,13 @@ def remove_upload(path: Path) -> None:
     shutil.rmtree(path.parent, ignore_errors=True)
 
 
+def remove_uploads(uploads: Path) -> None:
+    """Remove every copy: which of them hold a row cannot be told without reading them all."""
+    if uploads.is_dir():
+        for folder in uploads.iterdir():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _copy(file: BinaryIO, path: Path, name: str, limit_bytes: int) -> str:
     digest, n_bytes = hashlib.sha256(), 0
     with path.open("wb") as copy:

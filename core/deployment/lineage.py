@@ -14,6 +14,7 @@ from core.domain.trial import ShadowScore, Trial
 from core.domain.version import HEURISTIC, Version, version_name
 from core.store.data import samples, snapshots
 from core.store.engine.database import Database
+from core.store.installation import api_keys
 from core.store.models import deployments, trials, versions
 from core.store.monitoring import incidents
 from core.store.predictions import labels, predictions
@@ -31,6 +32,7 @@ class PredictionLineage:
     trial: Trial | None  # that ran when it was asked
     shadow: ShadowScore | None  # of the version that did not answer
     label: Label | None
+    keys: Mapping[int, str]  # the names of the API keys that asked and labelled, by their number
 
     @property
     def error(self) -> float | None:
@@ -58,6 +60,8 @@ def describe_story(story: PredictionLineage) -> dict[str, str]:
         "answered by": f"{asked.source.value}, as the {asked.variant.value}",
         "version": version_name(asked.version),
     }
+    if asked.key_id is not None:
+        said["asked by"] = _name_key(story.keys, asked.key_id)
     if asked.reason:
         said["why no model"] = asked.reason
     if version is not None:
@@ -80,18 +84,24 @@ def describe_story(story: PredictionLineage) -> dict[str, str]:
     if shadow is not None:
         other = shadow.error or "none" if shadow.score is None else f"{shadow.score:.2f}"
         said[f"score of {version_name(shadow.version)} beside it"] = other
-    said["label"] = (
-        "none yet"
-        if label is None
-        else f"{label.actual:g}, by {label.given_by}, received "
-        f"{label.received_at:%Y-%m-%d %H:%M} UTC"
-    )
+    said["label"] = "none yet" if label is None else _describe_label(label, story.keys)
     if story.error is not None:
         said["error"] = f"{story.error:.2f} points"
     said["latency"] = f"{asked.latency_ms:.2f} ms"
     if asked.unit_id:
         said["unit"] = asked.unit_id
     return said
+
+
+def _describe_label(label: Label, keys: Mapping[int, str]) -> str:
+    said = f"{label.actual:g}, given by {label.given_by}"
+    if label.key_id is not None:
+        said += f", with {_name_key(keys, label.key_id)}"
+    return f"{said}, received {label.received_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _name_key(keys: Mapping[int, str], key_id: int) -> str:
+    return f"key '{keys[key_id]}' (key {key_id})"
 
 
 _MOST = 1_000  # of each kind; a picture with more says nothing
@@ -117,6 +127,8 @@ def load_story(db: Database, prediction_id: str) -> PredictionLineage:
         found = predictions.get_prediction(conn, prediction_id.strip())
         history = [row for row in deployments.load_history(conn) if row.revision <= found.revision]
         asked = None if found.version == HEURISTIC else versions.find_version(conn, found.version)
+        label = labels.find_label(conn, found.id)
+        callers = {found.key_id, None if label is None else label.key_id} - {None}
         return PredictionLineage(
             prediction=found,
             deployment=history[-1] if history else None,
@@ -124,5 +136,6 @@ def load_story(db: Database, prediction_id: str) -> PredictionLineage:
             snapshot=None if asked is None else snapshots.get_snapshot(conn, asked.snapshot_id),
             trial=find_trial(history),
             shadow=trials.find_shadow_score(conn, found.id),
-            label=labels.find_label(conn, found.id),
+            label=label,
+            keys={one.id: one.name for one in api_keys.load_keys(conn) if one.id in callers},
         )

@@ -123,11 +123,13 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The rows of an id or a group: samples, visible or not, predictions and uses."""
+    """The rows of an id or a group: samples, visible or not, predictions, uses, and the labels that
+    a person of this name gave, or that are of an unknown prediction."""
 
     n_samples: int
     n_predictions: int
     uses: tuple[Use, ...]
+    n_labels: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -136,7 +138,7 @@ class Trace:
         >>> Trace(0, 0, ()).is_empty
         True
         """
-        return not (self.n_samples or self.n_predictions or self.uses)
+        return not (self.n_samples or self.n_predictions or self.uses or self.n_labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Prediction:
     latency_ms: float
     revision: int  # of the deployment in force; 0 before the first
     event_at: datetime | None = None  # when the scored work was made, where the caller said so
+    key_id: int | None = None  # of the API key that asked; None where there was none
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ class Batch:
     scores: Numbers
     lows: Numbers | None  # None where the version knows no interval
     highs: Numbers | None
+    key_id: int | None = None  # of the API key that asked; None where there was none
 
     @property
     def n_rows(self) -> int:
@@ -196,6 +198,7 @@ def build_predictions(batch: Batch, places: Sequence[int] | None = None) -> list
             unit_id=None if unit_ids is None else unit_ids[place],
             latency_ms=batch.latency_ms,
             revision=batch.revision,
+            key_id=batch.key_id,
         )
         for place in (range(batch.n_rows) if places is None else places)
     ]
@@ -217,7 +220,8 @@ def _find_places() -> dict[str, int]:
 class Label:
     """The true score of a prediction, which may not exist yet. `actual` is on the scale of the
     settings; 0 is a value. `rating` is the user's satisfaction with the result, 0..1, if somebody
-    asked."""
+    asked. `given_by` is what the caller says of a person; `key_id` is that of the caller's API key,
+    None where there was none."""
 
     prediction_id: str
     actual: float
@@ -225,6 +229,7 @@ class Label:
     given_by: str
     received_at: datetime
     rating: float | None = None
+    key_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ _MAX_TOKEN = 100  # characters; ours have 43
 _TRUSTED_SECONDS = timedelta(seconds=2)  # after which a session is looked up again
 _SEEN_EVERY = timedelta(minutes=1)
 _MAX_KEPT = 10_000
-_KEPT = timedelta(days=90)  # after its end
 
 log = get_logger(__name__)
 
@@ -168,13 +167,6 @@ def list_live(found: Iterable[Session], settings: Settings, now: datetime) -> li
         and find_session_end(session, limits, now) is None
         and is_allowed(session.email, settings)
     ]
-
-
-def remove_ended(db: Database, settings: Settings, now: datetime) -> int:
-    """Remove the logins that ended more than 90 days ago, and return their number: the audit keeps
-    who logged in."""
-    with db.write() as conn:
-        return sessions.remove_ended(conn, now - _KEPT, build_limits(settings).idle)
 
 
 def build_limits(settings: Settings) -> SessionLimits:

@@ -11,11 +11,14 @@ from datetime import datetime, timedelta
 from core.deployment.trial import find_trial
 from core.domain.monitoring import EPOCH, MINUTE, Removed, Retention, floor_time
 from core.log import get_logger
+from core.settings import Settings
 from core.store.engine.database import Connection, Database
+from core.store.installation import sessions
 from core.store.models import deployments
 from core.store.predictions import removals, rollups
 from core.store.predictions.predictions import read_all
 
+LOGINS_KEPT = timedelta(days=90)  # after their end
 _PIECE_ROWS = 500  # a transaction's, since predictions wait while one deletes
 _MAX_PIECES = 400
 _PAUSE_SECONDS = 0.01  # in which those that wait get their turn
@@ -146,3 +149,11 @@ def _choose_piece(
             limit = floor_time(needed, MINUTE)
             waits = f"predictions from {needed:%Y-%m-%d %H:%M} UTC on wait: they {why}"
     return (None if limit <= oldest else limit), waits
+
+
+def remove_logins(db: Database, settings: Settings, now: datetime) -> int:
+    """Remove the logins that ended more than 90 days ago, and return their number: the audit keeps
+    who logged in."""
+    idle = timedelta(minutes=settings.session_idle_minutes)
+    with db.write() as conn:
+        return sessions.remove_ended(conn, now - LOGINS_KEPT, idle)

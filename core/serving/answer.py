@@ -24,12 +24,14 @@ _RFC_9562 = {f"{number:x}": f"{8 | number & 3:x}" for number in range(16)}
 
 @dataclass(slots=True)  # frozen ones, of which a request makes several, take thrice as long
 class Ask:
-    """One row to score. `event_at` is when the scored work was made, where the caller knows."""
+    """One row to score. `event_at` is when the scored work was made, where the caller knows;
+    `key_id` is that of the API key that asks."""
 
     features: Features
     text: str | None = None
     unit_id: str | None = None
     event_at: datetime | None = None
+    key_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -179,4 +181,5 @@ def _build(
         latency_ms=attempt.latency_ms,
         revision=attempt.revision,
         event_at=ask.event_at,
+        key_id=ask.key_id,
     )

@@ -87,7 +87,9 @@ class Predictor:
             for variant, row, score in zip(variants, rows, scores, strict=True)
         ]
 
-    def answer_columns(self, asked: AskedColumns, at: datetime, started: float) -> Batch | None:
+    def answer_columns(
+        self, asked: AskedColumns, at: datetime, started: float, key_id: int | None = None
+    ) -> Batch | None:
         """Return what `answer` does, by columns; None where rows have to be looked at one by one: a
         trial runs, no model answers, it reads more than features, it has nothing to read in a row
         or no score for it; or where the log has no room for so many at once."""
@@ -117,6 +119,7 @@ class Predictor:
             scores=to_array(scores),
             lows=None if limits is None else to_array(limits[0]),
             highs=None if limits is None else to_array(limits[1]),
+            key_id=key_id,
         )
 
     @property

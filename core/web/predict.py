@@ -52,6 +52,7 @@ class PredictRoute(ScoringRoute[bytes | ErrorAnswer]):
             ask = await loop.run_in_executor(None, self._decode, content)
         else:
             ask = self._decode(content)
+        ask.key_id = turn.account.key_id
         parsed = service.timer()
         answered = await self._gathering.answer(Received(ask, at, started))
         if service.stages.is_due():

@@ -57,23 +57,25 @@ class BatchRoute(ScoringRoute[Response]):
     async def _score(self, content: bytes, turn: Turn, at: datetime, started: float) -> Response:
         turn.started = self._service.timer()
         loop = asyncio.get_running_loop()
-        done = await loop.run_in_executor(self._threads, self._do, content, at, started)
+        done = await loop.run_in_executor(self._threads, self._do, content, turn, at, started)
         for receipt in done.receipts:
             await self._serving.log_wait.wait(receipt)
         done.count(self._serving.metrics)
         return done.response
 
-    def _do(self, content: bytes, at: datetime, started: float) -> _Done:
+    def _do(self, content: bytes, turn: Turn, at: datetime, started: float) -> _Done:
         """Score and log the rows of a body: by columns where it can be, else one by one."""
         asked = read_json_columns(content)
-        batch = None
+        batch, key_id = None, turn.account.key_id
         if asked is not None:
-            batch = self._service.predictor.answer_columns(asked, at, started)
+            batch = self._service.predictor.answer_columns(asked, at, started, key_id)
         if batch is not None:
             kept = self._service.log_batch(batch)
             response = json_response(200, build_batch_answer(batch))
             return _Done(response, [kept] if kept else [], lambda to: to.count_batch(batch))
         asks = self._decode(content) if asked is None else build_asks(asked)
+        for ask in asks:
+            ask.key_id = key_id
         answers = self._service.predictor.answer(asks, at, started)
         receipts = self._service.log(answers)
         if all(answer.score is None for answer in answers):

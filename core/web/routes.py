@@ -93,6 +93,7 @@ class Routes:
                 given_by=body.given_by or build_actor(key).name,
                 received_at=now,
                 rating=body.rating,
+                key_id=None if key is None else key.id,
             )
             check_label(label, self._scale)
             receipt = self._service.add_label(label, observed_at_given=body.observed_at is not None)

@@ -26,6 +26,7 @@ _MAX_WAITING = 1_000  # requests of one caller that wait for their turn
 class Account:
     """What one caller has under way."""
 
+    key_id: int | None = None  # None for this machine while there are no keys
     weight: int = 0
     heavy_at: float = 0.0  # when heavy work may begin, in seconds on the timer
     tokens: float = 0.0
@@ -166,6 +167,6 @@ class Shares:
         account.tokens -= 1.0
 
     def _open(self, caller: int, now: float) -> Account:
-        opened = Account(tokens=max(self._rate, 1.0), filled_at=now)
+        opened = Account(caller or None, tokens=max(self._rate, 1.0), filled_at=now)
         self._accounts[caller] = opened
         return opened

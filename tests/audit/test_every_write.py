@@ -45,7 +45,7 @@ Write = Callable[[App, FakeRegistry, Actor], object]
 
 
 def _erase(app: App, _: FakeRegistry, by: Actor) -> object:
-    asked = ErasureRequest(IdKind.ID, "r1", by, "asked to")
+    asked = ErasureRequest(IdKind.ID, "r1", by, "asked to", app.settings.uploads)
     return erase_rows(app.db, app.settings.snapshots, asked, now=app.now, scale=app.settings.scale)
 
 

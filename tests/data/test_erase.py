@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
+from core.audit.verify import verify_audit
 from core.data.collect import add_rows
 from core.data.context import CollectContext
 from core.data.erase import ErasureRequest, erase_rows, remove_old_files, trace_rows
@@ -13,14 +16,20 @@ from core.data.quality.overview import refresh_quality
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
 from core.domain.dataset import EXTERNAL_ID, Erasure, IdKind, Snapshot, Trace, Use
+from core.domain.installation import Scope
+from core.domain.prediction import Label
 from core.domain.sample import Rejection
+from core.domain.trial import ShadowOutcome, ShadowScore
 from core.errors import InvalidInput, NotFound
-from core.store.data import erasures, quality, samples, snapshots
+from core.serving.keys import create_key
+from core.store.data import erasures, mentions, quality, samples, snapshots
+from core.store.engine import schema
 from core.store.engine.database import Database
-from core.store.models import versions
-from core.store.predictions import predictions
+from core.store.engine.types import Flag, Json, UtcTime
+from core.store.models import trials, versions
+from core.store.predictions import labels, predictions
 from core.store.predictions.batches import append_batches
-from tests.fakes import make_batch, make_prediction, make_report
+from tests.fakes import keep_labels, make_batch, make_prediction, make_report
 from tests.people import person
 from tests.streams import NOON, SCALE, add_labels, add_predictions, stream_samples
 
@@ -60,7 +69,7 @@ def erase(db: Database, home: Path, kind: IdKind, name: str) -> Erasure:
     return erase_rows(
         db,
         home / "snapshots",
-        ErasureRequest(kind, name, person("ada"), "asked to"),
+        ErasureRequest(kind, name, person("ada"), "asked to", home / "uploads"),
         now=lambda: NOON,
         scale=SCALE,
     )
@@ -157,7 +166,7 @@ def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: P
         erase_rows(
             db,
             home / "snapshots",
-            ErasureRequest(IdKind.ID, "r5", person("ada"), " "),
+            ErasureRequest(IdKind.ID, "r5", person("ada"), " ", home / "uploads"),
             now=lambda: NOON,
             scale=SCALE,
         )
@@ -218,3 +227,150 @@ def test_a_note_cannot_name_a_file_outside_of_the_folder_for_removal(
         erasures.append_erasure(conn, note)
     remove_old_files(db, home / "snapshots")
     assert (home / "kept.parquet").exists()
+
+
+CANARY = "ann-canary-77"
+JOB = {
+    "kind": "demo",
+    "args": {},
+    "status": "done",
+    "requested_at": NOON,
+    "requested_by": "ada",
+    "reason": "",
+    "progress": 1.0,
+    "message": "",
+}
+
+
+def _fill_column(column: sa.Column[Any], text: str, keys: frozenset[str] | None) -> object:
+    """A value that a column may hold, with the text where it quotes one."""
+    sentence = f"'{text}' is odd"
+    if keys is not None:
+        if not isinstance(column.type, Json):
+            return sentence
+        return [sentence] if keys == {""} else {key: [sentence, text] for key in keys}
+    if column.foreign_keys:
+        return 1
+    for kind, value in ((Json, {}), (sa.Text, "x"), (UtcTime, NOON), (Flag, False)):
+        if isinstance(column.type, kind):
+            return value
+    return 1
+
+
+def _plant(db: Database, text: str) -> None:
+    """A row for each table that quotes values, with the text in every column that does."""
+    tables = dict.fromkeys(column.table for column in mentions.QUOTING)
+    with db.write() as conn:
+        for table in sorted(tables, key=schema.metadata.sorted_tables.index):
+            values = {
+                column.name: _fill_column(column, text, mentions.QUOTING.get(column))
+                for column in table.columns
+                if not column.identity and (not column.nullable or column in mentions.QUOTING)
+            }
+            conn.execute(table.insert().values(**values))
+
+
+def _find_tables(db: Database, text: str) -> set[str]:
+    """The columns of all tables that hold the text."""
+    with db.read() as conn:
+        return {
+            f"{table.name}.{name}"
+            for table in schema.metadata.sorted_tables
+            for row in conn.execute(sa.select(table)).mappings()
+            for name, value in row.items()
+            if text in str(value)
+        }
+
+
+def test_a_name_is_in_no_table_and_no_file_after_it_was_erased(db: Database, home: Path) -> None:
+    fill(db, [*ROWS, {**ROWS[0], "id": CANARY, "features": {"a": CANARY}, "text": CANARY}])
+    train(db, take(db, home))
+    with db.write() as conn:
+        conn.execute(schema.incidents.insert().values(cause="latency", opened_at=NOON))
+        conn.execute(schema.jobs.insert().values(**JOB))
+    _plant(db, CANARY)
+    batch = replace(make_batch(3), features={"name": [CANARY, "b", "c"]}, unit_ids=[CANARY] * 3)
+    with db.write() as conn:
+        append_batches(conn, [batch])
+        keep_labels(
+            conn,
+            [
+                Label(CANARY, 1.0, NOON, "bob", NOON),
+                Label(batch.ids[1], 2.0, NOON, CANARY, NOON),
+            ],
+        )
+        conn.execute(schema.unmatched_labels.insert().values(prediction_id=CANARY))
+    add_predictions(
+        db,
+        [make_prediction("p", unit_id=CANARY, reason=f"'{CANARY}' is odd", text=CANARY)],
+    )
+    with db.write() as conn:
+        shadow = ShadowScore("p", 1, ShadowOutcome.FAILED, None, 1.0, f"'{CANARY}' is odd")
+        trials.append_shadow_scores(conn, [shadow])
+    upload = home / "uploads" / "7" / "kept-copy.csv"
+    upload.parent.mkdir(parents=True)
+    upload.write_text(CANARY)
+    create_key(db, "app", frozenset(Scope), by=person("ada"), now=NOON)  # rows are sealed
+    planted = _find_tables(db, CANARY)
+    assert planted >= {f"{c.table.name}.{c.name}" for c in mentions.QUOTING}
+    assert {"labels.given_by", "labels.prediction_id", "shadow_scores.error"} < planted
+    erase(db, home, IdKind.ID, CANARY)
+    note = erase(db, home, IdKind.GROUP, CANARY)
+    assert _find_tables(db, CANARY) == set()
+    assert note.found.n_predictions == 4
+    assert verify_audit(db).findings == ()
+    assert not upload.exists()
+    db.close()
+    held = [
+        path.name
+        for path in home.rglob("*")
+        if path.is_file() and CANARY.encode() in path.read_bytes()
+    ]
+    assert held == []
+
+
+def test_a_label_that_an_erased_person_gave_stays_without_the_name(
+    db: Database, home: Path
+) -> None:
+    add_predictions(db, [make_prediction("a")])
+    with db.write() as conn:
+        keep_labels(conn, [Label("a", 70.0, NOON, "ann", NOON, key_id=3)])
+    note = erase(db, home, IdKind.ID, "ann")
+    assert note.found.n_labels == 1
+    with db.read() as conn:
+        label = labels.find_label(conn, "a")
+    assert label is not None
+    assert (label.given_by, label.actual, label.key_id) == (mentions.ERASED, 70.0, 3)
+    assert trace_rows(db, home / "snapshots", IdKind.ID, "ann").is_empty
+
+
+def test_a_report_that_quoted_the_name_is_recorded_in_mlflow_again(
+    db: Database, home: Path
+) -> None:
+    fill(db, [{"id": CANARY, "features": {"a": 1.0}, "target": 1}])
+    snapshot = take(db, home)
+    for _ in range(2):
+        train(db, snapshot)
+    with db.write() as conn:
+        for number in (1, 2):
+            versions.append_run(conn, number, f"run-{number}", NOON)
+        conn.execute(
+            schema.versions.update()
+            .where(schema.versions.c.number == 2)
+            .values(report=replace(make_report(), summary=f"Worse for {CANARY}."))
+        )
+    erase(db, home, IdKind.ID, CANARY)
+    with db.read() as conn:
+        [waiting] = versions.load_versions_without_run(conn)
+    assert (waiting.number, waiting.report.summary) == (2, "Worse for [erased].")
+
+
+def test_a_column_of_the_name_of_an_erased_group_stays_a_column(db: Database, home: Path) -> None:
+    body = {"columns": [{"name": "size", "levels": ["size", "large"]}]}
+    fill(db, [{"id": "1", "group": "size", "features": {"size": 1.0}, "target": 1}])
+    with db.write() as conn:
+        conn.execute(schema.drift_references.insert().values(version=1, at=NOON, body=body))
+    erase(db, home, IdKind.GROUP, "size")
+    with db.read() as conn:
+        [left] = conn.execute(sa.select(schema.drift_references.c.body)).scalars()
+    assert left == {"columns": [{"name": "size", "levels": [mentions.ERASED, "large"]}]}

@@ -9,10 +9,12 @@ from core.deployment.release import deploy
 from core.deployment.timeline import Lane, TimelineSpan
 from core.deployment.trials import TrialStart, promote, start_trial
 from core.domain.deployment import RetrainingDecision
+from core.domain.installation import Scope
 from core.domain.monitoring import Health, HealthReport, Reason
 from core.domain.prediction import AnswerSource, Label, Variant
 from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.errors import NotFound
+from core.serving.keys import create_key
 from core.store.data import samples
 from core.store.engine.database import Database
 from core.store.models import deployments, trials
@@ -120,8 +122,26 @@ def test_a_prediction_is_told_with_everything_that_made_it(lived: Database) -> N
     )
     assert said["trial"] == "'shorter': v2 beside v1, 20 % of the answers"
     assert said["score of v1 beside it"] == "70.00"
-    assert said["label"].startswith("75, by bob")
+    assert said["label"].startswith("75, given by bob, received")
     assert said["error"] == "3.50 points"
+    assert "asked by" not in said
+
+
+def test_a_prediction_and_its_label_are_told_with_the_keys_that_sent_them(db: Database) -> None:
+    keys = [
+        create_key(db, name, frozenset(Scope), by=person("ada"), now=NOON)[0]
+        for name in ("app", "raters")
+    ]
+    kept = make_prediction("abc", version=0, revision=0, key_id=keys[0].id)
+    label = Label("abc", 75.0, NOON, "ana", NOON, key_id=keys[1].id)
+    with db.write() as conn:
+        predictions.append_predictions(conn, [kept])
+        keep_labels(conn, [label])
+    story = load_story(db, "abc")
+    said = describe_story(story)
+    assert said["asked by"] == "key 'app' (key 1)"
+    assert said["label"].startswith("75, given by ana, with key 'raters' (key 2), received")
+    assert story.keys == {1: "app", 2: "raters"}
 
 
 def test_a_prediction_of_the_heuristic_says_why_no_model_answered(db: Database) -> None:

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from core.domain.actor import Role
 from core.domain.installation import SessionEnd
 from core.errors import Refused, Unavailable
-from core.login.sessions import LoginSessions, end_session, remove_ended
+from core.login.sessions import LoginSessions, end_session
+from core.monitoring.retention import remove_logins
 from core.settings import parse_settings
 from core.store.engine import schema
 from core.store.engine.database import Database
@@ -244,9 +245,9 @@ def test_a_login_that_ended_is_removed_after_90_days(
     ended, _abandoned = start(found), start(found)
     found.end(ended, SessionEnd.LOGOUT)
     settings = parse_settings(VALUES)
-    assert remove_ended(db, settings, NOON + timedelta(days=90)) == 0
-    assert remove_ended(db, settings, NOON + timedelta(days=90, minutes=1)) == 1
-    assert remove_ended(db, settings, NOON + timedelta(days=90, minutes=61)) == 1
+    assert remove_logins(db, settings, NOON + timedelta(days=90)) == 0
+    assert remove_logins(db, settings, NOON + timedelta(days=90, minutes=1)) == 1
+    assert remove_logins(db, settings, NOON + timedelta(days=90, minutes=61)) == 1
 
 
 def test_a_login_that_lives_is_never_removed(
@@ -258,5 +259,5 @@ def test_a_login_that_lives_is_never_removed(
         clock.pass_(days=1)
         with db.write() as conn:
             sessions.set_seen(conn, 1, clock.now)
-    assert remove_ended(db, parse_settings(VALUES), clock.now) == 0
+    assert remove_logins(db, parse_settings(VALUES), clock.now) == 0
     assert found.find(token) is not None

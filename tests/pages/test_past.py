@@ -32,7 +32,7 @@ def test_a_prediction_is_looked_up_by_its_id_from_the_address(
     said = {str(row[0]): str(row[1]) for row in table_with(page, "value")}
     assert said["version"] == "v1"
     assert said["deployed by"] == "grace"
-    assert said["label"].startswith("55, by reviewer")
+    assert said["label"].startswith("55, given by reviewer, received")
 
 
 def test_an_unknown_prediction_is_said(full: App, open_page: OpenPage) -> None:

@@ -29,11 +29,12 @@ def offer(app: App) -> None:
         ):
             actions.ask_reason(
                 "Delete for good",
-                f"{describe(found)} Snapshots are rewritten without the rows, and messages about "
-                "rejected rows that name them are removed. A version keeps what it has learned "
-                "and ten training rows that check its artifact, here and in MLflow. Not "
-                "searched: the watched folder, uploads of the last day that were not imported, "
-                "backups. Rows in a collected source come back unless they are deleted there too.",
+                f"{describe(found)} Snapshots are rewritten without the rows, files that wait "
+                "for their import are removed, and the name is replaced where the program quoted "
+                "it. A version keeps what it has learned and ten training rows that check its "
+                "artifact, here and in MLflow. Not searched: the watched folder, reasons and notes "
+                "that people wrote, backups. Rows in a collected source come back unless they are "
+                "deleted there too.",
                 lambda reason: _erase(app, kind, name, reason),
                 key="erase_now",
                 act=Act.ERASE,
@@ -89,8 +90,9 @@ def describe(found: Trace) -> str:
     """Describe the traced rows in a sentence: their number, and the snapshots and versions with
     them."""
     said = (
-        f"{text.count(found.n_samples, 'row')} and "
-        f"{text.count(found.n_predictions, 'prediction')}; "
+        f"{text.count(found.n_samples, 'row')}, "
+        f"{text.count(found.n_predictions, 'prediction')} and "
+        f"{text.count(found.n_labels, 'label')}; "
     )
     uses = [
         f"snapshot {use.snapshot_id} has {use.n_rows} ("
@@ -115,7 +117,7 @@ def _erase(app: App, kind: IdKind, name: str, reason: str) -> str:
     note = erase_rows(
         app.db,
         app.settings.snapshots,
-        ErasureRequest(kind, name, context.get_recent_actor(), reason),
+        ErasureRequest(kind, name, context.get_recent_actor(), reason, app.settings.uploads),
         now=app.now,
         scale=app.settings.scale,
         rules=app.settings.rules,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from core.domain.dataset import Erasure, IdKind, Trace
 from core.store.data.history import remove_history
+from core.store.data.mentions import ERASED, replace_mentions
 from core.store.engine import schema
 from core.store.models.paired_differences import remove_checkpoints
 from core.store.predictions.predictions import move_batches_within
@@ -20,25 +21,48 @@ _versions = schema.versions
 _erasures = schema.erasures
 _collections = schema.collections
 _jobs = schema.jobs
+_labels = schema.labels
+_shadow = schema.shadow_scores
 _sources = schema.sources
+_unmatched = schema.unmatched_labels
 
 
-def count_rows(conn: sa.Connection, kind: IdKind, name: str) -> tuple[int, int]:
-    """Count the samples, visible or not, and the predictions of a name."""
+def count_rows(conn: sa.Connection, kind: IdKind, name: str) -> tuple[int, int, int]:
+    """Count the samples, visible or not, the predictions of a name, and the labels that it gave or
+    that are of an unknown prediction of this id."""
     samples = sa.select(sa.func.count()).select_from(_samples).where(_of_sample(kind, name))
     asked = sa.select(sa.func.count()).select_from(_predictions)
     asked = asked.where(_of_prediction(kind, name), _holds_something)
-    return conn.execute(samples).scalar_one(), conn.execute(asked).scalar_one()
+    given = sa.select(sa.func.count()).select_from(_labels)
+    given = given.where(sa.or_(_labels.c.given_by == name, _is_unmatched(name)))
+    samples_, predictions_, labels_ = (
+        int(conn.execute(query).scalar_one()) for query in (samples, asked, given)
+    )
+    return samples_, predictions_, labels_
 
 
-def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> None:
-    """Delete the samples of a name, the features of its predictions (scores stay), its rejections,
-    and the quality reports on all rows."""
+def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> list[tuple[str, int]]:
+    """Delete the samples of a name, the features of its predictions (scores and their labels stay),
+    labels of unknown predictions of this id, its rejections, and the quality reports on all rows.
+    Elsewhere the name is replaced, also where it gave a label; return the table and the number of
+    each row of `mentions.QUOTING` that changed. The MLflow run of a version whose report changed
+    counts as not recorded: recording it again replaces the report there."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("PRAGMA secure_delete = ON")  # overwritten, not only given free
     move_batches_within(conn)
     remove_history(conn, sa.select(_samples.c.id).where(_of_sample(kind, name)))
     conn.execute(_samples.delete().where(_of_sample(kind, name)))
+    theirs = sa.select(_predictions.c.id).where(_of_prediction(kind, name))
+    conn.execute(
+        _shadow.update()
+        .where(_shadow.c.prediction_id.in_(theirs), _shadow.c.error.is_not(None))
+        .values(error=ERASED)
+    )
+    conn.execute(
+        _predictions.update()
+        .where(_of_prediction(kind, name), _predictions.c.reason.is_not(None))
+        .values(reason=ERASED)
+    )
     conn.execute(
         _predictions.update()
         .where(_of_prediction(kind, name))
@@ -46,8 +70,15 @@ def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> None:
     )
     remove_checkpoints(conn)
     conn.execute(schema.quality_reports.delete())
+    conn.execute(_labels.delete().where(_is_unmatched(name)))
+    conn.execute(_unmatched.delete().where(_unmatched.c.prediction_id == name))
+    conn.execute(_labels.update().where(_labels.c.given_by == name).values(given_by=ERASED))
     for column in (_collections.c.rejected, _jobs.c.result, _sources.c.reading):
         _forget_rejections(conn, column, name)
+    changed = replace_mentions(conn, name)
+    rewritten = [number for table, number in changed if table == _versions.name]
+    conn.execute(schema.runs.delete().where(schema.runs.c.version.in_(rewritten)))
+    return changed
 
 
 def load_versions_of(conn: sa.Connection, snapshot_id: int) -> tuple[int, ...]:
@@ -111,6 +142,11 @@ def _without(value: Any, name: re.Pattern[str]) -> Any:
 def _names(item: Any, name: re.Pattern[str]) -> bool:
     message = item.get("message") if isinstance(item, dict) else None
     return isinstance(message, str) and name.search(message) is not None
+
+
+def _is_unmatched(name: str) -> sa.ColumnElement[bool]:
+    known = sa.select(_predictions.c.id).where(_predictions.c.id == name)
+    return sa.and_(_labels.c.prediction_id == name, ~known.exists())
 
 
 _holds_something = sa.or_(

@@ -111,12 +111,18 @@ def _add_people(conn: sa.Connection) -> None:
     )
 
 
+def _add_callers(conn: sa.Connection) -> None:
+    for table in ("predictions", "batches", "labels"):
+        conn.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN key_id BIGINT")
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _drop_alert_rules,
     _drop_alpha_spendings,
     _rename_accuracy_causes,
     _sum_histories_by_hour,
     _add_people,
+    _add_callers,
 )
 """The steps from `FIRST` on. Append here, and change `schema` to the result of the step. Never
 change a released step. A step knows the tables of its time: it names columns in text and takes none

@@ -197,6 +197,7 @@ predictions = sa.Table(
     sa.Column("latency_ms", sa.Double, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("event_at", UtcTime),
+    sa.Column("key_id", sa.BigInteger),  # of the API key that asked; null where there was none
     sa.Index("predictions_at", "at"),
     sa.Index("predictions_unit", "unit_id", sqlite_where=_NAMED, postgresql_where=_NAMED),
 )
@@ -212,6 +213,7 @@ batches = sa.Table(  # answered by columns, and not yet rows of `predictions`
     sa.Column("latency_ms", sa.Double, nullable=False),
     sa.Column("n_rows", sa.BigInteger, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("key_id", sa.BigInteger),
 )
 
 shadow_scores = sa.Table(  # what the version that did not answer would have said
@@ -284,6 +286,7 @@ labels = sa.Table(  # rows are appended: room for several raters, each with why 
     sa.Column("given_by", sa.Text, nullable=False),
     sa.Column("received_at", UtcTime, nullable=False),
     sa.Column("rating", sa.Double),
+    sa.Column("key_id", sa.BigInteger),  # of the API key that sent it, whoever it was given by
     sa.Index("labels_prediction", "prediction_id", "id"),
     sa.Index("labels_received", "received_at"),
 )

@@ -29,7 +29,7 @@ class _Body(msgspec.Struct, array_like=True):
 
 
 _decoder = msgspec.msgpack.Decoder(_Body)
-_COLUMNS = ("key", "at", "version", "revision", "latency_ms", "n_rows", "body")
+_COLUMNS = ("key", "at", "version", "revision", "latency_ms", "n_rows", "body", "key_id")
 INSERT_BATCH = (
     f"INSERT INTO batches ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{c}' for c in _COLUMNS)})"
 )
@@ -60,6 +60,7 @@ def build_values(batch: Batch) -> dict[str, Any]:
         "latency_ms": batch.latency_ms,
         "n_rows": batch.n_rows,
         "body": msgspec.msgpack.encode(body),
+        "key_id": batch.key_id,
     }
 
 
@@ -134,6 +135,7 @@ def _batch(row: Any) -> Batch:
         scores=array(_NUMBERS, body.scores),
         lows=None if body.lows is None else array(_NUMBERS, body.lows),
         highs=None if body.highs is None else array(_NUMBERS, body.highs),
+        key_id=row.key_id,
     )
 
 

@@ -68,6 +68,7 @@ def _says_same(last: Label, label: Label, *, observed_at_given: bool) -> bool:
         last.actual == label.actual
         and last.given_by == label.given_by
         and last.rating == label.rating
+        and last.key_id == label.key_id
         and (last.observed_at == label.observed_at or not observed_at_given)
     )
 
@@ -80,6 +81,7 @@ def _values(label: Label) -> dict[str, Any]:
         "given_by": label.given_by,
         "received_at": label.received_at,
         "rating": label.rating,
+        "key_id": label.key_id,
     }
 
 
@@ -133,4 +135,5 @@ def _label(row: Any) -> Label:
         given_by=row.given_by,
         received_at=row.received_at,
         rating=row.rating,
+        key_id=row.key_id,
     )

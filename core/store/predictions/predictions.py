@@ -43,6 +43,7 @@ _COLUMNS = (
     "latency_ms",
     "revision",
     "event_at",
+    "key_id",
 )
 _INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
 _IDS_AT_ONCE = 500
@@ -103,6 +104,7 @@ def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
             one.latency_ms,
             one.revision,
             None if one.event_at is None else to_micros(one.event_at),
+            one.key_id,
         )
         for one, line in zip(predictions, lines, strict=True)
     ]
@@ -128,6 +130,7 @@ def list_batch_values(batch: Batch) -> list[tuple[Any, ...]]:
         repeat(batch.latency_ms),
         repeat(batch.revision),
         nothing,
+        repeat(batch.key_id),
     )
     return list(zip(*by_column, strict=False))  # what is repeated never ends
 
@@ -272,4 +275,5 @@ def read_prediction(row: Any) -> Prediction:
         latency_ms=row.latency_ms,
         revision=row.revision,
         event_at=row.event_at,
+        key_id=row.key_id,
     )

@@ -19,7 +19,10 @@ from core.store.data.samples import append_samples, start_collection, stream_pie
 from core.store.engine import migrations, schema
 from core.store.engine.database import Database, open_database
 from core.store.models import deployments, versions
+from core.store.predictions.batches import build_values
+from core.store.predictions.predictions import append_predictions, move_batches
 from tests.architecture import ROOT
+from tests.fakes import make_batch, make_prediction
 from tests.features.histories import START, Work
 from tests.store.data.test_history import collect, sample
 
@@ -254,6 +257,44 @@ def test_incidents_of_before_keep_their_cause_under_its_new_name(
     with closing(open_database(golden, home, "process", now())) as db, db.read() as conn:
         causes = conn.execute(sa.select(schema.incidents.c.cause).order_by(schema.incidents.c.id))
         assert list(causes.scalars())[-3:] == ["error_growth", "accuracy", "latency"]
+
+
+def test_predictions_and_labels_of_before_have_no_key_and_batches_that_waited_are_drained(
+    golden: str, home: Path, now: Clock
+) -> None:
+    values = build_values(make_batch(3))
+    del values["key_id"]
+    with raw_engine(golden).begin() as conn:
+        conn.execute(
+            sa.text(
+                f"INSERT INTO batches ({', '.join(values)}) "
+                f"VALUES ({', '.join(':' + name for name in values)})"
+            ),
+            values,
+        )
+        conn.exec_driver_sql(
+            "INSERT INTO labels (prediction_id, actual, observed_at, given_by, received_at) "
+            "VALUES ('a', 1.0, 0, 'ada', 0)"
+        )
+    with closing(open_database(golden, home, "process", now())) as db:
+        assert move_batches(db) == 3
+        with db.read() as conn:
+            for table in (schema.predictions, schema.labels):
+                assert set(conn.execute(sa.select(table.c.key_id)).scalars()) == {None}
+
+
+def test_callers_are_added_in_either_database(new_db: Database) -> None:
+    tables = ("predictions", "batches", "labels")
+    with new_db.write() as conn:
+        for table in tables:
+            conn.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN key_id")
+        migrations.MIGRATIONS[29 - migrations.FIRST](conn)
+        append_predictions(conn, [make_prediction("a", key_id=3)])
+    for table in tables:
+        [column] = [
+            one for one in sa.inspect(new_db.engine).get_columns(table) if one["name"] == "key_id"
+        ]
+        assert column["nullable"]
 
 
 def test_histories_of_before_are_summed_by_hour_in_either_database(

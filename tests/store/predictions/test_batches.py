@@ -26,7 +26,7 @@ from tests.streams import load_recent_predictions
 
 ROOT = Path(__file__).parents[3]
 FIRST = make_batch(7, bits=b"\x01" * 8)
-SECOND = make_batch(400, at=NOON + timedelta(milliseconds=1), bits=b"\x02" * 8)
+SECOND = replace(make_batch(400, at=NOON + timedelta(milliseconds=1), bits=b"\x02" * 8), key_id=3)
 
 
 def add(db: Database) -> None:
@@ -54,7 +54,7 @@ def test_rows_of_a_batch_are_logged_as_the_predictions_that_they_are() -> None:
     plain = replace(make_batch(3), unit_ids=None, lows=None, highs=None)
     odd_features = {'say "hi"': ["a\nb", 1.5, None], "\\": [0.0, -1e300, 7.0]}
     odd = replace(make_batch(3), features=odd_features)
-    for batch in (FIRST, plain, odd):
+    for batch in (FIRST, SECOND, plain, odd):
         assert list_batch_values(batch) == list_values(build_predictions(batch))
 
 

@@ -56,6 +56,18 @@ def test_a_corrected_label_takes_over_and_back(db: Database, send: Callable[...,
     assert _actual(db) == 70.0
 
 
+def test_the_same_label_with_another_key_is_another_label(
+    db: Database, send: Callable[..., bool]
+) -> None:
+    assert send(70.0, key_id=1)
+    assert not send(70.0, key_id=1)
+    assert send(70.0, key_id=2)
+    with db.read() as conn:
+        found = labels.find_label(conn, "a")
+    assert found is not None
+    assert found.key_id == 2
+
+
 def test_another_giver_or_moment_is_another_label(
     send: Callable[..., bool], now: Callable[[], datetime]
 ) -> None:
