@@ -23,6 +23,7 @@ from core.alerts.channels import send_heartbeat
 from core.api import create
 from core.bootstrap import App, build_app, utc_now
 from core.cli.main import main
+from core.domain.installation import Scope
 from core.errors import OpsError
 from core.registry import Registry
 from core.settings import SETTINGS
@@ -34,6 +35,7 @@ from core.up import Component, build_command, build_mlflow_url, environment
 from core.watching import try_app_channels
 from tests.conftest import PATIENCE_SECONDS
 from tests.markup import undo_escapes
+from tests.people import person
 from tests.test_api import run_server
 from ui.common import context
 from ui.common.pages import PAGES
@@ -75,7 +77,8 @@ VERBS = (
     "data", "versions", "runs", "train baseline", "versions", "deploy v1 --reason first --override",
     "deploy --status", "history", "replay v1", "monitor", "status", "settings", "jobs", "keys list",
     "incidents", "incidents test", "retrain --check", "collect", "collect supabase", "rollback "
-    "--reason back", "history",
+    "--reason back", "history", "audit list --json", "audit verify", "approvals list",
+    "sessions list",
 )  # fmt: skip
 
 
@@ -188,10 +191,9 @@ def use(used: Used, patch: pytest.MonkeyPatch) -> None:
     """Every way to use an installation."""
     app = used.app
     run_verb("demo --rows 300")
+    scopes = "".join(f" --scope {scope}" for scope in Scope)
     key = next(
-        word
-        for word in run_verb("keys create ci --scope predict").split()
-        if word.startswith("plk_")
+        word for word in run_verb(f"keys create ci{scopes}").split() if word.startswith("plk_")
     )
     used.secrets["API key"] = key
     for number, line in enumerate(VERBS):
@@ -211,7 +213,7 @@ def use(used: Used, patch: pytest.MonkeyPatch) -> None:
                 answers += ask_api(api, key)
         used.said["API"], used.said["log of the API"] = answers, both.getvalue()
     used.said["repr"] = f"{app!r} {app.settings!r} {app.registry!r} {vars(app.registry)!r}"
-    used.said["receipts"] = repr(try_app_channels(app, "ada"))
+    used.said["receipts"] = repr(try_app_channels(app, person("ada")))
     used.said["commands"] = repr([build_command(app, part) for part in Component])
     used.said["link to MLflow"] = build_mlflow_url(app)
     used.said["heartbeat"] = fail(lambda: send_heartbeat(VALUES["PLUMBLINE_HEARTBEAT_URL"]))

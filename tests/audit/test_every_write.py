@@ -29,11 +29,12 @@ from core.domain.trial import TrialSettings
 from core.domain.version import NoteKind
 from core.errors import OpsError
 from core.jobs.runner import do_job
+from core.login.sessions import end_session
 from core.retraining.flow import start_retraining
 from core.retraining.policy import build_policy
 from core.serving.keys import create_key, revoke_key, rotate_key
 from core.store.engine import schema
-from core.store.installation import approvals, audit
+from core.store.installation import approvals, audit, sessions
 from core.system import cancel_job, request_job
 from core.training.notes import add_note, sign_version
 from tests.fakes import FakeRegistry, add_version
@@ -99,6 +100,7 @@ WRITES: dict[str, tuple[Act, Write]] = {
     "create_key": (Act.KEYS, _on_db(create_key, "app", frozenset({Scope.PREDICT}))),
     "rotate_key": (Act.KEYS, _on_db(rotate_key, 1, overlap=timedelta(hours=1))),
     "revoke_key": (Act.KEYS, _on_db(revoke_key, 1)),
+    "end_session": (Act.SESSION, _on_db(end_session, 1)),
     "add_note": (Act.NOTE, _on_db(add_note, 1, NoteKind.NOTE, "good")),
     "sign_version": (Act.SIGN, _on_versions(sign_version, 1)),
     "cancel_job": (Act.CANCEL, lambda app, _, by: cancel_job(app, 1, by=by)),
@@ -150,6 +152,14 @@ def registry(app: App) -> FakeRegistry:
     deploy(app.db, made, 1, reason="first", by=ada, override=False, now=app.now())  # type: ignore[arg-type]
     create_key(app.db, "first", frozenset({Scope.STATUS}), by=ada, now=app.now())
     with app.db.write() as conn:
+        sessions.append_session(
+            conn,
+            token_hash="h",
+            email="eve@a.org",
+            place="10.0.0.9",
+            authenticated_at=app.now(),
+            now=app.now(),
+        )
         approvals.append_request(
             conn,
             act=Act.DEPLOY,
