@@ -66,7 +66,7 @@ def is_free(port: int) -> bool:
 
 def test_a_tied_command_ends_when_its_parent_is_killed() -> None:
     with start(STARTER) as (process, child):
-        wait_until(lambda: psutil.Process(child).cmdline()[1] == "-c")  # it became the command
+        wait_until(lambda: psutil.Process(child).cmdline()[1:2] == ["-c"])  # it became the command
         process.kill()
     wait_until(lambda: not is_running(child))
 
