@@ -68,7 +68,7 @@ def register(app: App, pipeline: Any) -> None:
             snapshot_id=snapshot.id,
             artifact_hash=artifact_hash,
             report=make_report(),
-            by=BENCH,
+            by=BENCH.name,
             now=now,
         )
     deploy(
