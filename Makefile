@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+PIP_AUDIT_VERSION := 2.9.0
 
 # Container images often set it, and then every process compiles all that it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := check
-.PHONY: check setup setup-dev run test test-slow lint types messages e2e screenshots bench docs wheel lock mlflow clean
+.PHONY: check setup setup-dev run test test-slow lint types messages e2e screenshots bench docs wheel lock audit mlflow clean
 
 check: lint types test  ## lint, types, test
 
@@ -17,12 +18,12 @@ check: lint types test  ## lint, types, test
 	@echo "Installing Plumbline into .venv (once, about a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements.lock
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed
 	@echo "Installing the test tools into .venv ..."
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-dev.lock
 	@touch $@
 
 setup: .venv/installed  ## make .venv with what running needs
@@ -84,8 +85,11 @@ wheel: setup-dev  ## the package in dist/, which installs `plumbline`
 	@$(BIN)/uv build --quiet --wheel -o dist
 
 lock:  ## write the exact versions of requirements*.txt anew
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 -c requirements-dev.lock requirements.txt -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements-dev.lock requirements.txt -o requirements.lock
+
+audit: setup  ## known vulnerabilities of what is installed; asks pypi.org, so not a part of CI
+	@$(BIN)/uv tool run pip-audit@$(PIP_AUDIT_VERSION) --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off
 
 clean:  ## remove what was installed; the data in var/ stays
 	@rm -rf .venv .mypy_cache .ruff_cache site dist

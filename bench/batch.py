@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from core.store.predictions.drain import drain_batches
+
 from bench.peers.model import BATCH, body_path
 from bench.serving import DATA, prepare_model
 from core.bootstrap import App, build_app
@@ -20,7 +22,6 @@ from core.serving.columns import AskedColumns, read_json_columns
 from core.serving.schemas import build_batch_answer
 from core.serving.service import PredictionService
 from core.store.models import versions
-from core.store.predictions.drain import drain_batches
 from core.web.http import json_response
 
 N = 200

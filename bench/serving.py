@@ -21,11 +21,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.store.predictions.drain import drain_batches
+
 from bench.peers.environment import make_environment
 from bench.peers.model import BATCH, JSON, body_path
 from bench.peers.model import main as prepare
 from core.bootstrap import build_app
-from core.store.predictions.drain import drain_batches
 
 ROUNDS, SECONDS, PORT = 3, 2, 8769
 BATCH_SECONDS = 1  # so that what waits stays below the million rows that may

@@ -34,7 +34,7 @@ WEIGHTS = {
 _SNAKE_CASE = {"codeQuality": "code_quality", "testCoverage": "test_coverage"}
 _ATTEMPTS = 3
 _AWAY = frozenset({408, 425, 429, 500, 502, 503, 504})
-_KEEP = _AWAY | {401, 403, 404}  # somebody will mend these; a label is not lost for them
+_MENDED = frozenset({401, 403, 404})  # of the address or key, by somebody, later
 _MAX_SENT_AT_ONCE = 100
 
 
@@ -56,7 +56,7 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class FeedbackReceipt:
     """The outcome of sending a label: `stored`, `spooled` (kept in the file and sent later),
-    `refused` (it is wrong, see `message`) or `lost` (no service and no spool)."""
+    `refused` (it is wrong) or `lost` (no service and no spool); `message` says why."""
 
     outcome: str
     message: str = ""
@@ -353,6 +353,8 @@ class _Rules:
         try:
             content = json.dumps(build(), allow_nan=False)
             response = yield _Post(path, content, self._choose_end())
+            if response.is_redirect:
+                raise _Away(_explain_redirect(response))
             content = response.json()
             if response.status_code == 200:
                 return [_read_answer(answer) for answer in content.get("predictions", [content])]
@@ -378,12 +380,14 @@ class _Rules:
             return FeedbackReceipt("spooled", str(error))
         if response.is_success:
             return FeedbackReceipt("stored")
+        if response.is_redirect:
+            return FeedbackReceipt("spooled", _explain_redirect(response))
         try:
             message = _read_message(response.json(), response.status_code)
-        except ValueError:
+        except (AttributeError, TypeError, ValueError):
             message = f"The service answered {response.status_code}."
-        outcome = "spooled" if response.status_code in _KEEP else "refused"
-        return FeedbackReceipt(outcome, message)
+        refused = response.is_client_error and response.status_code not in _AWAY | _MENDED
+        return FeedbackReceipt("refused" if refused else "spooled", message)
 
     def _keep(self, content: str, message: str) -> _Steps[FeedbackReceipt]:
         if self._spool is None:
@@ -499,6 +503,15 @@ def _check(response: httpx.Response) -> httpx.Response:
     if response.status_code in _AWAY and "prediction_id" not in response.text:
         raise _Away(f"The service answered {response.status_code}.")
     return response
+
+
+def _explain_redirect(response: httpx.Response) -> str:
+    """Where a service sends its callers: they are not led there, since their key would be too."""
+    place = response.headers.get("location", "an address that it does not name")
+    return (
+        f"The service sends callers on to {place.partition('?')[0]} ({response.status_code}), "
+        "which is not followed: make the client with that address."
+    )
 
 
 def _build_row(

@@ -42,6 +42,7 @@ class OidcProvider:
     error: str = ""  # what it sends back instead of a code
     token_status: int = 200
     state: str | None = None  # sent back instead of the one that was given
+    stop_describing: bool = False  # its metadata is gone
     wait: bool = False  # answers nothing until it is told to stop
     stopped: bool = False
     asked: list[dict[str, str]] = field(default_factory=list)  # queries at the authorization
@@ -75,6 +76,8 @@ class OidcProvider:
     async def _describe(self, _: Request) -> Response:
         while self.wait and not self.stopped:
             await anyio.sleep(0.02)
+        if self.stop_describing:
+            return Response(status_code=503)
         return JSONResponse(
             {
                 "issuer": self.url,
@@ -144,6 +147,7 @@ def run_provider() -> Iterator[OidcProvider]:
     provider = OidcProvider()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # who comes before the server takes connections waits, and is not refused
     provider.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(
         uvicorn.Config(provider.build_app(), log_level="warning", lifespan="off")

@@ -279,6 +279,29 @@ def test_a_label_is_not_lost_for_a_wrong_key(client: PlumblineClient, service: S
     assert client.feedback("a", 70).outcome == "spooled"
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_label_is_not_lost_for_a_redirect_and_its_receipt_says_where_to(
+    client: PlumblineClient, service: Service, status: int
+) -> None:
+    away = {"location": "https://moved.example/v1/feedback?token=secret"}
+    service.answer = lambda _: httpx.Response(status, headers=away)
+    receipt = client.feedback("a", 70)
+    assert receipt.outcome == "spooled"
+    assert f"sends callers on to https://moved.example/v1/feedback ({status})" in receipt.message
+    assert "secret" not in receipt.message
+    service.answer = _answer(200, {})
+    assert client.flush() == 0
+    assert service.bodies[-1]["actual"] == 70
+
+
+@pytest.mark.parametrize("status", [304, 500, 501, 507])
+def test_a_label_is_not_lost_for_what_is_no_mistake_of_the_caller(
+    client: PlumblineClient, service: Service, status: int
+) -> None:
+    service.answer = lambda _: httpx.Response(status, json="away")
+    assert client.feedback("a", 70).outcome == "spooled"
+
+
 def test_a_spooled_label_that_is_refused_does_not_block_the_others(
     client: PlumblineClient, service: Service
 ) -> None:

@@ -197,3 +197,43 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
         "there.md#last",
         "no.png",
     ]
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    """The threat model says of each threat what attacks it: a name that leads nowhere would say
+    that something is tested which is not."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    known = {name for path in files for name in re.findall(r"def (test_\w+)\(", read(path))}
+    named = [
+        (document.name, name)
+        for document in DOCUMENTS
+        for name in re.findall(r"`(test_\w+)`", read(document))
+    ]
+    assert len(named) > 60
+    assert [pair for pair in named if pair[1] not in known] == []
+    paths = {
+        path
+        for document in DOCUMENTS
+        for path in re.findall(r"`(tests/[\w/]+\.py)`", read(document))
+    }
+    assert [path for path in sorted(paths) if not (ROOT / path).is_file()] == []
+
+
+def test_the_threat_model_says_something_of_every_chapter_of_the_standard() -> None:
+    text = read(ROOT / "docs" / "security.md")
+    chapters = {int(number) for number in re.findall(r"^\| V(\d+) ", text, re.MULTILINE)}
+    assert chapters == set(range(1, 18))
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_every_package_of_a_lock_has_its_hashes(lock: str) -> None:
+    """Whoever can change a file of the registry, or stand in between, changes no installation."""
+    parts = re.split(r"^(?=[a-zA-Z0-9])", read(ROOT / lock), flags=re.MULTILINE)[1:]
+    assert len(parts) > 100
+    assert [part for part in parts if not re.search(r"--hash=sha256:[0-9a-f]{64}", part)] == []
+    assert all("==" in part.partition("\n")[0] for part in parts)
+
+
+def test_what_make_installs_is_what_was_locked() -> None:
+    installs = [line for line in read(ROOT / "Makefile").splitlines() if "pip install" in line]
+    assert [line for line in installs if "-r " in line and "--require-hashes" not in line] == []

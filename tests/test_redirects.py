@@ -100,8 +100,10 @@ def notify(front: Site) -> None:
 
 def send_label(front: Site) -> None:
     with PlumblineClient(front.url, KEY) as client:
-        assert client.predict({"codeQuality": 80}).source == "client_fallback"
-        assert client.feedback("p1", 71).outcome != "stored"
+        answer = client.predict({"codeQuality": 80})
+        assert answer.source == "client_fallback"
+        assert f"sends callers on to {front.onward}/v1/predict" in str(answer.reason)
+        assert client.feedback("p1", 71).outcome == "lost"  # there is no spool
 
 
 def log_in(front: Site) -> None:

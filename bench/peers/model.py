@@ -60,7 +60,7 @@ def register(app: App, pipeline: Any) -> None:
             query={},
             first_at=None,
             last_at=None,
-            by=BENCH,
+            by=BENCH.name,
             now=now,
         )
         version = versions.append_version(
@@ -68,7 +68,7 @@ def register(app: App, pipeline: Any) -> None:
             snapshot_id=snapshot.id,
             artifact_hash=artifact_hash,
             report=make_report(),
-            by=BENCH,
+            by=BENCH.name,
             now=now,
         )
     deploy(

@@ -1,10 +1,10 @@
-"""An OpenID Connect provider: where it sends people to log in, and the claims of who came back."""
+"""An OpenID Connect provider: where people log in and out, and the claims of who came back."""
 
 import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
@@ -13,6 +13,7 @@ import httpx
 
 from core.errors import InvalidInput, Unavailable
 from core.login.identity import LoginRefused
+from core.safety.masking import Secret
 from core.settings import Settings
 from core.web.exposure import is_loopback
 
@@ -36,7 +37,7 @@ class ProviderSettings:
 
     name: str  # of `[auth.NAME]`; empty for `[auth]` itself
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: Secret
     metadata_url: str
     redirect_uri: str
     scope: str
@@ -124,8 +125,21 @@ class Provider:
             "code_challenge_method": "S256",
             **({"prompt": "login", "max_age": "0"} if attempt.fresh else {}),
         }
-        address = _get_text(metadata, "authorization_endpoint")
-        return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
+        return _add_query(_get_text(metadata, "authorization_endpoint"), query)
+
+    async def fetch_logout_address(self, return_to: str) -> str | None:
+        """Return where the person ends the provider's own session and comes back from, None where
+        the provider has no such address. Raises `ProviderUnavailable`.
+
+        See OpenID Connect RP-Initiated Logout 1.0. The ID token of the login is not kept, so the
+        provider may ask the person whether they mean it."""
+        async with _Exchange(self._timeout) as exchange:
+            metadata = await self._fetch_metadata(exchange)
+        address = metadata.get("end_session_endpoint")
+        if not isinstance(address, str) or not is_safe_address(address):
+            return None
+        query = {"client_id": self.settings.client_id, "post_logout_redirect_uri": return_to}
+        return _add_query(address, query)
 
     async def fetch_claims(self, attempt: Attempt, code: str) -> Mapping[str, object]:
         """Return what the provider says, signed, of the person who came back with a code. Raises
@@ -198,7 +212,7 @@ class Provider:
             "redirect_uri": self.settings.redirect_uri,
             "code_verifier": attempt.verifier,
         }
-        pair = (self.settings.client_id, self.settings.client_secret)
+        pair = (self.settings.client_id, self.settings.client_secret.reveal())
         methods = metadata.get("token_endpoint_auth_methods_supported")
         in_header = not isinstance(methods, list) or "client_secret_basic" in methods
         if not in_header:
@@ -248,11 +262,22 @@ def has_secure_address(settings: Settings, providers: Sequence[ProviderSettings]
     )
 
 
+def is_safe_address(address: str) -> bool:
+    """Return whether nobody on the way to an address can read or change what is said.
+
+    >>> is_safe_address("https://id.example.org/"), is_safe_address("http://id.example.org/")
+    (True, False)
+    """
+    parts = urlsplit(address)
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    return parts.scheme == "http" and is_loopback(parts.hostname or "")
+
+
 def _read_provider(name: str, part: Mapping[str, object], redirect_uri: str) -> ProviderSettings:
     where = f"[auth.{name}]" if name else "[auth]"
     client_id, client_secret, metadata_url = (_read_text(part, key, where) for key in _REQUIRED)
-    address = urlsplit(metadata_url)
-    if address.scheme != "https" and not is_loopback(address.hostname or ""):
+    if not is_safe_address(metadata_url):
         raise InvalidInput(
             f"server_metadata_url in {where} is not an https:// address, so that anybody on the "
             "way could say who logs in: use the provider's https:// address."
@@ -262,7 +287,7 @@ def _read_provider(name: str, part: Mapping[str, object], redirect_uri: str) -> 
     return ProviderSettings(
         name=name,
         client_id=client_id,
-        client_secret=client_secret,
+        client_secret=Secret(client_secret),
         metadata_url=metadata_url,
         redirect_uri=redirect_uri,
         scope=str(scope or _SCOPE),
@@ -281,6 +306,10 @@ def _get_text(metadata: Mapping[str, object], key: str) -> str:
     if not isinstance(value, str):
         raise ProviderUnavailable(f"the metadata has no {key}")
     return value
+
+
+def _add_query(address: str, query: Mapping[str, str]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
 
 
 def _challenge(verifier: str) -> str:

@@ -78,8 +78,8 @@ class PredictBatchBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rows: Annotated[list[PredictBody], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
 
 
-class _RawBatchBody(msgspec.Struct, frozen=True):
-    rows: list[msgspec.Raw]
+class _RawBatchBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    rows: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
 
 
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -206,6 +206,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 Body = TypeVar("Body")
 _raw_decoder = msgspec.json.Decoder(_RawBatchBody)
+_row_decoder = msgspec.json.Decoder(PredictBody)
 
 
 def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
@@ -230,18 +231,35 @@ def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
         raise _explain_malformed(str(error), content) from None
 
 
-def check_row_sizes(content: bytes) -> None:
-    """Raise `BadBody` where a row of a batch is larger than one alone may be. Decoding a row holds
-    up everything else in the process, looking for its end hardly."""
-    if len(content) <= MAX_ROW_BYTES:
-        return
-    try:
-        rows = _raw_decoder.decode(content).rows
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return  # decoding it says what is wrong
+def split_batch(content: bytes) -> list[memoryview]:
+    """The rows of a `PredictBatchBody`, not decoded yet: the one thing that is done to a whole
+    batch at once, since nothing else runs in the process meanwhile. Raises `BadBody` for what is no
+    batch, and where a row is larger than one alone may be.
+
+    >>> [bytes(row) for row in split_batch(b'{"rows": [{"features": {}}]}')]
+    [b'{"features": {}}']
+    """
+    rows = [memoryview(row) for row in decode_body(_raw_decoder, content).rows]
     for number, row in enumerate(rows):
-        if len(memoryview(row)) > MAX_ROW_BYTES:
+        if len(row) > MAX_ROW_BYTES:
             raise BadBody(f"rows[{number}]", f"A row has at most {MAX_ROW_BYTES:,} bytes.")
+    return rows
+
+
+def decode_batch(content: bytes) -> list[PredictBody]:
+    """Decode a `PredictBatchBody` row by row, so that other threads have their turn in between.
+    Raises `BadBody` with the field and what is wrong with it.
+
+    >>> decode_batch(b'{"rows": [{"features": {"codeQuality": 82}}]}')[0].features
+    {'codeQuality': 82.0}
+    """
+    found = []
+    for number, row in enumerate(split_batch(content)):
+        try:
+            found.append(_row_decoder.decode(row))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise _explain_row(bytes(row), f"rows[{number}]") from None
+    return found
 
 
 def build_ask(body: PredictBody, path: str = "") -> Ask:
@@ -327,6 +345,14 @@ def _explain_invalid(detail: str, content: bytes) -> BadBody:
     return BadBody(path or None, f"{what}.")
 
 
+def _explain_row(row: bytes, path: str) -> BadBody:
+    try:
+        decode_body(_row_decoder, row)
+    except BadBody as error:
+        return BadBody(_join(path, error.field) if error.field else path, str(error))
+    raise AssertionError(f"{path} is right, and was refused")
+
+
 def _explain_malformed(detail: str, content: bytes) -> BadBody:
     if _NOT_JSON.search(content):
         path = _find(content, lambda value: value is _CONSTANT)
@@ -347,7 +373,10 @@ def _find_feature(path: str, content: bytes) -> str | None:
 
 
 def _find(content: bytes, is_wrong: Callable[[object], bool], prefix: str = "") -> str | None:
-    """Return the path of the first wrong value, read again in the slow way that knows paths."""
+    """Return the path of the first wrong value, read again in the slow way that knows paths; None
+    for a body that would hold up the process for that."""
+    if len(content) > MAX_ROW_BYTES:
+        return None
     try:
         parsed = json.loads(content, parse_constant=lambda _: _CONSTANT)
     except (ValueError, RecursionError):

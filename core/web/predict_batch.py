@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -18,12 +17,10 @@ from core.serving.schemas import (
     ErrorAnswer,
     ErrorDetail,
     PredictBatchAnswer,
-    PredictBatchBody,
     build_answer,
     build_ask,
     build_batch_answer,
-    check_row_sizes,
-    decode_body,
+    decode_batch,
 )
 from core.serving.telemetry.metrics import ServiceMetrics
 from core.web.http import json_response
@@ -48,7 +45,6 @@ class BatchRoute(ScoringRoute[Response]):
     def __init__(self, serving: Serving, *, body_limit: int) -> None:
         super().__init__(serving, body_limit=body_limit)
         self._threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="batches")
-        self._decoder = msgspec.json.Decoder(PredictBatchBody)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.answer(scope, receive)
@@ -73,7 +69,7 @@ class BatchRoute(ScoringRoute[Response]):
             kept = self._service.log_batch(batch)
             response = json_response(200, build_batch_answer(batch))
             return _Done(response, [kept] if kept else [], lambda to: to.count_batch(batch))
-        asks = self._decode(content) if asked is None else build_asks(asked)
+        asks = _decode(content) if asked is None else build_asks(asked)
         for ask in asks:
             ask.key_id = key_id
         answers = self._service.predictor.answer(asks, at, started)
@@ -85,10 +81,9 @@ class BatchRoute(ScoringRoute[Response]):
             response = json_response(200, shown)
         return _Done(response, receipts, lambda to: to.count_predictions(answers))
 
-    def _decode(self, content: bytes) -> list[Ask]:
-        check_row_sizes(content)
-        body = decode_body(self._decoder, content)
-        return [build_ask(row, f"rows[{i}].") for i, row in enumerate(body.rows)]
+
+def _decode(content: bytes) -> list[Ask]:
+    return [build_ask(row, f"rows[{i}].") for i, row in enumerate(decode_batch(content))]
 
 
 def _refuse(answers: Sequence[Prediction]) -> Response:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.serving import columns
 from core.serving.columns import MIN_ROWS, build_asks, read_json_columns
 from core.serving.schemas import BadBody, PredictBatchBody, build_ask, decode_body
 
@@ -43,6 +44,28 @@ def test_plain_rows_are_read_as_one_by_one() -> None:
     assert build_asks(asked) == expected
     assert (asked.n_rows, asked.unit_ids) == (MIN_ROWS, None)
     assert asked.features["codeQuality"][7] == 7.0
+
+
+def test_a_large_body_is_read_in_parts_to_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter runs nothing else while msgspec decodes."""
+    rows = make_rows(9_999)
+    rows[3]["unit_id"] = rows[9_998]["unit_id"] = "repo-7"
+    content = encode(rows)
+    build, pieces = columns._build_decoder, []
+
+    class Recorder:
+        def __init__(self, names: tuple[str, ...]) -> None:
+            self._decoder = build(names)
+
+        def decode(self, part: bytes) -> Any:
+            pieces.append(len(part))
+            return self._decoder.decode(part)
+
+    monkeypatch.setattr(columns, "_build_decoder", Recorder)
+    asked = read_json_columns(content)
+    assert asked is not None
+    assert build_asks(asked) == [build_ask(row) for row in decode_body(ROWS, content).rows]
+    assert max(pieces) < 500_000 < len(content)
 
 
 def test_units_are_read_beside_the_features() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from core.domain.prediction import AnswerSource, build_predictions
 from core.serving.schemas import (
+    MAX_ROW_BYTES,
     BadBody,
     FeedbackBody,
     PredictBatchBody,
@@ -16,7 +17,7 @@ from core.serving.schemas import (
     build_answer,
     build_ask,
     build_batch_answer,
-    check_row_sizes,
+    decode_batch,
     decode_body,
 )
 from tests.fakes import make_batch, make_prediction
@@ -223,7 +224,56 @@ def test_a_text_has_half_a_million_characters_and_no_more() -> None:
 def test_a_row_of_a_batch_is_no_larger_than_one_alone() -> None:
     small, large = '{"features": {}}', '{"features": {"a": ' + " " * 1_048_576 + "1}}"
     with pytest.raises(BadBody, match="1,048,576 bytes") as refused:
-        check_row_sizes(f'{{"rows": [{small}, {large}]}}'.encode())
+        decode_batch(f'{{"rows": [{small}, {large}]}}'.encode())
     assert refused.value.field == "rows[1]"
-    check_row_sizes(("{" + f'"rows": [{",".join([small] * 100_000)}]' + "}").encode())
-    check_row_sizes(b"[" * 2_000_000)
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ('{"rows": []}', "rows"),
+        ('{"rows": [' + ",".join(['{"features": {}}'] * 10_001) + "]}", "rows"),
+        ('{"rows": [{"features": {}}], "more": 1}', "more"),
+        ("{}", "rows"),
+        ("7", None),
+        ('{"rows": 7}', "rows"),
+        ('{"rows": [{"features": {}}, 7]}', "rows[1]"),
+        ('{"rows": [{"features": {}}, {"features": {"b": true}}]}', "rows[1].features.b"),
+        ('{"rows": [{"features": {}}, {"feature": {}}]}', "rows[1].feature"),
+        ('{"rows": [{"features": {"a": NaN}}]}', "rows[0].features.a"),
+        ('{"rows": [{"features": {"a": 01}}]}', None),
+        ("[" * 2_000_000, None),
+        ("", None),
+    ],
+)
+def test_a_wrong_batch_is_explained_as_if_it_were_decoded_at_once(
+    content: str, field: str | None
+) -> None:
+    with pytest.raises(BadBody) as refused:
+        decode_batch(content.encode())
+    assert refused.value.field == field
+    assert refused.value.field == _refused(BATCH, content)[0]
+
+
+def test_no_more_than_a_row_of_a_batch_is_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter runs nothing else while msgspec decodes, and each row is as large as a body
+    of its own may be: a batch has no larger piece."""
+    pieces: list[int] = []
+
+    class Recorder:
+        def decode(self, content: memoryview) -> PredictBody:
+            pieces.append(len(content))
+            return PREDICT.decode(content)
+
+    monkeypatch.setattr("core.serving.schemas._row_decoder", Recorder())
+    row = json.dumps({"features": {f"f{i}": i for i in range(1_900)}})
+    content = f'{{"rows": [{",".join([row] * 150)}]}}'.encode()
+    rows = decode_batch(content)
+    assert rows == decode_body(BATCH, content).rows
+    assert pieces == [len(row)] * 150
+
+
+def test_where_a_wrong_value_is_in_a_large_body_is_not_looked_for() -> None:
+    """That would read all of it again, and hold up everybody meanwhile."""
+    content = '{"rows": [{"features": {"a": NaN' + " " * MAX_ROW_BYTES + "}}]}"
+    assert _refused(BATCH, content)[0] is None

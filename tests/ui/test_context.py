@@ -26,7 +26,7 @@ SECRETS = """
 redirect_uri = "http://localhost:8501/oauth2callback"
 cookie_secret = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 client_id = "id"
-client_secret = "secret"
+client_secret = "hidden4711"
 server_metadata_url = "https://id.example/.well-known/openid-configuration"
 """
 Visit = Callable[..., AppTest]

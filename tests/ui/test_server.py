@@ -25,7 +25,7 @@ SECRETS = """
 redirect_uri = "http://localhost:8501/oauth2callback"
 cookie_secret = "{secret}"
 client_id = "id"
-client_secret = "secret"
+client_secret = "hidden4711"
 server_metadata_url = "https://id.invalid/.well-known/openid-configuration"
 """
 

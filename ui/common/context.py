@@ -25,13 +25,14 @@ from core.settings import load_settings, read_login
 from core.web.exposure import build_trusted_hosts, is_loopback
 from ui import st
 from ui.gate.headers import build_headers
-from ui.gate.login import build_login, build_login_path
+from ui.gate.login import LEAVE_PATH, build_login, build_login_path
 from ui.gate.middleware import Rules
 from ui.gate.uploads import UploadRules
 
 RECENT_MINUTES = 15
 _NO_LOGIN = "PLUMBLINE_ALLOWED_EMAILS is set, but login is not: add [auth] to secrets.toml."
 _ENDED = "Your login has ended, and nothing was done: log in again."
+_LEAVES = "leaves"  # in the session state of a page on which somebody logged out
 
 
 @st.cache_resource(show_spinner=False)
@@ -92,7 +93,8 @@ def get_app() -> App:
     if login_is_set_up():
         if session is None:
             st.markdown("Your login has ended.")
-            _go_to(_get_page())  # where the gate asks for the login
+            # where the gate asks for the login, or to the provider's own log-out
+            _go_to(LEAVE_PATH if st.session_state.pop(_LEAVES, False) else _get_page())
             st.stop()
     elif app.settings.allowed_emails:
         st.error(_NO_LOGIN, icon=":material/lock:")
@@ -157,7 +159,8 @@ def login_is_set_up() -> bool:
 
 def log_out() -> None:
     """End the login of the person who looks at the page, in a button's callback: the guard then
-    leads back to the login."""
+    leads to the provider's log-out."""
+    st.session_state[_LEAVES] = True
     load_login_sessions().end(_read_token(), SessionEnd.LOGOUT)
 
 

@@ -1,4 +1,4 @@
-"""The three addresses of a login: out to the provider, back from it, and log-out."""
+"""The addresses of a login: out to the provider, back from it, log-out here and at the provider."""
 
 import re
 import secrets
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from anyio import CapacityLimiter, WouldBlock, to_thread
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -37,13 +37,15 @@ from core.login.provider import (
     read_providers,
 )
 from core.login.sessions import LoginSessions
+from core.safety.masking import Secret
 from core.settings import Settings
 from ui.gate.html import build_page
 from ui.gate.sparing import Sparing
 
 LOGIN_PATH = "/auth/login"
 LOGOUT_PATH = "/auth/logout"
-PATHS = (LOGIN_PATH, LOGOUT_PATH, CALLBACK_PATH)
+LEAVE_PATH = "/auth/leave"
+PATHS = (LOGIN_PATH, LOGOUT_PATH, LEAVE_PATH, CALLBACK_PATH)
 
 _ATTEMPT_LASTS = timedelta(minutes=10)
 _MAX_FAILURES = 10
@@ -85,18 +87,20 @@ class Login:
         load_sessions: Callable[[], LoginSessions],
         now: Callable[[], datetime],
         *,
-        cookie_secret: str,
+        cookie_secret: Secret,
         secure: bool,
     ) -> None:
         self.load_sessions = load_sessions
         self.session_cookie = name_session_cookie(secure)
         self._attempt_cookie = f"{self.session_cookie}_login"
+        self._provider_cookie = f"{self.session_cookie}_provider"
         self._providers = providers
         self.secure = secure
         self.site = _find_site(providers)
         self._settings = settings
         self._now = now
-        self._signer = URLSafeTimedSerializer(cookie_secret, salt="plumbline.login")
+        self._cookie_secret = cookie_secret  # which is masked for as long as it is used
+        self._signer = URLSafeTimedSerializer(cookie_secret.reveal(), salt="plumbline.login")
         self._failures = Failures(now)
         self._waiting = Sparing()
         self._used: OrderedDict[str, None] = OrderedDict()  # states, each good for one return
@@ -106,6 +110,7 @@ class Login:
                 Route(LOGIN_PATH, self._begin, methods=["GET"]),
                 Route(CALLBACK_PATH, self._finish, methods=["GET"]),
                 Route(LOGOUT_PATH, self._log_out, methods=["POST"]),
+                Route(LEAVE_PATH, self._leave, methods=["GET"]),
             ],
             exception_handlers={OpsError: _say_unavailable},
         )
@@ -176,15 +181,39 @@ class Login:
         token = await to_thread.run_sync(start)
         answer = RedirectResponse(_quote(attempt.return_to), status_code=303)
         self._give_cookie(answer, self.session_cookie, token)
+        self._give_cookie(answer, self._provider_cookie, quote(attempt.provider, safe=""))
         self._take_cookie(answer, self._attempt_cookie)
         return answer
 
     async def _log_out(self, request: Request) -> Response:
         token = self.read_token(request)
         await to_thread.run_sync(self.load_sessions().end, token, SessionEnd.LOGOUT)
-        answer = RedirectResponse("/", status_code=303)
+        answer = RedirectResponse(LEAVE_PATH, status_code=303)
         self._take_cookie(answer, self.session_cookie)
         return answer
+
+    async def _leave(self, request: Request) -> Response:
+        """Lead somebody whose session here has ended to the end of the one at the provider. It
+        ends nothing by itself: who is still logged in goes to the first page."""
+        if not await self._has_left(request):
+            return RedirectResponse("/", status_code=303)
+        address: str | None = None
+        name = unquote(request.cookies.get(self._provider_cookie, ""))
+        provider = self._providers.get(name) or next(iter(self._providers.values()))
+        try:
+            with self._one_more():
+                address = await provider.fetch_logout_address(f"{self.site}/")
+        except ProviderUnavailable as error:
+            log.warning("provider_unavailable", why=error.detail, place=_get_place(request))
+        answer = RedirectResponse(address or "/", status_code=303)
+        self._take_cookie(answer, self._provider_cookie)
+        return answer
+
+    async def _has_left(self, request: Request) -> bool:
+        token = self.read_token(request)
+        if token is None:
+            return self._provider_cookie in request.cookies
+        return await to_thread.run_sync(self.load_sessions().find, token) is None
 
     def _read_attempt(self, request: Request) -> Attempt:
         """The attempt that this return belongs to, for the first and only time."""
@@ -269,7 +298,7 @@ def build_login(
         settings,
         load_sessions,
         now,
-        cookie_secret=str(section.get("cookie_secret") or secrets.token_urlsafe(32)),
+        cookie_secret=Secret(str(section.get("cookie_secret") or secrets.token_urlsafe(32))),
         secure=has_secure_address(settings, found),
     )
 

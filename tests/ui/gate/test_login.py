@@ -7,9 +7,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from core.safety.masking import mask
 from tests.conftest import NOON
 from tests.oidc import OidcProvider
-from tests.ui.gate.conftest import House, OpenHouse
+from tests.ui.gate.conftest import Browser, House, OpenHouse
 
 PAGE = "/deployments?version=1"
 
@@ -88,10 +89,92 @@ def test_after_log_out_a_copied_cookie_opens_nothing(house: House) -> None:
     thief.client.cookies = httpx.Cookies(browser.client.cookies)
     assert thief.get("/system").text == "streamlit"
     gone = browser.send("POST", "/auth/logout", headers={"Origin": "http://127.0.0.1:8501"})
-    assert (gone.status_code, gone.headers["location"]) == (303, "/")
+    assert (gone.status_code, gone.headers["location"]) == (303, "/auth/leave")
     assert thief.get("/system").status_code == 401
     assert browser.get("/system").status_code == 401
     assert thief.open_socket() == [{"type": "websocket.close", "code": 1008}]
+
+
+def leave(browser: Browser) -> str:
+    """Log out; where the browser is led in the end."""
+    gone = browser.send("POST", "/auth/logout")
+    return str(browser.get(gone.headers["location"]).headers["location"])
+
+
+def test_a_log_out_leads_to_the_one_of_the_provider(house: House, provider: OidcProvider) -> None:
+    provider.metadata = {"end_session_endpoint": f"{provider.url}/logout?from=here"}
+    browser = house.open_browser()
+    browser.log_in()
+    parts = urlsplit(leave(browser))
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{provider.url}/logout"
+    assert parse_qs(parts.query) == {
+        "from": ["here"],
+        "client_id": ["plumbline"],
+        "post_logout_redirect_uri": ["http://127.0.0.1:8501/"],
+    }
+    assert not browser.client.cookies
+
+
+@pytest.mark.parametrize(
+    "endpoint", [None, 7, "javascript:alert(1)", "http://id.example.org/logout", "//evil.example"]
+)
+def test_without_a_safe_log_out_of_the_provider_it_leads_to_the_first_page(
+    house: House, provider: OidcProvider, endpoint: object
+) -> None:
+    provider.metadata = {"end_session_endpoint": endpoint}
+    browser = house.open_browser()
+    browser.log_in()
+    assert leave(browser) == "/"
+
+
+def test_a_provider_that_is_down_keeps_nobody_from_logging_out(
+    house: House, provider: OidcProvider
+) -> None:
+    browser = house.open_browser()
+    browser.log_in()
+    provider.metadata = {"end_session_endpoint": f"{provider.url}/logout"}
+    house.pass_(hours=1, minutes=1)  # what it said of itself is asked for anew
+    provider.stop_describing = True
+    assert leave(browser) == "/"
+    assert browser.get("/system").status_code == 401
+
+
+def test_each_log_out_leads_to_the_provider_of_its_login(
+    open_house: OpenHouse, provider: OidcProvider
+) -> None:
+    provider.metadata = {"end_session_endpoint": f"{provider.url}/logout"}
+    part = {
+        "client_id": "second",
+        "client_secret": "s3cret",
+        "server_metadata_url": f"{provider.url}/.well-known/openid-configuration",
+    }
+    house = open_house(provider, section={"ökta 2": part})
+    provider.claims = {"aud": "second"}
+    browser = house.open_browser()
+    browser.log_in(f"/auth/login?provider={quote('ökta 2')}")
+    assert parse_qs(urlsplit(leave(browser)).query)["client_id"] == ["second"]
+
+
+def test_a_link_to_the_providers_log_out_ends_no_session(
+    house: House, provider: OidcProvider
+) -> None:
+    provider.metadata = {"end_session_endpoint": f"{provider.url}/logout"}
+    browser, stranger = house.open_browser(), house.open_browser()
+    browser.log_in()
+    assert browser.get("/auth/leave").headers["location"] == "/"
+    assert browser.get("/").text == "streamlit"
+    assert stranger.get("/auth/leave").headers["location"] == "/"
+
+
+def test_the_secrets_of_the_login_are_masked_wherever_they_stand(
+    open_house: OpenHouse, provider: OidcProvider
+) -> None:
+    client, cookie = "client-canary-4711", "cookie-canary-4711-0815"
+    section: dict[str, object] = {"client_secret": client, "cookie_secret": cookie}
+    house = open_house(provider, section=section)
+    assert mask(f"it said {client}, and {cookie}") == "it said ***, and ***"
+    assert client not in f"{house.login!r} {vars(house.login)!r}"
+    assert cookie not in f"{house.login!r} {vars(house.login)!r}"
 
 
 def test_no_page_of_another_site_and_no_link_logs_anybody_out(house: House) -> None:
