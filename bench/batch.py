@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core.store.predictions.drain import drain_batches
-
 from bench.peers.model import BATCH, body_path
 from bench.serving import DATA, prepare_model
 from core.bootstrap import App, build_app
@@ -22,6 +20,7 @@ from core.serving.columns import AskedColumns, read_json_columns
 from core.serving.schemas import build_batch_answer
 from core.serving.service import PredictionService
 from core.store.models import versions
+from core.store.predictions.predictions import move_batches
 from core.web.http import json_response
 
 N = 200
@@ -74,7 +73,7 @@ def measure(app: App, service: PredictionService) -> None:
     time_it("score and log", lambda: log(service, answer(service, asked)))
     time_it("write the answer: JSON", lambda: json_response(200, build_batch_answer(batch)))
     started = time.perf_counter()
-    n_rows = drain_batches(app.db)
+    n_rows = move_batches(app.db)
     show("move to the log, later", (time.perf_counter() - started) * BATCH / n_rows)
 
 

@@ -21,12 +21,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.store.predictions.drain import drain_batches
-
 from bench.peers.environment import make_environment
 from bench.peers.model import BATCH, JSON, body_path
 from bench.peers.model import main as prepare
 from core.bootstrap import build_app
+from core.store.predictions import predictions
 
 ROUNDS, SECONDS, PORT = 3, 2, 8769
 BATCH_SECONDS = 1  # so that what waits stays below the million rows that may
@@ -182,7 +181,7 @@ def move_batches(server: Server) -> float | None:
         return None
     with closing(build_app({HOME: server.environment[HOME]})) as app:
         started = time.perf_counter()
-        n_rows = drain_batches(app.db)
+        n_rows = predictions.move_batches(app.db)
         return n_rows / (time.perf_counter() - started) if n_rows else None
 
 

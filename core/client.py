@@ -506,7 +506,7 @@ def _check(response: httpx.Response) -> httpx.Response:
 
 
 def _explain_redirect(response: httpx.Response) -> str:
-    """The address that a service sends its callers to; a key is not sent on, so they do not follow."""
+    """Return a sentence on a redirect, which is not followed: the key would go along."""
     place = response.headers.get("location", "an address that it does not name")
     return (
         f"The service sends callers on to {place.partition('?')[0]} ({response.status_code}), "
