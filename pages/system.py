@@ -1,5 +1,6 @@
 """System: the installation, its jobs, settings, keys, people and audit."""
 
+from core.domain.actor import Role
 from core.store.installation import api_keys, approvals, sessions, setting_changes
 from core.store.jobs import jobs as job_rows
 from core.system import describe_system
@@ -47,7 +48,11 @@ st.subheader("API keys")
 keys.show(app, found_keys)
 
 st.subheader("Audit")
-audit.show(app)
+role = context.get_actor().role
+if role.covers(Role.OPERATOR):
+    audit.show(app)
+else:
+    st.caption(f"Needs the role {Role.OPERATOR}; you are {role}.")
 
 st.subheader("All settings")
 settings.show_settings(app)

@@ -126,6 +126,16 @@ def test_a_viewer_finds_nothing_to_press(log_in: LogIn, open_page: OpenPage, nam
     assert all("you are viewer" in help or "you are" not in help for help in told)
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+def test_the_audit_is_for_operators(log_in: LogIn, open_page: OpenPage, role: Role) -> None:
+    log_in(role)
+    page = open_page("system")
+    shown = {button.key for button in page.button} & {"verify_audit"}
+    assert shown == ({"verify_audit"} if role is Role.OPERATOR else set())
+    said = {undo_escapes(caption.value) for caption in page.caption}
+    assert ("Needs the role operator; you are viewer." in said) == (role is Role.VIEWER)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_an_operator_finds_no_keys_settings_and_deletions_to_press(
     log_in: LogIn, open_page: OpenPage, name: str
