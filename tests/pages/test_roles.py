@@ -156,6 +156,7 @@ def test_the_help_of_a_button_says_which_role_it_needs(log_in: LogIn, open_page:
     )
 
 
+@pytest.mark.slow  # each button of each page
 @pytest.mark.parametrize("name", PAGES)
 def test_a_screen_that_forgets_the_role_is_refused_and_the_audit_has_it(
     log_in: LogIn, open_page: OpenPage, name: str, monkeypatch: pytest.MonkeyPatch
