@@ -10,7 +10,7 @@ from core.domain.deployment import Deployment
 from core.domain.monitoring import DAY, Outcomes, Rollup, floor_time
 from core.domain.prediction import AnswerSource
 from core.domain.version import HEURISTIC, version_name
-from core.monitoring.health.degradation import LiveError, measure_delivery
+from core.monitoring.health.degradation import KEPT, ErrorGrowth, LiveError, measure_delivery
 from core.monitoring.measure.rollup_updates import load_window
 from core.monitoring.measure.rollups import merge_outcomes
 from core.store.engine.database import Connection, Database
@@ -70,18 +70,24 @@ def describe_lookback(promotion: Promotion, delivered: LiveError | None, now: da
     if delivered is None:
         return f"Not known: too few labels came while {name} served.{when}"
     ratio, promised = delivered.ratio.shown, delivered.promised.mae
-    kept = (
-        "Broken"
-        if ratio.low > 1
-        else "Better than promised"
-        if ratio.high < 1
-        else "Kept, as far as can be told"
-    )
     return (
-        f"{kept}: MAE {delivered.mae:.2f} over {delivered.n_labelled:,} labels, promised "
-        f"{text.figure(promised.value)}; {text.figure(ratio.value)} times "
+        f"{_judge(delivered.ratio)}: MAE {delivered.mae:.2f} over {delivered.n_labelled:,} labels, "
+        f"promised {text.figure(promised.value)}; {text.figure(ratio.value)} times "
         f"({text.interval_by_days(ratio)}).{when}"
     )
+
+
+def _judge(growth: ErrorGrowth) -> str:
+    """Return the verdict; where labels of one day have no interval, their rows alone decide."""
+    if growth.shown.low > 1:
+        return "Broken"
+    if growth.shown.high < 1:
+        return "Better than promised"
+    if growth.value <= KEPT:
+        return "Kept, as far as can be told"
+    if not growth.shown.is_known and growth.surely > 1:
+        return "Broken on these rows, all of one day"
+    return "Larger than promised, perhaps by chance"
 
 
 def _look_back(conn: Connection, promotion: Promotion, now: datetime) -> Lookback:

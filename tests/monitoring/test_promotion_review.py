@@ -1,18 +1,26 @@
 """Fourteen days after a promotion it is said whether the promise was kept."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.domain.deployment import Action, Deployment, Plan
 from core.domain.prediction import Label
+from core.monitoring.health.degradation import ErrorGrowth, LiveError
 from core.monitoring.measure.rollup_updates import measure
-from core.monitoring.promotion_review import list_promotions, load_lookbacks
+from core.monitoring.promotion_review import (
+    Promotion,
+    describe_lookback,
+    list_promotions,
+    load_lookbacks,
+)
 from core.settings import Scale
+from core.stats.intervals import Interval
 from core.store.engine.database import Database
 from core.store.models import deployments
 from core.store.predictions import predictions
-from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
+from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction, make_report
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAYS = timedelta(days=1)
@@ -70,6 +78,23 @@ def test_promised_stands_against_delivered(db: Database, error: float, verdict: 
     assert found.delivered is not None
     assert found.delivered.n_labelled == 70  # the 14 days alone
     assert "promised 4.00" in found.verdict
+
+
+@pytest.mark.parametrize(
+    ("shown", "surely", "verdict"),
+    [
+        (Interval(7.0, -math.inf, math.inf), 4.1, "Broken on these rows, all of one day"),
+        (Interval(1.4, -math.inf, math.inf), 0.9, "Larger than promised, perhaps by chance"),
+        (Interval(1.4, 0.8, 2.4), 1.1, "Larger than promised, perhaps by chance"),
+        (Interval(1.05, -math.inf, math.inf), 0.7, "Kept, as far as can be told"),
+    ],
+)
+def test_a_larger_error_is_never_called_kept(shown: Interval, surely: float, verdict: str) -> None:
+    promised = make_report().metrics
+    growth = ErrorGrowth(shown, surely, surely)
+    delivered = LiveError(1, promised, 30, DAYS, 4 * shown.value, growth)
+    promotion = Promotion(1, START, START + 14 * DAYS)
+    assert describe_lookback(promotion, delivered, START + DAYS).startswith(f"{verdict}: MAE")
 
 
 def test_before_the_14_days_are_over_it_says_so_far(db: Database) -> None:

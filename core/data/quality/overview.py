@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.domain.dataset import Issue, QualityReport, Severity, fold_issues
 from core.domain.sample import (
+    MIN_FEEDBACK,
     OBSERVED,
     Collection,
     Provenance,
@@ -207,6 +208,13 @@ def _is_real(data: DataSummary) -> SummaryLine:
     n_observed = data.n_rows - data.n_synthetic
     if not n_observed:
         return SummaryLine("Real", False, "every row is synthetic")
+    if data.n_synthetic and choose_provenances(data.counts) != OBSERVED:
+        return SummaryLine(
+            "Real",
+            False,
+            f"a training uses the {data.n_synthetic:,} synthetic rows until {MIN_FEEDBACK} "
+            f"labelled predictions are rows: {n_observed:,} are",
+        )
     if data.n_synthetic:
         return SummaryLine(
             "Real",

@@ -7,9 +7,17 @@ import pytest
 
 from core.data.collect import add_demo, add_rows
 from core.data.context import CollectContext
-from core.data.quality.overview import Baseline, describe_data, find_baseline, refresh_quality
+from core.data.quality.overview import (
+    Baseline,
+    describe_data,
+    find_baseline,
+    judge_data,
+    refresh_quality,
+    summarize_data,
+)
 from core.data.snapshots import take_snapshot
 from core.domain.dataset import Severity
+from core.domain.sample import OBSERVED, Provenance, SampleCounts, choose_provenances
 from core.settings import Scale
 from core.store.data import samples as sample_rows
 from core.store.engine.database import Database
@@ -88,6 +96,19 @@ def test_the_newest_report_is_kept_and_names_the_columns(db: Database) -> None:
     assert (report.at, report.n_rows) == (NOON, 60)
     assert [column.name for column in report.columns] == ["target", "a", "b", "none"]
     assert "missing_values" in {issue.code for issue in report.issues}
+
+
+@pytest.mark.parametrize(("n", "good"), [(49, False), (50, True)])
+def test_few_labelled_predictions_leave_a_training_its_synthetic_rows(n: int, good: bool) -> None:
+    counts = [
+        SampleCounts("demo", Provenance.SYNTHETIC, 500, None, None),
+        SampleCounts("feedback", Provenance.FEEDBACK, n, None, None),
+    ]
+    answers = judge_data(summarize_data(counts, None, [])).answers
+    (real,) = [answer for answer in answers if answer.question == "Real"]
+    assert real.good is good
+    assert ("a training uses the 500 synthetic rows" in real.said) is not good
+    assert (choose_provenances(counts) == OBSERVED) is good
 
 
 def test_generated_rows_beside_observed_ones_are_said_and_not_checked(db: Database) -> None:
