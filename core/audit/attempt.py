@@ -61,11 +61,27 @@ class AuditedWrite:
     target: str
     reason: str
     now: datetime
-    approval: Approval | None = None
+    details: Mapping[str, object]
     told: bool = False  # its entry is written
     before: object = None
     after: object = None
     _rows: list[tuple[Decider, int]] = field(default_factory=list)
+    _approvals: list[Approval] = field(default_factory=list)
+
+    def escalate(self, act: Act) -> None:
+        """Make it another act, which needs more: that has to be covered by the role too, and
+        approved besides. Raises `Forbidden` and `NeedsApproval`."""
+        self.act = act
+        self.permit()
+
+    def permit(self) -> None:
+        """Raise `Forbidden` where the role does not cover the act, and `NeedsApproval` until a
+        second person, where it needs one, has approved exactly this."""
+        if not self.by.may(self.act):
+            raise Forbidden(describe_role(self.by, self.act))
+        if self.act in self.by.second and self.act not in NEEDS_NO_SECOND:
+            digest = digest_request(self.act, self.target, self.details)
+            self._approvals.append(_find_approval(self, digest))
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -73,7 +89,7 @@ class AuditedWrite:
         with self.db.write() as conn:
             _adopt_rows(self.db, conn, self.now)
             yield conn
-            self._use_approval(conn)
+            self._use_approvals(conn)
             entries = self._tell(conn)
         self.told = True
         _log(entries)
@@ -94,12 +110,11 @@ class AuditedWrite:
             _append(conn, self, DONE, _seal(conn, table, number)) for table, number in self._rows
         ]
 
-    def _use_approval(self, conn: Connection) -> None:
-        if self.approval is None:
-            return
+    def _use_approvals(self, conn: Connection) -> None:
         approved, used = ApprovalState.APPROVED, ApprovalState.USED
-        approvals.set_state(conn, self.approval.id, approved, used, self.by.name, self.now)
-        self.seal(Decider.APPROVALS, self.approval.id)
+        for approval in self._approvals:
+            approvals.set_state(conn, approval.id, approved, used, self.by.name, self.now)
+            self.seal(Decider.APPROVALS, approval.id)
 
 
 @contextmanager
@@ -118,15 +133,15 @@ def attempt(
 
     An entry tells of it however it ends, refusals inside too. Raises `Forbidden` and
     `NeedsApproval`, which is raised once more until somebody else has decided."""
-    tried = AuditedWrite(db, by, act, target, reason, now)
-    if not by.may(act):
-        raise _refuse(tried, Forbidden(describe_role(by, act)))
-    if act in by.second and act not in NEEDS_NO_SECOND:
-        tried.approval = _find_approval(tried, digest_request(act, target, details or {}))
+    tried = AuditedWrite(db, by, act, target, reason, now, details or {})
     try:
+        tried.permit()
         yield tried
+    except NeedsApproval:
+        raise
     except (Refused, Conflict) as error:
-        raise _refuse(tried, error) from error
+        _refuse(tried, error)
+        raise
     if not tried.told:
         with tried.write():
             pass
@@ -142,14 +157,13 @@ def describe_role(by: Actor, act: Act) -> str:
     )
 
 
-def _refuse(tried: AuditedWrite, error: Refused | Conflict) -> Refused | Conflict:
+def _refuse(tried: AuditedWrite, error: Refused | Conflict) -> None:
     tried.reason = f"{tried.reason}: {error}" if tried.reason else str(error)
     with tried.db.write() as conn:
         _adopt_rows(tried.db, conn, tried.now)
         entry = _append(conn, tried, AuditOutcome.REFUSED)
     _log([entry])
     log.warning("refused", act=tried.act.value, who=tried.by.name, target=tried.target)
-    return error
 
 
 def _find_approval(tried: AuditedWrite, digest: str) -> Approval:
@@ -186,10 +200,10 @@ def _adopt_rows(db: Database, conn: Connection, now: datetime) -> None:
     """Begin the chain, where it has not begun, with the rows that are older than it."""
     if audit.find_end(conn) is not None:
         return
-    _append(conn, AuditedWrite(db, PROGRAM, Act.ADOPT, "audit", "The audit begins.", now), DONE)
+    _append(conn, AuditedWrite(db, PROGRAM, Act.ADOPT, "audit", "The audit begins.", now, {}), DONE)
     for table in Decider:
         for number, row in audit.stream_rows(conn, table):
-            adopted = AuditedWrite(db, PROGRAM, Act.ADOPT, f"{table} {number}", "", now)
+            adopted = AuditedWrite(db, PROGRAM, Act.ADOPT, f"{table} {number}", "", now, {})
             _append(conn, adopted, DONE, _Sealed(table, number, hash_row(row)))
 
 

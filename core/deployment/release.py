@@ -1,7 +1,7 @@
 """Releases: the only place where what serves is changed, one appended row at a time."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,8 +52,7 @@ def deploy(
     Raises `NotFound` for a version that does not exist, `Refused` for one that may not serve,
     `Conflict` where somebody else changed the plan first, `InvalidInput` without a reason."""
     reason = check_reason(reason)
-    act = Act.OVERRIDE if override else Act.DEPLOY
-    with attempt(db, by, act, version_name(number), now=now, reason=reason) as tried:
+    with attempt(db, by, Act.DEPLOY, version_name(number), now=now, reason=reason) as tried:
         with db.read() as conn:
             version = None if number == HEURISTIC else versions.get_version(conn, number)
             current = deployments.find_current(conn)
@@ -61,24 +60,11 @@ def deploy(
         expected = choose_expected(current, expected_revision)
         gate = None if version is None else version.report.gate
         check_revision(current, expected)
-        check_deploy(number, gate, current, override=override)
+        overrides = check_deploy(number, gate, current, override=override)
         verify_version(registry, version)
-        with tried.write() as conn:
-            current = deployments.find_current(conn)
-            check_revision(current, expected)
-            deployment = deployments.append_deployment(
-                conn,
-                action=Action.DEPLOY,
-                plan=Plan(champion=number),
-                reason=reason,
-                by=by.name,
-                override=check_deploy(number, gate, current, override=override),
-                evidence=build_evidence(version, current, replay),
-                now=now,
-            )
-            tell_plan(tried, current, deployment)
-    announce(deployment)
-    return deployment
+        evidence = build_evidence(version, current, replay)
+        step = ReleaseStep(Action.DEPLOY, Plan(champion=number), evidence, overrides)
+        return append_step(tried, current, step)
 
 
 def rollback(
@@ -98,27 +84,43 @@ def rollback(
     with attempt(db, by, Act.ROLLBACK, wanted, now=now, reason=reason) as tried:
         current, target, version = _choose_target(db, number, expected_revision)
         verify_version(registry, version)
-        with tried.write() as conn:
-            check_revision(deployments.find_current(conn), current.revision)
-            deployment = deployments.append_deployment(
-                conn,
-                action=Action.ROLLBACK,
-                plan=Plan(champion=target),
-                reason=reason,
-                by=by.name,
-                override=False,
-                evidence=build_evidence(version, current),
-                now=now,
-            )
-            tell_plan(tried, current, deployment)
+        evidence = build_evidence(version, current)
+        return append_step(
+            tried, current, ReleaseStep(Action.ROLLBACK, Plan(champion=target), evidence)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseStep:
+    """A change of the plan that was found to be allowed, with what speaks for it."""
+
+    action: Action
+    plan: Plan
+    evidence: Mapping[str, object]
+    overrides: bool = False  # the gate or the trial says otherwise
+
+
+def append_step(tried: AuditedWrite, current: Deployment | None, step: ReleaseStep) -> Deployment:
+    """Put a plan in force, tell of it, and return its row. Raises `Conflict` where `current` is no
+    longer in force, and what `AuditedWrite.escalate` does where the step overrides."""
+    if step.overrides:
+        tried.escalate(Act.OVERRIDE)
+    with tried.write() as conn:
+        check_revision(deployments.find_current(conn), 0 if current is None else current.revision)
+        deployment = deployments.append_deployment(
+            conn,
+            action=step.action,
+            plan=step.plan,
+            reason=tried.reason,
+            by=tried.by.name,
+            override=step.overrides,
+            evidence=step.evidence,
+            now=tried.now,
+        )
+        tried.note(before=None if current is None else current.plan, after=deployment.plan)
+        tried.seal(Decider.DEPLOYMENTS, deployment.revision)
     announce(deployment)
     return deployment
-
-
-def tell_plan(tried: AuditedWrite, before: Deployment | None, deployment: Deployment) -> None:
-    """Keep in the audit what served before and what serves now."""
-    tried.note(before=None if before is None else before.plan, after=deployment.plan)
-    tried.seal(Decider.DEPLOYMENTS, deployment.revision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from core.audit.attempt import AuditedWrite, attempt
 from core.deployment.plan import build_evidence, check_reason, check_revision
 from core.deployment.ramp import NextStep, StepKind, check_share
-from core.deployment.release import announce, choose_expected, tell_plan, verify_version
+from core.deployment.release import ReleaseStep, append_step, choose_expected, verify_version
 from core.deployment.trial import (
     Standing,
     build_trial_evidence,
@@ -65,8 +65,7 @@ def start_trial(
     number, reason = start.challenger, check_reason(reason)
     name, traffic = check_name(start.name), check_share(start.traffic)
     target, details = f"trial {name} of {version_name(number)}", {"traffic": traffic}
-    act = Act.OVERRIDE if override else Act.TRIAL
-    with attempt(db, by, act, target, now=now, reason=reason, details=details) as tried:
+    with attempt(db, by, Act.TRIAL, target, now=now, reason=reason, details=details) as tried:
         with db.read() as conn:
             history = deployments.load_history(conn)
             current = history[-1] if history else None
@@ -83,8 +82,8 @@ def start_trial(
         verify_version(registry, version)
         evidence = {**build_evidence(version, replay=replay), "trial": asdict(start.settings)}
         plan = Plan(champion, number, traffic, name, start.salt)
-        step = _Step(Action.START_TRIAL, plan, overridden, evidence)
-        return _append(tried, current, expected, step)
+        step = ReleaseStep(Action.START_TRIAL, plan, evidence, overridden)
+        return append_step(tried, current, step)
 
 
 def widen_trial(
@@ -120,8 +119,8 @@ def stop_trial(
     with attempt(db, by, Act.TRIAL, f"trial {name}", now=now, reason=reason) as tried:
         current, standing = _load(db, name, now, expected_revision)
         plan = Plan(champion=current.plan.champion)
-        step = _Step(Action.STOP_TRIAL, plan, False, _build_evidence(standing))
-        return _append(tried, current, current.revision, step)
+        step = ReleaseStep(Action.STOP_TRIAL, plan, _build_evidence(standing))
+        return append_step(tried, current, step)
 
 
 def promote(
@@ -139,17 +138,16 @@ def promote(
 
     Raises `Refused` where the trial has not found it better, unless overridden, or where it does
     not load; otherwise as `start_trial`."""
-    reason, act = check_reason(reason), Act.OVERRIDE if override else Act.TRIAL
-    details = {"promote": True}
-    with attempt(db, by, act, f"trial {name}", now=now, reason=reason, details=details) as tried:
+    reason, target, details = check_reason(reason), f"trial {name}", {"promote": True}
+    with attempt(db, by, Act.TRIAL, target, now=now, reason=reason, details=details) as tried:
         current, standing = _load(db, name, now, expected_revision)
         overridden = check_promotion(standing.trial, standing.report, override=override)
         with db.read() as conn:
             version = versions.get_version(conn, standing.trial.challenger)
         verify_version(registry, version)
         evidence = _build_evidence(standing, version)
-        step = _Step(Action.PROMOTE, Plan(champion=version.number), overridden, evidence)
-        return _append(tried, current, current.revision, step)
+        step = ReleaseStep(Action.PROMOTE, Plan(champion=version.number), evidence, overridden)
+        return append_step(tried, current, step)
 
 
 def describe_trial(db: Database, now: datetime) -> Standing | None:
@@ -218,22 +216,13 @@ def _load(
         return history[-1], load_standing(conn, trial, now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    action: Action
-    plan: Plan
-    override: bool
-    evidence: Mapping[str, object]
-
-
 def _widen(
     tried: AuditedWrite, name: str, traffic: float, expected_revision: int | None
 ) -> Deployment:
     current, standing = _load(tried.db, name, tried.now, expected_revision)
     check_widening(standing.trial, traffic)
     plan = replace(current.plan, traffic=traffic)
-    step = _Step(Action.RAMP, plan, False, _build_evidence(standing))
-    return _append(tried, current, current.revision, step)
+    return append_step(tried, current, ReleaseStep(Action.RAMP, plan, _build_evidence(standing)))
 
 
 def _build_evidence(standing: Standing, version: Version | None = None) -> Mapping[str, object]:
@@ -241,23 +230,3 @@ def _build_evidence(standing: Standing, version: Version | None = None) -> Mappi
         **build_evidence(version),
         "trial_result": build_trial_evidence(standing.trial, standing.report, standing.conduct),
     }
-
-
-def _append(
-    tried: AuditedWrite, current: Deployment | None, expected: int, step: _Step
-) -> Deployment:
-    with tried.write() as conn:
-        check_revision(deployments.find_current(conn), expected)
-        deployment = deployments.append_deployment(
-            conn,
-            action=step.action,
-            plan=step.plan,
-            reason=tried.reason,
-            by=tried.by.name,
-            override=step.override,
-            evidence=step.evidence,
-            now=tried.now,
-        )
-        tell_plan(tried, current, deployment)
-    announce(deployment)
-    return deployment

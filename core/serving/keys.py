@@ -61,7 +61,8 @@ def create_key(
         )
     if expires_at is not None and expires_at <= now:
         raise InvalidInput("A key that has expired is of no use: give a time that is to come.")
-    with attempt(db, by, Act.KEYS, f"key {name}", now=now, details=_details(scopes)) as act:
+    details = {**_details(scopes), "days": None if expires_at is None else (expires_at - now).days}
+    with attempt(db, by, Act.KEYS, f"key {name}", now=now, details=details) as act:
         text = _START + random(32)
         with act.write() as conn:
             if any(key.name == name and key.is_live(now) for key in api_keys.load_keys(conn)):
@@ -95,7 +96,8 @@ def rotate_key(
     """Return a key with the name, scopes and lifetime of another, and its text; the other one ends
     after `overlap`, or when it would have. Raises `NotFound`, `Conflict` for a key that has ended
     or was rotated before."""
-    with attempt(db, by, Act.KEYS, f"key {key_id}", now=now, details={"rotate": key_id}) as act:
+    details = {"rotate": key_id, "hours": overlap.total_seconds() / 3_600}
+    with attempt(db, by, Act.KEYS, f"key {key_id}", now=now, details=details) as act:
         text = _START + random(32)
         with act.write() as conn:
             old = api_keys.get_key(conn, key_id)

@@ -9,10 +9,15 @@ from functools import partial
 
 import pytest
 
+from core.audit.approvals import decide
+from core.audit.attempt import NeedsApproval
+from core.audit.verify import verify_audit
 from core.deployment.release import deploy, describe_plan, rehearse_rollback, rollback, what_served
+from core.domain.actor import Act, ApprovalState
 from core.domain.deployment import Action, Deployment
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
 from core.store.engine.database import Database
+from core.store.installation import audit
 from core.store.models import deployments
 from tests.conftest import NOON
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
@@ -136,6 +141,34 @@ def test_a_change_without_a_reason_is_not_made(
     with pytest.raises(InvalidInput):
         back(reason=reason)
     assert _n_rows(db) == 0
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_an_override_is_told_as_one_only_where_the_gate_refused(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment], passed: bool
+) -> None:
+    add_version(db, registry, gate_reasons=() if passed else ("Failed: no better.",))
+    assert release(1, override=True).override is not passed
+    with db.read() as conn:
+        (entry,) = audit.search_entries(conn, "v1")
+    assert entry.act is (Act.DEPLOY if passed else Act.OVERRIDE)
+
+
+def test_the_word_override_is_no_way_around_the_second_person(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    now: Callable[[], datetime],
+) -> None:
+    add_version(db, registry, gate_reasons=("Failed: no better.",))
+    ana = replace(person("ana"), second=frozenset({Act.DEPLOY, Act.OVERRIDE}))
+    for number, act in ((1, "'deploy'"), (2, "'override'")):
+        with pytest.raises(NeedsApproval, match=f"{act} of v1 .* request {number} waits"):
+            release(1, by=ana, override=True)
+        assert _n_rows(db) == 0
+        decide(db, number, ApprovalState.APPROVED, by=person("bob"), now=now())
+    assert release(1, by=ana, override=True).override
+    assert verify_audit(db).findings == ()
 
 
 def test_a_version_that_the_gate_refused_needs_an_override(
