@@ -34,10 +34,11 @@ from core.retraining.flow import start_retraining
 from core.retraining.policy import build_policy
 from core.serving.keys import create_key, revoke_key, rotate_key
 from core.store.engine import schema
-from core.store.installation import approvals, audit, sessions
+from core.store.installation import audit, sessions
 from core.system import cancel_job, request_job
 from core.training.notes import add_note, sign_version
 from tests.fakes import FakeRegistry, add_version
+from tests.people import ask_approval
 
 ROOT = Path(__file__).resolve().parents[2] / "core"
 MAPPING = TableMapping("ratings", "rating")
@@ -160,15 +161,7 @@ def registry(app: App) -> FakeRegistry:
             authenticated_at=app.now(),
             now=app.now(),
         )
-        approvals.append_request(
-            conn,
-            act=Act.DEPLOY,
-            target="v2",
-            digest="d",
-            reason="why",
-            asked_by="cleo",
-            now=app.now(),
-        )
+        ask_approval(conn, app.now(), target="v2", by="cleo", reason="why")
     return made
 
 

@@ -29,12 +29,13 @@ from core.domain.version import Note, NoteKind
 from core.store.data import erasures, samples
 from core.store.engine import schema
 from core.store.engine.types import Json
-from core.store.installation import api_keys, api_workers, approvals, audit, setting_changes
+from core.store.installation import api_keys, api_workers, audit, setting_changes
 from core.store.jobs import jobs
 from core.store.models import deployments, replays, versions
 from core.store.monitoring import deliveries, drift, segments
 from core.store.predictions import predictions
 from tests.fakes import make_prediction
+from tests.people import ask_approval
 from tests.store.models.test_replays import REPORT
 
 PORT = 1
@@ -255,15 +256,7 @@ def _fill(app: App) -> None:
     now, hour = app.now(), timedelta(hours=1)
     with app.db.write() as conn:
         deliveries.append_window(conn, Maintenance(now, now + hour, "SEED", "SEED"))
-        approvals.append_request(
-            conn,
-            act=Act.DEPLOY,
-            target="SEED",
-            digest="d",
-            reason="SEED",
-            asked_by="SEED",
-            now=now,
-        )
+        ask_approval(conn, now, target="SEED", by="SEED", reason="SEED")
         audit.append_entry(
             conn,
             AuditEntry(

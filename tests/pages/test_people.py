@@ -16,7 +16,7 @@ from core.store.engine import schema
 from core.store.installation import api_keys, approvals, sessions
 from tests.markup import undo_escapes
 from tests.pages.test_roles import LogIn, log_in
-from tests.people import person
+from tests.people import ask_approval, person
 
 __all__ = ["log_in"]
 
@@ -109,15 +109,7 @@ def test_a_request_that_is_too_old_waits_no_more(
     full: App, open_page: OpenPage, read: Read
 ) -> None:
     with full.db.write() as conn:
-        approvals.append_request(
-            conn,
-            act=Act.DEPLOY,
-            target="v7",
-            digest="d",
-            reason="old",
-            asked_by="grace",
-            now=full.now() - timedelta(hours=24),
-        )
+        ask_approval(conn, full.now() - timedelta(hours=24), target="v7", by="grace", reason="old")
     assert "Reason: old" not in read(open_page("system"))
 
 
