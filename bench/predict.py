@@ -20,25 +20,7 @@ import pyarrow.parquet
 from bench.peers.model import N_FEATURES, NAMES
 from bench.serving import DATA, ROOT, prepare_all
 
-PEER = """
-import sys
-import pandas as pd
-from core.bootstrap import build_app
-from core.store import versions
-app = build_app()
-with app.db.read() as conn:
-    version = versions.get_version(conn, 1)
-pipeline = app.registry.load_artifact(version.artifact_hash).pipeline
-path, out = sys.argv[1:]
-if path.endswith("csv"):
-    frame = pd.read_csv(path)
-    frame["score"] = pipeline.predict(frame)
-    frame.to_csv(out, index=False)
-else:
-    frame = pd.read_parquet(path)
-    frame["score"] = pipeline.predict(frame)
-    frame.to_parquet(out)
-"""
+PEER = "bench.peers.pandas_predict"
 
 
 @dataclass(frozen=True)
@@ -88,7 +70,7 @@ def main() -> None:
         for path in write_rows(Path(folder), n_rows):
             ours, theirs = (path.with_name(f"{name}{path.suffix}") for name in ("ours", "theirs"))
             for name, command in (
-                ("pandas", ["-c", PEER, str(path), str(theirs)]),
+                ("pandas", ["-m", PEER, str(path), str(theirs)]),
                 ("predict", ["-m", "core", "predict", str(path), "--out", str(ours)]),
             ):
                 cost = run([sys.executable, *command])
