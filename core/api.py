@@ -47,7 +47,7 @@ from core.web.routes import LABEL_STATUS, Routes
 from core.web.scoring_route import Serving
 
 _THIS_MACHINE = TrustedHosts(frozenset(), any_address=False, public_origin="")
-_LOG_SECONDS = 10.0  # a caller is told that the log does not keep up, rather than kept waiting
+_LOG_SECONDS = 10.0  # after this wait for the log a caller gets an error
 _LIBRARIES = ("skops.io", "xgboost", "onnx", "onnxruntime")
 
 log = get_logger(__name__)
@@ -55,14 +55,14 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """How an API answers, and whom."""
+    """The limits of an API, the names that it answers to, and whether a proxy calls it."""
 
     scale: Scale
     body_limit: int  # bytes
-    beside_limit_ms: float = 1_000  # for texts and histories of a request
-    hosts: TrustedHosts = _THIS_MACHINE  # the names that it answers to
-    proxy: bool = False  # a proxy calls, and is believed
-    rate: float = 0.0  # requests a second of one caller; 0 for any number
+    beside_limit_ms: float = 1_000  # to read the texts and histories of a request
+    hosts: TrustedHosts = _THIS_MACHINE  # the host names that it answers to
+    proxy: bool = False  # a proxy calls, and its headers are trusted
+    rate: float = 0.0  # requests a second of one caller; 0 for no limit
 
 
 def build_api(
@@ -72,8 +72,9 @@ def build_api(
     options: ApiOptions,
     status: Callable[[], object],
 ) -> Api:
-    """Build the ASGI application. It starts the service and the key ring, and at the end stops
-    them, which writes what waits, and closes the store. `status` gives what `/v1/status` shows."""
+    """Build the ASGI application. While it runs, the service and the key ring run too; when it
+    stops, both are stopped, waiting rows are written and the store is closed. `status` returns the
+    content of `/v1/status`."""
     scale, body_limit = options.scale, options.body_limit
     metrics, log_wait = ServiceMetrics(), LogWait(_LOG_SECONDS)
     guard = Guard(options.hosts, keys, proxy=options.proxy)
@@ -123,7 +124,8 @@ def build_api(
 
 
 def create() -> Api:
-    """The application of this process's settings: `uvicorn --factory core.api:create`."""
+    """Build the application from the settings of this process, for `uvicorn --factory
+    core.api:create`."""
     keep_private()
     configure()
     started_by = multiprocessing.parent_process()

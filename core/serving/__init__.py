@@ -1,1 +1,1 @@
-"""Answering prediction requests, durably, with the version that is deployed."""
+"""Prediction requests answered by the deployed version, and logged before anyone is told."""

@@ -1,4 +1,4 @@
-"""Answers: from a model's score, or a guess in its place, to the prediction that is logged."""
+"""Answers: the logged prediction from a model's score, or from a guess if no model answers."""
 
 import math
 from array import array
@@ -19,13 +19,13 @@ from core.settings import Scale
 
 _MAX_NAMES = 6
 _RFC_9562 = {f"{number:x}": f"{8 | number & 3:x}" for number in range(16)}
-"""Any hexadecimal digit to one whose first two bits are the variant that RFC 9562 describes."""
+"""Each hexadecimal digit to the one with the variant of RFC 9562 in its first two bits."""
 
 
-@dataclass(slots=True)  # frozen ones, of which a request makes several, take thrice as long
+@dataclass(slots=True)  # frozen ones take three times as long to create
 class Ask:
-    """One row to score. `event_at` is when the scored work was made, where the caller knows;
-    `key_id` is that of the API key that asks."""
+    """A row to score. `event_at` is the time at which the scored work was made, if the caller gives
+    it; `key_id` is the id of the caller's API key."""
 
     features: Features
     text: str | None = None
@@ -36,7 +36,7 @@ class Ask:
 
 @dataclass(slots=True)
 class Received:
-    """A row to score as it came in: at what time, and when on the service's timer."""
+    """A row to score, with the time of its arrival, on the clock and on the service's timer."""
 
     ask: Ask
     at: datetime
@@ -45,7 +45,7 @@ class Received:
 
 @dataclass(slots=True)
 class ScoringAttempt:
-    """An attempt before anything answered it."""
+    """The fields of a prediction that are known before it is answered."""
 
     id: str
     at: datetime
@@ -56,8 +56,8 @@ class ScoringAttempt:
 
 
 def build_id(at: datetime, bits: bytes) -> str:
-    """32 hex digits in the layout of UUID version 7 (RFC 9562): the milliseconds since 1970, then
-    74 of the 80 `bits`, which are to be random, so that ids sort by time.
+    """Return 32 hex digits in the layout of UUID version 7 (RFC 9562), so that ids sort by time:
+    the milliseconds since 1970, then 74 of the 80 random `bits`.
 
     >>> from datetime import UTC
     >>> build_id(datetime(2026, 3, 2, 12, tzinfo=UTC), bytes(10))
@@ -71,8 +71,8 @@ def build_id(at: datetime, bits: bytes) -> str:
 def build_model_prediction(
     ask: Ask, attempt: ScoringAttempt, score: float, card: Card, scale: Scale
 ) -> Prediction:
-    """Return the prediction that a model answered, with its score and interval clipped to the
-    scale; without a known interval, without limits."""
+    """Return the prediction of a model, with its score and interval clipped to the scale; without
+    limits if the interval is not known."""
     clipped = clip(score, scale)
     low, high = find_limits(card, clipped) or (None, None)
     return _build(ask, attempt, AnswerSource.MODEL, None, clipped, low, high)
@@ -81,8 +81,8 @@ def build_model_prediction(
 def find_all_limits(
     scores: NDArray[np.float64], card: Card
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return the lower and the upper limits of scores, two arrays of their shape, in points; None
-    without a known interval.
+    """Return the lower and the upper limits of scores in points, two arrays of the shape of
+    `scores`; None if the interval is not known.
 
     >>> card = Card("r", (), 0.0, 100.0, 5.0, 6.0, (), False)
     >>> [limits.tolist() for limits in find_all_limits(np.array([50.0, 97.0]), card)]
@@ -111,8 +111,8 @@ def to_array(numbers: NDArray[np.float64]) -> "array[float]":
 def build_guessed_prediction(
     ask: Ask, attempt: ScoringAttempt, why: str, guess: Guess
 ) -> Prediction:
-    """Return the prediction that no model answered, because of `why`: the heuristic did, or it
-    failed."""
+    """Return the prediction that no model answered, for the reason `why`: by the heuristic, or
+    failed if the guess has no score."""
     if guess.score is None:
         return _build(
             ask, attempt, AnswerSource.FAILED, f"{why}, and {guess.how}.", None, None, None
@@ -122,9 +122,9 @@ def build_guessed_prediction(
 
 
 def choose_refusal(features: Features, card: Card, version: int) -> str | None:
-    """Return why a model should not be asked: the row has none of the features that it reads, so
-    that its score would say nothing about the row. None if it has one."""
-    for name in card.features:  # nearly always the first, and every request waits for this
+    """Return the reason why a model should not score a row: the row has none of the features that
+    it reads, so its score would not depend on the row. None if the row has one."""
+    for name in card.features:  # the first nearly always has a value, so this is fast
         if features.get(name) is not None:
             return None
     if TEXT in card.reads and features.get(TEXT) is not None:
@@ -137,7 +137,7 @@ def choose_refusal(features: Features, card: Card, version: int) -> str | None:
 
 
 def clip(score: float, scale: Scale) -> float:
-    """Return the score, or the end of the scale that it is beyond.
+    """Return the score, limited to the scale.
 
     >>> clip(104.2, Scale(0.0, 100.0))
     100.0
@@ -146,7 +146,7 @@ def clip(score: float, scale: Scale) -> float:
 
 
 def check_scores(scores: Sequence[float], n_rows: int) -> None:
-    """Raise `ValueError` where a model did not give one finite score for each row.
+    """Raise `ValueError` unless a model gave one finite score for each row.
 
     >>> check_scores([71.5], 1)
     """

@@ -1,4 +1,4 @@
-"""Scores of rows that were asked for before: asking again costs a look instead of a model."""
+"""A cache of scores: a row that was scored before costs a look-up instead of a model's run."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -14,41 +14,40 @@ from core.serving.answer import check_scores
 
 
 class Model(Protocol):
-    """What scores the rows of one version, as an artifact does."""
+    """The contract of anything that scores rows for one version, as an artifact does."""
 
     @property
     def card(self) -> Card:
-        """What it says of itself."""
+        """The card of the version: its features, scale and interval."""
 
     @property
     def why_uncompiled(self) -> str:
-        """Why its pipeline scores rather than what was compiled from it."""
+        """The reason why the pipeline scores and no compiled scorer; empty if one does."""
 
     def score_row(self, row: Features) -> float:
-        """The score of one row; raises where it has none."""
+        """Return the score of one row; raises if the model has none."""
 
     def score_rows(self, rows: Sequence[Features]) -> list[float]:
-        """The scores of rows; raises where one has none."""
+        """Return the scores of rows; raises if the model has none for one of them."""
 
     @property
     def takes_columns(self) -> bool:
-        """Whether `score_columns` gives the scores that rows have one by one, from nothing but
-        their features."""
+        """True if `score_columns` gives the same scores as `score_row`, reading nothing but
+        features."""
 
     def score_columns(self, rows: Columns) -> NDArray[np.float64]:
-        """The scores of rows by columns; raises where one has none."""
+        """Return the scores of rows given as columns, shape (n_rows,); raises if one has none."""
 
     def time_row(self, row: Features, timer: Callable[[], float]) -> tuple[float, float]:
-        """The seconds that the features of a row take, and its score from them."""
+        """Return the seconds to build the features of a row, and the seconds to score them."""
 
 
-_MAX_LOOKED_UP = 100  # rows at once
+_MAX_LOOKED_UP = 100  # rows of one batch
 
 
 class CachedModel:
-    """A model that remembers the scores of its newest rows, `max_rows` at most. What raises is not
-    remembered, and batches of more than a hundred rows are neither looked up nor kept: they are
-    scored quicker."""
+    """A model with the scores of its newest `max_rows` rows. Errors are not cached, and neither are
+    batches of more than a hundred rows, which the model scores faster than a look-up."""
 
     def __init__(self, model: Model, max_rows: int) -> None:
         self.card = model.card
@@ -62,8 +61,8 @@ class CachedModel:
         self._scores: OrderedDict[frozenset[tuple[str, object]], float] = OrderedDict()
 
     def score_row(self, row: Features) -> float:
-        """The score of one row, found or made. Two rows are the same where they have the same
-        names with the same values, in any order."""
+        """Return the score of one row, cached or computed. Two rows are the same if they have the
+        same names and values, in any order."""
         key = frozenset(row.items())
         self.n_asked += 1
         score = self._scores.get(key)
@@ -75,7 +74,7 @@ class CachedModel:
         return score
 
     def score_rows(self, rows: Sequence[Features]) -> list[float]:
-        """The scores of rows, each found or made; those to make, at once."""
+        """Return the scores of rows, cached or computed; those to compute are scored together."""
         if len(rows) > _MAX_LOOKED_UP:
             return self._model.score_rows(rows)
         keys = [frozenset(row.items()) for row in rows]
@@ -92,11 +91,11 @@ class CachedModel:
         return [score for score in scores if score is not None]
 
     def widen(self, factor: float) -> None:
-        """Answer intervals `factor` times as wide as training found from now on."""
+        """Make all intervals from now on `factor` times as wide as training found them."""
         self.card = widen_card(self._model.card, factor)
 
     def clear(self) -> None:
-        """Forget the scores; what was counted stays."""
+        """Delete the cached scores; the counts of look-ups stay."""
         self._scores = OrderedDict()
 
     def _keep(self, keys: Sequence[frozenset[tuple[str, object]]], scores: Sequence[float]) -> None:

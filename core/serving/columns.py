@@ -1,5 +1,5 @@
-"""What a batch asks, by columns, and the reading of plain JSON into them, several times as quick as
-row by row."""
+"""Batches as columns, and a decoder of plain JSON into columns that is several times as fast as row
+by row."""
 
 import json
 import re
@@ -27,12 +27,12 @@ from core.serving.schemas import (
 )
 
 MIN_ROWS = 300
-"""Rows below which a batch is answered row by row."""
+"""Batches of fewer rows are answered row by row."""
 
 _MAX_FEATURES = 1_000
 _FIRST_ROW = re.compile(rb'\s*\{\s*"rows"\s*:\s*\[\s*')
-_FIRST_ROW_BYTES = 65_536  # within which it has to end
-_WHOLE_BYTES = 393_216  # of a body that is decoded at once: 3 ms in which nothing else runs
+_FIRST_ROW_BYTES = 65_536  # the first row has to end within these
+_WHOLE_BYTES = 393_216  # larger bodies are decoded in pieces: 3 ms in which nothing else runs
 _STRICT: dict[str, Any] = {"forbid_unknown_fields": True, "frozen": True, "gc": False}
 _json = json.JSONDecoder()
 
@@ -47,7 +47,7 @@ class AskedColumns:
 
 
 def build_asks(asked: AskedColumns) -> list[Ask]:
-    """The same rows one by one.
+    """Return the rows of the columns, one `Ask` each.
 
     >>> build_asks(AskedColumns(2, {"a": [1.0, None]}, unit_ids=["repo-7", None]))[0].unit_id
     'repo-7'
@@ -60,21 +60,21 @@ def build_asks(asked: AskedColumns) -> list[Ask]:
 
 
 def pack_column(values: Sequence[FeatureValue]) -> Column:
-    """The values of a feature as an array where each is a number.
+    """Return the values of a feature as an array of doubles if all are numbers, else as a list.
 
     >>> pack_column([1.0, 2.0]), pack_column([1.0, None])
     (array('d', [1.0, 2.0]), [1.0, None])
     """
     try:
-        return array("d", values)  # type: ignore[type-var]  # what is no number raises
+        return array("d", values)  # type: ignore[type-var]  # raises for all but numbers
     except TypeError:
         return list(values)
 
 
 def read_json_columns(content: bytes) -> AskedColumns | None:
-    """Read a large JSON body by columns if it is plain: every row has the features of the first
-    one, and nothing else but a unit. None for every other body, right or wrong, which
-    has to be read row by row: only that knows all that is allowed, and says what is wrong.
+    """Return the columns of a large JSON body if it is plain: each row has the features of the
+    first and nothing else but a unit. None for every other body, which has to be read row by row,
+    since only that way knows all that is allowed and names the wrong field.
 
     >>> row = b'{"features": {"a": 1, "lang": "go"}}'
     >>> asked = read_json_columns(b'{"rows": [' + b", ".join([row] * 300) + b"]}")
@@ -102,8 +102,8 @@ def read_json_columns(content: bytes) -> AskedColumns | None:
 
 
 def _decode_rows(names: tuple[str, ...], content: bytes) -> list[Any]:
-    """The rows of a plain body; of a large one some at a time, so that other threads have their
-    turn in between."""
+    """Return the decoded rows of a plain body. A large body is decoded in pieces, so that other
+    threads run in between."""
     decoder = _build_decoder(names)
     if len(content) <= _WHOLE_BYTES:
         whole: list[Any] = decoder.decode(content).rows
@@ -118,7 +118,7 @@ def _decode_rows(names: tuple[str, ...], content: bytes) -> list[Any]:
 
 
 def _turn(rows: Sequence[Sequence[FeatureValue]]) -> Iterator[Column]:
-    """The columns of rows; a row of numbers alone is packed at once."""
+    """Return the columns of rows; if all values are numbers, by one transposition."""
     pack = struct.Struct(f"{len(rows[0])}d").pack
     try:
         numbers = np.frombuffer(b"".join([pack(*row) for row in rows]))
@@ -129,12 +129,12 @@ def _turn(rows: Sequence[Sequence[FeatureValue]]) -> Iterator[Column]:
 
 
 def _count_least_bytes(names: Sequence[str]) -> int:
-    """The bytes that a row with these features has at least."""
+    """Return the smallest number of bytes that a row with these features can have."""
     return len('{"features":{}}') + sum(len(name) + len('"":0,') for name in names)
 
 
 def _find_names(content: bytes) -> tuple[str, ...] | None:
-    """The features of the first row; None where it is not plain."""
+    """Return the feature names of the first row; None if it is not plain."""
     found = _FIRST_ROW.match(content)
     if found is None:
         return None
@@ -151,8 +151,8 @@ def _find_names(content: bytes) -> tuple[str, ...] | None:
 
 @lru_cache(maxsize=64)
 def _build_decoder(names: tuple[str, ...]) -> "msgspec.json.Decoder[Any]":
-    """What reads a body whose rows all have these features, by the rules of `PredictBatchBody`;
-    raises `ValueError` for a name that it cannot look for."""
+    """Build a decoder of bodies whose rows all have these features, by the rules of
+    `PredictBatchBody`. Raises `ValueError` for a name that cannot be a field."""
     places = {f"x{place}": name for place, name in enumerate(names)}
     features = msgspec.defstruct(
         "Features", [(place, Value) for place in places], rename=places, **_STRICT

@@ -1,4 +1,4 @@
-"""The last resort: a score from the base metrics or from recent labels, never posing as a model."""
+"""The heuristic: a score from base metrics or recent labels if no model answers."""
 
 import math
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ _LOWEST, _HIGHEST = 0.0, 100.0
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A score on the scale of the settings with how it came about; None where nothing allows
-    one, with what would."""
+    """A score on the scale of the settings, and how it was made. Without a score, `how` says what
+    would allow one."""
 
     score: float | None
     how: str
@@ -23,8 +23,9 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class GuessFigures:
-    """The error of the heuristic on labelled requests: MAE in points, and the share within the
-    tolerance. `n_by_metrics` were guessed from base metrics, the rest from labels."""
+    """The error of the heuristic on labelled requests: MAE in points, and accuracy, the share
+    within the tolerance. Of the `n` requests, `n_by_metrics` were guessed from base metrics, the
+    rest from labels."""
 
     n: int
     mae: float
@@ -33,9 +34,9 @@ class GuessFigures:
 
 
 def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Guess:
-    """Return the weighted mean of the base metrics in `features`; without any, the mean of the
-    newest labels of the same category, the rarest that had enough of them; without one, the mean of
-    all newest labels; without those, none.
+    """Return the weighted mean of the base metrics in `features`. Without any, the mean of the
+    newest labels of the same category, the rarest that had enough of them; then the mean of all
+    newest labels; without labels, no score.
 
     >>> choose_guess({"codeQuality": 80.0, "security": None}, RecentLabels(), Scale(0.0, 1.0))
     Guess(score=0.8, how='weighted mean of codeQuality')
@@ -67,8 +68,8 @@ def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Gues
 def measure_guesses(
     labelled: Sequence[tuple[float, Features]], scale: Scale, tolerance: float
 ) -> GuessFigures | None:
-    """Measure the error of guesses for the newer half of labelled requests (given newest first),
-    made from the labels of the older half; None for fewer than two.
+    """Return the error of guesses for the newer half of labelled requests (given newest first),
+    with means over the labels of the older half; None for fewer than two requests.
 
     >>> rows = [(60.0, {"codeQuality": 64.0}), (50.0, {"codeQuality": 60.0}), (70.0, {})]
     >>> measure_guesses(rows, Scale(0.0, 100.0), 5.0)
@@ -92,15 +93,15 @@ def measure_guesses(
 
 
 def explain_heuristic(current: Deployment) -> str:
-    """Return a sentence that says who chose that no model answers, and why."""
+    """Return a sentence with the person who chose that no model answers, and their reason."""
     reason = current.reason.rstrip(".")
     return f"{current.by} deployed the heuristic in place of a model ({reason})"
 
 
 def choose_metrics(features: Features) -> dict[str, float]:
     """Return the base metrics among the features by camelCase name, in the order of `WEIGHTS`.
-    Their snake_case forms count too. What is missing, no number or outside 0..100 is left out:
-    it is in another unit, and no guess at which.
+    Their snake_case forms count too. A value that is no number or outside 0..100 is left out, since
+    its unit is not known.
 
     >>> choose_metrics({"test_coverage": 60.0, "codeQuality": "good", "security": 240.0})
     {'testCoverage': 60.0}
@@ -115,7 +116,8 @@ def choose_metrics(features: Features) -> dict[str, float]:
 
 
 def weigh_metrics(metrics: dict[str, float]) -> float:
-    """Return the mean of base metrics by `WEIGHTS`, 0..100; weights of missing ones are shared out.
+    """Return the mean of base metrics by `WEIGHTS`, 0..100; the weights of missing metrics are
+    shared among the others.
 
     >>> weigh_metrics({"codeQuality": 80.0, "testCoverage": 60.0, "complexity": 100.0})
     64.0

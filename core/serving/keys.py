@@ -1,4 +1,4 @@
-"""API keys: made, revoked, and checked without asking the store at every request."""
+"""API keys: created, rotated, revoked, and checked without a read of the store for each request."""
 
 import hashlib
 import secrets
@@ -27,12 +27,12 @@ class UnknownCaller(Refused):
 
 
 class MissingScope(Refused):
-    """The key is in force, and not for this."""
+    """A key in force that lacks the scope of the route."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lock:
-    """Which keys open the API, as last read; without any ever made, it is open."""
+    """The keys in force at the last read. The API is open if no key was ever created."""
 
     is_open: bool
     keys: Mapping[str, ApiKey]
@@ -93,9 +93,9 @@ def rotate_key(
     now: datetime,
     random: Callable[[int], str] = secrets.token_urlsafe,
 ) -> tuple[ApiKey, str]:
-    """Return a key with the name, scopes and lifetime of another, and its text; the other one ends
-    after `overlap`, or when it would have. Raises `NotFound`, `Conflict` for a key that has ended
-    or was rotated before."""
+    """Return a new key with the name, scopes and lifetime of another, and its text. The old key
+    ends after `overlap`, or earlier if it expires. Raises `NotFound`, and `Conflict` for a key that
+    has ended or was rotated before."""
     details = {"rotate": key_id, "hours": overlap.total_seconds() / 3_600}
     with attempt(db, by, Act.KEYS, f"key {key_id}", now=now, details=details) as act:
         text = _START + random(32)
@@ -123,7 +123,7 @@ def rotate_key(
 
 
 def revoke_key(db: Database, key_id: int, *, by: Actor, now: datetime) -> None:
-    """End a key's life. Raises `NotFound` where no live key has that number."""
+    """End a key. Raises `NotFound` if no live key has this number."""
     target, details = f"key {key_id}", {"revoke": key_id}
     with (
         attempt(db, by, Act.KEYS, target, now=now, details=details) as act,
@@ -143,8 +143,8 @@ def _view(key: ApiKey) -> dict[str, object]:
 
 
 def hash_key(text: str) -> str:
-    """The SHA-256 of a key's text in hex: what is stored. A key is 256 random bits, so that
-    nothing slower is needed.
+    """Return the SHA-256 of a key's text in hex, the only form that is stored. A key has 256 random
+    bits, so a slow hash is not needed.
 
     >>> hash_key("plk_example")[:12]
     '19f39559d7be'
@@ -153,7 +153,7 @@ def hash_key(text: str) -> str:
 
 
 def build_actor(key: ApiKey | None) -> Actor:
-    """Return the actor of a key; of whoever calls from this machine while there is none."""
+    """Return the actor of a key; without a key, the actor of callers on this machine."""
     if key is None:
         return Actor("api", Role.OPERATOR, "api", acts=frozenset({Act.COLLECT, Act.LABEL}))
     acts = frozenset(_ACTS[scope] for scope in key.scopes if scope in _ACTS)
@@ -161,7 +161,7 @@ def build_actor(key: ApiKey | None) -> Actor:
 
 
 class KeyRing:
-    """The keys in force, read again twice a second between `start` and `stop`."""
+    """The keys in force, read twice a second between `start` and `stop`."""
 
     def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
         self._db = db
@@ -177,11 +177,11 @@ class KeyRing:
         self._follower.start()
 
     def stop(self) -> None:
-        """Stop following."""
+        """Stop following the keys."""
         self._follower.stop()
 
     def refresh(self) -> None:
-        """Read the keys now, and note which were used, each once a minute."""
+        """Read the keys now, and note the use of each, at most once a minute."""
         with self._db.read() as conn:
             keys = api_keys.load_live_hashes(conn)
             self._lock = _Lock(is_open=not api_keys.has_keys(conn), keys=keys)
@@ -196,14 +196,14 @@ class KeyRing:
 
     @property
     def is_open(self) -> bool:
-        """True if no key was ever made, so that everyone on this machine may call."""
+        """True if no key was ever created, so that everyone on this machine may call."""
         return self._lock.is_open
 
     def check(self, text: str | None, scope: Scope) -> ApiKey | None:
-        """Return the key of the caller, or None where no key was ever made and everyone may call.
+        """Return the key of the caller; None if no key was ever created and everyone may call.
 
-        Raises `UnknownCaller` for a missing, wrong or expired key, `MissingScope` for one that is
-        not for this."""
+        Raises `UnknownCaller` for a missing, wrong or expired key, `MissingScope` for one without
+        the scope."""
         lock = self._lock
         if lock.is_open:
             return None

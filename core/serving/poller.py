@@ -1,4 +1,4 @@
-"""A follower: a thread that looks at the store again and again, so that nobody has to call."""
+"""A poller: a thread that looks at the store at intervals, so that nobody has to notify it."""
 
 import threading
 from collections.abc import Callable
@@ -10,8 +10,8 @@ log = get_logger(__name__)
 
 
 class Follower:
-    """Calls `look` every so often from `start` to `stop`. An operational error is logged once, not
-    at every look, and the next look is tried all the same."""
+    """Calls `look` at intervals from `start` to `stop`. An operational error is logged once, not at
+    every look, and `look` is called again nevertheless."""
 
     def __init__(self, name: str, look: Callable[[], None], every_seconds: float) -> None:
         self._name = name
@@ -23,15 +23,15 @@ class Follower:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still looks."""
+        """True while the thread runs."""
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, after the look that is under way."""
+        """Stop the thread after the current look."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()

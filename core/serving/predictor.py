@@ -1,4 +1,4 @@
-"""The predictor: answers rows by the versions that are loaded, and writes nothing."""
+"""The predictor: answers rows by the loaded versions, and writes nothing."""
 
 from array import array
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ log = get_logger(__name__)
 
 
 class Predictor:
-    """Answers rows by what a `Deployed` has loaded; used by many threads."""
+    """Answers rows by the versions that a `Deployed` has loaded; safe for many threads."""
 
     def __init__(
         self,
@@ -65,8 +65,8 @@ class Predictor:
         self._failure = ""
 
     def answer(self, asks: Sequence[Ask], at: datetime, started: float) -> list[Prediction]:
-        """Return the answers to the rows of a batch that came in at `at`. Latency is from
-        `started`, on the timer, to now, and shared out evenly."""
+        """Return the answers to the rows of a batch that arrived at `at`. The latency from
+        `started` on the timer to now is divided equally among the rows."""
         serving = self._deployed.in_force
         variants, scores = self._score_sides(serving, [(ask, at) for ask in asks])
         latency_ms = (self._timer() - started) * 1000 / max(len(asks), 1)
@@ -76,8 +76,8 @@ class Predictor:
         ]
 
     def answer_together(self, rows: Sequence[Received], late: str = "") -> list[Prediction]:
-        """Return the answers to rows of several requests; each has its own latency. Where `late`
-        says what took too long, no model is asked and the heuristic answers."""
+        """Return the answers to rows of several requests, each with its own latency. If `late`
+        names a step that took too long, the heuristic answers with it as the reason."""
         serving = self._deployed.in_force
         asks = [(row.ask, row.at) for row in rows]
         variants, scores = self._score_sides(serving, asks, late)
@@ -90,9 +90,9 @@ class Predictor:
     def answer_columns(
         self, asked: AskedColumns, at: datetime, started: float, key_id: int | None = None
     ) -> Batch | None:
-        """Return what `answer` does, by columns; None where rows have to be looked at one by one: a
-        trial runs, no model answers, it reads more than features, it has nothing to read in a row
-        or no score for it; or where the log has no room for so many at once."""
+        """Return the answers as a batch of columns. None if each row has to be handled on its own:
+        a trial runs, no model answers, the model reads more than features, a row has nothing to
+        read or no score, or the log has no room for so many rows."""
         serving = self._deployed.in_force
         model = serving.champion.artifact
         if (
@@ -124,13 +124,13 @@ class Predictor:
 
     @property
     def is_slow(self) -> bool:
-        """True where a version reads texts or the store, which may take long."""
+        """True if a version reads texts or the store, which may take long."""
         sides = (side.artifact for side in self._deployed.in_force.sides)
         return any(model is not None and _SLOW_INPUTS & {*model.card.reads} for model in sides)
 
     def time_row(self, ask: Ask) -> tuple[float, float] | None:
-        """Return the seconds that features and model take for a row, scored once more by the
-        champion; None where there is no model or it has no score."""
+        """Return the seconds for the features and for the model of a row, scored once more by the
+        champion; None if there is no model or no score."""
         model = self._deployed.in_force.champion.artifact
         if model is None:
             return None
@@ -141,7 +141,8 @@ class Predictor:
             return None
 
     def score_shadows(self, asks: Sequence[ShadowAsk]) -> list[float | str]:
-        """Return a score for each row by the version that it names, or why there is none."""
+        """Return a score for each row by the version that it names, or the reason why there is
+        none."""
         sides = {side.version: side for side in self._deployed.in_force.loaded}
         scores: dict[int, float | str] = {}
         for version in {ask.version for ask in asks}:
@@ -180,7 +181,7 @@ class Predictor:
     def _score_sides(
         self, serving: Routing, asks: Sequence[tuple[Ask, datetime]], late: str = ""
     ) -> tuple[list[Variant], list[float | str]]:
-        """Return the side that answers each row, and its score or why it has none."""
+        """Return the variant that answers each row, and its score or the reason why it has none."""
         rows = [build_asked(ask, at) for ask, at in asks]
         if serving.challenger is None:
             return [Variant.CHAMPION] * len(rows), self._score(serving.champion, rows, late)
@@ -198,7 +199,7 @@ class Predictor:
     def _score(
         self, side: LoadedVersion, rows: Sequence[InputRow], late: str = ""
     ) -> list[float | str]:
-        """Return a score for each row, or why the model has none."""
+        """Return a score for each row, or the reason why the model has none."""
         if side.artifact is None:
             return [side.why] * len(rows)
         if late:
@@ -206,6 +207,6 @@ class Predictor:
         return score_asked(self._db, side.artifact, side.version, rows, self._report_failure)
 
     def _report_failure(self, why: str) -> None:
-        if why != self._failure:  # once, not at every request
+        if why != self._failure:  # logged once, not at every request
             self._failure = why
             log.warning("model_failed", reason=why, exc_info=True)

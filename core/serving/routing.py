@@ -1,4 +1,5 @@
-"""The version that answers a request, by the plan in force and the share that a unit falls in."""
+"""Routing: the version that answers each request, by the deployment and the share that a unit falls
+in."""
 
 import hashlib
 import zlib
@@ -18,9 +19,9 @@ _SAMPLED = float(2**32)
 
 
 def choose_variant(unit_id: str | None, salt: str, traffic: float, random: bytes) -> Variant:
-    """Choose the side that answers: for a unit always the same, by a hash that the trial's `salt`
-    makes its own, so that the units of one trial are mixed anew in the next; by `random` (8 bytes)
-    if a request names no unit. A unit that has the challenger keeps it as the traffic grows.
+    """Return the variant that answers. A unit always gets the same one, by a hash with the trial's
+    `salt`, so that the next trial assigns units anew; a request without a unit is assigned by
+    `random` (8 bytes). A unit that has the challenger keeps it as the traffic grows.
 
     >>> choose_variant("repo-7", "salt", 1.0, bytes(8)).value
     'challenger'
@@ -33,8 +34,8 @@ def choose_variant(unit_id: str | None, salt: str, traffic: float, random: bytes
 
 
 def is_sampled(prediction_id: str, share: float) -> bool:
-    """Return True for predictions of this share, by a checksum of their ids: the ids of a batch
-    differ in few digits.
+    """Return True for this share of predictions, by a checksum of their ids, since the ids of a
+    batch differ in few digits.
 
     >>> is_sampled("019cae6b660070008000000000000000", 0.1)
     False
@@ -46,7 +47,7 @@ def is_sampled(prediction_id: str, share: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LoadedVersion:
-    """A version of the plan with its artifact, or the reason why there is none."""
+    """A version of the deployment with its artifact, or with the reason why it has none."""
 
     version: int
     artifact: CachedModel | None
@@ -55,9 +56,9 @@ class LoadedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """The champion and, while a trial runs, the challenger with its share of the answers. While a
-    release bakes, `before` is the version that a rollback goes back to: it scores some of the
-    requests as well."""
+    """The champion and, during a trial, the challenger with its share of the answers. After a
+    release, until `before_until`, `before` is the version that a rollback would restore; it scores
+    some of the requests as well."""
 
     revision: int
     champion: LoadedVersion
@@ -69,12 +70,12 @@ class Routing:
 
     @property
     def sides(self) -> tuple[LoadedVersion, ...]:
-        """The versions that score."""
+        """The versions that answer: the champion and the challenger."""
         return (self.champion,) if self.challenger is None else (self.champion, self.challenger)
 
     @property
     def loaded(self) -> tuple[LoadedVersion, ...]:
-        """The versions that answer or only score."""
+        """The versions that answer, and the one before the release, which only scores."""
         return self.sides if self.before is None else (*self.sides, self.before)
 
     def get_side(self, variant: Variant) -> LoadedVersion:
@@ -83,7 +84,7 @@ class Routing:
         return self.champion if variant is Variant.CHAMPION or challenger is None else challenger
 
     def find_loaded(self, number: int) -> LoadedVersion | None:
-        """Return the version of this number if it is loaded, else None."""
+        """Return the version of this number if it is loaded; else None."""
         for side in self.loaded:
             if side.version == number and side.artifact is not None:
                 return side
@@ -94,8 +95,8 @@ NOTHING = Routing(0, LoadedVersion(HEURISTIC, None, "No version is deployed"))
 
 
 def choose_shadows(serving: Routing, answers: Sequence[Prediction]) -> list[ShadowAsk]:
-    """Choose the versions that score answered requests as well: in a trial the other side of each;
-    while a release bakes the version before, for one request in ten."""
+    """Return the second scores to make of answered requests: during a trial by the other variant;
+    after a release by the version before, for one request in ten."""
     if serving.challenger is None:
         before, until_at = serving.before, serving.before_until
         if before is None or until_at is None:

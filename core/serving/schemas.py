@@ -1,4 +1,4 @@
-"""Bodies: what the API takes and gives, and which field of a wrong one is wrong."""
+"""The bodies of the API: their types and limits, and which field of an invalid one is wrong."""
 
 import json
 import re
@@ -20,18 +20,18 @@ MAX_ROWS = 10_000
 MAX_NAME = 200
 MAX_WORD = 1_000
 MAX_FEATURES = 2_000
-"""Ten times what a model reads at most here; a row of more costs everyone, and no one wants it."""
+"""Ten times what models read here at most; larger rows would slow all callers down."""
 MAX_ROW_BYTES = 1_048_576
-"""Two thousand features by usual names, and a text."""
+"""Two thousand features with usual names, and a text."""
 MAX_TEXT = 500_000
-"""Characters: a book of 200 pages, or what a transformer would cut off long before."""
+"""Characters, as in a book of 200 pages; a transformer cuts off far earlier."""
 _NOT_JSON = re.compile(rb"NaN|Infinity")
 _DETAIL = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$")
 
-_CONSTANT = object()  # stands for NaN and the infinities where a body is read in the slow way
+_CONSTANT = object()  # in place of NaN and infinity when a body is decoded with paths
 
-_NO_ZERO = {"pattern": r"^[^\u0000]*$"}  # described so; `check_text` says it in words
+_NO_ZERO = {"pattern": r"^[^\u0000]*$"}  # for OpenAPI; `check_text` raises the error
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=_NO_ZERO)]
 _Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT, extra_json_schema=_NO_ZERO)]
@@ -51,7 +51,7 @@ _Features = Annotated[
 
 
 class BadBody(InvalidInput):
-    """A body that is not what it has to be; `field` is what is wrong, None for all of it."""
+    """An invalid body; `field` is the path of the wrong field, None for the body as a whole."""
 
     def __init__(self, field: str | None, message: str) -> None:
         super().__init__(message)
@@ -83,7 +83,7 @@ class _RawBatchBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What turned out to be true of a prediction."""
+    """The outcome of a prediction."""
 
     prediction_id: Annotated[Id, msgspec.Meta(examples=["019cae6b660070008000000000000000"])]
     actual: Annotated[float, msgspec.Meta(description="On the scale of the scores.", examples=[74])]
@@ -101,7 +101,7 @@ class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class SampleRow(msgspec.Struct, frozen=True):
-    """A labelled row: documentation only, since each row is taken or rejected for itself."""
+    """A labelled row: documentation only, since each row is added or rejected on its own."""
 
     features: _Features
     target: Annotated[float, msgspec.Meta(description="On the scale of the scores.")]
@@ -119,7 +119,7 @@ class SamplesBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class RawSamplesBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Up to 10,000 labelled rows as they are read."""
+    """Up to 10,000 labelled rows, not decoded yet."""
 
     rows: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
 
@@ -150,23 +150,23 @@ class PredictBatchAnswer(msgspec.Struct, frozen=True):
 
 
 class FeedbackAnswer(msgspec.Struct, frozen=True):
-    """What became of a label: `new`, `same` (said so already), `unknown` (kept, and joined when the
-    prediction is logged) or `removed` (kept and counted, but its prediction is so old that it was
-    removed, so that no figure moves)."""
+    """The outcome of a label: `new`, `same` (it repeats the last label), `unknown` (kept, and
+    joined when the prediction is logged) or `removed` (kept and counted, but its prediction was
+    removed for its age, so that no figure changes)."""
 
     prediction_id: str
     outcome: str
 
 
 class RejectedRow(msgspec.Struct, frozen=True):
-    """A row that was not taken, by its number from 1, and why."""
+    """A row that was not added, by its number from 1, and the reason."""
 
     row: int
     message: str
 
 
 class SamplesAnswer(msgspec.Struct, frozen=True):
-    """What became of labelled rows; of those rejected, the first 1,000."""
+    """The counts of labelled rows that were added, and the first 1,000 rejected ones."""
 
     n_received: int
     n_new: int
@@ -181,7 +181,7 @@ class AliveAnswer(msgspec.Struct, frozen=True):
 
 
 class ReadyAnswer(msgspec.Struct, frozen=True):
-    """The process can serve, and what with."""
+    """The process can serve, and by which version."""
 
     status: str
     version: str
@@ -189,14 +189,14 @@ class ReadyAnswer(msgspec.Struct, frozen=True):
 
 
 class ErrorDetail(msgspec.Struct, frozen=True):
-    """What is wrong, and with which field where one is to blame."""
+    """The error, and the field that is wrong if there is one."""
 
     message: str
     field: str | None = None
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer to whatever could not be done."""
+    """The answer to every request that failed or was refused."""
 
     error: ErrorDetail
     request_id: str | None = None
@@ -210,7 +210,7 @@ _row_decoder = msgspec.json.Decoder(PredictBody)
 
 
 def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
-    """Decode a body as its type; raises `BadBody` with the field and what is wrong with it.
+    """Return a body decoded as its type; raises `BadBody` with the wrong field and the error.
 
     >>> decoder = msgspec.json.Decoder(PredictBody)
     >>> decode_body(decoder, b'{"features": {"codeQuality": 82}}').features
@@ -232,9 +232,9 @@ def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
 
 
 def split_batch(content: bytes) -> list[memoryview]:
-    """The rows of a `PredictBatchBody`, not decoded yet: the one thing that is done to a whole
-    batch at once, since nothing else runs in the process meanwhile. Raises `BadBody` for what is no
-    batch, and where a row is larger than one alone may be.
+    """Return the rows of a `PredictBatchBody` as undecoded bytes. It is the only step on a whole
+    batch at once, since nothing else runs in the process meanwhile. Raises `BadBody` if the body is
+    no batch, and if a row is larger than a single row may be.
 
     >>> [bytes(row) for row in split_batch(b'{"rows": [{"features": {}}]}')]
     [b'{"features": {}}']
@@ -247,8 +247,8 @@ def split_batch(content: bytes) -> list[memoryview]:
 
 
 def decode_batch(content: bytes) -> list[PredictBody]:
-    """Decode a `PredictBatchBody` row by row, so that other threads have their turn in between.
-    Raises `BadBody` with the field and what is wrong with it.
+    """Return the rows of a `PredictBatchBody`, decoded one by one, so that other threads run in
+    between. Raises `BadBody` with the wrong field and the error.
 
     >>> decode_batch(b'{"rows": [{"features": {"codeQuality": 82}}]}')[0].features
     {'codeQuality': 82.0}
@@ -263,8 +263,8 @@ def decode_batch(content: bytes) -> list[PredictBody]:
 
 
 def build_ask(body: PredictBody, path: str = "") -> Ask:
-    """Return the row to score; raises `BadBody` for a text that a database cannot hold and for a
-    moment that cannot be meant.
+    """Return the row to score; raises `BadBody` for a text that a database cannot store and for an
+    impossible time.
 
     >>> build_ask(PredictBody({"a": 1.0})).features
     {'a': 1.0}
@@ -279,7 +279,7 @@ def build_ask(body: PredictBody, path: str = "") -> Ask:
 
 
 def build_answer(prediction: Prediction) -> PredictAnswer:
-    """Return the answer that a logged prediction gives."""
+    """Return the answer with a logged prediction."""
     return PredictAnswer(
         prediction_id=prediction.id,
         score=prediction.score,
@@ -294,7 +294,7 @@ def build_answer(prediction: Prediction) -> PredictAnswer:
 
 
 def build_batch_answer(batch: Batch) -> PredictBatchAnswer:
-    """Return the answers that a batch gives."""
+    """Return the answers of a batch."""
     nothing = repeat(None)
     answers = map(
         PredictAnswer,
@@ -311,7 +311,7 @@ def build_batch_answer(batch: Batch) -> PredictBatchAnswer:
 
 
 def check_text(text: str | None, field: str) -> None:
-    """Raise `BadBody` where a text holds the character 0, which PostgreSQL cannot keep.
+    """Raise `BadBody` if a text has the character 0, which PostgreSQL cannot store.
 
     >>> check_text("fine", "unit_id")
     """
@@ -320,8 +320,8 @@ def check_text(text: str | None, field: str) -> None:
 
 
 def check_moment(at: datetime | None, field: str) -> None:
-    """Raise `BadBody` for a year that no work is from: the first and the last that a `datetime` has
-    hold hours that UTC has not, and a store that was given one could not be read again.
+    """Raise `BadBody` for the first and the last year of a `datetime`: some of their hours do not
+    exist in UTC, and a store that holds one cannot be read again.
 
     >>> check_moment(None, "at")
     """
@@ -368,13 +368,14 @@ def _explain_malformed(detail: str, content: bytes) -> BadBody:
 
 
 def _find_feature(path: str, content: bytes) -> str | None:
-    """Return the path of the first value under `path` that no feature may have."""
+    """Return the path of the first value under `path` that is not allowed as a feature; None
+    without one."""
     return _find(content, _is_no_feature, path.removesuffix("[...]") + ".")
 
 
 def _find(content: bytes, is_wrong: Callable[[object], bool], prefix: str = "") -> str | None:
-    """Return the path of the first wrong value, read again in the slow way that knows paths; None
-    for a body that would hold up the process for that."""
+    """Return the path of the first wrong value, by decoding the body again with paths; None for a
+    body so large that this would block the process."""
     if len(content) > MAX_ROW_BYTES:
         return None
     try:
@@ -388,7 +389,7 @@ def _find(content: bytes, is_wrong: Callable[[object], bool], prefix: str = "") 
 
 
 def _walk(parsed: object) -> Iterator[tuple[str, object]]:
-    """Every value with its path, in the order of the document."""
+    """Yield every value with its path, in the order of the document."""
     waiting: list[tuple[str, object]] = [("", parsed)]
     while waiting:
         path, value = waiting.pop()

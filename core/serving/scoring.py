@@ -1,4 +1,4 @@
-"""Score rows through one version as the API does, with the inputs that its pipeline reads."""
+"""Scores of rows by one version, with the inputs that its pipeline reads, as the API makes them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from core.store.engine.database import Database
 
 @dataclass(slots=True)
 class InputRow:
-    """A row to score. `at` is when its work was made where the caller said so, else now: its hour
-    is meant, and its history is what was known at that time."""
+    """A row to score. `at` is the time at which its work was made, or now if the caller gave none;
+    the pipeline reads its hour and the history that was known then."""
 
     features: Features
     text: str | None
@@ -30,18 +30,18 @@ class InputRow:
 
 
 def build_asked(ask: Ask, now: datetime) -> InputRow:
-    """The row of a request."""
+    """Return the input row of a request."""
     return InputRow(ask.features, ask.text, ask.event_at or now)
 
 
 def recall_asked(served: Prediction) -> InputRow:
-    """The row of a request that was answered, as it was asked then."""
+    """Return the input row of an answered request, with its original time."""
     return InputRow(served.features, served.text, served.event_at or served.at)
 
 
 def carry_rows(db: Database, card: Card, rows: Sequence[InputRow]) -> list[Features]:
-    """The raw row of each, as the pipeline of the card reads it. Where it reads the history, this
-    looks once into the store for each provider, model and time; raises `Unavailable`."""
+    """Return the raw row for each input row, as the pipeline of the card reads it. If it reads
+    histories, the store is read once for each provider, model and time; raises `Unavailable`."""
     if not card.reads:
         return [row.features for row in rows]
     histories = _load_histories(db, card, rows)
@@ -82,7 +82,7 @@ MODEL_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What a fitted pipeline may raise on a row it does not like; the heuristic answers instead."""
+"""The errors that a fitted pipeline may raise on a row; the heuristic answers instead."""
 
 
 def score_asked(
@@ -92,8 +92,8 @@ def score_asked(
     rows: Sequence[InputRow],
     report: Callable[[str], None],
 ) -> list[float | str]:
-    """Return a score for each row, or why there is none, with what the pipeline reads in addition
-    to the features."""
+    """Return a score for each row, or the reason why there is none, with the inputs that the
+    pipeline reads in addition to the features."""
     try:
         carried = carry_rows(db, artifact.card, rows)
     except OpsError as error:
@@ -109,8 +109,8 @@ def score_rows(
     rows: Sequence[Features],
     report: Callable[[str], None],
 ) -> list[float | str]:
-    """Return a score for each row, or why the model has none: it has nothing to read in it, or
-    cannot score it, which `report` is told."""
+    """Return a score for each row, or the reason why the model has none: the row has nothing to
+    read, or scoring raised an error, which is passed to `report`."""
     refusals = [choose_refusal(row, artifact.card, version) for row in rows]
     asked = [row for row, refusal in zip(rows, refusals, strict=True) if not refusal]
     scores = iter(_score(artifact, version, asked, report))
@@ -118,8 +118,8 @@ def score_rows(
 
 
 def clean_error(error: BaseException) -> str:
-    """Return the first line of an error, without a full stop and without what is for the operator
-    alone: callers read it.
+    """Return the first line of an error without its full stop and without details that only
+    operators may see, since callers read it.
 
     >>> clean_error(ValueError("no such column."))
     'no such column'
@@ -144,7 +144,7 @@ def _score(
         scores = [artifact.score_row(rows[0])] if one else artifact.score_rows(rows)
         check_scores(scores, len(rows))
     except MODEL_ERRORS as error:
-        if len(rows) > 1:  # one bad row does not take the others' model away
+        if len(rows) > 1:  # one bad row must not fail the others
             return [_score(artifact, version, [row], report)[0] for row in rows]
         why = f"{version_name(version)} cannot score this row: {clean_error(error)}"
         report(why)

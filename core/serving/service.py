@@ -1,4 +1,4 @@
-"""The prediction service: answers by what serves, and has it on disk before anyone is told."""
+"""The prediction service: answers by the deployed version, and logs before anyone is told."""
 
 import gc
 import importlib
@@ -27,8 +27,8 @@ from core.settings import Scale
 from core.store.engine.database import Database
 
 _LOOK_SECONDS = 0.25
-_COPY_SECONDS = 0.5  # between two copies of the log back, so that no request waits for a long one
-_SAMPLE = 64  # of so many requests, the stages of one are kept
+_COPY_SECONDS = 0.5  # between copies of the write-ahead log, so that no request waits for one
+_SAMPLE = 64  # the stages of one request in so many are recorded
 
 log = get_logger(__name__)
 
@@ -38,11 +38,11 @@ class ServiceOptions:
     """The settings of a service that have defaults."""
 
     baking: Callable[[], timedelta] = timedelta
-    """The time for which the version before a release scores some requests too."""
+    """Returns the time after a release during which the version before it scores some requests."""
 
     libraries: Sequence[str] = ()
-    """Modules that versions need, imported while the service runs already, so that the first
-    deployment is not followed seconds late."""
+    """Modules that versions need, imported in the background after the start, so that the first
+    deployment loads without a delay of seconds."""
 
     max_waiting_rows: int = 20_000
     max_shadow_rows: int = 20_000
@@ -54,7 +54,7 @@ _PLAIN = ServiceOptions()
 
 class PredictionService:
     """Answers by the newest deployment, which it follows from `start` to `stop`; one a process,
-    used by many threads. `predictor` scores; what is answered is logged here."""
+    safe for many threads. `predictor` scores, and the service logs the answers."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class PredictionService:
         random: Callable[[int], bytes] = randbytes,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`random` makes ids differ and need not be a secret."""
+        """`random` makes ids unique and need not be secret."""
         self.now = now
         self.timer = timer
         self._libraries = options.libraries
@@ -96,7 +96,8 @@ class PredictionService:
         )
 
     def start(self) -> None:
-        """Load what serves, then follow it; raises `Unavailable` where the store is away."""
+        """Load the deployed versions, then follow deployments; raises `Unavailable` if the store
+        is."""
         self.refresh()
         self._logbook.open()
         self._follower.start()
@@ -104,33 +105,36 @@ class PredictionService:
         threading.Thread(target=self._import_libraries, name="imports", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop following, and write what waits to be written."""
+        """Stop following, and write all waiting rows."""
         self._follower.stop()
         self._copier.stop()
         self._shadow.close()
         self._logbook.close()
 
     def refresh(self) -> None:
-        """Look at the newest deployment and at the log's room once; swap when it is loaded."""
+        """Read the newest deployment and the log's free space once; a new version serves once it is
+        loaded."""
         self._deployed.refresh()
         self._logbook.count_stored()
 
     def predict(self, asks: Sequence[Ask]) -> list[Prediction]:
-        """Answer rows and wait until they are on disk; raises `Unavailable` where they are not."""
+        """Return the answers to rows once they are on disk; raises `Unavailable` if they cannot
+        be."""
         answers = self.predictor.answer(asks, self.now(), self.timer())
         for receipt in self.log(answers):
             receipt.result()
         return answers
 
     def log(self, answers: Sequence[Prediction]) -> list[Kept]:
-        """Queue attempts for the disk; raises `Unavailable` where too many wait. While a trial
-        runs, the version that did not answer scores them as well, later."""
+        """Queue predictions for the disk; raises `Unavailable` if too many wait. During a trial,
+        the version that did not answer scores them later."""
         receipts = self._logbook.append(answers)
         self._shadow.offer(choose_shadows(self._deployed.in_force, answers))
         return receipts
 
     def log_batch(self, batch: Batch) -> Kept | None:
-        """Put a batch on disk, whole, or queue it: None where it is there; see `log`."""
+        """Write a batch whole, or queue it. Return None if it is on disk, else its receipt; raises
+        as `log` does."""
         receipt = self._logbook.append_batch(batch)
         if self._deployed.in_force.before is not None:
             sampled = [
@@ -142,19 +146,19 @@ class PredictionService:
         return receipt
 
     def log_at_once(self, answers: Sequence[Prediction]) -> bool:
-        """Write attempts from the calling thread, always the same one; False where that would have
-        to wait, and `log` has to be asked."""
+        """Write predictions in the calling thread, always the same one. Return False if the write
+        would have to wait, so that `log` has to be called."""
         if not self._logbook.append_at_once(answers):
             return False
         self._shadow.offer(choose_shadows(self._deployed.in_force, answers))
         return True
 
     def add_label(self, label: Label, *, observed_at_given: bool) -> Kept:
-        """Queue a label for the disk; raises `Unavailable` where too many wait."""
+        """Queue a label for the disk; raises `Unavailable` if too many rows wait."""
         return self._logbook.append_label(label, observed_at_given=observed_at_given)
 
     def describe(self) -> ServiceStatus:
-        """Return the status of this process right now."""
+        """Return the current status of this process."""
         return describe_serving(
             self._deployed.in_force,
             self.stages.summarize(),
@@ -163,14 +167,14 @@ class PredictionService:
         )
 
     def check_ready(self, timeout_seconds: float) -> str | None:
-        """Return why this process cannot serve, or None. It takes a place in the log's queue and
-        the store's write lock, without writing anything."""
+        """Return the reason why this process cannot serve; None if it can. It queues an empty entry
+        in the log and takes the store's write lock."""
         return self._find_problem() or self._logbook.check(timeout_seconds)
 
     def _import_libraries(self) -> None:
         for name in self._libraries:
             importlib.import_module(name)
-        if self._libraries:  # they stay, as what is loaded: looking through them takes 0.1 s
+        if self._libraries:  # modules stay loaded, and each collection would scan them for 0.1 s
             gc.freeze()
 
     def _find_problem(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The shadow: second scores of answered requests, in a thread that no answer waits for."""
+"""Shadow scores: second scores of answered requests, made in a thread that no answer waits for."""
 
 import threading
 from collections import deque
@@ -13,7 +13,7 @@ _MAX_BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class ShadowAsk:
-    """An answered request, and the version that shall say what it would have answered."""
+    """An answered request, and the version that scores it a second time."""
 
     answered: Prediction
     version: int
@@ -26,11 +26,11 @@ class _Waiting:
 
 
 class Shadow:
-    """Scores what it is offered, one batch after another, and hands on a row for each: scored,
-    failed, late (it was not done within the time limit) or dropped (too many waited).
+    """Scores the rows that it is offered, batch by batch, and passes on a result for each: scored,
+    failed, late (not scored within the time limit) or dropped (too many waited).
 
-    A limit cannot end a scoring that is under way: what waits behind it becomes late, and then is
-    dropped, while answers go on."""
+    The limit does not interrupt a running score: rows that wait behind it become late, and further
+    rows are dropped, while answers go on."""
 
     def __init__(
         self,
@@ -41,7 +41,8 @@ class Shadow:
         limit_seconds: float,
         max_waiting_rows: int,
     ) -> None:
-        """`score` gives a score, or why there is none, for each row; `timer` counts seconds."""
+        """`score` returns for each row a score or the reason why there is none; `timer` counts
+        seconds."""
         self._score = score
         self._keep = keep
         self._timer = timer
@@ -53,7 +54,7 @@ class Shadow:
         self._thread: threading.Thread | None = None
 
     def offer(self, asks: Sequence[ShadowAsk]) -> None:
-        """Take rows to score, without waiting for anything; after `close` they are left out."""
+        """Queue rows to score, without waiting; after `close` they are ignored."""
         if not asks:
             return
         now = self._timer()
@@ -72,7 +73,7 @@ class Shadow:
             )
 
     def close(self) -> None:
-        """Score what waits, then take no more."""
+        """Score the queued rows, then stop."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -84,7 +85,7 @@ class Shadow:
             self._keep(self._work(batch))
 
     def _take(self) -> list[_Waiting]:
-        """The next rows, when there are some; none when it is closed and nothing waits."""
+        """Wait for rows and return the next ones; none if it is closed and the queue is empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
             return [self._waiting.popleft() for _ in range(min(_MAX_BATCH, len(self._waiting)))]

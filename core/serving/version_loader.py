@@ -1,4 +1,4 @@
-"""The deployed versions: followed from one deployment to the next, and loaded before they serve."""
+"""The deployed versions, followed from one deployment to the next and loaded before they serve."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,19 +22,19 @@ from core.store.monitoring import health
 from core.store.predictions import labels
 
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
-_LABELS_SECONDS = 10.0  # before what comes of labels is read again: means, widths of intervals
-_MAX_CACHED_ROWS = 10_000  # a version, of about 2 KB each
+_LABELS_SECONDS = 10.0  # between reads of what labels change: means, widths of intervals
+_MAX_CACHED_ROWS = 10_000  # of one version, about 2 KB each
 
 log = get_logger(__name__)
 
 
 class Deployed:
-    """What the newest deployment of a store says, loaded, as of the last look.
+    """The versions of the newest deployment at the last look, loaded.
 
-    A version that does not load is never replaced by one that nobody chose: it is in force without
-    a model, with the reason, until it loads or another is deployed.
+    A version that does not load is never replaced by one that nobody chose: requests get the
+    heuristic, with the reason, until it loads or another is deployed.
 
-    Attributes: `in_force`, `recent` (labels, for the heuristic)."""
+    Attributes: `in_force` is the routing, `recent` the newest labels for the heuristic."""
 
     def __init__(
         self,
@@ -58,7 +58,8 @@ class Deployed:
         self._trouble = ""
 
     def refresh(self) -> None:
-        """Look at the newest deployment once, and swap to it when it is loaded and warm."""
+        """Read the newest deployment once, and swap to it after its versions are loaded and
+        verified."""
         serving = self.in_force
         retry = self._timer() >= self._retry_at and any(
             side.artifact is None for side in serving.sides
@@ -92,11 +93,11 @@ class Deployed:
         previous = self.in_force
         following = Routing(current.revision, champion, challenger, plan.traffic, plan.salt or "")
         self._swap(following)
-        if challenger is None:  # loaded after the swap, which it must not delay
+        if challenger is None:  # after the swap, which it must not delay
             self._load_before(history, previous)
 
     def _load_before(self, history: Sequence[Deployment], previous: Routing) -> None:
-        """Load the version before a release that bakes, so that it scores some requests too."""
+        """Load the version before a recent release, so that it scores some requests too."""
         release = find_release(history, self._now(), self._baking())
         if release is None or release.before is None:
             return
@@ -111,7 +112,7 @@ class Deployed:
             self.in_force = replace(self.in_force, before=before, before_until=release.until_at)
 
     def _open(self, version: Version) -> LoadedVersion:
-        """The version as it is loaded already, or loaded now."""
+        """Return a version that is loaded already, or load it now."""
         kept = self.in_force.find_loaded(version.number)
         if kept is not None:
             return kept
@@ -129,7 +130,7 @@ class Deployed:
                 )
         except MODEL_ERRORS as error:
             self._retry_at = self._timer() + _RETRY_SECONDS
-            if str(error) != self._trouble:  # once: it is tried again and again
+            if str(error) != self._trouble:  # logged once, though loading is retried
                 log.warning("version_does_not_load", version=version.number, error=str(error))
                 self._trouble = str(error)
             return LoadedVersion(

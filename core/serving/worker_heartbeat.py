@@ -1,5 +1,5 @@
-"""The heartbeat of a serving process: to the metrics of all workers every second, and to the store
-every minute."""
+"""The heartbeat of an API process: to the metrics of all workers every second, to the store every
+minute."""
 
 import os
 import socket
@@ -41,12 +41,12 @@ class Reporter:
         self._follower.start()
 
     def stop(self) -> None:
-        """Stop, after the report that is under way."""
+        """Stop after the current report."""
         self._follower.stop()
 
     def report(self) -> None:
-        """Refresh this process's gauges, and write its row where a minute has passed. Raises
-        `Unavailable` where the store is away."""
+        """Set this process's gauges, and write its row if a minute has passed. Raises `Unavailable`
+        if the store is."""
         said = self.describe()
         self._metrics.show(self._service.describe())
         if self._said_at is not None and said.at - self._said_at < SAID_EVERY:

@@ -1,1 +1,1 @@
-"""What the prediction API is made of: reading requests, answering, and saying what is wrong."""
+"""The parts of the prediction API: reading requests, routing, answers and refusals."""

@@ -1,4 +1,4 @@
-"""Admission: who may use a route, and when it is their turn."""
+"""Admission: who may use a route, and when their request is processed."""
 
 import asyncio
 from collections import OrderedDict
@@ -14,17 +14,18 @@ from core.web.guard import Guard
 from core.web.http import TooManyRequests, get_key
 from core.web.sharing import Shares, Turn
 
-_FREE_TRIES = 10  # wrong keys of one address in a minute that are answered at once
+_FREE_TRIES = 10  # wrong keys of one address in a minute that are refused at once
 _TRY_SECONDS = 60.0
 _DELAY_SECONDS = 1.0
 _MAX_DELAYED = 100
 _MAX_PEERS = 10_000
-_THIS_MACHINE = 0  # where keys have their ids
-_MOST_BYTES = 67_108_864  # what a body counts as that announces more
+_THIS_MACHINE = 0  # in place of a key's id
+_MOST_BYTES = 67_108_864  # a larger declared length counts as this
 
 
 class WrongKeys:
-    """Slows down whoever tries keys: a wrong one is answered at once a few times, then later."""
+    """Slows down whoever guesses keys: the first wrong keys of an address are refused at once,
+    later ones after a delay."""
 
     def __init__(
         self,
@@ -37,8 +38,8 @@ class WrongKeys:
         self._n_delayed = 0
 
     async def delay(self, peer: str) -> None:
-        """Count a wrong key of an address, and wait where it sent many in a minute. Raises
-        `TooManyRequests` where many wait already."""
+        """Count a wrong key of an address, and wait if the address sent many in a minute. Raises
+        `TooManyRequests` if many requests are delayed already."""
         now = self._timer()
         since, n_tries = self._tries.pop(peer, (now, 0))
         if now - since >= _TRY_SECONDS:
@@ -61,8 +62,8 @@ class WrongKeys:
 
 
 class Admission:
-    """Asks for the key of a request, slows down who has a wrong one, and shares the process out
-    among those who have a right one. Without keys nobody but this machine is answered."""
+    """Checks the key of a request, delays wrong keys, and shares the process among callers. Without
+    keys, only this machine is answered."""
 
     def __init__(
         self, keys: KeyRing, guard: Guard, timer: Callable[[], float], *, rate: float
@@ -76,8 +77,8 @@ class Admission:
     async def admit(
         self, scope: Scope, headers: Mapping[str, str], need: KeyScope, most_bytes: int = 0
     ) -> tuple[ApiKey | None, Turn]:
-        """The key of the caller, None while everyone may call, and the turn of the request, which
-        has to be given to `leave`. A body that does not say its length counts as `most_bytes`.
+        """Return the caller's key (None while no key exists) and the turn of the request, which the
+        caller has to give back to `leave`. A body of undeclared length counts as `most_bytes`.
 
         Raises `UnknownCaller`, `MissingScope` and `TooManyRequests`."""
         text = get_key(headers)
@@ -93,11 +94,11 @@ class Admission:
     def admit_now(
         self, headers: Mapping[str, str], need: KeyScope, most_bytes: int = 0
     ) -> Turn | None:
-        """Return the turn of a request that nothing holds up, or None: then `admit` has to be
-        asked. Raises `MissingScope` and `TooManyRequests`."""
+        """Return the turn of a request that nothing delays; None if `admit` has to be awaited
+        instead. Raises `MissingScope` and `TooManyRequests`."""
         try:
             key = self._keys.check(get_key(headers), need)
-        except UnknownCaller:  # who is slowed down
+        except UnknownCaller:  # whom `admit` delays
             return None
         return self._shares.enter_now(_name_caller(key), _count_bytes(headers, most_bytes))
 
@@ -105,7 +106,7 @@ class Admission:
     async def admitted(
         self, scope: Scope, headers: Mapping[str, str], need: KeyScope, most_bytes: int = 0
     ) -> AsyncIterator[ApiKey | None]:
-        """`admit` and `leave` around what is done for the caller."""
+        """Call `admit` before the work for a caller, and `leave` after it."""
         key, turn = await self.admit(scope, headers, need, most_bytes)
         try:
             yield key
@@ -118,6 +119,6 @@ def _name_caller(key: ApiKey | None) -> int:
 
 
 def _count_bytes(headers: Mapping[str, str], most_bytes: int) -> int:
-    """The bytes of a body as its caller announces them; `most_bytes` if they do not."""
+    """Return the length of a body as its headers declare it; `most_bytes` if they do not."""
     announced = headers.get("content-length", "")
     return min(int(announced), _MOST_BYTES) if announced.isdecimal() else most_bytes

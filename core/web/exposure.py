@@ -1,5 +1,5 @@
-"""The rules of who may reach the servers: nothing answers beyond this machine without a login and
-API keys, and no page of another site reaches them through somebody's browser."""
+"""Exposure: no server answers beyond this machine without a login and API keys, and no page of
+another site reaches one through somebody's browser."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from plumbline.program import name_command
 
 _LOCAL_NAME = "localhost"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""The headers by which a proxy says that it passed a request on."""
+"""The headers that a proxy adds to a request."""
 
 
 class UntrustedRequest(Refused):
-    """A request that came by a name, from a page or on a way that is not allowed."""
+    """A request by a host name, from a page or from an address that is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedHosts:
-    """The names by which callers may address a server. A page of another site can give its own
-    name this machine's address (DNS rebinding), but it cannot change the name."""
+    """The host names by which callers may address a server. A page of another site can let its own
+    name resolve to this machine (DNS rebinding), but the browser still sends that name."""
 
     names: frozenset[str]  # lower case, without a port
-    any_address: bool  # every IP address is taken, since no name can stand for one
-    public_origin: str  # scheme, name and port as people reach the dashboard; empty for none
+    any_address: bool  # every IP address is allowed: DNS rebinding needs a name
+    public_origin: str  # scheme, name and port of the dashboard for people; empty for none
 
     def check_host(self, host: str | None) -> None:
-        """Raise `UntrustedRequest` for a Host header that names none of them.
+        """Raise `UntrustedRequest` if a Host header has none of these names.
 
         >>> TrustedHosts(frozenset(), False, "").check_host("127.0.0.1:8000")
         """
@@ -48,8 +48,8 @@ class TrustedHosts:
         )
 
     def check_origin(self, origin: str | None, host: str | None, scheme: str = "") -> None:
-        """Raise `UntrustedRequest` where a page of another site sends the request. A page's own
-        site has the host and, where it is given, the scheme of the request.
+        """Raise `UntrustedRequest` if a page of another site sends the request. The page's own site
+        has the same host and, where it is given, the same scheme as the request.
 
         >>> TrustedHosts(frozenset(), False, "").check_origin("http://a.example", "a.example")
         """
@@ -64,7 +64,8 @@ class TrustedHosts:
 
 
 def build_trusted_hosts(settings: Settings) -> TrustedHosts:
-    """The names of these settings: the addresses listened on, the public one, and those added."""
+    """Return the host names of the settings: the listening address, the public address and the
+    added names."""
     public = urlsplit(settings.public_url)
     names = (settings.host, public.hostname or "", *settings.allowed_hosts)
     return TrustedHosts(
@@ -75,8 +76,8 @@ def build_trusted_hosts(settings: Settings) -> TrustedHosts:
 
 
 def check_direct(peer: str | None, headers: Mapping[str, str]) -> None:
-    """Raise `UntrustedRequest` for a request from another machine, by a peer's address or by what
-    a proxy says of it: without a login or a key, only this machine is answered.
+    """Raise `UntrustedRequest` if a request comes from another machine, by the peer's address or
+    the headers of a proxy. Without a login or a key, only this machine is answered.
 
     >>> check_direct("127.0.0.1", {})
     """
@@ -94,12 +95,13 @@ def check_direct(peer: str | None, headers: Mapping[str, str]) -> None:
 
 
 def needs_guard(settings: Settings) -> bool:
-    """Whether others can reach the servers: by the address, or through a proxy."""
+    """Return True if other machines can reach the servers, by the listening address or through a
+    proxy."""
     return settings.proxy or not is_loopback(settings.host)
 
 
 def find_risk(settings: Settings) -> str:
-    """What is not safe about how others reach the servers, as a sentence; empty for nothing.
+    """Return a sentence about what is not safe in how the servers are reached; empty if nothing is.
 
     >>> from core.settings import parse_settings
     >>> find_risk(parse_settings({}))
@@ -115,8 +117,8 @@ def find_risk(settings: Settings) -> str:
 
 
 def check_exposure(settings: Settings, login: bool, keys: Sequence[ApiKey]) -> None:
-    """Raise `Refused`, with what to set, where others can reach the servers and the dashboard has
-    no login or the API no key."""
+    """Raise `Refused`, with the setting to change, if other machines can reach the servers and the
+    dashboard has no login or the API has no key."""
     if not needs_guard(settings):
         return
     missing = []
@@ -135,14 +137,14 @@ def check_exposure(settings: Settings, login: bool, keys: Sequence[ApiKey]) -> N
 
 
 def check_app_exposure(app: App, folder: Path) -> None:
-    """`check_exposure` for an app whose secrets are in `folder`."""
+    """Call `check_exposure` for an app whose secrets are in `folder`."""
     with app.db.read() as conn:
         keys = api_keys.load_keys(conn)
     check_exposure(app.settings, has_login(folder), keys)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
+    """Return True if only this machine can reach an address.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
     (True, True, False)
@@ -156,7 +158,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _cut_port(host: str | None) -> str | None:
-    """The name or address of a Host header in lower case."""
+    """Return the name or address of a Host header in lower case, without its port; None if it is
+    malformed."""
     if host is None:
         return None
     name = host.strip().lower()

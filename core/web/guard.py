@@ -1,5 +1,4 @@
-"""The guard of the API: what a request has to be before anything looks at it, however the server
-was started."""
+"""The guard of the API: the checks of a request's origin, before any route reads it."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -17,20 +16,20 @@ _FORWARDED_PEER = "forwarded"
 
 
 class Guard:
-    """Refuses requests by another name, of another site's page and, while no key was ever made,
-    from another machine."""
+    """Refuses requests that name another host, that a page of another site sends or, while no key
+    exists, that come from another machine."""
 
     def __init__(self, hosts: TrustedHosts, keys: KeyRing, *, proxy: bool) -> None:
         self._hosts = hosts
         self._keys = keys
         self._proxy = proxy
-        # what was checked and is trusted: checking costs a small answer a twentieth of its time
+        # trusted (host, origin, scheme): checking costs a small answer a twentieth of its time
         self._known: set[tuple[bytes | None, bytes | None, str]] = set()
         self._known_peers: set[str] = set()
 
     def check(self, scope: Scope) -> None:
-        """Raise `UntrustedRequest` for an HTTP request that may not be answered. No route is an
-        exception, and so /healthz is none: what checks it from elsewhere needs a key to exist."""
+        """Raise `UntrustedRequest` for an HTTP request that may not be answered. Every route is
+        checked, /healthz too: to probe it from another machine, a key has to exist."""
         given = scope["headers"]
         headers = dict(given)
         if len(headers) < len(given):
@@ -45,14 +44,15 @@ class Guard:
                 self._check_direct(peer, headers)
 
     def name_peer(self, scope: Scope) -> str:
-        """The address that a request comes from, for counting. Where no proxy is set up, all that
-        say whom they were forwarded for are one: whoever sends that can say what they like."""
+        """Return the address that a request is counted under. Without a configured proxy, all
+        requests with forwarding headers share one, since their sender can write any address
+        there."""
         if not self._proxy and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
             return _FORWARDED_PEER
         client = scope.get("client")
         try:
             return str(ip_address(client[0])) if client else _UNKNOWN_PEER
-        except ValueError:  # a proxy passed on what a caller said
+        except ValueError:  # a caller wrote the header
             return _UNKNOWN_PEER
 
     def _check_direct(self, peer: str | None, headers: Mapping[bytes, bytes]) -> None:
@@ -64,13 +64,14 @@ class Guard:
         name = None if host is None else host.decode("latin-1")
         self._hosts.check_host(name)
         self._hosts.check_origin(None if origin is None else origin.decode("latin-1"), name, scheme)
-        if len(self._known) == _MAX_KNOWN:  # where every address is a name, there are many
+        if len(self._known) == _MAX_KNOWN:  # IP addresses as hosts can be many
             self._known.clear()
         self._known.add((host, origin, scheme))
 
 
 def _check_single(given: list[tuple[bytes, bytes]]) -> None:
-    """Refuse a request with two hosts or two origins: who reads the other one is deceived."""
+    """Refuse a request with two Host or two Origin headers, since servers differ in the one that
+    they read."""
     names = [name for name, _ in given]
     for name in _NAMED:
         if names.count(name) > 1:

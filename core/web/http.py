@@ -1,4 +1,4 @@
-"""Requests read, answers and refusals written."""
+"""HTTP: reading the headers and bodies of requests, and writing answers and errors."""
 
 import math
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ JSON = "application/json"
 def json_response(
     status: int, content: object, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A response that says this in JSON."""
+    """Return a response with this content as JSON."""
     return Response(msgspec.json.encode(content), status, headers, JSON)
 
 
 REFUSED = "plumbline.refused"
-"""Where a request's scope holds why it was refused, for whoever counts."""
+"""The key of a request's scope for the cause of its refusal, which is counted."""
 
 REQUEST_ID = "plumbline.request_id"
-"""Where a request's scope has its id."""
+"""The key of a request's scope for its id."""
 
 log = get_logger(__name__)
 
 
 class BodyTooLarge(InvalidInput):
-    """More bytes than a body may have; `is_open` where nobody knows how many more would come."""
+    """A body over the limit; `is_open` if its length was not declared."""
 
     def __init__(self, limit: int, *, is_open: bool) -> None:
         super().__init__(
@@ -46,7 +46,7 @@ class BodyTooLarge(InvalidInput):
 
 
 class TooManyRequests(Refused):
-    """More requests than a caller may send; when to try again."""
+    """More requests than a caller may send, with the seconds to wait before the next."""
 
     def __init__(self, message: str, retry_seconds: float) -> None:
         super().__init__(message)
@@ -54,10 +54,10 @@ class TooManyRequests(Refused):
 
 
 class WrongContentType(InvalidInput):
-    """A body that does not say it is JSON."""
+    """A body whose content type is not JSON."""
 
 
-_ERRORS: Mapping[type[OpsError], tuple[int, str | None]] = {  # the first that fits
+_ERRORS: Mapping[type[OpsError], tuple[int, str | None]] = {  # the first match counts
     BodyTooLarge: (413, "too_large"),
     WrongContentType: (415, "content_type"),
     UntrustedRequest: (403, "untrusted"),
@@ -70,12 +70,12 @@ _ERRORS: Mapping[type[OpsError], tuple[int, str | None]] = {  # the first that f
     Refused: (409, None),
     Unavailable: (503, None),
 }
-"""The status of an error, and the cause by which it is counted where the caller is refused."""
+"""The status of an error, and the cause that is counted if the caller was refused."""
 
 
 def build_error(error: Exception, scope: Scope) -> Response:
-    """The answer to an error of ours, of Starlette's, or to a caller who left. Where more is known
-    than a caller is told, the log has the whole under the request's id."""
+    """Return the response for an error of ours or of Starlette's, or for a caller who left. If the
+    error says more than a caller may see, the whole is logged under the request's id."""
     headers: dict[str, str] = {}
     request_id = None
     field = getattr(error, "field", None)
@@ -98,7 +98,7 @@ def build_error(error: Exception, scope: Scope) -> Response:
     if isinstance(error, TooManyRequests):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_seconds)))
     if isinstance(error, BodyTooLarge) and error.is_open:
-        headers["connection"] = "close"  # else all that is sent would be read and thrown away
+        headers["connection"] = "close"  # else the rest of the body would be read and dropped
     if cause is not None:
         scope[REFUSED] = cause
     return json_response(status, ErrorAnswer(ErrorDetail(message, field), request_id), headers)
@@ -114,7 +114,7 @@ _READ |= {b"content-type": "content-type", b"content-length": "content-length"}
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
-    """The headers that a route reads, by their lower-case names; of one that came twice, the last.
+    """Return the headers that routes read, by lower-case name; of a repeated header, the last.
 
     >>> read_headers({"headers": [(b"host", b"a"), (b"content-length", b"12")]})
     {'content-length': '12'}
@@ -124,8 +124,9 @@ def read_headers(scope: Scope) -> dict[str, str]:
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
-    """Return the body; it is refused as soon as it is known to be larger than `limit` bytes or not
-    to be JSON. Raises `ClientDisconnect` if the caller leaves before its end."""
+    """Return the body. Raises `BodyTooLarge` as soon as it is known to exceed `limit` bytes,
+    `WrongContentType` if it is not JSON, and `ClientDisconnect` if the caller leaves before its
+    end."""
     check_content_type(headers.get("content-type"))
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
@@ -145,7 +146,7 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) ->
 
 
 def get_key(headers: Mapping[str, str]) -> str | None:
-    """The key of the caller, None without one.
+    """Return the key of the caller; None without one.
 
     >>> get_key({"authorization": "Bearer plk_1"})
     'plk_1'
@@ -155,7 +156,7 @@ def get_key(headers: Mapping[str, str]) -> str | None:
 
 
 def check_content_type(content_type: str | None) -> None:
-    """Raise `WrongContentType` for a body that says it is something else than JSON.
+    """Raise `WrongContentType` if a body declares another type than JSON.
 
     >>> check_content_type("Application/JSON; charset=utf-8")
     """

@@ -1,4 +1,5 @@
-"""Single rows that arrive in one turn of the event loop: scored, logged and answered together."""
+"""Micro-batching: single rows that arrive in one turn of the event loop are scored and logged
+together."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,17 +16,17 @@ from core.serving.telemetry.metrics import ServiceMetrics
 
 
 class LogWait:
-    """Awaits receipts on the event loop of one process."""
+    """Awaits commit receipts on the event loop of one process."""
 
     def __init__(self, limit_seconds: float) -> None:
         self._limit_seconds = limit_seconds
         self._known: dict[Future[Any], asyncio.Future[Any]] = {}
 
     async def wait(self, receipt: "CommitReceipt[Any]") -> Any:
-        """The result of a write; raises what it raised, and `Unavailable` where it takes longer
-        than a caller should be kept."""
+        """Return the result of a write. Raises the error of the write, and `Unavailable` if it
+        takes longer than the limit."""
         written = self._known.get(receipt.written) or self._watch(receipt.written)
-        results = await asyncio.shield(written)  # shielded, since others wait for the same write
+        results = await asyncio.shield(written)  # others wait for the same write
         return results[receipt.place]
 
     def _watch(self, written: "Future[Any]") -> "asyncio.Future[Any]":
@@ -65,7 +66,7 @@ _N_READERS = 2
 
 @dataclass(slots=True)
 class Answered:
-    """A prediction on disk, and what its group took together."""
+    """A prediction that is on disk, with the seconds that its group took to score and to log."""
 
     prediction: Prediction
     answer_seconds: float
@@ -78,10 +79,10 @@ class _Group:
     waiting: "list[asyncio.Future[Answered]]" = field(default_factory=list)
 
     def settle(self, work: "asyncio.Task[list[Answered]]") -> None:
-        """Tell everyone who still waits what came of the work."""
+        """Give the results of the work, or its error, to every caller who still waits."""
         error = work.exception()
         for place, waits in enumerate(self.waiting):
-            if waits.done():  # its caller has left, and takes no one along
+            if waits.done():  # its caller has left; the others still get answers
                 continue
             if error is None:
                 waits.set_result(work.result()[place])
@@ -90,8 +91,8 @@ class _Group:
 
 
 class Gathering:
-    """Answers rows in groups, on the event loop of one process. Nobody waits for company: a group
-    holds what came since the loop last looked at its connections."""
+    """Answers rows in groups, on the event loop of one process. No row waits for others: a group
+    holds the rows that arrived since the loop last looked at its connections."""
 
     def __init__(
         self,
@@ -101,8 +102,8 @@ class Gathering:
         *,
         limit_ms: float,
     ) -> None:
-        """`limit_ms` is the time for texts and histories, where what answers reads them: they are
-        read beside the event loop, and the heuristic answers for what takes longer."""
+        """`limit_ms` is the time to read texts and histories, if a version needs them. They are
+        read in a thread, and the heuristic answers if that takes longer."""
         self._service = service
         self._predictor = service.predictor
         self._metrics = metrics
@@ -112,13 +113,13 @@ class Gathering:
         self._open: _Group | None = None
 
     def answer(self, row: Received) -> "asyncio.Future[Answered]":
-        """The promise of a row's answer, on disk. It raises `Unavailable` where the row could not
-        be logged."""
+        """Return the future of a row's answer, which is set once the prediction is on disk. It
+        raises `Unavailable` if the row could not be logged."""
         loop = asyncio.get_running_loop()
         group = self._open
         if group is None:
             group = self._open = _Group()
-            # the task begins when all that is ready now has run, and thus has joined the group
+            # the task starts after all rows that are ready now have joined the group
             loop.create_task(self._work(group.rows)).add_done_callback(group.settle)
         waits: asyncio.Future[Answered] = loop.create_future()
         group.rows.append(row)
@@ -142,8 +143,8 @@ class Gathering:
         return [Answered(one, answer_seconds, log_seconds) for one in predictions]
 
     async def _read_beside(self, rows: Sequence[Received]) -> list[Prediction]:
-        """The answers to rows whose texts or histories are read in a thread, or, where that takes
-        too long, without a model; what has not begun by then is not done."""
+        """Answer rows in a thread that reads their texts or histories. After the time limit the
+        heuristic answers, and reading that has not begun is cancelled."""
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._readers, self._predictor.answer_together, rows)
         try:

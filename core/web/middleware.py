@@ -1,4 +1,4 @@
-"""The outermost layer of the API, which nothing gets past."""
+"""The outermost layer of the API, which every request passes."""
 
 import re
 from collections.abc import Callable, Mapping, Set
@@ -27,7 +27,7 @@ log = get_logger(__name__)
 
 
 class RefusalLog:
-    """Refusals in the log, at most one line of a cause in ten seconds however many there are."""
+    """Logs refused requests, at most one line every ten seconds for each cause."""
 
     def __init__(self, timer: Callable[[], float]) -> None:
         self._timer = timer
@@ -35,7 +35,8 @@ class RefusalLog:
         self._n_refused: dict[str, int] = {}
 
     def add(self, cause: str, peer: str, route: str) -> None:
-        """One request was refused; the line has the last one's peer, and how many there were."""
+        """Count a refused request; the next line has the number of them and the peer of the last
+        one."""
         n_refused = self._n_refused[cause] = self._n_refused.get(cause, 0) + 1
         now = self._timer()
         if now >= self._silent_until.get(cause, 0.0):
@@ -45,8 +46,8 @@ class RefusalLog:
 
 
 class Outermost:
-    """Around everything: who may ask at all, the request's id, the headers that tell a browser
-    what it may do with an answer, the counts, and an answer even to a bug."""
+    """Checks who may ask, sets the request's id and the security headers, counts the request, and
+    answers even if a bug raises."""
 
     def __init__(
         self,
@@ -57,7 +58,8 @@ class Outermost:
         paths: Set[str],
         policies: Mapping[str, bytes],
     ) -> None:
-        """`paths` are counted by name, `policies` are what pages may load beside nothing."""
+        """`paths` are the paths that are counted by name, `policies` the content security policies
+        of pages by path; every other answer may load nothing."""
         self._app = app
         self._metrics = metrics
         self._guard = guard
@@ -112,7 +114,7 @@ class Outermost:
 
 
 def choose_request_id(given: str | None) -> str:
-    """The caller's id for a request where it is a sensible one, else a new one.
+    """Return the request id that the caller gave if it is well formed, else a new one.
 
     >>> choose_request_id("order-17")
     'order-17'

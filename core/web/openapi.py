@@ -46,7 +46,7 @@ _KEY_ERRORS = (401, 403, 429, 503)
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer(SystemStatus):
-    """The installation, and what the process that answers serves with."""
+    """The state of the installation, with the state of the process that answers."""
 
     serving: ServiceStatus
 
@@ -84,19 +84,19 @@ _SCHEMAS = (*_EXAMPLES, StatusAnswer, ErrorAnswer)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one method and path does: the application that answers, whose docstring describes it,
-    and the types of its body and answers. An answer without a type is plain text."""
+    """One method and path: the application that answers it, whose docstring describes it, and the
+    types of its body and answers. An answer without a type is plain text."""
 
     at: tuple[str, str]  # its method and its path
     app: ASGIApp
     name: str
     answers: Mapping[int, type | None]  # by their status
-    errors: Sequence[int] = ()  # the statuses of refusals; those of a body or a key unless given
+    errors: Sequence[int] = ()  # the statuses of errors; empty for those of a body or a key
     body: type | None = None
 
 
 def build_openapi(operations: Sequence[Operation], scale: Scale) -> dict[str, Any]:
-    """Return the OpenAPI document of the operations; labels are on the `scale` of this
+    """Return the OpenAPI document of the operations, with labels on the `scale` of this
     installation."""
     _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REF)
     schemas[FeedbackBody.__name__]["properties"]["actual"] |= {
@@ -152,7 +152,7 @@ def _describe_answer(status: int, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(kind: type) -> dict[str, Any]:
-    """A body or an answer in JSON, with an example where there is one."""
+    """Return the media type of a body or an answer in JSON, with an example if its type has one."""
     shown: dict[str, Any] = {"schema": {"$ref": _REF.format(name=kind.__name__)}}
     if kind in _EXAMPLES:
         shown["example"] = _build_example(_EXAMPLES[kind])
@@ -165,7 +165,7 @@ def _show_refusal(status: int) -> dict[str, Any]:
 
 
 def _build_example(value: object) -> object:
-    """Return an example as JSON has it, without the fields that are not given."""
+    """Return an example as JSON values, without fields that are None."""
     if isinstance(value, dict):
         return {name: _build_example(one) for name, one in value.items() if one is not None}
     if isinstance(value, list):
@@ -188,11 +188,11 @@ DOCS_POLICY = (
     + b64encode(sha256(_STYLE.encode()).digest()).decode()
     + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 ).encode()
-"""What a browser may load for the page: nothing but the style in it."""
+"""The content security policy of the page: only its inline style."""
 
 
 def build_docs(described: Mapping[str, Any]) -> str:
-    """The page of an OpenAPI document.
+    """Return the HTML page of an OpenAPI document.
 
     >>> "/healthz" in build_docs({"info": {"title": "A"}, "paths": {"/healthz": {"get": {}}}})
     True

@@ -1,4 +1,4 @@
-"""`POST /v1/predict`: one row to its answer, with as little around it as that takes."""
+"""`POST /v1/predict`: the answer to one row, on the fastest path of the API."""
 
 import asyncio
 from datetime import datetime
@@ -56,7 +56,7 @@ class PredictRoute(ScoringRoute[bytes | ErrorAnswer]):
         parsed = service.timer()
         answered = await self._gathering.answer(Received(ask, at, started))
         if service.stages.is_due():
-            if service.predictor.is_slow:  # in a thread: that reads the store
+            if service.predictor.is_slow:  # in a thread, since it reads the store
                 loop = asyncio.get_running_loop()
                 loop.run_in_executor(None, self._keep_stages, ask, parsed - started, answered)
             else:
@@ -72,7 +72,8 @@ class PredictRoute(ScoringRoute[bytes | ErrorAnswer]):
         return build_ask(decode_body(self._decoder, content))
 
     def _keep_stages(self, ask: Ask, parse: float, answered: Answered) -> None:
-        """Keep the stages of one request; scoring it once more tells what scoring takes."""
+        """Record the duration of each stage of a request; the row is scored once more to time
+        scoring alone."""
         scoring = self._service.predictor.time_row(ask)
         if scoring is None:
             return

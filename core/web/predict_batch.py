@@ -1,4 +1,4 @@
-"""`POST /v1/predict/batch`: many rows to their answers, from the body to the log in one thread."""
+"""`POST /v1/predict/batch`: the answers to many rows, decoded, scored and logged in one thread."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -27,12 +27,12 @@ from core.web.http import json_response
 from core.web.scoring_route import ScoringRoute, Serving
 from core.web.sharing import Turn
 
-_N_THREADS = 2  # batches that are scored at once; single rows do not wait for them
+_N_THREADS = 2  # batches that are scored at the same time; single rows do not wait for them
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """A response that may be given once what it says is on disk."""
+    """A response, with the receipts of the writes that it has to wait for."""
 
     response: Response
     receipts: Sequence[Kept]
@@ -40,7 +40,7 @@ class _Done:
 
 
 class BatchRoute(ScoringRoute[Response]):
-    """Score up to 10,000 rows, in their order; a thread is asked once a request."""
+    """Score up to 10,000 rows, in their order; each request runs in one thread."""
 
     def __init__(self, serving: Serving, *, body_limit: int) -> None:
         super().__init__(serving, body_limit=body_limit)
@@ -60,7 +60,7 @@ class BatchRoute(ScoringRoute[Response]):
         return done.response
 
     def _do(self, content: bytes, turn: Turn, at: datetime, started: float) -> _Done:
-        """Score and log the rows of a body: by columns where it can be, else one by one."""
+        """Score and log the rows of a body, by columns where possible and else row by row."""
         asked = read_json_columns(content)
         batch, key_id = None, turn.account.key_id
         if asked is not None:
@@ -87,7 +87,7 @@ def _decode(content: bytes) -> list[Ask]:
 
 
 def _refuse(answers: Sequence[Prediction]) -> Response:
-    """Return the answer where no row has a score."""
+    """Return the answer to a batch in which no row has a score."""
     detail = ErrorDetail(str(answers[0].reason))
     shown = [build_answer(answer) for answer in answers]
     return json_response(503, ErrorAnswer(detail, predictions=shown), {"retry-after": "1"})

@@ -1,20 +1,20 @@
-"""HTTP as uvicorn speaks it, but with an end for callers who do not finish what they say, and with
-the head and the body of an answer in one write: a second call of the system costs a small answer a
-tenth of its time."""
+"""HTTP by uvicorn, with time limits for callers who do not finish a request, and with the head and
+the body of an answer in one write: a second system call costs a small answer a tenth of its
+time."""
 
 import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_AT_ONCE = 65_536  # bytes that are written without waiting for the loop's next turn
-_HEAD_SECONDS = 10.0  # from the connection, or the answer before, to the end of a request's head
-_BODY_SECONDS = 30.0  # from there to the end of its body
+_AT_ONCE = 65_536  # bytes; more are written before the loop's next turn
+_HEAD_SECONDS = 10.0  # from the connection or the last answer to the end of a request's head
+_BODY_SECONDS = 30.0  # from the end of its head to the end of its body
 _MAX_CONNECTIONS = 800  # of the 1,024 files that a process may usually have open
 
 
 class _Gathered:
-    """A transport that writes at the loop's next turn what is given to it in one."""
+    """A transport that joins all writes of one turn of the event loop."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -23,7 +23,7 @@ class _Gathered:
         self._n_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Keep it until then, or write it now where it is much."""
+        """Keep data until the loop's next turn; write at once if much has gathered."""
         self._parts.append(data)
         self._n_bytes += len(data)
         if self._n_bytes >= _AT_ONCE:
@@ -32,7 +32,7 @@ class _Gathered:
             self._loop.call_soon(self._flush)
 
     def close(self) -> None:
-        """Write what is kept, then close."""
+        """Write the kept data, then close."""
         self._flush()
         self._transport.close()
 
@@ -46,21 +46,21 @@ class _Gathered:
 
 
 class GatheringProtocol(HttpToolsProtocol):
-    """What `uvicorn --http core.web.protocol:GatheringProtocol` serves a connection with. A
-    connection whose request is not there in time is closed; of very many, those that have been
-    waited for longest, so that there is always room for one more."""
+    """The protocol of `uvicorn --http core.web.protocol:GatheringProtocol`. A connection whose
+    request does not arrive in time is closed. With too many connections, those that have waited
+    longest for their callers are closed, so that a new one always finds room."""
 
-    # A request moves the deadline and nothing else: one timer a connection looks at it, when the
-    # deadline that it knows is over.
+    # A request only moves the deadline. Each connection has one timer, which reads the deadline
+    # again when the one that it was set for has passed.
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._waits_since = 0.0
-        self._deadline: float | None = None  # None while it is the application's turn
+        self._deadline: float | None = None  # None while the application works
         self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to serve."""
+        """Start the deadline of a new connection."""
         super().connection_made(_Gathered(transport))  # type: ignore[arg-type]
         self._wait(_HEAD_SECONDS)
         self._look()
@@ -68,18 +68,18 @@ class GatheringProtocol(HttpToolsProtocol):
             _close_longest(self.connections)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Cancel the timer of a closed connection."""
         super().connection_lost(exc)
         if self._watch is not None:
             self._watch.cancel()
 
     def on_headers_complete(self) -> None:
-        """Begin with a request whose head is there."""
+        """Start the deadline of the body."""
         self._wait(_BODY_SECONDS)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Note that a request is there as a whole."""
+        """Stop the deadline, since the request has arrived as a whole."""
         if self.cycle is None or self.cycle.response_complete:
             self._wait(_HEAD_SECONDS)
         else:
@@ -87,7 +87,8 @@ class GatheringProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or for the rest of one that was answered before its end."""
+        """Start the deadline of the next request, unless one waits already or the body of this one
+        is still arriving."""
         if self.pipeline:
             self._deadline = None
         elif not self.cycle.more_body:
@@ -96,7 +97,8 @@ class GatheringProtocol(HttpToolsProtocol):
 
     @property
     def waits_since(self) -> float | None:
-        """Since when the caller is waited for, on the loop's clock; None where they are not."""
+        """The loop's time since which the connection has waited for its caller; None if it does not
+        wait."""
         return None if self._deadline is None else self._waits_since
 
     def _wait(self, seconds: float) -> None:
@@ -104,18 +106,18 @@ class GatheringProtocol(HttpToolsProtocol):
         self._deadline = self._waits_since + seconds
 
     def _look(self) -> None:
-        """Close the connection where its deadline is over; look again when it may be."""
+        """Close the connection if its deadline has passed; else check again at the deadline."""
         now = self.loop.time()
         if self._deadline is not None and now >= self._deadline:
-            self.transport.abort()  # to close it would wait for a caller who does not read either
+            self.transport.abort()  # `close` would wait for a caller who reads nothing
             return
         ends_at = now + _HEAD_SECONDS if self._deadline is None else self._deadline
         self._watch = self.loop.call_at(ends_at, self._look)
 
 
 def _close_longest(connections: set[Any]) -> None:
-    """Close the half of the connections that wait longest for their callers, all at once: to look
-    for one at each new connection would cost more than to serve it."""
+    """Close the half of the connections that have waited longest for their callers. Closing one for
+    each new connection would cost more than serving it."""
     since = {
         one: one.waits_since
         for one in connections

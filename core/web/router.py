@@ -1,4 +1,4 @@
-"""The ASGI application of the API: one operation for each method and path."""
+"""The router of the API: an ASGI application with one operation for each method and path."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, wraps
@@ -27,16 +27,16 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def answer_by(
     at: tuple[str, str], endpoint: Endpoint, answers: Mapping[int, type | None], **described: Any
 ) -> Operation:
-    """Return the operation that an endpoint answers; `described` as `Operation` has it."""
+    """Return the operation that an endpoint answers; `described` are fields of `Operation`."""
     return Operation(at, _build_app(endpoint), endpoint.__name__, answers, **described)
 
 
 class Api:
-    """The operations behind the outermost layer, with their description at `/openapi.json` and
+    """All operations behind the outermost layer, with their description at `/openapi.json` and
     `/docs`."""
 
-    # A mapping finds the route: Starlette's layers and its search by patterns would cost a small
-    # answer a tenth of its time.
+    # A dict finds the route: Starlette's middleware and pattern matching would cost a small answer
+    # a tenth of its time.
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Api:
         refusals: RefusalLog,
     ) -> None:
         self.openapi = cache(lambda: build_openapi(operations, scale))
-        self.router = Router(lifespan=lifespan)  # answers what is no HTTP
+        self.router = Router(lifespan=lifespan)  # for lifespan and other scopes than HTTP
         self._apps: dict[tuple[str, str], ASGIApp] = {one.at: one.app for one in operations}
         for path, write in (("/openapi.json", self._write_openapi), (_DOCS, self._write_docs)):
             self._apps["GET", path] = _build_app(write)

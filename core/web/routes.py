@@ -1,4 +1,4 @@
-"""The routes of the API but the busiest one: one method each, with what they share."""
+"""The routes of the API except scoring: feedback, samples, status, health and metrics."""
 
 import asyncio
 from collections.abc import Callable
@@ -42,7 +42,7 @@ from core.web.scoring_route import Serving
 
 _FEEDBACK_BYTES = 65_536  # a label has a few short fields
 _READY_SECONDS = 2.0
-_UNREADY_SECONDS = 0.2  # what cannot serve is asked again soon
+_UNREADY_SECONDS = 0.2  # a service that cannot serve is checked sooner
 _CLOCK_SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
 _N_ADDING = 2  # requests whose rows are added at once
 
@@ -55,7 +55,7 @@ LABEL_STATUS = {
 
 
 class Routes:
-    """One method a route, with what they share."""
+    """The endpoints, one method each, with the store and the limits that they share."""
 
     def __init__(
         self,
@@ -80,8 +80,8 @@ class Routes:
         self._samples_decoder = msgspec.json.Decoder(RawSamplesBody)
 
     async def feedback(self, request: Request) -> Response:
-        """Say what turned out to be true: 201 for news, 200 for what was known, 202 for a
-        prediction that is not known yet. A second label of a prediction corrects the first."""
+        """Send the outcome of a prediction: 201 if it is new, 200 if it was known, 202 if the
+        prediction is not known yet. A second label of a prediction corrects the first."""
         async with self._admit(request, Scope.FEEDBACK, _FEEDBACK_BYTES) as key:
             content = await self._read(request, _FEEDBACK_BYTES)
             body = decode_body(self._feedback_decoder, content)
@@ -104,8 +104,8 @@ class Routes:
         return json_response(LABEL_STATUS[outcome], answer)
 
     async def samples(self, request: Request) -> Response:
-        """Add up to 10,000 labelled rows to train from. Each is taken, known already, or rejected
-        for itself."""
+        """Add up to 10,000 labelled rows to train from. Each row is added, found to be known, or
+        rejected on its own."""
         async with self._admit(request, Scope.SAMPLES, self._body_limit) as key:
             content = await self._read(request, self._body_limit)
             added = await anyio.to_thread.run_sync(
@@ -116,8 +116,8 @@ class Routes:
         return json_response(200, answer)
 
     async def status(self, request: Request) -> Response:
-        """The system as the `status` command shows it, and under `serving` what this process
-        answers with."""
+        """The state of the installation as the `status` command shows it, and under `serving` the
+        state of this process."""
         async with self._admit(request, Scope.STATUS):
             system = await anyio.to_thread.run_sync(self._status)
         return json_response(
@@ -125,11 +125,11 @@ class Routes:
         )
 
     async def healthz(self, request: Request) -> Response:
-        """Alive."""
+        """The process runs."""
         return json_response(200, AliveAnswer("alive"))
 
     async def readyz(self, request: Request) -> Response:
-        """Can serve: the plan is followed and the store takes writes."""
+        """The process can serve: it follows deployments, and the store takes writes."""
         problem = await self._readiness.find_problem()
         if problem is not None:
             raise Unavailable(
@@ -172,16 +172,16 @@ class Routes:
 
 
 class Readiness:
-    """Whether a service can serve, found out at most every two seconds however often it is asked:
-    anyone may ask, and finding out takes the store's write lock."""
+    """The readiness of a service, checked at most every two seconds however often it is asked:
+    anyone may ask, and checking takes the store's write lock."""
 
     def __init__(self, service: PredictionService) -> None:
         self._service = service
-        self._known: tuple[float, str | None] | None = None  # from when, and what is wrong
+        self._known: tuple[float, str | None] | None = None  # when it was checked, and the problem
         self._finding = asyncio.Lock()
 
     async def find_problem(self) -> str | None:
-        """Why it cannot serve, or None."""
+        """Return the reason why the service cannot serve; None if it can."""
         async with self._finding:
             now = self._service.timer()
             if self._known is not None:
@@ -194,7 +194,8 @@ class Readiness:
 
 
 def check_label(label: Label, scale: Scale) -> None:
-    """Raise `BadBody` for a label that cannot be true or cannot be kept."""
+    """Raise `BadBody` for a label outside the scale, in the future, or that the store cannot
+    keep."""
     if not scale.low <= label.actual <= scale.high:
         raise BadBody(
             "actual",

@@ -1,4 +1,4 @@
-"""The shared way of a scoring request: its moment, its caller's turn, and its body."""
+"""The steps that scoring routes share: the time of a request, its caller's turn and its body."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What the routes of one process share."""
+    """The objects that the routes of one process share."""
 
     service: PredictionService
     admission: Admission
@@ -29,8 +29,8 @@ class Serving:
 
 
 class ScoringRoute(ABC, Generic[Answer]):
-    """A route that scores a body. Subclasses are plain ASGI applications: routing, request and
-    response objects would cost a request as much as everything that is done for it."""
+    """A route that scores a body. Subclasses are plain ASGI applications, since routing, request
+    and response objects would double the cost of a request."""
 
     def __init__(self, serving: Serving, *, body_limit: int) -> None:
         """`body_limit` is in bytes."""
@@ -40,7 +40,8 @@ class ScoringRoute(ABC, Generic[Answer]):
         self._body_limit = body_limit
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
-        """Return the answer to a request. Raises what admission and reading the body raise."""
+        """Return the answer to a request. Raises the errors of admission and of reading the
+        body."""
         started, at = self._service.timer(), self._service.now()
         headers = read_headers(scope)
         limit = self._body_limit
@@ -55,4 +56,4 @@ class ScoringRoute(ABC, Generic[Answer]):
 
     @abstractmethod
     async def _score(self, content: bytes, turn: Turn, at: datetime, started: float) -> Answer:
-        """Return the answer to a body that came in at `at`, at `started` on the timer."""
+        """Return the answer to a body that arrived at `at`, at `started` on the timer."""

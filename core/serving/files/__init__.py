@@ -1,1 +1,1 @@
-"""Scoring files: a version's scores for every row of one, in pieces that a kill cannot undo."""
+"""Scored files: the scores of one version for every row of a file, in parts that survive a kill."""

@@ -1,4 +1,4 @@
-"""Scoring a file: read a piece, score it, keep it as a part; then the parts become one file."""
+"""Scoring a file: pieces of it are read, scored and kept as parts, then joined to one output."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +52,7 @@ _LOOK_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FileRequest:
-    """What to score and where to; without a version, what serves."""
+    """The file to score, the output and the version; without a version, the one that serves."""
 
     path: Path
     out: Path
@@ -71,14 +71,14 @@ def predict_file(
     progress: Progress,
     rows_per_part: int = ROWS_PER_PART,
 ) -> FileReport:
-    """Score every row of a file into another, in bounded memory. An attempt that ended in whatever
-    way is gone on with by the next: the output is the same as of one that was not interrupted. What
-    is scored is not logged as predictions.
+    """Score every row of a file into another, in bounded memory, and return the report. An attempt
+    that ended early is continued by the next, with the same output as without an interruption. The
+    scores are not logged as predictions.
 
-    Raises `InvalidInput` for files that cannot be read or written so, or that changed since the
-    attempt before, `Conflict` where the output exists or is being written, `Refused` where there
-    is no version to score with or nothing in the file has a score, `Unavailable` for a disk that
-    is full, and what `progress` raises."""
+    Raises `InvalidInput` for files that cannot be read or written, or that changed since the last
+    attempt, `Conflict` if the output exists or is being written, `Refused` if there is no version
+    to score with or nothing in the file has a score, `Unavailable` if the disk is full, and the
+    errors of `progress`."""
     with open_parts(request.out) as parts:
         report = parts.find_report()
         if report is None or not request.out.exists():
@@ -90,7 +90,7 @@ def predict_file(
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """All that scoring the rest of a file needs."""
+    """The state of scoring the rest of a file."""
 
     path: Path
     size: tuple[int, int]  # of the input, with the time of its last change
@@ -99,7 +99,7 @@ class _Attempt:
     scorer: RowScorer
     plan: UnlabelledPlan
     format: Format
-    names: tuple[str, ...]  # the input's columns, as they were in its first rows
+    names: tuple[str, ...]  # the columns in the input's first rows
     prefix: str
     notes: tuple[str, ...]
 
@@ -156,8 +156,8 @@ def _begin(
 
 
 def _learn_day_order(path: Path, first: RawPiece, column: str | None) -> bool | None:
-    """Return whether the day comes first in times such as 01/02/2026, as an import learns it; None
-    where no time shows it. The whole file is read only where its first rows hold such times."""
+    """Return True if the day comes first in times such as 01/02/2026, as an import learns it; None
+    if no time shows it. The whole file is read only if its first rows have such times."""
     if column is None:
         return None
     _, wrong = read_column(first.columns[column], ColumnKind.TIME)
@@ -170,7 +170,7 @@ def _learn_day_order(path: Path, first: RawPiece, column: str | None) -> bool | 
 
 
 def _finish(attempt: _Attempt, timer: Callable[[], float], progress: Progress) -> FileReport:
-    """Score what is left, and join the parts."""
+    """Score the rest, join the parts and return the report."""
     parts, started = attempt.parts, timer()
     summaries = parts.load_summaries()
     n_parts_before = len(summaries)
@@ -212,7 +212,7 @@ def _read(attempt: _Attempt) -> Iterator[RawPiece]:
 
 
 def _score(attempt: _Attempt, piece: RawPiece) -> tuple[bytes, PartSummary]:
-    """A piece as a part of the output, and its summary."""
+    """Return a piece as a part of the output, and its summary."""
     rows = read_unlabelled(piece, attempt.plan)
     added = attempt.scorer.score(rows)
     named = {attempt.prefix + name: values for name, values in added.items()}
@@ -227,7 +227,7 @@ def _score(attempt: _Attempt, piece: RawPiece) -> tuple[bytes, PartSummary]:
 
 
 def _check_first(attempt: _Attempt, summary: PartSummary) -> None:
-    """Raise `Refused` where none of the first rows has a score: nothing was begun then."""
+    """Raise `Refused` if none of the first rows has a score, before anything is written."""
     if summary.sources.get("model") or summary.sources.get("heuristic"):
         return
     why = next(iter(summary.fallbacks), None) or summary.rejected[0].message
@@ -240,7 +240,8 @@ def _check_first(attempt: _Attempt, summary: PartSummary) -> None:
 def _choose_manifest(
     db: Database, request: FileRequest, parts: Parts, now: datetime, rows_per_part: int
 ) -> tuple[Manifest, list[str]]:
-    """What the attempt before began with, or what this one begins with; and what to say of it."""
+    """Return the manifest of the last attempt if there was one, else a new one, and notes for the
+    operator."""
     options = msgspec.to_builtins(request.options)
     content = _hash(request.path)
     kept = parts.find_manifest()
@@ -276,7 +277,8 @@ def _choose_manifest(
 
 
 def _choose_version(db: Database, asked: int | None) -> tuple[int, str, RecentLabels]:
-    """The version to score with, why it is the heuristic where it is, and the newest labels."""
+    """Return the version to score with, the reason if it is the heuristic, and the newest
+    labels."""
     with db.read() as conn:
         current = deployments.find_current(conn)
         recent = summarize_recent(labels.load_recent_labelled(conn, N_RECENT_LABELS))
@@ -294,8 +296,8 @@ def _choose_version(db: Database, asked: int | None) -> tuple[int, str, RecentLa
 def _load(
     db: Database, registry: Registry, number: int, scale: Scale
 ) -> tuple[Version | None, Artifact | None]:
-    """The version with its artifact; none of both for the heuristic. A version that does not load
-    is refused: nobody waits for a file as a caller waits, so that no guess takes its place."""
+    """Return the version and its artifact; None for both if it is the heuristic. A version that
+    does not load is refused: a file can be scored later, so no guess replaces its scores."""
     if number == HEURISTIC:
         return None, None
     with db.read() as conn:
@@ -315,7 +317,7 @@ def _load(
 
 
 def _load_types(db: Database, version: Version) -> Mapping[str, str]:
-    """The types of the columns that a version learned from; none where they were not recorded."""
+    """Return the types of the columns that a version learned from; empty if none were recorded."""
     try:
         with db.read() as conn:
             query = snapshots.get_snapshot(conn, version.snapshot_id).query

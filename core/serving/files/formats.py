@@ -1,4 +1,4 @@
-"""The formats of scored files: a part as bytes, and the parts as one file."""
+"""The formats of scored files: rows encoded as parts, and parts joined to one file."""
 
 import csv
 import io
@@ -18,49 +18,49 @@ Columns = Mapping[str, Sequence[object]]
 
 
 class Format(Protocol):
-    """How rows are written."""
+    """The contract of an output format."""
 
     def encode(self, columns: Columns) -> bytes:
-        """Rows by column as a part."""
+        """Return rows, given as columns, as the bytes of a part."""
 
     def join(self, parts: Iterable[Path], names: Sequence[str], whole: Path) -> None:
-        """The parts in their order as one file with these columns."""
+        """Write the parts, in order, as one file with these columns."""
 
 
 class CsvFormat:
-    """CSV by comma, one header; what a spreadsheet would run as a formula stands as text, and reads
-    back as it was."""
+    """CSV with commas and one header. A cell that a spreadsheet would run as a formula is written
+    as text, and an import reads the original value back."""
 
     def encode(self, columns: Columns) -> bytes:
-        """Rows by column as a part; a part has no header."""
+        """Return rows, given as columns, as the bytes of a part without a header."""
         return _write_lines(zip(*map(defuse_all, columns.values()), strict=True))
 
     def join(self, parts: Iterable[Path], names: Sequence[str], whole: Path) -> None:
-        """The parts in their order under one header."""
+        """Write the header, then the parts in order."""
         _concatenate(_write_lines([defuse_all(names)]), parts, whole)
 
 
 class JsonLinesFormat:
-    """JSON, one object a line."""
+    """JSON Lines: one JSON object a line."""
 
     def encode(self, columns: Columns) -> bytes:
-        """Rows by column as a part."""
+        """Return rows, given as columns, as the bytes of a part."""
         rows = zip(*columns.values(), strict=True)
         return msgspec.json.Encoder().encode_lines([dict(zip(columns, row)) for row in rows])  # noqa: B905 -- each row has all
 
     def join(self, parts: Iterable[Path], names: Sequence[str], whole: Path) -> None:
-        """The parts in their order."""
+        """Write the parts in order."""
         _concatenate(b"", parts, whole)
 
 
 class ParquetFormat:
-    """Parquet, a row group a part."""
+    """Parquet, with one row group for each part."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
 
     def encode(self, columns: Columns) -> bytes:
-        """Rows by column as a part, a Parquet file of its own."""
+        """Return rows, given as columns, as a Parquet file of their own."""
         arrays = [
             pa.array(columns[field.name], field.type, from_pandas=True) for field in self._schema
         ]
@@ -69,20 +69,20 @@ class ParquetFormat:
         return content.getvalue()
 
     def join(self, parts: Iterable[Path], names: Sequence[str], whole: Path) -> None:
-        """The parts in their order."""
+        """Write the parts in order."""
         with pq.ParquetWriter(whole, self._schema) as writer:
             for part in parts:
                 writer.write_table(pq.read_table(part))
 
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-"""The endings that an output may have."""
+"""The suffixes that an output may have."""
 
 
 def open_format(path: Path, out: Path, names: Sequence[str], added: Mapping[str, str]) -> Format:
-    """How the output is written: by its ending, with the columns of the input and the `added` ones,
-    each "number" or "text". Raises `InvalidInput` for another ending, and where the input has no
-    fixed columns and the output needs them."""
+    """Return the format of an output by its file name, with the columns of the input and the
+    `added` ones, each "number" or "text". Raises `InvalidInput` for an unknown suffix, and if the
+    output needs fixed columns and the input has none."""
     suffix = out.suffix.lower()
     if suffix not in SUFFIXES:
         raise InvalidInput(f"'{out.name}' does not end in {', '.join(SUFFIXES)}: choose one.")
@@ -99,7 +99,7 @@ def open_format(path: Path, out: Path, names: Sequence[str], added: Mapping[str,
 
 
 def _build_schema(path: Path, names: Sequence[str], added: Mapping[str, str]) -> pa.Schema:
-    """The input's own types where it has some, else text."""
+    """Return the schema of the output, with the input's own types if it has any, else text."""
     known = pq.read_schema(path) if path.suffix.lower() == ".parquet" else None
     fields = [
         pa.field(name, pa.string() if known is None else _plain(known.field(name).type))
@@ -113,7 +113,7 @@ def _build_schema(path: Path, names: Sequence[str], added: Mapping[str, str]) ->
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """The type of values as they were read: times to the microsecond, no dictionaries."""
+    """Return the type of values as they were read: times in microseconds, no dictionaries."""
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", kind.tz)
     return kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -122,7 +122,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 def _write_lines(rows: Iterable[Sequence[object]]) -> bytes:
     kept = list(rows)
     text = _write(kept, csv.QUOTE_MINIMAL)
-    if "\r" in text:  # bare, it would begin a row of its own
+    if "\r" in text:  # without quotes it would begin a new row
         text = _write(kept, csv.QUOTE_ALL)
     return text.encode()
 

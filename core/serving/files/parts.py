@@ -1,4 +1,4 @@
-"""A file scored in parts: their plan, and each written whole or not at all."""
+"""The plan of a scored file, and its parts, each written whole or not at all."""
 
 import fcntl
 import os
@@ -30,7 +30,7 @@ ADDED = {
     "reason": "text",
     "version": "text",
 }
-"""The columns that scoring adds, and what they hold."""
+"""The columns that scoring adds, and their types."""
 
 _TEXT, _TIMESTAMP = "text", "timestamp"
 _MAX_NAMES = 8
@@ -38,7 +38,7 @@ _MAX_NAMES = 8
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller says of the columns; None is found by its name."""
+    """The columns that the caller names; a column that is None is found by its usual name."""
 
     text: str | None = None
     timestamp: str | None = None
@@ -53,10 +53,10 @@ def choose_plan(
     types: Mapping[str, str],
     options: Options,
 ) -> tuple[UnlabelledPlan, list[str]]:
-    """How the rows of a file are read for a version (without a card, for the heuristic), and what
-    the operator should know. `types` are those of the columns that the version learned from.
-    Raises `InvalidInput` where a column that was named does not exist, where one that is added
-    does already, and where the version finds nothing to read."""
+    """Return how the rows of a file are read for a version (for the heuristic if `card` is None),
+    and notes for the operator. `types` are the types of the columns that the version learned from.
+    Raises `InvalidInput` if a named column does not exist, an added one exists already, or the file
+    has no column that the version reads."""
     for role, column in (("text", options.text), ("timestamp", options.timestamp)):
         if column is not None and column not in columns:
             raise InvalidInput(
@@ -108,7 +108,7 @@ def _check(
 
 
 def _list_base() -> list[str]:
-    """What the heuristic reads."""
+    """Return the names of the columns that the heuristic reads."""
     return [spelling for name in WEIGHTS for spelling in spell(name)]
 
 
@@ -124,13 +124,14 @@ _MANIFEST, _REPORT, _LOCK, _WHOLE = "manifest.json", "report.json", "lock", "who
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the parts were made from and by; the first attempt decides it for all."""
+    """The input, version and options that all parts are made with; the first attempt decides
+    them."""
 
     input_name: str
     input_hash: str
     version: int
-    at: datetime  # now, for rows that say no time
-    recent: RecentLabels  # of which the heuristic may need a mean
+    at: datetime  # the time of rows that have none
+    recent: RecentLabels  # for the heuristic's means
     why_heuristic: str  # empty where a model answers
     options: dict[str, str | None]
     rows_per_part: int
@@ -138,7 +139,7 @@ class Manifest:
 
 
 class Parts:
-    """The parts of one output; made by `open_parts`."""
+    """The parts of one output; `open_parts` makes it."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -146,36 +147,37 @@ class Parts:
         self.whole = self.folder / _WHOLE
 
     def find_manifest(self) -> Manifest | None:
-        """What an earlier attempt began with, or None."""
+        """Return the manifest of the first attempt; None if there was none."""
         return self._find(_MANIFEST, Manifest)
 
     def find_report(self) -> FileReport | None:
-        """The report of an attempt that got as far as the whole output, or None."""
+        """Return the report of an attempt that had joined the whole output; None if there was
+        none."""
         return self._find(_REPORT, FileReport)
 
     def save_manifest(self, manifest: Manifest) -> None:
-        """Begin."""
+        """Store the manifest, which begins an output."""
         self._write(_MANIFEST, msgspec.json.encode(manifest))
 
     def load_summaries(self) -> list[PartSummary]:
-        """What the parts hold that are done, in their order."""
+        """Return the summaries of the parts that are done, in order."""
         found: list[PartSummary] = []
         while (summary := self._find(f"{len(found):06}.json", PartSummary)) is not None:
             found.append(summary)
         return found
 
     def add(self, number: int, content: bytes, summary: PartSummary) -> None:
-        """Keep a part; it counts as done once its summary is there."""
+        """Store a part, then its summary; a part counts as done once its summary is stored."""
         self._write(f"{number:06}.part", content)
         self._write(f"{number:06}.json", msgspec.json.encode(summary))
 
     def list_files(self, n_parts: int) -> Iterator[Path]:
-        """The files of the first parts, in their order."""
+        """Return the files of the first `n_parts` parts, in order."""
         return (self.folder / f"{number:06}.part" for number in range(n_parts))
 
     def publish(self, report: FileReport) -> None:
-        """Give the whole output its name, and remove the parts. Raises `Conflict` where somebody
-        else has made a file of this name meanwhile."""
+        """Rename the whole output to its name, and remove the parts. Raises `Conflict` if somebody
+        else has made a file of this name in the meantime."""
         if self.whole.exists():
             if self.out.exists():
                 raise _exists(self.out)
@@ -186,7 +188,7 @@ class Parts:
         shutil.rmtree(self.folder)
 
     def remove(self) -> None:
-        """Forget everything."""
+        """Delete all parts."""
         shutil.rmtree(self.folder)
 
     def _find(self, name: str, kind: type[Kept]) -> Kept | None:
@@ -201,7 +203,7 @@ class Parts:
             ) from None
 
     def _write(self, name: str, content: bytes) -> None:
-        """All of it or nothing, and on disk when this returns."""
+        """Write a file whole or not at all; it is on disk when this returns."""
         partial = self.folder / f"{name}.new"
         with partial.open("wb") as file:
             file.write(content)
@@ -212,9 +214,9 @@ class Parts:
 
 @contextmanager
 def open_parts(out: Path) -> Iterator[Parts]:
-    """The parts of an output, nobody else's while this lasts. Raises `InvalidInput` where the
-    folder of the output does not exist, `Conflict` where it exists already or another process
-    writes it, `Unavailable` where the disk does not take it."""
+    """Open the parts of an output, locked against other processes. Raises `InvalidInput` if the
+    folder of the output does not exist, `Conflict` if the output exists already or another process
+    writes it, `Unavailable` if the disk is full."""
     folder = find_folder(out)
     if not out.parent.is_dir():
         raise InvalidInput(f"The folder '{out.parent}' does not exist: make it, or choose another.")
@@ -231,12 +233,12 @@ def open_parts(out: Path) -> Iterator[Parts]:
             "folder. What is scored stays; the same command goes on."
         ) from error
     finally:
-        if not (folder / _MANIFEST).exists():  # refused before anything was scored
+        if not (folder / _MANIFEST).exists():  # nothing was scored
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_folder(out: Path) -> Path:
-    """Where the parts of an output lie until it is whole.
+    """Return the folder of an output's parts.
 
     >>> find_folder(Path("a/scores.csv")).as_posix()
     'a/scores.csv.parts'

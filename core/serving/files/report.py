@@ -1,4 +1,4 @@
-"""What came of scoring a file: the summaries of its parts, and what they add up to; pure."""
+"""The report of a scored file, added up from the summaries of its parts; pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from core.domain.prediction import AnswerSource
 
 REJECTED = "rejected"
-"""The source of a row that was read and not scored, because of a value in it."""
+"""The source of a row that was read but not scored, because of one of its values."""
 
 MAX_REJECTED = 1_000
 _MAX_REASONS = 100
@@ -16,7 +16,7 @@ _OTHER = "other reasons"
 
 @dataclass(frozen=True, slots=True)
 class RejectedFileRow:
-    """A row of the file by its number from 1, and why it has no score."""
+    """A row of the file by its number from 1, and the reason why it has no score."""
 
     row: int
     message: str
@@ -24,18 +24,19 @@ class RejectedFileRow:
 
 @dataclass(frozen=True, slots=True)
 class PartSummary:
-    """What a part holds. Rows that could not be read at all are rejected too, and not in it."""
+    """The counts of a part. Rows that could not be read are rejected too, but are not in the
+    part."""
 
     n_rows: int
-    sources: dict[str, int]  # rows of it by their source
+    sources: dict[str, int]  # number of rows by source
     n_unreadable: int
-    fallbacks: dict[str, int]  # rows that the heuristic answered, or nobody, by reason
+    fallbacks: dict[str, int]  # number of rows without a model's answer, by reason
     rejected: tuple[RejectedFileRow, ...]  # the first thousand
 
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What came of all of it."""
+    """The counts, duration and notes of a scored file."""
 
     out: str
     version: str
@@ -60,8 +61,8 @@ def summarize_part(
     numbers: Sequence[int],
     unreadable: Sequence[RejectedFileRow],
 ) -> PartSummary:
-    """The summary of a part: what answered each of its rows, why it was not a model, and its number
-    in the file; beside it the rows that are not in it.
+    """Return the summary of a part: for each of its rows the source of the answer, the reason if no
+    model gave it, and its number in the file; and the rows that could not be read.
 
     >>> part = summarize_part(["model", "rejected"], [None, "bad"], [1, 2], [])
     >>> part.sources, part.rejected
@@ -96,7 +97,8 @@ def build_report(
     seconds: float,
     notes: Sequence[str],
 ) -> FileReport:
-    """The report of all parts in their order; the first `n_resumed` rows are of earlier attempts.
+    """Return the report over all parts in order; earlier attempts scored the first `n_resumed`
+    rows.
 
     >>> parts = [PartSummary(2, {"model": 1, "failed": 1}, 1, {"empty": 1}, ())]
     >>> report = build_report(parts, out="o", version="v1", n_resumed=0, seconds=0.5, notes=[])
@@ -131,7 +133,8 @@ def build_report(
 
 
 def describe_progress(n_rows: int, share: float, first_share: float, seconds: float) -> str:
-    """How far it is, and what is left at the speed of this attempt, which began at `first_share`.
+    """Return the number of rows done and the time left at the speed of this attempt, which began at
+    the share `first_share` of the file.
 
     >>> describe_progress(40_000, 0.5, 0.25, 60.0)
     '40,000 rows, 2:00 left'
@@ -145,7 +148,7 @@ def describe_progress(n_rows: int, share: float, first_share: float, seconds: fl
 
 
 def _bound(reasons: "Counter[str]") -> dict[str, int]:
-    """The commonest reasons; what rows bring along must not make it grow with them."""
+    """Return the most frequent reasons, a limited number of them, since reasons can quote cells."""
     kept = dict(reasons.most_common(_MAX_REASONS))
     rest = reasons.total() - sum(kept.values())
     return {**kept, _OTHER: kept.get(_OTHER, 0) + rest} if rest else kept

@@ -1,4 +1,5 @@
-"""Scores for the rows of a piece: by the pipeline at once, else as the API answers each."""
+"""Scores for a piece of a file: by the pipeline for all rows, then row by row for those without a
+score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,19 +28,19 @@ _Column = NDArray[np.float64] | Sequence[FeatureValue]
 
 @dataclass(frozen=True, slots=True)
 class RowScorer:
-    """What scores the rows of one file: a version, or the heuristic with why it is none."""
+    """Scores the rows of one file by a version, or by the heuristic with the reason for it."""
 
     db: Database
     artifact: Artifact | None
     version: int
     why: str
     recent: RecentLabels
-    at: datetime  # when rows were made that do not say it
+    at: datetime  # the time of rows that have none
     scale: Scale
     widening: float  # how many times as wide as training found the intervals are
 
     def score(self, rows: Unlabelled) -> dict[str, list[object]]:
-        """The columns of `plan.ADDED`, a value a row."""
+        """Return the columns of `parts.ADDED`, with one value for each row."""
         found = [self.why] * len(rows.texts) if self.artifact is None else self._ask_model(rows)
         columns: dict[str, list[object]] = {
             name: [None] * len(found) for name in ("score", "low", "high", "source", "reason")
@@ -58,7 +59,7 @@ class RowScorer:
         return {**columns, "version": [version_name(self.version)] * len(found)}
 
     def _ask_model(self, rows: Unlabelled) -> list[float | str]:
-        """A score for each row, or why the model has none."""
+        """Return a score for each row, or the reason why the model has none."""
         assert self.artifact is not None
         columns = {name: _as_column(values) for name, values in rows.features.items()}
         try:
@@ -76,14 +77,14 @@ class RowScorer:
         return found
 
     def _score_frame(self, columns: Mapping[str, _Column], n_rows: int) -> NDArray[np.float64]:
-        # Not at the top: the API imports what serves, and never needs a frame.
+        # Imported here, since the API imports this module and never needs pandas.
         import pandas as pd
 
         assert self.artifact is not None
         return self.artifact.score(pd.DataFrame(columns, index=range(n_rows)))
 
     def _carry(self, rows: Unlabelled, card: Card) -> dict[str, _Column]:
-        """What the pipeline reads beside the features."""
+        """Return the columns that the pipeline reads in addition to the features."""
         if not card.reads:
             return {}
         nobody = [None] * len(rows.texts)
@@ -98,7 +99,7 @@ class RowScorer:
         return {name: _as_column([row[name] for row in carried]) for name in card.reads}
 
     def _find_readable(self, columns: Mapping[str, _Column], rows: Unlabelled) -> NDArray[np.bool_]:
-        """The rows in which there is anything for the model to read."""
+        """Return a mask of the rows that have anything for the model to read, shape (n_rows,)."""
         assert self.artifact is not None
         card = self.artifact.card
         readable = np.zeros(len(rows.texts), dtype=bool)
@@ -108,7 +109,7 @@ class RowScorer:
         return readable | _is_there(rows.texts) if TEXT in card.reads else readable
 
     def _guess(self, rows: Unlabelled, place: int, why: str) -> tuple[object, ...]:
-        """What answers in place of a model, by the rules of the API."""
+        """Return the heuristic's answer for a row, by the rules of the API."""
         features = _recall_features(rows, place)
         attempt = ScoringAttempt("", self.at, 0, self.version, Variant.CHAMPION, 0.0)
         guess = choose_guess(features, self.recent, self.scale)
@@ -125,7 +126,7 @@ def _recall_features(rows: Unlabelled, place: int) -> Features:
 
 
 def _as_column(values: Sequence[FeatureValue]) -> _Column:
-    """Numbers as an array, missing as nan; with words among them, as they are."""
+    """Return numbers as an array with nan for None; values with strings among them unchanged."""
     if str in set(map(type, values)):
         return values
     return np.array(values, dtype=np.float64)

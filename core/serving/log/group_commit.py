@@ -1,4 +1,4 @@
-"""The journal: entries that wait together are written together, and nobody waits for company."""
+"""Group commit: all entries that wait while a transaction is written share the next one."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class CommitReceipt(Generic[Result]):
-    """The promise of a write that entries share, and the place of this one among its results."""
+    """The future of a shared write, and the index of this entry among its results."""
 
     written: "Future[list[Result]]"
     place: int
 
     def result(self, timeout_seconds: float | None = None) -> Result:
-        """Wait until it is on disk; raises what the write raised."""
+        """Wait until the entry is on disk and return its result; raises the error of the write."""
         return self.written.result(timeout_seconds)[self.place]
 
 
@@ -31,10 +31,10 @@ class _Batch(Generic[Entry]):
 
 
 class Journal(Generic[Entry, Result]):
-    """One thread that writes, in order, whatever came while it was writing the last batch.
+    """A thread that writes entries in order; those that arrive during a write go into the next one.
 
-    `write` takes the entries of a batch and returns a result for each; what it raises, everyone
-    in the batch gets, and the next batch is tried again."""
+    `write` takes the entries of a batch and returns a result for each. If it raises, every entry of
+    the batch gets the error, and the next batch is written as usual."""
 
     def __init__(
         self,
@@ -48,18 +48,18 @@ class Journal(Generic[Entry, Result]):
         self._max_waiting_rows = max_waiting_rows
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._lock = threading.Lock()
-        self._open = _Batch[Entry]()  # takes entries until its write begins or it is full
-        self._written: Future[list[Result]] | None = None  # the promise of the open batch
+        self._open = _Batch[Entry]()  # takes entries until it is written or full
+        self._written: Future[list[Result]] | None = None  # the future of the open batch
         self._n_waiting = 0
 
     @property
     def n_waiting(self) -> int:
-        """The rows that are not on disk yet."""
+        """The number of rows that are not on disk yet."""
         return self._n_waiting
 
     def append(self, entry: Entry, n_rows: int = 1) -> CommitReceipt[Result]:
-        """Queue an entry of so many rows; raises `Unavailable` where too many wait already, or
-        after `close`."""
+        """Queue an entry of `n_rows` rows; raises `Unavailable` if too many wait already, or after
+        `close`."""
         with self._lock:
             if self._n_waiting + n_rows > self._max_waiting_rows:
                 why = (
@@ -76,13 +76,13 @@ class Journal(Generic[Entry, Result]):
             return CommitReceipt(self._written, len(self._open.entries) - 1)
 
     def close(self) -> None:
-        """Write everything that waits, then take no more."""
+        """Write all waiting entries, then refuse further ones."""
         self._writer.shutdown(wait=True)
 
     def _schedule(self, batch: _Batch[Entry]) -> "Future[list[Result]]":
         try:
             return self._writer.submit(self._write_batch, batch)
-        except RuntimeError:  # what an executor says after its shutdown
+        except RuntimeError:  # raised after the executor's shutdown
             why = "The service is stopping: ask again in a moment."
             raise Unavailable(why, public=why) from None
 

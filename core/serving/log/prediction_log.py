@@ -1,4 +1,4 @@
-"""The logbook: what answering leaves behind, on disk before anyone is told."""
+"""The prediction log: predictions, labels and shadow scores, on disk before anyone is told."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ from core.store.predictions.direct import DirectLog, open_direct
 
 _MAX_ENTRY_ROWS = 2_000
 _TROUBLE_SECONDS = 5.0
-_MAX_DIRECT_ROWS = 100  # more are the journal's, which nobody else waits for
-_MAX_DIRECT_WRITES = 256  # in a row; then the journal writes once, and copies the log back if due
-_SLOW_WRITE_SECONDS = 0.02  # a direct write that takes longer is the last for a while
-_DIRECT_PAUSE = 25.0  # so many times as long as it took
-_COPIED_ROWS = 1_000  # fewer leave the log short, and after each copy one write waits for the disk
-_BATCH_WAIT_MS = 100  # for other writers, in a thread that has a batch to itself
+_MAX_DIRECT_ROWS = 100  # a group commit writes larger ones, and single rows do not wait
+_MAX_DIRECT_WRITES = 256  # in a row; then one group commit, so that a copy back can happen
+_SLOW_WRITE_SECONDS = 0.02  # a slower direct write is the last one for a while
+_DIRECT_PAUSE = 25.0  # times the duration of the slow write
+_COPIED_ROWS = 1_000  # between copies: the first write after each copy waits for the disk
+_BATCH_WAIT_MS = 100  # for other writers, in the batch's own thread
 
-_MAX_STORED_ROWS = 1_000_000  # of batches that are not moved into the log; then rows are logged
+_MAX_STORED_ROWS = 1_000_000  # in waiting batches; with more, batches are logged by rows
 
 Row = TypeVar("Row")
 
@@ -35,12 +35,12 @@ log = get_logger(__name__)
 
 
 class LabelOutcome(StrEnum):
-    """The outcome of a label."""
+    """The outcome of storing a label."""
 
     NEW = "new"
-    SAME = "same"  # the newest label of the prediction said so already
+    SAME = "same"  # it repeats the newest label of the prediction
     UNKNOWN = "unknown"  # kept; joined when the prediction is logged
-    REMOVED = "removed"  # kept and counted, but its prediction is so old that it was removed
+    REMOVED = "removed"  # kept and counted, but its prediction was removed for its age
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ class _Shadowed:
 
 
 Kept = CommitReceipt[LabelOutcome | None]
-"""The promise of a write; of a label, with what became of it."""
+"""The receipt of a write; for a label its result is the outcome."""
 
 _Entry = Sequence[Prediction] | Batch | _GivenLabel | _Shadowed
 
 
 class Logbook:
-    """Writes attempts, batches, labels and shadow scores, in the order in which they came:
-    by a journal, whose entries that wait share a transaction, or at once where nothing waits."""
+    """Writes predictions, batches, labels and shadow scores in order: directly if nothing waits,
+    else by a group commit."""
 
     def __init__(self, db: Database, *, timer: Callable[[], float], max_waiting_rows: int) -> None:
         self._db = db
@@ -72,8 +72,8 @@ class Logbook:
         self._batch_lock = threading.Lock()
         self._direct_at = float("-inf")  # when the next direct write may be tried
         self._n_direct = 0
-        self._n_stored = 0  # rows of batches that are not moved into the log, as of the last count
-        self._n_uncopied = 0  # rows since the last copy, nearly: several threads count
+        self._n_stored = 0  # rows in batches that wait for the log, at the last count
+        self._n_uncopied = 0  # rows since the last copy, about: several threads count
         self._trouble = ""
         self._trouble_at = float("-inf")
         self._journal: Journal[_Entry, LabelOutcome | None] = Journal(
@@ -82,16 +82,16 @@ class Logbook:
 
     @property
     def n_waiting(self) -> int:
-        """The rows that are not on disk yet."""
+        """The number of rows that are not on disk yet."""
         return self._journal.n_waiting
 
     def open(self) -> None:
-        """Allow writes at once, where the store has them."""
+        """Allow direct writes if the store has them."""
         self._direct = open_direct(self._db)
         self._direct_batches = open_direct(self._db, _BATCH_WAIT_MS)
 
     def close(self) -> None:
-        """Write everything that waits, then take no more."""
+        """Write all waiting entries, then refuse further ones."""
         self._journal.close()
         with self._batch_lock:
             for direct in (self._direct, self._direct_batches):
@@ -100,13 +100,14 @@ class Logbook:
             self._direct = self._direct_batches = None
 
     def append(self, answers: Sequence[Prediction]) -> list[Kept]:
-        """Queue attempts for the disk; raises `Unavailable` where too many wait."""
+        """Queue predictions for the disk; raises `Unavailable` if too many rows wait."""
         self._n_direct = 0
         return [self._journal.append(part, len(part)) for part in _split(answers)]
 
     def append_batch(self, batch: Batch) -> Kept | None:
-        """Write a batch, whole, from any thread but the one that writes at once: None where it is
-        on disk, else the promise of it; see `append`."""
+        """Write a batch whole. Return None if it is on disk, else the receipt of the queued write.
+        Any thread may call this but the one that calls `append_at_once`. Raises as `append`
+        does."""
         self._n_stored += batch.n_rows
         if not self._journal.n_waiting and self._n_direct < _MAX_DIRECT_WRITES:
             with self._batch_lock:
@@ -120,17 +121,17 @@ class Logbook:
         return self._journal.append(batch, batch.n_rows)
 
     def has_room(self, n_rows: int) -> bool:
-        """Return False where a batch of so many rows has to be logged row by row."""
+        """Return False if a batch of `n_rows` rows has to be logged row by row."""
         return self._n_stored + n_rows <= _MAX_STORED_ROWS
 
     def count_stored(self) -> None:
-        """Count the rows of batches that are on disk and not moved into the log yet."""
+        """Update the count of rows in batches that were not moved into the log yet."""
         with self._db.read() as conn:
             self._n_stored = batches.count_rows(conn)
 
     def append_at_once(self, answers: Sequence[Prediction]) -> bool:
-        """Write attempts from the calling thread, always the same one; False where that would have
-        to wait, and `append` has to be asked."""
+        """Write predictions in the calling thread, always the same one. Return False if the write
+        would have to wait, so that `append` has to be called."""
         direct = self._direct
         if (
             direct is None
@@ -151,30 +152,31 @@ class Logbook:
         return True
 
     def append_label(self, label: Label, *, observed_at_given: bool) -> Kept:
-        """Queue a label for the disk; see `append`."""
+        """Queue a label for the disk; raises as `append` does."""
         return self._journal.append(_GivenLabel(label, observed_at_given))
 
     def append_shadow_scores(self, scores: Sequence[ShadowScore]) -> None:
-        """Queue shadow scores for the disk; see `append`."""
+        """Queue shadow scores for the disk; raises as `append` does."""
         for part in _split(scores):
             self._journal.append(_Shadowed(part), len(part))
 
     def copy_back(self) -> None:
-        """Copy the store's write-ahead log back, so that no write finds it long, where enough rows
-        came since the last time: what is written next after a copy waits for the disk."""
+        """Copy SQLite's write-ahead log back if enough rows were written since the last copy. A
+        long log would slow a write down, and the first write after each copy waits for the disk."""
         if self._n_uncopied >= _COPIED_ROWS:
             self._n_uncopied = 0
             self._db.copy_log_back()
 
     def find_trouble(self) -> str | None:
-        """Return why the last write failed, if that was a moment ago and none succeeded since."""
+        """Return the error of the last write if it was seconds ago and no write has succeeded
+        since; else None."""
         if self._trouble and self._timer() - self._trouble_at < _TROUBLE_SECONDS:
             return self._trouble
         return None
 
     def check(self, timeout_seconds: float) -> str | None:
-        """Return why nothing can be written, or None: it takes a place in the queue and the store's
-        write lock, without writing anything."""
+        """Return the reason why nothing can be written; None if writing works. It queues an empty
+        entry and takes the store's write lock."""
         try:
             self._journal.append((), 0).result(timeout_seconds)
         except TimeoutError:
@@ -185,7 +187,7 @@ class Logbook:
 
     def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
         """Write entries and return their outcomes; raises `Unavailable` if none of them is on disk.
-        A bug, or a bad value of one among several, is a reason for everyone to ask again."""
+        After a bug, or one bad value among several entries, every caller has to try again."""
         try:
             return self._write_together(entries)
         except Unavailable as error:
@@ -233,7 +235,7 @@ class Logbook:
 
 
 def _split(rows: Sequence[Row]) -> list[Sequence[Row]]:
-    """Rows in parts that a transaction of the journal takes."""
+    """Split rows into parts that fit into one transaction."""
     return [rows[start : start + _MAX_ENTRY_ROWS] for start in range(0, len(rows), _MAX_ENTRY_ROWS)]
 
 

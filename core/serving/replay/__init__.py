@@ -1,1 +1,1 @@
-"""Recorded requests scored again by a candidate."""
+"""Replays: recorded requests scored again by a candidate."""

@@ -1,4 +1,4 @@
-"""Replay: the recorded requests of the last days through a version, before it serves them."""
+"""Replay: the recorded requests of the last days scored by a version before it serves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,16 +24,17 @@ from core.store.models import replays, versions
 from core.store.predictions.predictions import read_all
 
 Scorer = Callable[[Sequence[InputRow]], list[float | str]]
-"""A score for each row, or why there is none."""
+"""Returns a score for each row, or the reason why there is none."""
 
 _MAX_DAYS = 3_650.0
-_N_ALONE = 25  # rows of a piece that are scored alone, for the latency
+_N_ALONE = 25  # rows of a piece that are scored one by one, for the latency
 _MAX_ALONE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOrder:
-    """The version to replay (0 for the heuristic), over how many days, and how it is judged."""
+    """The version to replay (0 for the heuristic), the number of days, and the scale and tolerance
+    to judge by."""
 
     number: int
     days: float
@@ -52,11 +53,11 @@ def replay_version(
     timer: Callable[[], float],
     progress: Progress,
 ) -> Replay:
-    """Score what was asked in the last days with a version, keep the replay and return it. Nothing
-    that serves is touched, and memory does not grow with the requests.
+    """Score the recorded requests of the last days with a version, store the replay and return it.
+    It changes nothing that serves, and its memory does not grow with the number of requests.
 
-    Raises `InvalidInput` for days that are none, `NotFound` for a version that does not exist,
-    `Refused` where it does not load or nothing was recorded, and what `progress` raises."""
+    Raises `InvalidInput` for an invalid number of days, `NotFound` for an unknown version,
+    `Refused` if the version does not load or nothing was recorded, and the errors of `progress`."""
     number, days, scale = order.number, check_days(order.days), order.scale
     since_at = now() - timedelta(days=days)
     with read_all(db) as conn:
@@ -83,7 +84,8 @@ def replay_version(
 
 
 def check_days(days: float) -> float:
-    """Return the days to replay; raises `InvalidInput` for none, too many, or what is no number.
+    """Return the days to replay; raises `InvalidInput` if they are zero, negative, too many or not
+    a number.
 
     >>> check_days(7.0)
     7.0
@@ -118,9 +120,9 @@ def _choose_scorer(db: Database, artifact: Artifact | None, number: int, scale: 
 def _find_known(
     db: Database, version: Version | None, artifact: Artifact | None, folder: Path
 ) -> tuple[Callable[[Recorded], bool], str]:
-    """Whether a labelled request is one of the rows of the version's snapshot; and why nobody
-    knows, where nobody does."""
-    # Not at the top: Arrow is needed by nothing else that serving imports.
+    """Return a function that is True for labelled requests in the snapshot of the version, and the
+    reason why that is not known (empty if it is)."""
+    # Imported here, since nothing else that serving imports needs Arrow.
     from core.data.snapshots import read_seen
 
     if version is None or artifact is None:
@@ -162,7 +164,7 @@ def _add(
 def _time(
     tally: Tally, piece: Sequence[Recorded], score: Scorer, timer: Callable[[], float]
 ) -> None:
-    """Rows one by one, as callers send them."""
+    """Score rows one by one, as single requests are, and record the latencies."""
     for row in piece[:: max(len(piece) // _N_ALONE, 1)][:_N_ALONE]:
         if len(tally.alone_ms) >= _MAX_ALONE:
             return

@@ -1,4 +1,5 @@
-"""The tally of a replay: sums over recorded requests, of the same size however many there are."""
+"""The summary of a replay: sums over recorded requests, of a size that does not grow with their
+number."""
 
 import heapq
 import math
@@ -32,7 +33,7 @@ _MAX_REASONS = 200
 
 @dataclass(slots=True)
 class _Part:
-    """Sums of a segment."""
+    """The sums of one segment."""
 
     n: int = 0
     change: float = 0.0
@@ -43,7 +44,7 @@ class _Part:
 
 @dataclass(slots=True)
 class Tally:
-    """What is kept of the requests that were scored again so far."""
+    """The sums over the requests that were scored again so far."""
 
     scale: Scale
     tolerance: float
@@ -64,8 +65,9 @@ class Tally:
     def add(
         self, row: Recorded, score: float | str, *, is_refused: bool, is_known: bool = False
     ) -> None:
-        """Count a request with its new score, or why it has none; `is_refused` where the version
-        has nothing to read in it, `is_known` where it has learned from the row."""
+        """Count a request with its new score, or the reason why it has none. `is_refused` is True
+        if the row has nothing for the version to read, `is_known` if the version was trained on the
+        row."""
         at = row.served.at
         self.first_at = at if self.first_at is None else min(self.first_at, at)
         self.last_at = at if self.last_at is None else max(self.last_at, at)
@@ -119,8 +121,8 @@ class Tally:
 
 
 def build_report(tally: Tally, *, version: int, days: float, doubt: str = "") -> ReplayReport:
-    """Return the report of a tally with at least one request; intervals are by the requests'
-    days."""
+    """Return the report of a tally with at least one request; intervals are by the days of the
+    requests."""
     assert tally.first_at is not None
     assert tally.last_at is not None
     mae, served, improvement, accuracy, served_accuracy = _measure(tally.days)
@@ -152,7 +154,7 @@ def build_report(tally: Tally, *, version: int, days: float, doubt: str = "") ->
 
 
 def describe_errors(report: ReplayReport) -> str:
-    """The errors of a report in words."""
+    """Return the errors of a report as a sentence."""
     mae, served = report.mae, report.served_mae
     if mae is None or served is None:
         return "no label to measure its error by"
@@ -178,7 +180,8 @@ def _size(item: tuple[float, int, ScoreChange]) -> tuple[float, int]:
 
 
 def _measure(days: Mapping[int, Sequence[float]]) -> list[LiveEstimate | None]:
-    """Return MAE, MAE as served, improvement, accuracy and accuracy as served."""
+    """Return MAE, MAE as served, improvement, accuracy and accuracy as served, each with its
+    interval by days; None for a figure that is not known."""
     if not days:
         return [None] * 5
     numbers, sums = np.array(list(days)), np.array(list(days.values()), dtype=np.float64)

@@ -1,1 +1,1 @@
-"""What the API tells of itself: counts, latencies and a heartbeat."""
+"""The telemetry of an API process: counts, latencies and status."""

@@ -1,4 +1,4 @@
-"""What an API process tells of itself: latencies by stage, and its status."""
+"""The latency of an API process by stage, and its status."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ STAGES = ("parse", "route", "features", "model", "log")
 
 
 class StageClock:
-    """Keeps the stages of every `every`-th request, of the newest thousand of these."""
+    """Records the stages of every `every`-th request, for the newest thousand of these."""
 
     def __init__(self, every: int) -> None:
         self._every = every
@@ -22,12 +22,12 @@ class StageClock:
         self._kept: dict[str, deque[float]] = {name: deque(maxlen=_N_KEPT) for name in STAGES}
 
     def is_due(self) -> bool:
-        """Return True where the request that begins now is one to measure."""
+        """Return True if the request that begins now is to be measured."""
         self.n_requests += 1
         return self.n_requests % self._every == 1 % self._every
 
     def add(self, **seconds: float) -> None:
-        """Keep the seconds of the stages of one request, by name."""
+        """Record the seconds of the stages of one request, by name."""
         self.n_measured += 1
         for name, value in seconds.items():
             self._kept[name].append(value)
@@ -47,19 +47,19 @@ class StageClock:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """The versions that a process answers with, and how well it can."""
+    """The versions that a process answers with, and the state of its scoring and its log."""
 
     revision: int
-    version: str  # as it is written, such as "v3"
+    version: str  # by name, such as "v3"
     source: str  # "model" or "heuristic"
     reason: str | None  # why no model answers
     challenger: str | None  # the version on trial
     challenger_reason: str | None  # why it does not score
     scorer: str  # "compiled", "pipeline", or "heuristic" where no model answers
-    scorer_reason: str | None  # why it is not a compiled one
-    cache_asked: int  # single rows that were looked up, since the version was loaded
-    cache_found: int  # and those whose score was there
-    stages: Mapping[str, StageTime]  # where the time of single requests goes
+    scorer_reason: str | None  # why the scorer is not a compiled one
+    cache_asked: int  # single rows looked up in the cache since the version was loaded
+    cache_found: int  # those whose score was found
+    stages: Mapping[str, StageTime]  # the times of single requests by stage
     n_waiting: int  # rows that are not on disk yet
     problem: str | None  # why it cannot serve at all
 
@@ -67,7 +67,7 @@ class ServiceStatus:
 def describe_serving(
     serving: Routing, stages: Mapping[str, StageTime], n_waiting: int, problem: str | None
 ) -> ServiceStatus:
-    """Return the status of a process that routes like this."""
+    """Return the status of a process with this routing."""
     champion, challenger = serving.champion, serving.challenger
     why = champion.why if champion.artifact is None else champion.artifact.why_uncompiled
     scorer = "pipeline" if why else "compiled"

@@ -1,4 +1,4 @@
-"""Metrics: counts and durations of one process, or of all workers, as Prometheus reads them."""
+"""Prometheus metrics: counts and durations of one process, or of all workers together."""
 
 import os
 import re
@@ -20,9 +20,8 @@ _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class ServiceMetrics:
-    """The instruments of one API process. With several workers each counts for itself, unless
-    PROMETHEUS_MULTIPROC_DIR names an empty folder when they start: then every one answers for
-    all."""
+    """The instruments of one API process. With several workers, PROMETHEUS_MULTIPROC_DIR names a
+    folder, empty at the start, in which they count together, so that each answers for all."""
 
     def __init__(self) -> None:
         self._registry = prometheus.CollectorRegistry()
@@ -87,7 +86,8 @@ class ServiceMetrics:
 
     @cached_property
     def _revision(self) -> prometheus.Gauge:
-        """Made when there is one: a worker that only begins would pull the lowest down to 0."""
+        """The gauge of the revision, created at the first value: a starting worker would set the
+        lowest to 0."""
         return prometheus.Gauge(
             "plumbline_deployment_revision",
             "The deployment that this process follows; of several, the oldest.",
@@ -96,28 +96,30 @@ class ServiceMetrics:
         )
 
     def count_request(self, route: str, status: int) -> None:
-        """One request was answered."""
+        """Count an answered request."""
         counter = self._by_route.get((route, status))
-        if counter is None:  # finding a label's counter takes longer than counting
+        if counter is None:  # the look-up of a label takes longer than counting
             counter = self._by_route[route, status] = self._requests.labels(route, str(status))
         counter.inc()
 
     def count_refused(self, cause: str) -> None:
-        """One request was refused."""
+        """Count a refused request by its cause."""
         self._refused.labels(cause).inc()
 
     def count_predictions(self, predictions: Sequence[Prediction]) -> None:
-        """These were answered."""
+        """Count predictions and their latencies."""
         for prediction in predictions:
             counter, latency = self._find_counters(prediction.source, prediction.version)
             counter.inc()
             latency.observe(prediction.latency_ms / 1000)
 
     def count_batch(self, batch: Batch) -> None:
-        """These were answered together."""
+        """Count the predictions of a batch, with one latency."""
         counter, latency = self._find_counters(AnswerSource.MODEL, batch.version)
         counter.inc(batch.n_rows)
-        latency.observe(batch.latency_ms / 1000)  # once: a thousand times would take as long as it
+        latency.observe(
+            batch.latency_ms / 1000
+        )  # once: for each row it would take as long as scoring
 
     def count_late(self, n: int) -> None:
         """Count requests whose texts or histories took too long."""
@@ -140,7 +142,8 @@ class ServiceMetrics:
     def _find_counters(
         self, source: AnswerSource, version: int
     ) -> tuple[prometheus.Counter, prometheus.Histogram]:
-        """Kept, since finding a label's counter takes longer than counting."""
+        """Return the counters of a source and a version, which are cached because the look-up of a
+        label takes longer than counting."""
         found = self._by_source.get((source, version))
         if found is None:
             found = self._by_source[source, version] = (
@@ -150,7 +153,8 @@ class ServiceMetrics:
         return found
 
     def render(self) -> bytes:
-        """All of it in Prometheus' text format; with several workers, of all of them."""
+        """Return all metrics in Prometheus' text format; with several workers, those of all of
+        them."""
         registry = self._registry
         folder = os.environ.get(_MULTIPROCESS)
         if folder is not None:
@@ -161,8 +165,8 @@ class ServiceMetrics:
 
 
 def remove_ended(folder: Path) -> None:
-    """Take the gauges of workers that have ended out of a folder that they share; what they have
-    counted stays. Nobody else tells: a worker that is killed cannot."""
+    """Delete the gauges of workers that have ended from their common folder; their counts stay. A
+    killed worker cannot delete its own."""
     for path in folder.glob("gauge_live*.db"):
         found = _LIVE.fullmatch(path.name)
         if found is not None and not _runs(int(found["pid"])):

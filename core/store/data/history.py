@@ -1,10 +1,10 @@
 """Histories: sums over the labelled rows of each provider and model, by the hour, the day and the
-month in which their labels were known.
+month in which their labels became known.
 
-`core.features.history` defines what is summed. What was known at a moment is the sum of the whole
-months, days and hours before it, and of the rows of its own hour: exact, and few rows to read. A
-row counts once its collection is finished. Whatever comes or goes notes which sums it changes;
-those alone are made anew, from the rows."""
+`core.features.history` defines the sums. The history of a moment is the sum of the whole months,
+days and hours before it and of the rows of its own hour, so it is exact and takes few rows to read.
+A row counts once its collection is finished. Each change of rows notes the sums that it changes,
+and only those are built again from the rows."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,11 +21,11 @@ from core.store.engine.database import insert_rows
 from core.store.engine.types import from_micros, to_micros
 
 _HOUR = 3_600_000_000
-_DAY, _MONTH = 24 * _HOUR, 30 * 24 * _HOUR  # each of whole ones of the shorter
+_DAY, _MONTH = 24 * _HOUR, 30 * 24 * _HOUR  # each is a multiple of the shorter one
 _WIDTHS = (_HOUR, _DAY, _MONTH)
 
 _SMALLEST = 1e-100
-"""A smaller difference counts as none: PostgreSQL refuses to square it."""
+"""Smaller differences count as 0, since PostgreSQL refuses to square them."""
 
 _makers = schema.makers
 _rows = schema.history_rows
@@ -34,10 +34,10 @@ _ROW_COLUMNS = ("sample_id", "maker_id", "collection_id", "known_at", "at", "dif
 _TAKE_OVER = "ON CONFLICT (sample_id) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in _ROW_COLUMNS[1:]
 )
-"""A row that a collection brought which died, or was corrected, comes again with another."""
+"""A row that was corrected, or whose collection died, moves to the collection that repeats it."""
 
 _CHANGE_COLUMNS = ("collection_id", "maker_id", "width", "start")
-_KNOWN = 0  # stands for a collection where sums change at once
+_KNOWN = 0  # in place of a collection's id: the sums change at once
 
 _VISIBLE_ROWS = """(
     SELECT maker_id, known_at AS start, 1 AS n, difference AS total,
@@ -46,7 +46,7 @@ _VISIBLE_ROWS = """(
     FROM history_rows
     WHERE EXISTS (SELECT 1 FROM collections
         WHERE collections.id = collection_id AND finished_at IS NOT NULL)) AS parts"""
-"""Each row as the sums over itself."""
+"""Each visible row with the columns of `history_sums`, as sums over one row."""
 
 _ADD_SUMS = """
 INSERT INTO history_sums (maker_id, width, start, n, total, squares, n_csat, csat_total, seen_at)
@@ -96,8 +96,9 @@ _DECODER = msgspec.json.Decoder(list[_Named])
 
 
 def add_history(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh]) -> None:
-    """Keep the rows of an open collection, which count from `publish_history` on. Plain tuples and
-    numbers: all of a collection passes here under the write lock."""
+    """Store the history rows of an open collection; they count from `publish_history` on. Rows stay
+    plain tuples of numbers, since every row of a collection is written here under the write
+    lock."""
     makers: dict[tuple[Any, ...], Any] = {}
     rows: list[tuple[Any, ...]] = []
     named = _DECODER.decode(f"[{','.join([sample[2] for sample in samples])}]")
@@ -120,7 +121,7 @@ def add_history(conn: sa.Connection, collection_id: int, samples: Sequence[Fresh
 
 
 def publish_history(conn: sa.Connection, collection_id: int) -> None:
-    """Make the sums that change anew, now that a collection is finished."""
+    """Build the changed sums again, now that their collection is finished."""
     collection = {"collection_id": collection_id}
     conn.execute(_REMOVE_SUMS, collection)
     conn.execute(_ADD_HOURS, {**collection, "width": _HOUR})
@@ -130,14 +131,14 @@ def publish_history(conn: sa.Connection, collection_id: int) -> None:
 
 
 def drop_history(conn: sa.Connection, collection_id: int) -> None:
-    """Leave out the rows of a collection, which will not be finished."""
+    """Remove the rows of a collection that will not be finished."""
     conn.execute(_FORGET_CHANGES, {"collection_id": collection_id})
     samples = schema.samples
     remove_history(conn, sa.select(samples.c.id).where(samples.c.collection_id == collection_id))
 
 
 def remove_history(conn: sa.Connection, sample_ids: sa.Select[Any]) -> None:
-    """Leave out samples that are no longer visible, or will not be."""
+    """Remove the history rows of samples that are not visible, and build their sums again."""
     gone = conn.execute(
         _rows.delete()
         .where(_rows.c.sample_id.in_(sample_ids))
@@ -152,7 +153,8 @@ def remove_history(conn: sa.Connection, sample_ids: sa.Select[Any]) -> None:
 
 
 def find_totals(conn: sa.Connection, maker: Maker, at: datetime) -> Totals | None:
-    """Return the sums over what was known of a maker before a moment; None where nothing was."""
+    """Return the sums over the rows of a maker that were known before a moment; None if there are
+    none."""
     micros = to_micros(at)
     month, day, hour = (micros // width * width for width in (_MONTH, _DAY, _HOUR))
     spans = (-(2**62), month, month, day, day, hour, hour, micros)
@@ -163,7 +165,7 @@ def find_totals(conn: sa.Connection, maker: Maker, at: datetime) -> Totals | Non
 def _note_changes(
     conn: sa.Connection, collection_id: int, places: Iterable[tuple[int, int]]
 ) -> None:
-    """Note whose sums change, given the maker of each row and when it was known."""
+    """Note the sums that change, given the maker and the known time (microseconds) of each row."""
     hours = {(maker_id, known_at // _HOUR) for maker_id, known_at in places}
     changes = {
         (collection_id, maker_id, width, hour * _HOUR // width * width)
@@ -180,15 +182,15 @@ def _find_or_add_maker(
     model: FeatureValue,
     quality: float,
 ) -> Any:
-    """Return the id and the origin of who made a row, whose quality is a new maker's origin; None
-    where the row does not say who."""
+    """Return the id and the origin of the maker of a row; a new maker gets the row's quality as its
+    origin. None if the row names no maker."""
     synthetic = provenance == Provenance.SYNTHETIC.value
     maker = find_maker({PROVIDER: provider, MODEL: model}, synthetic=synthetic)
     return None if maker is None else _ask(conn, _ADD_MAKER, maker, quality)
 
 
 def _ask(conn: sa.Connection, query: str, maker: Maker, *values: float) -> Any:
-    """Return the row that the driver finds; SQLAlchemy's own handling takes longer than that."""
+    """Return one row by the driver's own cursor, which is faster than SQLAlchemy's row handling."""
     if conn.dialect.name != "sqlite":
         query = query.replace("?", "%s")
     named = (int(maker.synthetic), maker.provider, maker.model)

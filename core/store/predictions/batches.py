@@ -1,5 +1,5 @@
-"""Batches that wait: kept as one row each before they are answered, until they are rows of the
-log."""
+"""Waiting batches: each is stored as one row before it is answered, and moved into the log
+later."""
 
 from array import array
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ _NUMBERS = "d"
 
 
 class _Body(msgspec.Struct, array_like=True):
-    """What makes a batch large; columns of numbers alone as a machine has them."""
+    """The values of a batch that take space; columns of numbers alone are packed as machine
+    doubles."""
 
     features: dict[str, bytes | list[float | str | None]]
     unit_ids: list[str | None] | None
@@ -33,18 +34,18 @@ _COLUMNS = ("key", "at", "version", "revision", "latency_ms", "n_rows", "body", 
 INSERT_BATCH = (
     f"INSERT INTO batches ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{c}' for c in _COLUMNS)})"
 )
-"""What keeps one batch in SQLite, with what `build_values` says of it."""
+"""Stores one batch in SQLite, with the parameters from `build_values`."""
 
 
 def append_batches(conn: sa.Connection, batches: Sequence[Batch]) -> None:
-    """Keep batches until they are moved to the log."""
+    """Store batches until they are moved to the log."""
     if batches:
         rows = [build_values(batch) | {"at": batch.at} for batch in batches]
         conn.execute(_batches.insert(), rows)
 
 
 def build_values(batch: Batch) -> dict[str, Any]:
-    """A batch as the columns of its table in SQLite."""
+    """Return the values of a batch by the columns of its SQLite table."""
     body = _Body(
         features={name: _pack(column) for name, column in batch.features.items()},
         unit_ids=None if batch.unit_ids is None else list(batch.unit_ids),
@@ -65,18 +66,19 @@ def build_values(batch: Batch) -> dict[str, Any]:
 
 
 def count_rows(conn: sa.Connection) -> int:
-    """Return the number of rows that wait."""
+    """Return the number of rows in waiting batches."""
     query = sa.select(sa.func.coalesce(sa.func.sum(_batches.c.n_rows), 0))
     return int(conn.execute(query).scalar_one())
 
 
 def find_first_at(conn: sa.Connection) -> datetime | None:
-    """Return when the oldest batch that waits was received; None where none waits."""
+    """Return the time at which the oldest waiting batch was received; None if none waits."""
     return conn.execute(sa.select(_batches.c.at).order_by(_batches.c.id).limit(1)).scalar()
 
 
 def find_next_batch(conn: sa.Connection, after: int, upto: int) -> tuple[int, Batch] | None:
-    """The oldest batch that waits, of those with a number in (after, upto], with its number."""
+    """Return the oldest waiting batch with a number in (after, upto], and that number; None if
+    there is none."""
     inside = sa.and_(_batches.c.id > after, _batches.c.id <= upto)
     row = conn.execute(
         sa.select(_batches).where(inside).order_by(_batches.c.id).limit(1)
@@ -85,20 +87,19 @@ def find_next_batch(conn: sa.Connection, after: int, upto: int) -> tuple[int, Ba
 
 
 def find_last_number(conn: sa.Connection) -> int:
-    """The number of the newest batch that waits, 0 where none does."""
+    """Return the number of the newest waiting batch; 0 if none waits."""
     return conn.execute(sa.select(sa.func.max(_batches.c.id))).scalar() or 0
 
 
 def remove_batch(conn: sa.Connection, number: int) -> bool:
-    """Take a batch out, overwritten and not only given free; False where it is not there any
-    more."""
+    """Delete a batch, overwriting its bytes on disk; return False if it was deleted already."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("PRAGMA secure_delete = ON")
     return conn.execute(_batches.delete().where(_batches.c.id == number)).rowcount == 1
 
 
 def find_waiting(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
-    """Those of the ids that rows of waiting batches have."""
+    """Return the ids that belong to rows of waiting batches."""
     split = {prediction_id: split_id(prediction_id) for prediction_id in ids}
     keys = sorted({key for key, _ in split.values()})
     n_rows: dict[str, int] = {}
@@ -115,8 +116,8 @@ def find_waiting(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
 
 
 def find_batch_of(conn: sa.Connection, prediction_id: str) -> tuple[Batch, int] | None:
-    """The waiting batch that has a row of this id, and the row's place in it; None where none
-    has."""
+    """Return the waiting batch with the row of this id, and the row's index in it; None if there is
+    none."""
     key, place = split_id(prediction_id)
     row = conn.execute(sa.select(_batches).where(_batches.c.key == key)).one_or_none()
     return None if row is None or not 0 <= place < row.n_rows else (_batch(row), place)

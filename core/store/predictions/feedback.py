@@ -1,4 +1,4 @@
-"""Labelled predictions on their way to becoming samples: which wait, and how far it has come."""
+"""Labelled predictions that wait to become samples, and the progress of collecting them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from core.store.engine import schema
 
 MAX_WAITING = 100_000
 _SAME = 1e-9  # points
-_SCANNED = 50_000  # predictions that one look may hold against their labels
+_SCANNED = 50_000  # predictions that one call compares with their labels
 
 _labels = schema.labels
 _predictions = schema.predictions
@@ -17,7 +17,8 @@ _progress = schema.feedback_progress
 
 
 def find_progress(conn: sa.Connection) -> FeedbackProgress:
-    """How far it has come."""
+    """Return the last label and prediction that were collected; zeros before the first
+    collection."""
     row = conn.execute(sa.select(_progress)).one_or_none()
     if row is None:
         return FeedbackProgress()
@@ -25,7 +26,7 @@ def find_progress(conn: sa.Connection) -> FeedbackProgress:
 
 
 def save_progress(conn: sa.Connection, progress: FeedbackProgress) -> None:
-    """Keep how far it has come."""
+    """Store the last label and prediction that were collected."""
     conn.execute(_progress.delete())
     conn.execute(
         _progress.insert().values(
@@ -35,9 +36,9 @@ def save_progress(conn: sa.Connection, progress: FeedbackProgress) -> None:
 
 
 def load_waiting(conn: sa.Connection, after: FeedbackProgress, limit: int) -> Waiting:
-    """The next labelled predictions, each with the label that counts: first those that were logged
-    after their label had come, then those of at most `limit` labels, in the order in which labels
-    were committed. However late either is, it is found."""
+    """Return the next labelled predictions, each with its newest label: first those that were
+    logged after their label was received, then those of at most `limit` labels in the order of
+    commits. Late predictions and late labels are both found."""
     newest = conn.execute(sa.select(sa.func.max(_predictions.c.seq))).scalar() or 0
     if after.label_id == 0:
         after = FeedbackProgress(0, newest)
@@ -56,14 +57,16 @@ def load_waiting(conn: sa.Connection, after: FeedbackProgress, limit: int) -> Wa
 
 
 def find_end(conn: sa.Connection) -> FeedbackProgress:
-    """The newest label and the newest prediction: how far it could come now."""
+    """Return the newest label and the newest prediction, the progress of a collection that is
+    complete."""
     label_id = conn.execute(sa.select(sa.func.max(_labels.c.id))).scalar() or 0
     newest = conn.execute(sa.select(sa.func.max(_predictions.c.seq))).scalar() or 0
     return FeedbackProgress(label_id, newest)
 
 
 def count_waiting(conn: sa.Connection) -> int:
-    """How many predictions in the log have labels that were not looked at yet, at most 100,000."""
+    """Return the number of logged predictions whose labels were not collected yet, at most
+    100,000."""
     found = (
         sa.select(_labels.c.prediction_id)
         .distinct()
@@ -75,8 +78,8 @@ def count_waiting(conn: sa.Connection) -> int:
 
 
 def count_own_scores(conn: sa.Connection) -> tuple[int, int]:
-    """Of the newest 100,000 labels of scored predictions: how many, and how many are exactly the
-    score that was predicted."""
+    """Return two counts over the newest 100,000 labels of scored predictions: all of them, and
+    those that equal the predicted score."""
     newest = _labels.select().order_by(_labels.c.id.desc()).limit(MAX_WAITING).subquery()
     same = sa.case((sa.func.abs(newest.c.actual - _predictions.c.score) < _SAME, 1), else_=0)
     row = conn.execute(

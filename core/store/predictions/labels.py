@@ -1,4 +1,4 @@
-"""Labels: all are kept, and of several for one prediction the last received counts."""
+"""Labels: every label is kept, and the last one received for a prediction counts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,9 +18,9 @@ effective_ids = sa.select(sa.func.max(_labels.c.id)).group_by(_labels.c.predicti
 
 
 def append_labels(conn: sa.Connection, given: Sequence[tuple[Label, bool]]) -> list[bool]:
-    """Keep labels in their order; False for each whose prediction's newest label says the same
-    already. Where the moment was not given (the second of a pair) but filled in with "now", two
-    that differ only in it say the same. A few statements, however many they are."""
+    """Store labels in order; return False for each that repeats the newest label of its prediction.
+    A moment that was filled in with "now" (the second of a pair is False) is not compared. The
+    number of statements does not grow with the number of labels."""
     newest = _find_newest(conn, {label.prediction_id for label, _ in given})
     new: list[Label] = []
     outcomes = []
@@ -37,7 +37,7 @@ def append_labels(conn: sa.Connection, given: Sequence[tuple[Label, bool]]) -> l
 
 
 def find_label(conn: sa.Connection, prediction_id: str) -> Label | None:
-    """The label that counts for a prediction, or None."""
+    """Return the newest label of a prediction; None without one."""
     query = (
         sa.select(_labels)
         .where(_labels.c.prediction_id == prediction_id)
@@ -86,8 +86,9 @@ def _values(label: Label) -> dict[str, Any]:
 
 
 def load_recent_labelled(conn: sa.Connection, limit: int) -> list[tuple[float, Features]]:
-    """What the newest `limit` labels say, newest first, with the features that were asked, empty
-    where the prediction is not known; a corrected label counts once."""
+    """Return the newest `limit` labels, newest first, each with the features of its prediction, or
+    no features if the prediction is not known. A prediction that was labelled several times counts
+    once."""
     newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
     counted = sa.select(sa.func.max(newest.c.id)).group_by(newest.c.prediction_id)
     query = (
@@ -100,14 +101,14 @@ def load_recent_labelled(conn: sa.Connection, limit: int) -> list[tuple[float, F
 
 
 def find_span(conn: sa.Connection) -> tuple[datetime, datetime] | None:
-    """When the first and the last label were received, or None before the first."""
+    """Return the times at which the first and the last label were received; None without labels."""
     query = sa.select(sa.func.min(_labels.c.received_at), sa.func.max(_labels.c.received_at))
     first_at, last_at = conn.execute(query).one()
     return None if first_at is None else (first_at, last_at)
 
 
 def count_received(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:
-    """How many labels were received in [from_at, to_at)."""
+    """Return the number of labels that were received in [from_at, to_at)."""
     query = sa.select(sa.func.count()).where(
         _labels.c.received_at >= from_at, _labels.c.received_at < to_at
     )
@@ -115,8 +116,8 @@ def count_received(conn: sa.Connection, from_at: datetime, to_at: datetime) -> i
 
 
 def load_delays(conn: sa.Connection, limit: int) -> list[float]:
-    """How long the newest `limit` labels took, in seconds from the prediction to the moment at
-    which it was known how it turned out; a label without its prediction is left out."""
+    """Return the delays of the newest `limit` labels, in seconds from the prediction to the moment
+    at which its outcome was known. A label without its prediction is left out."""
     newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
     made_at = sa.func.coalesce(_predictions.c.event_at, _predictions.c.at)
     rows = conn.execute(

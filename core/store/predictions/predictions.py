@@ -1,5 +1,5 @@
-"""Predictions: appended before they are answered, moved into the log from batches that wait for it,
-and found wherever they are."""
+"""Predictions: logged before they are answered, moved into the log from waiting batches, and found
+in either place."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,8 +49,8 @@ _INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
 _IDS_AT_ONCE = 500
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
 INSERT_ONE = _INSERT + _ROW
-"""What logs one prediction in SQLite, with a row of `list_values`."""
-_ROWS_AT_ONCE = 50  # SQLite lets go of the interpreter once a statement, and takes rows as one
+"""Logs one prediction in SQLite, with a row of `list_values` as parameters."""
+_ROWS_AT_ONCE = 50  # a statement: SQLite releases the interpreter's lock once a statement
 _VARIANTS, _SOURCES = ({one: one.value for one in kind} for kind in (Variant, AnswerSource))
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -63,15 +63,15 @@ _INSERT_MANY = _insert(_ROWS_AT_ONCE)
 
 
 def append_predictions(conn: sa.Connection, predictions: Sequence[Prediction]) -> None:
-    """Log attempts, whoever answered them.
+    """Log attempts, whatever their outcome.
 
-    Every request waits for this, so rows go to the driver as they are: half the processor time of
-    the same insert built as an expression."""
+    Every request waits for this insert, so rows go to the driver directly: half the processor time
+    of an SQLAlchemy expression."""
     append_rows(conn, list_values(predictions))
 
 
 def append_rows(conn: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Log attempts that are as the log's columns have them already."""
+    """Log attempts given as tuples in the order of the log's columns."""
     if not rows:
         return
     if conn.dialect.name == "sqlite":
@@ -85,7 +85,7 @@ def append_rows(conn: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
 
 
 def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
-    """Predictions as the log's columns have them."""
+    """Return predictions as tuples in the order of the log's columns."""
     lines = _encode_features([one.features for one in predictions])
     return [
         (
@@ -111,8 +111,8 @@ def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
 
 
 def list_batch_values(batch: Batch) -> list[tuple[Any, ...]]:
-    """`list_values` of the predictions that a batch is, without making these: a quarter of the
-    time."""
+    """Return `list_values` of the predictions in a batch, without building `Prediction` objects: a
+    quarter of the time."""
     nothing = repeat(None)
     by_column = (
         batch.ids,
@@ -132,12 +132,13 @@ def list_batch_values(batch: Batch) -> list[tuple[Any, ...]]:
         nothing,
         repeat(batch.key_id),
     )
-    return list(zip(*by_column, strict=False))  # what is repeated never ends
+    return list(zip(*by_column, strict=False))  # repeated values are endless
 
 
 def _list_features(batch: Batch) -> list[Any]:
-    """The features of each row: as structs, which are quicker to make and to encode than dicts and
-    none of the garbage collector's business, unless a name is one that they cannot have."""
+    """Return the features of each row as structs, which are faster to build and encode than dicts
+    and which the garbage collector does not track; as dicts if a name cannot be a struct's
+    field."""
     names, columns = tuple(batch.features), batch.features.values()
     try:
         return list(map(_define_features(names), *columns))
@@ -147,14 +148,15 @@ def _list_features(batch: Batch) -> list[Any]:
 
 @lru_cache(maxsize=64)
 def _define_features(names: tuple[str, ...]) -> Callable[..., Any]:
-    """Features of these names as a struct; raises `ValueError` where one has to be escaped."""
+    """Return a struct class with these feature names as fields; raises `ValueError` if one has to
+    be escaped."""
     places = {f"x{place}": name for place, name in enumerate(names)}
     return msgspec.defstruct("Features", list(places), rename=places, gc=False)
 
 
 def _encode_features(rows: Sequence[Any]) -> list[str]:
     lines = _encode_lines(rows).decode().split("\n")
-    return lines[:-1]  # the last line ends as well
+    return lines[:-1]  # the last line ends with a newline too
 
 
 @contextmanager
@@ -168,8 +170,8 @@ def read_all(db: Database) -> Iterator[sa.Connection]:
 def move_batches(db: Database) -> int:
     """Move every batch that waits now into the log, oldest first; return the number of rows.
 
-    One batch is one transaction: a process that dies leaves it waiting or moved, and of several
-    that want the same one moves it."""
+    Each batch is one transaction: a process that dies leaves the batch waiting or moved, and of
+    several processes one moves it."""
     n_rows = number = 0
     with db.read() as conn:
         last = batches.find_last_number(conn)
@@ -179,15 +181,15 @@ def move_batches(db: Database) -> int:
         if found is None:
             break
         number, batch = found
-        rows = list_batch_values(batch)  # before the lock is taken: answers wait for it
+        rows = list_batch_values(batch)  # before the write lock is taken: answers wait for it
         with db.write() as conn:
             n_rows += _move(conn, number, rows)
     return n_rows
 
 
 def move_batches_within(conn: sa.Connection) -> None:
-    """Move every batch that waits into the log, in one transaction with what the caller writes: a
-    deletion then leaves out none. Others wait meanwhile, so use `read_all` before."""
+    """Move every waiting batch into the log in the caller's transaction, so that a deletion misses
+    no row. Other writers wait meanwhile, so call `read_all` before."""
     last = batches.find_last_number(conn)
     while (found := batches.find_next_batch(conn, 0, last)) is not None:
         number, batch = found
@@ -202,14 +204,14 @@ def _move(conn: sa.Connection, number: int, rows: Sequence[tuple[Any, ...]]) -> 
 
 
 def count_after(conn: sa.Connection, seq: int, limit: int) -> int:
-    """Return the number of predictions that came after `seq` of the log, at most `limit`."""
+    """Return the number of predictions in the log after `seq`, at most `limit`."""
     later = sa.select(_predictions.c.seq).where(_predictions.c.seq > seq).limit(limit)
     n_logged = conn.execute(sa.select(sa.func.count()).select_from(later.subquery())).scalar_one()
     return min(int(n_logged) + batches.count_rows(conn), limit)
 
 
 def find_first_at_after(conn: sa.Connection, seq: int) -> datetime | None:
-    """Return when the first prediction after `seq` of the log was asked for; None without one."""
+    """Return the time of the first prediction in the log after `seq`; None if there is none."""
     later = sa.select(_predictions.c.at).where(_predictions.c.seq > seq)
     first = (
         conn.execute(later.order_by(_predictions.c.seq).limit(1)).scalar(),
@@ -219,7 +221,7 @@ def find_first_at_after(conn: sa.Connection, seq: int) -> datetime | None:
 
 
 def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | None:
-    """One prediction, in the log or in a batch that waits for it, or None."""
+    """Return a prediction from the log or from a waiting batch; None if there is none."""
     query = sa.select(_predictions).where(_predictions.c.id == prediction_id)
     row = conn.execute(query).one_or_none()
     if row is not None:
@@ -233,7 +235,8 @@ def find_prediction(conn: sa.Connection, prediction_id: str) -> Prediction | Non
 
 
 def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
-    """One prediction; raises `NotFound`, which says so where it may have been removed."""
+    """Return a prediction; raises `NotFound`, which mentions that it may have been removed for its
+    age."""
     prediction = find_prediction(conn, prediction_id)
     if prediction is not None:
         return prediction
@@ -247,7 +250,7 @@ def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
 
 
 def find_known(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
-    """Those of the ids under which a prediction was logged, or waits for the log in a batch."""
+    """Return the ids that belong to predictions in the log or in waiting batches."""
     found: set[str] = set()
     for start in range(0, len(ids), _IDS_AT_ONCE):
         part = ids[start : start + _IDS_AT_ONCE]
@@ -258,7 +261,7 @@ def find_known(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
 
 
 def read_prediction(row: Any) -> Prediction:
-    """A row of the log as the prediction that it is."""
+    """Build a prediction from a row of the log."""
     return Prediction(
         id=row.id,
         at=row.at,

@@ -1,4 +1,4 @@
-"""Removals: which old predictions nothing needs any more, their deletion, and the history of it."""
+"""Removals: old predictions that nothing needs any more, their deletion, and its history."""
 
 from datetime import datetime
 from typing import Any
@@ -16,19 +16,19 @@ _unmatched = schema.unmatched_labels
 
 
 def find_kept_from(conn: sa.Connection) -> datetime | None:
-    """The moment before which no prediction is in the log any more; None where all are."""
+    """Return the time before which all predictions were removed; None if none were."""
     return conn.execute(sa.select(sa.func.max(_removals.c.until_at))).scalar()
 
 
 def start_removal(conn: sa.Connection, now: datetime, until_at: datetime) -> int:
-    """Begin a run's row with nothing removed yet; its id."""
+    """Add the row of a removal with zero counts and return its id."""
     values = {"at": now, "until_at": until_at, "n_predictions": 0, "n_labels": 0}
     query = _removals.insert().values(**values, n_shadow_scores=0).returning(_removals.c.id)
     return int(conn.execute(query).scalar_one())
 
 
 def add_removed(conn: sa.Connection, removal_id: int, until_at: datetime, removed: Removed) -> None:
-    """Say in a run's row what went beyond what it says already."""
+    """Add counts of removed rows to the row of a removal."""
     table = _removals.c
     conn.execute(
         _removals.update()
@@ -43,7 +43,7 @@ def add_removed(conn: sa.Connection, removal_id: int, until_at: datetime, remove
 
 
 def load_removals(conn: sa.Connection, limit: int) -> list[Removal]:
-    """The newest runs that removed something, newest first."""
+    """Return the newest removals, newest first."""
     rows = conn.execute(sa.select(_removals).order_by(_removals.c.id.desc()).limit(limit))
     return [_removal(row) for row in rows]
 
@@ -51,15 +51,15 @@ def load_removals(conn: sa.Connection, limit: int) -> list[Removal]:
 def find_next_at(
     conn: sa.Connection, after: datetime, before: datetime, skip: int
 ) -> datetime | None:
-    """When the oldest prediction but `skip` was asked for, of those in [after, before); None where
-    there are not so many."""
+    """Return the time of the oldest prediction in [after, before) after skipping `skip` of them;
+    None if there are not so many."""
     query = sa.select(_predictions.c.at).where(_inside(after, before))
     return conn.execute(query.order_by(_predictions.c.at).offset(skip).limit(1)).scalar()
 
 
 def find_uncounted_at(conn: sa.Connection, after: datetime, before: datetime) -> datetime | None:
-    """The oldest prediction of [after, before) that the rollups do not count yet, or whose newest
-    label they do not; None where they count all."""
+    """Return the time of the oldest prediction in [after, before) that the rollups do not count
+    yet, or whose newest label they do not count; None if they count all."""
     progress = schema.rollup_progress.c
     seq = sa.select(sa.func.coalesce(sa.func.max(progress.prediction_seq), 0)).scalar_subquery()
     label_id = sa.select(sa.func.coalesce(sa.func.max(progress.label_id), 0)).scalar_subquery()
@@ -68,8 +68,8 @@ def find_uncounted_at(conn: sa.Connection, after: datetime, before: datetime) ->
 
 
 def find_uncollected_at(conn: sa.Connection, after: datetime, before: datetime) -> datetime | None:
-    """The oldest labelled prediction of [after, before) that no collection of feedback has looked
-    at since its newest label came; None where there is none."""
+    """Return the time of the oldest labelled prediction in [after, before) whose newest label was
+    not collected as feedback; None if there is none."""
     progress = schema.feedback_progress.c
     seq = sa.select(sa.func.coalesce(sa.func.max(progress.prediction_seq), 0)).scalar_subquery()
     label_id = sa.select(sa.func.coalesce(sa.func.max(progress.label_id), 0)).scalar_subquery()
@@ -78,8 +78,8 @@ def find_uncollected_at(conn: sa.Connection, after: datetime, before: datetime) 
 
 
 def remove_between(conn: sa.Connection, after: datetime, before: datetime) -> Removed:
-    """Delete the predictions of [after, before), their labels, and what other versions scored
-    beside them."""
+    """Delete the predictions of [after, before), their labels and their shadow scores; return the
+    counts."""
     old = sa.select(_predictions.c.id).where(_inside(after, before))
     n_shadow = conn.execute(_shadow.delete().where(_shadow.c.prediction_id.in_(old))).rowcount
     n_labels = conn.execute(_labels.delete().where(_labels.c.prediction_id.in_(old))).rowcount
@@ -88,7 +88,7 @@ def remove_between(conn: sa.Connection, after: datetime, before: datetime) -> Re
 
 
 def count_too_late(conn: sa.Connection) -> int:
-    """How many predictions were labelled after they had been removed, going by the time in their
+    """Return the number of predictions that were labelled after their removal, by the time in their
     ids."""
     kept_from = find_kept_from(conn)
     if kept_from is None:

@@ -1,4 +1,4 @@
-"""Rollups: the counts of each minute, hour and day, written again whole when they change."""
+"""Rollups: counts by minute, hour and day; a rollup that changes is replaced as a whole."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _effective_label = (
     .scalar_subquery()
 )
 
-_SPAN = (  # built once: a look reads a dozen spans, and building took longer than reading
+_SPAN = (  # built once: building took longer than reading, and a page reads a dozen spans
     sa.select(_rollups)
     .where(
         _rollups.c.seconds == sa.bindparam("of"),
@@ -45,15 +45,16 @@ _SPAN = (  # built once: a look reads a dozen spans, and building took longer th
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What came in after some progress, up to a limit of rows."""
+    """The minutes that changed after some progress, for a limited number of new rows."""
 
-    minutes: tuple[datetime, ...]  # whose counts have changed, oldest first
+    minutes: tuple[datetime, ...]  # with changed counts, oldest first
     prediction_seq: int
     label_id: int
 
 
 def find_progress(conn: sa.Connection) -> RollupProgress | None:
-    """Up to where the rollups count, or None before the first measurement."""
+    """Return the last prediction and label that the rollups count; None before the first
+    measurement."""
     row = conn.execute(sa.select(_progress)).one_or_none()
     return (
         None
@@ -68,7 +69,7 @@ def find_progress(conn: sa.Connection) -> RollupProgress | None:
 
 
 def save_progress(conn: sa.Connection, progress: RollupProgress) -> None:
-    """Say up to where the rollups count."""
+    """Store the last prediction and label that the rollups count."""
     conn.execute(_progress.delete())
     conn.execute(
         _progress.insert().values(
@@ -81,9 +82,9 @@ def save_progress(conn: sa.Connection, progress: RollupProgress) -> None:
 
 
 def reset_rollups(conn: sa.Connection) -> None:
-    """Forget every count, so that all are made again from the predictions. Of the time whose
-    predictions were removed, what depends on neither scale nor tolerance stays: how many there
-    were, who answered, and how fast."""
+    """Delete all rollups, so that they are built again from the predictions. Rollups whose
+    predictions were removed keep what depends on neither scale nor tolerance: the counts by source,
+    and the latencies."""
     kept_from = find_kept_from(conn)
     again = sa.true() if kept_from is None else _rollups.c.start_at >= kept_from
     conn.execute(_rollups.delete().where(again))
@@ -93,16 +94,16 @@ def reset_rollups(conn: sa.Connection) -> None:
 
 
 def load_changes(conn: sa.Connection, after: RollupProgress, limit: int) -> Changes:
-    """The minutes that the next `limit` predictions and labels belong to, by the order in which
-    they were committed: however late a row is, it is found. Minutes whose predictions were removed
-    are counted for good."""
+    """Return the minutes of the next `limit` predictions and labels, in the order of commits, so
+    that late rows are found too. Minutes whose predictions were removed are left out, since their
+    counts are final."""
     seq = _last(conn, _predictions.c.seq, after.prediction_seq, limit)
     label_id = _last(conn, _labels.c.id, after.label_id, limit)
     new_predictions = sa.select(_minute).where(
         _predictions.c.seq > after.prediction_seq, _predictions.c.seq <= seq
     )
     labelled = sa.select(_minute).where(
-        _predictions.c.seq <= after.prediction_seq,  # the others are counted with their label
+        _predictions.c.seq <= after.prediction_seq,  # newer ones are in `new_predictions`
         _predictions.c.id.in_(
             sa.select(_labels.c.prediction_id).where(
                 _labels.c.id > after.label_id, _labels.c.id <= label_id
@@ -122,8 +123,8 @@ def load_changes(conn: sa.Connection, after: RollupProgress, limit: int) -> Chan
 def stream_observations(
     conn: sa.Connection, spans: Sequence[tuple[datetime, datetime]]
 ) -> Iterator[Observation]:
-    """What the rollups count of the predictions in these half-open spans, each with the label that
-    counts."""
+    """Yield what the rollups count of each prediction in these half-open spans, with its newest
+    label."""
     sources = {source.value: source for source in AnswerSource}
     minutes: dict[int, datetime] = {}
     for start in range(0, len(spans), _SPANS_AT_ONCE):
@@ -150,7 +151,7 @@ def stream_observations(
 def save_rollups(
     conn: sa.Connection, seconds: int, starts: Sequence[datetime], rollups: Sequence[Rollup]
 ) -> None:
-    """Replace the rollups of the spans of this length that start at `starts` by these."""
+    """Replace the rollups of this length (in seconds) that start at `starts`."""
     conn.execute(
         _rollups.delete().where(_rollups.c.seconds == seconds, _rollups.c.start_at.in_(starts))
     )
@@ -161,13 +162,15 @@ def save_rollups(
 def load_rollups(
     conn: sa.Connection, seconds: int, from_at: datetime, to_at: datetime
 ) -> list[Rollup]:
-    """The rollups of one length whose spans start in [from_at, to_at), oldest first."""
+    """Return the rollups of one length (in seconds) that start in [from_at, to_at), oldest
+    first."""
     span = {"of": seconds, "from": from_at, "to": to_at}
     return [_rollup(row) for row in conn.execute(_SPAN, span)]
 
 
 def update_unmatched(conn: sa.Connection, after: RollupProgress, upto: RollupProgress) -> None:
-    """Keep the ids of new labels without a prediction, and forget those whose prediction came."""
+    """Store the ids of new labels without a prediction, and delete those whose prediction was
+    logged."""
     came = sa.select(_predictions.c.id).where(
         _predictions.c.seq > after.prediction_seq, _predictions.c.seq <= upto.prediction_seq
     )
@@ -186,7 +189,7 @@ def update_unmatched(conn: sa.Connection, after: RollupProgress, upto: RollupPro
 
 
 def count_unmatched(conn: sa.Connection) -> int:
-    """How many predictions were labelled that are not in the log."""
+    """Return the number of labelled predictions that are not in the log."""
     return conn.execute(sa.select(sa.func.count()).select_from(_unmatched)).scalar_one()
 
 
@@ -196,8 +199,8 @@ def count_unmeasured(conn: sa.Connection, limit: int) -> int:
 
 
 def find_first_unmeasured_at(conn: sa.Connection) -> datetime | None:
-    """Return when the first request was received that the rollups do not count yet; None where they
-    count all."""
+    """Return the time of the first request that the rollups do not count yet; None if they count
+    all."""
     return find_first_at_after(conn, _find_counted_seq(conn))
 
 
@@ -206,18 +209,18 @@ def _find_counted_seq(conn: sa.Connection) -> int:
 
 
 def find_last_prediction_at(conn: sa.Connection) -> datetime | None:
-    """When the newest request was received, measured or not; None before the first."""
+    """Return the time of the newest request, measured or not; None before the first."""
     return conn.execute(sa.select(sa.func.max(_predictions.c.at))).scalar()
 
 
 def find_first_prediction_at(conn: sa.Connection) -> datetime | None:
-    """When the oldest request was received, or None before the first."""
+    """Return the time of the oldest request; None before the first."""
     return conn.execute(sa.select(sa.func.min(_predictions.c.at))).scalar()
 
 
 def find_last_labelled_at(conn: sa.Connection, version: int) -> datetime | None:
-    """The minute of the newest prediction by a version's model that the rollups know a label of,
-    or None."""
+    """Return the minute of the newest labelled prediction by a version's model, as the rollups
+    count it; None without one."""
     start_at: datetime | None = None
     for seconds, longer in ((DAY, None), (HOUR, DAY), (MINUTE, HOUR)):
         query = sa.select(sa.func.max(_rollups.c.start_at)).where(
@@ -238,8 +241,8 @@ def find_last_labelled_at(conn: sa.Connection, version: int) -> datetime | None:
 
 
 def find_last_labelled_version(conn: sa.Connection) -> int | None:
-    """The version whose model made most of the answers on the newest day of which the rollups know
-    a label, or None."""
+    """Return the version whose model gave most answers on the newest day with a label, by the
+    rollups; None without labels."""
     query = (
         sa.select(_rollups.c.version)
         .where(
@@ -254,7 +257,7 @@ def find_last_labelled_version(conn: sa.Connection) -> int | None:
 
 
 def count_predictions(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:
-    """How many requests the minutes that start in [from_at, to_at) count."""
+    """Return the number of requests in the minutes that start in [from_at, to_at)."""
     query = sa.select(sa.func.coalesce(sa.func.sum(_rollups.c.n), 0)).where(
         _rollups.c.seconds == MINUTE, _rollups.c.start_at >= from_at, _rollups.c.start_at < to_at
     )
@@ -262,8 +265,8 @@ def count_predictions(conn: sa.Connection, from_at: datetime, to_at: datetime) -
 
 
 def count_labelled(conn: sa.Connection, from_at: datetime, to_at: datetime) -> int:
-    """How many predictions of the hours that start in [from_at, to_at) have a label, whoever
-    answered."""
+    """Return the number of labelled predictions in the hours that start in [from_at, to_at),
+    whatever answered them."""
     found = load_rollups(conn, HOUR, from_at, to_at)
     return sum(rollup.outcomes.n for rollup in found)
 
@@ -271,8 +274,8 @@ def count_labelled(conn: sa.Connection, from_at: datetime, to_at: datetime) -> i
 def load_recent_scores(
     conn: sa.Connection, version: int, since_at: datetime, limit: int
 ) -> list[tuple[float, str]]:
-    """The newest scores that the model of a version gave since a moment, each with its features as
-    JSON text; looked for among the newest 4 x `limit` predictions only."""
+    """Return the newest scores by a version's model since a time, each with its features as JSON
+    text. Only the newest 4 x `limit` predictions are searched."""
     newest = (
         sa.select(
             _predictions.c.seq,
@@ -302,8 +305,8 @@ def load_recent_scores(
 def count_shortfalls(
     conn: sa.Connection, since_at: datetime, *, limit: int, most: int
 ) -> list[Shortfall]:
-    """Why no model answered since a moment: at most `most` reasons, the most frequent first, looked
-    for among the newest `limit` predictions only."""
+    """Return at most `most` reasons why no model answered since a time, the most frequent first.
+    Only the newest `limit` predictions are searched."""
     newest = (
         sa.select(_predictions.c.at, _predictions.c.source, _predictions.c.reason)
         .order_by(_predictions.c.seq.desc())
