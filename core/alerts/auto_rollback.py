@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.alerts.incidents import note_mended
+from core.alerts.rules import CONFIRM_AFTER, read_findings
 from core.deployment.release import rollback
 from core.domain.actor import PROGRAM
 from core.domain.deployment import Deployment, Release, ReleaseEvidence, find_release
 from core.domain.incident import EventKind, Incident
-from core.domain.monitoring import Health
+from core.domain.monitoring import Health, HealthReport
 from core.domain.version import version_name
 from core.errors import Conflict, InvalidInput, NotFound, Refused
 from core.log import get_logger
@@ -40,13 +41,16 @@ class Cure:
     revision: int  # of the plan that this rests on
 
 
-def mend(db: Database, registry: Registry, *, baking: timedelta, now: datetime) -> str | None:
+def mend(
+    db: Database, registry: Registry, report: HealthReport, *, baking: timedelta, now: datetime
+) -> str | None:
     """Roll back a release that turned critical within its baking time, unless that was tried;
-    return a sentence on the outcome. If somebody else changes the plan first, nothing is done.
-    Raises `Unavailable`, with nothing written, so that the next check tries again."""
+    return a sentence on the outcome. `report` is the look that the incidents were told of last. If
+    somebody else changes the plan first, nothing is done. Raises `Unavailable`, with nothing
+    written, so that the next check tries again."""
     with db.read() as conn:
         history = deployments.load_history(conn)
-        cure = choose_cure(history, incidents.load_unresolved(conn), now, baking)
+        cure = choose_cure(history, incidents.load_unresolved(conn), report, now, baking)
         if cure is None:
             return None
         before = cure.release.before
@@ -68,24 +72,34 @@ def mend(db: Database, registry: Registry, *, baking: timedelta, now: datetime) 
 def choose_cure(
     history: Sequence[Deployment],
     unresolved: Sequence[Incident],
+    report: HealthReport,
     now: datetime,
     baking: timedelta,
 ) -> Cure | None:
     """Return the rollback that is due: the champion was deployed or promoted less than `baking`
-    ago, and a critical incident that another version can cure began after that. A release is rolled
-    back once, and never if a person acted on the incident."""
+    ago, and a check that another version can cure has been critical since then, in an open
+    incident, for `CONFIRM_AFTER` and in this look. A release is rolled back once."""
     release = find_release(history, now, baking)
     if release is None:
         return None
+    begun_at = release.row.at
+    now_critical = {
+        finding.cause for finding in read_findings(report) if finding.severity is Health.CRITICAL
+    }
     for incident in unresolved:
-        critical = {name for name, health in incident.checks.items() if health is Health.CRITICAL}
-        if (
-            incident.was_opened
-            and critical & CURABLE
-            and incident.opened_at > release.row.at
-            and not any(event.kind is EventKind.MENDED for event in incident.events)
-        ):
-            return Cure(incident, CURABLE & critical, release, history[-1].revision)
+        since = {
+            check: incident.find_since(check, Health.CRITICAL) for check in CURABLE & now_critical
+        }
+        checks = frozenset(
+            check
+            for check, at in since.items()
+            if at is not None and at > begun_at and now - at >= CONFIRM_AFTER
+        )
+        tried = any(
+            event.kind is EventKind.MENDED and event.at > begun_at for event in incident.events
+        )
+        if incident.was_opened and checks and not tried:
+            return Cure(incident, checks, release, history[-1].revision)
     return None
 
 

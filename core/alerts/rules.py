@@ -167,17 +167,32 @@ def _decide_place(place: _Place, now: datetime) -> list[IncidentStep]:
 def _decide_pending(
     place: _Place, incident: Incident, again: Sequence[Finding], now: datetime
 ) -> list[IncidentStep]:
-    """Open a pending incident if a check still fails, by the worst of them, since critical ones
-    wait for no quiet hours; withdraw it if all of its first checks are healthy."""
+    """Open a pending incident if a check still fails, by the worst of them as this look finds it,
+    since critical ones wait for no quiet hours; the other checks that have changed since the first
+    look say so too. Withdraw it if all of its first checks are healthy."""
     if now - incident.opened_at < CONFIRM_AFTER:
         return []
     bad = [finding for finding in again if finding.severity is not Health.HEALTHY]
     if bad:
         worst = max(place.findings, key=lambda finding: _RANK[finding.severity])
-        return [place.step(EventKind.OPENED, worst)]
+        others = (
+            finding
+            for finding in again
+            if finding is not worst and finding.severity is not incident.checks[finding.cause]
+        )
+        return [
+            place.step(EventKind.OPENED, worst),
+            *(place.step(_revise(finding, incident), finding) for finding in others),
+        ]
     if {finding.cause for finding in again} == set(incident.checks):
         return [place.step(EventKind.WITHDRAWN, again[0])]
     return []
+
+
+def _revise(finding: Finding, incident: Incident) -> EventKind:
+    """Return the event of a check whose second look differs from its first."""
+    eased = _RANK[finding.severity] < _RANK[incident.checks[finding.cause]]
+    return EventKind.EASED if eased else EventKind.JOINED
 
 
 def _join(finding: Finding, incident: Incident) -> EventKind:

@@ -58,6 +58,7 @@ class EventKind(StrEnum):
     SNOOZED = "snoozed"
     RESOLVED = "resolved"
     MENDED = "mended"  # something was done about it by itself: a rollback
+    KEPT = "kept"  # a release was not rolled back, and why
     REAL = "real"  # a person's verdict on the call, also after the end
     NOISE = "noise"
 
@@ -129,6 +130,15 @@ class Incident:
         """Each check in it with what it found last, in the order in which they went wrong."""
         found = (event for event in self.events if event.kind in FINDINGS)
         return {event.check or self.cause: event.severity for event in found}
+
+    def find_since(self, check: str, severity: Health) -> datetime | None:
+        """Return since when a check has been found with this severity at each look that changed
+        it; None if it was found otherwise last."""
+        since = None
+        for event in self.events:
+            if event.kind in FINDINGS and (event.check or self.cause) == check:
+                since = None if event.severity is not severity else since or event.at
+        return since
 
     @property
     def evidence(self) -> tuple[IncidentEvent, ...]:

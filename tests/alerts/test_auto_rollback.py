@@ -1,6 +1,7 @@
 """A fresh release that turns critical is rolled back once, and the incident says so."""
 
 import sqlite3
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -11,11 +12,12 @@ import numpy as np
 import pytest
 
 from core.alerts.auto_rollback import does_better, mend
-from core.alerts.rules import RESOLVE_AFTER, Finding
+from core.alerts.incidents import record
+from core.alerts.rules import CONFIRM_AFTER, RESOLVE_AFTER, Finding
 from core.deployment.release import deploy
 from core.domain.deployment import Action, ReleaseEvidence
 from core.domain.incident import EventKind
-from core.domain.monitoring import Health
+from core.domain.monitoring import Health, HealthReport, Reason
 from core.domain.prediction import AnswerSource, Label
 from core.domain.trial import ShadowOutcome, ShadowScore
 from core.errors import Unavailable
@@ -23,12 +25,13 @@ from core.store.engine.database import Database
 from core.store.models import deployments, trials
 from core.store.monitoring import incidents
 from core.store.predictions import predictions
-from tests.alerts.seeing import see
+from tests.alerts import seeing
 from tests.fakes import FakeArtifact, FakeRegistry, add_version, keep_labels, make_prediction
 from tests.people import person
 from tests.streams import DAY, HOUR, MINUTE, NOON
 
 BAD = Finding("error_rate", Health.CRITICAL, "40 % of the requests failed.")
+SOME_FALLBACK = Finding("fallback", Health.WARNING, "10 % were answered by the heuristic.")
 
 
 @pytest.fixture
@@ -45,8 +48,18 @@ def release(db: Database, fake: FakeRegistry, number: int, at: datetime) -> None
     deploy(db, fake, number, reason="r", by=person("ada"), override=True, now=at)  # type: ignore[arg-type]
 
 
-def run(db: Database, fake: FakeRegistry, now: datetime) -> str | None:
-    return mend(db, fake, baking=DAY, now=now)  # type: ignore[arg-type]
+def see(db: Database, found: Sequence[Finding], now: datetime) -> None:
+    """Let two looks find this, the second at `now`."""
+    seeing.see(db, found, now - CONFIRM_AFTER)
+
+
+def run(
+    db: Database, fake: FakeRegistry, now: datetime, found: Sequence[Finding] = (BAD,)
+) -> str | None:
+    """What comes of the look at `now` that found this, after incidents were told of it."""
+    reasons = tuple(Reason(one.cause, one.severity, one.message, "") for one in found)
+    report = HealthReport(Health.CRITICAL, reasons, now)
+    return mend(db, fake, report, baking=DAY, now=now)  # type: ignore[arg-type]
 
 
 def champion(db: Database) -> int:
@@ -79,8 +92,9 @@ def test_a_release_is_rolled_back_once(db: Database, registry: FakeRegistry) -> 
     run(db, registry, NOON + HOUR)
     for minute in range(2, 30):
         assert run(db, registry, NOON + HOUR + minute * MINUTE) is None
-    see(db, [Finding("latency", Health.CRITICAL, "slow")], NOON + 2 * HOUR)
-    assert run(db, registry, NOON + 2 * HOUR) is None
+    slow = Finding("latency", Health.CRITICAL, "slow")
+    see(db, [slow], NOON + 2 * HOUR)
+    assert run(db, registry, NOON + 2 * HOUR, [slow]) is None
     assert champion(db) == 1
 
 
@@ -117,8 +131,45 @@ def test_what_the_release_did_not_cause_leaves_it_alone(
     checked: timedelta,
 ) -> None:
     see(db, [finding], NOON + opened)
-    assert run(db, registry, NOON + checked) is None
+    assert run(db, registry, NOON + checked, [finding]) is None
     assert champion(db) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([BAD], [Finding("error_rate", Health.WARNING, "2 % failed.")]),
+        ([BAD], [Finding("error_rate", Health.HEALTHY, "well"), SOME_FALLBACK]),
+        ([Finding("error_rate", Health.WARNING, "2 % failed.")], [BAD]),
+        ([BAD], []),
+    ],
+    ids=["a warning by then", "well by then", "only now", "unknown by then"],
+)
+def test_a_check_that_was_not_critical_in_both_looks_rolls_nothing_back(
+    db: Database, registry: FakeRegistry, first: list[Finding], second: list[Finding]
+) -> None:
+    """Of one cause are requests that fail and those that the heuristic answers."""
+    record(db, [*first, SOME_FALLBACK], NOON + HOUR)
+    record(db, [*second, SOME_FALLBACK], NOON + HOUR + CONFIRM_AFTER)
+    assert run(db, registry, NOON + HOUR + CONFIRM_AFTER, second) is None
+    assert champion(db) == 2
+
+
+def test_a_check_that_stays_critical_from_its_second_look_on_rolls_back(
+    db: Database, registry: FakeRegistry
+) -> None:
+    record(db, [SOME_FALLBACK], NOON + HOUR)
+    for look in (1, 2):
+        record(db, [BAD], NOON + HOUR + look * CONFIRM_AFTER)
+    assert run(db, registry, NOON + HOUR + 2 * CONFIRM_AFTER) is not None
+
+
+def test_an_incident_that_was_a_warning_before_the_release_may_be_its_fault(
+    db: Database, registry: FakeRegistry
+) -> None:
+    see(db, [Finding("error_rate", Health.WARNING, "2 % failed.")], NOON - HOUR)
+    record(db, [BAD], NOON + HOUR)
+    assert run(db, registry, NOON + HOUR + CONFIRM_AFTER) is not None
 
 
 def test_a_target_that_does_not_load_leaves_the_release_and_says_why(
@@ -267,8 +318,9 @@ def test_a_release_goes_back_only_to_a_version_that_does_better_on_the_same_requ
     db: Database, registry: FakeRegistry, cause: str, before: list[float | None], serves: int
 ) -> None:
     answer_requests(db, before)
-    see(db, [Finding(cause, Health.CRITICAL, "m")], NOON + HOUR)
-    run(db, registry, NOON + HOUR)
+    found = [Finding(cause, Health.CRITICAL, "m")]
+    see(db, found, NOON + HOUR)
+    run(db, registry, NOON + HOUR, found)
     assert champion(db) == serves
 
 
@@ -289,10 +341,11 @@ def test_requests_that_the_version_before_fails_alike_roll_nothing_back(
 def test_a_release_waits_for_evidence_and_is_rolled_back_when_it_comes(
     db: Database, registry: FakeRegistry
 ) -> None:
-    see(db, [Finding("accuracy", Health.CRITICAL, "m")], NOON + HOUR)
-    assert run(db, registry, NOON + HOUR) is None
+    found = [Finding("accuracy", Health.CRITICAL, "m")]
+    see(db, found, NOON + HOUR)
+    assert run(db, registry, NOON + HOUR, found) is None
     answer_requests(db, [73.0, 72.0] * 10)
-    assert run(db, registry, NOON + HOUR + MINUTE) is not None
+    assert run(db, registry, NOON + HOUR + MINUTE, found) is not None
     assert champion(db) == 1
 
 
@@ -302,8 +355,9 @@ def test_requests_of_an_earlier_release_are_no_evidence(
     answer_requests(db, [73.0, 72.0] * 10)
     release(db, registry, 1, NOON + HOUR)
     release(db, registry, 2, NOON + 2 * HOUR)
-    see(db, [Finding("accuracy", Health.CRITICAL, "m")], NOON + 3 * HOUR)
-    assert run(db, registry, NOON + 3 * HOUR) is None
+    found = [Finding("accuracy", Health.CRITICAL, "m")]
+    see(db, found, NOON + 3 * HOUR)
+    assert run(db, registry, NOON + 3 * HOUR, found) is None
 
 
 def test_versions_that_err_alike_are_rarely_told_apart_however_often_one_looks() -> None:

@@ -177,6 +177,29 @@ def test_what_is_pending_opens_by_the_worst_of_its_checks() -> None:
     assert opened.severity is Health.CRITICAL
 
 
+@pytest.mark.parametrize(
+    ("second", "kind"), [(Health.WARNING, EventKind.EASED), (Health.CRITICAL, None)]
+)
+def test_every_check_of_what_opens_says_what_the_second_look_found(
+    second: Health, kind: EventKind | None
+) -> None:
+    """Both were critical at first; one that is a warning by now is no critical one any more."""
+    events = tuple(
+        IncidentEvent(1, NOON, kind, Health.CRITICAL, "m", AUTOMATION, check=check)
+        for kind, check in ((EventKind.PENDING, "fallback"), (EventKind.JOINED, "error_rate"))
+    )
+    pending = Incident(1, "fallback", NOON, IncidentStatus.PENDING, Health.CRITICAL, "m", events)
+    found = [
+        Finding("fallback", Health.CRITICAL, "60 %"),
+        Finding("error_rate", second, "now"),
+    ]
+    opened, *others = decide_steps(found, [pending], [], NOON + CONFIRM_AFTER)
+    assert (opened.kind, opened.check) == (EventKind.OPENED, "fallback")
+    assert [(step.check, step.kind, step.severity) for step in others] == (
+        [] if kind is None else [("error_rate", kind, second)]
+    )
+
+
 def test_what_joins_and_is_worse_calls() -> None:
     lasting = incident((EventKind.OPENED, Health.WARNING), cause="drift")
     assert decide(Finding("error_growth", Health.WARNING, "m"), lasting) is EventKind.JOINED
