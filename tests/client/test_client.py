@@ -1,8 +1,9 @@
 """The client: whatever the service does, the caller gets an answer and loses no label."""
 
-import ast
 import asyncio
 import json
+import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -332,14 +333,14 @@ def test_while_labels_are_being_sent_nobody_else_sends_them_in_another_order(
             thread.join()
         return httpx.Response(201, json={})
 
-    rules = getattr(client, "_client", client)._rules
+    calls = getattr(client, "_client", client)._calls
 
     def send() -> str:
         with PlumblineClient(
             "http://plumbline.test",
             transport=httpx.MockTransport(service),
         ) as other:
-            other._rules = rules
+            other._calls = calls
             return other.feedback("a", 2).outcome
 
     service.requests.clear()
@@ -428,25 +429,29 @@ def test_without_a_spool_or_with_one_that_cannot_be_written_it_says_lost(
             assert client.feedback("a", 70).outcome == "lost"
 
 
-def test_it_uses_nothing_else_of_the_project() -> None:
-    tree = ast.parse(Path(str(client_module.__file__)).read_text())
-    names = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in (
-            [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else [a.name for a in node.names]
-        )
-    }
-    assert names - set(sys.stdlib_module_names) == {"httpx", "stamina"}
+def test_a_copied_folder_imports_nothing_but_httpx_and_stamina_of_all_that_is_installed(
+    tmp_path: Path,
+) -> None:
+    copy = tmp_path / "calls_plumbline"
+    shutil.copytree(Path(str(client_module.__file__)).parent, copy)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import httpx, stamina\n"
+        "before = set(sys.modules)\n"
+        "from calls_plumbline import PlumblineClient\n"
+        "print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    tops = {name.partition(".")[0] for name in done.stdout.split()}
+    assert tops - set(sys.stdlib_module_names) == {"calls_plumbline"}
 
 
 def test_the_wiring_in_the_documentation_keeps_working_while_the_service_is_stopped(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    document = Path(__file__).parents[1] / "docs" / "how-to" / "call.md"
+    document = Path(__file__).parents[2] / "docs" / "how-to" / "call.md"
     code = document.read_text().partition("```python\n")[2].partition("```")[0]
     monkeypatch.setitem(sys.modules, "client", client_module)
     monkeypatch.chdir(tmp_path)
