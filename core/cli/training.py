@@ -13,7 +13,7 @@ from core.domain.job import continue_search
 from core.domain.version import NoteKind, list_tags, parse_version, version_name
 from core.errors import Refused
 from core.jobs.runner import do_job
-from core.retraining.flow import find_left_out
+from core.retraining.flow import find_acknowledged, find_left_out
 from core.store.jobs import jobs
 from core.store.models import versions
 from core.training.notes import add_note, sign_version
@@ -38,7 +38,7 @@ def train(
     seed: Annotated[int, typer.Option(help="The seed of every random choice.")] = 0,
     override: Annotated[
         list[str] | None,
-        typer.Option(help="Why to train despite a blocking issue of the data."),
+        typer.Option(help="Why to train despite a blocking issue, or a column that is suspect."),
     ] = None,
     leave_out: Annotated[
         list[str] | None, typer.Option(help="A column not to learn from, such as a leak.")
@@ -144,12 +144,13 @@ def iterate(
             app, "collect", {}, "iterate: collection", on_progress=say_progress
         ).result
     with app.db.read() as conn:
-        left_out = find_left_out(conn)
+        left_out, acknowledged = find_left_out(conn), find_acknowledged(conn)
     args: dict[str, object] = {
         "recipe": recipe or settings.retrain_recipe,
         "seed": 0,
         "overrides": None,
         "leave_out": left_out,
+        "acknowledged": acknowledged,
         "holdout": RECENT,  # as a retraining: what is new is learned, and judges
     }
     job = do_job(app, "train", args, "iterate", on_progress=say_progress)

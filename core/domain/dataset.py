@@ -41,6 +41,12 @@ TARGET_NAME, TIME_NAME = "target", "timestamp"
 """The names of these columns in issues and summaries."""
 
 
+LEAKY_COLUMN, LEAKY_TEXT, SIBLING_RATING = "leaky_column", "leaky_text", "sibling_rating"
+SUSPECT_CODES = frozenset({LEAKY_COLUMN, SIBLING_RATING})
+"""The codes of issues that the gate refuses, and of those that are about a column: it gives the
+target away, or may do so."""
+
+
 class Severity(StrEnum):
     """The severity of an issue: it informs, warns, or stops training."""
 

@@ -103,6 +103,7 @@ class GateCode(StrEnum):
     CONSTANT_BASELINE = "constant_baseline"
     PROVENANCE = "provenance"
     LEAKS = "leaks"
+    SUSPECTS = "suspects"
     CHAMPION = "champion"
     SEGMENTS = "segments"
     OVERRIDDEN = "overridden"
@@ -172,6 +173,7 @@ class TrainingReport:
     windows_tried: Mapping[str, float] = field(default_factory=dict)  # words -> validation MAE
     plan: Mapping[str, object] = field(default_factory=dict)  # what was asked for beside the recipe
     attempts: tuple[SearchAttempt, ...] = ()  # what the search tried
+    acknowledged: tuple[str, ...] = ()  # suspect columns that a person said are known before
     holdout_from_at: datetime | None = (
         None  # where a short holdout begins; None: a fifth of the rows
     )

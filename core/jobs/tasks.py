@@ -132,6 +132,7 @@ def _train(app: App, job: Job, progress: Progress) -> Result:
         label_delay_seconds=choose_label_delay(delays, settings.label_delay_days),
         plan=read_plan(_choose_text_model(job.args, settings.text_model), settings.device),
         overrides=None if overrides is None else msgspec.convert(overrides, tuple[str, ...]),
+        acknowledged=msgspec.convert(job.args.get("acknowledged", ()), tuple[str, ...]),
     )
     version = train_version(
         app.db,

@@ -105,12 +105,21 @@ def start_retraining(
 def find_left_out(conn: Connection) -> list[str]:
     """Return the columns that a person left out of the champion; the next version leaves them out
     too."""
-    current = deployments.find_current(conn)
-    if current is None:
-        return []
-    champion = versions.find_version(conn, current.plan.champion)
+    champion = _find_champion(conn)
     left_out = {} if champion is None else champion.report.left_out
     return [name for name, why in left_out.items() if why.startswith(LEFT_OUT)]
+
+
+def find_acknowledged(conn: Connection) -> list[str]:
+    """Return the suspect columns of the champion that a person said are known when it predicts;
+    nobody is asked again for the next version."""
+    champion = _find_champion(conn)
+    return [] if champion is None else list(champion.report.acknowledged)
+
+
+def _find_champion(conn: Connection) -> Version | None:
+    current = deployments.find_current(conn)
+    return None if current is None else versions.find_version(conn, current.plan.champion)
 
 
 def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> RetrainingInputs:
@@ -199,6 +208,7 @@ def _append_job(
         "seed": seed,
         "overrides": None,
         "leave_out": find_left_out(conn),
+        "acknowledged": find_acknowledged(conn),
         "holdout": RECENT,
         "deploy": deploys,
     }

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +14,18 @@ from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
 from core.data.splits import choose_recent
 from core.domain.actor import Act, Actor, Decider, Role
-from core.domain.dataset import AT, KEY, Issue, Severity, Snapshot, fold_issues
+from core.domain.dataset import (
+    AT,
+    KEY,
+    LEAKY_COLUMN,
+    LEAKY_TEXT,
+    SIBLING_RATING,
+    TEXT,
+    Issue,
+    Severity,
+    Snapshot,
+    fold_issues,
+)
 from core.domain.job import Progress
 from core.domain.trial import MARGIN_SHARE
 from core.domain.version import Version
@@ -31,7 +42,7 @@ from core.training.evaluate.champion import (
     find_staleness,
 )
 from core.training.evaluate.fit_and_evaluate import Order, learn
-from core.training.evaluate.gate import YEAR
+from core.training.evaluate.gate import YEAR, Doubts
 from core.training.evaluate.holdout_evaluation import gather_evidence
 from core.training.evaluate.report import build_report
 from core.training.plan import RECENT
@@ -74,7 +85,7 @@ def train_version(
     frame = read_snapshot(snapshots, snapshot)
     used = frame.drop(columns=list(order.leave_out), errors="ignore")
     issues = check_rows(used, scale=scale, now=now(), rules=read_rules(rules))
-    checked = _check_data(issues, order.overrides, by)
+    _refuse_blocking(issues, order.overrides)
     if order.plan.holdout == RECENT:
         order = replace(order, holdout_from_at=choose_recent(frame[AT]))
     learned = learn(frame, order, progress)
@@ -96,6 +107,7 @@ def train_version(
                 MARGIN_SHARE * (order.scale.high - order.scale.low),
             ),
         )
+    doubts = _sort_doubts(issues, order, by, reads_text=TEXT in learned.artifact.card.reads)
     progress(0.94, "saving the pipeline")
     artifact_hash = registry.save_artifact(learned.artifact.pipeline, learned.artifact.card)
     report = build_report(
@@ -105,8 +117,7 @@ def train_version(
             learned.holdout,
             comparison,
             synthetic=learned.synthetic,
-            leaks=checked.leaks,
-            overrides=checked.overridden,
+            doubts=doubts,
         ),
         order,
         keys=frame[KEY].iloc[learned.split.holdout],
@@ -152,33 +163,47 @@ def _load_spent(db: Database, now: datetime) -> float:
         return version_rows.sum_gate_alpha(conn, now - YEAR)
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    leaks: tuple[str, ...]
-    overridden: tuple[str, ...]
-
-
-def _check_data(issues: list[Issue], overrides: tuple[str, ...] | None, by: str) -> _Checked:
-    """Return the facts on the rows for the gate. Raises `Refused` with every blocking issue unless
-    a person overrides them. A leaky column does not stop a training, but the gate refuses it."""
+def _refuse_blocking(issues: list[Issue], overrides: tuple[str, ...] | None) -> None:
+    """Raise `Refused` with every blocking issue unless a person overrides them."""
     blocking = [issue.message for issue in issues if issue.severity is Severity.BLOCKING]
-    leaks = [
-        issue.message
-        for issue in fold_issues(issues)
-        if issue.code == "leaky_column" and issue.severity is not Severity.BLOCKING
-    ]
-    if overrides:
-        reasons = "; ".join(overrides)
-        return _Checked(
-            (), tuple(f"{found} Overridden by {by}: {reasons}" for found in blocking + leaks)
-        )
-    if blocking:
+    if blocking and not overrides:
         raise Refused(
             "Training stopped, because of the data: "
             + " ".join(blocking)
             + " Leave the columns out or import better rows; or override it with a reason."
         )
-    return _Checked(tuple(leaks), ())
+
+
+def _sort_doubts(issues: list[Issue], order: Order, by: str, *, reads_text: bool) -> Doubts:
+    """Return what the gate has to know of the rows. A column that gives the target away, or may do
+    so, does not stop a training, but the gate refuses it unless a person overrides it, now or for
+    the version before; what is written into the texts only matters to a model that reads them."""
+    codes = {LEAKY_COLUMN, SIBLING_RATING, *([LEAKY_TEXT] if reads_text else [])}
+    blocking = [issue.message for issue in issues if issue.severity is Severity.BLOCKING]
+    doubtful = [
+        issue for issue in issues if issue.code in codes and issue.severity is not Severity.BLOCKING
+    ]
+    if order.overrides:
+        reasons = "; ".join(order.overrides)
+        messages = (*blocking, *(issue.message for issue in fold_issues(doubtful)))
+        return Doubts(
+            overridden=tuple(f"{one} Overridden by {by}: {reasons}" for one in messages),
+            acknowledged=tuple(_name_doubt(issue) for issue in doubtful),
+        )
+    known = [issue for issue in doubtful if _name_doubt(issue) in order.acknowledged]
+    new = fold_issues(issue for issue in doubtful if _name_doubt(issue) not in order.acknowledged)
+    return Doubts(
+        leaks=tuple(issue.message for issue in new if issue.code != SIBLING_RATING),
+        suspects=tuple(issue.message for issue in new if issue.code == SIBLING_RATING),
+        overridden=tuple(
+            f"{issue.message} Overridden for the version before" for issue in fold_issues(known)
+        ),
+        acknowledged=tuple(_name_doubt(issue) for issue in known),
+    )
+
+
+def _name_doubt(issue: Issue) -> str:
+    return issue.column or TEXT
 
 
 def _record_run(

@@ -17,7 +17,7 @@ from core.domain.training_report import Estimate
 from core.errors import OpsError
 from core.monitoring.health.expected_traffic import Spread
 from core.monitoring.health.inputs import HealthInputs, Worker
-from core.training.evaluate.gate import Comparison, Evidence, decide_gate
+from core.training.evaluate.gate import Comparison, Doubts, Evidence, decide_gate
 from tests.monitoring.health import test_health as health
 from tests.streams import NOON
 from tests.training.evaluate import test_gate as gate
@@ -70,7 +70,10 @@ GATE: dict[str, Evidence] = {
     "one score for all": replace(gate.GOOD, spread=0.0),
     "generated rows": replace(gate.GOOD, n_synthetic=5),
     "demo data": replace(gate.GOOD, synthetic=True, n_synthetic=200),
-    "a leak": replace(gate.GOOD, leaks=("'grade' gives the target away.",)),
+    "a leak": replace(gate.GOOD, doubts=Doubts(("'grade' gives the target away.",))),
+    "another rating": replace(
+        gate.GOOD, doubts=Doubts(suspects=("'stars' looks like another rating.",))
+    ),
     "a champion is beaten": replace(gate.GOOD, comparison=gate.BETTER),
     "a champion is better": replace(gate.GOOD, comparison=WORSE),
     "a guess that makes no error": gate.NO_ERROR,

@@ -100,6 +100,7 @@ def test_new_rows_ask_for_one_training_and_no_second_while_it_lasts(serving: Dat
         "seed": 7,
         "overrides": None,
         "leave_out": [],
+        "acknowledged": [],
         "holdout": "recent",
         "deploy": True,
     }

@@ -263,6 +263,39 @@ def test_a_blocking_issue_stops_the_training_with_its_sentence(
         assert versions.load_versions(conn) == []
 
 
+def test_another_rating_is_refused_until_a_person_says_it_is_known_and_then_not_asked_about_again(
+    db: Database, train: Train, now: Now
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 6, 400)
+    rated = [
+        replace(s, features={**s.features, "clarity_score": s.target + float(e)})
+        for s, e in zip(make_samples(400), noise, strict=True)
+    ]
+    fill(db, rated, now)
+    asked = train().report
+    assert list_failed(asked.gate) == [GateCode.SUSPECTS]
+    assert "'clarity_score' looks like another rating" in asked.gate.reasons[0]
+    assert train(overrides=("a judge model sees it first",)).report.acknowledged == (
+        "clarity_score",
+    )
+    again = train(acknowledged=("clarity_score",)).report
+    assert again.gate.passed
+    assert again.acknowledged == ("clarity_score",)
+    assert again.overrides[0].endswith("Overridden for the version before")
+
+
+def test_a_verdict_in_the_texts_matters_only_to_a_model_that_reads_them(
+    db: Database, train: Train, now: Now
+) -> None:
+    marked = [
+        replace(s, text=f"[{'PASS' if s.target > 50 else 'FAIL'}] it says {i}")
+        for i, s in enumerate(make_samples(200))
+    ]
+    fill(db, marked, now)
+    assert GateCode.LEAKS not in list_failed(train().report.gate)
+    assert GateCode.LEAKS in list_failed(train(recipe="text").report.gate)
+
+
 def test_an_override_with_a_reason_stays_in_the_report(
     db: Database, train: Train, now: Now
 ) -> None:

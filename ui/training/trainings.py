@@ -7,6 +7,7 @@ from core import text
 from core.bootstrap import App
 from core.data.quality.overview import DataSummary
 from core.domain.actor import Act
+from core.domain.dataset import SUSPECT_CODES
 from core.domain.deployment import RetrainingDecision
 from core.domain.job import Job
 from core.system import request_job
@@ -38,9 +39,10 @@ _WINDOWS = {
 
 
 def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
-    """Offer a training, by default without the columns that give the target away; blocking issues
-    need an override with a reason."""
+    """Offer a training, by default without the columns that give the target away or may do so;
+    blocking issues need an override with a reason, and so do such columns where they are used."""
     blocking = issues.blocking(data.issues)
+    suspects = _leaks(data)
     if blocking:
         st.markdown(Markdown("**The data has issues that stop a training:**"))
         issues.show(blocking)
@@ -66,7 +68,7 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
                 "Why",
                 key=_REASON,
                 placeholder="Needed for an override"
-                if blocking
+                if blocking or suspects
                 else "Optional; logged with the job",
                 width=280,
             )
@@ -99,14 +101,19 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
         st.multiselect(
             "Columns to leave out",
             _columns(data),
-            default=_leaks(data),
+            default=suspects,
             key=_LEAVE_OUT,
             placeholder="None: learn from every column",
-            help="Columns that give the target away are preselected; the gate refuses a version "
-            "that uses one.",
+            help="Columns that give the target away, or look like other ratings of the same work, "
+            "are preselected; the gate refuses a version that uses one without an override.",
         )
-        if blocking:
-            st.checkbox("Train with these issues, for the reason above", key=_OVERRIDE)
+        if blocking or suspects:
+            st.checkbox(
+                "Train with these issues, for the reason above"
+                if blocking
+                else "Override for the columns that I keep, for the reason above",
+                key=_OVERRIDE,
+            )
         actions.submit(
             "Train",
             lambda: _request(app, bool(blocking)),
@@ -176,7 +183,7 @@ def _preview(app: App) -> str:
 def _request(app: App, blocked: bool) -> str:
     reason = str(st.session_state[_REASON]).strip()
     overrides = None
-    if blocked:
+    if blocked or st.session_state.get(_OVERRIDE):
         if not st.session_state[_OVERRIDE] or not reason:
             raise actions.NotDone("tick the box and give a reason to train with these issues.")
         overrides = [reason]
@@ -206,5 +213,5 @@ def _columns(data: DataSummary) -> list[str]:
 
 
 def _leaks(data: DataSummary) -> list[str]:
-    named = {issue.column for issue in data.issues if issue.code == "leaky_column"}
+    named = {issue.column for issue in data.issues if issue.code in SUSPECT_CODES}
     return [name for name in _columns(data) if name in named]

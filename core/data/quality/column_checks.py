@@ -7,11 +7,24 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from core import text
 from core.data.parsing.schema_inference import BASE_METRICS, snake_case
 from core.data.quality.leaks import Leak, find_leaks
 from core.data.quality.mixed_sources import ColumnShift, find_sudden_gaps, find_unit_changes
 from core.data.quality.near_duplicates import count_distinct
-from core.domain.dataset import AT, RESERVED, TARGET_NAME, ColumnSummary, Issue, Severity, warn
+from core.data.quality.siblings import Siblings, find_siblings
+from core.domain.dataset import (
+    AT,
+    LEAKY_COLUMN,
+    LEAKY_TEXT,
+    RESERVED,
+    SIBLING_RATING,
+    TARGET_NAME,
+    ColumnSummary,
+    Issue,
+    Severity,
+    warn,
+)
 from core.settings import Scale
 
 _MIN_ROWS = 50
@@ -184,11 +197,42 @@ def check_base_metrics(features: pd.DataFrame) -> Iterator[Issue]:
             )
 
 
-def check_leaks(features: pd.DataFrame, target: pd.Series) -> Iterator[Issue]:
-    """Yield issues for columns that give the target away; those that do so together share the
-    words."""
-    for leak in find_leaks(features, target):
-        yield warn("leaky_column", leak.column, len(target), _say_leak(leak))
+def check_leaks(
+    features: pd.DataFrame, target: pd.Series, texts: pd.Series | None = None
+) -> Iterator[Issue]:
+    """Yield issues for columns and `texts` that give the target away, and for those that look like
+    other ratings of the same work; columns that do so together share the words."""
+    leaks = find_leaks(features, target)
+    for leak in leaks:
+        yield warn(LEAKY_COLUMN, leak.column, len(target), _say_leak(leak))
+    if texts is not None and texts.notna().any():
+        for leak in find_leaks(texts.to_frame(), target):
+            yield warn(
+                LEAKY_TEXT,
+                None,
+                len(target),
+                f"The texts give the target away ({leak.how}): somebody wrote the verdict into "
+                "them, which is not there when you predict. Import them without it, or train a "
+                "recipe that reads no text.",
+            )
+    siblings = find_siblings(features, target, {leak.column for leak in leaks})
+    if siblings is not None:
+        question = _ask_siblings(siblings)
+        for name in siblings.columns:
+            yield warn(SIBLING_RATING, name, len(target), question)
+
+
+def _ask_siblings(found: Siblings) -> str:
+    share = text.percent(found.explained)
+    columns = text.names([f"'{name}'" for name in found.columns])
+    one = len(found.columns) == 1
+    return (
+        f"{columns} {'looks like another rating' if one else 'look like other ratings'} of the "
+        f"same work ({'it explains' if one else 'together they explain'} {share} of how the target "
+        f"varies): {'is it' if one else 'are they'} known when you predict? If not, leave "
+        f"{'it' if one else 'them'} out when you train, or every figure will be too good to be "
+        "true; if so, train with that as the reason of an override."
+    )
 
 
 def _say_leak(leak: Leak) -> str:
@@ -257,7 +301,7 @@ def check_names(frame: pd.DataFrame) -> Iterator[Issue]:
         naming = judge_naming(frame[name], at)
         if naming is not None:
             yield warn(
-                "leaky_column",
+                LEAKY_COLUMN,
                 name,
                 len(frame),
                 f"'{name}' {naming}: it cannot mean anything for a row to come, and may give away "

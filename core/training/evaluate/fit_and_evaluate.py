@@ -31,7 +31,8 @@ class Order:
     """The settings that, with the rows and the code, determine a training's figures.
 
     `leave_out` are columns not to use. With `overrides`, a person's reasons, blocking data issues
-    do not stop the training, and the gate lets columns pass that give the target away."""
+    do not stop the training, and the gate lets columns pass that give the target away; with
+    `acknowledged`, only these columns."""
 
     recipe: str
     seed: int
@@ -44,6 +45,7 @@ class Order:
     )
     plan: TrainingPlan = field(default_factory=TrainingPlan)
     overrides: tuple[str, ...] | None = None
+    acknowledged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The gate: may a candidate be deployed without an override? Each check, its reason, its alpha."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from core import text
@@ -38,6 +38,18 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubts:
+    """Sentences on the columns that the recipe was given. `leaks` give the target away, `suspects`
+    may do so; those that a person overrode are in `overridden`, and in neither, and `acknowledged`
+    names their columns."""
+
+    leaks: Sequence[str] = ()
+    suspects: Sequence[str] = ()
+    overridden: Sequence[str] = ()
+    acknowledged: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """The figures that the gate decides from."""
 
@@ -52,20 +64,29 @@ class Evidence:
     related: Sequence[str]  # those that say something about the target by themselves
     comparison: Comparison | None  # None where no version serves
     synthetic: bool  # trained on generated rows
-    leaks: Sequence[str] = ()  # sentences on columns that give the target away, not overridden
-    overrides: Sequence[str] = ()  # sentences on data issues that a person overrode
+    doubts: Doubts = field(default_factory=Doubts)
 
 
 def decide_gate(evidence: Evidence) -> Gate:
     """Return the verdict. Reasons are sentences that begin with "Failed: ", "Passed: " or "Note: ",
     in this order, each with its code."""
     checks = [
+        (
+            GateCode.LEAKS,
+            _check_doubts(evidence.doubts.leaks, "no column was found that gives the target away."),
+        ),
+        (
+            GateCode.SUSPECTS,
+            _check_doubts(
+                evidence.doubts.suspects,
+                "no column looks like another rating of the same work.",
+            ),
+        ),
         (GateCode.ROWS, _check_rows(evidence)),
         (GateCode.SCORES, _check_scores(evidence)),
         (GateCode.SKILL, _check_skill(evidence)),
         (GateCode.CONSTANT_BASELINE, _check_constant(evidence)),
         (GateCode.PROVENANCE, _check_provenance(evidence)),
-        (GateCode.LEAKS, _check_leaks(evidence)),
         *([] if evidence.comparison is None else _check_comparison(evidence.comparison)),
     ]
     failed = [(code, FAILED + sentence) for code, (ok, sentence) in checks if not ok]
@@ -184,11 +205,11 @@ def _check_provenance(evidence: Evidence) -> tuple[bool, str]:
     return True, "no generated row is in the evaluation."
 
 
-def _check_leaks(evidence: Evidence) -> tuple[bool, str]:
-    if not evidence.leaks:
-        return True, "no column was found that gives the target away."
-    more = len(evidence.leaks) - _SHOWN_LEAKS
-    return False, " ".join(evidence.leaks[:_SHOWN_LEAKS]) + (
+def _check_doubts(sentences: Sequence[str], none: str) -> tuple[bool, str]:
+    if not sentences:
+        return True, none
+    more = len(sentences) - _SHOWN_LEAKS
+    return False, " ".join(sentences[:_SHOWN_LEAKS]) + (
         f" And {more} more columns." if more > 0 else ""
     )
 
@@ -237,7 +258,7 @@ def _check_champion(comparison: Comparison) -> tuple[bool, str]:
 
 def _notes(evidence: Evidence) -> Iterator[tuple[GateCode, str]]:
     comparison = evidence.comparison
-    for override in evidence.overrides:
+    for override in evidence.doubts.overridden:
         yield GateCode.OVERRIDDEN, f"overridden by a person: {override}."
     if evidence.synthetic:
         yield (

@@ -20,7 +20,7 @@ from core.settings import Scale
 from core.training.data.rows import Rows, name_features
 from core.training.evaluate.error_slices import cut_categories, measure_bands, measure_segments
 from core.training.evaluate.fitting import Fitted
-from core.training.evaluate.gate import Comparison, Evidence, has_skill
+from core.training.evaluate.gate import Comparison, Doubts, Evidence, has_skill
 from core.training.evaluate.metrics import (
     Blocks,
     Evaluation,
@@ -174,8 +174,7 @@ def gather_evidence(
     comparison: Comparison | None,
     *,
     synthetic: bool,
-    leaks: tuple[str, ...],
-    overrides: tuple[str, ...],
+    doubts: Doubts,
 ) -> Evidence:
     """Return the evidence that the gate and the summary decide from."""
     return Evidence(
@@ -190,8 +189,7 @@ def gather_evidence(
         related=found.related,
         comparison=comparison,
         synthetic=synthetic,
-        leaks=leaks,
-        overrides=overrides,
+        doubts=doubts,
     )
 
 

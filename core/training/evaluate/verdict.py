@@ -32,8 +32,13 @@ def summarize_training(evidence: Evidence) -> str:
             f"{text.percent(skill.value)} (95 % interval "
             f"{text.interval(skill, 1, 100)}){_beside_champion(evidence)}."
         )
-    if evidence.leaks:
+    if evidence.doubts.leaks:
         sentence = f"Too good to be true, because it reads what gives the target away: {sentence}"
+    elif evidence.doubts.suspects:
+        sentence = (
+            "Perhaps too good to be true, because it reads what looks like other ratings of the "
+            f"same work: {sentence}"
+        )
     return ("Demo data: " if evidence.synthetic else "") + sentence
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.data.quality.leaks import MAX_ROWS, find_leaks
+from core.data.quality.leaks import find_leaks
+from core.data.quality.level_ranges import MAX_ROWS
 
 RNG = np.random.default_rng(0)
 N = 600
@@ -109,3 +110,92 @@ def test_many_rows_are_thinned_out_and_a_leak_is_still_found() -> None:
     n = 3 * MAX_ROWS
     target = RNG.normal(size=n)
     assert _named({"a": RNG.normal(size=n), "leak": 2 * target}, target) == ["leak"]
+
+
+SCORES = np.round(np.random.default_rng(20).beta(3, 2, N) * 100, 1)
+WORDS = ["the answer is long", "nothing was said", "a fine piece", "see the sources", "it runs"]
+
+
+def _cut(edges: list[float], names: list[str]) -> pd.Series:
+    return pd.Series([names[i] for i in np.digitize(SCORES, edges)], dtype="str")
+
+
+def _begin(marks: pd.Series, form: str = "[{}] {}") -> pd.Series:
+    lines = [form.format(mark, f"{WORDS[i % 5]} {i}") for i, mark in enumerate(marks)]
+    return pd.Series(lines, dtype="str")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        _cut([50], ["FAIL", "PASS"]),
+        _cut([80], ["rejected", "accepted"]),
+        _cut([30, 60, 85], ["poor", "fair", "good", "excellent"]),
+        (np.digitize(SCORES, [20, 40, 60, 80]) + 1.0),  # stars
+        SCORES >= 62.5,
+        _cut([50], ["FAIL", "PASS"]).where(np.arange(N) % 7 > 0),  # not judged everywhere
+        pd.Series(np.where(SCORES < 55, "misses the point", None)),  # a reason only where it fails
+        pd.Series(np.where(SCORES < 55, [f"because of {i}" for i in range(N)], None)),
+        np.where(np.arange(N) == 5, 100.0, np.round(SCORES / 20)),  # one slip of the pen
+        np.minimum(SCORES, 75.0),  # a score that was capped
+        -np.round(SCORES / 4),  # ranks, the best first
+        _begin(_cut([50], ["FAIL", "PASS"])),
+        _begin(_cut([50], ["", "PASS:"]), "{} {}"),  # a mark only where it passed
+        _begin(_cut([50], ["Fail", "Pass"]), "{1}. Verdict: {0}"),
+        _begin(pd.Series(np.round(SCORES / 10).astype(int)), "Score: {}/10. {}"),
+        _begin(pd.Series(SCORES), "{1} (rated {0})"),
+    ],
+    ids=range(16),
+)
+def test_a_verdict_that_was_cut_from_the_target_is_named(honest, column) -> None:
+    assert _named({**honest, "verdict": column}, SCORES) == ["verdict"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(np.where(SCORES + RNG.normal(0, 15, N) < 50, "go", "python")),  # follows it
+        pd.Series(np.where(np.arange(N) < 590, "usual", "rare")),
+        _begin(pd.Series(["the", "I", "to", "def"] * (N // 4)), "{} {}"),
+        _begin(pd.Series(RNG.integers(1, 99, N)), "Step {}: {}"),
+        pd.Series(np.where(RNG.random(N) < 0.3, None, "known")),
+        SCORES + RNG.normal(0, 12, N),
+        np.digitize(SCORES + RNG.normal(0, 10, N), [25, 50, 75]).astype(float),
+    ],
+    ids=range(7),
+)
+def test_what_follows_the_target_or_has_nothing_to_do_with_it_is_not_named(honest, column) -> None:
+    assert _named({**honest, "column": column}, SCORES) == []
+
+
+def test_where_nothing_was_made_and_the_score_is_zero_a_missing_value_is_no_verdict(honest) -> None:
+    empty = np.arange(N) % 4 == 0
+    words = np.where(empty, np.nan, np.random.default_rng(21).integers(5, 400, N))
+    assert _named({**honest, "words": words}, np.where(empty, 0.0, SCORES + 1.0)) == []
+
+
+def test_a_verdict_says_which_ranges_it_stands_for() -> None:
+    [leak] = find_leaks(pd.DataFrame({"verdict": _cut([50], ["FAIL", "PASS"])}), pd.Series(SCORES))
+    low, high = SCORES[SCORES < 50], SCORES[SCORES >= 50]
+    assert leak.how == (
+        "its values hold the target in ranges that do not overlap: "
+        f"'FAIL' {low.min():g} to {low.max():g}, 'PASS' {high.min():g} to {high.max():g}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("vote", "how"),
+    [
+        (lambda v: np.round(v.mean(axis=1)), "their mean is the target"),
+        (lambda v: np.median(v, axis=1), "their median is the target"),
+        (lambda v: v.min(axis=1), "the smallest of them is the target"),
+        (lambda v: v.max(axis=1), "the largest of them is the target"),
+    ],
+)
+def test_the_votes_that_the_target_was_made_of_are_named(honest, vote, how) -> None:
+    quality = np.random.default_rng(22).normal(3, 1, N)
+    noise = np.random.default_rng(23).normal(0, 1.2, (N, 3))
+    votes = np.clip(np.round(quality[:, None] + noise), 1, 5)
+    columns = {f"rater_{i}": votes[:, i] for i in range(3)}
+    leaks = find_leaks(pd.DataFrame({**honest, **columns}), pd.Series(vote(votes)))
+    assert {leak.column: leak.how for leak in leaks} == dict.fromkeys(columns, how)

@@ -19,6 +19,7 @@ from core.training.evaluate.gate import (
     PASSED,
     YEARLY_ALPHA,
     Comparison,
+    Doubts,
     Evidence,
     choose_alpha,
     decide_gate,
@@ -59,7 +60,8 @@ NO_ERROR = replace(
 )
 WORSE_THAN_CONSTANT = replace(GOOD, naive={"mean": naive(3.9), "median": naive(8.0)})
 OVERRIDDEN = replace(
-    GOOD, overrides=("'grade' gives the target away. Overridden by ana: known before",)
+    GOOD,
+    doubts=Doubts(overridden=("'grade' gives the target away. Overridden by ana: known before",)),
 )
 BETTER = Comparison(3, Estimate(5.0, 4.5, 5.5), Estimate(1.0, 0.5, 1.5), 0.3, 0.004, n_compared=180)
 EQUAL = replace(BETTER, improvement=Estimate(0.1, -0.1, 0.3), lowest=-0.2)
@@ -87,12 +89,13 @@ def test_a_good_model_passes_and_keeps_its_reasons() -> None:
     gate = decide_gate(GOOD)
     assert gate.passed
     assert gate.codes == (
+        GateCode.LEAKS,
+        GateCode.SUSPECTS,
         GateCode.ROWS,
         GateCode.SCORES,
         GateCode.SKILL,
         GateCode.CONSTANT_BASELINE,
         GateCode.PROVENANCE,
-        GateCode.LEAKS,
         GateCode.NO_CHAMPION,
     )
 
@@ -133,13 +136,19 @@ def test_demo_data_passes_on_its_merits_and_says_what_it_is() -> None:
 
 def test_a_column_that_gives_the_target_away_fails_unless_a_person_overrode_it() -> None:
     leak = "'grade' gives the target away."
-    assert failures(replace(GOOD, leaks=(leak,))) == [GateCode.LEAKS]
+    assert failures(replace(GOOD, doubts=Doubts((leak,)))) == [GateCode.LEAKS]
     assert failures(OVERRIDDEN) == []
     assert decide_gate(OVERRIDDEN).codes.count(GateCode.OVERRIDDEN) == 1
 
 
+def test_a_column_that_may_be_another_rating_fails_and_heads_the_report() -> None:
+    asked = replace(NO_SKILL, doubts=Doubts(suspects=("'stars' looks like another rating.",)))
+    assert failures(asked) == [GateCode.SUSPECTS, GateCode.SKILL]
+    assert summarize_training(asked).startswith("Perhaps too good to be true, because it reads")
+
+
 def test_of_many_leaks_only_some_are_spelled_out() -> None:
-    gate = decide_gate(replace(GOOD, leaks=tuple(f"'c{i}' is a leak." for i in range(7))))
+    gate = decide_gate(replace(GOOD, doubts=Doubts([f"'c{i}' is a leak." for i in range(7)])))
     assert gate.reasons[0] == (
         "Failed: 'c0' is a leak. 'c1' is a leak. 'c2' is a leak. 'c3' is a leak. 'c4' is a leak. "
         "And 2 more columns."
