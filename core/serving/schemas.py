@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from core.data.parsing.cell_parser import FIRST_YEAR, LAST_YEAR
+from core.data.parsing.time_parser import FIRST_YEAR, LAST_YEAR
 from core.domain.prediction import AnswerSource, Batch, Prediction, Variant
 from core.domain.version import version_name
 from core.errors import InvalidInput

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.data.parsing.cell_parser import ColumnKind
 from core.data.parsing.column_types import read_column
+from core.data.parsing.notation import PLAIN
 from core.data.parsing.raw import ROWS_PER_PIECE, RawPiece
 from core.data.parsing.row_parser import RowPlan, build_samples
 from core.data.sources.files import open_table, plan_file
@@ -83,7 +84,8 @@ def read_timeline(path: Path, mapping: ColumnMapping, folder: Path) -> StreamTim
         for piece in open_table(path).read_pieces(ROWS_PER_PIECE):
             samples, rejections = _read_samples(piece, plan)
             values = piece.columns.get(mapping.target) or [None] * len(piece.rows)
-            found, wrong = read_column(values, ColumnKind.NUMBER)
+            notation = plan.notations.get(mapping.target, PLAIN)
+            found, wrong = read_column(values, ColumnKind.NUMBER, notation)
             at += [to_micros(sample.at) for sample in samples if sample.at is not None]
             targets += [found[int(sample.target)] for sample in samples]
             n_left_out += piece.n_received - len(samples)

@@ -2,18 +2,12 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.data.parsing.cell_parser import (
-    BadValue,
-    ColumnKind,
-    ValueKind,
-    as_text,
-    judge_value,
-    read_cell,
-    show,
-)
+from core.data.parsing.cell_parser import ColumnKind, ValueKind, as_text, judge_value, read_cell
+from core.data.parsing.notation import PLAIN, BadValue, Notation, show
+from core.data.parsing.number_parser import NumberForm
 
 TEXT_LENGTH = 100
 """Words with a longer median are text."""
@@ -27,6 +21,7 @@ class ColumnScan:
         self._n: Counter[ValueKind] = Counter()
         self._examples: dict[ValueKind, object] = {}
         self._lengths: Counter[int] = Counter()
+        self.numbers = NumberForm()
 
     def add(self, values: Sequence[object]) -> None:
         """Read more values."""
@@ -36,6 +31,7 @@ class ColumnScan:
             n_missing = numbers.count(None)
             self._n[ValueKind.MISSING] += n_missing
             self._n[ValueKind.NUMBER] += len(values) - n_missing
+            self.numbers.add_plain(values, numbers)
             if n_missing < len(values):
                 self._examples.setdefault(ValueKind.NUMBER, _first_present(values))
             return
@@ -45,6 +41,10 @@ class ColumnScan:
             self._examples.setdefault(kind, value)
             if kind is ValueKind.WORD:
                 self._lengths[len(str(value))] += n
+            elif kind is ValueKind.WRITTEN:
+                self.numbers.add(str(value), n)
+            elif kind is ValueKind.NUMBER:
+                self.numbers.add_plain([value], [_find_number(value)], n)
 
     def skip(self, n_rows: int) -> None:
         """Count rows that lack the column or need no look."""
@@ -59,8 +59,8 @@ class ColumnScan:
 
     @property
     def kind(self) -> ColumnKind:
-        """Return number if at least 95 % of the values are numbers (true and false count); other
-        values are rejected later. Return words otherwise.
+        """Return number if at least 95 % of the values are numbers (true and false count, and
+        62.5% and $5); other values are rejected later. Return words otherwise.
 
         >>> scan = ColumnScan()
         >>> scan.add(["1", "2.5", "", "n/a"])
@@ -72,11 +72,11 @@ class ColumnScan:
         """
         if self._n[ValueKind.NESTED]:
             return ColumnKind.NESTED
-        if self._n_odd > self._few:
+        if self._n[ValueKind.WORD] > self._n_numbers // 20:
             return ColumnKind.TEXT if self.median_length > TEXT_LENGTH else ColumnKind.CATEGORY
         if self._n[ValueKind.TIME]:
             return ColumnKind.TIME
-        return ColumnKind.NUMBER if self._n[ValueKind.NUMBER] else ColumnKind.EMPTY
+        return ColumnKind.NUMBER if self._n_numbers else ColumnKind.EMPTY
 
     @property
     def median_length(self) -> int:
@@ -89,35 +89,15 @@ class ColumnScan:
         return 0
 
     @property
-    def decimal_comma(self) -> str | None:
-        """Return an example if only decimal commas keep the column from being numbers, else None.
-
-        >>> scan = ColumnScan()
-        >>> scan.add(["3,5", "4"])
-        >>> scan.decimal_comma
-        "'3,5'"
-        """
-        n_commas = self._n[ValueKind.COMMA_NUMBER]
-        if n_commas > self._few and not self._n[ValueKind.WORD]:
-            return show(self._examples[ValueKind.COMMA_NUMBER])
-        return None
-
-    @property
     def odd_value(self) -> str | None:
         """Return an example of the few other values in a column of numbers, else None."""
-        if self.kind is not ColumnKind.NUMBER or not self._n_odd:
+        if self.kind is not ColumnKind.NUMBER or not self._n[ValueKind.WORD]:
             return None
-        word = self._n[ValueKind.WORD] > 0
-        return show(self._examples[ValueKind.WORD if word else ValueKind.COMMA_NUMBER])
+        return show(self._examples[ValueKind.WORD])
 
     @property
-    def _n_odd(self) -> int:
-        return self._n[ValueKind.WORD] + self._n[ValueKind.COMMA_NUMBER]
-
-    @property
-    def _few(self) -> int:
-        """Return the number of other values up to which a column counts as numbers."""
-        return self._n[ValueKind.NUMBER] // 20
+    def _n_numbers(self) -> int:
+        return self._n[ValueKind.NUMBER] + self._n[ValueKind.WRITTEN]
 
     @property
     def example(self) -> str | None:
@@ -128,8 +108,33 @@ class ColumnScan:
         return None
 
 
+def find_notations(scans: Mapping[str, ColumnScan], separator: str = "") -> dict[str, Notation]:
+    """Return how each column of numbers is written that is not written plainly. What a column does
+    not say itself, the others of its file say, or the `separator` of its values: beside commas,
+    thousands have commas.
+
+    >>> scans = {"a": ColumnScan(), "b": ColumnScan()}
+    >>> scans["a"].add(["1,234"])
+    >>> scans["b"].add(["3,5"])
+    >>> find_notations(scans)["a"].decimal_comma, find_notations({"a": scans["a"]})
+    (True, {})
+    """
+    forms = {name: scan.numbers for name, scan in scans.items() if scan.kind is ColumnKind.NUMBER}
+    said = {form.decimal for form in forms.values()} - {None}
+    others = said.pop() if len(said) == 1 else None
+    if others is None and separator == ",":
+        others = "."
+    chosen = {name: form.choose(others) for name, form in forms.items()}
+    return {name: notation for name, notation in chosen.items() if notation != PLAIN}
+
+
+def explain_unclear(scan: ColumnScan, notation: Notation) -> str | None:
+    """Return why a column's numbers cannot be read, with what to do; None if they can."""
+    return scan.numbers.explain(notation) if scan.kind is ColumnKind.NUMBER else None
+
+
 def read_column(
-    values: Sequence[object], kind: ColumnKind, day_first: bool | None = None
+    values: Sequence[object], kind: ColumnKind, notation: Notation = PLAIN
 ) -> tuple[list[Any], dict[int, BadValue]]:
     """Return each value as `read_cell` parses it, and the errors by place (the value there is
     None). Equal texts are parsed once.
@@ -139,24 +144,30 @@ def read_column(
     >>> read_column(["a ", "", 3.0, [1]], ColumnKind.CATEGORY)
     (['a', None, '3', None], {3: BadValue('is a list or an object')})
     """
-    numbers = _read_plain_numbers(values) if kind is ColumnKind.NUMBER else None
+    plain = kind is ColumnKind.NUMBER and not (notation.decimal_comma or notation.percent)
+    numbers = _read_plain_numbers(values) if plain else None
     if numbers is not None:
         return numbers, {}
     texts = {value for value in values if type(value) is str}
-    of_text = {text: _try_cell(text, kind, day_first) for text in texts}
+    of_text = {text: _try_cell(text, kind, notation) for text in texts}
     read: list[Any] = []
     wrong: dict[int, BadValue] = {}
     for place, value in enumerate(values):
-        found = of_text[value] if type(value) is str else _try_cell(value, kind, day_first)
+        found = of_text[value] if type(value) is str else _try_cell(value, kind, notation)
         if isinstance(found, BadValue):
             wrong[place], found = found, None
         read.append(found)
     return read, wrong
 
 
-def _try_cell(value: object, kind: ColumnKind, day_first: bool | None) -> object:
+def _find_number(value: object) -> float | None:
+    number = _try_cell(value, ColumnKind.NUMBER, PLAIN)
+    return number if isinstance(number, float) else None
+
+
+def _try_cell(value: object, kind: ColumnKind, notation: Notation) -> object:
     try:
-        return read_cell(value, kind, day_first=day_first)
+        return read_cell(value, kind, notation=notation)
     except BadValue as error:
         return error
 

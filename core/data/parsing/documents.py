@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from core.data.parsing.cell_parser import BadValue
+from core.data.parsing.notation import BadValue
 from core.data.parsing.raw import RawPiece, RawTable, find_encoding, read_chunks, read_lines
 from core.domain.sample import Rejection
 from core.errors import InvalidInput

@@ -48,12 +48,13 @@ class RawPiece:
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """A recognised file: its format in words, notes on how it is read, and its rows, which can be
-    read repeatedly, a piece at a time."""
+    """A recognised file: its format in words, notes on how it is read, its rows, which can be read
+    repeatedly, a piece at a time, and what separates its values."""
 
     form: str
     notes: tuple[str, ...]
     read_pieces: Callable[[int], Iterator[RawPiece]]
+    separator: str = ""
 
 
 def check_size(path: Path, limit_bytes: int | None) -> int:

@@ -1,12 +1,13 @@
 """Raw rows of a file or a request as samples and rejections; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from core.data.parsing.cell_parser import BadValue, ColumnKind, as_text, read_cell
-from core.data.parsing.column_types import ColumnScan, read_column
+from core.data.parsing.cell_parser import ColumnKind, as_text, read_cell
+from core.data.parsing.column_types import ColumnScan, explain_unclear, read_column
 from core.data.parsing.documents import METADATA
+from core.data.parsing.notation import PLAIN, BadValue, Notation
 from core.data.parsing.raw import RawPiece
 from core.domain.dataset import RESERVED
 from core.domain.sample import ColumnMapping, FeatureValue, Provenance, Rejection, Sample
@@ -25,7 +26,7 @@ class RowPlan:
     features: Mapping[str, ColumnKind]  # NUMBER or CATEGORY, in the file's order
     left_out: Mapping[str, str]  # columns that are no feature although nobody said so, and why
     n_rows: int
-    day_first: bool | None = None  # in times such as 01/02/2026; None where no value says
+    notations: Mapping[str, Notation] = field(default_factory=dict)  # not plain ones
 
 
 def choose_plan(
@@ -33,20 +34,19 @@ def choose_plan(
     mapping: ColumnMapping,
     scans: Mapping[str, ColumnScan],
     n_rows: int,
-    day_first: bool | None = None,
+    notations: Mapping[str, Notation] | None = None,
 ) -> RowPlan:
     """Return the plan for a file of this name. Raises `InvalidInput` if a named column does not
-    exist or is reserved, if numbers have decimal commas, or if no feature is left."""
+    exist or is reserved, if it is unclear how numbers are written, or if no feature is left."""
     check_mapping(name, mapping, list(scans))
+    notations = notations or {}
     used = used_columns(mapping)
     features: dict[str, ColumnKind] = {}
     left_out: dict[str, str] = {}
     for column, scan in scans.items():
-        if scan.decimal_comma:
-            raise InvalidInput(
-                f"Column '{column}' of '{name}' has numbers with a comma ({scan.decimal_comma}): "
-                "write them with a decimal point and no thousands separator, as in 3.5."
-            )
+        unclear = explain_unclear(scan, notations.get(column, PLAIN))
+        if unclear is not None:
+            raise InvalidInput(f"Column '{column}' of '{name}' {unclear}.")
         if column in used or column.startswith(METADATA):
             continue
         if scan.kind is ColumnKind.NESTED:
@@ -62,7 +62,7 @@ def choose_plan(
             f"'{name}' has no feature: every column is the target, left out or ignored"
             f"{' (' + reasons + ')' if reasons else ''}. A sample needs at least one."
         )
-    return RowPlan(mapping, features, left_out, n_rows, day_first)
+    return RowPlan(mapping, features, left_out, n_rows, notations)
 
 
 def used_columns(mapping: ColumnMapping) -> set[str]:
@@ -134,13 +134,11 @@ def build_samples(
     """Return the samples of a piece and the rejections of its other rows, in their order."""
     if not piece.rows:
         return [], list(piece.rejections)
-    reader = _Reader(piece)
+    reader = _Reader(piece, plan.notations)
     mapping = plan.mapping
     targets = reader.targets(mapping.target, scale)
-    times = reader.read("timestamp", mapping.timestamp, ColumnKind.TIME, plan.day_first)
-    label_times = reader.read(
-        "time of the label", mapping.label_timestamp, ColumnKind.TIME, plan.day_first
-    )
+    times = reader.read("timestamp", mapping.timestamp, ColumnKind.TIME)
+    label_times = reader.read("time of the label", mapping.label_timestamp, ColumnKind.TIME)
     texts = reader.read("text", mapping.text, ColumnKind.TEXT)
     groups = reader.read("group", mapping.group, ColumnKind.CATEGORY)
     ids = reader.read("id", mapping.id, ColumnKind.CATEGORY)
@@ -270,15 +268,14 @@ def _read_given_feature(features: Mapping[str, object], name: str) -> FeatureVal
 class _Reader:
     """Reads the columns of a piece by their role; the first thing wrong with a row rejects it."""
 
-    def __init__(self, piece: RawPiece) -> None:
-        self._piece = piece
+    def __init__(self, piece: RawPiece, notations: Mapping[str, Notation]) -> None:
+        self._piece, self._notations = piece, notations
         self.rejections: dict[int, Rejection] = {}
 
-    def read(
-        self, role: str, column: str | None, kind: ColumnKind, day_first: bool | None = None
-    ) -> list[Any]:
+    def read(self, role: str, column: str | None, kind: ColumnKind) -> list[Any]:
         """Return a value a row, None where it is missing or wrong."""
-        read, wrong = read_column(self._values(column), kind, day_first)
+        notation = self._notations.get(column or "", PLAIN)
+        read, wrong = read_column(self._values(column), kind, notation)
         for place, error in wrong.items():
             self._reject(place, error.locate(role, column))
         return read

@@ -1,12 +1,13 @@
 """Raw rows without a label, parsed as an import parses rows with one; pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from core.data.parsing.cell_parser import BadValue, ColumnKind
+from core.data.parsing.cell_parser import ColumnKind
 from core.data.parsing.column_types import read_column
+from core.data.parsing.notation import PLAIN, BadValue, Notation
 from core.data.parsing.raw import RawPiece
 from core.domain.sample import FeatureValue
 
@@ -24,7 +25,7 @@ class UnlabelledPlan:
     features: Mapping[str, ColumnKind | None]
     text: str | None
     timestamp: str | None
-    day_first: bool | None = None  # in times such as 01/02/2026; None where no value says
+    notations: Mapping[str, Notation] = field(default_factory=dict)  # not plain ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def read_unlabelled(piece: RawPiece, plan: UnlabelledPlan) -> Unlabelled:
     def read(role: str, column: str | None, kind: ColumnKind | None) -> list[Any]:
         if column is None:
             return [None] * len(piece.rows)
-        found, errors = _read(piece.columns[column], kind, plan.day_first)
+        found, errors = _read(piece.columns[column], kind, plan.notations.get(column, PLAIN))
         for place, error in errors.items():
             wrong.setdefault(place, error.locate(role, column).message)
         return found
@@ -79,11 +80,11 @@ def read_unlabelled(piece: RawPiece, plan: UnlabelledPlan) -> Unlabelled:
 
 
 def _read(
-    values: Sequence[object], kind: ColumnKind | None, day_first: bool | None
+    values: Sequence[object], kind: ColumnKind | None, notation: Notation
 ) -> tuple[list[Any], Mapping[int, BadValue]]:
     if kind is not None:
-        return read_column(values, kind, day_first)
-    numbers, odd = read_column(values, ColumnKind.NUMBER)
+        return read_column(values, kind, notation)
+    numbers, odd = read_column(values, ColumnKind.NUMBER, notation)
     if not odd and None not in numbers:
         return numbers, odd
     words, wrong = read_column(values, ColumnKind.CATEGORY)

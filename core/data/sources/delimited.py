@@ -51,6 +51,7 @@ def read_delimited(path: Path) -> RawTable:
         form=f"CSV ({_SEPARATORS[separator]}-separated)",
         notes=tuple(notes),
         read_pieces=partial(_read_pieces, path, encoding, separator, names),
+        separator=separator,
     )
 
 

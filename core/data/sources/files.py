@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from core.data.parsing.cell_parser import (
-    BadValue,
-    ColumnKind,
-    DayOrder,
-    as_text,
-    has_zone,
-    read_cell,
-)
-from core.data.parsing.column_types import ColumnScan
+from core.data.parsing.cell_parser import ColumnKind, as_word, read_cell
+from core.data.parsing.column_types import ColumnScan, explain_unclear, find_notations
 from core.data.parsing.documents import METADATA, read_documents
+from core.data.parsing.notation import PLAIN, BadValue, Notation
 from core.data.parsing.raw import ROWS_PER_PIECE, RawTable, check_size, read_columnar
 from core.data.parsing.row_parser import (
     RowPlan,
@@ -25,6 +19,7 @@ from core.data.parsing.row_parser import (
     used_columns,
 )
 from core.data.parsing.schema_inference import ColumnFacts, guess_mapping
+from core.data.parsing.time_parser import TimeForm, find_time_notations, has_zone
 from core.data.sources.delimited import read_delimited
 from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
 from core.errors import InvalidInput
@@ -113,6 +108,7 @@ def read_preview(path: Path) -> FilePreview:
     check_names(path.name, piece.columns)
     scans = {name: _scan(values) for name, values in piece.columns.items()}
     facts = [_find_facts(name, piece.columns[name], scan) for name, scan in scans.items()]
+    notations = find_notations(scans, table.separator)
     mapping, why = guess_mapping(facts)
     roles = _roles(mapping)
     complete = piece.share_read >= 1.0
@@ -140,13 +136,13 @@ def read_preview(path: Path) -> FilePreview:
         ),
         rows=tuple(
             {
-                name: _shorten(as_text(_plain(values[place])))
+                name: _shorten(as_word(_plain(values[place])))
                 for name, values in piece.columns.items()
             }
             for place in range(min(_SHOWN_ROWS, len(piece.rows)))
         ),
         mapping=mapping,
-        problems=(*problems, *_find_problems(scans, mapping, why)),
+        problems=(*problems, *_find_problems(scans, mapping, why, notations)),
         notes=(*table.notes, *_find_notes(piece.columns, mapping, complete)),
     )
 
@@ -159,7 +155,7 @@ def plan_file(path: Path, mapping: ColumnMapping, progress: Callable[[float], No
     scans: dict[str, ColumnScan] = {}
     n_rows, n_readable = 0, 0
     known = used_columns(mapping) - {mapping.target}  # what these hold decides nothing
-    order = DayOrder()
+    times = {c: TimeForm() for c in (mapping.timestamp, mapping.label_timestamp) if c is not None}
     for piece in table.read_pieces(ROWS_PER_PIECE):
         for name, values in piece.columns.items():
             if name not in scans:
@@ -173,9 +169,8 @@ def plan_file(path: Path, mapping: ColumnMapping, progress: Callable[[float], No
             scans[name].skip(len(piece.rows))
         n_rows += piece.n_received
         n_readable += len(piece.rows)
-        for column in (mapping.timestamp, mapping.label_timestamp):
-            if column is not None:
-                order.add(piece.columns.get(column, ()))
+        for column, form in times.items():
+            form.add(piece.columns.get(column, ()))
         progress(piece.share_read)
     if n_rows == 0:
         raise _no_rows(path)
@@ -185,7 +180,8 @@ def plan_file(path: Path, mapping: ColumnMapping, progress: Callable[[float], No
             f"No row of '{path.name}' can be read ({n_rows:,} rows); row {first.row}: "
             f"{first.message}."
         )
-    return choose_plan(path.name, mapping, scans, n_rows, order.day_first)
+    notations = {**find_notations(scans, table.separator), **find_time_notations(times)}
+    return choose_plan(path.name, mapping, scans, n_rows, notations)
 
 
 def read_file(
@@ -231,26 +227,28 @@ def _scan(values: Sequence[object]) -> ColumnScan:
 
 
 def _find_facts(name: str, values: Sequence[object], scan: ColumnScan) -> ColumnFacts:
-    texts = [text for value in values if (text := as_text(_plain(value))) is not None]
+    texts = [text for value in values if (text := as_word(_plain(value))) is not None]
     whole = scan.kind is ColumnKind.NUMBER and all(text.lstrip("-").isdigit() for text in texts)
     numbers = [int(text) for text in texts] if whole else []
-    readable = sum(_is_time(value) for value in values[:200] if value not in (None, ""))
-    looked_at = sum(value not in (None, "") for value in values[:200])
+    looked_at = [value for value in values[:200] if value not in (None, "")]
+    form = TimeForm()
+    form.add(looked_at)
+    readable = sum(_is_time(value, form.notation) for value in looked_at)
     return ColumnFacts(
         name=name,
         kind=scan.kind,
         n_rows=len(values),
         n_missing=scan.n_missing,
         n_distinct=len(set(texts)),
-        share_times=readable / looked_at if looked_at else 0.0,
+        share_times=readable / len(looked_at) if looked_at else 0.0,
         whole=whole,
         counting=len(numbers) == len(values) > 1 and all(b - a == 1 for a, b in pairwise(numbers)),
     )
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: object, notation: Notation) -> bool:
     try:
-        return read_cell(value, ColumnKind.TIME) is not None
+        return read_cell(value, ColumnKind.TIME, notation=notation) is not None
     except BadValue as error:
         return error.code == "ambiguous_time"  # meant as one; the import says how to write it
 
@@ -273,7 +271,10 @@ def _roles(mapping: ColumnMapping) -> dict[str, str]:
 
 
 def _find_problems(
-    scans: Mapping[str, ColumnScan], mapping: ColumnMapping, why: Mapping[str, str]
+    scans: Mapping[str, ColumnScan],
+    mapping: ColumnMapping,
+    why: Mapping[str, str],
+    notations: Mapping[str, Notation],
 ) -> Iterator[str]:
     target = scans[mapping.target]
     if target.kind is not ColumnKind.NUMBER:
@@ -282,11 +283,9 @@ def _find_problems(
             f"{target.kind} values. Choose the column to predict."
         )
     for name, scan in scans.items():
-        if scan.decimal_comma and name not in (mapping.id, mapping.group, mapping.text):
-            yield (
-                f"Column '{name}' has numbers with a comma ({scan.decimal_comma}): write them with "
-                "a decimal point and no thousands separator, as in 3.5."
-            )
+        unclear = explain_unclear(scan, notations.get(name, PLAIN))
+        if unclear and name not in (mapping.id, mapping.group, mapping.text, *mapping.ignored):
+            yield f"Column '{name}' {unclear}."
         elif scan.odd_value:
             yield (
                 f"Column '{name}' holds numbers and {scan.odd_value}: rows with a value that is no "
@@ -303,15 +302,16 @@ def _find_notes(
     if mapping.timestamp is None:
         yield "No column of times was found: rows without a time are split at random."
         return
-    order = DayOrder()
-    for column in (mapping.timestamp, mapping.label_timestamp):
-        order.add(columns.get(column or "", ()))
+    forms = {c: TimeForm() for c in (mapping.timestamp, mapping.label_timestamp) if c is not None}
+    for column, form in forms.items():
+        form.add(columns[column])
+    notation = find_time_notations(forms).get(mapping.timestamp, PLAIN)
     zones: set[bool] = set()
     unreadable: set[str] = set()
     for value in columns[mapping.timestamp]:
         try:
-            if read_cell(value, ColumnKind.TIME, day_first=order.day_first) is not None:
-                zones.add(has_zone(value, order.day_first))
+            if read_cell(value, ColumnKind.TIME, notation=notation) is not None:
+                zones.add(has_zone(value, notation))
         except BadValue as error:
             unreadable.add(error.code)
     if False in zones:

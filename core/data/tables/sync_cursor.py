@@ -4,7 +4,8 @@ pure."""
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta  # noqa: F401 - UTC is for the examples
 
-from core.data.parsing.cell_parser import BadValue, ColumnKind, read_cell
+from core.data.parsing.cell_parser import ColumnKind, read_cell
+from core.data.parsing.notation import BadValue
 from core.domain.source import Reading, RowRange, TableMapping, Watermark
 
 

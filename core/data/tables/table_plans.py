@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.data.parsing.cell_parser import BadValue, ColumnKind, ValueKind, as_text, read_cell, show
+from core.data.parsing.cell_parser import ColumnKind, ValueKind, as_word, read_cell
+from core.data.parsing.notation import BadValue, show
 from core.data.parsing.row_parser import read_field, read_target
 from core.domain.dataset import RESERVED
 from core.domain.sample import FeatureValue, Provenance, Rejection, Sample
@@ -225,7 +226,7 @@ def _build_sample(row: Mapping[str, Any], plan: TablePlan, scale: Scale) -> Samp
         at=read_field(row, "time", mapping.timestamp, ColumnKind.TIME),
         text=read_field(row, "text", mapping.text, ColumnKind.TEXT),
         group=read_field(row, "group", mapping.group, ColumnKind.CATEGORY),
-        external_id=as_text(row[mapping.key]),
+        external_id=as_word(row[mapping.key]),
         labelled_at=read_field(row, "time of the label", mapping.label_timestamp, ColumnKind.TIME),
     )
 

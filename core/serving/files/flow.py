@@ -1,7 +1,7 @@
 """Scoring a file: pieces of it are read, scored and kept as parts, then joined to one output."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from core.artifacts.artifact import Artifact
-from core.data.parsing.cell_parser import ColumnKind, DayOrder
-from core.data.parsing.column_types import read_column
+from core.data.parsing.cell_parser import ColumnKind
+from core.data.parsing.column_types import ColumnScan, find_notations, read_column
+from core.data.parsing.notation import Notation
 from core.data.parsing.raw import RawPiece
+from core.data.parsing.time_parser import TimeForm, find_time_notations
 from core.data.parsing.unlabelled import UnlabelledPlan, read_unlabelled
 from core.data.sources.files import open_table
 from core.domain.history import N_RECENT_LABELS, RecentLabels, summarize_recent
@@ -147,7 +149,7 @@ def _begin(
             scale=scale,
             widening=manifest.widening,
         ),
-        plan=replace(plan, day_first=_learn_day_order(path, first, plan.timestamp)),
+        plan=replace(plan, notations=_learn_notations(path, first, plan)),
         format=open_format(path, request.out, names, added),
         names=names,
         prefix=options.prefix,
@@ -155,18 +157,40 @@ def _begin(
     )
 
 
-def _learn_day_order(path: Path, first: RawPiece, column: str | None) -> bool | None:
-    """Return True if the day comes first in times such as 01/02/2026, as an import learns it; None
-    if no time shows it. The whole file is read only if its first rows have such times."""
-    if column is None:
-        return None
-    _, wrong = read_column(first.columns[column], ColumnKind.TIME)
-    if not any(error.code == "ambiguous_time" for error in wrong.values()):
-        return None
-    order = DayOrder()
-    for piece in open_table(path).read_pieces(ROWS_PER_PART):
-        order.add(piece.columns.get(column, ()))
-    return order.day_first
+def _learn_notations(path: Path, first: RawPiece, plan: UnlabelledPlan) -> dict[str, Notation]:
+    """Return how the columns to read are written, as an import learns it. The whole file is read
+    only where its first rows are not written plainly."""
+    numbers = [
+        name
+        for name, kind in plan.features.items()
+        if kind is not ColumnKind.CATEGORY and name in first.columns
+    ]
+    times = [] if plan.timestamp is None else [plan.timestamp]
+    separator = open_table(path).separator
+    if not _find_notations([first], numbers, times, separator) and _is_plain(first, numbers, times):
+        return {}
+    return _find_notations(open_table(path).read_pieces(ROWS_PER_PART), numbers, times, separator)
+
+
+def _find_notations(
+    pieces: Iterable[RawPiece], numbers: Sequence[str], times: Sequence[str], separator: str
+) -> dict[str, Notation]:
+    scans = {name: ColumnScan() for name in numbers}
+    forms = {name: TimeForm() for name in times}
+    for piece in pieces:
+        for name, scan in scans.items():
+            scan.add(piece.columns.get(name, ()))
+        for name, form in forms.items():
+            form.add(piece.columns.get(name, ()))
+    return {**find_notations(scans, separator), **find_time_notations(forms)}
+
+
+def _is_plain(first: RawPiece, numbers: Sequence[str], times: Sequence[str]) -> bool:
+    """Return whether the first rows have no value whose meaning its column decides."""
+    kinds = [(name, ColumnKind.NUMBER) for name in numbers]
+    kinds += [(name, ColumnKind.TIME) for name in times]
+    wrong = [read_column(first.columns[name], kind)[1].values() for name, kind in kinds]
+    return not any(error.code.startswith("ambiguous") for found in wrong for error in found)
 
 
 def _finish(attempt: _Attempt, timer: Callable[[], float], progress: Progress) -> FileReport:

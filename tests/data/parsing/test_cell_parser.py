@@ -11,15 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.data.parsing.cell_parser import (
-    BadValue,
     ColumnKind,
     ValueKind,
     as_text,
-    has_zone,
     judge_value,
     read_cell,
-    show,
 )
+from core.data.parsing.notation import BadValue, Notation, show
+from core.data.parsing.time_parser import has_zone
 
 parse_number = partial(read_cell, kind=ColumnKind.NUMBER)
 parse_time = partial(read_cell, kind=ColumnKind.TIME)
@@ -55,16 +54,16 @@ def test_a_missing_number_is_none_and_never_zero(value: object) -> None:
 @pytest.mark.parametrize(
     ("value", "code", "sentence"),
     [
-        ("3,5", "decimal_comma", "'3,5' has a comma: write numbers with a decimal point"),
-        ("1.234,5", "decimal_comma", "has a comma"),
-        ("1,234,567", "decimal_comma", "no thousands separator"),
+        ("1,234", "ambiguous_number", "'1,234' may have thousands or decimals behind its comma"),
+        ("1,2,3", "not_a_number", "'1,2,3' is not a number"),
+        ("12,34,5", "not_a_number", "is not a number"),
         ("inf", "infinite", "is infinite: leave the value empty"),
         ("-Infinity", "infinite", "is infinite"),
         (math.inf, "infinite", "is infinite"),
         (10**400, "infinite", "is infinite"),
         ("good", "not_a_number", "'good' is not a number"),
         ("1_000", "not_a_number", "'1_000' is not a number"),
-        ("12 %", "not_a_number", "'12 %' is not a number"),
+        ("12 apples", "not_a_number", "'12 apples' is not a number"),
         ([1], "not_a_number", "[1] is not a number"),
         ({}, "not_a_number", "{} is not a number"),
     ],
@@ -144,7 +143,7 @@ def test_a_week_is_its_monday(value: str) -> None:
     [("3/16/2026 1:05 AM", 1), ("3/16/2026 12:05:00 am", 0), ("3/16/26 11 PM", 23)],
 )
 def test_a_clock_of_twelve_hours_is_read(value: str, hour: int) -> None:
-    at = parse_time(value, day_first=False)
+    at = parse_time(value, notation=Notation(day_first=False))
     assert at is not None
     assert (at.day, at.hour) == (16, hour)
 

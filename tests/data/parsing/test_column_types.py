@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.parsing.cell_parser import BadValue, ColumnKind, read_cell
-from core.data.parsing.column_types import ColumnScan, read_column
+from core.data.parsing.cell_parser import ColumnKind, read_cell
+from core.data.parsing.column_types import ColumnScan, explain_unclear, find_notations, read_column
+from core.data.parsing.notation import PLAIN, BadValue
 
 
 def _scan(*values: object) -> ColumnScan:
@@ -39,12 +40,6 @@ def test_one_word_among_many_numbers_is_a_mistake_and_not_a_category() -> None:
     assert scan.odd_value == "'oops'"
 
 
-def test_decimal_commas_are_found_where_the_column_would_be_numbers() -> None:
-    assert _scan("3,5", "4").decimal_comma == "'3,5'"
-    assert _scan("3,5", "blue").decimal_comma is None
-    assert _scan("3.5", "4").decimal_comma is None
-
-
 def test_long_words_are_text() -> None:
     assert _scan("x" * 101, "y" * 200, "z").kind is ColumnKind.TEXT
     assert _scan("x" * 99, "y" * 20, "z").kind is ColumnKind.CATEGORY
@@ -73,7 +68,12 @@ def test_a_zero_is_a_number_and_not_missing() -> None:
 
 
 _CELLS = st.one_of(
-    st.none(), st.integers(), st.floats(), st.booleans(), st.text(max_size=6), st.just("3,5")
+    st.none(),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.text(max_size=6),
+    st.sampled_from(["3,5", "1,234", "4.5", "7%"]),
 )
 
 
@@ -82,10 +82,11 @@ def test_a_column_is_the_same_however_it_is_cut_into_pieces(cells: list[object],
     whole, pieces = _scan(*cells), ColumnScan()
     for start in range(0, len(cells), n):
         pieces.add(cells[start : start + n])
-    assert (whole.kind, whole.n_missing, whole.decimal_comma is None) == (
-        pieces.kind,
-        pieces.n_missing,
-        pieces.decimal_comma is None,
+    assert (whole.kind, whole.n_missing) == (pieces.kind, pieces.n_missing)
+    one, other = find_notations({"a": whole}), find_notations({"a": pieces})
+    assert one == other
+    assert (explain_unclear(whole, one.get("a", PLAIN)) is None) == (
+        explain_unclear(pieces, other.get("a", PLAIN)) is None
     )
 
 

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.data.parsing import raw
-from core.data.parsing.cell_parser import BadValue
 from core.data.parsing.documents import flatten_row, read_documents
+from core.data.parsing.notation import BadValue
 from core.data.parsing.raw import RawPiece
 from core.errors import InvalidInput
 

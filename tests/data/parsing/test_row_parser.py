@@ -90,7 +90,7 @@ def test_a_target_of_zero_is_a_value() -> None:
         (None, "target_missing", "target 'y': is missing"),
         ("good", "target_not_a_number", "target 'y': 'good' is not a number"),
         ("inf", "target_infinite", "target 'y': is infinite"),
-        ("3,5", "target_decimal_comma", "target 'y': '3,5' has a comma"),
+        ("1,234", "target_ambiguous_number", "target 'y': '1,234' may have thousands"),
         (
             "101",
             "target_out_of_scale",
@@ -213,11 +213,11 @@ def test_a_text_alone_is_enough_to_learn_from() -> None:
 
 
 @pytest.mark.parametrize("column", ["y", "a"])
-def test_decimal_commas_are_refused_with_a_hint(column: str) -> None:
-    columns = {"y": ["3.5", "4"], "a": ["1", "2"], column: ["3,5", "4,5"]}
+def test_numbers_that_are_written_in_two_ways_are_refused_with_a_hint(column: str) -> None:
+    columns = {"y": ["3.5", "4"], "a": ["1", "2"], column: ["3,5", "4.5"]}
     assert _plan_refusal(columns, ColumnMapping("y")) == (
-        f"Column '{column}' of 'a.csv' has numbers with a comma ('3,5'): write them with a decimal "
-        "point and no thousands separator, as in 3.5."
+        f"Column '{column}' of 'a.csv' has numbers with a decimal comma ('3,5') and with a decimal "
+        "point ('4.5'): write all of them with a point."
     )
 
 

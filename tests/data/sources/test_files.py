@@ -219,7 +219,8 @@ def _problems(path: Path) -> str:
     [
         ("when,a,score\n2026-01-01,1,5\n2026-01-02,2,6\n", "say no zone: they are taken as UTC"),
         ("a,score\n1,5\n2,6\n", "No column of times was found"),
-        ('a,score\n"3,5",5\n"4,5",6\n', "Column 'a' has numbers with a comma ('3,5')"),
+        ("a;score\n1,234;5\n4,567;6\n", "Column 'a' has numbers with a comma that may separate"),
+        ("a,score\n30%,5\n0.4,6\n", "Column 'a' has percentages ('30%') and numbers without"),
         ("a,b\nx,y\nz,w\n", "No column of numbers is left for the target: 'b' holds category"),
         ("a;score\n1;5\n", "Columns are separated by semicolons."),
         ("a,score\n1,5\n1,2,3\n1,3\n", "Row 2 will be rejected: 3 values where the header"),
