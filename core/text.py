@@ -2,6 +2,7 @@
 line's answers and in messages alike."""
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -98,17 +99,31 @@ def interval(estimate: Ranged, digits: int | None = None, factor: float = 1.0) -
     return f"{low}{' to ' if limits[0] < 0 else '–'}{high}"
 
 
-def interval_by_days(
-    estimate: Ranged, digits: int | None = None, factor: float = 1.0, unit: str = ""
+def by_blocks(*bases: str) -> str:
+    """Return the blocks that intervals rest on, to follow the word "interval"; empty if unknown.
+
+    >>> by_blocks("40 days, in runs of 3"), by_blocks("12 groups", "1,146 days"), by_blocks("")
+    (' by days', ' by days or groups', '')
+    """
+    found = {
+        unit for basis in bases for unit in re.findall(r"\b(day|group|row|request)s?\b", basis)
+    }
+    return " by " + " or ".join(f"{unit}s" for unit in sorted(found)) if found else ""
+
+
+def interval_by(
+    basis: str, estimate: Ranged, digits: int | None = None, factor: float = 1.0, unit: str = ""
 ) -> str:
-    """Return the limits of an estimate for a sentence, with the definition of the interval.
+    """Return the limits of an estimate for a sentence, with the blocks that the interval rests on.
 
     >>> from core.domain.training_report import Estimate
-    >>> interval_by_days(Estimate(0.84, 0.81, 0.87), 1, 100, " %")
-    '95 % interval by days 81.0–87.0 %'
+    >>> interval_by("12 groups", Estimate(0.84, 0.81, 0.87), 1, 100, " %")
+    '95 % interval by groups 81.0–87.0 %'
     """
     found = interval(estimate, digits, factor)
-    return found if found == NO_INTERVAL else f"95 % interval by days {found}{unit}"
+    if found == NO_INTERVAL:
+        return found
+    return f"95 % interval{by_blocks(basis)} {found}{unit}"
 
 
 def estimate(estimate: Ranged | None, unit: str = "") -> str:

@@ -25,6 +25,7 @@ picked = compare.pick(trained)
 compare.show(app, picked, None if current is None else current.plan.champion)
 
 st.subheader("Versions")
+blocks = reports.by_blocks(trained)
 tables.show(
     [
         {
@@ -35,7 +36,7 @@ tables.show(
         for row, version in zip(reports.version_rows(trained), trained, strict=True)
     ],
     key="versions",
-    alt="Versions, newest first, with metrics, 95 % confidence intervals, gate and tags",
+    alt=f"Versions, newest first, with metrics, 95 % confidence intervals{blocks}, gate and tags",
     columns={"holdout rows": tables.whole(), "trained (UTC)": tables.time()},
 )
 for version in trained:

@@ -10,6 +10,9 @@ from tests.architecture import ROOT
 
 QUESTION = re.compile(r"(What|Which|Whether|How|Where)\b")
 
+DRAWN_BY_BLOCKS = ("ui/common/charts.py",)
+"""Charts of any figures: their caller names the blocks."""
+
 BANNED = {
     "runs dry": re.compile(r"\bruns? dry\b"),
     "beside": re.compile(r"\bbeside\b"),
@@ -75,6 +78,21 @@ def test_screens_use_the_words_of_the_field() -> None:
     ]
     if wrong:
         pytest.fail("\n".join(["Say it in the words of docs/glossary.md:", *wrong]), pytrace=False)
+
+
+NAMELESS_INTERVAL = re.compile(r"95 % (confidence )?interval(?!s? by|s?$|s?\{)")
+
+
+def test_an_interval_says_by_what_its_rows_depend_on_each_other() -> None:
+    """The blocks follow at once: in the words " by days", or from `core.text.by_blocks`."""
+    wrong = [
+        f"{path}:{line}: {text!r}"
+        for path, tree in read("core", "ui", "pages")
+        for text, line in list_sentences(tree)
+        if NAMELESS_INTERVAL.search(text) and path not in DRAWN_BY_BLOCKS
+    ]
+    if wrong:
+        pytest.fail("\n".join(["Name the blocks of the interval:", *wrong]), pytrace=False)
 
 
 def test_the_glossary_has_each_word_once_and_in_order() -> None:

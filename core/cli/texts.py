@@ -207,7 +207,7 @@ def of_training(version: Version) -> str:
     ]
     searched = describe_search(report.search, report.n_train)
     lines += [searched] if searched else []
-    lines.append(describe_curve(report.learning_curve, report.doubling))
+    lines.append(describe_curve(report.learning_curve, report.doubling, report.basis))
     lines.append(describe_calibration(report.score_bands))
     if version.run_id is None:
         lines.append("MLflow did not answer: the run is logged there later.")

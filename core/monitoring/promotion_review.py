@@ -73,7 +73,7 @@ def describe_lookback(promotion: Promotion, delivered: LiveError | None, now: da
     return (
         f"{_judge(delivered.ratio)}: MAE {delivered.mae:.2f} over {delivered.n_labelled:,} labels, "
         f"promised {text.figure(promised.value)}; {text.figure(ratio.value)} times "
-        f"({text.interval_by_days(ratio)}).{when}"
+        f"({text.interval_by('days', ratio)}).{when}"
     )
 
 

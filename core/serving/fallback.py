@@ -1,11 +1,10 @@
 """The heuristic: a score from base metrics or recent labels if no model answers."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.domain.deployment import Deployment
-from core.domain.history import Mean, RecentLabels, find_category, summarize_recent
+from core.domain.history import Mean, RecentLabels, find_category
 from core.domain.sample import WEIGHTS, Features, spell
 from core.settings import Scale
 
@@ -21,18 +20,6 @@ class Guess:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class GuessFigures:
-    """The error of the heuristic on labelled requests: MAE in points, and accuracy, the share
-    within the tolerance. Of the `n` requests, `n_by_metrics` were guessed from base metrics, the
-    rest from labels."""
-
-    n: int
-    mae: float
-    accuracy: float
-    n_by_metrics: int
-
-
 def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Guess:
     """Return the weighted mean of the base metrics in `features`. Without any, the mean of the
     newest labels of the same category, the rarest that had enough of them; then the mean of all
@@ -40,6 +27,7 @@ def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Gues
 
     >>> choose_guess({"codeQuality": 80.0, "security": None}, RecentLabels(), Scale(0.0, 1.0))
     Guess(score=0.8, how='weighted mean of codeQuality')
+    >>> from core.domain.history import summarize_recent
     >>> recent = summarize_recent([(60.0, {"language": "go"})] * 10 + [(90.0, {})])
     >>> choose_guess({"language": "go"}, recent, Scale(0.0, 100.0))
     Guess(score=60.0, how='mean of the newest 10 labels with language = go')
@@ -62,33 +50,6 @@ def choose_guess(features: Features, recent: RecentLabels, scale: Scale) -> Gues
         "there is nothing to guess from either: no base metric ("
         + ", ".join(WEIGHTS)
         + ") in the request and no label yet",
-    )
-
-
-def measure_guesses(
-    labelled: Sequence[tuple[float, Features]], scale: Scale, tolerance: float
-) -> GuessFigures | None:
-    """Return the error of guesses for the newer half of labelled requests (given newest first),
-    with means over the labels of the older half; None for fewer than two requests.
-
-    >>> rows = [(60.0, {"codeQuality": 64.0}), (50.0, {"codeQuality": 60.0}), (70.0, {})]
-    >>> measure_guesses(rows, Scale(0.0, 100.0), 5.0)
-    GuessFigures(n=1, mae=4.0, accuracy=1.0, n_by_metrics=1)
-    """
-    newer, older = labelled[: len(labelled) // 2], labelled[len(labelled) // 2 :]
-    recent = summarize_recent(older)
-    errors = []
-    for actual, features in newer:
-        score = choose_guess(features, recent, scale).score
-        if score is not None:
-            errors.append(abs(score - actual))
-    if not errors:
-        return None
-    return GuessFigures(
-        n=len(errors),
-        mae=math.fsum(errors) / len(errors),
-        accuracy=sum(error <= tolerance for error in errors) / len(errors),
-        n_by_metrics=sum(bool(choose_metrics(features)) for _, features in newer),
     )
 
 

@@ -9,7 +9,6 @@ from core.serving.fallback import (
     WEIGHTS,
     choose_guess,
     choose_metrics,
-    measure_guesses,
     weigh_metrics,
 )
 from core.settings import Scale
@@ -116,16 +115,3 @@ def test_a_base_metric_goes_before_a_category() -> None:
     recent = summarize_recent([(50.0, {"language": "go"})] * 10)
     guess = choose_guess({"language": "go", "security": 90.0}, recent, HUNDRED)
     assert guess.how == "weighted mean of security"
-
-
-def test_guesses_are_measured_on_labels_that_they_were_not_made_from() -> None:
-    newer = [(60.0, {"language": "go"})] * 5 + [(90.0, {"codeQuality": 80.0})] * 5
-    older = [(64.0, {"language": "go"})] * 10
-    found = measure_guesses([*newer, *older], HUNDRED, 5.0)
-    assert found is not None
-    assert (found.n, found.n_by_metrics, found.mae, found.accuracy) == (10, 5, 7.0, 0.5)
-
-
-def test_without_labels_nothing_is_measured() -> None:
-    assert measure_guesses([], HUNDRED, 5.0) is None
-    assert measure_guesses([(60.0, {"codeQuality": 60.0})], HUNDRED, 5.0) is None

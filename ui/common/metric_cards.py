@@ -68,37 +68,38 @@ def show_metrics(report: TrainingReport) -> None:
     """The metrics of a training on its holdout, each with its interval."""
     metrics, rows = report.metrics, text.count(report.n_holdout, "holdout row")
     scale = f"{report.scale_low:g} to {report.scale_high:g}"
+    limits = f"With its 95 % confidence interval{text.by_blocks(report.basis)}."
     with row(across=5 if report.improvement is None else 3):
         show(
             "MAE",
             text.points(metrics.mae),
             f"{text.interval(metrics.mae)}, {rows}",
-            f"Mean absolute error, in points of the scale {scale}; less is better.",
+            f"Mean absolute error, in points of the scale {scale}; less is better. {limits}",
         )
         show(
             f"Accuracy ({text.tolerance(report.tolerance)})",
             text.percent(metrics.accuracy.value),
             f"{text.interval(metrics.accuracy, 1, 100)}, {rows}",
-            f"Share of scores {text.tolerance(report.tolerance)} points of the truth.",
+            f"Share of scores {text.tolerance(report.tolerance)} points of the truth. {limits}",
         )
         show(
             "Skill",
             text.NOTHING if metrics.skill is None else text.percent(metrics.skill.value),
             "" if metrics.skill is None else text.interval(metrics.skill, 1, 100),
-            "Reduction of the MAE against the best naive baseline; 0 % is no better.",
+            f"Reduction of the MAE against the best naive baseline; 0 % is no better. {limits}",
         )
         show(
             "RMSE",
             text.points(metrics.rmse),
             text.interval(metrics.rmse),
-            "Root mean squared error: large misses weigh more than in the MAE.",
+            f"Root mean squared error: large misses weigh more than in the MAE. {limits}",
         )
         show(
             "R²",
             text.NOTHING if metrics.r2 is None else text.number(metrics.r2.value, 2),
             "the target does not vary" if metrics.r2 is None else text.interval(metrics.r2, 2),
             "Share of the target's variance that the score explains; below 0 is worse than its "
-            "mean.",
+            f"mean. {limits}",
         )
         if report.improvement is not None:
             champion = version_name(report.champion or 0)
@@ -107,5 +108,6 @@ def show_metrics(report: TrainingReport) -> None:
                 text.points(report.improvement),
                 f"{text.interval(report.improvement)}, "
                 f"{text.count(report.n_compared, 'common row')}",
-                f"MAE of {champion} minus this one's, on the same rows; above 0 is better.",
+                f"MAE of {champion} minus this one's, on the same rows; above 0 is better. "
+                f"{limits}",
             )

@@ -12,8 +12,7 @@ from core.domain.actor import Act
 from core.domain.deployment import Action, Deployment, Replay
 from core.domain.history import N_RECENT_LABELS
 from core.domain.version import HEURISTIC, Version, version_name
-from core.serving.fallback import measure_guesses
-from core.stats.intervals import wilson
+from core.monitoring.measure.heuristic import measure_heuristic
 from core.store.predictions import labels
 from ui import st
 from ui.common import actions, context, tables
@@ -79,15 +78,16 @@ def _describe_heuristic(app: App) -> str:
     )
     settings = app.settings
     with app.db.read() as conn:
-        labelled = labels.load_recent_labelled(conn, N_RECENT_LABELS)
-    found = measure_guesses(labelled, settings.scale, settings.tolerance)
+        labelled = labels.load_recent_outcomes(conn, N_RECENT_LABELS)
+    found = measure_heuristic(labelled, settings.scale, settings.tolerance)
     if found is None or found.n < settings.min_labels:
         return f"{what} Its error is unknown below {2 * settings.min_labels} labels."
-    share = wilson(round(found.accuracy * found.n), found.n)
     return (
         f"{what} On the newest {text.count(found.n, 'label')} ({found.n_by_metrics:,} with base "
-        f"metrics) its MAE would be {text.number(found.mae, 2)} points and "
-        f"{text.percent_interval(share)} within ±{settings.tolerance:g}."
+        f"metrics, over {text.count(found.n_days, 'day')}) its MAE would be "
+        f"{text.estimate(found.mae, 'points')} and its accuracy "
+        f"{text.percent_interval(found.accuracy)} (within ±{settings.tolerance:g} points), each "
+        f"with its 95 % confidence interval by days."
     )
 
 

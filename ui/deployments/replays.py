@@ -112,13 +112,14 @@ def _show_figures(report: ReplayReport) -> None:
             if report.mae is None or report.served_mae is None
             else f"{text.interval(report.mae)}; {text.points(report.served_mae)} as served",
             f"On the rows that were served: {labelled}. Without the {report.n_known:,} rows of its "
-            "own snapshot.",
+            f"own snapshot. {metric_cards.INTERVAL_HELP}",
         )
         metric_cards.show(
             "Reduction of the MAE",
             text.NOTHING if report.improvement is None else text.points(report.improvement),
             "too few labels" if report.improvement is None else text.interval(report.improvement),
-            "MAE as served minus this version's, on the same rows; above 0 is better.",
+            "MAE as served minus this version's, on the same rows; above 0 is better. "
+            f"{metric_cards.INTERVAL_HELP}",
         )
         metric_cards.show(
             "Without a model score",

@@ -54,6 +54,7 @@ def show(app: App, versions: Sequence[Version], serving: int | None) -> None:
 
 def _show_metrics(versions: Sequence[Version]) -> None:
     accurate = text.tolerance(versions[0].report.tolerance)
+    blocks = reports.by_blocks(versions)
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**MAE on the holdout, less is better**"))
@@ -64,7 +65,7 @@ def _show_metrics(versions: Sequence[Version]) -> None:
                 ),
                 key="compare_mae",
                 config=charts.CONFIG,
-                alt="Mean absolute error of each version with its 95 % confidence interval",
+                alt=f"MAE of each version with its 95 % confidence interval{blocks}",
             )
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**Accuracy on the holdout, more is better**"))
@@ -75,7 +76,7 @@ def _show_metrics(versions: Sequence[Version]) -> None:
                 ),
                 key="compare_accuracy",
                 config=charts.CONFIG,
-                alt="Accuracy of each version with its 95 % confidence interval",
+                alt=f"Accuracy of each version with its 95 % confidence interval{blocks}",
             )
 
 

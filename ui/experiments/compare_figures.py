@@ -58,7 +58,8 @@ def _show_curves(versions: Sequence[Version]) -> None:
         ),
         key="beside_curves",
         config=charts.CONFIG,
-        alt="MAE by the number of training rows, with 95 % confidence intervals, a line a version",
+        alt="MAE by the number of training rows, with 95 % confidence intervals"
+        f"{reports.by_blocks(versions)}, a line a version",
     )
 
 
@@ -72,11 +73,16 @@ def _show_residuals(versions: Sequence[Version]) -> None:
         ),
         key="beside_residuals",
         config=charts.CONFIG,
-        alt="Mean residual in bands of scores, with 95 % confidence intervals, a line a version",
+        alt="Mean residual in bands of scores, with 95 % confidence intervals"
+        f"{reports.by_blocks(versions)}, a line a version",
     )
     rows = _segment_rows(versions)
     if rows:
-        st.markdown(Markdown("**MAE by segment, points, with 95 % confidence intervals**"))
+        st.markdown(
+            Markdown("**MAE by segment, points, with 95 % confidence intervals{}**").format(
+                reports.by_blocks(versions)
+            )
+        )
         tables.show(rows, key="beside_segments", alt="MAE of each category level in each version")
 
 

@@ -41,7 +41,8 @@ def offer(app: App, versions: Sequence[Version], serving: int | None) -> None:
         ),
         key="together_mae",
         config=charts.CONFIG,
-        alt="MAE of each version on the same rows with its 95 % confidence interval",
+        alt="MAE of each version on the same rows with its 95 % confidence interval"
+        f"{text.by_blocks(found.basis)}",
     )
     for number, extra in found.extra.items():
         verdict = (
@@ -55,5 +56,6 @@ def offer(app: App, versions: Sequence[Version], serving: int | None) -> None:
     left_out = f"; {found.n_left_out:,} were left out" if found.n_left_out else ""
     st.caption(
         f"On {text.count(found.n_rows, 'row')} that none was trained on{left_out}. "
-        f"Intervals are 95 % confidence intervals, and treat {found.basis} as independent."
+        f"Intervals are 95 % confidence intervals{text.by_blocks(found.basis)}, and treat "
+        f"{found.basis} as independent."
     )

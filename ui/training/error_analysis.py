@@ -62,7 +62,8 @@ def _show_calibration(version: Version) -> None:
             ),
             key=f"calibration_{version.number}",
             config=charts.CONFIG,
-            alt="Mean truth by mean score in bands of scores, with 95 % confidence intervals",
+            alt="Mean truth by mean score in bands of scores, with 95 % confidence intervals"
+            f"{text.by_blocks(version.report.basis)}",
         )
         st.caption(describe_calibration(bands))
 
@@ -82,9 +83,10 @@ def _show_curve(version: Version) -> None:
             ),
             key=f"curve_{version.number}",
             config=charts.CONFIG,
-            alt="MAE on the holdout by the number of training rows, with 95 % confidence intervals",
+            alt="MAE on the holdout by the number of training rows, with 95 % confidence intervals"
+            f"{text.by_blocks(report.basis)}",
         )
-        st.caption(describe_curve(report.learning_curve, report.doubling))
+        st.caption(describe_curve(report.learning_curve, report.doubling, report.basis))
 
 
 def _segment_rows(report: TrainingReport) -> list[dict[str, object]]:

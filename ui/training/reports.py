@@ -62,7 +62,8 @@ def show(version: Version) -> None:
                 charts.draw_marks(naive_marks(version), unit="MAE, points"),
                 key=f"naive_{version.number}",
                 config=charts.CONFIG,
-                alt="MAE of the version with its interval, and of the naive baselines",
+                alt="MAE of the version with its 95 % confidence interval"
+                f"{text.by_blocks(report.basis)}, and of the naive baselines",
             )
         with st.container(gap="xsmall"):
             st.markdown(Markdown("**Feature importance**"))
@@ -138,7 +139,8 @@ def _describe_basis(report: TrainingReport) -> str:
     return (
         f"Trained on {text.count(report.n_train, 'row')}, evaluated on "
         f"{text.count(report.n_holdout, 'row')} of the holdout. Split: "
-        f"{report.split_reason.rstrip('.')}. Intervals are 95 % confidence intervals{independent}."
+        f"{report.split_reason.rstrip('.')}. Intervals are 95 % confidence intervals"
+        f"{text.by_blocks(report.basis)}{independent}."
         f"{random} {searched}"
     )
 
@@ -201,6 +203,11 @@ def differing(versions: Sequence[Version]) -> list[dict[str, str]]:
         for name in names
     ]
     return [row for row in rows if len({row[who] for who in found}) > 1]
+
+
+def by_blocks(versions: Sequence[Version]) -> str:
+    """Return the blocks that the intervals of some versions rest on, as `text.by_blocks` does."""
+    return text.by_blocks(*(version.report.basis for version in versions))
 
 
 def version_rows(versions: Sequence[Version]) -> list[dict[str, object]]:

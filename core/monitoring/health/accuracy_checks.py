@@ -75,7 +75,7 @@ def check_skill(facts: HealthInputs) -> list[Reason]:
     message = (
         f"{version_name(facts.champion)} is worse than always answering "
         f"{naive.guess:g}: its skill is {text.percent(skill.value)} "
-        f"({text.interval_by_days(skill, 1, 100, ' %')}; {n:,} labels over "
+        f"({text.interval_by('days', skill, 1, 100, ' %')}; {n:,} labels over "
         f"{text.duration(labelled.window)})."
     )
     return [Reason("skill", Health.WARNING, message, NEXT_STEP)]
@@ -109,7 +109,7 @@ def _check_accuracy(facts: HealthInputs, thresholds: Thresholds) -> Reason:
     )
     message = (
         f"{text.percent(accuracy.value)} of the scores of {name} were within "
-        f"±{facts.tolerance:g} ({text.interval_by_days(accuracy, 1, 100, ' %')}; "
+        f"±{facts.tolerance:g} ({text.interval_by('days', accuracy, 1, 100, ' %')}; "
         f"{n:,} labels over {text.duration(labelled.window)}); "
         + describe_limits(
             health,

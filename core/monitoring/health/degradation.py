@@ -214,7 +214,7 @@ def check_promise(delivered: LiveError, warning: float, critical: float) -> Reas
     message = (
         f"The error of {_name(delivered)} is {text.figure(ratio.value)} times what "
         f"{'its' if not delivered.before else 'their'} training promised "
-        f"({text.interval_by_days(ratio.shown)}): {_measured(delivered)}; {limits}"
+        f"({text.interval_by('days', ratio.shown)}): {_measured(delivered)}; {limits}"
     )
     return Reason(
         "error_growth", health, message, "" if health is Health.HEALTHY else NEXT_STEP, confirmed

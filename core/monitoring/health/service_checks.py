@@ -92,7 +92,7 @@ def _check_share(
     warning, critical = thresholds
     health, confirmed = judge_level(share, warning, critical, held=held)
     message = (
-        f"{text.percent(share.value)} {what} (95 % interval {text.interval(share, 1, 100)} %; "
+        f"{text.percent(share.value)} {what} ({text.interval_by('requests', share, 1, 100, ' %')}; "
         f"{over}); "
         + describe_limits(
             health,
@@ -114,8 +114,8 @@ def _check_latency(recent: Recent, thresholds: Thresholds, over: str, *, held: b
     warning, critical = thresholds.latency_warning_ms, thresholds.latency_critical_ms
     health, confirmed = judge_level(p95, warning, critical, held=held)
     message = (
-        f"The p95 latency is {text.figure(p95.value)} ms (95 % interval "
-        f"{text.interval(p95)} ms; {over}); "
+        f"The p95 latency is {text.figure(p95.value)} ms "
+        f"({text.interval_by('requests', p95, unit=' ms')}; {over}); "
         + describe_limits(
             health,
             f"{warning:g} ms",

@@ -86,18 +86,27 @@ def _values(label: Label) -> dict[str, Any]:
 
 
 def load_recent_labelled(conn: sa.Connection, limit: int) -> list[tuple[float, Features]]:
-    """Return the newest `limit` labels, newest first, each with the features of its prediction, or
-    no features if the prediction is not known. A prediction that was labelled several times counts
-    once."""
+    """Return the label and the features of `load_recent_outcomes`."""
+    return [(actual, features) for actual, features, _ in load_recent_outcomes(conn, limit)]
+
+
+def load_recent_outcomes(conn: sa.Connection, limit: int) -> list[tuple[float, Features, datetime]]:
+    """Return the newest `limit` labels, newest first, each with the features and the time of its
+    prediction; no features and the label's own time if the prediction is not known. A prediction
+    that was labelled several times counts once."""
     newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
     counted = sa.select(sa.func.max(newest.c.id)).group_by(newest.c.prediction_id)
     query = (
-        sa.select(_labels.c.actual, _predictions.c.features)
+        sa.select(
+            _labels.c.actual,
+            _predictions.c.features,
+            sa.func.coalesce(_predictions.c.at, _labels.c.observed_at).label("at"),
+        )
         .join(_predictions, _predictions.c.id == _labels.c.prediction_id, isouter=True)
         .where(_labels.c.id.in_(counted))
         .order_by(_labels.c.id.desc())
     )
-    return [(row.actual, row.features or {}) for row in conn.execute(query)]
+    return [(row.actual, row.features or {}, row.at) for row in conn.execute(query)]
 
 
 def find_span(conn: sa.Connection) -> tuple[datetime, datetime] | None:

@@ -132,7 +132,13 @@ def judge_preview(
     verdict, summary = _judge(comparison, n_new, margin, days)
     return Preview(
         verdict=verdict,
-        summary=" ".join([summary, *_describe_curve(doubling), *_describe_waiting(n_waiting)]),
+        summary=" ".join(
+            [
+                summary,
+                *_describe_curve(doubling, comparison.basis),
+                *_describe_waiting(n_waiting),
+            ]
+        ),
         champion=comparison.version,
         n_new=n_new,
         n_compared=comparison.n_compared,
@@ -164,7 +170,7 @@ def _judge(comparison: Comparison, n_new: int, margin: float, days: int | None) 
         f"on the {comparison.n_compared:,} {newest} rows that neither has learned from{lasting}: "
         f"MAE {text.figure(before.value - gain.value)} against {text.figure(before.value)}, a "
         "difference of "
-        f"{text.figure(gain.value)} (95 % interval {text.interval(gain)})"
+        f"{text.figure(gain.value)} ({text.interval_by(comparison.basis, gain)})"
     )
     name = version_name(comparison.version)
     if n_new == 0:
@@ -188,12 +194,12 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun if n == 1 else noun + 's'}"
 
 
-def _describe_curve(doubling: Estimate | None) -> list[str]:
+def _describe_curve(doubling: Estimate | None, basis: str) -> list[str]:
     if doubling is None:
         return []
     said = (
-        f"twice the rows took {text.figure(doubling.value)} off its MAE (95 % interval "
-        f"{text.interval(doubling)})"
+        f"twice the rows took {text.figure(doubling.value)} off its MAE "
+        f"({text.interval_by(basis, doubling)})"
     )
     if doubling.low > 0:
         return [f"The learning curve still falls: {said}."]

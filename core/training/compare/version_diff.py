@@ -37,10 +37,12 @@ def _name_best(versions: Sequence[Version]) -> str:
             "same held-out rows: score them on the same rows to know."
         )
     rows = f"on the same {best.report.n_holdout:,} held-out rows"
+    bases = (version.report.basis for version in (best, second))
+    intervals = f"95 % intervals{text.by_blocks(*bases)}"
     if ours.high < theirs.low:
-        return f"{best.name} errs least {rows}: {against}; the 95 % intervals do not overlap."
+        return f"{best.name} errs least {rows}: {against}; the {intervals} do not overlap."
     return (
-        f"{best.name} errs least {rows} ({against}), but the 95 % intervals overlap: only a "
+        f"{best.name} errs least {rows} ({against}), but the {intervals} overlap: only a "
         "comparison row by row can tell them apart."
     )
 

@@ -130,6 +130,7 @@ def compare_champion(
         doubt=doubt,
         stale=terms.stale,
         margin=terms.margin if terms.stale else 0.0,
+        basis=blocks.words,
     )
 
 

@@ -35,6 +35,7 @@ class Comparison:
     doubt: str | None = None  # what makes it less than certain
     stale: str | None = None  # why the champion is taken to be out of date
     margin: float = 0.0  # points by which one that is new may be worse than one out of date
+    basis: str = ""  # what the intervals treat as independent, as of `Blocks.words`
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,8 @@ def _check_skill(evidence: Evidence) -> tuple[bool, str]:
         return False, (f"{guess} makes no error on the holdout, so that no model can be better.")
     ours, theirs = text.figures_apart(mae.value, evidence.naive[name].mae)
     figures = (
-        f"skill is {text.percent(skill.value)} (95 % interval {text.interval(skill, 1, 100)}): "
+        f"skill is {text.percent(skill.value)} "
+        f"({text.interval_by(evidence.basis, skill, 1, 100, ' %')}): "
         f"MAE {ours} against {theirs} for {guess}"
     )
     if skill.low > 0:
@@ -242,7 +244,7 @@ def _check_champion(comparison: Comparison) -> tuple[bool, str]:
         f"{text.figure(comparison.mae.value)}, and this version's is "
         f"{text.figure(abs(improvement.value))} "
         f"{'smaller' if improvement.value >= 0 else 'larger'} "
-        f"(improvement, 95 % interval {text.interval(improvement)}; at least "
+        f"(improvement, {text.interval_by(comparison.basis, improvement)}; at least "
         f"{text.figure(lowest)} but for the chance of "
         f"{text.percent(comparison.alpha or 0)} that this gate spends)"
     )

@@ -29,8 +29,9 @@ def summarize_training(evidence: Evidence) -> str:
     else:
         sentence = (
             f"Better than {guess}: {against} points on {evidence.n_holdout:,} held-out rows, skill "
-            f"{text.percent(skill.value)} (95 % interval "
-            f"{text.interval(skill, 1, 100)}){_beside_champion(evidence)}."
+            f"{text.percent(skill.value)} "
+            f"({text.interval_by(evidence.basis, skill, 1, 100, ' %')})"
+            f"{_beside_champion(evidence)}."
         )
     if evidence.doubts.leaks:
         sentence = f"Too good to be true, because it reads what gives the target away: {sentence}"
@@ -42,19 +43,19 @@ def summarize_training(evidence: Evidence) -> str:
     return ("Demo data: " if evidence.synthetic else "") + sentence
 
 
-def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None) -> str:
-    """Return a sentence on whether more rows would help.
+def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None, basis: str = "") -> str:
+    """Return a sentence on whether more rows would help; the intervals rest on `basis`.
 
     >>> points = [CurvePoint(n, Estimate(9.0, 8.0, 10.0)) for n in (50, 100)]
-    >>> describe_curve(points, Estimate(0.5, 0.2, 0.8))  # doctest: +ELLIPSIS
-    'More rows would probably help: from 50 to 100 the MAE fell by 0.500 (95 % interval 0.200–0....'
+    >>> describe_curve(points, Estimate(0.5, 0.2, 0.8), "9 days").partition(": ")[2]
+    'from 50 to 100 the MAE fell by 0.500 (95 % interval by days 0.200–0.800).'
     >>> describe_curve(points, Estimate(0.1, -0.2, 0.4))[:40]
     'More rows of this kind would hardly help'
     """
     if doubling is None or len(points) < 2:
         return "Too few rows to see whether more would help."
     fewer, all_rows = points[-2].n_rows, points[-1].n_rows
-    limits = f"95 % interval {text.interval(doubling)}"
+    limits = text.interval_by(basis, doubling)
     if doubling.low > 0:
         return (
             f"More rows would probably help: from {fewer:,} to {all_rows:,} the MAE fell by "

@@ -103,6 +103,15 @@ def test_recent_labels_come_with_what_was_asked(db: Database, send: Callable[...
     send(64.0, prediction_id="a")
     with db.read() as conn:
         assert labels.load_recent_labelled(conn, 10) == [(64.0, asked.features)]
+        assert labels.load_recent_outcomes(conn, 10) == [(64.0, asked.features, asked.at)]
+
+
+def test_a_label_without_its_prediction_has_the_time_that_its_truth_was_known(
+    db: Database, send: Callable[..., bool], now: Callable[[], datetime]
+) -> None:
+    send(64.0, prediction_id="a", observed_at=now() - timedelta(days=3))
+    with db.read() as conn:
+        assert labels.load_recent_outcomes(conn, 10) == [(64.0, {}, now() - timedelta(days=3))]
 
 
 def test_how_long_labels_took_counts_from_when_the_work_was_made(

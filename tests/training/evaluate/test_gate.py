@@ -203,7 +203,7 @@ def test_a_gate_of_an_older_program_has_no_codes_and_is_read_all_the_same() -> N
 def test_the_summary_says_in_one_sentence_how_much_better() -> None:
     assert summarize_training(GOOD) == (
         "Better than always guessing the median: MAE 4.00 against 8.00 points on 200 held-out "
-        "rows, skill 50.0 % (95 % interval 40.0–60.0)."
+        "rows, skill 50.0 % (95 % interval by days 40.0–60.0 %)."
     )
     beside = summarize_training(replace(GOOD, comparison=BETTER))
     assert beside.endswith(", and better than v3, the champion.")
