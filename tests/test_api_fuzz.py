@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -12,10 +13,11 @@ import pytest
 
 from core.store.engine.database import Database
 from tests.api_in_process import Reply, make_api, post_all, run_lifespan
+from tests.fuzzing import FUZZ_EXAMPLES
 
 pytestmark = pytest.mark.slow
 
-N_BODIES, N_AT_ONCE = 100_000, 5_000
+N_BODIES, N_AT_ONCE = int(os.environ.get(FUZZ_EXAMPLES, 100_000)), 5_000
 
 GOOD: dict[str, Any] = {
     "/v1/predict": {
@@ -122,7 +124,7 @@ def is_wrong(ask: tuple[str, bytes], reply: Reply) -> bool:
 def test_a_hundred_thousand_wrong_bodies_break_nothing_and_each_is_told_what_is_wrong(
     db: Database, now: Callable[[], datetime]
 ) -> None:
-    draw = random.Random(20260302)
+    draw = random.Random(os.environ.get(FUZZ_EXAMPLES, 20260302))
     api = make_api(db, now)
     wrong: list[tuple[str, bytes, int, bytes]] = []
     answered: Counter[tuple[str, int]] = Counter()
@@ -141,8 +143,8 @@ def test_a_hundred_thousand_wrong_bodies_break_nothing_and_each_is_told_what_is_
     assert wrong[:20] == []
     assert answered.total() == N_BODIES
     for path in GOOD:  # some are right by chance, so that what lies behind the checks is reached
-        assert answered[path, 422] >= 10_000
+        assert answered[path, 422] >= N_BODIES / 10
         assert (
             sum(n for (asked, status), n in answered.items() if asked == path and status < 300)
-            >= 500
+            >= N_BODIES / 200
         )

@@ -8,23 +8,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.data.sources.preview import preview_file
 from core.data.uploads import keep_upload
 from core.errors import OpsError
 from tests.conftest import NOON
+from tests.fuzzing import build_fuzz_settings
 
 pytestmark = pytest.mark.slow
 
 LIMIT = 100_000
-BOUNDED = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 GOOD = [
     b"a,b,score\n1,x,70\n2,y,80\n",
     b"a;score\n\xef\xbb\xbf1,5;70\n",
@@ -60,7 +55,7 @@ def look(folder: Path, name: str, content: bytes) -> None:
 
 
 def test_whatever_is_uploaded_is_a_table_or_a_sentence(tmp_path: Path) -> None:
-    @settings(BOUNDED, max_examples=600)
+    @build_fuzz_settings(600)
     @given(name=NAMES, content=st.binary(max_size=300) | garbled(GOOD))
     def upload(name: str, content: bytes) -> None:
         look(tmp_path, name, content)
@@ -73,7 +68,7 @@ def test_a_garbled_parquet_file_is_a_table_or_a_sentence(tmp_path: Path) -> None
     sink = io.BytesIO()
     pq.write_table(pa.table({"a": [1.0, 2.0], "b": ["x", None], "score": [70, 80]}), sink)
 
-    @settings(BOUNDED, max_examples=15)
+    @build_fuzz_settings(15)
     @given(content=garbled([sink.getvalue()]))
     def upload(content: bytes) -> None:
         look(tmp_path, "a.parquet", content)

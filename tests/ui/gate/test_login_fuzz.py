@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fuzzing import build_fuzz_settings
 from tests.oidc import OidcProvider
 from tests.ui.gate.conftest import House, OpenHouse
 
@@ -45,12 +46,6 @@ METADATA = st.dictionaries(
     min_size=1,
     max_size=3,
 )
-BOUNDED = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 def check(answer: Any) -> None:
@@ -67,7 +62,7 @@ def house(open_house: OpenHouse, provider: OidcProvider) -> House:
 
 
 def test_whatever_comes_back_from_a_provider_breaks_nothing(house: House) -> None:
-    @settings(BOUNDED, max_examples=1_500)
+    @build_fuzz_settings(1_500)
     @given(path=PATHS, query=QUERIES, cookies=COOKIES, place=st.integers(1, 250))
     def send(path: str, query: str, cookies: Mapping[str, bytes], place: int) -> None:
         browser = house.open_browser(peer=f"10.0.0.{place}")
@@ -91,7 +86,7 @@ def list_addresses(house: House) -> list[str]:
 def test_whatever_a_provider_claims_lets_nobody_else_in(
     house: House, provider: OidcProvider
 ) -> None:
-    @settings(BOUNDED, max_examples=150)
+    @build_fuzz_settings(150)
     @given(claims=CLAIMS, place=st.integers(1, 250))
     def log_in(claims: Mapping[str, Any], place: int) -> None:
         provider.claims = dict(claims)
@@ -110,7 +105,7 @@ def test_whatever_a_provider_says_of_itself_breaks_nothing(
 ) -> None:
     house = open_house(provider)
 
-    @settings(BOUNDED, max_examples=150)
+    @build_fuzz_settings(150)
     @given(metadata=METADATA)
     def begin(metadata: Mapping[str, Any]) -> None:
         provider.metadata = dict(metadata)
