@@ -36,6 +36,7 @@ from core.store.engine.database import Database
 from core.system import describe_system
 from core.web.admission import Admission
 from core.web.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure, find_risk
+from core.web.forwarded import DIRECT, Front, build_front
 from core.web.guard import Guard
 from core.web.micro_batching import Gathering, LogWait
 from core.web.middleware import RefusalLog
@@ -61,7 +62,7 @@ class ApiOptions:
     body_limit: int  # bytes
     beside_limit_ms: float = 1_000  # to read the texts and histories of a request
     hosts: TrustedHosts = _THIS_MACHINE  # the host names that it answers to
-    proxy: bool = False  # a proxy calls, and its headers are trusted
+    front: Front = DIRECT  # the proxies that are believed, and the path below which they show it
     rate: float = 0.0  # requests a second of one caller; 0 for no limit
 
 
@@ -77,7 +78,7 @@ def build_api(
     content of `/v1/status`."""
     scale, body_limit = options.scale, options.body_limit
     metrics, log_wait = ServiceMetrics(), LogWait(_LOG_SECONDS)
-    guard = Guard(options.hosts, keys, proxy=options.proxy)
+    guard = Guard(options.hosts, keys, options.front)
     admission = Admission(keys, guard, service.timer, rate=options.rate)
     serving = Serving(service, admission, metrics, log_wait)
     gathering = Gathering(service, metrics, log_wait, limit_ms=options.beside_limit_ms)
@@ -157,7 +158,7 @@ def create() -> Api:
         body_limit=settings.body_limit_kb * 1024,
         beside_limit_ms=settings.text_timeout_ms,
         hosts=build_trusted_hosts(settings),
-        proxy=settings.proxy,
+        front=build_front(settings),
         rate=settings.rate_limit,
     )
     return build_api(

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import time
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ _Number = TypeVar("_Number", int, float)
 _ON = ("on", "true", "yes", "1")
 ROLES = ("viewer", "labeller", "operator", "admin")
 _OFF = ("off", "false", "no", "0", "")
+_THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
 def text(value: str) -> str:
@@ -161,6 +163,20 @@ def switch(value: str) -> bool:
     if word not in (*_ON, *_OFF):
         raise ValueError("on or off")
     return word in _ON
+
+
+def proxies(value: str) -> tuple[str, ...]:
+    """Return the networks of the trusted proxies; `on` is this machine, `off` is none.
+
+    >>> proxies("on"), proxies("10.0.0.7, 10.1.0.0/16"), proxies("off")
+    (('127.0.0.0/8', '::1/128'), ('10.0.0.7/32', '10.1.0.0/16'), ())
+    """
+    if value.strip().lower() in (*_ON, *_OFF):
+        return _THIS_MACHINE if switch(value) else ()
+    try:
+        return tuple(str(ip_network(name, strict=False)) for name in names(value))
+    except ValueError:
+        raise ValueError("on, off or addresses such as 10.0.0.7, 10.1.0.0/16") from None
 
 
 def hours(value: str) -> tuple[time, time] | None:

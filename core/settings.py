@@ -218,8 +218,8 @@ class Settings(Thresholds):
     public_url: str = _setting(
         "",
         read.plain_address,
-        "Address of the dashboard as people reach it, for the links in messages; empty for this "
-        "machine's.",
+        "Address of the dashboard as people reach it, for the links in messages, with the path "
+        "below which a proxy shows dashboard and API; empty for this machine's.",
     )
     heartbeat_url: Secret = _setting(
         "",
@@ -227,11 +227,11 @@ class Settings(Thresholds):
         "Address called every minute while monitoring works: a dead man's switch.",
         secret=Hides.WORDS,
     )
-    proxy: bool = _setting(
+    proxy: tuple[str, ...] = _setting(
         "off",
-        read.switch,
-        "`on` if a reverse proxy on this machine forwards requests: login and API keys are "
-        "then required, and its X-Forwarded-For is trusted.",
+        read.proxies,
+        "`on` if a reverse proxy on this machine forwards requests, or the addresses of proxies: "
+        "login and API keys are then required, and what proxies say of a caller is believed.",
     )
     allowed_hosts: tuple[str, ...] = _setting(
         "",

@@ -29,7 +29,6 @@ from core.web.exposure import check_app_exposure
 ROOT = Path(__file__).resolve().parents[1]  # of the code; what people set is in their own folder
 MLFLOW_PORT = 5000  # MLflow's own choice
 LOCAL_MLFLOW = f"http://127.0.0.1:{MLFLOW_PORT}"
-_BEHIND_PROXY = ("--proxy-headers", "--forwarded-allow-ips", "127.0.0.1,::1")
 _STOP_SECONDS = 15.0
 _MAX_PAUSE_SECONDS = 30.0
 _SETTLED_SECONDS = 60.0  # a process that ran this long starts with a short pause again
@@ -79,7 +78,7 @@ def build_command(app: App, part: Component) -> list[str]:
             *("--workers", str(settings.api_workers)),
             *("--log-level", "warning", "--no-access-log", "--no-server-header"),
             *_build_tls(settings, "--ssl-certfile", "--ssl-keyfile"),
-            *(_BEHIND_PROXY if settings.proxy else ("--no-proxy-headers",)),
+            "--no-proxy-headers",  # who may say what of a caller is known to the guard
             *("--http", "core.web.protocol:GatheringProtocol"),
             *("--timeout-graceful-shutdown", "10"),
         ]
@@ -140,8 +139,13 @@ def become(app: App, part: Component, say: Callable[[str], None]) -> NoReturn:
 
 
 def environment(app: App) -> dict[str, str]:
-    """The settings as child processes get them, with the home folder made absolute."""
-    return {**app.values, "PLUMBLINE_HOME": str(app.settings.home)}
+    """The settings as child processes get them, with the home folder made absolute; what proxies
+    say is left to the gate."""
+    return {
+        **app.values,
+        "PLUMBLINE_HOME": str(app.settings.home),
+        "FORWARDED_ALLOW_IPS": "",
+    }
 
 
 def prepare_metrics(app: App) -> dict[str, str]:

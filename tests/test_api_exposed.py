@@ -3,7 +3,6 @@ stands behind a real proxy, and keeps serving while others do not finish what th
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -20,14 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from core import api
 from core.bootstrap import build_app
-from core.domain.installation import Scope
 from core.registry import Registry
-from core.serving.keys import create_key
 from core.store.engine.database import Database
 from core.up import Component, _answers, build_command, build_url
-from core.web import exposure
 from tests.api_processes import (
     ROOT,
     ROW,
@@ -37,7 +32,6 @@ from tests.api_processes import (
     run_api,
     wait_until,
 )
-from tests.people import person
 
 pytestmark = pytest.mark.slow
 
@@ -203,69 +197,6 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-NGINX = """
-daemon off; pid {folder}/nginx.pid; error_log stderr warn;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://127.0.0.1:{api};
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto $scheme;
-    }}
-  }}
-}}
-"""
-
-
-def test_behind_nginx_names_keys_and_addresses_are_those_of_the_caller(
-    serving: Path, now: Callable[[], datetime], tmp_path: Path
-) -> None:
-    nginx = shutil.which("nginx")
-    if nginx is None:
-        pytest.skip("nginx is not installed (apt-get install nginx-light)")
-    behind, port = free_port(), free_port()
-    values = {
-        "PLUMBLINE_HOME": str(serving),
-        "PLUMBLINE_API_PORT": str(behind),
-        "PLUMBLINE_PROXY": "on",
-        "PLUMBLINE_ALLOWED_HOSTS": "ops.example.org",
-    }
-    with closing(build_app(values, now)) as app:
-        _, text = create_key(app.db, "ci", frozenset(Scope), by=person("ada"), now=now())
-        command = build_command(app, Component.API)
-    # the login, which `create` asks for beside the key, is not of this test
-    command[command.index("core.api:create")] = "tests.test_api_exposed:create_with_login"
-    log = tmp_path / "api.log"
-    config = tmp_path / "nginx.conf"
-    config.write_text(NGINX.format(folder=tmp_path, port=port, api=behind))
-    url = f"http://127.0.0.1:{port}"
-    key = {"authorization": f"Bearer {text}"}
-    with (
-        run_command(command, values, lambda: _answers(f"http://127.0.0.1:{behind}/readyz"), log),
-        run_command([nginx, "-c", str(config)], {}, lambda: _answers(f"{url}/healthz")),
-        httpx.Client(base_url=url, timeout=30) as client,
-    ):
-        assert client.post("/v1/predict", json=ROW, headers=key).status_code == 200
-        assert client.post("/v1/predict", json=ROW).status_code == 401
-        named = key | {"host": "ops.example.org"}
-        assert client.get("/v1/status", headers=named).status_code == 200
-        own = named | {"origin": "http://ops.example.org"}
-        assert client.post("/v1/predict", json=ROW, headers=own).status_code == 200
-        foreign = named | {"origin": "http://evil.example"}
-        assert client.post("/v1/predict", json=ROW, headers=foreign).status_code == 403
-        assert client.get("/healthz", headers={"host": "evil.example"}).status_code == 403
-        wrong = {"authorization": "Bearer plk_wrong", "x-forwarded-for": "198.51.100.7"}
-        assert client.get("/v1/status", headers=wrong).status_code == 401
-    [line] = [line for line in log.read_text().splitlines() if "cause=unknown_key" in line]
-    assert "peer=127.0.0.1" in line  # what nginx says, not what the caller did
-
-
 @contextmanager
 def run_command(
     command: list[str],
@@ -285,10 +216,3 @@ def run_command(
         finally:
             process.terminate()
             process.wait(30)
-
-
-def create_with_login() -> object:
-    """The API where a login is set up."""
-    exposure.has_login = lambda _: True
-    os.environ["PLUMBLINE_ALLOWED_EMAILS"] = "ada@example.org"
-    return api.create()

@@ -35,7 +35,7 @@ WRONG = {
     "text_model": (["~nobody-of-this-name/model"], "a path"),
     "tls_certificate": (["~nobody-of-this-name/chain.pem"], "a path"),
     "tls_key": (["~nobody-of-this-name/key.pem"], "a path"),
-    "proxy": (["maybe", "2"], "on or off"),
+    "proxy": (["maybe", "10.0.0.256", "10.0.0.1/33", "on, 10.0.0.1"], "on, off or addresses"),
     "roles": (["ana", "ana@a.org", "ana@a.org=boss", "=admin", "raters=labeller"], "pairs such as"),
     "approvals": (["rollback", "erase; keys"], "words of deploy, override"),
     "trust_unverified_email": (["maybe", "2"], "on or off"),

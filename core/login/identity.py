@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from core.errors import Refused
 from core.settings import Settings
@@ -112,23 +112,27 @@ def check_fresh(authenticated_at: datetime, asked_at: datetime) -> None:
         )
 
 
-def read_return_path(text: str | None) -> str:
-    """Return the page of this site to go back to after a login; the first page for anything that
-    could lead elsewhere.
+def read_return_path(text: str | None, root_path: str = "") -> str:
+    """Return the page of the dashboard, all of which is below the `root_path`, to go back to after
+    a login; the first page for anything that could lead elsewhere.
 
     >>> read_return_path("/deployments?version=1"), read_return_path("//evil.example")
     ('/deployments?version=1', '/')
     """
-    if text is None or not text.startswith("/") or len(text) > _MAX_PATH:
-        return "/"
+    first = f"{root_path}/"
+    if text is None or not text.startswith(first) or len(text) > _MAX_PATH:
+        return first
     if text.startswith("//") or "\\" in text or not text.isprintable() or " " in text:
-        return "/"
+        return first
     try:
         parts = urlsplit(text)
     except ValueError:
-        return "/"
-    if parts.scheme or parts.netloc or parts.path.startswith(_OWN_PATHS):
-        return "/"
+        return first
+    below = parts.path.removeprefix(root_path)
+    if parts.scheme or parts.netloc or below.startswith(_OWN_PATHS):
+        return first
+    if root_path and ".." in unquote(below).split("/"):
+        return first
     return text
 
 

@@ -67,18 +67,21 @@ class ProviderUnavailable(Unavailable):
         self.detail = detail
 
 
-def read_providers(section: Mapping[str, object]) -> tuple[ProviderSettings, ...]:
-    """Return the providers of `[auth]` and `[auth.NAME]` as Streamlit's `st.login` reads them.
-    Raises `InvalidInput` for what is missing."""
+def read_providers(
+    section: Mapping[str, object], root_path: str = ""
+) -> tuple[ProviderSettings, ...]:
+    """Return the providers of `[auth]` and `[auth.NAME]` as Streamlit's `st.login` reads them, for
+    a dashboard below a `root_path`. Raises `InvalidInput` for what is missing."""
     parts = {name: part for name, part in section.items() if isinstance(part, Mapping)}
     parts.pop("client_kwargs", None)
     if "client_id" in section or not parts:
         parts = {DEFAULT_PROVIDER: section, **parts}
     shared = _read_text(section, "redirect_uri", "[auth]")
-    if urlsplit(shared).path != CALLBACK_PATH or not urlsplit(shared).hostname:
+    path = root_path + CALLBACK_PATH
+    if urlsplit(shared).path != path or not urlsplit(shared).hostname:
         raise InvalidInput(
-            f"redirect_uri in [auth] is not the dashboard's address with {CALLBACK_PATH}: write "
-            f"https://NAME{CALLBACK_PATH}, as it is registered at the provider."
+            f"redirect_uri in [auth] is not the dashboard's address with {path}: write "
+            f"https://NAME{path}, as it is registered at the provider."
         )
     return tuple(_read_provider(name, part, shared) for name, part in parts.items())
 

@@ -97,7 +97,7 @@ def check_direct(peer: str | None, headers: Mapping[str, str]) -> None:
 def needs_guard(settings: Settings) -> bool:
     """Return True if other machines can reach the servers, by the listening address or through a
     proxy."""
-    return settings.proxy or not is_loopback(settings.host)
+    return bool(settings.proxy) or not is_loopback(settings.host)
 
 
 def find_risk(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from core.serving.keys import KeyRing
 from core.web.exposure import FORWARDED, TrustedHosts, UntrustedRequest, check_direct
+from core.web.forwarded import Front
 
 _MAX_KNOWN = 256
 _BY_PROXY = frozenset(name.encode() for name in FORWARDED)
@@ -19,17 +20,20 @@ class Guard:
     """Refuses requests that name another host, that a page of another site sends or, while no key
     exists, that come from another machine."""
 
-    def __init__(self, hosts: TrustedHosts, keys: KeyRing, *, proxy: bool) -> None:
+    def __init__(self, hosts: TrustedHosts, keys: KeyRing, front: Front) -> None:
         self._hosts = hosts
         self._keys = keys
-        self._proxy = proxy
+        self.front = front
         # trusted (host, origin, scheme): checking costs a small answer a twentieth of its time
         self._known: set[tuple[bytes | None, bytes | None, str]] = set()
         self._known_peers: set[str] = set()
 
     def check(self, scope: Scope) -> None:
-        """Raise `UntrustedRequest` for an HTTP request that may not be answered. Every route is
-        checked, /healthz too: to probe it from another machine, a key has to exist."""
+        """Raise `UntrustedRequest` for an HTTP request that may not be answered, and make the scope
+        of one that a proxy passed on the one of its sender. Every route is checked, /healthz too:
+        to probe it from another machine, a key has to exist."""
+        for name in self.front.resolve(scope):
+            self._hosts.check_host(name)
         given = scope["headers"]
         headers = dict(given)
         if len(headers) < len(given):
@@ -47,7 +51,8 @@ class Guard:
         """Return the address that a request is counted under. Without a configured proxy, all
         requests with forwarding headers share one, since their sender can write any address
         there."""
-        if not self._proxy and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
+        given = scope["headers"]
+        if not self.front.proxies and any(name == b"x-forwarded-for" for name, _ in given):
             return _FORWARDED_PEER
         client = scope.get("client")
         try:

@@ -74,7 +74,7 @@ class Outermost:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
+        path = self._find_path(scope)
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = choose_request_id(given.decode("latin-1"))
         header = (b"x-request-id", request_id.encode())
@@ -111,6 +111,17 @@ class Outermost:
         if cause is not None:
             self._metrics.count_refused(cause)
             self._refusals.add(cause, self._guard.name_peer(scope), route)
+
+    def _find_path(self, scope: Scope) -> str:
+        """Set the path of a scope to the one of a route, and return it: below the root under which
+        a proxy shows the API, and without a slash at its end."""
+        path: str = scope["path"]
+        if path not in self._paths:
+            path = self._guard.front.place(scope)
+            if path.endswith("/") and not path.endswith("//"):
+                path = path[:-1] or "/"
+            scope["path"] = path
+        return path
 
 
 def choose_request_id(given: str | None) -> str:

@@ -95,9 +95,11 @@ class Operation:
     body: type | None = None
 
 
-def build_openapi(operations: Sequence[Operation], scale: Scale) -> dict[str, Any]:
-    """Return the OpenAPI document of the operations, with labels on the `scale` of this
-    installation."""
+def build_openapi(
+    operations: Sequence[Operation], scale: Scale, root_path: str = ""
+) -> dict[str, Any]:
+    """Return the OpenAPI document of the operations, which a proxy may show below a `root_path`,
+    with labels on the `scale` of this installation."""
     _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REF)
     schemas[FeedbackBody.__name__]["properties"]["actual"] |= {
         "minimum": scale.low,
@@ -110,6 +112,7 @@ def build_openapi(operations: Sequence[Operation], scale: Scale) -> dict[str, An
     return {
         "openapi": "3.1.0",
         "info": {"title": "Plumbline prediction API", "version": "1"},
+        **({"servers": [{"url": root_path}]} if root_path else {}),
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -204,6 +207,7 @@ def build_docs(described: Mapping[str, Any]) -> str:
         for method, operation in operations.items()
     )
     schemas = described.get("components", {}).get("schemas", {})
+    root = next((escape(one["url"]) for one in described.get("servers", ())), "")
     shapes = "".join(
         f"<details><summary><code>{escape(name)}</code></summary>{_show_json(schema)}</details>"
         for name, schema in schemas.items()
@@ -213,7 +217,7 @@ def build_docs(described: Mapping[str, Any]) -> str:
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
         "<p>JSON over HTTP. Where keys were made, each request but <code>/healthz</code>, "
         "<code>/readyz</code> and this page needs <code>Authorization: Bearer KEY</code>. "
-        '<a href="/openapi.json">openapi.json</a> says the same for programs.</p>'
+        f'<a href="{root}/openapi.json">openapi.json</a> says the same for programs.</p>'
         f"{routes}<h2>Shapes</h2>{shapes}</body></html>"
     )
 

@@ -1,7 +1,7 @@
 """The router of the API: an ASGI application with one operation for each method and path."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -47,7 +47,7 @@ class Api:
         guard: Guard,
         refusals: RefusalLog,
     ) -> None:
-        self.openapi = cache(lambda: build_openapi(operations, scale))
+        self.openapi = cache(partial(build_openapi, operations, scale))
         self.router = Router(lifespan=lifespan)  # for lifespan and other scopes than HTTP
         self._apps: dict[tuple[str, str], ASGIApp] = {one.at: one.app for one in operations}
         for path, write in (("/openapi.json", self._write_openapi), (_DOCS, self._write_docs)):
@@ -68,26 +68,36 @@ class Api:
         try:
             app = self._apps.get((scope["method"], scope["path"]))
             if app is None:
-                raise self._explain_missing(scope["method"], scope["path"])
+                app = self._explain_missing(scope)
             await app(scope, receive, send)
         except (OpsError, HTTPException, ClientDisconnect) as error:
             await build_error(error, scope)(scope, receive, send)
 
-    def _explain_missing(self, method: str, path: str) -> HTTPException:
-        allowed = ", ".join(known for known, its_path in self._apps if its_path == path)
+    def _explain_missing(self, scope: Scope) -> ASGIApp:
+        """Return the answer to OPTIONS at a path; raise `HTTPException` for what is not there."""
+        method, path = scope["method"], scope["path"]
+        methods = [known for known, its_path in self._apps if its_path == path]
         shown = path[:200]
-        if not allowed:
-            return HTTPException(
-                404, f"There is no route {shown}: {_DOCS} lists those that there are."
-            )
-        said = f"{shown} does not take {method}: use {allowed}."
-        return HTTPException(405, said, {"Allow": allowed})
+        if not methods:
+            docs = _get_root(scope) + _DOCS
+            said = f"There is no route {shown}: {docs} lists those that there are."
+            raise HTTPException(404, said)
+        allowed = {"Allow": ", ".join([*methods, "OPTIONS"])}
+        if method == "OPTIONS":
+            return Response(status_code=204, headers=allowed)
+        said = f"{shown} does not take {method}: use {', '.join(methods)}."
+        raise HTTPException(405, said, allowed)
 
-    async def _write_openapi(self, _: Request) -> Response:
-        return json_response(200, self.openapi())
+    async def _write_openapi(self, request: Request) -> Response:
+        return json_response(200, self.openapi(_get_root(request.scope)))
 
-    async def _write_docs(self, _: Request) -> Response:
-        return HTMLResponse(build_docs(self.openapi()))
+    async def _write_docs(self, request: Request) -> Response:
+        return HTMLResponse(build_docs(self.openapi(_get_root(request.scope))))
+
+
+def _get_root(scope: Scope) -> str:
+    """The path below which a proxy shows the API, empty for none."""
+    return str(scope.get("root_path", ""))
 
 
 def _build_app(endpoint: Endpoint) -> ASGIApp:

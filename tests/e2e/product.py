@@ -86,8 +86,8 @@ def run_streamlit(script: str, **environ: str) -> Iterator[str]:
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """A headless Chromium, the one that is installed."""
+def open_browser(*more: str) -> Iterator[Browser]:
+    """A headless Chromium, the one that is installed, with more arguments."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         raise FileNotFoundError("No Chromium on this machine: `apt-get install chromium`.")
@@ -97,7 +97,7 @@ def open_browser() -> Iterator[Browser]:
             args=[
                 *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
                 *("--disable-background-networking", "--disable-component-update"),
-                "--disable-sync",
+                *("--disable-sync", *more),
             ],
         )
         yield browser

@@ -134,3 +134,17 @@ def test_nothing_leads_to_another_site(text: str) -> None:
 
 def test_times_are_aware() -> None:
     assert read_authentication_time({"auth_time": 0}, NOON) == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/plumbline/data?row=1", "/plumbline/data?row=1"),
+        ("/plumbline/", "/plumbline/"),
+        *((text, "/plumbline/") for text in (None, "/", "/other/app", "/plumbline2/", "//evil")),
+        *((text, "/plumbline/") for text in ("/plumbline/auth/login", "/plumbline/../other")),
+        ("/plumbline/%2e%2e/other", "/plumbline/"),
+    ],
+)
+def test_below_a_path_a_login_leads_to_nothing_beside_it(text: str | None, path: str) -> None:
+    assert read_return_path(text, "/plumbline") == path

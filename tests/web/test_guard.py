@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from ipaddress import ip_network
 
 import pytest
 
+from core import setting_values as read
 from core.domain.installation import Scope
 from core.serving.keys import KeyRing, create_key
 from core.settings import parse_settings
 from core.store.engine.database import Database
 from core.web.exposure import build_trusted_hosts
+from core.web.forwarded import Front
 from core.web.guard import Guard
 from core.web.router import Api
 from tests.api_in_process import Reply, ask, make_api, run_lifespan
@@ -172,6 +175,8 @@ def test_a_refused_request_changes_nothing(api: Api, db: Database) -> None:
 def test_a_peer_is_named_by_an_address_and_by_nothing_else(
     db: Database, proxy: bool, peer: str | None, header: str | None, name: str
 ) -> None:
-    guard = Guard(build_trusted_hosts(parse_settings({})), KeyRing(db, lambda: NOON), proxy=proxy)
+    proxies = tuple(map(ip_network, read.proxies("on" if proxy else "off")))
+    hosts = build_trusted_hosts(parse_settings({}))
+    guard = Guard(hosts, KeyRing(db, lambda: NOON), Front(proxies))
     headers = [] if header is None else [(b"x-forwarded-for", header.encode())]
     assert guard.name_peer({"headers": headers, "client": peer and (peer, 1)}) == name

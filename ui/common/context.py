@@ -23,9 +23,10 @@ from core.login.roles import build_actor
 from core.login.sessions import LoginSessions
 from core.settings import load_settings, read_login
 from core.web.exposure import build_trusted_hosts, is_loopback
+from core.web.forwarded import build_front
 from ui import st
 from ui.gate.headers import build_headers
-from ui.gate.login import LEAVE_PATH, build_login, build_login_path
+from ui.gate.login import Login, build_login
 from ui.gate.middleware import Rules
 from ui.gate.uploads import UploadRules
 
@@ -76,6 +77,7 @@ def load_rules() -> Rules:
         headers=build_headers(index_page.read_text(encoding="utf-8"), secure=secure),
         secure=secure,
         uploads=UploadRules(2 * settings.upload_limit_mb * 1_048_576, _list_upload_sizes),
+        front=build_front(settings),
     )
 
 
@@ -90,11 +92,11 @@ def get_app() -> App:
         st.error("Its log says why." if login_is_set_up() else str(error), icon=":material/error:")
         st.caption("Fix it, then reload this page.")
         st.stop()
-    if login_is_set_up():
+    if login := _get_login():
         if session is None:
             st.markdown("Your login has ended.")
             # where the gate asks for the login, or to the provider's own log-out
-            _go_to(LEAVE_PATH if st.session_state.pop(_LEAVES, False) else _get_page())
+            _go_to(login.leave_path if st.session_state.pop(_LEAVES, False) else _get_page())
             st.stop()
     elif app.settings.allowed_emails:
         st.error(_NO_LOGIN, icon=":material/lock:")
@@ -139,7 +141,8 @@ def get_recent_actor(minutes: int = RECENT_MINUTES) -> Actor:
 def require_recent_login(to_do: str, *, key: str, minutes: int = RECENT_MINUTES) -> bool:
     """Return True if the person logged in within the last `minutes`; else show the way through the
     login provider and back to this page. `to_do` says what the login is for."""
-    if not login_is_set_up() or _is_recent(minutes):
+    login = _get_login()
+    if login is None or _is_recent(minutes):
         return True
     st.caption(f"To {to_do}, log in again: your last login is more than {minutes} minutes ago.")
     st.button(
@@ -147,14 +150,14 @@ def require_recent_login(to_do: str, *, key: str, minutes: int = RECENT_MINUTES)
         key=key,
         icon=":material/lock:",
         on_click=_go_to,
-        args=(build_login_path(_get_page(), "", again=True),),
+        args=(login.build_path(_get_page(), again=True),),
     )
     return False
 
 
 def login_is_set_up() -> bool:
     """Return True if `.streamlit/secrets.toml` names an OpenID Connect provider."""
-    return load_rules().login is not None
+    return _get_login() is not None
 
 
 def log_out() -> None:
@@ -193,6 +196,10 @@ def show_problem(error: Exception) -> bool:
     return True
 
 
+def _get_login() -> Login | None:
+    return load_rules().login
+
+
 def _find_session() -> Session | None:
     return load_login_sessions().find(_read_token()) if login_is_set_up() else None
 
@@ -205,7 +212,7 @@ def _is_recent(minutes: int) -> bool:
 
 
 def _read_token() -> str | None:
-    login = load_rules().login
+    login = _get_login()
     return None if login is None else streamlit.context.cookies.get(login.session_cookie)
 
 

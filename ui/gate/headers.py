@@ -61,15 +61,25 @@ def hash_source(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def put_headers(headers: MutableHeaders, wanted: dict[str, str], *, secure: bool) -> None:
-    """Put the wanted headers into an answer, whose own policy stays where it has one, and with
-    `secure` mark its cookies so that they are only sent by HTTPS."""
+def put_headers(
+    headers: MutableHeaders, wanted: dict[str, str], root_path: str, *, secure: bool
+) -> None:
+    """Put the wanted headers into an answer, whose own policy stays where it has one. Its cookies
+    are sent to nothing that is not below the `root_path`, and with `secure` by HTTPS only."""
     for name, value in wanted.items():
         if name != "Content-Security-Policy" or name not in headers:
             headers[name] = value
-    if secure:
-        cookies = headers.getlist("set-cookie")
-        del headers["set-cookie"]
-        for cookie in cookies:
-            marked = any(part.strip().lower() == "secure" for part in cookie.split(";")[1:])
-            headers.append("set-cookie", cookie if marked else f"{cookie}; Secure")
+    cookies = headers.getlist("set-cookie")
+    del headers["set-cookie"]
+    for cookie in cookies:
+        headers.append("set-cookie", _mark_cookie(cookie, root_path, secure=secure))
+
+
+def _mark_cookie(cookie: str, root_path: str, *, secure: bool) -> str:
+    pair, *parts = cookie.split(";")
+    if root_path:
+        parts = [part for part in parts if not part.strip().lower().startswith("path=")]
+        parts.append(f" Path={root_path}")
+    if secure and not any(part.strip().lower() == "secure" for part in parts):
+        parts.append(" Secure")
+    return ";".join([pair, *parts])

@@ -39,6 +39,7 @@ from core.login.provider import (
 from core.login.sessions import LoginSessions
 from core.safety.masking import Secret
 from core.settings import Settings
+from core.web.forwarded import read_root_path
 from ui.gate.html import build_page
 from ui.gate.sparing import Sparing
 
@@ -89,9 +90,11 @@ class Login:
         *,
         cookie_secret: Secret,
         secure: bool,
+        root_path: str,
     ) -> None:
         self.load_sessions = load_sessions
-        self.session_cookie = name_session_cookie(secure)
+        self.session_cookie = name_session_cookie(secure, root_path)
+        self._root = root_path
         self._attempt_cookie = f"{self.session_cookie}_login"
         self._provider_cookie = f"{self.session_cookie}_provider"
         self._providers = providers
@@ -119,15 +122,27 @@ class Login:
         """Return the token that a browser sent, or None."""
         return connection.cookies.get(self.session_cookie)
 
+    def build_path(self, return_to: str, provider: str = "", *, again: bool = False) -> str:
+        """Return the address that begins a login; `again` has the provider ask the person anew."""
+        path = f"{self._root}{LOGIN_PATH}?next={quote(return_to, safe='')}"
+        if provider:
+            path += f"&provider={quote(provider, safe='')}"
+        return f"{path}&again=1" if again else path
+
+    @property
+    def leave_path(self) -> str:
+        """Return the address that leads to the provider's own log-out."""
+        return self._root + LEAVE_PATH
+
     def build_prompt(self, connection: HTTPConnection) -> Response:
         """Return the page that asks somebody to log in, and leads back to where they were going;
         it takes away the cookie of a session that ended."""
         query = connection.url.query
-        wanted = read_return_path(connection.url.path + (f"?{query}" if query else ""))
+        wanted = self._read_return(connection.scope["path"] + (f"?{query}" if query else ""))
         page = build_page(
             "Log in to see this dashboard",
             "You go to your login provider, and then back to this page.",
-            [(_label(name), build_login_path(wanted, name)) for name in self._providers],
+            [(_label(name), self.build_path(wanted, name)) for name in self._providers],
             status=401,
         )
         if self.session_cookie in connection.cookies:
@@ -140,7 +155,7 @@ class Login:
             provider = next(iter(self._providers.values()))
         attempt = begin_attempt(
             provider.settings.name,
-            read_return_path(request.query_params.get("next")),
+            self._read_return(request.query_params.get("next")),
             fresh=request.query_params.get("again") == "1",
             now=self._now(),
         )
@@ -188,7 +203,7 @@ class Login:
     async def _log_out(self, request: Request) -> Response:
         token = self.read_token(request)
         await to_thread.run_sync(self.load_sessions().end, token, SessionEnd.LOGOUT)
-        answer = RedirectResponse(LEAVE_PATH, status_code=303)
+        answer = RedirectResponse(self.leave_path, status_code=303)
         self._take_cookie(answer, self.session_cookie)
         return answer
 
@@ -196,16 +211,16 @@ class Login:
         """Lead somebody whose session here has ended to the end of the one at the provider. It
         ends nothing by itself: who is still logged in goes to the first page."""
         if not await self._has_left(request):
-            return RedirectResponse("/", status_code=303)
+            return RedirectResponse(self._first, status_code=303)
         address: str | None = None
         name = unquote(request.cookies.get(self._provider_cookie, ""))
         provider = self._providers.get(name) or next(iter(self._providers.values()))
         try:
             with self._one_more():
-                address = await provider.fetch_logout_address(f"{self.site}/")
+                address = await provider.fetch_logout_address(self.site + self._first)
         except ProviderUnavailable as error:
             log.warning("provider_unavailable", why=error.detail, place=_get_place(request))
-        answer = RedirectResponse(address or "/", status_code=303)
+        answer = RedirectResponse(address or self._first, status_code=303)
         self._take_cookie(answer, self._provider_cookie)
         return answer
 
@@ -254,18 +269,30 @@ class Login:
         else:
             status, why, who = 503, error.detail, ""
         log.warning("login_refused", why=_readable(why), who=who, place=_get_place(request))
-        back = build_login_path("/" if attempt is None else attempt.return_to, "")
+        back = self.build_path(self._first if attempt is None else attempt.return_to)
         answer = build_page(
             "You are not logged in", str(error), [("Try again", back)], status=status
         )
         self._take_cookie(answer, self._attempt_cookie)
         return answer
 
+    @property
+    def _first(self) -> str:
+        """The first page."""
+        return f"{self._root}/"
+
+    def _read_return(self, text: str | None) -> str:
+        return read_return_path(text, self._root)
+
     def _give_cookie(self, answer: Response, name: str, value: str) -> None:
-        answer.set_cookie(name, value, path="/", httponly=True, samesite="lax", secure=self.secure)
+        answer.set_cookie(
+            name, value, path=self._root or "/", httponly=True, samesite="lax", secure=self.secure
+        )
 
     def _take_cookie(self, answer: Response, name: str) -> None:
-        answer.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=self.secure)
+        answer.delete_cookie(
+            name, path=self._root or "/", httponly=True, samesite="lax", secure=self.secure
+        )
 
 
 class _Place:
@@ -292,7 +319,8 @@ def build_login(
 ) -> Login:
     """Return the login of a section `[auth]`; raises `InvalidInput` for what is missing in it.
     Without a cookie_secret, a login that is on its way does not outlive this process."""
-    found = read_providers(section)
+    root_path = read_root_path(settings.public_url)
+    found = read_providers(section, root_path)
     return Login(
         {one.name: Provider(one, now) for one in found},
         settings,
@@ -300,25 +328,20 @@ def build_login(
         now,
         cookie_secret=Secret(str(section.get("cookie_secret") or secrets.token_urlsafe(32))),
         secure=has_secure_address(settings, found),
+        root_path=root_path,
     )
 
 
-def name_session_cookie(secure: bool) -> str:
+def name_session_cookie(secure: bool, root_path: str = "") -> str:
     """Return the name of the cookie with a session's token. With `__Host-`, browsers take it from
-    this very host by HTTPS only."""
-    return "__Host-plumbline" if secure else "plumbline"
+    this very host by HTTPS only; one that is sent below a path alone may not be called so.
 
-
-def build_login_path(return_to: str, provider: str, *, again: bool = False) -> str:
-    """Return the address that begins a login; `again` has the provider ask the person anew.
-
-    >>> build_login_path("/data?row=1", "")
-    '/auth/login?next=%2Fdata%3Frow%3D1'
+    >>> name_session_cookie(True), name_session_cookie(True, "/plumbline")
+    ('__Host-plumbline', '__Secure-plumbline')
     """
-    path = f"{LOGIN_PATH}?next={quote(return_to, safe='')}"
-    if provider:
-        path += f"&provider={quote(provider, safe='')}"
-    return f"{path}&again=1" if again else path
+    if not secure:
+        return "plumbline"
+    return "__Secure-plumbline" if root_path else "__Host-plumbline"
 
 
 def build_unavailable(error: OpsError) -> Response:

@@ -2,19 +2,20 @@
 logged in, and what every answer carries. Without a login nothing of Streamlit is reached."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from anyio import to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.domain.installation import Session
 from core.errors import OpsError, Refused
 from core.log import get_logger
 from core.web.exposure import TrustedHosts, check_direct
+from core.web.forwarded import DIRECT, Front
 from ui.gate.headers import put_headers
 from ui.gate.html import build_page
 from ui.gate.login import PATHS, Login, build_unavailable
@@ -39,6 +40,7 @@ class Rules:
     headers: dict[str, str]
     secure: bool  # browsers come by HTTPS
     uploads: UploadRules
+    front: Front = DIRECT
 
 
 class LoginGate:
@@ -56,15 +58,19 @@ class LoginGate:
             await self._app(scope, receive, send)
             return
         rules = self._load_rules()
+        scope = dict(scope)
+        names = rules.front.resolve(scope)
+        path = rules.front.place(scope)
         connection = HTTPConnection(scope)
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                put_headers(MutableHeaders(scope=message), rules.headers, secure=rules.secure)
+                headers = MutableHeaders(scope=message)
+                put_headers(headers, rules.headers, rules.front.root_path, secure=rules.secure)
             await send(message)
 
         try:
-            _check(connection, rules)
+            _check(connection, names, rules)
         except Refused as error:
             if n := self._refused.count():
                 place = _get_place(connection)
@@ -72,13 +78,23 @@ class LoginGate:
             await _refuse(connection, str(error), receive, send_marked)
             return
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"origin"]
-        await self._admit(connection, rules, receive, send_marked)
+        if scope["path"] == scope["root_path"] != "":  # what the page loads is relative to it
+            query = f"?{connection.url.query}" if connection.url.query else ""
+            answer = RedirectResponse(f"{scope['root_path']}/{query}", status_code=308)
+            await _answer(connection, answer, receive, send_marked)
+            return
+        await self._admit(connection, path, rules, receive, send_marked)
 
     async def _admit(
-        self, connection: HTTPConnection, rules: Rules, receive: Receive, send: Send
+        self,
+        connection: HTTPConnection,
+        path: str,
+        rules: Rules,
+        receive: Receive,
+        send: Send,
     ) -> None:
         scope, login = connection.scope, rules.login
-        is_http, path = scope["type"] == "http", scope["path"]
+        is_http = scope["type"] == "http"
         if is_http and path == HEALTH and scope["method"] in _NO_BODY:
             await self._app(scope, receive, send)
             return
@@ -182,13 +198,15 @@ class _Socket:
             return False
 
 
-def _check(connection: HTTPConnection, rules: Rules) -> None:
+def _check(connection: HTTPConnection, names: Sequence[str], rules: Rules) -> None:
     """Raise `Refused` for a request that nobody here should see."""
     headers = connection.headers
     hosts = headers.getlist("host")
     host = "" if len(hosts) > 1 else headers.get("host")  # of two, none is ours
-    rules.trusted.check_host(host)
-    rules.trusted.check_origin(headers.get("origin"), host)
+    for name in (host, *names):
+        rules.trusted.check_host(name)
+    scheme = "https" if connection.scope["scheme"] in ("https", "wss") else ""
+    rules.trusted.check_origin(headers.get("origin"), host, scheme)
     if rules.login is None:
         peer = connection.client.host if connection.client else None
         check_direct(peer, headers)

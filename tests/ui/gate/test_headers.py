@@ -3,6 +3,7 @@
 import hashlib
 from base64 import b64encode
 
+import pytest
 from starlette.datastructures import MutableHeaders
 
 from ui.gate.headers import build_headers, put_headers
@@ -24,14 +25,28 @@ def test_https_is_asked_for_only_where_there_is_https() -> None:
 
 def test_an_answer_keeps_its_own_policy_and_nothing_else_of_ours() -> None:
     headers = MutableHeaders({"Content-Security-Policy": "sandbox", "X-Frame-Options": "ALLOW"})
-    put_headers(headers, build_headers(INDEX, secure=False), secure=False)
+    put_headers(headers, build_headers(INDEX, secure=False), "", secure=False)
     assert headers["content-security-policy"] == "sandbox"
     assert headers["x-frame-options"] == "DENY"
 
 
 def test_cookies_are_marked_once_by_https_and_left_alone_without() -> None:
     headers = MutableHeaders(raw=[(b"set-cookie", b"a=1; Path=/"), (b"set-cookie", b"b=2; secure")])
-    put_headers(headers, {}, secure=False)
+    put_headers(headers, {}, "", secure=False)
     assert headers.getlist("set-cookie") == ["a=1; Path=/", "b=2; secure"]
-    put_headers(headers, {}, secure=True)
+    put_headers(headers, {}, "", secure=True)
     assert headers.getlist("set-cookie") == ["a=1; Path=/; Secure", "b=2; secure"]
+
+
+@pytest.mark.parametrize(
+    ("cookie", "sent"),
+    [
+        ("a=1", "a=1; Path=/plumbline; Secure"),
+        ("a=1; Path=/; HttpOnly", "a=1; HttpOnly; Path=/plumbline; Secure"),
+        ("a=path=/; path=/x;secure", "a=path=/;secure; Path=/plumbline"),
+    ],
+)
+def test_below_a_path_cookies_go_to_nothing_beside_it(cookie: str, sent: str) -> None:
+    headers = MutableHeaders(raw=[(b"set-cookie", cookie.encode())])
+    put_headers(headers, {}, "/plumbline", secure=True)
+    assert headers.getlist("set-cookie") == [sent]
