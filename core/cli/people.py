@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from core import text
 from core.audit.approvals import decide
 from core.audit.export import export_audit
 from core.audit.verify import Verification, describe_verification, verify_audit
@@ -13,7 +14,7 @@ from core.bootstrap import build_app, local_actor
 from core.cli.output import AsJson, Reason, emit
 from core.domain.actor import Approval, ApprovalState, AuditEntry
 from core.domain.installation import Session
-from core.login.sessions import end_session, list_live
+from core.login.sessions import end_all_sessions, end_session, list_live
 from core.store.installation import approvals, audit, sessions
 
 _TIME = "%Y-%m-%d %H:%M UTC"
@@ -24,7 +25,7 @@ audit_cli = typer.Typer(
 approvals_cli = typer.Typer(
     no_args_is_help=True, help="List what waits for a second person, approve or decline it."
 )
-sessions_cli = typer.Typer(no_args_is_help=True, help="List the logins that live, or end one.")
+sessions_cli = typer.Typer(no_args_is_help=True, help="List the logins that live, or end some.")
 
 
 def add_verbs(cli: typer.Typer) -> None:
@@ -116,10 +117,27 @@ def list_sessions(as_json: AsJson = False) -> None:
 
 
 @sessions_cli.command()
-def end(session_id: int, as_json: AsJson = False) -> None:
-    """End a login; the dashboard knows within two seconds."""
+def end(
+    session_id: Annotated[int | None, typer.Argument(help="The number of a login.")] = None,
+    email: Annotated[str | None, typer.Option(help="End all logins of this person.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="End all logins.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a login, all of a person, or all; the dashboard knows within two seconds."""
+    if (session_id is not None) + (email is not None) + everybody != 1:
+        raise typer.BadParameter("Name one: the number of a login, --email ADDRESS, or --all.")
     app = build_app()
-    ended = end_session(app.db, session_id, by=local_actor(app.settings), now=app.now())
+    by = local_actor(app.settings)
+    if session_id is None:
+        n_ended = end_all_sessions(app.db, email, by=by, now=app.now())
+        whose = f" of {email}" if email else ""
+        emit(
+            {"n_ended": n_ended, "email": email},
+            lambda: f"{text.count(n_ended, 'login')}{whose} ended.",
+            as_json,
+        )
+        return
+    ended = end_session(app.db, session_id, by=by, now=app.now())
     emit(
         {"ended": session_id, "email": ended.email},
         lambda: f"Login {session_id} of {ended.email} has ended.",

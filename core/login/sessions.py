@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from core.audit.attempt import attempt
 from core.domain.actor import Act, Actor
 from core.domain.installation import Session, SessionEnd, SessionLimits, find_session_end
-from core.errors import Conflict, Unavailable
+from core.errors import Conflict, NotFound, Unavailable
 from core.log import get_logger
 from core.login.identity import is_allowed
 from core.login.roles import find_role
@@ -155,6 +155,18 @@ def end_session(db: Database, session_id: int, *, by: Actor, now: datetime) -> S
             raise Conflict(f"Login {session_id} has ended already.")
         act.note(after={"ended_at": now}, target=f"{target} of {session.email}")
     return session
+
+
+def end_all_sessions(db: Database, email: str | None, *, by: Actor, now: datetime) -> int:
+    """End every login of a person, or of everybody if `email` is None, and return their number; the
+    dashboard knows within two seconds. Raises `NotFound` for a person without a live login."""
+    target = "all logins" if email is None else f"all logins of {email}"
+    with attempt(db, by, Act.SESSION, target, now=now) as act, act.write() as conn:
+        n_ended = sessions.end_sessions(conn, email, SessionEnd.ADMIN, now)
+        if email is not None and not n_ended:
+            raise NotFound(f"{email} is not logged in: `sessions list` shows who is.")
+        act.note(after={"ended_at": now, "n_logins": n_ended})
+    return n_ended
 
 
 def list_live(found: Iterable[Session], settings: Settings, now: datetime) -> list[Session]:

@@ -29,7 +29,7 @@ from core.domain.trial import TrialSettings
 from core.domain.version import NoteKind
 from core.errors import OpsError
 from core.jobs.runner import do_job
-from core.login.sessions import end_session
+from core.login.sessions import end_all_sessions, end_session
 from core.retraining.flow import start_retraining
 from core.retraining.policy import build_policy
 from core.serving.keys import create_key, revoke_key, rotate_key
@@ -102,6 +102,7 @@ WRITES: dict[str, tuple[Act, Write]] = {
     "rotate_key": (Act.KEYS, _on_db(rotate_key, 1, overlap=timedelta(hours=1))),
     "revoke_key": (Act.KEYS, _on_db(revoke_key, 1)),
     "end_session": (Act.SESSION, _on_db(end_session, 1)),
+    "end_all_sessions": (Act.SESSION, _on_db(end_all_sessions, None)),
     "add_note": (Act.NOTE, _on_db(add_note, 1, NoteKind.NOTE, "good")),
     "sign_version": (Act.SIGN, _on_versions(sign_version, 1)),
     "cancel_job": (Act.CANCEL, lambda app, _, by: cancel_job(app, 1, by=by)),

@@ -129,6 +129,23 @@ def test_nobody_approves_what_they_asked_for(app: App) -> None:
         run(cli, ["approvals", "approve", str(number)], catch_exceptions=False)
 
 
+def test_all_logins_of_a_person_or_of_everybody_end_by_one_command(app: App) -> None:
+    logins = LoginSessions(app.db, app.settings, app.now)
+    for email in ("eve@a.org", "eve@a.org", "bob@a.org"):
+        logins.start(email, authenticated_at=NOON, place="10.0.0.7")
+    for wrong in ([], ["1", "--all"], ["--all", "--email", "eve@a.org"]):
+        assert "Name one" in run(cli, ["sessions", "end", *wrong]).output
+    theirs = run(cli, ["sessions", "end", "--email", "eve@a.org"]).stdout
+    assert theirs == "2 logins of eve@a.org ended.\n"
+    assert json.loads(run(cli, ["sessions", "end", "--all", "--json"]).stdout) == {
+        "n_ended": 1,
+        "email": None,
+    }
+    told = run(cli, ["audit", "list"]).stdout
+    assert "session  all logins of eve@a.org  (by ada" in told
+    assert "session  all logins  (by ada" in told
+
+
 def test_a_login_is_listed_and_ended_and_the_audit_has_it(app: App) -> None:
     logins = LoginSessions(app.db, app.settings, app.now)
     token = logins.start("eve@a.org", authenticated_at=NOON, place="10.0.0.7")

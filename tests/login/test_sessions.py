@@ -9,20 +9,20 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from core.domain.actor import Role
+from core.domain.actor import Act, Role
 from core.domain.installation import SessionEnd
-from core.errors import Refused, Unavailable
-from core.login.sessions import LoginSessions, end_session
+from core.errors import NotFound, Refused, Unavailable
+from core.login.sessions import LoginSessions, end_all_sessions, end_session
 from core.monitoring.retention import remove_logins
 from core.settings import parse_settings
 from core.store.engine import schema
 from core.store.engine.database import Database
-from core.store.installation import sessions
+from core.store.installation import audit, sessions
 from tests.conftest import NOON
 from tests.people import person
 
 VALUES = {
-    "PLUMBLINE_ALLOWED_EMAILS": "ada@example.com",
+    "PLUMBLINE_ALLOWED_EMAILS": "ada@example.com,bob@example.com",
     "PLUMBLINE_SESSION_IDLE_MINUTES": "60",
     "PLUMBLINE_SESSION_HOURS": "8",
 }
@@ -59,10 +59,8 @@ def open_sessions(db: Database, clock: Clock) -> Open:
     return open_
 
 
-def start(found: LoginSessions, replaced: str | None = None) -> str:
-    return found.start(
-        "ada@example.com", authenticated_at=NOON, place="10.0.0.1", replaced=replaced
-    )
+def start(found: LoginSessions, replaced: str | None = None, email: str = "ada@example.com") -> str:
+    return found.start(email, authenticated_at=NOON, place="10.0.0.1", replaced=replaced)
 
 
 def read_ends(db: Database) -> list[str | None]:
@@ -236,6 +234,35 @@ def test_only_an_admin_ends_a_login_of_somebody(db: Database, open_sessions: Ope
     assert found.find(token) is not None
     end_session(db, 1, by=person("root"), now=NOON)
     assert open_sessions().find(token) is None
+
+
+def test_all_logins_of_a_person_end_however_the_address_is_written_and_nobody_elses(
+    db: Database, open_sessions: Open
+) -> None:
+    found = open_sessions()
+    theirs = [start(found), start(found)]
+    other = start(found, email="bob@example.com")
+    found.end(theirs[0], SessionEnd.LOGOUT)
+    with pytest.raises(Refused, match="needs the role admin"):
+        end_all_sessions(db, "ada@example.com", by=person("eve", Role.OPERATOR), now=NOON)
+    assert end_all_sessions(db, "ADA@example.com", by=person("root"), now=NOON) == 1
+    again = open_sessions()
+    assert [again.find(token) is None for token in (*theirs, other)] == [True, True, False]
+    with pytest.raises(NotFound, match=r"ada@example\.com is not logged in"):
+        end_all_sessions(db, "ada@example.com", by=person("root"), now=NOON)
+
+
+def test_all_logins_end_at_once_and_the_audit_has_one_entry(
+    db: Database, open_sessions: Open
+) -> None:
+    found = open_sessions()
+    tokens = [start(found), start(found, email="bob@example.com")]
+    assert end_all_sessions(db, None, by=person("root"), now=NOON) == 2
+    assert [open_sessions().find(token) for token in tokens] == [None, None]
+    assert end_all_sessions(db, None, by=person("root"), now=NOON) == 0
+    with db.read() as conn:
+        told = [one for one in audit.stream_entries(conn) if one.act == Act.SESSION]
+    assert [(one.target, one.outcome) for one in told] == [("all logins", "done")] * 2
 
 
 def test_a_login_that_ended_is_removed_after_90_days(

@@ -77,6 +77,17 @@ def end_session(conn: sa.Connection, session_id: int, why: SessionEnd, now: date
     return bool(ended.rowcount)
 
 
+def end_sessions(conn: sa.Connection, email: str | None, why: SessionEnd, now: datetime) -> int:
+    """End all sessions of a person, or of everybody if `email` is None; return their number."""
+    theirs = sa.true() if email is None else sa.func.lower(_sessions.c.email) == email.lower()
+    ended = conn.execute(
+        _sessions.update()
+        .where(theirs, _sessions.c.ended_at.is_(None))
+        .values(ended_at=now, ended_why=why.value)
+    )
+    return int(ended.rowcount)
+
+
 def remove_ended(conn: sa.Connection, before: datetime, idle: timedelta) -> int:
     """Remove the sessions that ended before a time, those that nobody used any more among them, and
     return their number."""
