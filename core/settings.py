@@ -374,7 +374,7 @@ class Settings(Thresholds):
         "Largest request body at the API, in kilobytes; one row alone has at most 1,024.",
     )
     rate_limit: float = _setting(
-        "0",
+        "10000",  # three times what one process answers on the machine of docs/benchmarks.md
         read.number(0.0, 1e9, "requests a second, a number from 0"),
         "Most requests a second of one key (without keys, of this machine) at each API process; "
         "0 for no limit: keys always share a process fairly.",

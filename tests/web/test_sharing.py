@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from core.settings import parse_settings
 from core.web.http import TooManyRequests
 from core.web.sharing import Shares, Turn
 from tests.virtual_loop import run_virtually
@@ -117,6 +118,38 @@ def test_a_turn_that_nobody_waits_for_any_more_is_given_to_the_next() -> None:
         await third
 
     run_virtually(asyncio.wait_for(simulate(), 60.0))
+
+
+def test_a_key_has_a_limit_by_default_and_others_are_answered_beyond_it() -> None:
+    now = 0.0
+    rate = parse_settings({}).rate_limit
+    shares = Shares(lambda: now, rate)
+
+    def enter(caller: int) -> None:
+        turn = shares.enter_now(caller, 0)
+        assert turn is not None
+        shares.leave(turn)
+
+    for _ in range(10_000):
+        enter(A)
+    with pytest.raises(TooManyRequests, match="More than 10000 requests a second") as found:
+        enter(A)
+    assert found.value.retry_seconds == pytest.approx(0.0001)
+    enter(B)
+    now += 0.001
+    for _ in range(10):
+        enter(A)
+    with pytest.raises(TooManyRequests):
+        enter(A)
+
+
+def test_without_a_limit_a_key_sends_as_many_as_it_likes() -> None:
+    rate = parse_settings({"PLUMBLINE_RATE_LIMIT": "0"}).rate_limit
+    shares = Shares(lambda: 0.0, rate)
+    for _ in range(10_001):
+        turn = shares.enter_now(A, 0)
+        assert turn is not None
+        shares.leave(turn)
 
 
 def test_who_has_a_thousand_requests_waiting_is_told_to_stop() -> None:
