@@ -157,9 +157,7 @@ def of_why(why: Mapping[str, Any]) -> str:
 
 def of_trace(found: Trace) -> str:
     """Return the row counts of an id or a group, and the versions trained on them."""
-    lines = [
-        f"{found.n_samples} rows, {found.n_predictions} predictions and {found.n_labels} labels."
-    ]
+    lines = [f"{found.describe()}."]
     for use in found.uses:
         versions = ", ".join(version_name(number) for number in use.versions) or "no version"
         lines.append(f"  snapshot {use.snapshot_id}: {use.n_rows} rows, used by {versions}")

@@ -46,10 +46,10 @@ def trace_rows(db: Database, folder: Path, kind: IdKind, name: str) -> Trace:
     """Return the rows of an id or a group, and the snapshots and versions that used them. A
     snapshot without its file holds nothing."""
     with read_all(db) as conn:
-        n_samples, n_predictions, n_labels = erasures.count_rows(conn, kind, name)
+        found = erasures.count_rows(conn, kind, name)
         taken = snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)
         uses = [_find_use(conn, folder, snapshot, kind, name) for snapshot in taken]
-    return Trace(n_samples, n_predictions, tuple(use for use in uses if use.n_rows), n_labels)
+    return replace(found, uses=tuple(use for use in uses if use.n_rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,12 @@ def erase_rows(
     with attempt(db, asked.by, Act.ERASE, target, now=now(), reason=reason, details=details) as act:
         found = trace_rows(db, folder, kind, name)
         if found.is_empty:
-            raise NotFound(f"There is no row and no prediction of {kind} '{name}'.")
+            raise NotFound(f"There is no row, prediction, label or mention of {kind} '{name}'.")
         with db.read() as conn:
             used = [snapshot_rows.get_snapshot(conn, use.snapshot_id) for use in found.uses]
         replaced = [(snapshot, *_write_without(folder, snapshot, kind, name)) for snapshot in used]
         with read_all(db) as conn:  # what came meanwhile goes too, and the log entry counts it
-            n_samples, n_predictions, n_labels = erasures.count_rows(conn, kind, name)
-        found = replace(found, n_samples=n_samples, n_predictions=n_predictions, n_labels=n_labels)
+            found = replace(erasures.count_rows(conn, kind, name), uses=found.uses)
         note = Erasure(
             act.now,
             asked.by.name,
@@ -112,7 +111,14 @@ def erase_rows(
             for table, number in changed:
                 if table in _DECIDERS:
                     act.seal(Decider(table), number)
-            act.note(after={"n_samples": found.n_samples, "n_predictions": found.n_predictions})
+            act.note(
+                after={
+                    "n_samples": found.n_samples,
+                    "n_predictions": found.n_predictions,
+                    "n_labels": found.n_labels,
+                    "n_mentions": found.n_mentions,
+                }
+            )
     remove_old_files(db, folder)
     remove_uploads(asked.uploads)
     refresh_quality(db, scale, now(), rules)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from core import text
+
 KEY = "__key__"
 AT = "__at__"
 TARGET = "__target__"
@@ -129,22 +131,42 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The rows of an id or a group: samples, visible or not, predictions, uses, and the labels that
-    a person of this name gave, or that are of an unknown prediction."""
+    """The rows of an id or a group: samples, visible or not, predictions, uses, the labels that a
+    person of this name gave or that are of an unknown prediction, and the other records in which
+    the program quotes the name."""
 
     n_samples: int
     n_predictions: int
     uses: tuple[Use, ...]
     n_labels: int = 0
+    n_mentions: int = 0
 
     @property
     def is_empty(self) -> bool:
-        """Return whether there are no rows.
+        """True if there is nothing to erase.
 
         >>> Trace(0, 0, ()).is_empty
         True
+        >>> Trace(0, 0, (), n_mentions=1).is_empty
+        False
         """
-        return not (self.n_samples or self.n_predictions or self.uses or self.n_labels)
+        return not (
+            self.n_samples or self.n_predictions or self.uses or self.n_labels or self.n_mentions
+        )
+
+    def describe(self) -> str:
+        """Return the counts in words, without the uses by snapshots.
+
+        >>> Trace(2, 1, (), 0, 1).describe()
+        '2 rows, 1 prediction, no labels and 1 other record that quotes the name'
+        """
+        quotes = "quotes" if self.n_mentions == 1 else "quote"
+        return (
+            f"{text.count(self.n_samples, 'row')}, "
+            f"{text.count(self.n_predictions, 'prediction')}, "
+            f"{text.count(self.n_labels, 'label')} and "
+            f"{text.count(self.n_mentions, 'other record')} that {quotes} the name"
+        )
 
 
 @dataclass(frozen=True, slots=True)

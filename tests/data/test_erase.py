@@ -1,5 +1,6 @@
 """A person's rows can be traced and deleted for good, from the store and from every snapshot."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from core.data.erase import ErasureRequest, erase_rows, remove_old_files, trace_
 from core.data.quality.overview import refresh_quality
 from core.data.snapshots import read_snapshot, take_snapshot
 from core.data.sources.feedback import collect_feedback
+from core.domain.actor import Act
 from core.domain.dataset import EXTERNAL_ID, Erasure, IdKind, Snapshot, Trace, Use
 from core.domain.installation import Scope
 from core.domain.prediction import Label
@@ -24,8 +26,9 @@ from core.errors import InvalidInput, NotFound
 from core.serving.keys import create_key
 from core.store.data import erasures, mentions, quality, samples, snapshots
 from core.store.engine import schema
-from core.store.engine.database import Database
+from core.store.engine.database import Connection, Database
 from core.store.engine.types import Flag, Json, UtcTime
+from core.store.installation import audit
 from core.store.models import trials, versions
 from core.store.predictions import labels, predictions
 from core.store.predictions.batches import append_batches
@@ -170,7 +173,7 @@ def test_a_deletion_needs_a_reason_and_something_to_delete(db: Database, home: P
             now=lambda: NOON,
             scale=SCALE,
         )
-    with pytest.raises(NotFound, match="There is no row and no prediction of id 'nobody'"):
+    with pytest.raises(NotFound, match="no row, prediction, label or mention of id 'nobody'"):
         erase(db, home, IdKind.ID, "nobody")
 
 
@@ -374,3 +377,66 @@ def test_a_column_of_the_name_of_an_erased_group_stays_a_column(db: Database, ho
     with db.read() as conn:
         [left] = conn.execute(sa.select(schema.drift_references.c.body)).scalars()
     assert left == {"columns": [{"name": "size", "levels": [mentions.ERASED, "large"]}]}
+
+
+def test_the_audit_says_how_many_labels_and_mentions_an_erasure_changed(
+    db: Database, home: Path
+) -> None:
+    add_predictions(db, [make_prediction("a")])
+    with db.write() as conn:
+        keep_labels(conn, [Label("a", 70.0, NOON, "ann", NOON, key_id=3)])
+        conn.execute(schema.health_changes.insert().values(at=NOON, health="warning", reasons=[]))
+    erase(db, home, IdKind.ID, "ann")
+    with db.read() as conn:
+        [entry] = [one for one in audit.stream_entries(conn) if one.act == Act.ERASE]
+    assert entry.after == {"n_samples": 0, "n_predictions": 0, "n_labels": 1, "n_mentions": 0}
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda conn: conn.execute(
+            schema.incident_events.insert().values(
+                incident_id=conn.execute(
+                    schema.incidents.insert()
+                    .values(cause="latency", opened_at=NOON)
+                    .returning(schema.incidents.c.id)
+                ).scalar_one(),
+                at=NOON,
+                kind="opened",
+                severity="warning",
+                by="monitor",
+                message="provider = ann-7: no",
+            )
+        ),
+        lambda conn: conn.execute(
+            schema.health_changes.insert().values(
+                at=NOON, health="warning", reasons=[{"message": "worst for ann-7"}]
+            )
+        ),
+        lambda conn: conn.execute(
+            schema.sources.insert().values(
+                name="t",
+                mapping={},
+                attempt=1,
+                started_at=NOON,
+                n_received=1,
+                n_new=0,
+                reading={"rejected": [{"row": 1, "message": "ann-7: no"}]},
+            )
+        ),
+    ],
+)
+def test_an_erasure_finds_a_name_that_only_the_program_quotes(
+    db: Database, home: Path, plant: Callable[[Connection], object]
+) -> None:
+    """Its rows may be gone for months: what quotes them is found, counted and replaced."""
+    with db.write() as conn:
+        plant(conn)
+    found = trace_rows(db, home / "snapshots", IdKind.ID, "ann-7")
+    assert (found.n_mentions, found.is_empty) == (1, False)
+    assert found.describe().endswith("no labels and 1 other record that quotes the name")
+    assert erase(db, home, IdKind.ID, "ann-7").found.n_mentions == 1
+    assert trace_rows(db, home / "snapshots", IdKind.ID, "ann-7").is_empty
+    with pytest.raises(NotFound, match="no row, prediction, label or mention"):
+        erase(db, home, IdKind.ID, "ann-7")

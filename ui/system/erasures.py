@@ -89,18 +89,13 @@ def note(app: App, version: Version) -> None:
 def describe(found: Trace) -> str:
     """Describe the traced rows in a sentence: their number, and the snapshots and versions with
     them."""
-    said = (
-        f"{text.count(found.n_samples, 'row')}, "
-        f"{text.count(found.n_predictions, 'prediction')} and "
-        f"{text.count(found.n_labels, 'label')}; "
-    )
     uses = [
         f"snapshot {use.snapshot_id} has {use.n_rows} ("
         + (", ".join(version_name(number) for number in use.versions) or "no version")
         + " learned from it)"
         for use in found.uses
     ]
-    return said + ("; ".join(uses) or "no snapshot holds them") + "."
+    return f"{found.describe()}; {'; '.join(uses) or 'no snapshot holds them'}."
 
 
 def _trace(app: App, kind: IdKind, name: str) -> Trace:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from core.domain.dataset import Erasure, IdKind, Trace
 from core.store.data.history import remove_history
-from core.store.data.mentions import ERASED, replace_mentions
+from core.store.data.mentions import ERASED, find_mentions, replace_mentions
 from core.store.engine import schema
 from core.store.models.paired_differences import remove_checkpoints
 from core.store.predictions.predictions import move_batches_within
@@ -25,20 +25,29 @@ _labels = schema.labels
 _shadow = schema.shadow_scores
 _sources = schema.sources
 _unmatched = schema.unmatched_labels
+_REJECTING: tuple[sa.Column[Any], ...] = (
+    _collections.c.rejected,
+    _jobs.c.result,
+    _sources.c.reading,
+)
 
 
-def count_rows(conn: sa.Connection, kind: IdKind, name: str) -> tuple[int, int, int]:
-    """Count the samples, visible or not, the predictions of a name, and the labels that it gave or
-    that are of an unknown prediction of this id."""
+def count_rows(conn: sa.Connection, kind: IdKind, name: str) -> Trace:
+    """Count the samples, visible or not, the predictions of a name, the labels that it gave or
+    that are of an unknown prediction of this id, and the other rows in which the program quotes it.
+    The trace has no uses by snapshots."""
     samples = sa.select(sa.func.count()).select_from(_samples).where(_of_sample(kind, name))
     asked = sa.select(sa.func.count()).select_from(_predictions)
     asked = asked.where(_of_prediction(kind, name), _holds_something)
     given = sa.select(sa.func.count()).select_from(_labels)
     given = given.where(sa.or_(_labels.c.given_by == name, _is_unmatched(name)))
-    samples_, predictions_, labels_ = (
+    n_samples, n_predictions, n_labels = (
         int(conn.execute(query).scalar_one()) for query in (samples, asked, given)
     )
-    return samples_, predictions_, labels_
+    quoting = find_mentions(conn, name)
+    for column in _REJECTING:
+        quoting.update((column.table.name, key) for key, _ in _find_rejections(conn, column, name))
+    return Trace(n_samples, n_predictions, (), n_labels, len(quoting))
 
 
 def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> list[tuple[str, int]]:
@@ -73,8 +82,10 @@ def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> list[tuple[str,
     conn.execute(_labels.delete().where(_is_unmatched(name)))
     conn.execute(_unmatched.delete().where(_unmatched.c.prediction_id == name))
     conn.execute(_labels.update().where(_labels.c.given_by == name).values(given_by=ERASED))
-    for column in (_collections.c.rejected, _jobs.c.result, _sources.c.reading):
-        _forget_rejections(conn, column, name)
+    for column in _REJECTING:
+        (number,) = column.table.primary_key.columns
+        for key, left in _find_rejections(conn, column, name):
+            conn.execute(sa.update(column.table).where(number == key).values({column.name: left}))
     changed = replace_mentions(conn, name)
     rewritten = [number for table, number in changed if table == _versions.name]
     conn.execute(schema.runs.delete().where(schema.runs.c.version.in_(rewritten)))
@@ -115,15 +126,17 @@ def load_erasures(conn: sa.Connection) -> list[Erasure]:
     return [_erasure(row) for row in rows]
 
 
-def _forget_rejections(conn: sa.Connection, column: sa.Column[Any], name: str) -> None:
-    """Remove from a JSON column the rejections that name a row; their count stays."""
-    table = column.table
-    (key,) = table.primary_key.columns
+def _find_rejections(
+    conn: sa.Connection, column: sa.Column[Any], name: str
+) -> list[tuple[Any, Any]]:
+    """Return the number of each row whose JSON has rejections that name a row, and the JSON without
+    them; their count stays in it."""
+    (number,) = column.table.primary_key.columns
     holds = sa.type_coerce(column, sa.Text).contains('"message"')
-    for row_key, value in conn.execute(sa.select(key, column).where(holds)).all():
-        left = _without(value, re.compile(rf"(?<!\w){re.escape(name)}(?!\w)"))
-        if left != value:
-            conn.execute(sa.update(table).where(key == row_key).values({column.name: left}))
+    pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    read = conn.execute(sa.select(number, column).where(holds)).all()
+    found = [(key, value, _without(value, pattern)) for key, value in read]
+    return [(key, left) for key, value, left in found if left != value]
 
 
 def _without(value: Any, name: re.Pattern[str]) -> Any:

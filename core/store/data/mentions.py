@@ -1,6 +1,7 @@
 """Mentions: what the program itself said that quotes a name of a row, found and replaced."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -46,24 +47,31 @@ def replace_mentions(conn: sa.Connection, name: str) -> list[tuple[str, int]]:
     number of each row that changed. A name of fewer than four characters, or a number, counts only
     as a whole value or between quotes."""
     changed: dict[tuple[str, Any], None] = {}
-    for column, keys in QUOTING.items():
-        for key, value in _find_mentions(conn, column, name):
-            left = _replace(value, _build_pattern(name), keys, inside="" in keys)
-            if left != value:
-                table = column.table
-                (primary,) = table.primary_key.columns
-                conn.execute(sa.update(table).where(primary == key).values({column.name: left}))
-                changed[table.name, key] = None
+    for column, key, left in _list_mentions(conn, name):
+        table = column.table
+        (primary,) = table.primary_key.columns
+        conn.execute(sa.update(table).where(primary == key).values({column.name: left}))
+        changed[table.name, key] = None
     return list(changed)
 
 
-def _find_mentions(conn: sa.Connection, column: sa.Column[Any], name: str) -> list[tuple[Any, Any]]:
-    """Return the key and the value of each row whose column may have a name, as text or JSON."""
-    (primary,) = column.table.primary_key.columns
-    is_text = isinstance(column.type, sa.Text)
-    stored = name if is_text else msgspec.json.encode(name).decode()[1:-1]
-    holds = sa.type_coerce(column, sa.Text).contains(stored, autoescape=True)
-    return [(row[0], row[1]) for row in conn.execute(sa.select(primary, column).where(holds))]
+def find_mentions(conn: sa.Connection, name: str) -> set[tuple[str, Any]]:
+    """Return the table and the number of each row that `replace_mentions` would change."""
+    return {(column.table.name, key) for column, key, _ in _list_mentions(conn, name)}
+
+
+def _list_mentions(conn: sa.Connection, name: str) -> Iterator[tuple[sa.Column[Any], Any, Any]]:
+    """Yield each column of a row that has a name, the row's number, and the value without it."""
+    pattern = _build_pattern(name)
+    for column, keys in QUOTING.items():
+        (primary,) = column.table.primary_key.columns
+        is_text = isinstance(column.type, sa.Text)
+        stored = name if is_text else msgspec.json.encode(name).decode()[1:-1]
+        holds = sa.type_coerce(column, sa.Text).contains(stored, autoescape=True)
+        for key, value in conn.execute(sa.select(primary, column).where(holds)).all():
+            left = _replace(value, pattern, keys, inside="" in keys)
+            if left != value:
+                yield column, key, left
 
 
 def _build_pattern(name: str) -> re.Pattern[str]:

@@ -116,6 +116,10 @@ def _add_callers(conn: sa.Connection) -> None:
         conn.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN key_id BIGINT")
 
 
+def _index_givers_of_labels(conn: sa.Connection) -> None:
+    conn.exec_driver_sql("CREATE INDEX labels_given_by ON labels (given_by)")
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _drop_alert_rules,
     _drop_alpha_spendings,
@@ -123,6 +127,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _sum_histories_by_hour,
     _add_people,
     _add_callers,
+    _index_givers_of_labels,
 )
 """The steps from `FIRST` on. Append here, and change `schema` to the result of the step. Never
 change a released step. A step knows the tables of its time: it names columns in text and takes none

@@ -289,6 +289,7 @@ labels = sa.Table(  # rows are appended: room for several raters, each with why 
     sa.Column("key_id", sa.BigInteger),  # of the API key that sent it, whoever it was given by
     sa.Index("labels_prediction", "prediction_id", "id"),
     sa.Index("labels_received", "received_at"),
+    sa.Index("labels_given_by", "given_by"),  # who asks for erasure is looked up by name
 )
 
 rollups = sa.Table(

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
 
 from core.domain.dataset import IdKind, QualityReport
 from core.domain.sample import Provenance, Rejection, Sample
@@ -70,3 +73,24 @@ def test_the_log_is_emptied_where_nobody_reads(sqlite_db: Database, home: Path) 
     assert log.stat().st_size > 0
     assert sqlite_db.empty_log()
     assert log.stat().st_size == 0
+
+
+def test_the_labels_of_a_person_are_found_without_reading_all(db: Database) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(*said: Any) -> None:
+        if "labels" in said[2]:
+            asked.append((said[2], said[3]))
+
+    with db.write() as conn:
+        if conn.dialect.name == "postgresql":
+            conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN" if conn.dialect.name == "sqlite" else "EXPLAIN"
+        sa.event.listen(conn, "before_cursor_execute", note)
+        erasures.count_rows(conn, IdKind.ID, "ann")
+        sa.event.remove(conn, "before_cursor_execute", note)
+        ((statement, values),) = asked
+        plan = str(conn.exec_driver_sql(f"{explain} {statement}", values).all())
+    assert "labels_given_by" in plan
+    assert "SCAN labels" not in plan
+    assert "Seq Scan on labels" not in plan
