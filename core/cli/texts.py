@@ -19,7 +19,12 @@ from core.monitoring.measure.performance import Figures
 from core.monitoring.slices.segments import name_culprit
 from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
 from core.registry import RunSummary
-from core.training.evaluate.verdict import describe_calibration, describe_curve, describe_search
+from core.training.evaluate.verdict import (
+    describe_calibration,
+    describe_curve,
+    describe_picks,
+    describe_search,
+)
 from plumbline.program import name_command
 
 _TIME = "%Y-%m-%d %H:%M UTC"
@@ -200,6 +205,7 @@ def of_training(version: Version) -> str:
         f"{best[0]}: {text.percent(best[1].accuracy)}",
         f"  R2        {r2}",
         f"  skill     {skill}",
+        *([] if report.picks is None else [describe_picks(report.picks)]),
         "Gate:",
         *(f"  {reason}" for reason in report.gate.reasons),
     ]

@@ -13,7 +13,7 @@ from core.domain.job import continue_search
 from core.domain.version import NoteKind, list_tags, parse_version, version_name
 from core.errors import Refused
 from core.jobs.runner import do_job
-from core.retraining.flow import find_acknowledged, find_left_out
+from core.retraining.flow import find_kept_args
 from core.store.jobs import jobs
 from core.store.models import versions
 from core.training.notes import add_note, sign_version
@@ -53,6 +53,9 @@ def train(
     search: Annotated[
         str, typer.Option(help="The hyperparameter search: grid, or smart (a wider space).")
     ] = "grid",
+    purpose: Annotated[
+        str, typer.Option(help="The purpose: score, or pick (the best of each group).")
+    ] = "score",
     found_by: Annotated[
         int | None,
         typer.Option(help="A cancelled training job: use the best parameters it found."),
@@ -69,6 +72,7 @@ def train(
         "objective": objective,
         "window": window,
         "search": search,
+        "purpose": purpose,
     }
     if found_by is not None:
         with app.db.read() as conn:
@@ -144,13 +148,12 @@ def iterate(
             app, "collect", {}, "iterate: collection", on_progress=say_progress
         ).result
     with app.db.read() as conn:
-        left_out, acknowledged = find_left_out(conn), find_acknowledged(conn)
+        kept = find_kept_args(conn)
     args: dict[str, object] = {
         "recipe": recipe or settings.retrain_recipe,
         "seed": 0,
         "overrides": None,
-        "leave_out": left_out,
-        "acknowledged": acknowledged,
+        **kept,
         "holdout": RECENT,  # as a retraining: what is new is learned, and judges
     }
     job = do_job(app, "train", args, "iterate", on_progress=say_progress)

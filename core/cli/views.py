@@ -47,6 +47,7 @@ def view_training(version: Version) -> dict[str, Any]:
         "segments": built["segments"],
         "score_bands": built["score_bands"],
         "worst": built["worst"],
+        "picks": built["picks"],
         "environment": built["environment"],
         "commit": report.commit,
         "objective": report.objective,

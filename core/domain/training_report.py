@@ -45,6 +45,32 @@ class NaiveMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class NaivePick:
+    """The figures of a naive picker on the same groups: at random, the best level or the largest
+    value of one column `of` the rows, or the heuristic."""
+
+    pair_accuracy: float | None
+    regret: float
+    gap_recovered: float | None
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """The figures of picking by the scores on the holdout's groups of 2 to 100 candidates, as
+    `core.stats.picks.PickFigures` defines them; their limits are by groups."""
+
+    n_groups: int
+    n_pairs: int  # of candidates with different truths
+    pair_accuracy: Estimate | None
+    tau: Estimate | None
+    regret: Estimate | None  # points
+    gap_recovered: Estimate | None
+    advantage: Estimate | None  # over the best naive picker, in shares of the gap
+    naive: Mapping[str, NaivePick]  # random, best_category, longest, heuristic
+
+
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """The same recipe fitted on a part of the training rows, judged on the same holdout."""
 
@@ -100,6 +126,7 @@ class GateCode(StrEnum):
     ROWS = "rows"
     SCORES = "scores"
     SKILL = "skill"
+    PICKS = "picks"
     CONSTANT_BASELINE = "constant_baseline"
     PROVENANCE = "provenance"
     LEAKS = "leaks"
@@ -177,6 +204,7 @@ class TrainingReport:
     holdout_from_at: datetime | None = (
         None  # where a short holdout begins; None: a fifth of the rows
     )
+    picks: Picks | None = None  # None where no two holdout rows are of one group
 
 
 @dataclass(frozen=True, slots=True)

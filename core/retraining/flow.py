@@ -21,7 +21,7 @@ from core.store.jobs import jobs
 from core.store.models import deployments, versions
 from core.store.monitoring import drift
 from core.store.predictions import feedback
-from core.training.plan import RECENT
+from core.training.plan import RECENT, SCORE
 
 _TRAIN = "train"
 
@@ -102,24 +102,20 @@ def start_retraining(
     return decision
 
 
-def find_left_out(conn: Connection) -> list[str]:
-    """Return the columns that a person left out of the champion; the next version leaves them out
-    too."""
-    champion = _find_champion(conn)
-    left_out = {} if champion is None else champion.report.left_out
-    return [name for name, why in left_out.items() if why.startswith(LEFT_OUT)]
-
-
-def find_acknowledged(conn: Connection) -> list[str]:
-    """Return the suspect columns of the champion that a person said are known when it predicts;
-    nobody is asked again for the next version."""
-    champion = _find_champion(conn)
-    return [] if champion is None else list(champion.report.acknowledged)
-
-
-def _find_champion(conn: Connection) -> Version | None:
+def find_kept_args(conn: Connection) -> dict[str, object]:
+    """Return the arguments of a training that the next version takes over from the one that serves:
+    the columns that a person left out of it, the suspect ones that a person said are known when it
+    predicts (nobody is asked again), and its purpose."""
     current = deployments.find_current(conn)
-    return None if current is None else versions.find_version(conn, current.plan.champion)
+    champion = None if current is None else versions.find_version(conn, current.plan.champion)
+    if champion is None:
+        return {"leave_out": [], "acknowledged": [], "purpose": SCORE}
+    report = champion.report
+    return {
+        "leave_out": [name for name, why in report.left_out.items() if why.startswith(LEFT_OUT)],
+        "acknowledged": list(report.acknowledged),
+        "purpose": report.plan.get("purpose", SCORE),
+    }
 
 
 def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> RetrainingInputs:
@@ -207,8 +203,7 @@ def _append_job(
         "recipe": policy.recipe,
         "seed": seed,
         "overrides": None,
-        "leave_out": find_left_out(conn),
-        "acknowledged": find_acknowledged(conn),
+        **find_kept_args(conn),
         "holdout": RECENT,
         "deploy": deploys,
     }

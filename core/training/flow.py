@@ -118,6 +118,7 @@ def train_version(
             comparison,
             synthetic=learned.synthetic,
             doubts=doubts,
+            purpose=order.plan.purpose,
         ),
         order,
         keys=frame[KEY].iloc[learned.split.holdout],

@@ -15,6 +15,12 @@ METHODS: Mapping[str, str] = {
     "smart": "wider ranges, successive halving",
 }
 
+SCORE, PICK = "score", "pick"
+PURPOSES: Mapping[str, str] = {
+    SCORE: "a score close to the truth",
+    PICK: "the best of each group is picked",
+}
+"""The purposes of a model; the search, the gate and the first sentence of a report follow it."""
 
 RECENT = "recent"
 HOLDOUTS: Mapping[str, str] = {
@@ -33,6 +39,7 @@ class TrainingPlan:
     search: str = "grid"
     device: str = "cpu"
     holdout: str = "fifth"  # of HOLDOUTS; a retraining's is recent, so that it learns what is new
+    purpose: str = SCORE  # of PURPOSES
     parameters: Mapping[str, Any] | None = None
 
 
@@ -43,7 +50,7 @@ def read_plan(args: Mapping[str, object], device: str) -> TrainingPlan:
     >>> read_plan({"recipe": "baseline", "window": "182"}, "cpu").window
     '182'
     """
-    names = ("objective", "window", "search", "parameters", "holdout")
+    names = ("objective", "window", "search", "parameters", "holdout", "purpose")
     given = {name: args[name] for name in names if args.get(name) is not None}
     try:
         plan = msgspec.convert({**given, "device": device}, TrainingPlan)
@@ -55,4 +62,6 @@ def read_plan(args: Mapping[str, object], device: str) -> TrainingPlan:
         raise InvalidInput(f"'{plan.search}' is not a search: choose {', '.join(METHODS)}.")
     if plan.holdout not in HOLDOUTS:
         raise InvalidInput(f"'{plan.holdout}' is not a holdout: choose {', '.join(HOLDOUTS)}.")
+    if plan.purpose not in PURPOSES:
+        raise InvalidInput(f"'{plan.purpose}' is not a purpose: choose {', '.join(PURPOSES)}.")
     return plan

@@ -101,6 +101,7 @@ def test_new_rows_ask_for_one_training_and_no_second_while_it_lasts(serving: Dat
         "overrides": None,
         "leave_out": [],
         "acknowledged": [],
+        "purpose": "score",
         "holdout": "recent",
         "deploy": True,
     }

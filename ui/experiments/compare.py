@@ -78,6 +78,18 @@ def _show_metrics(versions: Sequence[Version]) -> None:
                 config=charts.CONFIG,
                 alt=f"Accuracy of each version with its 95 % confidence interval{blocks}",
             )
+    picking = [(v, v.report.picks.gap_recovered) for v in versions if v.report.picks is not None]
+    if picking:
+        st.markdown(Markdown("**Picking the best of each holdout group, more is better**"))
+        st.plotly_chart(
+            charts.draw_marks(
+                [charts.build_mark(v.name, gap, 100) for v, gap in picking if gap is not None],
+                unit="recovered of the gap between a random pick and the best, %",
+            ),
+            key="compare_picks",
+            config=charts.CONFIG,
+            alt="Share of the gap that each version recovers, with its 95 % confidence interval",
+        )
 
 
 def _show_changes(app: App, versions: Sequence[Version]) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from core import text
-from core.domain.training_report import TrainingReport
+from core.domain.training_report import Estimate, Picks, TrainingReport
 from core.domain.version import Version, version_name
-from core.training.evaluate.verdict import describe_search
+from core.training.evaluate.gate import name_picker
+from core.training.evaluate.verdict import describe_picks, describe_search
 from ui import st
 from ui.common import charts, filters, metric_cards, tables
 from ui.markup import Markdown, bullets
@@ -75,6 +76,8 @@ def show(version: Version) -> None:
             )
             if report.importance_method:
                 st.caption(f"By {report.importance_method}, on the holdout.")
+    if report.picks is not None:
+        _show_picks(version, report.picks)
     st.caption(_describe_basis(report))
     if report.left_out:
         with st.expander(
@@ -125,6 +128,31 @@ def pick(
     )
     filters.set_id("version", None if chosen == numbers[0] else chosen)
     return chosen
+
+
+def _show_picks(version: Version, picks: Picks) -> None:
+    with st.container(gap="xsmall"):
+        st.markdown(Markdown("**Picking the best of several**"))
+        if picks.gap_recovered is not None:
+            st.plotly_chart(
+                charts.draw_marks(
+                    pick_marks(version.name, picks, picks.gap_recovered),
+                    unit="recovered of the gap between a random pick and the best, %",
+                ),
+                key=f"picks_{version.number}",
+                config=charts.CONFIG,
+                alt="Share of the gap that picking by the score recovers, and picking without it",
+            )
+        st.caption(describe_picks(picks))
+
+
+def pick_marks(name: str, picks: Picks, gap: Estimate) -> list[charts.Mark]:
+    """Return the share of the gap that the version and each naive picker recover, in percent."""
+    naive = sorted(picks.naive.items(), key=lambda item: -(item[1].gap_recovered or 0.0))
+    return [charts.build_mark(name, gap, 100)] + [
+        charts.Mark(name_picker(which, of.of), 100 * (of.gap_recovered or 0.0), quiet=True)
+        for which, of in naive
+    ]
 
 
 def _describe_basis(report: TrainingReport) -> str:

@@ -14,13 +14,14 @@ from core.system import request_job
 from core.training.data.training_window import DAYS, HALF_LIVES
 from core.training.models.objective import OBJECTIVES
 from core.training.models.recipe import Recipe
-from core.training.plan import METHODS
+from core.training.plan import METHODS, PURPOSES
 from core.watching import PREVIEW
 from ui import st
 from ui.common import actions, context, jobs
 from ui.data import issues
 from ui.markup import Markdown
 
+_PURPOSE = "purpose"
 _RECIPE, _SEED, _REASON, _OVERRIDE = "recipe", "seed", "train_reason", "train_override"
 _LEAVE_OUT, _OBJECTIVE, _WINDOW, _SEARCH = "leave_out", "objective", "window", "search"
 _PROPOSED = "advanced"
@@ -73,6 +74,15 @@ def offer(app: App, recipes: Mapping[str, Recipe], data: DataSummary) -> None:
                 width=280,
             )
         with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox(
+                "Purpose",
+                list(PURPOSES),
+                format_func=lambda name: f"{PURPOSES[name][0].upper()}{PURPOSES[name][1:]}",
+                key=_PURPOSE,
+                help="Search, gate and verdict follow it. Picking needs rows with a group: the "
+                "request that the candidates were made for.",
+                width=280,
+            )
             st.selectbox(
                 "Aim at",
                 list(OBJECTIVES),
@@ -195,6 +205,7 @@ def _request(app: App, blocked: bool) -> str:
         "objective": st.session_state[_OBJECTIVE],
         "window": st.session_state[_WINDOW],
         "search": st.session_state[_SEARCH],
+        "purpose": st.session_state[_PURPOSE],
     }
     job = request_job(
         app,

@@ -9,6 +9,7 @@ from core.domain.dataset import Snapshot
 from core.domain.training_report import Estimate
 from core.domain.version import Version, version_name
 from core.training.evaluate.gate import FAILED
+from core.training.plan import SCORE
 
 
 def share_holdout(versions: Sequence[Version]) -> bool:
@@ -159,6 +160,7 @@ def list_parameters(version: Version) -> dict[str, str]:
         "split": report.split,
         "tolerance": f"{report.tolerance:g}",
         "label delay, seconds": f"{report.label_delay_seconds:g}",
+        "purpose": str(report.plan.get("purpose", SCORE)),
         "objective": report.objective,
         **({"training window": _name_window(report.window)} if report.window else {}),
         "search": str(report.search.get("method") or "none"),

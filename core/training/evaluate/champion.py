@@ -11,22 +11,24 @@ from numpy.typing import NDArray
 from core import text
 from core.data.snapshots import read_snapshot
 from core.domain.dataset import KEY
+from core.domain.training_report import Estimate
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import NotFound, Refused, Unavailable
 from core.registry import Registry
 from core.stats.association import holm
 from core.stats.intervals import mean_of_blocks
+from core.stats.picks import measure_picks
 from core.stats.slices import Slice
 from core.store.data import snapshots
 from core.store.engine.database import Database
 from core.store.models import deployments, versions
 from core.store.monitoring import incidents
-from core.training.data.rows import carry_frame, split_as_then
+from core.training.data.rows import Rows, carry_frame, split_as_then
 from core.training.data.training_window import TrainingWindow, WindowChoice
 from core.training.evaluate.error_slices import cut_categories
 from core.training.evaluate.fit_and_evaluate import Learned
 from core.training.evaluate.gate import Comparison, choose_alpha
-from core.training.evaluate.metrics import Blocks, compare_scores, select_blocks
+from core.training.evaluate.metrics import Blocks, compare_scores, select_blocks, to_estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,10 +115,16 @@ def compare_champion(
     before, improvement, lowest = compare_scores(
         actual, old_scores, scores, blocks=blocks, alpha=alpha
     )
-    segments = cut_categories(holdout[new], learned.fitted.kinds)
-    worse = find_worse_segments(
-        segments, np.abs(actual - scores) - np.abs(actual - old_scores), blocks
-    )
+    advantage: Estimate | None = None
+    worse: tuple[str, ...] = ()
+    n_segments = 0
+    if learned.picks:
+        rows = learned.holdout.pick(np.flatnonzero(new))
+        advantage, lowest = _compare_picks(rows, old_scores, scores, alpha)
+    else:
+        segments = cut_categories(holdout[new], learned.fitted.kinds)
+        growth = np.abs(actual - scores) - np.abs(actual - old_scores)
+        worse, n_segments = find_worse_segments(segments, growth, blocks), len(segments)
     return Comparison(
         champion.number,
         before,
@@ -124,14 +132,29 @@ def compare_champion(
         lowest,
         alpha=alpha,
         worse=worse,
-        n_segments=len(segments),
+        n_segments=n_segments,
         n_compared=n_new,
         n_left_out=len(new) - n_new,
         doubt=doubt,
         stale=terms.stale,
         margin=terms.margin if terms.stale else 0.0,
         basis=blocks.words,
+        advantage=advantage,
     )
+
+
+def _compare_picks(
+    rows: Rows, old: NDArray[np.float64], new: NDArray[np.float64], alpha: float
+) -> tuple[Estimate | None, float | None]:
+    """Return by how much more of the gap the new scores' pick recovers than the old ones', or than
+    a random pick where that is better, with its 95 % limits, and the lower limit that an equal
+    picker exceeds with the probability `alpha`; None where no groups are left."""
+    if rows.group is None:
+        return None, None
+    found = measure_picks(rows.target, new, rows.group, {"champion": old}).advantage
+    if found is None:
+        return None, None
+    return to_estimate(found.find_limits()), found.find_limits(1 - 2 * alpha).low
 
 
 def find_worse_segments(

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core.artifacts.artifact import Artifact
 from core.data.quality.near_duplicates import identify_content
 from core.data.splits import Split, leave_gap
@@ -17,13 +19,13 @@ from core.training.evaluate.cross_validation import claim_at_random, measure_cur
 from core.training.evaluate.fitting import Fitted, fit_recipe
 from core.training.evaluate.holdout_evaluation import Examination, examine_candidate
 from core.training.evaluate.model_card import build_card
-from core.training.plan import TrainingPlan
+from core.training.plan import PICK, TrainingPlan
 from core.training.recipe_registry import get_recipe
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MIN_TRAIN, MIN_HOLDOUT = 10, 2
+MIN_TRAIN, MIN_HOLDOUT, MIN_GROUPS = 10, 2, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Learned:
     at_random: float | None  # the MAE that a random split would have claimed
     curve: tuple[CurvePoint, ...]
     doubling: Estimate | None
+    picks: bool  # whether its purpose is to pick the best of each group
 
 
 def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
@@ -80,6 +83,8 @@ def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
     )
     progress(0.08, split.reason)
     train, holdout = _pick_sides(rows, split)
+    if order.plan.purpose == PICK:
+        check_groups(train)
     by_time = split.kind == "time"
     fitted = fit_recipe(
         recipe,
@@ -133,7 +138,19 @@ def learn(frame: "pd.DataFrame", order: Order, progress: Progress) -> Learned:
         at_random=at_random,
         curve=curve,
         doubling=doubling,
+        picks=order.plan.purpose == PICK,
     )
+
+
+def check_groups(train: Rows) -> None:
+    """Raise `Refused` where rows have no groups of candidates to pick from."""
+    sizes = np.zeros(0) if train.group is None else np.bincount(train.group)
+    if np.count_nonzero(sizes > 1) < MIN_GROUPS:
+        raise Refused(
+            f"Only {np.count_nonzero(sizes > 1)} groups of training rows hold two candidates or "
+            f"more, and learning to pick needs {MIN_GROUPS}: import the rows with a group column "
+            "that names the request each candidate was made for, or train for the purpose 'score'."
+        )
 
 
 def _pick_sides(rows: Rows, split: Split) -> tuple[Rows, Rows]:

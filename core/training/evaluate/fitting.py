@@ -23,7 +23,7 @@ from core.training.evaluate.cross_validation import CrossValidated, fit_pipeline
 from core.training.explain.pipeline_inspection import find_encoder, list_absent
 from core.training.models.objective import TOLERANCE, Aim, densest_centre
 from core.training.models.recipe import Fold, Recipe, Search, TrainingRows
-from core.training.plan import TrainingPlan
+from core.training.plan import PICK, TrainingPlan
 
 _RECENT_FOLDS = 2
 _WEAK = "not selected: it says hardly more about the target than its own values shuffled"
@@ -81,7 +81,16 @@ def fit_recipe(
         folds = split_folds(rows.at_seconds if by_time else None, rows.together, seed=seed)
         search = _search(
             recipe,
-            TrainingRows(rows.features, rows.target, folds, weight, aim, plan.search, plan.device),
+            TrainingRows(
+                rows.features,
+                rows.target,
+                folds,
+                weight,
+                rows.group if plan.purpose == PICK else None,
+                aim,
+                plan.search,
+                plan.device,
+            ),
             plan,
             seed,
             part_of(progress, 0.15, 0.45),

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from core import text
-from core.domain.training_report import Estimate, Gate, GateCode, Metrics, NaiveMetrics
+from core.domain.training_report import Estimate, Gate, GateCode, Metrics, NaiveMetrics, Picks
 from core.domain.version import version_name
 from core.errors import Refused
 from core.training.evaluate.metrics import CATEGORY_MEAN, HEURISTIC
+from core.training.evaluate.picks import BEST_CATEGORY, LONGEST, best_picker
+from core.training.plan import PICK, SCORE
 
 MIN_HOLDOUT = 30
 _SHOWN_LEAKS = 5
@@ -25,7 +27,7 @@ class Comparison:
     version: int
     mae: Estimate | None = None
     improvement: Estimate | None = None  # its MAE minus the candidate's
-    lowest: float | None = None  # lower limit of that at the level `alpha`
+    lowest: float | None = None  # lower limit, at the level `alpha`, of what the purpose asks for
     alpha: float | None = None  # what the gate spends of the year's chance of a false promotion
     worse: tuple[str, ...] = ()  # segments in which the candidate is shown to be worse, in words
     n_segments: int = 0  # of at least 5 % of the rows
@@ -36,6 +38,7 @@ class Comparison:
     stale: str | None = None  # why the champion is taken to be out of date
     margin: float = 0.0  # points by which one that is new may be worse than one out of date
     basis: str = ""  # what the intervals treat as independent, as of `Blocks.words`
+    advantage: Estimate | None = None  # its share of the gap minus the champion's, where it picks
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Evidence:
     comparison: Comparison | None  # None where no version serves
     synthetic: bool  # trained on generated rows
     doubts: Doubts = field(default_factory=Doubts)
+    purpose: str = SCORE
+    picks: Picks | None = None
 
 
 def decide_gate(evidence: Evidence) -> Gate:
@@ -85,8 +90,7 @@ def decide_gate(evidence: Evidence) -> Gate:
         ),
         (GateCode.ROWS, _check_rows(evidence)),
         (GateCode.SCORES, _check_scores(evidence)),
-        (GateCode.SKILL, _check_skill(evidence)),
-        (GateCode.CONSTANT_BASELINE, _check_constant(evidence)),
+        *_check_purpose(evidence),
         (GateCode.PROVENANCE, _check_provenance(evidence)),
         *([] if evidence.comparison is None else _check_comparison(evidence.comparison)),
     ]
@@ -130,6 +134,19 @@ def name_guess(name: str, of: str | None = None) -> str:
     return "the heuristic" if name == HEURISTIC else f"always guessing the {name.replace('_', ' ')}"
 
 
+def name_picker(name: str, of: str | None = None) -> str:
+    """A naive picker in a sentence.
+
+    >>> name_picker("random"), name_picker("best_category", "model"), name_picker("heuristic")
+    ('a random pick', "always the best 'model'", 'the heuristic')
+    """
+    if name == BEST_CATEGORY:
+        return f"always the best '{of}'"
+    if name == LONGEST:
+        return f"always the largest '{of}'" if of != "text" else "always the longest text"
+    return "the heuristic" if name == HEURISTIC else "a random pick"
+
+
 def _check_rows(evidence: Evidence) -> tuple[bool, str]:
     if evidence.n_holdout < MIN_HOLDOUT:
         return False, (
@@ -151,6 +168,31 @@ def _check_scores(evidence: Evidence) -> tuple[bool, str]:
     if evidence.spread <= 1e-9:
         return False, "the score is the same for every row: the model looks at nothing."
     return True, f"every score is a number, and they vary by {text.figure(evidence.spread)} points."
+
+
+def _check_purpose(evidence: Evidence) -> list[tuple[GateCode, tuple[bool, str]]]:
+    if evidence.purpose == PICK:
+        return [(GateCode.PICKS, _check_picks(evidence.picks))]
+    return [
+        (GateCode.SKILL, _check_skill(evidence)),
+        (GateCode.CONSTANT_BASELINE, _check_constant(evidence)),
+    ]
+
+
+def _check_picks(picks: Picks | None) -> tuple[bool, str]:
+    if picks is None or picks.advantage is None or picks.gap_recovered is None:
+        return False, "the holdout has no two groups with a best candidate: nothing can be picked."
+    name = best_picker(picks.naive)
+    naive = picks.naive[name]
+    figures = (
+        f"the score's pick recovers {text.percent_interval(picks.gap_recovered)} of the gap "
+        f"between a random pick and the best, {name_picker(name, naive.of)} recovers "
+        f"{text.percent(naive.gap_recovered or 0.0)}: difference "
+        f"{text.percent_interval(picks.advantage)} on {picks.n_groups:,} groups"
+    )
+    if picks.advantage.low > 0:
+        return True, figures + "."
+    return False, f"{figures}. The lower limit of the difference has to be above 0."
 
 
 def _check_skill(evidence: Evidence) -> tuple[bool, str]:
@@ -235,6 +277,8 @@ def _check_segments(comparison: Comparison) -> tuple[bool, str]:
 
 def _check_champion(comparison: Comparison) -> tuple[bool, str]:
     name = f"{version_name(comparison.version)}, the champion"
+    if comparison.advantage is not None:
+        return _check_pick_advantage(comparison, comparison.advantage)
     improvement, lowest = comparison.improvement, comparison.lowest
     if comparison.problem or improvement is None or lowest is None or comparison.mae is None:
         why = comparison.problem or "the rows are too few"
@@ -256,6 +300,19 @@ def _check_champion(comparison: Comparison) -> tuple[bool, str]:
     if refreshes_champion(comparison):
         return True, f"{figures}. It only has to be {wanted}."
     return False, f"{figures}. That has to be {wanted}."
+
+
+def _check_pick_advantage(comparison: Comparison, advantage: Estimate) -> tuple[bool, str]:
+    figures = (
+        f"on {comparison.n_compared:,} rows new to both, the pick of this version recovers "
+        f"{text.percent_interval(advantage)} more of the gap than that of "
+        f"{version_name(comparison.version)}, the champion; at least "
+        f"{text.percent(comparison.lowest)} but for the chance of "
+        f"{text.percent(comparison.alpha or 0)} that this gate spends"
+    )
+    if beats_champion(comparison):
+        return True, figures + "."
+    return False, f"{figures}. That has to be above 0."
 
 
 def _notes(evidence: Evidence) -> Iterator[tuple[GateCode, str]]:

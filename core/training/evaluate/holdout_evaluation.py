@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from core.artifacts.artifact import Artifact
 from core.domain.model_card import Card, find_half_width
-from core.domain.training_report import HoldoutSegment, ScoreBand
+from core.domain.training_report import HoldoutSegment, Picks, ScoreBand
 from core.settings import Scale
 from core.training.data.rows import Rows, name_features
 from core.training.evaluate.error_slices import cut_categories, measure_bands, measure_segments
@@ -28,6 +28,7 @@ from core.training.evaluate.metrics import (
     evaluate_scores,
     make_guesses,
 )
+from core.training.evaluate.picks import examine_picks
 from core.training.explain.contributions import (
     EXACT,
     SHUFFLED,
@@ -119,6 +120,7 @@ class Examination:
     importance_method: str
     segments: tuple[HoldoutSegment, ...]
     score_bands: tuple[ScoreBand, ...]
+    picks: Picks | None  # None where no group of the holdout is a choice
 
 
 def examine_candidate(
@@ -165,6 +167,7 @@ def examine_candidate(
             cut_categories(holdout.features, fitted.kinds), holdout.target, scores, blocks
         ),
         score_bands=measure_bands(holdout.target, scores, blocks),
+        picks=examine_picks(scores, train, holdout, fitted.kinds, scale),
     )
 
 
@@ -175,6 +178,7 @@ def gather_evidence(
     *,
     synthetic: bool,
     doubts: Doubts,
+    purpose: str,
 ) -> Evidence:
     """Return the evidence that the gate and the summary decide from."""
     return Evidence(
@@ -190,6 +194,8 @@ def gather_evidence(
         comparison=comparison,
         synthetic=synthetic,
         doubts=doubts,
+        purpose=purpose,
+        picks=found.picks,
     )
 
 

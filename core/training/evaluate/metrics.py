@@ -146,8 +146,8 @@ def compare_scores(
     if before is None or improvement is None:
         return None, None, None
     return (
-        _estimate(before.find_limits(lowest=0.0)),
-        _estimate(improvement.find_limits()),
+        to_estimate(before.find_limits(lowest=0.0)),
+        to_estimate(improvement.find_limits()),
         improvement.find_limits(1 - 2 * alpha).low,
     )
 
@@ -167,11 +167,11 @@ def _measure(
             "The holdout is a single row: nothing can be said about the model. Collect more rows."
         )
     return Metrics(
-        mae=_estimate(found.mae),
-        rmse=_estimate(found.rmse),
-        r2=None if found.r2 is None else _estimate(found.r2),
-        accuracy=_estimate(found.accuracy),
-        skill=None if found.skill is None else _estimate(found.skill),
+        mae=to_estimate(found.mae),
+        rmse=to_estimate(found.rmse),
+        r2=None if found.r2 is None else to_estimate(found.r2),
+        accuracy=to_estimate(found.accuracy),
+        skill=None if found.skill is None else to_estimate(found.skill),
     )
 
 
@@ -188,7 +188,7 @@ def _measure_coverage(
     if found is None:
         return None
     limits = found.find_limits(lowest=0.0, highest=1.0)
-    return _estimate(limits.widen_to(wilson(int(inside.sum()), len(inside))))
+    return to_estimate(limits.widen_to(wilson(int(inside.sum()), len(inside))))
 
 
 def _number(values: NDArray[np.generic]) -> tuple[NDArray[np.int64], int]:
@@ -196,12 +196,13 @@ def _number(values: NDArray[np.generic]) -> tuple[NDArray[np.int64], int]:
     return index.astype(np.int64), len(names)
 
 
-def _estimate(interval: Interval) -> Estimate:
+def to_estimate(interval: Interval) -> Estimate:
+    """Return a figure as a report keeps it."""
     return Estimate(interval.value, interval.low, interval.high)
 
 
 _MIN_LEVEL_ROWS = 5
-_MIN_WEIGHED = 0.5
+MIN_WEIGHED = 0.5
 
 
 def make_guesses(
@@ -219,7 +220,7 @@ def make_guesses(
         )
     weighed = weigh_rows(holdout.features, scale)
     known = np.isfinite(weighed)
-    if len(known) and known.mean() >= _MIN_WEIGHED:
+    if len(known) and known.mean() >= MIN_WEIGHED:
         guesses[HEURISTIC] = np.where(known, weighed, guesses["mean"])
     return guesses, column
 

@@ -80,6 +80,7 @@ def build_report(
         plan=msgspec.to_builtins(order.plan),
         attempts=fitted.search.attempts,
         holdout_from_at=split.holdout_from_at,
+        picks=found.picks,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from core import text
-from core.domain.training_report import CurvePoint, Estimate, ScoreBand
+from core.domain.training_report import CurvePoint, Estimate, Picks, ScoreBand
 from core.domain.version import version_name
 from core.training.evaluate.gate import (
     Evidence,
@@ -11,8 +11,11 @@ from core.training.evaluate.gate import (
     best_guess,
     has_skill,
     name_guess,
+    name_picker,
     refreshes_champion,
 )
+from core.training.evaluate.picks import best_picker
+from core.training.plan import PICK
 
 
 def summarize_training(evidence: Evidence) -> str:
@@ -22,7 +25,9 @@ def summarize_training(evidence: Evidence) -> str:
     guess = name_guess(name, evidence.naive[name].of)
     ours, theirs = text.figures_apart(mae.value, evidence.naive[name].mae)
     against = f"MAE {ours} against {theirs}"
-    if skill is None:
+    if evidence.purpose == PICK and evidence.picks is not None:
+        sentence = describe_picks(evidence.picks)
+    elif skill is None:
         sentence = f"No better than {guess}, which makes no error on the holdout."
     elif not has_skill(evidence.metrics):
         sentence = _no_skill(evidence, guess, against)
@@ -139,3 +144,34 @@ def _beside_champion(evidence: Evidence) -> str:
     if refreshes_champion(comparison):
         return f", and no worse than {name}, which is out of date"
     return f", but not shown to be better than {name}"
+
+
+def describe_picks(picks: Picks) -> str:
+    """Return a sentence on how well the scores pick the best of several, and against what.
+
+    >>> from core.domain.training_report import NaivePick
+    >>> naive = {"best_category": NaivePick(0.6, 0.4, 0.2, "model")}
+    >>> same, more = Estimate(0.3, 0.1, 0.5), Estimate(0.1, -0.1, 0.3)
+    >>> describe_picks(Picks(40, 99, same, same, same, same, more, naive))[:60]
+    "Picks not shown to be better than always the best 'model': o"
+    """
+    gap, advantage = picks.gap_recovered, picks.advantage
+    groups = text.count(picks.n_groups, "holdout group")
+    if gap is None or advantage is None:
+        why = "two groups are needed" if picks.n_groups < 2 else "all candidates are equally good"
+        return f"How well the score picks is not known on {groups}: {why}."
+    name = best_picker(picks.naive)
+    naive = picks.naive[name]
+    verdict = (
+        "Picks better than"
+        if advantage.low > 0
+        else "Picks worse than"
+        if advantage.high < 0
+        else "Picks not shown to be better than"
+    )
+    return (
+        f"{verdict} {name_picker(name, naive.of)}: of what the best of each of "
+        f"{picks.n_groups:,} groups is better than a random one, the score's pick recovers "
+        f"{text.percent_interval(gap)} and the other {text.percent(naive.gap_recovered or 0.0)}; "
+        f"difference {text.percent_interval(advantage)}, 95 % confidence intervals by groups."
+    )

@@ -250,7 +250,7 @@ class _Boostings:
         key = fold, model.start
         if key not in kept:  # binned once by each thread: XGBoost promises nothing of sharing
             rows = self._folds[fold]
-            kept[key] = model.bin(rows.X, rows.y, rows.weight, rows.X_judge, rows.y_judge)
+            kept[key] = model.bin(rows)
         return model.trace(kept[key], patience=PATIENCE, watch=self._check)
 
     def _average(self, candidate: int, folds: Sequence[int]) -> Curve:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.job import Progress
+from core.training.models.objective import Aim, center_residuals, measure_loss
 from core.training.models.recipe import TrainingRows
 
 MAX_ROWS = 10_000
@@ -24,6 +25,11 @@ class FoldMatrix:
     weight: NDArray[np.float64] | None
     X_judge: NDArray[np.float64]
     y_judge: NDArray[np.float64]
+    group: NDArray[np.int64] | None = None  # of the rows to judge, see `TrainingRows.group`
+
+    def measure(self, scores: NDArray[np.float64], aim: Aim) -> float:
+        """Return the loss of scores of the rows to judge, shape (n_judge,)."""
+        return measure_loss(center_residuals(self.y_judge - scores, self.group), aim)
 
 
 def prepare_folds(
@@ -34,7 +40,8 @@ def prepare_folds(
     found = []
     for i, (fit, judge) in enumerate(rows.folds):
         progress(i / len(rows.folds), f"preparing fold {i + 1} of {len(rows.folds)}")
-        fit, judge = thin(fit, MAX_ROWS), thin(judge, MAX_ROWS)
+        fit = thin(fit, MAX_ROWS)
+        judge = thin(judge, MAX_ROWS) if rows.group is None else _thin_groups(judge, rows.group)
         steps = front()
         X = steps.fit_transform(rows.features.iloc[fit], rows.target[fit])
         found.append(
@@ -44,6 +51,7 @@ def prepare_folds(
                 None if rows.weight is None else rows.weight[fit],
                 steps.transform(rows.features.iloc[judge]),
                 rows.target[judge],
+                None if rows.group is None else rows.group[judge],
             )
         )
     return found
@@ -56,6 +64,12 @@ def thin(rows: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
     [0, 3, 6, 9]
     """
     return rows[:: max(1, -(-len(rows) // limit))]
+
+
+def _thin_groups(rows: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return about `MAX_ROWS` of the rows at most, in whole groups."""
+    kept = np.unique(group[rows])[:: max(1, -(-len(rows) // MAX_ROWS))]
+    return rows[np.isin(group[rows], kept)]
 
 
 def count_rows(folds: Sequence[FoldMatrix]) -> int:

@@ -64,6 +64,21 @@ def measure_loss(residuals: NDArray[np.float64], aim: Aim) -> float:
     return float(np.mean(1.0 - np.exp(-np.square(shifted / aim.tolerance) / 2.0)))
 
 
+def center_residuals(
+    residuals: NDArray[np.float64], group: NDArray[np.int64] | None
+) -> NDArray[np.float64]:
+    """Return the residuals minus the mean of their group, shape (n_rows,): what remains is the
+    error in telling the candidates of a group apart. Without groups they are returned as they are.
+
+    >>> center_residuals(np.array([1.0, 3.0, 5.0]), np.array([7, 7, 8])).tolist()
+    [-1.0, 1.0, 0.0]
+    """
+    if group is None:
+        return residuals
+    _, code = np.unique(group, return_inverse=True)
+    return residuals - (np.bincount(code, residuals) / np.bincount(code))[code]
+
+
 def pull(residuals: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     """Return the weight of each row for the tolerance objective, from 1 down to 0.05.
 

@@ -29,6 +29,9 @@ class TrainingRows:
     target: NDArray[np.float64]
     folds: tuple[Fold, ...]
     weight: NDArray[np.float64] | None = None  # how much each row counts; None: all the same
+    group: NDArray[np.int64] | None = None
+    """The request group of each row where the purpose is to pick the best of each: candidates are
+    then judged by how they tell the rows of a group apart."""
     aim: Aim = field(default_factory=Aim)
     method: str = "grid"
     device: str = "cpu"

@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 
 from core.domain.training_report import SearchAttempt
 from core.training.models.fold_matrices import FoldMatrix, count_rows
-from core.training.models.objective import ABSOLUTE, SQUARED, Aim, measure_loss, pull
+from core.training.models.objective import ABSOLUTE, SQUARED, Aim, pull
 from core.training.models.recipe import Search
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
@@ -132,7 +132,7 @@ def choose_penalty(folds: Sequence[FoldMatrix], aim: Aim) -> Search:
         for j, penalty in enumerate(PENALTIES):
             line = RidgeRegressor(alpha=penalty).set_params(**aim.parameters())
             line.fit(fold.X, fold.y, fold.weight)
-            losses[i, j] = measure_loss(fold.y_judge - line.predict(fold.X_judge), aim)
+            losses[i, j] = fold.measure(line.predict(fold.X_judge), aim)
     if not len(folds):
         return Search(aim.parameters())
     mean = losses.mean(axis=0)

@@ -13,11 +13,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from core.artifacts.row_model import RowModel, WeightedSum
 from core.artifacts.trees import CompiledForest, read_booster
+from core.training.models.fold_matrices import FoldMatrix
 from core.training.models.objective import (
     ABSOLUTE,
     SQUARED,
     TOLERANCE,
     Aim,
+    center_residuals,
     densest_centre,
     measure_loss,
     pull,
@@ -42,6 +44,7 @@ class Binned:
 
     fit: xgboost.QuantileDMatrix
     judge: xgboost.QuantileDMatrix
+    group: NDArray[np.int64] | None  # of the rows to judge
 
 
 class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
@@ -138,24 +141,17 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
         start["base_score"] = json.dumps([json.loads(start["base_score"])[0] + points])
         self._keep(xgboost.Booster(model_file=bytearray(json.dumps(model).encode())))
 
-    def bin(
-        self,
-        X: NDArray[np.float64],
-        y: NDArray[np.float64],
-        weight: NDArray[np.float64] | None,
-        X_judge: NDArray[np.float64],
-        y_judge: NDArray[np.float64],
-    ) -> Binned:
+    def bin(self, fold: FoldMatrix) -> Binned:
         """The rows of a fold in bins that only the rows to fit on decide."""
+        y, y_judge = fold.y, fold.y_judge
         if self.start == LINE:
-            line = self._fit_line(X, y, weight)
-            y = y - line.predict(X)
-            y_judge = y_judge - line.predict(X_judge)
-        data = xgboost.QuantileDMatrix(X, y, weight=weight, max_bin=self.max_bin, nthread=1)
-        return Binned(
-            data,
-            xgboost.QuantileDMatrix(X_judge, y_judge, ref=data, max_bin=self.max_bin, nthread=1),
-        )
+            line = self._fit_line(fold.X, y, fold.weight)
+            y = y - line.predict(fold.X)
+            y_judge = y_judge - line.predict(fold.X_judge)
+        limits = {"max_bin": self.max_bin, "nthread": 1}
+        data = xgboost.QuantileDMatrix(fold.X, y, weight=fold.weight, **limits)
+        judge = xgboost.QuantileDMatrix(fold.X_judge, y_judge, ref=data, **limits)
+        return Binned(data, judge, fold.group)
 
     def trace(
         self, rows: Binned, *, patience: int, watch: Callable[[int], None]
@@ -172,7 +168,7 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # skle
             if (i + 1) % STEP:
                 continue
             scores = booster.predict(rows.judge, output_margin=True)
-            losses.append(measure_loss(actual - scores, aim))
+            losses.append(measure_loss(center_residuals(actual - scores, rows.group), aim))
             watch(i + 1)
             if (len(losses) - 1 - int(np.argmin(losses))) * STEP >= patience:
                 break

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.domain.job import Progress, part_of
 from core.domain.training_report import SearchAttempt
-from core.training.models.objective import OBJECTIVES, measure_loss
+from core.training.models.objective import OBJECTIVES
 from core.training.models.recipe import Recipe, Search, TrainingRows
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees
@@ -51,9 +51,7 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
     for fold in folds:
         blend = build(seed, given)[-1].fit(fold.X, fold.y, fold.weight)
         losses += [
-            measure_loss(
-                fold.y_judge - blend.set_params(share=share).predict(fold.X_judge), rows.aim
-            )
+            fold.measure(blend.set_params(share=share).predict(fold.X_judge), rows.aim)
             for share in SHARES
         ]
     best = int(np.argmin(losses))

@@ -7,7 +7,6 @@ import numpy as np
 
 from core.domain.job import Progress
 from core.domain.training_report import SearchAttempt
-from core.training.models.objective import measure_loss
 from core.training.models.recipe import Recipe, Search, TrainingRows
 
 FORGETTING = (1.0, 0.9995, 0.998, 0.995, 0.99)
@@ -39,9 +38,8 @@ def search(rows: TrainingRows, seed: int, progress: Progress) -> Search:
         float(
             np.mean(
                 [
-                    measure_loss(
-                        fold.y_judge
-                        - ForgettingLine(forgetting=f).fit(fold.X, fold.y).predict(fold.X_judge),
+                    fold.measure(
+                        ForgettingLine(forgetting=f).fit(fold.X, fold.y).predict(fold.X_judge),
                         rows.aim,
                     )
                     for fold in folds

@@ -3,15 +3,19 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
 
 from core.errors import Cancelled, Refused
 from core.settings import Scale
+from core.training.data.rows import Rows
 from core.training.evaluate.cross_validation import claim_at_random
+from core.training.evaluate.fit_and_evaluate import check_groups
 from core.training.evaluate.fitting import fit_recipe
 from core.training.models.recipe import Recipe, Search
+from core.training.plan import PICK, SCORE, TrainingPlan
 from core.training.recipe_registry import RECIPES
 from tests.training.worlds import make_rows
 
@@ -154,3 +158,44 @@ def test_a_random_split_claims_less_error_where_groups_repeat() -> None:
     fitted = fit_recipe(advanced, rows, by_time=False, scale=SCALE, seed=0, progress=quiet)
     claimed = claim_at_random(advanced, Search({"n_trees": 200}), rows, scale=SCALE, seed=0)
     assert claimed < 0.5 * fitted.cv["mae"]["mean"]
+
+
+def make_requests(n: int, seed: int) -> Rows:
+    """Requests whose difficulty explains most of the truth, with four candidates each that a small
+    effect of `hint` tells apart."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(n), 4)
+    hard, hint = rng.normal(0, 20, n)[group], rng.normal(0, 1, 4 * n)
+    return Rows(
+        features=pd.DataFrame({"hard": hard, "hint": hint}),
+        target=np.clip(50 + hard + 3 * hint + rng.normal(0, 1, 4 * n), 0, 100),
+        at_seconds=np.full(4 * n, np.nan),
+        group=group,
+        together=group,
+        synthetic=np.zeros(4 * n, dtype=bool),
+    )
+
+
+def test_a_search_for_the_purpose_to_pick_judges_within_the_groups() -> None:
+    found = {
+        purpose: fit_recipe(
+            RECIPES["enhanced"],
+            make_requests(60, 1),
+            by_time=False,
+            scale=Scale(0, 100),
+            seed=0,
+            progress=lambda share, message: None,
+            plan=TrainingPlan(purpose=purpose),
+        ).search
+        for purpose in (SCORE, PICK)
+    }
+    assert found[PICK].loss is not None
+    assert found[SCORE].loss is not None
+    assert found[PICK].loss < found[SCORE].loss  # the error of the request itself does not count
+
+
+@pytest.mark.parametrize("group", [None, np.arange(40)], ids=["no groups", "single rows"])
+def test_learning_to_pick_needs_groups(group: np.ndarray | None) -> None:
+    rows = replace(make_requests(10, 1), group=group)
+    with pytest.raises(Refused, match="import the rows with a group column"):
+        check_groups(rows)

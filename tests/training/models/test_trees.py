@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from core.errors import Cancelled
+from core.training.models.fold_matrices import FoldMatrix
 from core.training.models.trees import BoostedTrees, choose_threads
 
 RNG = np.random.default_rng(1)
@@ -60,7 +61,7 @@ def test_saved_without_pickle_it_scores_exactly_the_same() -> None:
 def test_the_trace_stops_when_trees_bring_nothing() -> None:
     noise = RNG.normal(size=300)
     model = BoostedTrees(n_trees=500)
-    rows = model.bin(X[:200], noise[:200], None, X[200:], noise[200:])
+    rows = model.bin(FoldMatrix(X[:200], noise[:200], None, X[200:], noise[200:]))
     trace = model.trace(rows, patience=20, watch=lambda n: None)
     assert 2 <= len(trace) < 20
     assert len(trace) - 1 - int(np.argmin(trace)) == 2  # twenty trees after the best
@@ -76,7 +77,7 @@ def test_the_trace_can_be_stopped_by_a_person() -> None:
 
     model = BoostedTrees(n_trees=500)
     with pytest.raises(Cancelled):
-        model.trace(model.bin(X, Y, None, X, Y), patience=500, watch=watch)
+        model.trace(model.bin(FoldMatrix(X, Y, None, X, Y)), patience=500, watch=watch)
     assert seen == list(range(10, 101, 10))
 
 
