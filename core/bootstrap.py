@@ -4,10 +4,11 @@ import getpass
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from core.audit.attempt import attempt
+from core.clock import utc_now
 from core.domain.actor import Act, Actor, Decider, Role
 from core.domain.installation import SettingChange
 from core.errors import InvalidInput, Unavailable
@@ -39,11 +40,6 @@ class App:
     def close(self) -> None:
         """Let go of the database."""
         self.db.close()
-
-
-def utc_now() -> datetime:
-    """The time, aware and UTC."""
-    return datetime.now(UTC)
 
 
 def build_app(

@@ -72,7 +72,7 @@ def describe_system(app: App) -> SystemStatus:
             champion=None if champion is None else version_name(champion),
             revision=0 if deployment is None else deployment.revision,
             worker=lease,
-            worker_alive=lease is not None and lease.expires_at > now,
+            worker_alive=lease is not None and lease.is_live(now),
             tasks=schedule.load_tasks(conn),
             retention=load_retention(conn, app.settings.keep_predictions_days),
             sources=[summarize_source(source) for source in sources.load_sources(conn)],

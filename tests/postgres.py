@@ -35,7 +35,23 @@ class Server:
     """A running server that listens on a socket in `folder` only."""
 
     folder: Path
+    binaries: Path
+    process: subprocess.Popen[bytes] = field(init=False)
     n_databases: int = field(default=0, init=False)
+
+    def start(self) -> None:
+        options = [f"--{name}={value}" for name, value in _SERVER_OPTIONS.items()]
+        program, folder = self.binaries / "postgres", str(self.folder)
+        self.process = start_tied(self.folder, program, "-D", "data", "-k", folder, *options)
+        _wait_until_ready(self.folder, self.process)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Stop the server as its operator does, and start it again afterwards."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        yield
+        self.start()
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -65,16 +81,13 @@ def run_postgres() -> Iterator[Server]:
         binaries = _reachable(_wheel_binaries(), folder)
         _give_away(folder)
         start_tied(folder, binaries / "initdb", "-D", "data", *_CLUSTER_OPTIONS).wait()
-        options = [f"--{name}={value}" for name, value in _SERVER_OPTIONS.items()]
-        process = start_tied(
-            folder, binaries / "postgres", "-D", "data", "-k", str(folder), *options
-        )
+        server = Server(folder, binaries)
         try:
-            _wait_until_ready(folder, process)
-            yield Server(folder)
+            server.start()
+            yield server
         finally:
-            process.send_signal(signal.SIGQUIT)
-            process.wait()
+            server.process.send_signal(signal.SIGQUIT)
+            server.process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -21,8 +21,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.alerts.channels import send_heartbeat
 from core.api import create
-from core.bootstrap import App, build_app, utc_now
+from core.bootstrap import App, build_app
 from core.cli.main import main
+from core.clock import utc_now
 from core.domain.installation import Scope
 from core.errors import OpsError
 from core.registry import Registry

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core.clock import has_passed
 from core.errors import Refused
 
 Progress = Callable[[float, str], None]
@@ -39,6 +40,7 @@ class Job:
     reason: str
     started_at: datetime | None
     heartbeat_at: datetime | None
+    n_heartbeats: int  # whoever sees it grow knows that the process lives, whatever the clock says
     finished_at: datetime | None
     pid: int | None
     progress: float
@@ -46,6 +48,25 @@ class Job:
     result: Mapping[str, object] | None
     error: str | None
     cancel_requested_by: str | None
+
+
+REGISTERED = " is registered"
+"""How the last message of a training ends its first word, once there is nothing to lose."""
+
+
+def describe_loss(job: Job, why: str) -> str:
+    """Return why a job is lost and what to do: to start it again, unless its version is registered.
+
+    >>> from types import SimpleNamespace
+    >>> describe_loss(SimpleNamespace(message="searching"), "Its process died.")
+    'Its process died. Start it again.'
+    >>> describe_loss(SimpleNamespace(message="v3 is registered"), "Its process died.")
+    'Its process died. Before that, v3 was registered: look at it before you train again.'
+    """
+    name, is_registered, _ = job.message.partition(REGISTERED)
+    if not is_registered:
+        return f"{why} Start it again."
+    return f"{why} Before that, {name} was registered: look at it before you train again."
 
 
 def part_of(progress: Progress, start: float, end: float) -> Progress:
@@ -87,15 +108,32 @@ class ScheduledTask:
     next_run_at: datetime | None
 
 
+LEASE_DURATION = timedelta(seconds=15)
+"""The time without a renewal after which a lease is free."""
+
 SCHEDULER = "scheduler"
 """Whoever holds this runs the scheduled tasks and the jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """`holder` names a process ("worker:host:pid"); after `expires_at` anyone may take over."""
+    """`holder` names a process ("worker:host:pid:token"). It is renewed several times in its
+    duration: who sees it unchanged for all of it may take it over."""
 
     name: str
     holder: str
     acquired_at: datetime
-    expires_at: datetime
+    expires_at: datetime  # by the holder's clock, for people; no process acts on it
+    n_renewals: int
+
+    def is_live(self, now: datetime) -> bool:
+        """Return whether the lease was renewed lately, as far as the wall clock can tell: one that
+        ends later than a lease lasts was written before the clock was set back.
+
+        >>> noon = datetime(2026, 3, 2, 12)
+        >>> lease = Lease("scheduler", "worker:a:1:f3", noon, noon + LEASE_DURATION, 0)
+        >>> hours = (-3, 0, 3)
+        >>> [lease.is_live(noon + timedelta(hours=n)) for n in hours]
+        [False, True, False]
+        """
+        return not has_passed(self.expires_at - LEASE_DURATION, LEASE_DURATION, now)

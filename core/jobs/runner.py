@@ -3,21 +3,22 @@
 import os
 import threading
 import traceback
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from core.audit.attempt import attempt
 from core.bootstrap import App, local_actor
 from core.domain.actor import JOB_ACTS, Actor
 from core.domain.job import Job, JobStatus, Progress
-from core.errors import Cancelled, Incomplete, OpsError, Refused
+from core.errors import Cancelled, Incomplete, OpsError, Refused, Unavailable
 from core.jobs.tasks import check_queued, run_task
 from core.log import get_logger
 from core.safety.masking import mask
 from core.store.jobs import jobs
 
 HEARTBEAT_SECONDS = 2.0
-DEAD_AFTER = timedelta(seconds=30)
+STORE_PATIENCE_SECONDS = 600.0
+"""The time for which work waits for a store that is away, rather than being lost."""
 
 log = get_logger(__name__)
 
@@ -64,11 +65,14 @@ def run_job(app: App, job: Job, on_progress: Progress | None = None, *, queued: 
     error never leaves here: it is the job's outcome. `on_progress` gets the progress that the row
     gets. A `queued` job may name only our own files."""
     log.info("job_started", job_id=job.id, kind=job.kind)
-    with _Heartbeat(app, job, on_progress) as heartbeat:
-        status, result, error = _attempt(app, job, heartbeat, queued)
-    with app.db.write() as conn:
-        jobs.save_outcome(conn, job.id, status, result=result, error=error, now=app.now())
-        ended = jobs.get_job(conn, job.id)
+    with app.db.wait_for_store(STORE_PATIENCE_SECONDS):
+        with _Heartbeat(app, job, on_progress) as heartbeat:
+            status, result, error = _attempt(app, job, heartbeat, queued)
+        with app.db.write() as conn:
+            jobs.save_outcome(
+                conn, job.id, status, result=result, error=error, now=app.now(), knows=True
+            )
+            ended = jobs.get_job(conn, job.id)
     log.info("job_ended", job_id=job.id, status=ended.status.value, error=ended.error)
     return ended
 
@@ -119,12 +123,17 @@ def _describe_cancel(by: str | None, job: Job, kept: Mapping[str, object] | None
 
 
 class _Heartbeat:
-    """Records every two seconds that the process lives, and reads whether the job is cancelled."""
+    """Records every two seconds that the process lives, and reads whether the job is cancelled.
+    What the store does not take is kept and told by a later beat: a store that is away is no reason
+    to lose the work."""
 
     def __init__(self, app: App, job: Job, on_progress: Progress | None) -> None:
         self._app, self._job, self._on_progress = app, job, on_progress
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.id}", daemon=True)
+        self._lock = threading.Lock()  # of what follows
+        self._untold: list[tuple[float, str, datetime]] = []
+        self._away = False  # the store, at the last try
         self.cancelled_by: str | None = None
 
     def __enter__(self) -> "_Heartbeat":
@@ -135,24 +144,42 @@ class _Heartbeat:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
+        self._try(self._tell)
 
     def report(self, share: float, message: str) -> None:
         """The job's progress callback; raises `Cancelled` once somebody asked for it."""
         if self.cancelled_by:
             raise Cancelled(f"Cancelled by {self.cancelled_by}.")
-        with self._app.db.write() as conn:
-            jobs.save_progress(conn, self._job.id, share, message, self._app.now())
+        with self._lock:
+            self._untold.append((share, message, self._app.now()))
+        if not self._away:
+            self._try(self._tell)
         if self._on_progress is not None:
             self._on_progress(share, message)
 
     def _beat(self) -> None:
         while not self._stopped.wait(HEARTBEAT_SECONDS):
-            try:
-                self._save()
-            except OpsError as error:  # one missed beat is no reason to lose the work
-                log.warning("heartbeat_missed", job_id=self._job.id, error=str(error))
+            self._try(self._save)
+
+    def _try(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+            self._away = False
+        except Unavailable as error:
+            self._away = True
+            log.warning("heartbeat_missed", job_id=self._job.id, error=str(error))
 
     def _save(self) -> None:
-        with self._app.db.write() as conn:
+        with self._app.db.write(waits=False) as conn:
             job = jobs.save_heartbeat(conn, self._job.id, os.getpid(), self._app.now())
         self.cancelled_by = job.cancel_requested_by
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            if not self._untold:
+                return
+            with self._app.db.write(waits=False) as conn:
+                for share, message, at in self._untold:
+                    jobs.save_progress(conn, self._job.id, share, message, at)
+            self._untold.clear()

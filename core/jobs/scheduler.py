@@ -1,23 +1,25 @@
 """The scheduler thread: under its lease it runs the scheduled tasks and the jobs."""
 
 import os
+import secrets
 import signal
 import socket
 import threading
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from core.bootstrap import App
-from core.domain.job import SCHEDULER
+from core.clock import Unchanged, steady_seconds
+from core.domain.job import LEASE_DURATION, SCHEDULER, Lease
 from core.errors import OpsError
 from core.jobs.children import Children
 from core.jobs.schedule import TASKS, Task
 from core.log import get_logger
 from core.store.jobs import schedule
 
-LEASE_DURATION = timedelta(seconds=15)
 _RENEW_SECONDS = 4.0
 _STEP_SECONDS = 0.5
 
@@ -35,11 +37,15 @@ class Scheduler:
         *,
         patience_seconds: float = 0.0,
         tasks: tuple[Task, ...] = TASKS,
+        steady: Callable[[], float] = steady_seconds,
     ) -> None:
         """`patience_seconds` lets another process be first: the dashboard leaves the work to the
         worker where there is one."""
-        self.holder = f"{role}:{socket.gethostname()}:{os.getpid()}"
+        # two containers may have the same host name and process number: the token tells them apart
+        self.holder = f"{role}:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._app, self._tasks, self._patience_seconds = app, tasks, patience_seconds
+        self._steady = steady
+        self._other = Unchanged(blind_seconds=LEASE_DURATION / timedelta(seconds=1.5))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="plumbline-scheduler", daemon=True)
 
@@ -53,47 +59,60 @@ class Scheduler:
         self._thread.join()
 
     def _run(self) -> None:
-        self._stopped.wait(self._patience_seconds)
-        while not self._stopped.is_set():
-            if self._claim():
-                self._work()
-            self._stopped.wait(_RENEW_SECONDS)
-
-    def _work(self) -> None:
-        """Run everything for as long as the lease is ours."""
-        log.info("lease_taken", holder=self.holder)
-        children = Children(self._app.db, self._app.values)
-        tasks = self._start_tasks()
-        renewed_at = self._app.now()
+        children = Children(self._app.db, self._app.values, self._steady)
         try:
-            while not self._stopped.wait(_STEP_SECONDS):
-                now = self._app.now()
-                if (now - renewed_at).total_seconds() >= _RENEW_SECONDS:
-                    if not self._claim():
-                        log.warning("lease_lost", holder=self.holder)
-                        return
-                    renewed_at = now
-                self._step(children, now)
+            self._stopped.wait(self._patience_seconds)
+            while not self._stopped.is_set():
+                if self._is_ours(self._claim()):
+                    self._work(children)
+                self._step(children, leads=False)
+                self._stopped.wait(_RENEW_SECONDS)
         finally:
-            tasks.shutdown(wait=True)
             children.stop(self._app.now())
             self._release()
 
-    def _step(self, children: Children, now: datetime) -> None:
+    def _work(self, children: Children) -> None:
+        """Run everything until somebody else has the lease. While the store is away nobody can take
+        it, and what runs goes on; so do, to their end, the jobs that were started here before
+        somebody else took over."""
+        log.info("lease_taken", holder=self.holder)
+        tasks = self._start_tasks()
+        renewed = self._steady()
         try:
-            children.step(now)
+            while not self._stopped.wait(_STEP_SECONDS):
+                if self._steady() - renewed >= _RENEW_SECONDS:
+                    lease = self._claim()
+                    if lease is not None and not self._is_ours(lease):
+                        log.warning("lease_lost", holder=self.holder, to=lease.holder)
+                        return
+                    renewed = self._steady()
+                self._step(children, leads=True)
+        finally:
+            tasks.shutdown(wait=True)
+
+    def _step(self, children: Children, *, leads: bool) -> None:
+        try:
+            children.step(self._app.now(), leads=leads)
         except OpsError as error:  # the store is away for a moment; the next step tries again
             log.error("jobs_step_failed", error=str(error))
 
-    def _claim(self) -> bool:
+    def _claim(self) -> Lease | None:
+        """Take or extend the lease, and return it whoever holds it; None while the store is away.
+        Another's is taken once it did not change for as long as it lasts."""
         try:
             with self._app.db.write() as conn:
+                lease = schedule.find_lease(conn, SCHEDULER)
+                unchanged = self._other.look(lease, self._steady())
+                stale = lease if unchanged >= LEASE_DURATION.total_seconds() else None
                 return schedule.claim_lease(
-                    conn, SCHEDULER, self.holder, LEASE_DURATION, self._app.now()
+                    conn, SCHEDULER, self.holder, self._app.now(), stale=stale
                 )
         except OpsError as error:
             log.error("lease_not_claimed", error=str(error))
-            return False
+            return None
+
+    def _is_ours(self, lease: Lease | None) -> bool:
+        return lease is not None and lease.holder == self.holder
 
     def _release(self) -> None:
         try:
@@ -126,7 +145,13 @@ class Scheduler:
     def _run_task(self, task: Task) -> None:
         """In a thread of APScheduler's, which must not be asked for anything here: its shutdown
         waits for this with its lock held."""
-        started_at = self._app.now()
+        try:
+            self._do_task(task)
+        except OpsError as error:  # the store is away; the next run tries again
+            log.error("task_not_recorded", task=task.name, error=str(error))
+
+    def _do_task(self, task: Task) -> None:
+        started_at, started = self._app.now(), self._steady()
         with self._app.db.write() as conn:
             schedule.save_started(conn, task.name, task.every_seconds, started_at)
         try:
@@ -135,18 +160,23 @@ class Scheduler:
             outcome, error = None, str(failure)
             log.error("task_failed", task=task.name, error=error)
         now = self._app.now()
-        next_run_at = started_at + timedelta(seconds=task.every_seconds)
+        left = max(task.every_seconds - (self._steady() - started), 0.0)
         with self._app.db.write() as conn:
             schedule.save_finished(conn, task.name, task.every_seconds, outcome, error, now)
-            schedule.save_next_run(conn, task.name, task.every_seconds, max(next_run_at, now))
+            schedule.save_next_run(
+                conn, task.name, task.every_seconds, now + timedelta(seconds=left)
+            )
 
     def _record_error(self, event: JobExecutionEvent) -> None:
         """A task raised something that is a bug: say so where the operator looks."""
         log.error("task_crashed", task=event.job_id, traceback=event.traceback)
         every = next(task.every_seconds for task in self._tasks if task.name == event.job_id)
         message = f"A bug: {type(event.exception).__name__}: {event.exception}. The log has more."
-        with self._app.db.write() as conn:
-            schedule.save_finished(conn, event.job_id, every, None, message, self._app.now())
+        try:
+            with self._app.db.write() as conn:
+                schedule.save_finished(conn, event.job_id, every, None, message, self._app.now())
+        except OpsError as error:
+            log.error("task_not_recorded", task=event.job_id, error=str(error))
 
 
 def run_worker(app: App) -> None:

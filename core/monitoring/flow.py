@@ -200,7 +200,7 @@ def _load_worker(conn: Connection, lease_name: str, now: datetime) -> Worker:
     lease = schedule.find_lease(conn, lease_name)
     progress = rollups.find_progress(conn)
     return Worker(
-        alive=lease is not None and lease.expires_at > now,
+        alive=lease is not None and lease.is_live(now),
         expired_at=None if lease is None else lease.expires_at,
         n_unmeasured=rollups.count_unmeasured(conn, _MAX_UNMEASURED),
         measured_at=None if progress is None else progress.measured_at,

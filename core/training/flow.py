@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +27,10 @@ from core.domain.dataset import (
     Snapshot,
     fold_issues,
 )
-from core.domain.job import Progress
+from core.domain.job import REGISTERED, Progress
 from core.domain.trial import MARGIN_SHARE
 from core.domain.version import Version
-from core.errors import Refused, Unavailable
+from core.errors import Cancelled, Refused, Unavailable
 from core.log import get_logger
 from core.registry import Registry
 from core.store.data import snapshots as snapshot_rows
@@ -142,6 +143,8 @@ def train_version(
         act.note(after={"gate": report.gate.passed}, target=version.name)
         act.seal(Decider.VERSIONS, version.number)
     log.info("version_registered", version=version.number, passed=report.gate.passed)
+    with suppress(Cancelled):  # the version stays, and ends as every other
+        progress(0.99, f"{version.name}{REGISTERED}")
     return _record_run(db, registry, version, snapshot, now)
 
 

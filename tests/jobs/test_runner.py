@@ -8,7 +8,7 @@ import pytest
 
 from core.bootstrap import App, build_app
 from core.domain.job import Job, JobStatus, Progress
-from core.errors import Refused
+from core.errors import Refused, Unavailable
 from core.jobs import runner, tasks
 from core.store.jobs import jobs
 
@@ -93,6 +93,41 @@ def test_a_wish_to_cancel_is_heard_at_the_next_step(
     ended = run_as(monkeypatch, app, work)
     assert ended.status is JobStatus.CANCELLED
     assert ended.error == "Cancelled by grace; nothing half done was kept."
+
+
+def test_a_store_that_is_away_for_a_while_loses_no_work_and_no_word(
+    monkeypatch: pytest.MonkeyPatch, app: App
+) -> None:
+    write = app.db.write
+
+    def work(app: App, job: Job, progress: Progress) -> dict[str, int]:
+        with monkeypatch.context() as away:
+            away.setattr(app.db, "write", refuse)
+            progress(0.25, "read")
+            progress(0.5, "searching")
+        return {"n": 3}
+
+    def refuse(**_: object) -> None:
+        raise Unavailable("The store is away.")
+
+    ended = run_as(monkeypatch, app, work)
+    assert (ended.status, ended.result, ended.error) == (JobStatus.DONE, {"n": 3}, None)
+    assert log_of(app, ended) == "read\nsearching"
+    assert app.db.write == write
+
+
+def test_what_was_taken_for_lost_is_done_once_its_process_says_so(
+    monkeypatch: pytest.MonkeyPatch, app: App
+) -> None:
+    def work(app: App, job: Job, progress: Progress) -> dict[str, int]:
+        with app.db.write() as conn:
+            jobs.save_outcome(
+                conn, job.id, JobStatus.LOST, result=None, error="Silent.", now=app.now()
+            )
+        return {"n": 3}
+
+    ended = run_as(monkeypatch, app, work)
+    assert (ended.status, ended.result, ended.error) == (JobStatus.DONE, {"n": 3}, None)
 
 
 def test_ctrl_c_cancels_the_job_that_runs_here(monkeypatch: pytest.MonkeyPatch, app: App) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 
 from core.bootstrap import App, build_app
 from core.domain.job import SCHEDULER, Lease, ScheduledTask
-from core.errors import Refused
+from core.errors import Refused, Unavailable
 from core.jobs import scheduler as module
+from core.jobs.children import Children
 from core.jobs.schedule import Task
 from core.jobs.scheduler import Scheduler
 from core.store.jobs import schedule
+from tests.conftest import NOON
 
 PATIENCE_SECONDS = 30.0
 
@@ -129,18 +132,85 @@ def test_who_is_patient_leaves_the_lease_to_others(app: App) -> None:
     assert find_lease(app) is None
 
 
+def take_over(app: App) -> None:
+    """Let another process take the lease as it does once it saw it unchanged for long enough."""
+    with app.db.write() as conn:
+        stale = schedule.find_lease(conn, SCHEDULER)
+        schedule.claim_lease(conn, SCHEDULER, "other", app.now(), stale=stale)
+
+
 def test_a_lease_that_was_taken_over_ends_the_work(app: App) -> None:
     ran = threading.Event()
     scheduler = make(app, _noting(ran))
     scheduler.start()
     assert ran.wait(PATIENCE_SECONDS)
-    with app.db.write() as conn:
-        later = app.now() + timedelta(hours=1)
-        assert schedule.claim_lease(conn, SCHEDULER, "other", timedelta(hours=1), later)
+    take_over(app)
     scheduler.stop()
     lease = find_lease(app)
     assert lease is not None
     assert lease.holder == "other"
+
+
+def test_two_processes_of_one_name_and_number_are_two_holders(app: App) -> None:
+    assert make(app, lambda _: "").holder != make(app, lambda _: "").holder
+
+
+@pytest.mark.parametrize("wall", [timedelta(0), timedelta(days=120), timedelta(hours=-3)])
+def test_a_lease_that_nobody_renews_is_taken_over_whatever_the_wall_clock_says(
+    app: App, wall: timedelta
+) -> None:
+    with app.db.write() as conn:
+        schedule.claim_lease(conn, SCHEDULER, "dead", NOON)
+    seconds = iter((0.0, 5.0, 10.0, 15.0))
+    waiting = Scheduler(replace(app, now=lambda: NOON + wall), "worker", steady=seconds.__next__)
+    holders = [waiting._claim() for _ in range(4)]
+    assert [lease and lease.holder for lease in holders] == ["dead"] * 3 + [waiting.holder]
+
+
+def test_a_lease_that_is_renewed_is_left_alone_by_a_clock_far_ahead(app: App) -> None:
+    holder = Scheduler(app, "worker")
+    ahead = replace(app, now=lambda: app.now() + timedelta(days=120))
+    waiting = Scheduler(ahead, "dashboard", steady=iter(range(0, 200, 5)).__next__)
+    for _ in range(20):
+        lease = holder._claim()
+        assert waiting._claim() == lease
+
+
+def test_who_slept_beside_the_holder_looks_anew_before_it_takes_over(app: App) -> None:
+    holder = Scheduler(app, "worker")
+    holder._claim()
+    seconds = iter((0.0, 5.0, 3_600.0, 3_605.0))
+    waiting = Scheduler(app, "dashboard", steady=seconds.__next__)
+    holders = {lease.holder for lease in (waiting._claim() for _ in range(4)) if lease}
+    assert holders == {holder.holder}
+
+
+def test_a_store_that_is_away_ends_no_work(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, missed, again = threading.Event(), threading.Event(), threading.Event()
+    ended: list[object] = []
+    claim = Scheduler._claim
+    monkeypatch.setattr(Children, "stop", lambda *_: ended.append(1))
+    scheduler = make(app, _noting(ran))
+    scheduler.start()
+    assert ran.wait(PATIENCE_SECONDS)
+
+    def find_no_store(one: Scheduler) -> None:
+        with monkeypatch.context() as away:
+            away.setattr(app.db, "write", _refuse)
+            assert claim(one) is None
+        (again if missed.is_set() else missed).set()
+
+    with monkeypatch.context() as away:
+        away.setattr(Scheduler, "_claim", find_no_store)
+        assert missed.wait(PATIENCE_SECONDS)
+        assert again.wait(PATIENCE_SECONDS)
+    assert not ended
+    scheduler.stop()
+    assert ended == [1]
+
+
+def _refuse() -> None:
+    raise Unavailable("The store is away.")
 
 
 def _noting(ran: threading.Event) -> Callable[[App], str]:

@@ -302,7 +302,7 @@ def test_a_worker_whose_lease_ran_out_is_a_reason(db: Database) -> None:
     add_good_day(db)
     look(db)
     with db.write() as conn:
-        schedule.claim_lease(conn, "scheduler", "worker:host:1", timedelta(seconds=15), NOON)
+        schedule.claim_lease(conn, "scheduler", "worker:host:1", NOON)
     alive = describe(db, NOON, worker_lease="scheduler")
     assert alive.report.find_reason("worker") is None
     dead = describe(db, NOON + MINUTE, worker_lease="scheduler")
@@ -317,9 +317,10 @@ def test_what_waits_to_be_counted_is_a_reason_once_it_waits_long(db: Database) -
     add_good_day(db)
     look(db)
     with db.write() as conn:
-        schedule.claim_lease(conn, "scheduler", "worker:host:1", HOUR, NOON)
         batches.append_batches(conn, [make_batch(2_000, at=NOON)])
     for minutes, is_reason in ((2, False), (3, True)):
+        with db.write() as conn:
+            schedule.claim_lease(conn, "scheduler", "worker:host:1", NOON + minutes * MINUTE)
         summary = describe(db, NOON + minutes * MINUTE, worker_lease="scheduler")
         assert (summary.report.find_reason("measuring") is not None) == is_reason
     later = NOON + 3 * MINUTE

@@ -333,7 +333,7 @@ def _fill_traffic(app: App, now: datetime) -> None:
 
 def _fill_jobs(app: App, now: datetime) -> None:
     with app.db.write() as conn:
-        schedule.claim_lease(conn, SCHEDULER, "worker:plum01:4121", timedelta(hours=1), now)
+        schedule.claim_lease(conn, SCHEDULER, "worker:plum01:4121:9f3c01ab", now)
         schedule.save_finished(conn, "watch", 60.0, "2 minutes counted", None, now)
         schedule.save_finished(conn, "sync_runs", 300.0, None, "MLflow does not answer.", now)
         failed = jobs.append_job(conn, "import", {}, by="ada", reason="import of x.csv", now=now)

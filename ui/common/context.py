@@ -14,7 +14,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.bootstrap import App, build_app, local_actor, utc_now
+from core.bootstrap import App, build_app, local_actor
+from core.clock import utc_now
 from core.domain.actor import LEAST_ROLE, Act, Actor
 from core.domain.installation import Session, SessionEnd
 from core.errors import OpsError, Refused

@@ -111,7 +111,7 @@ def _draw(app: App, job: Job) -> None:
             )
         elif job.error or job.result:
             st.markdown(job.error or _describe_result(job))
-        if job.status is JobStatus.QUEUED and (lease is None or lease.expires_at < now):
+        if job.status is JobStatus.QUEUED and (lease is None or not lease.is_live(now)):
             st.warning(
                 Markdown("No worker is running, so this waits: start one with {}.").format(
                     code(name_command("worker"))

@@ -38,7 +38,7 @@ def _show_status(app: App) -> None:
             st.caption(f"since {text.moment_ago(report.at, now)}")
         name = "nothing" if serving is None else version_name(serving.plan.champion)
         st.caption(Markdown("Serves: **{}**").format(name))
-        if lease is None or lease.expires_at < now:
+        if lease is None or not lease.is_live(now):
             st.caption(
                 Markdown(":orange[:material/visibility_off: Not monitored: no worker runs.]")
             )

@@ -95,8 +95,7 @@ def _describe_untracked(n_versions: int) -> str:
 def _holder(state: SystemStatus) -> str:
     if state.worker is None:
         return "never started"
-    role, _, rest = state.worker.holder.partition(":")
-    host, _, pid = rest.rpartition(":")
+    role, host, pid = state.worker.holder.rsplit(":", 3)[:3]
     age = text.ago(state.worker.acquired_at, state.at)
     if state.worker_alive:
         return f"{role} on {host}, process {pid}, took over {age}"

@@ -17,6 +17,7 @@ from core.store.engine.migrations import migrate
 
 _BUSY_TIMEOUT_MS = 30_000
 _CONNECT_TIMEOUT_SECONDS = 10
+_RETRY_SECONDS = 0.5
 _CACHE_KB = 65_536  # the indices of a million rows, which each new row falls into at random
 _CHECKPOINT_PAGES = 8_000  # 32 MB: a page that many rows fall into is copied back once
 _WRITE_LOCK = 7_586_543  # PostgreSQL: one advisory lock for every read-decide-write transaction
@@ -46,6 +47,7 @@ class Database:
         self.engine = engine
         self.seal = seal
         self._durability = durability
+        self._patience_seconds = 0.0
 
     @property
     def address(self) -> str:
@@ -55,19 +57,51 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a transaction that sees one state throughout and cannot write."""
-        with _as_unavailable(self), self.engine.connect() as conn, conn.begin():
+        with _as_unavailable(self), self._begin(writes=False, waits=True) as conn:
             yield conn
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, *, waits: bool = True) -> Iterator[sa.Connection]:
         """Open a transaction that holds the write lock from start to commit, so that its reads are
-        still true when it writes. An exception inside rolls all of it back."""
-        with (
-            _as_unavailable(self),
-            self.engine.connect().execution_options(**{_WRITES: True}) as conn,
-            conn.begin(),
-        ):
+        still true when it writes. An exception inside rolls all of it back. One that `waits` is
+        begun again while the store is away, for as long as `wait_for_store` allows."""
+        with _as_unavailable(self), self._begin(writes=True, waits=waits) as conn:
             yield conn
+
+    @contextmanager
+    def wait_for_store(self, seconds: float) -> Iterator[None]:
+        """Let transactions wait that long for a store that is away, where long work would be lost
+        otherwise; in between they try again, twice a second."""
+        before, self._patience_seconds = self._patience_seconds, seconds
+        try:
+            yield
+        finally:
+            self._patience_seconds = before
+
+    @contextmanager
+    def _begin(self, *, writes: bool, waits: bool) -> Iterator[sa.Connection]:
+        """Begin a transaction, and wait for a store that cannot begin one."""
+        until = time.monotonic() + (self._patience_seconds if waits else 0.0)
+        while True:
+            try:
+                conn, transaction = self._open(writes)
+                break
+            except (sa.exc.OperationalError, sa.exc.TimeoutError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+        with conn, transaction:
+            yield conn
+
+    def _open(self, writes: bool) -> tuple[sa.Connection, sa.RootTransaction]:
+        conn = self.engine.connect()
+        try:
+            if writes:
+                conn = conn.execution_options(**{_WRITES: True})
+            return conn, conn.begin()
+        except BaseException:
+            conn.close()
+            raise
 
     def open_direct(self, wait_ms: int) -> sqlite3.Connection | None:
         """Return a log for predictions that waits at most `wait_ms` for other writers; None if each

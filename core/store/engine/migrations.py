@@ -120,6 +120,11 @@ def _index_givers_of_labels(conn: sa.Connection) -> None:
     conn.exec_driver_sql("CREATE INDEX labels_given_by ON labels (given_by)")
 
 
+def _count_signs_of_life(conn: sa.Connection) -> None:
+    for table, column in (("jobs", "n_heartbeats"), ("leases", "n_renewals")):
+        conn.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} BIGINT NOT NULL DEFAULT 0")
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _drop_alert_rules,
     _drop_alpha_spendings,
@@ -128,6 +133,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _add_people,
     _add_callers,
     _index_givers_of_labels,
+    _count_signs_of_life,
 )
 """The steps from `FIRST` on. Append here, and change `schema` to the result of the step. Never
 change a released step. A step knows the tables of its time: it names columns in text and takes none

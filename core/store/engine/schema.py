@@ -424,6 +424,7 @@ jobs = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("started_at", UtcTime),
     sa.Column("heartbeat_at", UtcTime),
+    sa.Column("n_heartbeats", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("finished_at", UtcTime),
     sa.Column("pid", sa.Integer),
     sa.Column("progress", sa.Double, nullable=False),
@@ -451,6 +452,7 @@ leases = sa.Table(
     sa.Column("holder", sa.Text, nullable=False),
     sa.Column("acquired_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Column("n_renewals", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 scheduled_tasks = sa.Table(

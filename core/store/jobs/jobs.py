@@ -14,6 +14,7 @@ from core.store.engine import schema
 _jobs = schema.jobs
 _lines = schema.job_lines
 _OPEN = [JobStatus.QUEUED.value, JobStatus.RUNNING.value]
+_ALIVE = (JobStatus.RUNNING, JobStatus.LOST)  # the latter where its process still beats
 
 
 def append_job(
@@ -87,12 +88,15 @@ def claim_job(conn: sa.Connection, job_id: int, now: datetime) -> Job:
 
 def save_heartbeat(conn: sa.Connection, job_id: int, pid: int, now: datetime) -> Job:
     """Record that the job's process lives; return the job, with a request to cancel if there is
-    one."""
-    conn.execute(
-        _jobs.update()
-        .where(_jobs.c.id == job_id, _jobs.c.status == JobStatus.RUNNING.value)
-        .values(heartbeat_at=now, pid=pid)
-    )
+    one. A job that was taken for lost runs again, since its process knows better."""
+    job = get_job(conn, job_id)
+    if job.status not in _ALIVE:
+        return job
+    values = {"heartbeat_at": now, "n_heartbeats": job.n_heartbeats + 1, "pid": pid}
+    if job.status is JobStatus.LOST:
+        values |= {"status": JobStatus.RUNNING.value, "finished_at": None, "error": None}
+        append_line(conn, job_id, "its process was not heard for a while, and goes on", now)
+    conn.execute(_jobs.update().where(_jobs.c.id == job_id).values(**values))
     return get_job(conn, job_id)
 
 
@@ -103,7 +107,12 @@ def save_progress(
     conn.execute(
         _jobs.update()
         .where(_jobs.c.id == job_id, _jobs.c.status == JobStatus.RUNNING.value)
-        .values(progress=progress, message=message, heartbeat_at=now)
+        .values(
+            progress=progress,
+            message=message,
+            heartbeat_at=now,
+            n_heartbeats=_jobs.c.n_heartbeats + 1,
+        )
     )
     append_line(conn, job_id, message, now)
 
@@ -121,11 +130,14 @@ def save_outcome(
     result: Mapping[str, object] | None,
     error: str | None,
     now: datetime,
+    knows: bool = False,
 ) -> bool:
-    """End a queued or running job; return False if it had ended."""
+    """End a queued or running job; return False if it had ended. A process that `knows`, since it
+    did the work, also ends a job that others took for lost."""
+    endable = [*_OPEN, JobStatus.LOST.value] if knows else _OPEN
     ended = conn.execute(
         _jobs.update()
-        .where(_jobs.c.id == job_id, _jobs.c.status.in_(_OPEN))
+        .where(_jobs.c.id == job_id, _jobs.c.status.in_(endable))
         .values(
             status=status.value,
             finished_at=now,
@@ -214,6 +226,7 @@ def _job(row: Any) -> Job:
         reason=row.reason,
         started_at=row.started_at,
         heartbeat_at=row.heartbeat_at,
+        n_heartbeats=row.n_heartbeats,
         finished_at=row.finished_at,
         pid=row.pid,
         progress=row.progress,

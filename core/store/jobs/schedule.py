@@ -1,11 +1,12 @@
 """Scheduled tasks, and the leases under which one process runs them."""
 
-from datetime import datetime, timedelta
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from core.domain.job import Lease, ScheduledTask
+from core.domain.job import LEASE_DURATION, Lease, ScheduledTask
 from core.store.engine import schema
 
 _tasks = schema.scheduled_tasks
@@ -63,21 +64,26 @@ _leases = schema.leases
 
 
 def claim_lease(
-    conn: sa.Connection, name: str, holder: str, duration: timedelta, now: datetime
-) -> bool:
-    """Take or extend a lease; return False until another holder's has expired. Needs a write
-    transaction, so that the read and the claim are one step."""
+    conn: sa.Connection, name: str, holder: str, now: datetime, *, stale: Lease | None = None
+) -> Lease:
+    """Take a free lease or extend one's own; return it as it is then, whoever holds it. Another's
+    is taken only if it still is exactly `stale`, which the caller saw unchanged for as long as a
+    lease lasts: no clock tells that of another machine, or of the hour before somebody set it.
+    Needs a write transaction, so that the read and the claim are one step."""
     lease = find_lease(conn, name)
-    values: dict[str, Any] = {"holder": holder, "expires_at": now + duration}
+    expires_at = now + LEASE_DURATION
     if lease is None:
-        conn.execute(_leases.insert().values(name=name, acquired_at=now, **values))
-        return True
-    if lease.holder != holder:
-        if lease.expires_at > now:
-            return False
-        values["acquired_at"] = now
-    conn.execute(_leases.update().where(_leases.c.name == name).values(**values))
-    return True
+        taken = Lease(name, holder, acquired_at=now, expires_at=expires_at, n_renewals=0)
+        conn.execute(_leases.insert().values(**asdict(taken)))
+        return taken
+    if lease.holder == holder:
+        taken = replace(lease, expires_at=expires_at, n_renewals=lease.n_renewals + 1)
+    elif lease == stale:
+        taken = Lease(name, holder, now, expires_at, lease.n_renewals + 1)
+    else:
+        return lease
+    conn.execute(_leases.update().where(_leases.c.name == name).values(**asdict(taken)))
+    return taken
 
 
 def release_lease(conn: sa.Connection, name: str, holder: str) -> None:
@@ -96,5 +102,6 @@ def find_lease(conn: sa.Connection, name: str) -> Lease | None:
             holder=row.holder,
             acquired_at=row.acquired_at,
             expires_at=row.expires_at,
+            n_renewals=row.n_renewals,
         )
     )

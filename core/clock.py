@@ -1,0 +1,62 @@
+"""The two clocks of this process, and intervals that no setting of a clock can change."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+TURNED = timedelta(minutes=1)
+"""A moment that is further ahead than this was written by a clock that has been set back since."""
+
+_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def utc_now() -> datetime:
+    """Return the time of the wall clock, aware and UTC. People and other machines know it, and it
+    may be set forward or back at any moment: intervals are taken from `steady_seconds`."""
+    return datetime.now(UTC)
+
+
+def steady_seconds() -> float:
+    """Return seconds since some moment, by a clock that nobody sets; it goes on while the machine
+    sleeps, where the system has such a clock."""
+    return time.monotonic() if _BOOT is None else time.clock_gettime(_BOOT)
+
+
+def has_passed(since_at: datetime, span: timedelta, now: datetime) -> bool:
+    """Return whether `span` has passed since a moment that the wall clock gave. A moment to come
+    says nothing: the clock was set back after it, and nobody waits until it is reached again.
+
+    >>> noon = datetime(2026, 3, 2, 12)
+    >>> hour = timedelta(hours=1)
+    >>> has_passed(noon, hour, noon + hour), has_passed(noon, hour, noon + hour / 2)
+    (True, False)
+    >>> has_passed(noon, hour, noon - 3 * hour)
+    True
+    """
+    return now - since_at >= span or since_at - now > TURNED
+
+
+@dataclass(slots=True)
+class Unchanged:
+    """Measures for how long something did not change while somebody looked at it, in seconds of a
+    steady clock. After a pause of `blind_seconds` between two looks it begins anew: whoever slept,
+    or could not look, does not know whether the others did too.
+
+    >>> watch = Unchanged(blind_seconds=10)
+    >>> [watch.look("beat 7", at) for at in (0, 4, 8, 60, 64)]
+    [0.0, 4.0, 8.0, 0.0, 4.0]
+    >>> watch.look("beat 8", 68)
+    0.0
+    """
+
+    blind_seconds: float
+    _seen: object = None
+    _since: float = 0.0
+    _looked: float | None = None
+
+    def look(self, seen: object, at: float) -> float:
+        """Return for how many seconds `seen` has been the same, at a moment of the steady clock."""
+        if self._looked is None or at - self._looked > self.blind_seconds or seen != self._seen:
+            self._seen, self._since = seen, at
+        self._looked = at
+        return float(at - self._since)
