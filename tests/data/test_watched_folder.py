@@ -106,8 +106,8 @@ def test_a_file_that_cannot_be_read_is_named_and_blocks_no_other(
     source = collect(db, folder)
     assert source.outcome is CollectionOutcome.FAILED
     assert source.message == (
-        "1 new files, 60 new rows. 1 cannot be read: 'a.csv' is not text but a zip or Excel file: "
-        "save the sheet as CSV, or unpack it."
+        "1 new files, 60 new rows. 1 cannot be read: 'a.csv' is not text but a zip or a "
+        "spreadsheet: give it the ending .xlsx or .ods, or unpack it."
     )
     still = collect(db, folder)
     assert still.outcome is CollectionOutcome.FAILED

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from core.data.parsing.notation import BadValue
-from core.data.parsing.raw import RawPiece, RawTable, find_encoding, read_chunks, read_lines
+from core.data.parsing.raw import RawPiece, RawTable
+from core.data.parsing.text_lines import describe_encoding, find_encoding, read_chunks, read_lines
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
 
@@ -23,16 +24,17 @@ _MAX_ROW = 16_000_000
 def read_documents(path: Path) -> RawTable:
     """Open a JSON or JSONL file. Raises `InvalidInput` for any other."""
     encoding = find_encoding(path)
+    notes = describe_encoding(encoding)
     start = _read_start(path, encoding)
     wrapped = _ROWS_KEY.match(start)
     if start.startswith("[") or wrapped:
         opening = wrapped.end() if wrapped else 1
         read = partial(_read_array, path, encoding, opening)
-        return RawTable("JSON (an array of rows)", (), partial(_read_pieces, path, read))
+        return RawTable("JSON (an array of rows)", notes, partial(_read_pieces, path, read))
     if start.startswith("{"):
         return RawTable(
             "JSON (one object a line)",
-            (),
+            notes,
             partial(_read_pieces, path, partial(_read_objects, path, encoding)),
         )
     raise InvalidInput(

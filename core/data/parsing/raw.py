@@ -1,6 +1,5 @@
 """Pieces of raw rows by column, not yet interpreted, and Parquet read into them."""
 
-import codecs
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,20 +13,6 @@ from core.errors import InvalidInput
 
 ROWS_PER_PIECE = 2000
 """The rows of one short write transaction."""
-
-MAX_LINE_BYTES = 16_000_000
-_CHUNK_BYTES = 1_000_000
-
-_MAGIC = (
-    (b"PAR1", "Parquet", "give it the ending .parquet"),
-    (b"PK\x03\x04", "a zip or Excel file", "save the sheet as CSV, or unpack it"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file", "save the sheet as CSV"),
-    (b"\x1f\x8b", "gzip-compressed", "unpack it"),
-    (b"BZh", "bzip2-compressed", "unpack it"),
-    (b"\x28\xb5\x2f\xfd", "zstd-compressed", "unpack it"),
-    (b"%PDF", "a PDF", "save the table in it as CSV"),
-    (b"SQLite format 3", "an SQLite database", "save the table as CSV"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,120 +66,41 @@ def too_large(name: str, n_bytes: int, limit_bytes: int) -> InvalidInput:
     )
 
 
-def find_encoding(path: Path) -> str:
-    """Return the encoding that the first bytes of a text file show. Raises `InvalidInput`, with the
-    format that they look like, if they are not text."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(65_536)
-    except OSError as error:
-        raise InvalidInput(f"'{path}' cannot be read ({error.strerror}).") from None
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    for magic, what, fix in _MAGIC:
-        if start.startswith(magic):
-            raise InvalidInput(f"'{path.name}' is not text but {what}: {fix}.")
-    if b"\0" in start:
-        raise InvalidInput(
-            f"'{path.name}' is not text but binary data: save it as CSV, JSON, JSONL or Parquet."
+def name_columns(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return a name of its own for each column of a file, and notes on those that the file does not
+    give.
+
+    >>> name_columns(["a", "", "a"])[0]
+    ('a', 'column_2', 'a_2')
+    """
+    names = [name or f"column_{number}" for number, name in enumerate(given, start=1)]
+    notes = [
+        f"Column {number} has no name in the file: it is called '{names[number - 1]}' here."
+        for number, name in enumerate(given, start=1)
+        if not name
+    ]
+    taken = set(names)
+    for repeated in [name for name, n in Counter(names).items() if n > 1]:
+        places = [place for place, name in enumerate(names) if name == repeated]
+        for place in places[1:]:
+            free = (f"{repeated}_{n}" for n in count(2))
+            names[place] = next(name for name in free if name not in taken)
+            taken.add(names[place])
+        later = ", ".join(f"'{names[place]}'" for place in places[1:4])
+        notes.append(
+            f"{len(places)} columns are named '{repeated}': after the first they are called "
+            f"{later}{' …' if len(places) > 4 else ''} here."
         )
-    if b"\r" in start and b"\n" not in start:
-        raise InvalidInput(
-            f"'{path.name}' ends its lines the way old Macs did (CR): save it with LF or CRLF."
-        )
-    return "utf-8"
-
-
-def read_lines(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
-    """Yield each line of a text file with the bytes read so far, in bounded memory. Raises
-    `InvalidInput` naming the line that is too long or not in the encoding."""
-    lines = _utf16_lines(path) if encoding == "utf-16" else _utf8_lines(path)
-    n_bytes = 0
-    for number, (line, size) in enumerate(lines, start=1):
-        n_bytes += size
-        if size > MAX_LINE_BYTES:
-            raise InvalidInput(
-                f"Line {number} of '{path.name}' is longer than {MAX_LINE_BYTES // 10**6} MB: "
-                "put each row on a line of its own."
-            )
-        yield line, n_bytes
-
-
-def read_chunks(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
-    """Yield a text file in pieces of a megabyte with the bytes read so far. Raises `InvalidInput`
-    naming the line that is not in the encoding."""
-    name = "utf-16" if encoding == "utf-16" else "utf-8-sig"
-    decoder = codecs.getincrementaldecoder(name)(errors="strict")
-    n_bytes, n_lines = 0, 0
-    with path.open("rb") as file:
-        while True:
-            chunk = file.read(_CHUNK_BYTES)
-            n_bytes += len(chunk)
-            try:
-                text = decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                line = n_lines + error.object.count(b"\n", 0, error.start) + 1
-                raise _not_utf8(path, line, error.object[error.start]) from None
-            n_lines += text.count("\n")
-            if text:
-                yield text, n_bytes
-            if not chunk:
-                return
-
-
-def _utf8_lines(path: Path) -> Iterator[tuple[str, int]]:
-    with path.open("rb") as file:
-        for number in count(1):
-            line = file.readline(MAX_LINE_BYTES + 1)
-            if not line:
-                return
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                if len(line) > MAX_LINE_BYTES:  # cut inside a character
-                    text = ""
-                else:
-                    raise _not_utf8(path, number, line[error.start]) from None
-            yield text, len(line)
-
-
-def _utf16_lines(path: Path) -> Iterator[tuple[str, int]]:
-    with path.open(encoding="utf-16", newline="") as file:
-        for number in count(1):
-            try:
-                line = file.readline(MAX_LINE_BYTES // 2 + 1)
-            except UnicodeError:
-                raise InvalidInput(
-                    f"'{path.name}' starts as UTF-16 and stops being it near line {number}: save "
-                    "it as UTF-8."
-                ) from None
-            if not line:
-                return
-            yield line, 2 * len(line)
-
-
-def _not_utf8(path: Path, number: int, byte: int) -> InvalidInput:
-    guess = bytes([byte]).decode("cp1252", errors="replace")
-    return InvalidInput(
-        f"Line {number} of '{path.name}' is not UTF-8 (byte 0x{byte:02X}, a '{guess}' in Windows "
-        "and Latin-1 files): save the file as UTF-8, for example with "
-        f"`iconv -f CP1252 -t UTF-8 {path.name}`."
-    )
+    return tuple(names), tuple(notes)
 
 
 def read_columnar(path: Path) -> RawTable:
-    """Open a Parquet file. Raises `InvalidInput` if it cannot be read or names a column twice."""
-    names = _open(path).schema_arrow.names
-    repeated = [name for name, n in Counter(names).items() if n > 1]
-    if repeated:
-        shown = ", ".join(f"'{name}'" for name in repeated[:10])
-        raise InvalidInput(
-            f"'{path.name}' names {shown} more than once: give each column a name of its own."
-        )
-    return RawTable("Parquet", (), partial(_read_pieces, path))
+    """Open a Parquet file. Raises `InvalidInput` if it cannot be read."""
+    names, notes = name_columns(_open(path).schema_arrow.names)
+    return RawTable("Parquet", notes, partial(_read_pieces, path, names))
 
 
-def _read_pieces(path: Path, n: int) -> Iterator[RawPiece]:
+def _read_pieces(path: Path, names: Sequence[str], n: int) -> Iterator[RawPiece]:
     import pyarrow  # not at the top: reading no Parquet, the API does not pay for it
 
     file = _open(path)
@@ -206,7 +112,7 @@ def _read_pieces(path: Path, n: int) -> Iterator[RawPiece]:
             done += batch.num_rows
             columns = {
                 name: _plain(column).to_pylist()
-                for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                for name, column in zip(names, batch.columns, strict=True)
             }
             yield RawPiece(rows, columns, (), done / n_rows)
     except MemoryError:  # Arrow's own is one of its exceptions too

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.data.parsing import raw
+from core.data.parsing import text_lines
 from core.data.parsing.documents import flatten_row, read_documents
 from core.data.parsing.notation import BadValue
 from core.data.parsing.raw import RawPiece
@@ -121,9 +121,13 @@ def test_blanks_only_are_refused(write) -> None:
     assert "nothing but blanks" in _refusal(write("a.json", " \n \n"))
 
 
-def test_another_encoding_is_refused_with_its_line(write) -> None:
-    path = write("a.json", b'[{"target": 1},\n{"target": 2, "note": "caf\xe9"}]')
-    assert _refusal(path).startswith("Line 2 of 'a.json' is not UTF-8 (byte 0xE9")
+def test_another_encoding_is_read_with_a_note(write) -> None:
+    table = read_documents(write("a.json", b'[{"target": 1},\n{"target": 2, "note": "caf\xe9"}]'))
+    (piece,) = table.read_pieces(9)
+    assert piece.columns["note"] == [None, "café"]
+    assert table.notes == (
+        "The file is not UTF-8: it is read as Windows-1252. Look at its accents.",
+    )
 
 
 def test_an_empty_array_has_no_pieces(write) -> None:
@@ -139,7 +143,7 @@ def test_an_object_nested_beyond_reason_is_refused_and_crashes_nothing(write) ->
 
 
 def test_rows_are_read_across_the_ends_of_chunks(write, monkeypatch) -> None:
-    monkeypatch.setattr(raw, "_CHUNK_BYTES", 7)
+    monkeypatch.setattr(text_lines, "_CHUNK_BYTES", 7)
     rows = [{"target": i, "note": "é" * (i % 5)} for i in range(30)]
     (piece,) = _read(write("a.json", json.dumps(rows, ensure_ascii=False)))
     assert piece.columns["target"] == list(range(30))
@@ -147,7 +151,7 @@ def test_rows_are_read_across_the_ends_of_chunks(write, monkeypatch) -> None:
 
 
 def test_an_error_far_into_a_file_names_its_line(write, monkeypatch) -> None:
-    monkeypatch.setattr(raw, "_CHUNK_BYTES", 64)
+    monkeypatch.setattr(text_lines, "_CHUNK_BYTES", 64)
     lines = [f'{{"target": {i}}},' for i in range(200)]
     lines[150] = '{"target": oops},'
     message = _refusal(write("a.json", "[" + "\n".join(lines) + '{"target": 1}]'))

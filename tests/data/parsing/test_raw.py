@@ -48,10 +48,14 @@ def test_a_file_damaged_inside_is_refused(tmp_path: Path) -> None:
         list(read_columnar(path).read_pieces(100))
 
 
-def test_columns_named_twice_are_refused_by_name(tmp_path: Path) -> None:
-    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
-    with pytest.raises(InvalidInput, match="names 'a' more than once"):
-        read_columnar(_write(tmp_path, table))
+def test_a_name_that_is_there_twice_is_numbered_and_that_is_said(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array([n]) for n in range(4)], names=["a", "a_2", "a", "a"])
+    read = read_columnar(_write(tmp_path, table))
+    (piece,) = read.read_pieces(9)
+    assert piece.columns == {"a": [0], "a_2": [1], "a_3": [2], "a_4": [3]}
+    assert read.notes == (
+        "3 columns are named 'a': after the first they are called 'a_3', 'a_4' here.",
+    )
 
 
 def test_text_named_parquet_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.data.parsing.raw import RawPiece, read_lines
+from core.data.parsing.raw import RawPiece
+from core.data.parsing.text_lines import read_lines
 from core.data.sources.delimited import read_delimited
 from core.errors import InvalidInput
 
@@ -62,12 +63,27 @@ def test_utf_16_as_spreadsheets_write_it_is_read(write) -> None:
     assert dict(piece.columns) == {"a": ("é",), "b": ("2",)}
 
 
-def test_another_encoding_is_refused_with_its_line_and_what_to_do(write) -> None:
-    path = write("a.csv", b"name,b\nplain,1\ncaf\xe9,2\n")
-    assert _refusal(path) == (
-        "Line 3 of 'a.csv' is not UTF-8 (byte 0xE9, a 'é' in Windows and Latin-1 files): save the "
-        "file as UTF-8, for example with `iconv -f CP1252 -t UTF-8 a.csv`."
+@pytest.mark.parametrize("word", ["café", "“quoted”", "50 €", "Müller", "naïve – yes"])
+def test_the_encoding_of_windows_is_read_with_a_note(write, word: str) -> None:
+    table = read_delimited(write("a.csv", f"name,b\nplain,1\n{word},2\n".encode("cp1252")))
+    (piece,) = table.read_pieces(9)
+    assert piece.columns["name"] == ("plain", word)
+    assert table.notes == (
+        "The file is not UTF-8: it is read as Windows-1252. Look at its accents.",
     )
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r"])
+def test_another_encoding_is_refused_with_its_line_and_what_to_do(write, encoding: str) -> None:
+    path = write("a.csv", "name,b\nplain,1\nпривет,2\n".encode(encoding))
+    assert _refusal(path).startswith("Line 3 of 'a.csv' is not UTF-8 (byte 0x")
+    assert "`iconv -f CP1252 -t UTF-8 a.csv`." in _refusal(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_read(write, encoding: str) -> None:
+    (piece,) = _read(write("a.csv", "name,b\nplain,1\né,2\n".encode(encoding)))
+    assert piece.columns["name"] == ("plain", "é")
 
 
 def test_mixed_encodings_are_refused_and_never_turned_into_nonsense(write) -> None:
@@ -84,7 +100,7 @@ def test_utf_16_that_breaks_off_is_refused(write) -> None:
     ("start", "what"),
     [
         (b"PAR1....", "is not text but Parquet: give it the ending .parquet"),
-        (b"PK\x03\x04....", "is not text but a zip or Excel file: save the sheet as CSV"),
+        (b"PK\x03\x04....", "is not text but a zip or a spreadsheet: give it the ending .xlsx"),
         (b"\x1f\x8b\x08....", "is not text but gzip-compressed: unpack it"),
         (b"%PDF-1.7", "is not text but a PDF"),
         (b"a,b\n\x00\x01\x02", "is not text but binary data"),
@@ -121,9 +137,13 @@ def test_a_header_of_numbers_is_refused(write) -> None:
     )
 
 
-def test_columns_named_twice_are_refused_by_name(write) -> None:
-    assert _refusal(write("a.csv", "a,b, a ,c,b\n1,2,3,4,5\n")) == (
-        "'a.csv' names 'a', 'b' more than once: give each column a name of its own."
+def test_a_name_that_is_there_twice_is_numbered_and_that_is_said(write) -> None:
+    table = read_delimited(write("a.csv", "a,b, a ,c,b\n1,2,3,4,5\n"))
+    (piece,) = table.read_pieces(9)
+    assert list(piece.columns) == ["a", "b", "a_2", "c", "b_2"]
+    assert table.notes == (
+        "2 columns are named 'a': after the first they are called 'a_2' here.",
+        "2 columns are named 'b': after the first they are called 'b_2' here.",
     )
 
 
@@ -180,13 +200,99 @@ def test_a_quote_opened_in_a_large_file_is_refused_without_reading_it_all(write)
 
 
 def test_a_line_without_an_end_is_refused(write, monkeypatch) -> None:
-    monkeypatch.setattr("core.data.parsing.raw.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("core.data.parsing.text_lines.MAX_LINE_BYTES", 1000)
     with pytest.raises(InvalidInput, match=r"Line 2 of 'a.csv' is longer than"):
         list(read_lines(write("a.csv", "a,b\n" + "x" * 5000), "utf-8"))
 
 
-def test_old_mac_line_ends_are_refused(write) -> None:
-    assert "ends its lines the way old Macs did" in _refusal(write("a.csv", "a,b\r1,2\r"))
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_old_mac_line_ends_are_read(write, mark: bytes) -> None:
+    (piece,) = _read(write("a.csv", mark + b'a,b\r1,"x y"\r3,\xc3\xa9\r'))
+    assert dict(piece.columns) == {"a": ("1", "3"), "b": ("x y", "é")}
+
+
+@pytest.mark.parametrize(
+    ("first", "separator"), [("sep=;", ";"), ('"sep=,"', ","), ("sep=\t", "\t"), ("sep=|\r", "|")]
+)
+def test_a_first_line_that_names_the_separator_is_no_header(write, first, separator) -> None:
+    lines = [
+        first,
+        "a;b".replace(";", separator),
+        "1,5;2".replace(",", ".").replace(";", separator),
+    ]
+    table = read_delimited(write("a.csv", b"\xef\xbb\xbf" + "\n".join(lines).encode()))
+    (piece,) = table.read_pieces(9)
+    assert dict(piece.columns) == {"a": ("1.5",), "b": ("2",)}
+    assert (table.separator, list(piece.rows)) == (separator, [1])
+
+
+_TABLE = "len,colour,score\n1,red,30\n2,blue,40\n3,red,50\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "note"),
+    [
+        ("Quality report,,\n", "1 line above the header is left out: 'Quality report'."),
+        ("Quality report\n", "1 line above the header is left out: 'Quality report'."),
+        (
+            "Report,,\nMade on 2 May,,\n,,\n",
+            "2 lines above the header are left out: 'Report'.",
+        ),
+        ("Report\n\nBy ada\n", "2 lines above the header are left out: 'Report'."),
+        ("\n\n", None),
+        (",,\n,,\n", None),
+    ],
+)
+def test_what_stands_above_the_header_is_left_out_and_said(write, above: str, note: str) -> None:
+    table = read_delimited(write("a.csv", above + _TABLE))
+    (piece,) = table.read_pieces(9)
+    assert list(piece.columns) == ["len", "colour", "score"]
+    assert (list(piece.rows), piece.columns["score"]) == ([1, 2, 3], ("30", "40", "50"))
+    assert table.notes == (() if note is None else (note,))
+
+
+@pytest.mark.parametrize("header", ["a,,,\n", ",a,b,\n", "a,b,c,d\n"])
+def test_a_header_with_few_names_is_still_the_header(write, header: str) -> None:
+    (piece,) = _read(write("a.csv", header + "1,2,3,4\n5,6,7,8\n"))
+    assert (len(piece.columns), list(piece.rows)) == (4, [1, 2])
+
+
+@pytest.mark.parametrize("end", ["Total,,120\n", "Sum:,,120\n,,\n", "Total,,120\nAverage,,40\n"])
+def test_totals_at_the_end_are_rejected_as_such(write, end: str) -> None:
+    (piece,) = _read(write("a.csv", _TABLE + end))
+    assert list(piece.rows) == [1, 2, 3]
+    codes = {rejection.code for rejection in piece.rejections}
+    assert codes <= {"total_row", "unreadable_row"}
+    assert "total_row" in codes
+
+
+def test_a_total_between_other_rows_is_a_row(write) -> None:
+    (piece,) = _read(write("a.csv", "kind,score\nTotal,1\npart,2\nTotal,3\npart,4\n"))
+    assert list(piece.rows) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("header", ["a,b\n", "a,b,\n", "a,b,,\n"])
+def test_separators_at_the_ends_of_lines_make_no_column(write, header: str) -> None:
+    (piece,) = _read(write("a.csv", header + "1,2,\n3,4,\n5,6,\n"))
+    assert dict(piece.columns) == {"a": ("1", "3", "5"), "b": ("2", "4", "6")}
+
+
+def test_a_zero_byte_rejects_its_row_and_not_the_file(write) -> None:
+    (piece,) = _read(write("a.csv", b"a,b\n1,2\n3,\x004\n" + b"5,6\n" * 50))
+    assert list(piece.rows)[:2] == [1, 3]
+    assert piece.rejections[0].message == "line 3 contains a zero byte"
+
+
+@pytest.mark.parametrize("odd", ['"hello', 'say "hi', '"a" b', '5"', '"'])
+def test_a_quote_in_a_file_of_tabs_without_quoting_is_a_character(write, odd: str) -> None:
+    path = write("a.tsv", f"text\tscore\nplain\t1\n{odd}\t2\nlast\t3\n")
+    (piece,) = _read(path)
+    assert dict(piece.columns) == {"text": ("plain", odd, "last"), "score": ("1", "2", "3")}
+
+
+def test_values_in_quotes_between_tabs_may_hold_tabs_and_line_ends(write) -> None:
+    (piece,) = _read(write("a.tsv", 'text\tscore\n"a\tb\nc"\t1\n"d ""e"""\t2\n'))
+    assert piece.columns["text"] == ("a\tb\nc", 'd "e"')
 
 
 def test_pieces_hold_so_many_rows_and_number_them_on(write) -> None:
