@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ SEND_SECONDS = 20.0
 _MENTION = re.compile(r"(?<![\w.+-])@|@(?=(?:all|channel|everyone|here|room)\b)", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[^\s\d=])")
 _MARKS = re.compile(r"([\\`*_{}\[\]()#!|~])")
+_BUSY = frozenset({429, 503})
 _READ_ANYWAY = frozenset({"discord", "mmosts", "zulip"})
 """The protocols that read Markdown in Apprise's plain text."""
 
@@ -47,6 +49,7 @@ def open_channels(addresses: Sequence[str]) -> list[Channel]:
     # 1.2 s that a page and a start without channels do not pay
     from apprise import Apprise, AppriseAsset
 
+    _hear_answers()
     asset = AppriseAsset(http_redirects=False)  # what is sent holds tokens: to nobody else
     channels = []
     for i, address in enumerate(addresses, start=1):
@@ -83,12 +86,15 @@ def send(channels: Sequence[Channel], messages: Sequence[Message]) -> list[Deliv
 def _send_one(channel: Channel, message: Message, found: dict[str, DeliveryReceipt]) -> None:
     if channel.plugin is None:
         error: str | None = "it is not an Apprise URL: see https://github.com/caronc/apprise/wiki"
+        retry_after = None
     else:
-        error = _notify(channel.plugin, message)
-    found[channel.key] = DeliveryReceipt(channel.key, channel.label, error)
+        error, retry_after = _notify(channel.plugin, message)
+    found[channel.key] = DeliveryReceipt(channel.key, channel.label, error, retry_after)
 
 
-def _notify(plugin: Any, message: Message) -> str | None:
+def _notify(plugin: Any, message: Message) -> tuple[str | None, str | None]:
+    """Send a message; return why it was not taken, None if it was, and the `Retry-After` of the
+    answer."""
     from apprise import NotifyFormat, NotifyType  # see `open_channels`
 
     target = plugin.resolve_format(NotifyFormat.TEXT)
@@ -102,7 +108,10 @@ def _notify(plugin: Any, message: Message) -> str | None:
             notify_type=NotifyType.FAILURE if message.critical else NotifyType.INFO,
             body_format=target if reads_markdown else NotifyFormat.TEXT,
         )
-    return None if taken else overheard.text or "the channel did not take it and did not say why"
+    if taken:
+        return None, None
+    why = overheard.text or "the channel did not take it and did not say why"
+    return why, overheard.retry_after
 
 
 def disarm(text: str) -> str:
@@ -126,19 +135,46 @@ def escape_markdown(text: str) -> str:
     return _MARKS.sub(r"\\\1", disarm(text))
 
 
+_thread = threading.local()
+
+
+def _hear_answers() -> None:
+    """Let the thread that sends a message hear the answers to its requests: Apprise tells a
+    refusal's status in its log, and none of the answer's headers."""
+    import requests  # with Apprise, whose plugins send by it
+
+    send = requests.Session.send
+    if hasattr(send, "__wrapped__"):
+        return
+
+    @wraps(send)
+    def send_and_tell(*args: Any, **options: Any) -> requests.Response:
+        response = send(*args, **options)
+        overheard: _Overheard | None = getattr(_thread, "overheard", None)
+        if overheard is not None and response.status_code in _BUSY:
+            overheard.retry_after = response.headers.get("Retry-After")
+        return response
+
+    requests.Session.send = send_and_tell  # type: ignore[method-assign]
+
+
 class _Overheard(logging.Handler):
-    """Collects the log of Apprise in this thread, which holds the reasons of refusals."""
+    """Collects the log of Apprise in this thread, which holds the reasons of refusals, and the
+    `Retry-After` of an answer that refuses for now."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._lines: list[str] = []
         self._thread = threading.get_ident()
+        self.retry_after: str | None = None
 
     def __enter__(self) -> "_Overheard":
         logging.getLogger("apprise").addHandler(self)
+        _thread.overheard = self
         return self
 
     def __exit__(self, *raised: object) -> None:
+        _thread.overheard = None
         logging.getLogger("apprise").removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -5,6 +5,7 @@ A crash may send twice, never zero times: a claim that nobody finishes is claime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from core.alerts.channels import Channel, send
 from core.alerts.incident_context import load_context
@@ -16,6 +17,8 @@ from core.alerts.notification_policy import (
     QuietHours,
     build_message,
     build_test,
+    choose_wait,
+    count_opened,
     decide_call,
 )
 from core.alerts.rules import Finding
@@ -32,7 +35,6 @@ GIVE_UP_AFTER = timedelta(hours=24)
 FAILING_ATTEMPTS = 3
 """Missed attempts after which a channel becomes an incident."""
 
-_BACK_OFF = (30, 60, 120, 300, 900, 1800, 3600)  # seconds
 _PIECE = 5_000
 
 log = get_logger(__name__)
@@ -53,7 +55,9 @@ def deliver(
     """Send what is due, one message a channel for all of its incidents; return the receipts."""
     _plan(db, channels, manners, now)
     with db.write() as conn:
-        claimed = deliveries.claim_due(conn, [c.key for c in channels], now, CLAIM_PATIENCE)
+        resting = deliveries.find_resting(conn, now)
+        ready = [channel.key for channel in channels if channel.key not in resting]
+        claimed = deliveries.claim_due(conn, ready, now, CLAIM_PATIENCE)
     receipts = _send_claimed(db, channels, claimed, manners, now) if claimed else []
     record(db, [judge_channels(db, channels)], now)
     return receipts
@@ -105,24 +109,32 @@ def _plan(db: Database, channels: Sequence[Channel], manners: Manners, now: date
     """Plan a delivery to each channel for each new event, or record that it has none."""
     with db.write() as conn:
         window = deliveries.find_window(conn, now)
-        n_opened = incidents.count_opened_since(conn, now - FLAP_WINDOW)
         while events := deliveries.load_unplanned(conn, _PIECE):
             found = _load_incidents(conn, [event.incident_id for _, event in events])
-            rows = []
+            first_at = min(incident.opened_at for incident in found.values())
+            openings = incidents.load_openings(conn, first_at - FLAP_WINDOW)
+            rows: dict[int, list[dict[str, Any]]] = {}  # by incident
             for event_id, event in events:
                 incident = found[event.incident_id]
+                check = incident.events[0].check
                 call = decide_call(
-                    replace(event, check=event.check or incident.events[0].check),
+                    replace(event, check=event.check or check),
                     incident,
-                    n_opened=n_opened.get(incident.events[0].check, 0),
+                    n_opened=count_opened(openings.get(check, []), incident),
                     silent=manners.silent,
                     maintenance=window,
                     quiet=manners.quiet,
                     now=now,
                 )
                 if call is not None:
-                    rows += [_row(event_id, channel, call) for channel in channels]
-            deliveries.append_deliveries(conn, rows, now)
+                    kept = rows.setdefault(incident.id, [])
+                    if call.supersedes:
+                        deliveries.drop_held(conn, incident.id, now)
+                        waits = call.state is DeliveryState.WAITING
+                        kept[:] = [row for row in kept if waits and row["due_at"] <= now]
+                    kept += [_row(event_id, channel, call) for channel in channels]
+            planned = [row for kept in rows.values() for row in kept]
+            deliveries.append_deliveries(conn, planned, now)
             deliveries.save_planned(conn, events[-1][0])
 
 
@@ -205,9 +217,9 @@ def _keep_receipt(
     else:
         late = [d for d in found if now - d.created_at >= GIVE_UP_AFTER]
         again = [d for d in found if now - d.created_at < GIVE_UP_AFTER]
-        n_attempts = min((d.n_attempts for d in again), default=0)
-        wait = timedelta(seconds=_BACK_OFF[min(n_attempts, len(_BACK_OFF) - 1)])
-        groups = [(late, DeliveryState.FAILED, now), (again, DeliveryState.WAITING, now + wait)]
+        n_attempts = max(d.n_attempts for d in found)
+        due_at = now + choose_wait(n_attempts, receipt.retry_after, now)
+        groups = [(late, DeliveryState.FAILED, now), (again, DeliveryState.WAITING, due_at)]
         log.warning("not_delivered", channel=receipt.label, error=receipt.error)
     with db.write() as conn:
         for part, state, due_at in groups:

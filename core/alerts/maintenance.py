@@ -49,10 +49,11 @@ def end_maintenance(db: Database, *, by: Actor, reason: str, now: datetime) -> M
         attempt(db, by, Act.MAINTENANCE, "messages", now=now, reason=window.reason) as act,
         act.write() as conn,
     ):
-        if deliveries.find_window(conn, now) is None:
+        running = deliveries.find_window(conn, now)
+        if running is None:
             raise Conflict("No maintenance is under way; nothing was changed.")
         act.seal(Decider.MAINTENANCE_WINDOWS, deliveries.append_window(conn, window))
         act.note(after={"until_at": now})
-        deliveries.release_held(conn, now)
+        deliveries.release_held(conn, now, running.until_at)
     log.info("maintenance_ended", by=by.name)
     return window

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
 
 from core import text
 from core.domain.incident import (
@@ -23,8 +24,14 @@ CALLING = frozenset({EventKind.OPENED, EventKind.WORSENED, EventKind.RESOLVED, E
 
 FLAP_WINDOW = timedelta(hours=6)
 FLAP_LIMIT = 3
-"""A cause that opens more often than this in the window is flapping: only its critical incidents
-send messages."""
+"""An incident is flapping if its cause opened more often than this in the window up to its
+opening."""
+FLAP_HOLD = timedelta(hours=1)
+"""The time for which a warning of a flapping incident waits; it is told if the incident still lasts
+then."""
+
+LONGEST_WAIT = timedelta(hours=24)
+_BACK_OFF = (30, 60, 120, 300, 900, 1800, 3600)  # seconds
 
 MAX_LISTED = 10
 
@@ -65,11 +72,13 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The decision on the message of an event: due now or later, or dropped."""
+    """The decision on the message of an event: due now or later, or dropped. `supersedes` is True
+    if earlier messages on the incident that still wait would be out of date then."""
 
     state: DeliveryState
     due_at: datetime
     why: str | None = None
+    supersedes: bool = False
 
 
 def decide_call(
@@ -82,10 +91,12 @@ def decide_call(
     quiet: QuietHours | None,
     now: datetime,
 ) -> Call | None:
-    """Return the decision on the message of an event; None if its kind sends none. `n_opened`
-    counts the incidents with the same first check in the last `FLAP_WINDOW`, this one included.
-    `silent` are muted causes, which are only recorded: an incident calls from its first other check
-    on."""
+    """Return the decision on the message of an event; None if its kind sends none.
+
+    `n_opened` counts the openings of the same first check in the `FLAP_WINDOW` up to the opening of
+    this incident, which is included. `silent` are muted causes, which are only recorded: an
+    incident calls from its first other check on. Whoever was called hears the end in the same way:
+    the end of an incident that was critical waits for nothing but maintenance."""
     cause = incident.events[0].check or incident.cause
     first_loud = _find_first_loud(incident, silent)
     if event.kind not in CALLING and event != first_loud:
@@ -94,17 +105,69 @@ def decide_call(
         return None
     if first_loud is None or event.at < first_loud.at:
         return Call(DeliveryState.DROPPED, now, f"'{cause}' is muted: it is recorded only")
-    critical = event.severity is Health.CRITICAL or event.kind is EventKind.MENDED
-    if n_opened > FLAP_LIMIT and not critical:
+    urgent = _is_urgent(event, incident, silent)
+    due_at, why = now, None
+    if n_opened > FLAP_LIMIT and not urgent and event.at < first_loud.at + FLAP_HOLD:
         why = f"'{cause}' is flapping: opened {n_opened} times in {FLAP_WINDOW.seconds // 3600} h"
-        return Call(DeliveryState.DROPPED, now, why)
-    if maintenance is not None:
-        why = f"held until the maintenance of {maintenance.by} ends"
-        return Call(DeliveryState.WAITING, maintenance.until_at, why)
-    ends_at = None if critical or quiet is None else quiet.find_end(now)
+        if event.kind is EventKind.RESOLVED:
+            return Call(DeliveryState.DROPPED, now, why, supersedes=True)
+        due_at, why = max(now, first_loud.at + FLAP_HOLD), f"{why}; told if it stays"
+    if maintenance is not None and maintenance.until_at > due_at:
+        due_at, why = maintenance.until_at, f"held until the maintenance of {maintenance.by} ends"
+    ends_at = None if urgent or quiet is None else quiet.find_end(due_at)
     if ends_at is not None:
-        return Call(DeliveryState.WAITING, ends_at, "held until the quiet hours end")
-    return Call(DeliveryState.WAITING, now)
+        due_at, why = ends_at, "held until the quiet hours end"
+    if due_at > now:
+        return Call(DeliveryState.WAITING, due_at, why)
+    return Call(DeliveryState.WAITING, now, supersedes=event != first_loud)
+
+
+def _is_urgent(event: IncidentEvent, incident: Incident, silent: Sequence[str]) -> bool:
+    """Return True for what a critical check found, for what was done about it, and for the end of
+    an incident in which a check that is not muted was critical."""
+    if event.kind is not EventKind.RESOLVED:
+        return event.severity is Health.CRITICAL or event.kind is EventKind.MENDED
+    return event.severity is Health.CRITICAL or any(
+        one.severity is Health.CRITICAL and (one.check or incident.cause) not in silent
+        for one in incident.events
+        if one.kind in FINDINGS
+    )
+
+
+def count_opened(openings: Sequence[datetime], incident: Incident) -> int:
+    """Return the number of openings in the `FLAP_WINDOW` up to that of an incident; 0 for one that
+    was never opened."""
+    at = next((one.at for one in incident.events if one.kind is EventKind.OPENED), None)
+    return 0 if at is None else sum(at - FLAP_WINDOW < one <= at for one in openings)
+
+
+def choose_wait(n_attempts: int, retry_after: str | None, now: datetime) -> timedelta:
+    """Return the time after which a channel is tried again that failed `n_attempts` times before:
+    pauses that grow to an hour, and at least what its answer asks for, up to a day. `retry_after`
+    is the header of that name, in seconds or as a date (RFC 9110, 10.2.3).
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    >>> [choose_wait(n, None, noon).seconds for n in (0, 1, 99)]
+    [30, 60, 3600]
+    >>> [choose_wait(0, at, noon).seconds for at in ("5", "90", "Mon, 02 Mar 2026 12:10:00 GMT")]
+    [30, 90, 600]
+    """
+    wait = timedelta(seconds=_BACK_OFF[min(n_attempts, len(_BACK_OFF) - 1)])
+    return min(max(wait, _read_retry_after(retry_after or "", now)), LONGEST_WAIT)
+
+
+def _read_retry_after(header: str, now: datetime) -> timedelta:
+    """Return the time that a header asks for; 0 if it cannot be read."""
+    try:
+        return timedelta(seconds=min(float(header), LONGEST_WAIT.total_seconds()))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        at = parsedate_to_datetime(header)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return timedelta(0)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
 
 
 def _find_first_loud(incident: Incident, silent: Sequence[str]) -> IncidentEvent | None:

@@ -279,11 +279,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReceipt:
-    """The outcome of one message at one channel; `error` is None if it was taken."""
+    """The outcome of one message at one channel; `error` is None if it was taken. `retry_after` is
+    the header of that name in the channel's answer."""
 
     channel: str
     label: str
     error: str | None
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Receiver:
         self.bodies: list[Any] = []
         self.paths: list[str] = []
         self.status = 200
+        self.headers: dict[str, str] = {}
         self.go = threading.Event()
         self.go.set()
         self.port = 0
@@ -37,6 +38,8 @@ def run_receiver() -> Iterator[Receiver]:
             if receiver.status == 200:
                 receiver.bodies.append(json.loads(content))
             self.send_response(receiver.status)
+            for name, value in receiver.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(b"ok")
 

@@ -1,7 +1,7 @@
 """Every call reaches every channel at least once, in one message however much there is to say."""
 
 from contextlib import closing
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -308,6 +308,239 @@ def test_a_cause_that_flaps_stops_calling(
     began = [title for title in titles(receiver) if title.endswith("began")]
     assert len(began) == 3
     assert "flapping" in str(load(db)[-1].error)
+
+
+def let_flap(db: Database, channels: list[Channel], manners: Manners = MANNERS) -> datetime:
+    """Three warnings of a cause in an hour, each told and over; return when the next may begin."""
+    for n in range(3):
+        at = NOON + 20 * n * MINUTE
+        see(db, report(Health.WARNING), at)
+        deliver(db, channels, manners, at + MINUTE)
+        for minute in (2, 13):
+            see(db, report(Health.HEALTHY), at + minute * MINUTE)
+        deliver(db, channels, manners, at + 14 * MINUTE)
+    return NOON + HOUR
+
+
+def end(db: Database, at: datetime) -> None:
+    for minute in (0, 11):
+        see(db, report(Health.HEALTHY), at + minute * MINUTE)
+
+
+def test_the_end_of_a_critical_is_told_although_its_cause_flaps(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    at = let_flap(db, channels)
+    n_before = len(receiver.bodies)
+    see(db, report(Health.CRITICAL), at)
+    deliver(db, channels, MANNERS, at + MINUTE)
+    see(db, report(Health.WARNING), at + 5 * MINUTE)
+    end(db, at + 10 * MINUTE)
+    deliver(db, channels, MANNERS, at + 22 * MINUTE)
+    assert titles(receiver)[n_before:] == [
+        "Plumbline: critical incident 4 (latency) began",
+        "Plumbline: incident 4 (latency) is over after 21 minutes",
+    ]
+
+
+def test_a_warning_of_a_flapping_cause_that_stays_is_told_after_an_hour_and_so_is_its_end(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    at = let_flap(db, channels)
+    n_before = len(receiver.bodies)
+    see(db, report(Health.WARNING), at)
+    for minute in range(0, 12 * 60, 10):
+        deliver(db, channels, MANNERS, at + minute * MINUTE)
+        told = titles(receiver)[n_before:]
+        assert len(told) == (minute > 60), minute
+    end(db, at + 12 * HOUR)
+    deliver(db, channels, MANNERS, at + 13 * HOUR)
+    assert titles(receiver)[n_before:] == [
+        "Plumbline: warning incident 4 (latency) began",
+        "Plumbline: incident 4 (latency) is over after 12 h 11 min",
+    ]
+
+
+def test_a_warning_of_a_flapping_cause_that_ends_within_the_hour_is_never_told(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    at = let_flap(db, channels)
+    n_before = len(receiver.bodies)
+    see(db, report(Health.WARNING), at)
+    deliver(db, channels, MANNERS, at + MINUTE)
+    end(db, at + 20 * MINUTE)
+    for hour in (1, 2, 12):
+        deliver(db, channels, MANNERS, at + hour * HOUR)
+    assert titles(receiver)[n_before:] == []
+    assert [d.state for d in load(db)[-2:]] == [DeliveryState.DROPPED] * 2
+    assert "flapping: opened 4 times in 6 h" in str(load(db)[-1].error)
+
+
+def test_what_a_stopped_worker_finds_late_of_a_flapping_cause_is_not_told_either(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    at = let_flap(db, channels)
+    n_before = len(receiver.bodies)
+    see(db, report(Health.WARNING), at)
+    end(db, at + 20 * MINUTE)
+    deliver(db, channels, MANNERS, at + 5 * HOUR)
+    assert titles(receiver)[n_before:] == []
+
+
+def test_a_flapping_warning_that_turns_critical_is_told_once_and_not_again_as_a_warning(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    at = let_flap(db, channels)
+    n_before = len(receiver.bodies)
+    see(db, report(Health.WARNING), at)
+    deliver(db, channels, MANNERS, at + MINUTE)
+    see(db, report(Health.CRITICAL), at + 10 * MINUTE)
+    for minute in (10, 65, 120):
+        deliver(db, channels, MANNERS, at + minute * MINUTE)
+    assert titles(receiver)[n_before:] == [
+        "Plumbline: critical incident 4 (latency) is getting worse"
+    ]
+
+
+def test_a_cause_has_stopped_flapping_six_hours_later(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    at = let_flap(db, channels) + 7 * HOUR
+    n_before = len(receiver.bodies)
+    see(db, report(Health.WARNING), at)
+    deliver(db, channels, MANNERS, at + MINUTE)
+    assert titles(receiver)[n_before:] == ["Plumbline: warning incident 4 (latency) began"]
+
+
+@pytest.mark.parametrize("how", ["itself", "a person", "after it eased"])
+def test_the_end_of_a_critical_that_called_in_quiet_hours_is_told_in_them(
+    db: Database, receiver: Receiver, channels: list[Channel], how: str
+) -> None:
+    see(db, report(Health.CRITICAL), NOON)
+    deliver(db, channels, NIGHT, NOON + MINUTE)
+    if how == "a person":
+        resolve(db, 1, by=person("ada"), reason="fixed", now=NOON + 30 * MINUTE)
+    else:
+        if how == "after it eased":
+            see(db, report(Health.WARNING), NOON + 10 * MINUTE)
+        end(db, NOON + 19 * MINUTE)
+    deliver(db, channels, NIGHT, NOON + 31 * MINUTE)
+    assert titles(receiver) == [
+        "Plumbline: critical incident 1 (latency) began",
+        "Plumbline: incident 1 (latency) is over after 30 minutes",
+    ]
+
+
+def test_the_end_of_a_warning_waits_with_it_for_the_end_of_the_quiet_hours(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    see(db, report(Health.WARNING), NOON)
+    end(db, NOON + 19 * MINUTE)
+    deliver(db, channels, NIGHT, NOON + HOUR)
+    assert receiver.bodies == []
+    deliver(db, channels, NIGHT, NOON + 2 * HOUR)
+    assert titles(receiver) == ["Plumbline: incident 1 (latency) is over after 30 minutes"]
+
+
+def test_what_was_told_as_critical_is_not_told_as_a_warning_when_the_quiet_hours_end(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    see(db, report(Health.WARNING), NOON)
+    deliver(db, channels, NIGHT, NOON + MINUTE)
+    see(db, report(Health.CRITICAL), NOON + 30 * MINUTE)
+    deliver(db, channels, NIGHT, NOON + 30 * MINUTE)
+    deliver(db, channels, NIGHT, NOON + 3 * HOUR)
+    assert titles(receiver) == ["Plumbline: critical incident 1 (latency) is getting worse"]
+
+
+def test_a_warning_of_a_maintenance_that_ends_in_quiet_hours_waits_for_their_end(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    announce(db, duration=HOUR, by=person("ada"), reason="new disks", now=NOON)
+    see(db, report(Health.WARNING), NOON)
+    deliver(db, channels, NIGHT, NOON + MINUTE)
+    end_maintenance(db, by=person("ada"), reason="", now=NOON + 30 * MINUTE)
+    for minute in (31, 61, 119):
+        deliver(db, channels, NIGHT, NOON + minute * MINUTE)
+    assert receiver.bodies == []
+    deliver(db, channels, NIGHT, NOON + 2 * HOUR)
+    assert titles(receiver) == ["Plumbline: warning incident 1 (latency) began"]
+
+
+# --- A channel that is busy ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "seconds"),
+    [
+        (429, "600", 600),
+        (503, "600", 600),
+        (429, "Mon, 02 Mar 2026 12:10:00 GMT", 600),
+        (429, " 90.5 ", 91),
+        (429, "1", 30),  # the usual pause is longer
+        (429, "-5", 30),
+        (429, "soon", 30),
+        (429, "Mon, 02 Mar 2026 11:00:00 GMT", 30),
+        (429, "nan", 30),
+        (429, "99999999999999999999", 86_400),
+        (429, None, 30),
+        (500, "600", 30),  # it says nothing of a pause there
+    ],
+)
+def test_a_channel_is_not_tried_before_the_time_that_it_asks_for(
+    db: Database,
+    receiver: Receiver,
+    channels: list[Channel],
+    status: int,
+    header: str | None,
+    seconds: int,
+) -> None:
+    receiver.status = status
+    receiver.headers = {} if header is None else {"Retry-After": header}
+    see(db, report(Health.CRITICAL), NOON)
+    deliver(db, channels, MANNERS, NOON)
+    (delivery,) = load(db)
+    early = NOON + timedelta(seconds=seconds) - delivery.due_at
+    assert timedelta(0) <= early < timedelta(seconds=1)
+    receiver.paths.clear()
+    deliver(db, channels, MANNERS, delivery.due_at - timedelta(seconds=1))
+    assert receiver.paths == []
+    receiver.status = 200
+    deliver(db, channels, MANNERS, delivery.due_at)
+    assert len(receiver.bodies) == 1
+
+
+def test_what_comes_while_a_channel_rests_waits_with_the_rest_and_is_one_message(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    with run_receiver() as other:
+        two = [*channels, *open_channels([f"json://{other.host}/hook"])]
+        receiver.status, receiver.headers = 429, {"Retry-After": "600"}
+        see(db, report(Health.CRITICAL), NOON)
+        deliver(db, two, MANNERS, NOON)
+        receiver.status = 200
+        for n, cause in enumerate(("error_rate", "drift", "labels"), start=1):
+            see(db, [Finding(cause, Health.CRITICAL, "m")], NOON + n * MINUTE)
+            deliver(db, two, MANNERS, NOON + n * MINUTE)
+        assert receiver.bodies == []
+        assert len(other.bodies) == 4
+        deliver(db, two, MANNERS, NOON + 10 * MINUTE)
+        assert titles(receiver) == ["Plumbline: 4 incidents changed, 4 of them critical"]
+
+
+def test_a_new_message_does_not_shorten_the_pauses_of_a_channel_that_fails(
+    db: Database, receiver: Receiver, channels: list[Channel]
+) -> None:
+    receiver.status = 500
+    see(db, report(Health.CRITICAL), NOON)
+    tried = []
+    for second in range(0, 1_200, 10):
+        now = NOON + timedelta(seconds=second)
+        if second % 60 == 50:
+            see(db, [Finding(f"cause_{second}", Health.CRITICAL, "m")], now)
+        if deliver(db, channels, MANNERS, now):
+            tried.append(second)
+    assert tried == [0, 30, 90, 210, 510]
 
 
 def test_without_a_channel_nothing_waits_for_the_first_one(db: Database) -> None:

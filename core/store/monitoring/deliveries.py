@@ -16,6 +16,7 @@ _deliveries = schema.deliveries
 _events = schema.incident_events
 _progress = schema.delivery_progress
 _open = (DeliveryState.WAITING.value, DeliveryState.CLAIMED.value)
+_is_waiting = _deliveries.c.state == DeliveryState.WAITING.value
 
 
 def load_unplanned(conn: sa.Connection, limit: int) -> list[tuple[int, IncidentEvent]]:
@@ -66,7 +67,7 @@ def claim_due(
     """Claim the deliveries that are due for these channels, oldest first, and those that were
     claimed longer than `patience` ago and never finished."""
     due = sa.or_(
-        sa.and_(_deliveries.c.state == DeliveryState.WAITING.value, _deliveries.c.due_at <= now),
+        sa.and_(_is_waiting, _deliveries.c.due_at <= now),
         sa.and_(
             _deliveries.c.state == DeliveryState.CLAIMED.value,
             _deliveries.c.claimed_at <= now - patience,
@@ -90,17 +91,42 @@ def claim_due(
     return _load(conn, _deliveries.c.id.in_(ids))
 
 
-def release_held(conn: sa.Connection, now: datetime) -> None:
-    """Make the deliveries due now that wait for a later moment without an attempt so far."""
+def find_resting(conn: sa.Connection, now: datetime) -> set[str]:
+    """Return the channels that are not to be tried yet, since they failed at their last attempt."""
+    rows = conn.execute(
+        sa.select(_deliveries.c.channel)
+        .distinct()
+        .where(_is_waiting, _deliveries.c.n_attempts > 0, _deliveries.c.due_at > now)
+    )
+    return set(rows.scalars())
+
+
+def drop_held(conn: sa.Connection, incident_id: int, now: datetime) -> None:
+    """Drop the deliveries on an incident that wait for a later moment without an attempt so far."""
+    events = sa.select(_events.c.id).where(_events.c.incident_id == incident_id)
     conn.execute(
         _deliveries.update()
-        .where(
-            _deliveries.c.state == DeliveryState.WAITING.value,
-            _deliveries.c.n_attempts == 0,
-            _deliveries.c.due_at > now,
+        .where(_is_held(now), _deliveries.c.event_id.in_(events))
+        .values(
+            state=DeliveryState.DROPPED.value,
+            finished_at=now,
+            error="what came after it says more",
         )
+    )
+
+
+def release_held(conn: sa.Connection, now: datetime, until_at: datetime) -> None:
+    """Make the deliveries due now that wait, without an attempt so far, for the end of maintenance
+    at `until_at`."""
+    conn.execute(
+        _deliveries.update()
+        .where(_is_held(now), _deliveries.c.due_at == until_at)
         .values(due_at=now)
     )
+
+
+def _is_held(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(_is_waiting, _deliveries.c.n_attempts == 0, _deliveries.c.due_at > now)
 
 
 def finish(

@@ -106,15 +106,17 @@ def load_by_ids(conn: sa.Connection, incident_ids: Sequence[int]) -> list[Incide
     return _with_events(conn, rows)
 
 
-def count_opened_since(conn: sa.Connection, since_at: datetime) -> dict[str, int]:
-    """Count, by first check, the incidents that opened since a moment."""
+def load_openings(conn: sa.Connection, since_at: datetime) -> dict[str, list[datetime]]:
+    """Return, by first check, the times since a moment at which incidents opened."""
     rows = conn.execute(
-        sa.select(_incidents.c.cause, sa.func.count().label("n"))
+        sa.select(_incidents.c.cause, _events.c.at)
         .join(_events, _events.c.incident_id == _incidents.c.id)
         .where(_events.c.kind == EventKind.OPENED.value, _events.c.at >= since_at)
-        .group_by(_incidents.c.cause)
     )
-    return {row.cause: row.n for row in rows}
+    openings: dict[str, list[datetime]] = {}
+    for row in rows:
+        openings.setdefault(row.cause, []).append(row.at)
+    return openings
 
 
 def count_judged(conn: sa.Connection) -> dict[str, dict[EventKind, int]]:
