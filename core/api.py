@@ -30,6 +30,7 @@ from core.serving.schemas import (
 )
 from core.serving.service import PredictionService, ServiceOptions
 from core.serving.telemetry.metrics import ServiceMetrics
+from core.serving.telemetry.unanswered_counts import UnansweredCounts
 from core.serving.worker_heartbeat import Reporter
 from core.settings import Scale
 from core.store.engine.database import Database
@@ -82,7 +83,8 @@ def build_api(
     admission = Admission(keys, guard, service.timer, rate=options.rate)
     serving = Serving(service, admission, metrics, log_wait)
     gathering = Gathering(service, metrics, log_wait, limit_ms=options.beside_limit_ms)
-    reporter = Reporter(db, service, metrics, service.now)
+    unanswered = UnansweredCounts(service.now)
+    reporter = Reporter(db, service, metrics, unanswered)
     predict = PredictRoute(serving, gathering, body_limit=min(body_limit, MAX_ROW_BYTES))
     batch = BatchRoute(serving, body_limit=body_limit)
     routes = Routes(db, serving, scale=scale, body_limit=body_limit, status=status)
@@ -121,7 +123,8 @@ def build_api(
         answer_by(("GET", "/readyz"), routes.readyz, {200: ReadyAnswer}, errors=(403, 503)),
         answer_by(("GET", "/metrics"), routes.metrics, {200: None}),
     )
-    return Api(operations, scale, lifespan, metrics, guard, RefusalLog(service.timer))
+    refusals = RefusalLog(service.timer)
+    return Api(operations, scale, lifespan, metrics, guard, refusals, unanswered)
 
 
 def create() -> Api:

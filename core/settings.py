@@ -116,6 +116,18 @@ class Thresholds:
     latency_critical_ms: float = _live(
         "200", read.milliseconds, "p95 latency above this is critical."
     )
+    batch_latency_warning_ms: float = _live(
+        "2000",
+        read.milliseconds,
+        "p95 latency of batches above this warns.",
+        at_most="batch_latency_critical_ms",
+    )
+    batch_latency_critical_ms: float = _live(
+        "5000", read.milliseconds, "p95 latency of batches above this is critical."
+    )
+    refused_warning: float = _live(
+        "0.10", read.share, "Share of requests refused for a mistake of their callers that warns."
+    )
     error_rate_warning: float = _live(
         "0.01", read.share, "Share of failed requests that warns.", at_most="error_rate_critical"
     )

@@ -140,13 +140,22 @@ def test_a_row_that_the_model_cannot_score_is_answered_by_the_heuristic(server: 
     assert "v1 reads" in answer["reason"]
 
 
-def test_what_nothing_can_score_is_a_503_with_a_sentence_and_logged(server: Server) -> None:
-    response = server.client.post("/v1/predict", json={"features": {"wind": 3}})
-    assert _error(response) == (503, None)
+@pytest.mark.parametrize(
+    ("features", "status", "source"),
+    [({"wind": 3}, 422, "refused"), ({}, 422, "refused"), ({"codeQuality": "a"}, 503, "failed")],
+)
+def test_what_nothing_can_score_is_refused_or_failed_with_a_sentence_and_logged(
+    server: Server, features: dict[str, Any], status: int, source: str
+) -> None:
+    """Without anything that the version reads it is the caller's mistake, and asking again helps
+    nobody."""
+    response = server.client.post("/v1/predict", json={"features": features})
+    assert _error(response) == (status, None)
+    assert response.headers.get("retry-after") == (None if status == 422 else "1")
     assert "nothing to guess from" in response.json()["error"]["message"]
     [logged] = _logged(server.db)
     assert response.json()["prediction_id"] == logged.id
-    assert logged.source == "failed"
+    assert logged.source == source
 
 
 def test_a_batch_is_answered_in_its_order(server: Server) -> None:
@@ -154,7 +163,7 @@ def test_a_batch_is_answered_in_its_order(server: Server) -> None:
     response = server.client.post("/v1/predict/batch", json={"rows": [*rows, {"features": {}}]})
     answers = response.json()["predictions"]
     assert [answer["score"] for answer in answers] == [30.0, 35.0, 40.0, None]
-    assert answers[3]["source"] == "failed"
+    assert answers[3]["source"] == "refused"
     assert [row.id for row in _logged(server.db)] == [row["prediction_id"] for row in answers]
 
 
@@ -217,10 +226,15 @@ def test_a_wrong_row_of_a_large_batch_is_refused_in_the_words_of_a_small_one(
     assert small["error"]["message"] == refused.json()["error"]["message"]
 
 
-def test_a_batch_of_which_nothing_can_be_scored_is_a_503(server: Server) -> None:
-    response = server.client.post("/v1/predict/batch", json={"rows": [{"features": {}}] * 2})
-    assert _error(response) == (503, None)
-    assert response.headers["retry-after"] == "1"
+@pytest.mark.parametrize(
+    ("second", "status"), [({}, 422), ({"codeQuality": "high"}, 503)], ids=["refused", "failed"]
+)
+def test_a_batch_of_which_nothing_can_be_scored_says_whose_mistake_that_is(
+    server: Server, second: dict[str, Any], status: int
+) -> None:
+    rows = [{"features": {}}, {"features": second}]
+    response = server.client.post("/v1/predict/batch", json={"rows": rows})
+    assert _error(response) == (status, None)
     assert len(response.json()["predictions"]) == 2
 
 

@@ -175,6 +175,7 @@ _LOOK = {
     "disk": "free space on the disk of PLUMBLINE_HOME: without it nothing can be acknowledged.",
     "labels": "ask whoever sends the labels; until they come, accuracy is not known.",
     "no_traffic": "ask the callers whether they still send requests, and look at the API's log.",
+    "refused": "tell whoever calls what the refusals say; each answer has it in a sentence.",
     "notifications": "check the channel's address in PLUMBLINE_NOTIFY, then send a test.",
 }
 

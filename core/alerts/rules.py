@@ -19,6 +19,7 @@ CAUSES = (
     "labels",
     "latency",
     "no_traffic",
+    "refused",
 )
 """The checks that open incidents; each is in at most one unresolved incident."""
 

@@ -17,7 +17,7 @@ from core.monitoring.drift.compare import describe_check
 from core.monitoring.measure.label_delay import describe_lag
 from core.monitoring.measure.performance import Figures
 from core.monitoring.slices.segments import name_culprit
-from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall
+from core.monitoring.summary import NOT_MEASURED, MonitorSummary, describe_shortfall, list_refusals
 from core.registry import RunSummary
 from core.training.evaluate.verdict import (
     describe_calibration,
@@ -306,9 +306,10 @@ def of_health(summary: MonitorSummary) -> str:
     lines.append(
         f"Last {text.duration(summary.window)}: {counts.n_attempted} requests = {counts.n_model} "
         "by the model + "
-        f"{counts.n_heuristic} by the heuristic + {counts.n_failed} failed; "
-        f"{counts.n_labelled} labelled."
+        f"{counts.n_heuristic} by the heuristic + {counts.n_failed} failed + {counts.n_refused} "
+        f"refused; {counts.n_rows} predictions, {counts.n_labelled} labelled."
     )
+    lines += [f"  {sentence}" for sentence in list_refusals(summary.traffic)]
     lines += [f"  {describe_shortfall(one)}" for one in summary.shortfalls]
     lines += _figures(summary.performance.model, summary.performance.tolerance)
     lines.append(describe_lag(summary.lag, summary.window))

@@ -28,6 +28,7 @@ _WORDS = {
     "fallback": "heuristic answers",
     "labels": "labels stopped",
     "no_traffic": "requests stopped",
+    "refused": "calls refused",
     "notifications": "a channel fails",
 }
 

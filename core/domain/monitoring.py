@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from core.domain.prediction import AnswerSource
+from core.domain.prediction import AnswerSource, Route
 from core.domain.training_report import Naive
 
 
@@ -67,16 +67,24 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """Histograms map a bucket's index to its count; `core.stats.histogram` defines the buckets."""
+    """The rows of a span, and the requests that they came in. Histograms map a bucket's index to
+    its count; `core.stats.histogram` defines the buckets."""
 
     seconds: int  # one of SPANS
     start_at: datetime
     version: int
     source: AnswerSource
-    n: int
-    latency: dict[int, int]
-    scores: dict[int, int]
+    n: int  # rows
+    latency: dict[int, int]  # of requests
+    scores: dict[int, int]  # of rows
     outcomes: Outcomes = field(default_factory=Outcomes)
+    route: Route = Route.SINGLE
+    n_further: int = 0  # rows whose request another row stands for
+
+    @property
+    def n_requests(self) -> int:
+        """Return the number of requests."""
+        return self.n - self.n_further
 
 
 class Observation(NamedTuple):
@@ -89,6 +97,20 @@ class Observation(NamedTuple):
     latency_ms: float
     score: float | None
     actual: float | None
+    batch_rows: int | None = None  # as of `Prediction`
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Requests of a minute that are not in the log, by what their callers got: refused, for a
+    mistake of theirs, or failed, for one of ours."""
+
+    minute_at: datetime
+    route: str  # a `Route`, or the name of another one, such as "feedback"
+    source: AnswerSource  # REFUSED or FAILED
+    cause: str  # "unknown_key", "invalid", "log", ...
+    caller: str  # "key 3", an address, or empty
+    n: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,23 @@ _LAST_MILLIS = 253_402_300_799_000  # the end of the year 9999
 
 
 class AnswerSource(StrEnum):
-    """The part that answered. Attempted = model + heuristic + failed, always."""
+    """The part that answered. Attempted = model + heuristic + failed + refused, always."""
 
     MODEL = "model"
     HEURISTIC = "heuristic"
     FAILED = "failed"
+    REFUSED = "refused"  # the request had nothing that could be scored
+
+
+UNREADABLE = "no_features"
+"""The cause by which requests with nothing that a version reads are counted."""
+
+
+class Route(StrEnum):
+    """The kind of a request for predictions; each has figures and limits of its own."""
+
+    SINGLE = "single"  # one row
+    BATCH = "batch"  # many rows
 
 
 class Variant(StrEnum):
@@ -51,6 +63,22 @@ class Prediction:
     revision: int  # of the deployment in force; 0 before the first
     event_at: datetime | None = None  # when the scored work was made, where the caller said so
     key_id: int | None = None  # of the API key that asked; None where there was none
+    batch_rows: int | None = None  # None: asked alone; else see `count_rows_of`
+
+    @property
+    def route(self) -> Route:
+        """Return the kind of the request that it belongs to."""
+        return Route.SINGLE if self.batch_rows is None else Route.BATCH
+
+
+def count_rows_of(batch_rows: int | None) -> int:
+    """Return the number of rows of the request that a row stands for: one row of a batch stands
+    for all of them, the others for no request.
+
+    >>> [count_rows_of(batch_rows) for batch_rows in (None, 300, 0)]
+    [1, 300, 0]
+    """
+    return 1 if batch_rows is None else batch_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +227,7 @@ def build_predictions(batch: Batch, places: Sequence[int] | None = None) -> list
             latency_ms=batch.latency_ms,
             revision=batch.revision,
             key_id=batch.key_id,
+            batch_rows=0 if place else batch.n_rows,
         )
         for place in (range(batch.n_rows) if places is None else places)
     ]

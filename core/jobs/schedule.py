@@ -11,7 +11,7 @@ from core.data.quality.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
 from core.domain.version import version_name
-from core.monitoring.retention import describe_run, remove_logins, remove_old
+from core.monitoring.retention import describe_run, fold_refusals, remove_logins, remove_old
 from core.monitoring.slices.segments import name_culprit
 from core.store.jobs import jobs
 from core.store.models import deployments
@@ -139,6 +139,7 @@ def _move_batches(app: App) -> str:
 
 def _remove_old(app: App) -> str:
     n_logins = remove_logins(app.db, app.settings, app.now())
+    fold_refusals(app.db, app.now())
     logins = f"; {text.count(n_logins, 'old login')} removed" if n_logins else ""
     return _remove_predictions(app) + logins
 

@@ -1,9 +1,10 @@
 """Watching: measure, judge, keep what changed; and the summary of it all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.domain.monitoring import Health, HealthReport, Rollup, floor_time
+from core.domain.monitoring import MINUTE, Health, HealthReport, Rollup, Unanswered, floor_time
 from core.domain.prediction import AnswerSource
 from core.domain.version import HEURISTIC
 from core.log import get_logger
@@ -21,10 +22,11 @@ from core.monitoring.slices.slice_metrics import list_reports
 from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary
 from core.settings import Scale, Thresholds
 from core.store.engine.database import Connection, Database
+from core.store.installation import api_keys
 from core.store.jobs import schedule
 from core.store.models import deployments, versions
 from core.store.monitoring import drift, health, incidents, segments
-from core.store.predictions import labels, rollups
+from core.store.predictions import labels, rollups, unanswered
 
 _N_REASONS = 5
 _SPREAD_SCORES = 500
@@ -101,7 +103,14 @@ def describe_health(
             drift=facts.drift,
             segments=tuple(list_reports(conn, facts.champion, now)),
             widening=None if facts.champion is None else health.find_widening(conn, facts.champion),
-            traffic=summarize_traffic(counted, from_at, now, scale=scale, step=step),
+            traffic=summarize_traffic(
+                counted,
+                from_at,
+                now,
+                scale=scale,
+                step=step,
+                unanswered=_load_unanswered(conn, from_at, now),
+            ),
             performance=summarize_performance(
                 counted,
                 from_at,
@@ -119,6 +128,16 @@ def describe_health(
             n_unmeasured=rollups.count_unmeasured(conn, _MAX_UNMEASURED),
             measured_at=None if progress is None else progress.measured_at,
         )
+
+
+def _load_unanswered(conn: Connection, from_at: datetime, now: datetime) -> list[Unanswered]:
+    """Return the requests of a window that are not in the log, with the names of the keys that
+    called."""
+    names = {f"key {key.id}": f"key {key.id} ({key.name})" for key in api_keys.load_keys(conn)}
+    return [
+        replace(one, caller=names.get(one.caller, one.caller))
+        for one in unanswered.load_unanswered(conn, floor_time(from_at, MINUTE), now)
+    ]
 
 
 def _count_labels(counted: Sequence[Rollup]) -> tuple[int, int]:
@@ -139,7 +158,8 @@ def load_facts(
     """Load the inputs of health from the rollups and a few hundred of the newest predictions."""
     current = deployments.find_current(conn)
     champion = None if current is None else current.plan.champion
-    last_at = rollups.find_last_prediction_at(conn)
+    moments = (rollups.find_last_prediction_at(conn), unanswered.find_last_at(conn))
+    last_at = max((at for at in moments if at is not None), default=None)
     scores = (
         []
         if champion is None

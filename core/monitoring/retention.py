@@ -17,7 +17,9 @@ from core.store.installation import sessions
 from core.store.models import deployments
 from core.store.predictions import removals, rollups
 from core.store.predictions.predictions import read_all
+from core.store.predictions.unanswered import fold_unanswered
 
+KEEP_ADDRESSES = timedelta(days=2)  # of callers that were refused
 LOGINS_KEPT = timedelta(days=90)  # after their end
 _PIECE_ROWS = 500  # a transaction's, since predictions wait while one deletes
 _MAX_PIECES = 400
@@ -149,6 +151,12 @@ def _choose_piece(
             limit = floor_time(needed, MINUTE)
             waits = f"predictions from {needed:%Y-%m-%d %H:%M} UTC on wait: they {why}"
     return (None if limit <= oldest else limit), waits
+
+
+def fold_refusals(db: Database, now: datetime) -> None:
+    """Keep what was not answered some days ago by the hour, without the addresses of callers."""
+    with db.write() as conn:
+        fold_unanswered(conn, now - KEEP_ADDRESSES)
 
 
 def remove_logins(db: Database, settings: Settings, now: datetime) -> int:

@@ -7,12 +7,13 @@ import msgspec
 
 from core.domain.incident import Incident
 from core.domain.monitoring import DriftCheck, DriftReport, HealthReport, SegmentReport
-from core.domain.prediction import AnswerSource, Shortfall
+from core.domain.prediction import AnswerSource, Route, Shortfall
 from core.domain.version import Widening, describe_widening, version_name
 from core.monitoring.drift.expected_error import describe_estimate
+from core.monitoring.health.service_checks import describe_unanswered
 from core.monitoring.measure.label_delay import Lag, describe_lag
 from core.monitoring.measure.performance import Figures, Performance
-from core.monitoring.measure.traffic import Traffic
+from core.monitoring.measure.traffic import Counts, Traffic
 from core.monitoring.slices.segments import describe_segment
 from core.stats.intervals import Interval
 
@@ -54,8 +55,25 @@ def describe_shortfall(shortfall: Shortfall) -> str:
     >>> describe_shortfall(Shortfall(AnswerSource.FAILED, "v3 cannot be loaded.", 1_204))
     '1,204 failed: v3 cannot be loaded.'
     """
-    how = "answered by the heuristic" if shortfall.source is AnswerSource.HEURISTIC else "failed"
-    return f"{shortfall.n:,} {how}: {shortfall.reason}"
+    return f"{shortfall.n:,} {_HOW[shortfall.source]}: {shortfall.reason}"
+
+
+_HOW = {
+    AnswerSource.MODEL: "answered by the model",
+    AnswerSource.HEURISTIC: "answered by the heuristic",
+    AnswerSource.FAILED: "failed",
+    AnswerSource.REFUSED: "refused",
+}
+
+
+def list_refusals(traffic: Traffic) -> list[str]:
+    """Return a sentence on each cause of refusals and failures that are not in the log, and its
+    caller, most first."""
+    return [f"{_name_route(one.route)}{describe_unanswered(one)}." for one in traffic.unanswered]
+
+
+def _name_route(route: str) -> str:
+    return "" if route == Route.SINGLE else f"{route}: "
 
 
 def build_json(summary: MonitorSummary) -> dict[str, object]:
@@ -81,10 +99,12 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
         },
         "champion": None if summary.champion is None else version_name(summary.champion),
         "synthetic": summary.synthetic,
-        "n_predictions": counts.n_attempted,
+        "n_predictions": counts.n_rows,
+        "n_requests": counts.n_attempted,
         "n_model": counts.n_model,
         "n_fallback": counts.n_heuristic,
         "n_failed": counts.n_failed,
+        "n_refused": counts.n_refused,
         "n_labelled": counts.n_labelled,
         "n_unmatched_labels": summary.n_unmatched_labels,
         "n_unmeasured": summary.n_unmeasured,
@@ -103,7 +123,32 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
         "error_rate": counts.error_rate,
         "fallback_share": counts.fallback_share,
         "shortfalls": [msgspec.to_builtins(one) for one in summary.shortfalls],
-        "latency_ms": {"p50": counts.p50_ms, "p95": counts.p95_ms, "p99": counts.p99_ms},
+        "latency_ms": _build_latency(counts),
+        "routes": {
+            route.value: {
+                "n_requests": found.n_attempted,
+                "n_predictions": found.n_rows,
+                "n_model": found.n_model,
+                "n_fallback": found.n_heuristic,
+                "n_failed": found.n_failed,
+                "n_refused": found.n_refused,
+                "error_rate": found.error_rate,
+                "fallback_share": found.fallback_share,
+                "latency_ms": _build_latency(found),
+            }
+            for route, found in summary.traffic.routes.items()
+        },
+        "unanswered": [
+            {
+                "route": one.route,
+                "outcome": one.source.value,
+                "cause": one.cause,
+                "caller": one.caller,
+                "n": one.n,
+                "message": describe_unanswered(one),
+            }
+            for one in summary.traffic.unanswered
+        ],
         **_build_figures(figures),
         "tolerance": summary.performance.tolerance,
         "heuristic": _build_figures(summary.performance.heuristic),
@@ -135,6 +180,10 @@ def build_json(summary: MonitorSummary) -> dict[str, object]:
             for incident in summary.incidents
         ],
     }
+
+
+def _build_latency(counts: Counts) -> dict[str, float | None]:
+    return {"p50": counts.p50_ms, "p95": counts.p95_ms, "p99": counts.p99_ms}
 
 
 def _build_drift(report: DriftReport) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -109,16 +109,46 @@ def to_array(numbers: NDArray[np.float64]) -> "array[float]":
 
 
 def build_guessed_prediction(
-    ask: Ask, attempt: ScoringAttempt, why: str, guess: Guess
+    ask: Ask, attempt: ScoringAttempt, why: str, guess: Guess, card: Card | None
 ) -> Prediction:
     """Return the prediction that no model answered, for the reason `why`: by the heuristic, or
-    failed if the guess has no score."""
+    failed if the guess has no score; refused if the request has nothing that the version of `card`
+    reads. `card` is None if no version is loaded."""
     if guess.score is None:
-        return _build(
-            ask, attempt, AnswerSource.FAILED, f"{why}, and {guess.how}.", None, None, None
+        unreadable = (
+            card is not None
+            and choose_refusal({**ask.features, TEXT: ask.text}, card, attempt.version) is not None
         )
+        source = AnswerSource.REFUSED if unreadable else AnswerSource.FAILED
+        return _build(ask, attempt, source, f"{why}, and {guess.how}.", None, None, None)
     reason = f"{why}; the score is the {guess.how}."
     return _build(ask, attempt, AnswerSource.HEURISTIC, reason, guess.score, None, None)
+
+
+_STANDS_FOR = (
+    AnswerSource.HEURISTIC,
+    AnswerSource.MODEL,
+    AnswerSource.FAILED,
+    AnswerSource.REFUSED,
+)
+"""Of the rows of a batch, the first of these stands for the request, which is answered where one
+row is."""
+
+
+def mark_batch(answers: Sequence[Prediction]) -> list[Prediction]:
+    """Return the same rows marked as those of one request.
+
+    >>> mark_batch([])
+    []
+    """
+    if not answers:
+        return []
+    places = {answer.source: place for place, answer in reversed(list(enumerate(answers)))}
+    stands = next(places[source] for source in _STANDS_FOR if source in places)
+    return [
+        replace(answer, batch_rows=len(answers) if place == stands else 0)
+        for place, answer in enumerate(answers)
+    ]
 
 
 def choose_refusal(features: Features, card: Card, version: int) -> str | None:

@@ -29,6 +29,10 @@ class UnknownCaller(Refused):
 class MissingScope(Refused):
     """A key in force that lacks the scope of the route."""
 
+    def __init__(self, message: str, key_id: int) -> None:
+        super().__init__(message)
+        self.key_id = key_id
+
 
 @dataclass(frozen=True, slots=True)
 class _Lock:
@@ -216,7 +220,8 @@ class KeyRing:
             raise UnknownCaller(f"The key '{key.name}' has expired: ask for a new one.")
         if scope not in key.scopes:
             raise MissingScope(
-                f"The key '{key.name}' is not for this: it lacks the scope '{scope.value}'."
+                f"The key '{key.name}' is not for this: it lacks the scope '{scope.value}'.",
+                key.id,
             )
         self._used.add(key.id)
         return key

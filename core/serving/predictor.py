@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from core.domain.dataset import TEXT
-from core.domain.prediction import Batch, Columns, Prediction, Variant, build_key
+from core.domain.prediction import Batch, Columns, Prediction, Route, Variant, build_key
 from core.domain.sample import HISTORY
 from core.domain.version import version_name
 from core.log import get_logger
@@ -18,6 +18,7 @@ from core.serving.answer import (
     build_model_prediction,
     clip,
     find_all_limits,
+    mark_batch,
     to_array,
 )
 from core.serving.columns import AskedColumns
@@ -64,16 +65,23 @@ class Predictor:
         self._has_room = has_room
         self._failure = ""
 
-    def answer(self, asks: Sequence[Ask], at: datetime, started: float) -> list[Prediction]:
+    def answer(
+        self,
+        asks: Sequence[Ask],
+        at: datetime,
+        started: float,
+        route: Route = Route.SINGLE,
+    ) -> list[Prediction]:
         """Return the answers to the rows of a batch that arrived at `at`. The latency from
         `started` on the timer to now is divided equally among the rows."""
         serving = self._deployed.in_force
         variants, scores = self._score_sides(serving, [(ask, at) for ask in asks])
         latency_ms = (self._timer() - started) * 1000 / max(len(asks), 1)
-        return [
+        answers = [
             self._build(serving, variant, ask, score, at, latency_ms)
             for variant, ask, score in zip(variants, asks, scores, strict=True)
         ]
+        return answers if route is Route.SINGLE else mark_batch(answers)
 
     def answer_together(self, rows: Sequence[Received], late: str = "") -> list[Prediction]:
         """Return the answers to rows of several requests, each with its own latency. If `late`
@@ -175,7 +183,8 @@ class Predictor:
         )
         if side.artifact is None or isinstance(score, str):
             guess = choose_guess(ask.features, self._deployed.recent, self._scale)
-            return build_guessed_prediction(ask, attempt, str(score), guess)
+            card = None if side.artifact is None else side.artifact.card
+            return build_guessed_prediction(ask, attempt, str(score), guess, card)
         return build_model_prediction(ask, attempt, score, side.artifact.card, self._scale)
 
     def _score_sides(

@@ -133,7 +133,7 @@ class PredictAnswer(msgspec.Struct, frozen=True, gc=False):
     high: float | None
     source: Annotated[
         str,
-        msgspec.Meta(description="model, heuristic, or failed (only in a batch, score null)."),
+        msgspec.Meta(description="model, heuristic, or in a batch failed or refused (score null)."),
     ]
     version: Annotated[
         str, msgspec.Meta(description="The version that was asked, such as v3; heuristic for none.")

@@ -9,9 +9,9 @@ from starlette.types import Scope
 
 from core.domain.installation import ApiKey
 from core.domain.installation import Scope as KeyScope
-from core.serving.keys import KeyRing, UnknownCaller
+from core.serving.keys import KeyRing, MissingScope, UnknownCaller
 from core.web.guard import Guard
-from core.web.http import TooManyRequests, get_key
+from core.web.http import CALLER, TooManyRequests, get_key
 from core.web.sharing import Shares, Turn
 
 _FREE_TRIES = 10  # wrong keys of one address in a minute that are refused at once
@@ -88,18 +88,24 @@ class Admission:
             if text is not None:
                 await self._wrong_keys.delay(self._guard.name_peer(scope))
             raise
+        except MissingScope as error:
+            scope[CALLER] = _say_caller(error.key_id)
+            raise
+        scope[CALLER] = _say_caller(None if key is None else key.id)
         n_bytes = _count_bytes(headers, most_bytes)
         return key, await self._shares.enter(_name_caller(key), n_bytes)
 
     def admit_now(
-        self, headers: Mapping[str, str], need: KeyScope, most_bytes: int = 0
+        self, scope: Scope, headers: Mapping[str, str], need: KeyScope, most_bytes: int = 0
     ) -> Turn | None:
         """Return the turn of a request that nothing delays; None if `admit` has to be awaited
-        instead. Raises `MissingScope` and `TooManyRequests`."""
+        instead. Raises `TooManyRequests`."""
         try:
             key = self._keys.check(get_key(headers), need)
-        except UnknownCaller:  # whom `admit` delays
+        except (UnknownCaller, MissingScope):  # `admit` slows down the one and names the other
             return None
+        if key is not None:
+            scope[CALLER] = _say_caller(key.id)
         return self._shares.enter_now(_name_caller(key), _count_bytes(headers, most_bytes))
 
     @asynccontextmanager
@@ -116,6 +122,10 @@ class Admission:
 
 def _name_caller(key: ApiKey | None) -> int:
     return _THIS_MACHINE if key is None else key.id
+
+
+def _say_caller(key_id: int | None) -> str | None:
+    return None if key_id is None else f"key {key_id}"
 
 
 def _count_bytes(headers: Mapping[str, str], most_bytes: int) -> int:

@@ -1,7 +1,7 @@
 """HTTP: reading the headers and bodies of requests, and writing answers and errors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
+from core.domain.prediction import UNREADABLE, AnswerSource
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.log import get_logger
 from core.serving.keys import MissingScope, UnknownCaller
@@ -25,8 +26,14 @@ def json_response(
     return Response(msgspec.json.encode(content), status, headers, JSON)
 
 
-REFUSED = "plumbline.refused"
-"""The key of a request's scope for the cause of its refusal, which is counted."""
+CAUSE = "plumbline.cause"
+"""The key of a request's scope for the cause of its refusal or failure, which is counted."""
+
+CALLER = "plumbline.caller"
+"""The key of a request's scope for the API key that called, such as "key 3", if known."""
+
+IS_LOGGED = "plumbline.is_logged"
+"""The key of a request's scope that is True if the log of predictions holds its outcome."""
 
 REQUEST_ID = "plumbline.request_id"
 """The key of a request's scope for its id."""
@@ -57,20 +64,20 @@ class WrongContentType(InvalidInput):
     """A body whose content type is not JSON."""
 
 
-_ERRORS: Mapping[type[OpsError], tuple[int, str | None]] = {  # the first match counts
+_ERRORS: Mapping[type[OpsError], tuple[int, str]] = {  # the first match counts
     BodyTooLarge: (413, "too_large"),
     WrongContentType: (415, "content_type"),
     UntrustedRequest: (403, "untrusted"),
     InvalidInput: (422, "invalid"),
-    NotFound: (404, None),
+    NotFound: (404, "not_found"),
     UnknownCaller: (401, "unknown_key"),
     MissingScope: (403, "missing_scope"),
     TooManyRequests: (429, "too_many"),
-    Conflict: (409, None),
-    Refused: (409, None),
-    Unavailable: (503, None),
+    Conflict: (409, "conflict"),
+    Refused: (409, "conflict"),
+    Unavailable: (503, "store"),
 }
-"""The status of an error, and the cause that is counted if the caller was refused."""
+"""The status of an error, and the cause by which it is counted."""
 
 
 def build_error(error: Exception, scope: Scope) -> Response:
@@ -79,9 +86,9 @@ def build_error(error: Exception, scope: Scope) -> Response:
     headers: dict[str, str] = {}
     request_id = None
     field = getattr(error, "field", None)
-    cause: str | None = None
     if isinstance(error, HTTPException):
         status, message, headers = error.status_code, str(error.detail), dict(error.headers or {})
+        cause = "no_route"
     elif isinstance(error, OpsError):
         (status, cause), message = _choose_status(error), error.public
         if message != str(error):
@@ -91,6 +98,7 @@ def build_error(error: Exception, scope: Scope) -> Response:
             )
     else:
         status, message = 400, "The connection ended before the body did."
+        cause = "incomplete"
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     if status == 503:
@@ -99,14 +107,27 @@ def build_error(error: Exception, scope: Scope) -> Response:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_seconds)))
     if isinstance(error, BodyTooLarge) and error.is_open:
         headers["connection"] = "close"  # else the rest of the body would be read and dropped
-    if cause is not None:
-        scope[REFUSED] = cause
+    scope[CAUSE] = cause
     return json_response(status, ErrorAnswer(ErrorDetail(message, field), request_id), headers)
 
 
-def _choose_status(error: OpsError) -> tuple[int, str | None]:
+def _choose_status(error: OpsError) -> tuple[int, str]:
     found = (answer for kind, answer in _ERRORS.items() if isinstance(error, kind))
-    return next(found, (500, None))
+    return next(found, (500, "bug"))
+
+
+def build_unscored(sources: Collection[AnswerSource], content: ErrorAnswer) -> Response:
+    """Return the answer to rows of which none has a score and all are in the log: 422 where each
+    was refused, since sending it again helps nobody, else 503."""
+    if set(sources) == {AnswerSource.REFUSED}:
+        return json_response(422, content)
+    return json_response(503, content, {"retry-after": "1"})
+
+
+def note_logged(scope: Scope, response: Response) -> None:
+    """Note for whoever counts that the log of predictions says what this request's caller got."""
+    scope[IS_LOGGED] = True
+    scope[CAUSE] = UNREADABLE if response.status_code < 500 else "no_score"
 
 
 _READ = {b"authorization": "authorization"}

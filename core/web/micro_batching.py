@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from core.domain.prediction import Prediction
@@ -25,14 +26,14 @@ class LogWait:
     async def wait(self, receipt: "CommitReceipt[Any]") -> Any:
         """Return the result of a write. Raises the error of the write, and `Unavailable` if it
         takes longer than the limit."""
-        written = self._known.get(receipt.written) or self._watch(receipt.written)
+        written = self._known.get(receipt.written) or self._watch(receipt)
         results = await asyncio.shield(written)  # others wait for the same write
         return results[receipt.place]
 
-    def _watch(self, written: "Future[Any]") -> "asyncio.Future[Any]":
-        loop = asyncio.get_running_loop()
+    def _watch(self, receipt: "CommitReceipt[Any]") -> "asyncio.Future[Any]":
+        loop, written = asyncio.get_running_loop(), receipt.written
         known = self._known[written] = loop.create_future()
-        limit = loop.call_later(self._limit_seconds, self._give_up, written)
+        limit = loop.call_later(self._limit_seconds, self._give_up, receipt)
 
         def settle() -> None:
             limit.cancel()
@@ -51,8 +52,14 @@ class LogWait:
         else:
             known.set_exception(error)
 
-    def _give_up(self, written: "Future[Any]") -> None:
-        known = self._known.pop(written, None)
+    def _give_up(self, receipt: "CommitReceipt[Any]", *, is_last: bool = False) -> None:
+        """Answer those who wait that it was not written, and see to it that it is not; what is
+        being written just now is waited for as long again."""
+        if not receipt.abandon() and not is_last:
+            again = partial(self._give_up, receipt, is_last=True)
+            asyncio.get_running_loop().call_later(self._limit_seconds, again)
+            return
+        known = self._known.pop(receipt.written, None)
         if known is not None:
             why = (
                 f"The log did not take it within {self._limit_seconds:g} s: the database is "

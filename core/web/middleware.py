@@ -6,12 +6,14 @@ from random import randbytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.domain.prediction import AnswerSource, Route
 from core.log import get_logger
 from core.serving.schemas import ErrorAnswer, ErrorDetail
 from core.serving.telemetry.metrics import ServiceMetrics
+from core.serving.telemetry.unanswered_counts import UnansweredCounts
 from core.web.exposure import UntrustedRequest
 from core.web.guard import Guard
-from core.web.http import REFUSED, REQUEST_ID, build_error, json_response
+from core.web.http import CALLER, CAUSE, IS_LOGGED, REQUEST_ID, build_error, json_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _LOG_SECONDS = 10.0
@@ -22,6 +24,8 @@ _COMMON = (
 )
 _NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _FIXED = (_NOTHING, *_COMMON)
+_REFUSED, _FAILED = 400, 500  # the first status of a mistake of the caller's, and of one of ours
+_NAMES: Mapping[str, str] = {"/v1/predict": Route.SINGLE, "/v1/predict/batch": Route.BATCH}
 
 log = get_logger(__name__)
 
@@ -55,6 +59,7 @@ class Outermost:
         metrics: ServiceMetrics,
         guard: Guard,
         refusals: RefusalLog,
+        unanswered: UnansweredCounts,
         paths: Set[str],
         policies: Mapping[str, bytes],
     ) -> None:
@@ -64,6 +69,7 @@ class Outermost:
         self._metrics = metrics
         self._guard = guard
         self._refusals = refusals
+        self._unanswered = unanswered
         self._paths = paths
         self._fixed = {
             path: ((b"content-security-policy", policy), *_COMMON)
@@ -107,10 +113,20 @@ class Outermost:
                 await json_response(500, answer)(scope, receive, send_with_headers)
         route = path if path in self._paths else "other"
         self._metrics.count_request(route, status)
-        cause = scope.get(REFUSED)
-        if cause is not None:
+        if status >= _REFUSED:
+            self._count_unanswered(scope, route, status)
+
+    def _count_unanswered(self, scope: Scope, route: str, status: int) -> None:
+        cause = scope.get(CAUSE, "bug")
+        peer = self._guard.name_peer(scope)
+        source = AnswerSource.FAILED
+        if status < _FAILED:
+            source = AnswerSource.REFUSED
             self._metrics.count_refused(cause)
-            self._refusals.add(cause, self._guard.name_peer(scope), route)
+            self._refusals.add(cause, peer, route)
+        if not scope.get(IS_LOGGED):
+            name = _NAMES.get(route, route.rpartition("/")[2])
+            self._unanswered.add(name, source, cause, scope.get(CALLER) or peer)
 
     def _find_path(self, scope: Scope) -> str:
         """Set the path of a scope to the one of a route, and return it: below the root under which

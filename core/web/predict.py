@@ -4,9 +4,9 @@ import asyncio
 from datetime import datetime
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.domain.prediction import AnswerSource
 from core.serving.answer import Ask, Received
 from core.serving.schemas import (
     ErrorAnswer,
@@ -16,7 +16,7 @@ from core.serving.schemas import (
     build_ask,
     decode_body,
 )
-from core.web.http import JSON, json_response
+from core.web.http import JSON, build_unscored, note_logged
 from core.web.micro_batching import Answered, Gathering
 from core.web.scoring_route import ScoringRoute, Serving
 from core.web.sharing import HEAVY_BYTES, Turn
@@ -24,7 +24,7 @@ from core.web.sharing import HEAVY_BYTES, Turn
 _TYPE = (b"content-type", JSON.encode())
 
 
-class PredictRoute(ScoringRoute[bytes | ErrorAnswer]):
+class PredictRoute(ScoringRoute[bytes | Response]):
     """Score one row. The answer is given when the prediction is on disk."""
 
     def __init__(self, serving: Serving, gathering: Gathering, *, body_limit: int) -> None:
@@ -35,8 +35,9 @@ class PredictRoute(ScoringRoute[bytes | ErrorAnswer]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         content = await self.answer(scope, receive)
-        if isinstance(content, ErrorAnswer):
-            await json_response(503, content, {"retry-after": "1"})(scope, receive, send)
+        if isinstance(content, Response):
+            note_logged(scope, content)
+            await content(scope, receive, send)
             return
         headers = [_TYPE, (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -44,7 +45,7 @@ class PredictRoute(ScoringRoute[bytes | ErrorAnswer]):
 
     async def _score(
         self, content: bytes, turn: Turn, at: datetime, started: float
-    ) -> bytes | ErrorAnswer:
+    ) -> bytes | Response:
         service = self._service
         if len(content) > HEAVY_BYTES:
             turn.started = service.timer()
@@ -62,11 +63,12 @@ class PredictRoute(ScoringRoute[bytes | ErrorAnswer]):
             else:
                 self._keep_stages(ask, parsed - started, answered)
         prediction = answered.prediction
-        answer = build_answer(prediction)
-        if prediction.source is AnswerSource.FAILED:
+        if prediction.score is None:
             detail = ErrorDetail(prediction.reason or "No score.")
-            return ErrorAnswer(detail, prediction_id=answer.prediction_id)
-        return self._encode(answer)
+            return build_unscored(
+                [prediction.source], ErrorAnswer(detail, prediction_id=prediction.id)
+            )
+        return self._encode(build_answer(prediction))
 
     def _decode(self, content: bytes) -> Ask:
         return build_ask(decode_body(self._decoder, content))

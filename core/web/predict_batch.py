@@ -9,7 +9,7 @@ from datetime import datetime
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.domain.prediction import Prediction
+from core.domain.prediction import Prediction, Route
 from core.serving.answer import Ask
 from core.serving.columns import build_asks, read_json_columns
 from core.serving.log.prediction_log import Kept
@@ -23,7 +23,7 @@ from core.serving.schemas import (
     decode_batch,
 )
 from core.serving.telemetry.metrics import ServiceMetrics
-from core.web.http import json_response
+from core.web.http import build_unscored, json_response, note_logged
 from core.web.scoring_route import ScoringRoute, Serving
 from core.web.sharing import Turn
 
@@ -48,6 +48,7 @@ class BatchRoute(ScoringRoute[Response]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.answer(scope, receive)
+        note_logged(scope, response)
         await response(scope, receive, send)
 
     async def _score(self, content: bytes, turn: Turn, at: datetime, started: float) -> Response:
@@ -72,7 +73,7 @@ class BatchRoute(ScoringRoute[Response]):
         asks = _decode(content) if asked is None else build_asks(asked)
         for ask in asks:
             ask.key_id = key_id
-        answers = self._service.predictor.answer(asks, at, started)
+        answers = self._service.predictor.answer(asks, at, started, Route.BATCH)
         receipts = self._service.log(answers)
         if all(answer.score is None for answer in answers):
             response = _refuse(answers)
@@ -90,4 +91,5 @@ def _refuse(answers: Sequence[Prediction]) -> Response:
     """Return the answer to a batch in which no row has a score."""
     detail = ErrorDetail(str(answers[0].reason))
     shown = [build_answer(answer) for answer in answers]
-    return json_response(503, ErrorAnswer(detail, predictions=shown), {"retry-after": "1"})
+    sources = [answer.source for answer in answers]
+    return build_unscored(sources, ErrorAnswer(detail, predictions=shown))

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from core.errors import OpsError
 from core.serving.telemetry.metrics import ServiceMetrics
+from core.serving.telemetry.unanswered_counts import UnansweredCounts
 from core.settings import Scale
 from core.web.guard import Guard
 from core.web.http import build_error, json_response
@@ -46,6 +47,7 @@ class Api:
         metrics: ServiceMetrics,
         guard: Guard,
         refusals: RefusalLog,
+        unanswered: UnansweredCounts,
     ) -> None:
         self.openapi = cache(partial(build_openapi, operations, scale))
         self.router = Router(lifespan=lifespan)  # for lifespan and other scopes than HTTP
@@ -56,7 +58,8 @@ class Api:
             if method == "GET":
                 self._apps["HEAD", path] = self._apps["GET", path]
         paths = {path for _, path in (one.at for one in operations)}
-        self._app = Outermost(self._route, metrics, guard, refusals, paths, {_DOCS: DOCS_POLICY})
+        policies = {_DOCS: DOCS_POLICY}
+        self._app = Outermost(self._route, metrics, guard, refusals, unanswered, paths, policies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

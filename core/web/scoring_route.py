@@ -42,18 +42,18 @@ class ScoringRoute(ABC, Generic[Answer]):
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
         """Return the answer to a request. Raises the errors of admission and of reading the
         body."""
-        started, at = self._service.timer(), self._service.now()
         headers = read_headers(scope)
         limit = self._body_limit
-        turn = self._admission.admit_now(headers, KeyScope.PREDICT, limit)
+        turn = self._admission.admit_now(scope, headers, KeyScope.PREDICT, limit)
         if turn is None:
             _, turn = await self._admission.admit(scope, headers, KeyScope.PREDICT, limit)
         try:
             content = await read_body(headers, receive, limit)
-            return await self._score(content, turn, at, started)
+            # the clock starts when the request is whole: a slow line is no latency of ours
+            return await self._score(content, turn, self._service.now(), self._service.timer())
         finally:
             self._admission.leave(turn)
 
     @abstractmethod
     async def _score(self, content: bytes, turn: Turn, at: datetime, started: float) -> Answer:
-        """Return the answer to a body that arrived at `at`, at `started` on the timer."""
+        """Return the answer to a body that was whole at `at`, at `started` on the timer."""

@@ -146,6 +146,7 @@ COLUMNS = {
         "latency": "numbers",
         "scores": "numbers",
         "outcomes": "numbers",
+        "route": "a choice of ours",
     },
     "runs": {"run_id": SHOWN},
     "samples": {
@@ -192,6 +193,12 @@ COLUMNS = {
     "trial_checkpoints": {"sums": KEPT, "labels": "numbers"},
     "trial_progress": {"requests": "numbers"},
     "trial_verdicts": {"verdict": "a choice of ours"},
+    "unanswered": {
+        "route": "a choice of ours",
+        "source": "a choice of ours",
+        "cause": "a choice of ours",
+        "caller": "the number of a key, or an address of the network",
+    },
     "unmatched_labels": {"prediction_id": "the id of a prediction"},
     "versions": {"artifact_hash": "made by us", "report": SHOWN, "created_by": SHOWN},
     "watched_attempts": {"name": KEPT},

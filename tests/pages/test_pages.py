@@ -141,7 +141,7 @@ def test_the_overview_counts_every_request_and_says_what_a_figure_rests_on(
 ) -> None:
     said = read(open_page("overview"))
     assert "Requests: 100" in said
-    assert "90 model, 10 heuristic, 0 failed, last 24 hours" in said
+    assert "90 model, 10 heuristic, 0 failed, 0 refused, last 24 hours" in said
     assert "Accuracy (within ±5): 100 %" in said
     assert "72 labelled, last 30 days" in said
     assert "MAE: 2.00 points" in said

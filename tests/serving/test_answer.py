@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.domain.model_card import Band, Card, find_limits
-from core.domain.prediction import AnswerSource, Variant
+from core.domain.prediction import AnswerSource, Route, Variant
 from core.serving.answer import (
     Ask,
     ScoringAttempt,
@@ -18,10 +18,11 @@ from core.serving.answer import (
     check_scores,
     choose_refusal,
     find_all_limits,
+    mark_batch,
 )
 from core.serving.fallback import Guess
 from core.settings import Scale
-from tests.fakes import make_card
+from tests.fakes import make_card, make_prediction
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HUNDRED = Scale(0.0, 100.0)
@@ -76,7 +77,7 @@ def test_without_a_known_interval_there_are_no_limits() -> None:
 
 def test_a_guess_says_why_and_how_and_has_no_limits() -> None:
     guess = Guess(65.0, "mean of the newest 2 labels")
-    prediction = build_guessed_prediction(ASK, ATTEMPT, "No version is deployed", guess)
+    prediction = build_guessed_prediction(ASK, ATTEMPT, "No version is deployed", guess, None)
     assert prediction.source is AnswerSource.HEURISTIC
     assert prediction.reason == (
         "No version is deployed; the score is the mean of the newest 2 labels."
@@ -86,12 +87,49 @@ def test_a_guess_says_why_and_how_and_has_no_limits() -> None:
 
 def test_without_a_guess_the_attempt_failed_and_has_no_score() -> None:
     guess = Guess(None, "there is nothing to guess from either")
-    prediction = build_guessed_prediction(ASK, ATTEMPT, "No version is deployed", guess)
+    prediction = build_guessed_prediction(ASK, ATTEMPT, "No version is deployed", guess, None)
     assert prediction.source is AnswerSource.FAILED
     assert prediction.score is None
     assert prediction.reason == (
         "No version is deployed, and there is nothing to guess from either."
     )
+
+
+@pytest.mark.parametrize(
+    ("features", "text", "source"),
+    [
+        ({}, None, AnswerSource.REFUSED),
+        ({"other": 1.0}, "words that it does not read", AnswerSource.REFUSED),
+        ({"codeQuality": None}, None, AnswerSource.REFUSED),
+        ({"codeQuality": "high"}, None, AnswerSource.FAILED),
+    ],
+)
+def test_what_has_nothing_that_the_version_reads_is_refused_where_nobody_can_guess(
+    features: dict[str, float | str | None], text: str | None, source: AnswerSource
+) -> None:
+    """A value that it cannot score may be its own fault."""
+    ask, guess = Ask(features, text), Guess(None, "there is nothing to guess from either")
+    prediction = build_guessed_prediction(ask, ATTEMPT, "it cannot", guess, make_card())
+    assert (prediction.source, prediction.score) == (source, None)
+
+
+@pytest.mark.parametrize(
+    ("sources", "stands"),
+    [
+        (["model", "model"], 0),
+        (["model", "failed", "heuristic"], 2),
+        (["failed", "model"], 1),
+        (["refused", "failed"], 1),
+        (["refused", "refused"], 0),
+    ],
+)
+def test_one_row_of_a_batch_stands_for_what_its_caller_got(sources: list[str], stands: int) -> None:
+    rows = [make_prediction(f"p{i}", source=AnswerSource(one)) for i, one in enumerate(sources)]
+    marked = mark_batch(rows)
+    assert [row.batch_rows for row in marked] == [
+        len(rows) if place == stands else 0 for place in range(len(rows))
+    ]
+    assert {row.route for row in marked} == {Route.BATCH}
 
 
 def test_a_row_with_one_feature_of_the_model_is_scored() -> None:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from core.deployment.release import deploy, rollback
-from core.domain.prediction import AnswerSource, Label, Prediction
+from core.domain.prediction import AnswerSource, Label, Prediction, Route
 from core.domain.version import Widening
 from core.errors import Unavailable
 from core.serving.answer import Ask, Received, build_id
@@ -269,7 +269,7 @@ def test_one_bad_row_of_a_batch_does_not_take_the_model_from_the_others(
     assert [answer.source.value for answer in answers] == [
         "model",
         "heuristic",
-        "failed",
+        "refused",
         "model",
     ]
     assert answers[3].score == 70.0
@@ -307,13 +307,12 @@ def test_recent_labels_are_the_guess_of_last_resort(
     assert "mean of the newest 2 labels" in str(answer.reason)
 
 
-def test_attempted_is_model_and_heuristic_and_failed(
+def test_attempted_is_model_and_heuristic_and_failed_and_refused(
     db: Database, service: PredictionService, release: Callable[..., None]
 ) -> None:
     release()
-    service.predict([ROW, Ask({"security": 1.0}), Ask({})])
-    logged = [row.source for row in _logged(db)]
-    assert sorted(logged) == [AnswerSource.FAILED, AnswerSource.HEURISTIC, AnswerSource.MODEL]
+    service.predict([ROW, Ask({"security": 1.0}), Ask({"codeQuality": "high"}), Ask({})])
+    assert sorted(row.source for row in _logged(db)) == sorted(AnswerSource)
 
 
 def test_latency_is_measured_from_receipt_and_shared_by_the_rows_of_a_batch(
@@ -590,7 +589,7 @@ def test_a_batch_by_columns_is_answered_and_logged_as_its_rows_are(
     service.log_batch(batch).result()
     assert _logged(db) == []
     assert move_batches(db) == 5
-    rows = service.predictor.answer(build_asks(asked), now(), started)
+    rows = service.predictor.answer(build_asks(asked), now(), started, Route.BATCH)
     assert [replace(row, id="") for row in _logged(db)] == [replace(row, id="") for row in rows]
     assert [row.id for row in _logged(db)] == batch.ids
 

@@ -9,6 +9,7 @@ from core.deployment.release import deploy
 from core.serving.answer import Ask
 from core.serving.service import PredictionService
 from core.serving.telemetry.metrics import ServiceMetrics
+from core.serving.telemetry.unanswered_counts import UnansweredCounts
 from core.serving.worker_heartbeat import Reporter
 from core.settings import Scale
 from core.store.engine.database import Database
@@ -40,7 +41,8 @@ def service(db: Database, now: Callable[[], datetime]) -> PredictionService:
 
 def test_a_worker_says_once_a_minute_what_it_did(db: Database, service: PredictionService) -> None:
     clock, metrics = Clock(), ServiceMetrics()
-    reporter = Reporter(db, service, metrics, clock)
+    service.now = clock
+    reporter = Reporter(db, service, metrics, UnansweredCounts(clock))
     service.predictor.answer([Ask({"codeQuality": 80.0})], NOON, 0.0)
     service.stages.is_due()
     service.stages.add(parse=0.001, log=0.002)
@@ -67,5 +69,5 @@ def test_its_gauges_are_refreshed_without_a_look_at_the_metrics(
     db: Database, service: PredictionService
 ) -> None:
     metrics = ServiceMetrics()
-    Reporter(db, service, metrics, Clock()).report()
+    Reporter(db, service, metrics, UnansweredCounts(Clock())).report()
     assert b"plumbline_deployment_revision 1.0" in metrics.render()

@@ -7,14 +7,18 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 
 from core.domain.installation import Scope
 from core.serving.keys import create_key
+from core.store.engine import schema
 from core.store.engine.database import Database
+from core.store.predictions.unanswered import load_unanswered
 from core.web.middleware import RefusalLog
 from tests.api_in_process import Reply, ask, make_api, run_lifespan
 from tests.people import person
+from tests.streams import DAY
 
 ROW = b'{"features": {"codeQuality": 80, "testCoverage": 60}}'
 
@@ -108,3 +112,51 @@ def test_a_flood_of_refusals_is_a_line_in_ten_seconds(capsys: pytest.CaptureFixt
     lines = capsys.readouterr().err.splitlines()
     assert [re.findall(r"n_refused=(\d+)", line) for line in lines] == [["1"], ["10000"], ["10000"]]
     assert "192.0.2.7" in lines[0]
+
+
+def test_every_call_is_counted_once_by_what_its_caller_got(
+    db: Database, now: Callable[[], datetime]
+) -> None:
+    """In the log where there is a prediction, else by cause and caller."""
+    _, app_key = create_key(db, "app", frozenset({Scope.PREDICT}), by=person("ada"), now=now())
+    _, ci_key = create_key(db, "ci", frozenset({Scope.STATUS}), by=person("ada"), now=now())
+    api = make_api(db, now, body_limit=1_000)
+    app = ("authorization", f"Bearer {app_key}")
+    ci = ("authorization", f"Bearer {ci_key}")
+    batch = b'{"rows": [' + ROW + b", " + ROW + b"]}"
+    asked = [
+        ("/v1/predict", (app,), ROW, 200),
+        ("/v1/predict", (app,), b'{"features": {}}', 422),
+        ("/v1/predict", (app,), b'{"features": {"codeQuality": "a"}}', 503),
+        ("/v1/predict/batch", (app,), batch, 200),
+        ("/v1/predict/batch", (app,), b'{"rows": [{"features": {}}]}', 422),
+        ("/v1/predict", (), ROW, 401),
+        ("/v1/predict", (ci,), ROW, 403),
+        ("/v1/predict", (app,), b"{", 422),
+        ("/v1/predict/batch", (app,), b"[" * 2_000, 413),
+        ("/v1/predict", (app, ("content-type", "text/plain")), b"", 415),
+        ("/v1/feedback", (), b"{}", 401),
+        ("/nope", (), b"{}", 404),
+    ]
+
+    async def all_of_them() -> list[int]:
+        async with run_lifespan(api):
+            return [
+                (await ask(api, "POST", path, *headers, content=body)).status
+                for path, headers, body, _ in asked
+            ]
+
+    assert asyncio.run(all_of_them()) == [status for *_, status in asked]
+    with db.read() as conn:
+        logged = conn.execute(sa.select(schema.predictions.c.source)).scalars().all()
+        counted = load_unanswered(conn, now() - DAY, now() + DAY)
+    assert sorted(logged) == sorted(["model", "refused", "failed", "model", "model", "refused"])
+    assert {(one.route, one.source.value, one.cause, one.caller): one.n for one in counted} == {
+        ("single", "refused", "unknown_key", "127.0.0.1"): 1,
+        ("single", "refused", "missing_scope", "key 2"): 1,
+        ("single", "refused", "invalid", "key 1"): 1,
+        ("single", "refused", "content_type", "key 1"): 1,
+        ("batch", "refused", "too_large", "key 1"): 1,
+        ("feedback", "refused", "unknown_key", "127.0.0.1"): 1,
+        ("other", "refused", "no_route", "127.0.0.1"): 1,
+    }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core import text
 from core.bootstrap import App, load_current_settings
 from core.domain.monitoring import DriftReport, SegmentReport
-from core.domain.prediction import Shortfall
+from core.domain.prediction import Route, Shortfall
 from core.domain.version import Widening
 from core.monitoring.measure.label_delay import describe_lag
 from core.monitoring.measure.performance import (
@@ -16,7 +16,12 @@ from core.monitoring.measure.performance import (
 )
 from core.monitoring.measure.traffic import Traffic
 from core.monitoring.slices.slice_metrics import list_reports
-from core.monitoring.summary import NEWEST_REQUESTS, MonitorSummary, describe_shortfall
+from core.monitoring.summary import (
+    NEWEST_REQUESTS,
+    MonitorSummary,
+    describe_shortfall,
+    list_refusals,
+)
 from core.settings import Settings
 from core.stats.intervals import Interval
 from core.store.models import deployments
@@ -26,6 +31,8 @@ from ui import st
 from ui.common import charts, filters, metric_cards
 from ui.common.filters import TimeWindow
 from ui.markup import Markdown, bullets
+
+_ROUTES = {Route.SINGLE: "single", Route.BATCH: "batches"}
 
 
 def load(app: App, window: TimeWindow) -> tuple[Settings, MonitorSummary]:
@@ -102,14 +109,15 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow
         metric_cards.show(
             "Fallback",
             text.percent(counts.fallback_share),
-            f"{counts.n_heuristic:,} of {counts.n_attempted:,} requests",
+            f"{counts.n_heuristic:,} of {counts.n_taken:,} requests",
             "Share of requests that the heuristic answered because the model could not.",
         )
         metric_cards.show(
             "Errors",
             text.percent(counts.error_rate),
-            f"{counts.n_failed:,} of {counts.n_attempted:,} requests",
-            "Share of requests that got no score at all.",
+            f"{counts.n_failed:,} of {counts.n_taken:,} requests",
+            "Share of requests that got no score for a reason of ours; those that were refused for "
+            "a mistake of their callers are not among them.",
         )
         _show_latency(traffic, window)
     if counts.n_attempted:  # else the box below says so
@@ -120,6 +128,13 @@ def show_figures(summary: MonitorSummary, settings: Settings, window: TimeWindow
             st.caption(Markdown(":material/info: {}").format(model.note))
     if summary.shortfalls:
         _show_shortfalls(summary.shortfalls, window)
+    if len(traffic.routes) > 1:
+        _show_routes(traffic)
+    if traffic.unanswered:
+        st.caption(
+            Markdown(":material/block: Calls that are not in the log ({}):\n").format(window.words)
+            + bullets(list_refusals(traffic))
+        )
 
 
 def show_charts(summary: MonitorSummary, settings: Settings, window: TimeWindow) -> None:
@@ -182,8 +197,9 @@ def _show_requests(traffic: Traffic, window: TimeWindow) -> None:
         "Requests",
         text.number(counts.n_attempted),
         f"{counts.n_model:,} model, {counts.n_heuristic:,} heuristic, {counts.n_failed:,} failed, "
-        f"{window.words}",
-        "All attempts: answered by the model, by the heuristic, or failed.",
+        f"{counts.n_refused:,} refused, {window.words}",
+        "All attempts: answered by the model, by the heuristic, failed, or refused for a mistake "
+        "of the caller. A batch is one.",
     )
 
 
@@ -193,6 +209,28 @@ def _show_shortfalls(found: Sequence[Shortfall], window: TimeWindow) -> None:
             ":material/rule: Why the model did not answer ({}, among the newest {:,} requests):\n"
         ).format(window.words, NEWEST_REQUESTS)
         + bullets(map(describe_shortfall, found))
+    )
+
+
+def _show_routes(traffic: Traffic) -> None:
+    """Show the figures of single requests and of batches apart: neither hides the other."""
+    st.dataframe(
+        [
+            {
+                "requests": _ROUTES[route],
+                "n": found.n_attempted,
+                "rows": found.n_rows,
+                "failed": text.percent(found.error_rate),
+                "refused": found.n_refused,
+                "p50": text.milliseconds(found.p50_ms),
+                "p95": text.milliseconds(found.p95_ms),
+                "p99": text.milliseconds(found.p99_ms),
+            }
+            for route, found in traffic.routes.items()
+        ],
+        column_config={},
+        key="routes",
+        hide_index=True,
     )
 
 
@@ -253,6 +291,7 @@ def _chart_requests(traffic: Traffic, window: TimeWindow) -> None:
                     ("model", "n_model"),
                     ("heuristic", "n_heuristic"),
                     ("failed", "n_failed"),
+                    ("refused", "n_refused"),
                 )
             ],
             unit=f"requests per {text.step(traffic.step)}",

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.domain.monitoring import DriftReport, Health
+from core.domain.monitoring import DriftReport, Health, Unanswered
+from core.domain.prediction import Route
 from core.monitoring.health.degradation import LiveError
 from core.monitoring.health.expected_traffic import Spread
 from core.monitoring.measure.performance import Figures
@@ -13,11 +14,13 @@ from core.stats.intervals import Interval
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The requests of the shortest window that holds enough of them."""
+    """The requests of one kind in the shortest window that holds enough of them."""
 
     counts: Counts
     latency: dict[int, int]
     window: timedelta
+    route: Route = Route.SINGLE
+    refusals: tuple[Unanswered, ...] = ()  # most first
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class HealthInputs:
     champion: int | None  # None before the first deployment
     last_prediction_at: datetime | None
     expected_requests: float  # since then, going by the same hours of the last days
-    recent: Recent | None
+    recent: tuple[Recent, ...]  # of each kind of request that came; at least the single ones
     labelled: LabelledWindow | None
     tolerance: float
     spread: Spread | None = None

@@ -1,10 +1,11 @@
 """Facts that the rollups tell of any moment: requests, labels, and what a version delivered."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.domain.monitoring import DAY, MINUTE, Outcomes, floor_time
-from core.domain.prediction import AnswerSource
+from core.domain.monitoring import DAY, MINUTE, Outcomes, Rollup, Unanswered, floor_time
+from core.domain.prediction import AnswerSource, Route
 from core.domain.training_report import Metrics
 from core.domain.version import HEURISTIC
 from core.monitoring.health.degradation import WIDER_SPANS, LiveError, measure_delivery
@@ -12,12 +13,12 @@ from core.monitoring.health.inputs import HealthInputs, LabelledWindow, Recent
 from core.monitoring.measure.performance import summarize_outcomes
 from core.monitoring.measure.rollup_updates import load_window
 from core.monitoring.measure.rollups import merge_outcomes
-from core.monitoring.measure.traffic import count
+from core.monitoring.measure.traffic import add_up, count_route, merge_latency
 from core.settings import Scale, Thresholds
-from core.stats.histogram import merge
 from core.store.engine.database import Connection
 from core.store.models import deployments, versions
 from core.store.predictions import rollups
+from core.store.predictions.unanswered import load_unanswered
 
 ENOUGH_REQUESTS = 100
 RECENT_WINDOWS = (
@@ -50,7 +51,7 @@ def load_past_facts(
         champion=champion,
         last_prediction_at=at,
         expected_requests=0.0,
-        recent=None if errors else load_recent(conn, at),
+        recent=() if errors else load_recent(conn, at),
         labelled=load_labelled(conn, champion, thresholds, scale, tolerance, at)
         if errors
         else None,
@@ -59,14 +60,38 @@ def load_past_facts(
     )
 
 
-def load_recent(conn: Connection, now: datetime) -> Recent:
-    """The requests of the shortest window before a moment that holds enough of them."""
+def load_recent(conn: Connection, now: datetime) -> tuple[Recent, ...]:
+    """Return the requests of each kind, each in the shortest window before a moment that holds
+    enough of it; batches only where some came."""
+    enough: dict[Route, Recent] = {}
     for window in RECENT_WINDOWS:
-        found = load_window(conn, now - window, now)
-        recent = Recent(count(found), merge(rollup.latency for rollup in found), window)
-        if recent.counts.n_attempted >= ENOUGH_REQUESTS:
+        counted = load_window(conn, now - window, now)
+        missed = load_unanswered(conn, floor_time(now - window, MINUTE), now)
+        for route in set(Route) - {
+            route
+            for route, recent in enough.items()
+            if recent.counts.n_attempted >= ENOUGH_REQUESTS
+        }:
+            enough[route] = build_recent(route, counted, missed, window)
+        if all(recent.counts.n_attempted >= ENOUGH_REQUESTS for recent in enough.values()):
             break
-    return recent
+    single, batch = enough[Route.SINGLE], enough[Route.BATCH]
+    if not batch.counts.n_attempted:
+        return (single,)
+    return (single, batch) if single.counts.n_attempted else (batch,)
+
+
+def build_recent(
+    route: Route, counted: Sequence[Rollup], missed: Sequence[Unanswered], window: timedelta
+) -> Recent:
+    """Return one kind of request as the rollups and the counts of a window have it."""
+    return Recent(
+        count_route(route, counted, missed),
+        merge_latency(rollup for rollup in counted if rollup.route is route),
+        window,
+        route,
+        add_up(one for one in missed if one.route == route and one.source is AnswerSource.REFUSED),
+    )
 
 
 def load_labelled(

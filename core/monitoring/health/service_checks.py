@@ -1,7 +1,11 @@
-"""The checks of how requests are answered: errors, fallback, latency and collapsed scores; pure."""
+"""The checks of how requests are answered: errors, fallback, refusals, latency and collapsed
+scores; pure."""
+
+from collections.abc import Collection
 
 from core import text
-from core.domain.monitoring import Health, Reason
+from core.domain.monitoring import Health, Reason, Unanswered
+from core.domain.prediction import UNREADABLE, AnswerSource, Route
 from core.monitoring.health.inputs import HealthInputs, Recent, describe_limits, judge_level
 from core.settings import Thresholds
 from core.stats.histogram import quantile_interval
@@ -16,10 +20,34 @@ MIN_DISTINCT = 50
 COLLAPSED_SHARE = 0.95
 """The share of scores in one 50th of the scale from which on they have collapsed to one value."""
 
+_CAUSES_OF_REFUSALS = {
+    "unknown_key": "want of a valid key",
+    "missing_scope": "a key without the scope",
+    "untrusted": "an address or a page that may not call",
+    "too_large": "a body that is too large",
+    "content_type": "a body that does not say it is JSON",
+    "invalid": "a body that is not what the API takes",
+    UNREADABLE: "want of any feature that the version reads",
+    "too_many": "calling more often than the limit",
+    "incomplete": "ending before their body did",
+    "no_route": "a route or a method that there is not",
+    "not_found": "naming what there is not",
+    "conflict": "what is not possible now",
+}
+_CAUSES_OF_FAILURES = {
+    "store": "since the log could not be written",
+    "bug": "since something is broken here: the API's log has it",
+}
+
+_MAX_CAUSES = 3
+_NOUNS = {Route.SINGLE: "requests", Route.BATCH: "batches"}
+_RANK = {Health.HEALTHY: 0, Health.UNKNOWN: 1, Health.WARNING: 2, Health.CRITICAL: 3}
+
 _NEXT_STEPS = {
     "error_rate": "Read the reasons below the figures of the monitoring page, and the API's log.",
     "fallback": "Read the reasons below the figures of the monitoring page; deploy a version that "
     "loads.",
+    "refused": "Tell whoever calls what the refusals say: the answers have it in a sentence.",
     "latency": "Look at the machine's load and at what was deployed last; roll back if it began "
     "there.",
     "collapsed": "Roll back, and look at what the callers send: a constant or missing feature?",
@@ -27,10 +55,11 @@ _NEXT_STEPS = {
 
 
 def check_requests(facts: HealthInputs, thresholds: Thresholds, *, stale: bool) -> list[Reason]:
-    """Errors, fallback and latency; with `stale`, as they were before the pause."""
-    recent, before = facts.recent, facts.bad_before
-    n = 0 if recent is None else recent.counts.n_attempted
-    if recent is None or n < MIN_REQUESTS:
+    """Return the checks of errors, fallback, refusals and latency, each for the kind of request
+    that is worst; with `stale`, as they were before the pause."""
+    judged = [recent for recent in facts.recent if recent.counts.n_attempted >= MIN_REQUESTS]
+    if not judged:
+        n = sum(recent.counts.n_attempted for recent in facts.recent)
         return [
             Reason(
                 "requests",
@@ -40,27 +69,56 @@ def check_requests(facts: HealthInputs, thresholds: Thresholds, *, stale: bool) 
                 "Send requests to POST /v1/predict.",
             )
         ]
-    over = f"{n:,} requests over {text.duration(recent.window)}"
-    checks = [
-        _check_share(
-            "error_rate",
-            "of the requests got no answer",
-            wilson(recent.counts.n_failed, n),
-            (thresholds.error_rate_warning, thresholds.error_rate_critical),
-            over,
-            held="error_rate" in before,
-        ),
-        _check_share(
-            "fallback",
-            "of the requests were answered by the heuristic instead of the model",
-            wilson(recent.counts.n_heuristic, n),
-            (thresholds.fallback_warning, thresholds.fallback_critical),
-            over,
-            held="fallback" in before,
-        ),
-        _check_latency(recent, thresholds, over, held="latency" in before),
-    ]
+    found: dict[str, Reason] = {}
+    for recent in judged:
+        for check in check_recent(recent, thresholds, facts.bad_before):
+            best = found.get(check.code)
+            if best is None or _RANK[check.health] > _RANK[best.health]:
+                found[check.code] = check
+    checks = list(found.values())
     return [_age(check) for check in checks] if stale else checks
+
+
+def check_recent(
+    recent: Recent, thresholds: Thresholds, before: Collection[str] = ()
+) -> list[Reason]:
+    """Return the checks of one kind of request. Requests that were refused for a mistake of their
+    caller's count neither as failed nor as slow. `before` are the codes of checks that were not
+    well."""
+    counts, noun = recent.counts, _NOUNS[recent.route]
+    n_asked = counts.n_taken + counts.n_unreadable
+    checks = []
+    if counts.n_taken >= MIN_REQUESTS:
+        checks.append(
+            _check_share(
+                "error_rate",
+                f"of the {noun} got no answer",
+                wilson(counts.n_failed, counts.n_taken),
+                (thresholds.error_rate_warning, thresholds.error_rate_critical),
+                _say_over(counts.n_taken, recent),
+                held="error_rate" in before,
+            )
+        )
+    if n_asked >= MIN_REQUESTS:
+        what = f"of the {noun} were answered by the heuristic instead of the model"
+        if counts.n_unreadable:
+            what = (
+                f"of the {noun} were not answered by the model, {counts.n_unreadable:,} of them "
+                "for want of any feature that it reads"
+            )
+        checks.append(
+            _check_share(
+                "fallback",
+                what,
+                wilson(counts.n_heuristic + counts.n_unreadable, n_asked),
+                (thresholds.fallback_warning, thresholds.fallback_critical),
+                _say_over(n_asked, recent),
+                held="fallback" in before,
+            )
+        )
+    if sum(recent.latency.values()) >= MIN_REQUESTS:
+        checks.append(_check_latency(recent, thresholds, held="latency" in before))
+    return [*checks, _check_refusals(recent, thresholds, held="refused" in before)]
 
 
 def check_spread(facts: HealthInputs, *, stale: bool) -> list[Reason]:
@@ -106,13 +164,14 @@ def _check_share(
     return Reason(code, health, message, _next_step(code, health), confirmed)
 
 
-def _check_latency(recent: Recent, thresholds: Thresholds, over: str, *, held: bool) -> Reason:
+def _check_latency(recent: Recent, thresholds: Thresholds, *, held: bool) -> Reason:
     limits = quantile_interval(recent.latency, 0.95)
     assert recent.counts.p95_ms is not None
     assert limits is not None
     p95 = Interval(recent.counts.p95_ms, *limits)
-    warning, critical = thresholds.latency_warning_ms, thresholds.latency_critical_ms
+    warning, critical = find_latency_limits(recent.route, thresholds)
     health, confirmed = judge_level(p95, warning, critical, held=held)
+    over = _say_over(sum(recent.latency.values()), recent)
     message = (
         f"The p95 latency is {text.figure(p95.value)} ms "
         f"({text.interval_by('requests', p95, unit=' ms')}; {over}); "
@@ -126,6 +185,62 @@ def _check_latency(recent: Recent, thresholds: Thresholds, over: str, *, held: b
         )
     )
     return Reason("latency", health, message, _next_step("latency", health), confirmed)
+
+
+def _check_refusals(recent: Recent, thresholds: Thresholds, *, held: bool) -> Reason:
+    """Return a warning at most: no version cures the mistakes of callers."""
+    counts, noun = recent.counts, _NOUNS[recent.route]
+    share = wilson(counts.n_refused, counts.n_attempted)
+    health, confirmed = judge_level(share, thresholds.refused_warning, 1.0, held=held)
+    chance = "" if confirmed else ", but so few rows may say so by chance"
+    message = (
+        f"{text.percent(share.value)} of the {noun} were refused (95 % interval "
+        f"{text.interval(share, 1, 100)} %; {_say_over(counts.n_attempted, recent)}); above "
+        f"{text.chosen_percent(thresholds.refused_warning)} warns{chance}."
+    )
+    said = [describe_unanswered(one) for one in recent.refusals[:_MAX_CAUSES]]
+    if counts.n_unreadable:
+        said.insert(0, _say_refused(counts.n_unreadable, "", UNREADABLE))
+    causes = [f"{sentence}." for sentence in said]
+    message = " ".join([message, *causes])
+    return Reason("refused", health, message, _next_step("refused", health), confirmed)
+
+
+def describe_unanswered(one: Unanswered) -> str:
+    """Return how many calls were refused or failed, why, and whose.
+
+    >>> from core.domain.monitoring import EPOCH as at
+    >>> refused, failed = AnswerSource.REFUSED, AnswerSource.FAILED
+    >>> describe_unanswered(Unanswered(at, "single", refused, "unknown_key", "10.0.0.7", 31))
+    '31 calls of 10.0.0.7 were refused for want of a valid key'
+    >>> describe_unanswered(Unanswered(at, "single", failed, "store", "", 1))
+    '1 call failed, since the log could not be written'
+    """
+    if one.source is AnswerSource.REFUSED:
+        return _say_refused(one.n, one.caller, one.cause)
+    why = _CAUSES_OF_FAILURES.get(one.cause, f"for the cause '{one.cause}'")
+    return f"{_say_calls(one.n, one.caller)} failed, {why}"
+
+
+def _say_refused(n: int, caller: str, cause: str) -> str:
+    why = _CAUSES_OF_REFUSALS.get(cause, f"the cause '{cause}'")
+    return f"{_say_calls(n, caller)} {'was' if n == 1 else 'were'} refused for {why}"
+
+
+def _say_calls(n: int, caller: str) -> str:
+    return f"{n:,} call{'' if n == 1 else 's'}" + (f" of {caller}" if caller else "")
+
+
+def find_latency_limits(route: Route, thresholds: Thresholds) -> tuple[float, float]:
+    """Return the p95 latencies of a kind of request, in ms, above which it warns and is
+    critical."""
+    if route is Route.BATCH:
+        return thresholds.batch_latency_warning_ms, thresholds.batch_latency_critical_ms
+    return thresholds.latency_warning_ms, thresholds.latency_critical_ms
+
+
+def _say_over(n: int, recent: Recent) -> str:
+    return f"{n:,} {_NOUNS[recent.route]} over {text.duration(recent.window)}"
 
 
 def _age(check: Reason) -> Reason:

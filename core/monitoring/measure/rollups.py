@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.monitoring import DAY, HOUR, MINUTE, Observation, Outcomes, Rollup, floor_time
-from core.domain.prediction import AnswerSource
+from core.domain.prediction import AnswerSource, Route, count_rows_of
 from core.settings import Scale
 from core.stats.histogram import latency_bucket, merge, score_bucket, score_buckets
 from core.stats.metrics import is_accurate
@@ -18,13 +19,18 @@ N_ACTUAL_BUCKETS = 200
 """The constants that skill is measured against stand on this many steps of the scale."""
 
 
+_Group = tuple[datetime, int, AnswerSource, Route]
+
+
 def build_minutes(
     observations: Iterable[Observation], *, scale: Scale, tolerance: float
 ) -> list[Rollup]:
-    """One rollup for each minute, version and source that occurs, oldest first."""
-    groups: dict[tuple[datetime, int, AnswerSource], list[Observation]] = {}
+    """Return one rollup for each minute, version, source and route that occurs, oldest first. The
+    latency of a batch is that of the request, whose rows have a share of it each."""
+    groups: dict[_Group, list[Observation]] = {}
     for observation in observations:
-        key = (observation.minute_at, observation.version, observation.source)
+        route = Route.SINGLE if observation.batch_rows is None else Route.BATCH
+        key = (observation.minute_at, observation.version, observation.source, route)
         groups.setdefault(key, []).append(observation)
     return [
         Rollup(
@@ -33,7 +39,13 @@ def build_minutes(
             version=version,
             source=group[0].source,
             n=len(group),
-            latency=dict(Counter(latency_bucket(row.latency_ms) for row in group)),
+            latency=dict(
+                Counter(
+                    latency_bucket(row.latency_ms * n_rows)
+                    for row in group
+                    if (n_rows := count_rows_of(row.batch_rows))
+                )
+            ),
             scores=dict(
                 Counter(
                     score_bucket(row.score, scale.low, scale.high)
@@ -42,16 +54,19 @@ def build_minutes(
                 )
             ),
             outcomes=_count_outcomes(group, scale, tolerance),
+            route=route,
+            n_further=sum(row.batch_rows == 0 for row in group),
         )
-        for (start_at, version, _), group in sorted(groups.items(), key=lambda item: item[0])
+        for (start_at, version, _, route), group in sorted(groups.items(), key=itemgetter(0))
     ]
 
 
 def build_longer(rollups: Iterable[Rollup], seconds: int) -> list[Rollup]:
     """The same counts by longer spans, oldest first."""
-    groups: dict[tuple[datetime, int, AnswerSource], list[Rollup]] = {}
+    groups: dict[_Group, list[Rollup]] = {}
     for rollup in rollups:
-        key = (floor_time(rollup.start_at, seconds), rollup.version, rollup.source)
+        start_at = floor_time(rollup.start_at, seconds)
+        key = (start_at, rollup.version, rollup.source, rollup.route)
         groups.setdefault(key, []).append(rollup)
     return [
         Rollup(
@@ -63,8 +78,10 @@ def build_longer(rollups: Iterable[Rollup], seconds: int) -> list[Rollup]:
             latency=merge(rollup.latency for rollup in group),
             scores=merge(rollup.scores for rollup in group),
             outcomes=merge_outcomes(rollup.outcomes for rollup in group),
+            route=route,
+            n_further=sum(rollup.n_further for rollup in group),
         )
-        for (start_at, version, _), group in sorted(groups.items(), key=lambda item: item[0])
+        for (start_at, version, _, route), group in sorted(groups.items(), key=itemgetter(0))
     ]
 
 

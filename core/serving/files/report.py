@@ -9,6 +9,7 @@ from core.domain.prediction import AnswerSource
 REJECTED = "rejected"
 """The source of a row that was read but not scored, because of one of its values."""
 
+_UNSCORED = (AnswerSource.FAILED, AnswerSource.REFUSED)
 MAX_REJECTED = 1_000
 _MAX_REASONS = 100
 _OTHER = "other reasons"
@@ -76,7 +77,7 @@ def summarize_part(
     fallbacks = Counter(
         str(reason)
         for source, reason in zip(sources, reasons, strict=True)
-        if source in (AnswerSource.HEURISTIC, AnswerSource.FAILED)
+        if source in (AnswerSource.HEURISTIC, *_UNSCORED)
     )
     every = sorted([*rejected, *unreadable], key=lambda one: one.row)
     return PartSummary(
@@ -120,7 +121,7 @@ def build_report(
         n_rows=n_rows,
         n_model=sources[AnswerSource.MODEL],
         n_heuristic=sources[AnswerSource.HEURISTIC],
-        n_failed=sources[AnswerSource.FAILED],
+        n_failed=sum(sources[source] for source in _UNSCORED),
         n_rejected=sources[REJECTED] + n_unreadable,
         n_unreadable=n_unreadable,
         fallbacks=_bound(fallbacks),

@@ -113,7 +113,9 @@ class RowScorer:
         features = _recall_features(rows, place)
         attempt = ScoringAttempt("", self.at, 0, self.version, Variant.CHAMPION, 0.0)
         guess = choose_guess(features, self.recent, self.scale)
-        given = build_guessed_prediction(Ask(features, rows.texts[place]), attempt, why, guess)
+        ask = Ask(features, rows.texts[place])
+        card = None if self.artifact is None else self.artifact.card
+        given = build_guessed_prediction(ask, attempt, why, guess, card)
         return (given.score, given.low, given.high, given.source.value, given.reason)
 
     def _recall(self, rows: Unlabelled, place: int) -> InputRow:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 from core.errors import Unavailable
@@ -18,6 +19,9 @@ class CommitReceipt(Generic[Result]):
 
     written: "Future[list[Result]]"
     place: int
+    abandon: Callable[[], bool]
+    """Give up the whole write, unless it has the store already: False then. What is given up is
+    never written, so that the log says what callers got."""
 
     def result(self, timeout_seconds: float | None = None) -> Result:
         """Wait until the entry is on disk and return its result; raises the error of the write."""
@@ -28,17 +32,20 @@ class CommitReceipt(Generic[Result]):
 class _Batch(Generic[Entry]):
     entries: list[Entry] = field(default_factory=list)
     n_rows: int = 0
+    is_claimed: bool = False  # by the writer, who has the store now
+    is_abandoned: bool = False
 
 
 class Journal(Generic[Entry, Result]):
     """A thread that writes entries in order; those that arrive during a write go into the next one.
 
-    `write` takes the entries of a batch and returns a result for each. If it raises, every entry of
-    the batch gets the error, and the next batch is written as usual."""
+    `write` takes the entries of a batch and a function that it calls once it has the store's lock,
+    which raises `Unavailable` if the batch was abandoned; it returns a result for each entry. If it
+    raises, every entry of the batch gets the error, and the next batch is written as usual."""
 
     def __init__(
         self,
-        write: Callable[[Sequence[Entry]], list[Result]],
+        write: Callable[[Sequence[Entry], Callable[[], None]], list[Result]],
         *,
         max_batch_rows: int = 2_000,  # so that a transaction stays short for other writers
         max_waiting_rows: int = 20_000,
@@ -73,11 +80,28 @@ class Journal(Generic[Entry, Result]):
             self._open.entries.append(entry)
             self._open.n_rows += n_rows
             self._n_waiting += n_rows
-            return CommitReceipt(self._written, len(self._open.entries) - 1)
+            place, abandon = len(self._open.entries) - 1, partial(self._abandon, self._open)
+            return CommitReceipt(self._written, place, abandon)
 
     def close(self) -> None:
         """Write all waiting entries, then refuse further ones."""
         self._writer.shutdown(wait=True)
+
+    def _abandon(self, batch: _Batch[Entry]) -> bool:
+        with self._lock:
+            if batch.is_claimed:
+                return False
+            batch.is_abandoned = True
+            if self._open is batch:  # nobody joins it any more
+                self._written = None
+            return True
+
+    def _claim(self, batch: _Batch[Entry]) -> None:
+        with self._lock:
+            if batch.is_abandoned:
+                why = "It was not written, since nobody waited for it any more."
+                raise Unavailable(why, public=why)
+            batch.is_claimed = True
 
     def _schedule(self, batch: _Batch[Entry]) -> "Future[list[Result]]":
         try:
@@ -91,7 +115,7 @@ class Journal(Generic[Entry, Result]):
             if self._open is batch:
                 self._written = None
         try:
-            return self._write(batch.entries)
+            return self._write(batch.entries, lambda: self._claim(batch))
         finally:
             with self._lock:
                 self._n_waiting -= batch.n_rows

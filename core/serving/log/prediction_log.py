@@ -185,11 +185,13 @@ class Logbook:
             return str(error)
         return None
 
-    def _write(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
+    def _write(
+        self, entries: Sequence[_Entry], claim: Callable[[], None]
+    ) -> list[LabelOutcome | None]:
         """Write entries and return their outcomes; raises `Unavailable` if none of them is on disk.
         After a bug, or one bad value among several entries, every caller has to try again."""
         try:
-            return self._write_together(entries)
+            return self._write_together(entries, claim)
         except Unavailable as error:
             self._report_trouble(str(error), len(entries), is_bug=False)
             raise
@@ -211,12 +213,15 @@ class Logbook:
         self._trouble, self._trouble_at = why, self._timer()
         log.warning("log_not_written", n_entries=n_entries, error=why, exc_info=is_bug)
 
-    def _write_together(self, entries: Sequence[_Entry]) -> list[LabelOutcome | None]:
+    def _write_together(
+        self, entries: Sequence[_Entry], claim: Callable[[], None]
+    ) -> list[LabelOutcome | None]:
         rows = [row for entry in entries if isinstance(entry, Sequence) for row in entry]
         beside = [row for entry in entries if isinstance(entry, _Shadowed) for row in entry.scores]
         given = [entry for entry in entries if isinstance(entry, _GivenLabel)]
         whole = [entry for entry in entries if isinstance(entry, Batch)]
         with self._db.write() as conn:
+            claim()
             predictions.append_predictions(conn, rows)
             batches.append_batches(conn, whole)
             trials.append_shadow_scores(conn, beside)

@@ -125,6 +125,28 @@ def _count_signs_of_life(conn: sa.Connection) -> None:
         conn.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} BIGINT NOT NULL DEFAULT 0")
 
 
+def _count_by_request(conn: sa.Connection) -> None:
+    conn.exec_driver_sql("ALTER TABLE predictions ADD COLUMN batch_rows BIGINT")
+    conn.exec_driver_sql("ALTER TABLE rollups RENAME TO rollups_by_row")
+    conn.exec_driver_sql(
+        "CREATE TABLE rollups (seconds INTEGER NOT NULL, start_at BIGINT NOT NULL, "
+        "version BIGINT NOT NULL, source TEXT NOT NULL, n BIGINT NOT NULL, latency TEXT NOT NULL, "
+        "scores TEXT NOT NULL, outcomes TEXT NOT NULL, route TEXT NOT NULL, "
+        "n_further BIGINT NOT NULL, "
+        "PRIMARY KEY (seconds, start_at, version, source, route))"
+    )
+    conn.exec_driver_sql(
+        "INSERT INTO rollups SELECT seconds, start_at, version, source, n, latency, scores, "
+        "outcomes, 'single', 0 FROM rollups_by_row"
+    )
+    conn.exec_driver_sql("DROP TABLE rollups_by_row")
+    conn.exec_driver_sql(
+        "CREATE TABLE unanswered (minute_at BIGINT NOT NULL, route TEXT NOT NULL, "
+        "source TEXT NOT NULL, cause TEXT NOT NULL, caller TEXT NOT NULL, n BIGINT NOT NULL, "
+        "PRIMARY KEY (minute_at, route, source, cause, caller))"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _drop_alert_rules,
     _drop_alpha_spendings,
@@ -134,6 +156,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _add_callers,
     _index_givers_of_labels,
     _count_signs_of_life,
+    _count_by_request,
 )
 """The steps from `FIRST` on. Append here, and change `schema` to the result of the step. Never
 change a released step. A step knows the tables of its time: it names columns in text and takes none

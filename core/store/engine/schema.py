@@ -198,6 +198,7 @@ predictions = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("event_at", UtcTime),
     sa.Column("key_id", sa.BigInteger),  # of the API key that asked; null where there was none
+    sa.Column("batch_rows", sa.BigInteger),  # null: alone; one row of a batch says how many it has
     sa.Index("predictions_at", "at"),
     sa.Index("predictions_unit", "unit_id", sqlite_where=_NAMED, postgresql_where=_NAMED),
 )
@@ -303,6 +304,19 @@ rollups = sa.Table(
     sa.Column("latency", Json, nullable=False),
     sa.Column("scores", Json, nullable=False),
     sa.Column("outcomes", Json, nullable=False),
+    sa.Column("route", sa.Text, primary_key=True),
+    sa.Column("n_further", sa.BigInteger, nullable=False),
+)
+
+unanswered = sa.Table(  # requests that are not in the log, by what their callers got
+    "unanswered",
+    metadata,
+    sa.Column("minute_at", UtcTime, primary_key=True),
+    sa.Column("route", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("cause", sa.Text, primary_key=True),
+    sa.Column("caller", sa.Text, primary_key=True),
+    sa.Column("n", sa.BigInteger, nullable=False),
 )
 
 rollup_progress = sa.Table(  # up to which row the rollups count, in what unit; one row at most

@@ -190,12 +190,15 @@ def count_requests(
     revision = _predictions.c.revision
     answered = {
         "answered": sa.func.count(),
-        "failed": _count(_predictions.c.source == AnswerSource.FAILED.value),
+        "failed": _count(_did_fail()),
         "fallback": _count(_predictions.c.source == AnswerSource.HEURISTIC.value),
         "slow": _count(_predictions.c.latency_ms > trial.settings.max_latency_ms),
     }
-    challenger = sa.select(revision, *answered.values()).where(
-        *inside, _predictions.c.version == trial.challenger
+    challenger = (
+        sa.select(revision, *answered.values())
+        .select_from(_predictions)
+        .outerjoin(_shadow, _shadow.c.prediction_id == _predictions.c.id)
+        .where(*inside, _predictions.c.version == trial.challenger)
     )
     is_beside = _shadow.c.version == trial.challenger
     failed = _shadow.c.outcome == ShadowOutcome.FAILED.value
@@ -438,6 +441,16 @@ def _asked_in(
 
 def _both_scored() -> sa.ColumnElement[bool]:
     return sa.and_(_predictions.c.source == AnswerSource.MODEL.value, _shadow.c.score.is_not(None))
+
+
+def _did_fail() -> sa.ColumnElement[bool]:
+    """Return the condition for answers that failed, or that were refused although the other version
+    could score the request."""
+    refused = _predictions.c.source == AnswerSource.REFUSED.value
+    return sa.or_(
+        _predictions.c.source == AnswerSource.FAILED.value,
+        sa.and_(refused, _shadow.c.score.is_not(None)),
+    )
 
 
 def _labelled(from_at: datetime | None, to_at: datetime | None) -> sa.Subquery:

@@ -44,6 +44,7 @@ _COLUMNS = (
     "revision",
     "event_at",
     "key_id",
+    "batch_rows",
 )
 _INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
 _IDS_AT_ONCE = 500
@@ -105,6 +106,7 @@ def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
             one.revision,
             None if one.event_at is None else to_micros(one.event_at),
             one.key_id,
+            one.batch_rows,
         )
         for one, line in zip(predictions, lines, strict=True)
     ]
@@ -131,6 +133,7 @@ def list_batch_values(batch: Batch) -> list[tuple[Any, ...]]:
         repeat(batch.revision),
         nothing,
         repeat(batch.key_id),
+        chain((batch.n_rows,), repeat(0)),
     )
     return list(zip(*by_column, strict=False))  # repeated values are endless
 
@@ -279,4 +282,5 @@ def read_prediction(row: Any) -> Prediction:
         revision=row.revision,
         event_at=row.event_at,
         key_id=row.key_id,
+        batch_rows=row.batch_rows,
     )

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from core.domain.monitoring import DAY, HOUR, MINUTE, Observation, Outcomes, Rollup, RollupProgress
-from core.domain.prediction import AnswerSource, Shortfall
+from core.domain.prediction import AnswerSource, Route, Shortfall
 from core.store.engine import schema
 from core.store.engine.types import from_micros
 from core.store.predictions.predictions import count_after, find_first_at_after
@@ -39,7 +39,7 @@ _SPAN = (  # built once: building took longer than reading, and a page reads a d
         _rollups.c.start_at >= sa.bindparam("from"),
         _rollups.c.start_at < sa.bindparam("to"),
     )
-    .order_by(_rollups.c.start_at, _rollups.c.version, _rollups.c.source)
+    .order_by(_rollups.c.start_at, _rollups.c.version, _rollups.c.source, _rollups.c.route)
 )
 
 
@@ -139,13 +139,14 @@ def stream_observations(
             _predictions.c.latency_ms,
             _predictions.c.score,
             _effective_label,
+            _predictions.c.batch_rows,
         ).where(sa.or_(*inside))
-        for minute, version, source, latency_ms, score, actual in conn.execution_options(
-            yield_per=2_000
-        ).execute(query):
+        for minute, version, source, *facts in conn.execution_options(yield_per=2_000).execute(
+            query
+        ):
             if minute not in minutes:
                 minutes[minute] = from_micros(minute * _MINUTE_MICROS)
-            yield Observation(minutes[minute], version, sources[source], latency_ms, score, actual)
+            yield Observation(minutes[minute], version, sources[source], *facts)
 
 
 def save_rollups(
@@ -340,6 +341,8 @@ def _values(rollup: Rollup) -> dict[str, Any]:
         "latency": rollup.latency,
         "scores": rollup.scores,
         "outcomes": rollup.outcomes if rollup.outcomes.n else {},
+        "route": rollup.route.value,
+        "n_further": rollup.n_further,
     }
 
 
@@ -353,6 +356,8 @@ def _rollup(row: Any) -> Rollup:
         latency=_counts(row.latency),
         scores=_counts(row.scores),
         outcomes=msgspec.convert(row.outcomes, Outcomes, str_keys=True),
+        route=Route(row.route),
+        n_further=row.n_further,
     )
 
 

@@ -21,7 +21,7 @@ NOTHING = HealthInputs(
     champion=None,
     last_prediction_at=None,
     expected_requests=0.0,
-    recent=None,
+    recent=(),
     labelled=None,
     tolerance=5.0,
 )

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.monitoring import Health, HealthReport, Reason
+from core.domain.monitoring import Health, HealthReport, Reason, Unanswered
+from core.domain.prediction import AnswerSource, Route
 from core.domain.training_report import Estimate, Metrics, Naive
 from core.monitoring.health.degradation import ErrorGrowth, LiveError
 from core.monitoring.health.expected_traffic import Spread
@@ -24,13 +26,41 @@ LIMITS = Thresholds()
 
 
 def requests(
-    n_model: int = 400, n_heuristic: int = 0, n_failed: int = 0, ms: float = 20.0
+    n_model: int = 400,
+    n_heuristic: int = 0,
+    n_failed: int = 0,
+    ms: float = 20.0,
+    **more: Any,
+) -> tuple[Recent, ...]:
+    """Requests of one kind; `more` as `of_kind` has it."""
+    return (of_kind(n_model, n_heuristic, n_failed, ms, **more),)
+
+
+def of_kind(
+    n_model: int = 400,
+    n_heuristic: int = 0,
+    n_failed: int = 0,
+    ms: float = 20.0,
+    *,
+    n_refused: int = 0,
+    n_unreadable: int = 0,
+    route: Route = Route.SINGLE,
 ) -> Recent:
+    """Requests of one kind; those that were refused took no time."""
     n = n_model + n_heuristic + n_failed
     latency = merge([{latency_bucket(ms): n}]) if n else {}
-    quantiles = [quantile(latency, q) for q in (0.5, 0.95, 0.99)]
-    counts = Counts(n_model, n_heuristic, n_failed, 0, *quantiles)
-    return Recent(counts, latency, timedelta(hours=1))
+    p50, p95, p99 = (quantile(latency, q) for q in (0.5, 0.95, 0.99))
+    counts = Counts(
+        n_model,
+        n_heuristic,
+        n_failed,
+        n_refused + n_unreadable,
+        n_unreadable,
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+    )
+    return Recent(counts, latency, timedelta(hours=1), route)
 
 
 def labels(n_hits: int, n: int, skill: float = 0.5) -> LabelledWindow:
@@ -80,6 +110,7 @@ def test_healthy_names_every_check_that_was_made() -> None:
         "accuracy",
         "error_rate",
         "fallback",
+        "refused",
         "latency",
         "collapsed",
         "no_traffic",
@@ -94,7 +125,7 @@ def test_nothing_deployed_is_unknown_and_says_so() -> None:
 
 
 def test_no_prediction_ever_is_unknown() -> None:
-    report = judge(replace(GOOD, last_prediction_at=None, recent=None, labelled=None))
+    report = judge(replace(GOOD, last_prediction_at=None, recent=(), labelled=None))
     assert report.health is Health.UNKNOWN
     assert report.reasons[0].code == "no_traffic"
 
@@ -326,3 +357,67 @@ def test_an_accuracy_that_was_too_low_has_to_rise_clearly_above_its_threshold(
 ) -> None:
     facts = replace(GOOD, labelled=labels(n_hits, 300), bad_before=frozenset({"accuracy"}))
     assert find(facts, "accuracy").health is health
+
+
+# --- Kinds of requests, and whose mistake it is ---------------------------------------------
+
+
+def test_batches_do_not_hide_slow_and_failing_single_callers() -> None:
+    """Twenty batches of a thousand rows beside 300 singles at 400 ms, a third of them without an
+    answer: each kind is judged for itself."""
+    batches = of_kind(20, ms=30.0, route=Route.BATCH)
+    facts = replace(GOOD, recent=(*requests(200, 0, 100, ms=400.0), batches))
+    assert find(facts, "latency").health is Health.CRITICAL
+    assert find(facts, "error_rate").health is Health.CRITICAL
+    assert "33.3 % of the requests got no answer" in find(facts, "error_rate").message
+
+
+def test_slow_batches_are_judged_by_their_own_limits() -> None:
+    calm = replace(GOOD, recent=(*requests(), of_kind(100, ms=1_500.0, route=Route.BATCH)))
+    assert find(calm, "latency").health is Health.HEALTHY
+    slow = replace(GOOD, recent=(*requests(), of_kind(100, ms=6_000.0, route=Route.BATCH)))
+    reason = find(slow, "latency")
+    assert reason.health is Health.CRITICAL
+    assert "100 batches over 1 hour" in reason.message
+
+
+@pytest.mark.parametrize(("n_refused", "health"), [(5, Health.HEALTHY), (190, Health.WARNING)])
+def test_the_mistakes_of_callers_warn_and_are_no_failures(n_refused: int, health: Health) -> None:
+    facts = replace(GOOD, recent=requests(300, n_refused=n_refused))
+    assert find(facts, "refused").health is health
+    assert find(facts, "error_rate").health is Health.HEALTHY
+    assert find(facts, "fallback").health is Health.HEALTHY
+
+
+def test_only_refusals_are_no_failure_and_no_latency() -> None:
+    report = judge(replace(GOOD, recent=requests(0, n_refused=100)))
+    codes = {reason.code for reason in report.reasons}
+    assert "refused" in codes
+    assert codes.isdisjoint({"error_rate", "fallback", "latency"})
+
+
+def test_what_the_version_cannot_read_counts_as_not_answered_by_the_model() -> None:
+    """A release that reads what nobody sends is no mistake of its callers."""
+    facts = replace(GOOD, recent=requests(40, n_unreadable=60))
+    reason = find(facts, "fallback")
+    assert reason.health is Health.CRITICAL
+    assert "60 of them for want of any feature that it reads" in reason.message
+    assert find(facts, "error_rate").health is Health.HEALTHY
+
+
+def test_health_says_whose_calls_were_refused_and_why() -> None:
+    mistakes = (
+        Unanswered(NOON, "single", AnswerSource.REFUSED, "unknown_key", "10.0.0.7", 31),
+        Unanswered(NOON, "single", AnswerSource.REFUSED, "invalid", "key 3", 1),
+    )
+    recent = replace(of_kind(300, n_refused=32), refusals=mistakes)
+    message = find(replace(GOOD, recent=(recent,)), "refused").message
+    assert "31 calls of 10.0.0.7 were refused for want of a valid key." in message
+    assert "1 call of key 3 was refused for a body that is not what the API takes." in message
+
+
+def test_failures_alone_are_judged_although_none_has_a_latency() -> None:
+    failed = Recent(Counts(n_failed=400), {}, timedelta(minutes=15))
+    report = judge(replace(GOOD, recent=(failed,)))
+    assert report.health is Health.CRITICAL
+    assert report.find_reason("latency") is None

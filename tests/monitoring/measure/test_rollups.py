@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.monitoring import DAY, HOUR, MINUTE, Observation, Outcomes, Rollup, floor_time
-from core.domain.prediction import AnswerSource
+from core.domain.prediction import AnswerSource, Route
 from core.monitoring.measure.rollups import (
     build_longer,
     build_minutes,
@@ -34,6 +34,7 @@ def observations(draw: st.DrawFn) -> Observation:
         latency_ms=draw(st.floats(0.01, 1_000)),
         score=None if source is AnswerSource.FAILED else draw(SCORES),
         actual=draw(st.none() | SCORES),
+        batch_rows=draw(st.sampled_from([None, None, 0, 7])),
     )
 
 
@@ -42,6 +43,18 @@ STREAMS = st.lists(observations(), max_size=40)
 
 def build(rows: list[Observation]) -> list[Rollup]:
     return build_minutes(rows, scale=SCALE, tolerance=TOLERANCE)
+
+
+def test_a_batch_is_one_request_as_slow_as_all_its_rows_together() -> None:
+    rows = [
+        Observation(NOON, 3, AnswerSource.MODEL, 2.0, 60.0, 62.0, batch_rows)
+        for batch_rows in (3, 0, 0, None)
+    ]
+    single, batch = sorted(build(rows), key=lambda rollup: rollup.n)
+    assert (single.route, single.n, single.n_requests) == (Route.SINGLE, 1, 1)
+    assert (batch.route, batch.n, batch.n_requests, batch.outcomes.n) == (Route.BATCH, 3, 1, 3)
+    assert single.latency == {latency_bucket(2.0): 1}
+    assert batch.latency == {latency_bucket(6.0): 1}
 
 
 def test_the_sums_of_a_minute_by_hand() -> None:

@@ -1,7 +1,7 @@
 """The journal: what waits together is written together, in order, and nothing is lost."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -19,9 +19,10 @@ class Disk:
         self.writing = threading.Event()
         self.go_on.set()
 
-    def write(self, entries: Sequence[int]) -> list[int]:
+    def write(self, entries: Sequence[int], claim: Callable[[], None]) -> list[int]:
         self.writing.set()
         self.go_on.wait(10)
+        claim()
         if self.error is not None:
             raise self.error
         self.batches.append(list(entries))
@@ -151,3 +152,24 @@ def test_entries_of_many_threads_are_each_written_once(disk: Disk) -> None:
     written = [entry for batch in disk.batches for entry in batch]
     assert sorted(written) == list(range(1600))
     assert sorted(results) == [10 * entry for entry in range(1600)]
+
+
+def test_what_nobody_waits_for_any_more_is_not_written(
+    journal: Journal[int, int], disk: Disk
+) -> None:
+    """Its caller was told that it was not: the log may not say otherwise."""
+    _hold(journal, disk)
+    given_up = journal.append(1)
+    assert given_up.abandon()
+    later = journal.append(2)
+    disk.go_on.set()
+    with pytest.raises(Unavailable, match="nobody waited"):
+        given_up.result(10)
+    assert later.result(10) == 20
+    assert disk.batches == [[0], [2]]
+
+
+def test_what_is_being_written_cannot_be_given_up(journal: Journal[int, int], disk: Disk) -> None:
+    receipt = journal.append(7)
+    assert receipt.result(10) == 70
+    assert not receipt.abandon()
