@@ -144,6 +144,10 @@ def stop(
 def rollback(
     version: Annotated[str | None, typer.Argument(help="By default the previous version.")] = None,
     reason: Reason = "",
+    override: Annotated[
+        bool,
+        typer.Option("--override", help="Even if callers do not send what it reads."),
+    ] = False,
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Do all steps but the switch, and time each.")
     ] = False,
@@ -162,6 +166,7 @@ def rollback(
         None if version is None else parse_version(version),
         reason=reason,
         by=local_actor(app.settings),
+        override=override,
         now=app.now(),
     )
     emit(view_deployment(made), lambda: texts.of_deployment(made), as_json)

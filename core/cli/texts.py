@@ -141,6 +141,7 @@ def of_rehearsal(rehearsal: ReleaseRehearsal) -> str:
             f"A rollback would lead to {version_name(rehearsal.target)} and takes "
             f"{text.milliseconds(rehearsal.milliseconds)}; nothing was changed.",
             *(f"  {step.milliseconds:8.1f} ms  {step.name}" for step in rehearsal.steps),
+            *([f"It needs --override: {rehearsal.objection}"] if rehearsal.objection else []),
             f"Next, if you mean it: `rollback {version_name(rehearsal.target)} --reason ...`.",
         ]
     )

@@ -1,13 +1,15 @@
 """Releases: the only place where what serves is changed, one appended row at a time."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from core.artifacts.artifact import Artifact
 from core.audit.attempt import AuditedWrite, attempt
+from core.deployment.inputs_sent import InputsMissing, find_objection, load_requests
 from core.deployment.plan import (
     PlanSummary,
     build_evidence,
@@ -21,6 +23,7 @@ from core.deployment.trial import find_trial
 from core.deployment.trial_status import load_standing
 from core.domain.actor import Act, Actor, Decider
 from core.domain.deployment import Action, Deployment, Plan
+from core.domain.sample import Features
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import OpsError, Refused
 from core.log import get_logger
@@ -75,19 +78,29 @@ def rollback(
     reason: str,
     by: Actor,
     now: datetime,
+    override: bool = False,
     expected_revision: int | None = None,
 ) -> Deployment:
     """Let the version that served before answer again, or an earlier one by its number; the row
-    that says so. Checks and errors are those of `deploy`."""
+    that says so. Checks and errors are those of `deploy`; `Refused` too where callers do not send
+    enough of what the version reads, unless overridden."""
     reason = check_reason(reason)
     wanted = "the version before" if number is None else version_name(number)
     with attempt(db, by, Act.ROLLBACK, wanted, now=now, reason=reason) as tried:
-        current, target, version = _choose_target(db, number, expected_revision)
-        verify_version(registry, version)
-        evidence = build_evidence(version, current)
-        return append_step(
-            tried, current, ReleaseStep(Action.ROLLBACK, Plan(champion=target), evidence)
-        )
+        target = _choose_target(db, number, expected_revision)
+        with _as_refusal(target.version):
+            artifact = target.load(registry)
+            if artifact is not None:
+                artifact.verify_golden()
+        objection = target.find_objection(artifact)
+        if objection and not override:
+            raise InputsMissing(
+                f"{objection} Override this with a reason to roll back all the same."
+            )
+        evidence = build_evidence(target.version, target.current)
+        plan = Plan(champion=target.number)
+        step = ReleaseStep(Action.ROLLBACK, plan, evidence, overrides=bool(objection))
+        return append_step(tried, target.current, step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +146,11 @@ class RehearsalStep:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRehearsal:
-    """The target of a rollback, and the time of each of its steps."""
+    """The target of a rollback, the time of each of its steps, and what speaks against it."""
 
     target: int
     steps: tuple[RehearsalStep, ...]
+    objection: str  # what callers do not send of what it reads; empty where nothing is missing
 
     @property
     def milliseconds(self) -> float:
@@ -157,18 +171,16 @@ def rehearse_rollback(
         steps.append(RehearsalStep(name, (timer() - started) * 1000))
         return result
 
-    current, target, version = do(
-        "read the history and choose the version", lambda: _choose_target(db, number, None)
-    )
-    if version is not None:
-        with _as_refusal(version):
-            artifact = do(
-                "load the artifact and check its hash",
-                lambda: registry.load_artifact(version.artifact_hash),
-            )
+    target = do("read the history and choose the version", lambda: _choose_target(db, number, None))
+    objection = ""
+    if target.version is not None:
+        with _as_refusal(target.version):
+            artifact = do("load the artifact and check its hash", lambda: target.load(registry))
+            assert artifact is not None
             do("score its golden rows", artifact.verify_golden)
-    do("take the lock and check the plan", lambda: _take_lock(db, current))
-    return ReleaseRehearsal(target, tuple(steps))
+        objection = do("check what callers send", lambda: target.find_objection(artifact))
+    do("take the lock and check the plan", lambda: _take_lock(db, target.current))
+    return ReleaseRehearsal(target.number, tuple(steps), objection)
 
 
 def describe_plan(db: Database, now: datetime) -> PlanSummary:
@@ -218,18 +230,37 @@ def announce(deployment: Deployment) -> None:
     )
 
 
-def _choose_target(
-    db: Database, number: int | None, expected_revision: int | None
-) -> tuple[Deployment, int, Version | None]:
-    """Return the current row, the version to roll back to, and its registration (None: the
-    heuristic)."""
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The version that a rollback leads to (None: the heuristic), from which row, and the features
+    of the newest requests."""
+
+    current: Deployment
+    number: int
+    version: Version | None
+    serving: Version | None
+    requests: Sequence[Features]
+
+    def load(self, registry: Registry) -> Artifact | None:
+        version = self.version
+        return None if version is None else registry.load_artifact(version.artifact_hash)
+
+    def find_objection(self, artifact: Artifact | None) -> str:
+        if self.version is None or artifact is None:
+            return ""
+        return find_objection(self.version, artifact.card, self.serving, self.requests)
+
+
+def _choose_target(db: Database, number: int | None, expected_revision: int | None) -> _Target:
     with db.read() as conn:
         history = deployments.load_history(conn)
         current = history[-1] if history else None
         check_revision(current, choose_expected(current, expected_revision))
         target = check_rollback(history, number)
         version = None if target == HEURISTIC else versions.get_version(conn, target)
-    return history[-1], target, version
+        champion = history[-1].plan.champion
+        serving = None if champion == HEURISTIC else versions.get_version(conn, champion)
+        return _Target(history[-1], target, version, serving, load_requests(conn))
 
 
 def _take_lock(db: Database, current: Deployment) -> None:
@@ -238,10 +269,12 @@ def _take_lock(db: Database, current: Deployment) -> None:
 
 
 @contextmanager
-def _as_refusal(version: Version) -> Iterator[None]:
+def _as_refusal(version: Version | None) -> Iterator[None]:
     try:
         yield
     except OpsError as error:
+        if version is None:
+            raise
         raise Refused(
             f"{version.name} was not deployed and what serves was not changed: {error}"
         ) from error

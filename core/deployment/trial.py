@@ -26,8 +26,6 @@ if TYPE_CHECKING:  # with them come the statistics of trials, which most readers
     from core.deployment.ramp import NextStep
     from core.deployment.verdict import TrialReport
 
-_MAX_NAMES = 6
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -140,10 +138,15 @@ def check_running(trial: Trial | None, name: str) -> Trial:
 
 
 def check_start(
-    version: Version | None, serving: Version | None, trial: Trial | None, *, override: bool
+    version: Version | None,
+    serving: Version | None,
+    trial: Trial | None,
+    *,
+    objection: str,
+    override: bool,
 ) -> bool:
     """Return whether the start overrides a refusal of the gate or of the features. `version` and
-    `serving` are None for the heuristic.
+    `serving` are None for the heuristic; `objection` says what callers do not send of the inputs.
 
     Raises `Refused` while a trial runs, for the version that serves, where a side is no model, and
     where the gate refused the challenger or it reads what the champion does not, unless
@@ -162,7 +165,7 @@ def check_start(
         )
     if version.number == serving.number:
         raise Refused(f"{version.name} serves already: a trial needs another version.")
-    objections = [*_object_gate(version.report.gate), *_object_features(version, serving)]
+    objections = [*_object_gate(version.report.gate), *([objection] if objection else [])]
     if objections and not override:
         raise Refused(
             f"{version.name} was not put on trial: {' '.join(objections)} Try another version, or "
@@ -231,16 +234,3 @@ def _object_gate(gate: Gate) -> list[str]:
         return []
     reasons = "; ".join(reason.strip().rstrip(".") for reason in gate.reasons)
     return [f"Its gate refused it: {reasons or 'it gave no reason'}."]
-
-
-def _object_features(version: Version, serving: Version) -> list[str]:
-    known = set(serving.report.features_selected)
-    others = [name for name in version.report.features_selected if name not in known]
-    if not others:
-        return []
-    shown = ", ".join(others[:_MAX_NAMES])
-    more = f" and {len(others) - _MAX_NAMES} more" if len(others) > _MAX_NAMES else ""
-    return [
-        f"It reads features that {serving.name} does not ({shown}{more}), so that callers may not "
-        "send them and the comparison would be unfair."
-    ]

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from core.audit.attempt import AuditedWrite, attempt
+from core.deployment.inputs_sent import find_objection, load_requests
 from core.deployment.plan import build_evidence, check_reason, check_revision
 from core.deployment.ramp import NextStep, StepKind, check_share
 from core.deployment.release import ReleaseStep, append_step, choose_expected, verify_version
@@ -75,10 +76,17 @@ def start_trial(
             version = None if number == HEURISTIC else versions.get_version(conn, number)
             serving = None if champion == HEURISTIC else versions.get_version(conn, champion)
             replay = replays.find_newest_replay(conn, number)
+            requests = load_requests(conn)
         trial = find_trial(history)
         if trial is not None and (trial.name, trial.challenger) == (name, number):
             return _widen(tried, name, traffic, expected)
-        overridden = check_start(version, serving, trial, override=override)
+        card = None if version is None else registry.load_artifact(version.artifact_hash).card
+        objection = (
+            ""
+            if version is None or card is None or serving is None
+            else find_objection(version, card, serving, requests, assumes=True)
+        )
+        overridden = check_start(version, serving, trial, objection=objection, override=override)
         verify_version(registry, version)
         evidence = {**build_evidence(version, replay=replay), "trial": asdict(start.settings)}
         plan = Plan(champion, number, traffic, name, start.salt)

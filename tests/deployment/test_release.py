@@ -1,6 +1,7 @@
 """Releases against a real store and a registry that behaves."""
 
 import itertools
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,8 +20,16 @@ from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
 from core.store.engine.database import Database
 from core.store.installation import audit
 from core.store.models import deployments
+from core.store.predictions.predictions import append_predictions
 from tests.conftest import NOON
-from tests.fakes import FakeArtifact, FakeRegistry, add_version, make_card
+from tests.fakes import (
+    FakeArtifact,
+    FakeRegistry,
+    add_version,
+    make_card,
+    make_prediction,
+    make_report,
+)
 from tests.people import person
 
 
@@ -310,10 +319,46 @@ def test_a_rehearsal_does_all_but_the_switch_and_times_each_step(
         "read the history and choose the version",
         "load the artifact and check its hash",
         "score its golden rows",
+        "check what callers send",
         "take the lock and check the plan",
     ]
-    assert done.milliseconds == pytest.approx(4.0)
+    assert done.milliseconds == pytest.approx(5.0)
+    assert done.objection == ""
     assert _n_rows(db) == 3
+
+
+def test_a_rollback_to_what_callers_no_longer_feed_warns_and_needs_an_override(
+    db: Database,
+    registry: FakeRegistry,
+    release: Callable[..., Deployment],
+    back: Callable[..., Deployment],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its strongest feature, which the one that serves does without, is in none of the newest
+    requests, of which a batch is one. Where that one lacks it as much, nothing gets worse."""
+    release(add_version(db, registry).number)
+    release(add_version(db, registry).number)
+    asked = [
+        make_prediction(f"p{i}", features={"testCoverage": 60.0}, batch_rows=rows)
+        for i, rows in enumerate([None] * 19 + [500, *([0] * 499)])
+    ]
+    with db.write() as conn:
+        append_predictions(conn, asked)
+    alike = rehearse_rollback(db, registry, None, timer=lambda: 0.0)  # type: ignore[arg-type]
+    assert (alike.target, alike.objection) == (1, "")
+    frugal = replace(
+        make_report(), features_selected=("testCoverage",), importance={"testCoverage": 1.0}
+    )
+    monkeypatch.setattr("tests.fakes.make_report", lambda *_: frugal)
+    release(add_version(db, registry).number)
+    why = "The newest 20 requests bring 40.0 % of what v2 goes by (codeQuality in 0"
+    done = rehearse_rollback(db, registry, None, timer=lambda: 0.0)  # type: ignore[arg-type]
+    assert done.objection.startswith(why)
+    with pytest.raises(Refused, match=re.escape(why)):
+        back()
+    assert _n_rows(db) == 3
+    row = back(override=True)
+    assert (row.plan.champion, row.override) == (2, True)
 
 
 @pytest.mark.parametrize("harm", ["altered", "gone", "golden"])

@@ -26,7 +26,15 @@ from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
 from core.store.engine.database import Database
 from core.store.models import deployments, trials
 from core.store.predictions import predictions
-from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction, make_report
+from tests.fakes import (
+    FakeArtifact,
+    FakeRegistry,
+    add_version,
+    keep_labels,
+    make_card,
+    make_prediction,
+    make_report,
+)
 from tests.people import person
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -183,16 +191,18 @@ def test_the_same_trial_with_another_share_is_widened(
         start(traffic=0.5)
 
 
-def test_a_challenger_with_other_features_is_refused_unless_overridden(
+def test_a_challenger_with_inputs_that_nobody_sends_is_refused_unless_overridden(
     start: Callable[..., Deployment],
     db: Database,
     registry: FakeRegistry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    other = replace(make_report(), features_selected=("codeQuality", "wind"))
+    """Before requests came, callers are taken to send what the champion reads."""
+    other = replace(make_report(), importance={"codeQuality": 0.6, "wind": 0.4})
     monkeypatch.setattr("tests.fakes.make_report", lambda *_: other)
-    add_version(db, registry)
-    with pytest.raises(Refused, match=r"features that v1 does not \(wind\)"):
+    artifact = FakeArtifact(replace(make_card(), features=("codeQuality", "wind"), golden=()))
+    add_version(db, registry, artifact=artifact)
+    with pytest.raises(Refused, match=r"v1 reads, which is 60.0 % of what v4 goes by \(wind in 0"):
         start(4)
     assert start(4, override=True).override
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from core import text
 from core.bootstrap import App
 from core.deployment import release
+from core.deployment.inputs_sent import InputsMissing
 from core.deployment.plan import PlanSummary
 from core.domain.actor import Act
 from core.domain.deployment import Action, Deployment, Replay
@@ -28,6 +29,7 @@ _ACTIONS = {
     Action.PROMOTE: "promoted",
     Action.STOP_TRIAL: "trial stopped",
 }
+_OBJECTED = "rollback_objected"  # which rollback was refused for want of inputs
 _FOLLOWS = "The API follows within a second; the history has every step."
 
 
@@ -148,18 +150,24 @@ def offer_rollback(
         return
     serving, name = version_name(summary.champion.version), version_name(target)
     version = _find(target, trained)
+    objected = st.session_state.get(_OBJECTED) == [summary.revision, target]
     trained_at = "" if version is None else f" (trained {text.moment(version.created_at)})"
 
     def work(reason: str) -> str:
-        done = release.rollback(
-            app.db,
-            app.registry,
-            target,
-            reason=reason,
-            by=context.get_actor(),
-            now=app.now(),
-            expected_revision=summary.revision,
-        )
+        try:
+            done = release.rollback(
+                app.db,
+                app.registry,
+                target,
+                reason=reason,
+                by=context.get_actor(),
+                override=objected,
+                now=app.now(),
+                expected_revision=summary.revision,
+            )
+        except InputsMissing:
+            st.session_state[_OBJECTED] = [summary.revision, target]
+            raise
         return (
             f"Rolled back from {serving} to {name}, which serves since {text.moment(done.at)} "
             f"(revision {done.revision})."
@@ -178,6 +186,7 @@ def offer_rollback(
         act=Act.ROLLBACK,
         confirm=f"Roll back to {name} now",
         icon=":material/undo:",
+        override="Callers do not send what it reads; roll back all the same" if objected else None,
     )
 
 
@@ -194,6 +203,7 @@ def offer_rehearsal(app: App, target: int | None) -> None:
         return (
             f"A rollback to {version_name(done.target)} works and takes "
             f"{text.milliseconds(done.milliseconds)} ({steps}). Nothing was changed."
+            + (f" It needs an override: {done.objection}" if done.objection else "")
         )
 
     actions.button(

@@ -252,6 +252,30 @@ def get_prediction(conn: sa.Connection, prediction_id: str) -> Prediction:
     raise NotFound(f"There is no prediction {prediction_id}.")
 
 
+_NEWEST = 20_000
+
+
+def load_newest(
+    conn: sa.Connection, limit: int, *, version: int | None = None, from_revision: int = 0
+) -> list[Prediction]:
+    """Return the predictions of the newest requests in the log, newest first, one of each batch, at
+    most `limit`; looked for among the newest 20,000 only. With `version`, those that it was asked
+    for, from a deployment on."""
+    newest = sa.select(_predictions).order_by(_predictions.c.seq.desc()).limit(_NEWEST).subquery()
+    query = (
+        sa.select(newest)
+        .where(
+            sa.or_(newest.c.batch_rows.is_(None), newest.c.batch_rows > 0),
+            newest.c.revision >= from_revision,
+        )
+        .order_by(newest.c.seq.desc())
+        .limit(limit)
+    )
+    if version is not None:
+        query = query.where(newest.c.version == version)
+    return [read_prediction(row) for row in conn.execute(query)]
+
+
 def find_known(conn: sa.Connection, ids: Sequence[str]) -> set[str]:
     """Return the ids that belong to predictions in the log or in waiting batches."""
     found: set[str] = set()
