@@ -1,12 +1,12 @@
 """Dashboard, API and worker together: started, watched, started again, and stopped as one."""
 
 import os
-import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -23,6 +23,7 @@ from core.errors import Unavailable
 from core.log import get_logger
 from core.parent import tie_command
 from core.safety.masking import MASK
+from core.serving.telemetry.metrics import remove_ended_folders
 from core.settings import Settings
 from core.web.exposure import check_app_exposure
 
@@ -149,16 +150,17 @@ def environment(app: App) -> dict[str, str]:
 
 
 def prepare_metrics(app: App) -> dict[str, str]:
-    """Return the variables by which API workers count together: an empty folder, none for one.
-    Raises `Unavailable` where the API cannot start: those who count in it now go on doing so."""
+    """Return the variables by which the workers of one API count together: an empty folder that
+    only they have, none for one worker. The folders of APIs that have ended are removed, and no
+    others. Raises `Unavailable` where the API cannot start."""
     settings = app.settings
     check_port(settings.host, settings.api_port, "PLUMBLINE_API_PORT")
-    folder = settings.home / "metrics"
     if settings.api_workers == 1:
         return {}
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    above = settings.home / "metrics"
+    above.mkdir(parents=True, exist_ok=True)
+    remove_ended_folders(above)
+    return {"PROMETHEUS_MULTIPROC_DIR": tempfile.mkdtemp(prefix="api-", dir=above)}
 
 
 def check_port(host: str, port: int, variable: str) -> None:

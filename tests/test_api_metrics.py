@@ -48,8 +48,6 @@ def count(url: str) -> tuple[float, float]:
 def test_counters_add_up_over_workers_and_never_go_back(db: Database, home: Path) -> None:
     registry = Registry(home / "artifacts", "")
     release(db, registry, add_linear_version(db, registry, 0.0))
-    (home / "metrics").mkdir()
-    (home / "metrics" / "counter_1.db").write_bytes(b"of an earlier start")
     with run_api(home, n_workers=2, as_verb=True) as (url, process):
         wait_until(lambda: len(find_workers(process.pid)) == 2)
         for _ in range(N_REQUESTS):
@@ -63,5 +61,5 @@ def test_counters_add_up_over_workers_and_never_go_back(db: Database, home: Path
         for _ in range(N_REQUESTS):
             ask(url)
         assert {count(url) for _ in range(N_LOOKS)} == {(2 * N_REQUESTS, 1.0)}
-        live = {path.name for path in (home / "metrics").glob("gauge_live*.db")}
+        live = {path.name for path in (home / "metrics").glob("api-*/gauge_live*.db")}
         assert not any(name.endswith(f"_{before[0]}.db") for name in live)

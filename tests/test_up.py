@@ -1,7 +1,10 @@
 """How the parts are started: where MLflow's own pages are, whom the API believes, and what happens
 where a port is taken."""
 
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -65,6 +68,38 @@ def test_the_metrics_of_an_api_that_holds_the_port_are_not_taken_from_it(
     with pytest.raises(Unavailable, match="PLUMBLINE_API_PORT"):
         prepare_metrics(app)
     assert kept.exists()
+
+
+def test_each_api_counts_in_a_folder_of_its_own_and_only_those_of_ended_ones_go(
+    home: Path, now: Callable[[], datetime]
+) -> None:
+    """Two of one home on two ports, and one that was stopped long ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    values = {
+        "PLUMBLINE_HOME": str(home),
+        "PLUMBLINE_API_PORT": port,
+        "PLUMBLINE_API_WORKERS": "2",
+    }
+    with closing(build_app(values, now)) as app:
+        first = Path(prepare_metrics(app)["PROMETHEUS_MULTIPROC_DIR"])
+        (first / f"counter_{os.getpid()}.db").write_bytes(b"of a worker that answers")
+        ended = first.parent / "api-ended"
+        ended.mkdir()
+        (ended / f"counter_{find_ended_pid()}.db").write_bytes(b"of one that does not")
+        starting = Path(prepare_metrics(app)["PROMETHEUS_MULTIPROC_DIR"])
+        second = Path(prepare_metrics(app)["PROMETHEUS_MULTIPROC_DIR"])
+    assert {path.name for path in first.parent.iterdir()} == {
+        path.name for path in (first, starting, second)
+    }
+    assert list(second.iterdir()) == []
+
+
+def find_ended_pid() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 def test_an_api_whose_port_is_taken_is_tried_again_after_a_growing_pause(app: App) -> None:

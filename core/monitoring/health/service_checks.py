@@ -194,8 +194,9 @@ def _check_refusals(recent: Recent, thresholds: Thresholds, *, held: bool) -> Re
     health, confirmed = judge_level(share, thresholds.refused_warning, 1.0, held=held)
     chance = "" if confirmed else ", but so few rows may say so by chance"
     message = (
-        f"{text.percent(share.value)} of the {noun} were refused (95 % interval "
-        f"{text.interval(share, 1, 100)} %; {_say_over(counts.n_attempted, recent)}); above "
+        f"{text.percent(share.value)} of the {noun} were refused "
+        f"({text.interval_by('requests', share, 1, 100, ' %')}; "
+        f"{_say_over(counts.n_attempted, recent)}); above "
         f"{text.chosen_percent(thresholds.refused_warning)} warns{chance}."
     )
     said = [describe_unanswered(one) for one in recent.refusals[:_MAX_CAUSES]]

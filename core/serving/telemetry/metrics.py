@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from core.serving.telemetry.latency_breakdown import ServiceStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+_PID = re.compile(r"_(?P<pid>[0-9]+)\.db$")
 _LIVE = re.compile(r"gauge_live\w+_(?P<pid>[0-9]+)\.db")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -171,6 +173,16 @@ def remove_ended(folder: Path) -> None:
         found = _LIVE.fullmatch(path.name)
         if found is not None and not _runs(int(found["pid"])):
             path.unlink(missing_ok=True)
+
+
+def remove_ended_folders(above: Path) -> None:
+    """Remove the folders of servers of which every process has ended. One in which nobody counts
+    yet is of a server that starts just now, and stays."""
+    for folder in above.glob("api-*"):
+        found = (_PID.search(path.name) for path in folder.glob("*.db"))
+        pids = {int(one["pid"]) for one in found if one}
+        if pids and not any(map(_runs, pids)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _runs(pid: int) -> bool:
