@@ -57,7 +57,9 @@ def test_the_heuristic_is_shown_with_what_it_would_have_been_worth(
     page = open_page("deployments")
     page.selectbox(key="version_of_3").set_value(0).run()
     [said] = [text.value for text in page.caption if "The heuristic is no model" in text.value]
-    assert re.search(r"On the newest \d+ labels \(\d+ with base metrics\) its MAE would be", said)
+    assert re.search(
+        r"On the newest \d+ labels \(\d+ with base metrics, over 1 day\) its MAE", said
+    )
     assert "within ±5" in said
 
 
@@ -122,6 +124,7 @@ def test_training_by_clicking_makes_a_job_with_who_and_why(full: App, open_page:
         "objective": "squared",
         "window": "auto",
         "search": "grid",
+        "purpose": "score",
     }
 
 

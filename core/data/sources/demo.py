@@ -15,6 +15,9 @@ from core.settings import Scale
 
 SOURCE = "demo"
 DAYS = 90
+CANDIDATES = 4
+"""The number of answers to each request, of which one is to be picked."""
+
 NOISE = 0.03
 """The standard deviation of the noise, as a share of the scale."""
 
@@ -43,7 +46,8 @@ class DemoRows:
 
 def generate_demo(n_rows: int, seed: int, now: datetime, scale: Scale) -> DemoRows:
     """Return rows of the last 90 days up to `now`, marked synthetic: seven base metrics (csat 0..1,
-    the others 0..100), provider, model and action type. Equal arguments give equal rows.
+    the others 0..100), provider, model and action type; four are the candidates of a request, which
+    is their group. Equal arguments give equal rows.
 
     The target is clip(f(row) + e) with e ~ N(0, 3 % of the scale). A metric that is missing was
     not measured, and counts in f as a fixed value: f is a function of what is in the row. Clipping
@@ -74,6 +78,7 @@ def generate_demo(n_rows: int, seed: int, now: datetime, scale: Scale) -> DemoRo
             features=features,
             target=float(target),
             at=at,
+            group=f"demo-{seed}-request-{number // CANDIDATES}",
             external_id=f"demo-{seed}-{number}",
         )
         for number, (features, target, at) in enumerate(
@@ -114,7 +119,10 @@ def _tail_integral(start: _Floats, noise: float) -> _Floats:
 
 def _draw_times(rng: np.random.Generator, n_rows: int, now: datetime) -> list[datetime]:
     seconds = np.sort(rng.uniform(0.0, DAYS * 86_400.0, n_rows))[::-1]
-    return [now - timedelta(seconds=round(float(second))) for second in seconds]
+    asked = np.repeat(seconds[::CANDIDATES], CANDIDATES)[
+        :n_rows
+    ]  # all answers to a request at once
+    return [now - timedelta(seconds=round(float(second))) for second in asked]
 
 
 def _draw_metrics(rng: np.random.Generator, n_rows: int) -> dict[str, _Floats]:

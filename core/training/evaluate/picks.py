@@ -118,8 +118,8 @@ def _measure_texts(rows: Rows) -> NDArray[np.float64]:
 
 
 def _fill(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the lengths with the unknown ones as the shortest."""
-    return np.where(np.isnan(lengths), -np.inf, lengths)
+    """Return the lengths with 0 for the unknown ones."""
+    return np.where(np.isnan(lengths), 0.0, lengths)
 
 
 def _choose(train: Rows, scored: Iterator[_Scored]) -> _Scored | None:

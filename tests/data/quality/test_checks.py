@@ -61,7 +61,8 @@ def test_demo_rows_raise_only_that_they_are_synthetic() -> None:
         issues = _check(frame)
         serious = [issue.code for issue in issues if issue.severity is not Severity.INFO]
         assert serious == ["synthetic_rows"]
-        assert {issue.code for issue in issues} == {"synthetic_rows", "missing_values"}
+        others = {issue.code for issue in issues} - {"synthetic_rows"}
+        assert others == {"missing_values", "groups_across_split"}  # four candidates a request
 
 
 @pytest.mark.parametrize(
