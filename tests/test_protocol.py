@@ -170,3 +170,65 @@ def test_of_very_many_connections_those_that_were_waited_for_longest_go() -> Non
         return closed
 
     assert run_virtually(ask()) == [True] * 400 + [False] * 401
+
+
+@pytest.mark.parametrize("n_requests", [1, 2])
+def test_a_caller_who_sends_nothing_more_has_the_answer_and_then_the_end(n_requests: int) -> None:
+    async def ask() -> list[bytes]:
+        protocol, wire = connect(answer_when_read, ServerState())
+        protocol.data_received((HEAD + END + b"0123456789") * n_requests)
+        assert protocol.eof_received() is True  # the transport stays open
+        await asyncio.wait_for(wire.closed.wait(), 10)
+        return wire.writes
+
+    written = b"".join(asyncio.run(ask()))
+    assert written.count(b"HTTP/1.1 200 OK") == n_requests
+    assert written.count(b"connection: close") == 1
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\n", HEAD + END, HEAD + END + b"01234"])
+def test_a_caller_who_ends_before_a_request_does_is_waited_for_no_longer(sent: bytes) -> None:
+    async def end() -> bool | None:
+        protocol, _ = connect(answer_when_read, ServerState())
+        if sent:
+            protocol.data_received(sent)
+        ended = protocol.eof_received()
+        protocol.connection_lost(None)
+        await asyncio.sleep(0)
+        return ended
+
+    assert not asyncio.run(end())
+
+
+def test_a_body_that_is_refused_unseen_is_not_waited_for() -> None:
+    """Who asks for leave to send it may send the next request instead."""
+    refused = answer(Response(b"no", status_code=413), HEAD + b"expect: 100-continue\r\n" + END)
+    assert b"connection: close" in b"".join(refused)
+    assert b"100 Continue" not in b"".join(refused)
+
+
+def test_who_asks_for_leave_to_send_a_body_gets_it() -> None:
+    async def ask() -> list[bytes]:
+        protocol, wire = connect(answer_when_read, ServerState())
+        protocol.data_received(HEAD + b"expect: 100-continue\r\n" + END)
+        while not wire.writes:
+            await asyncio.sleep(0)
+        protocol.data_received(b"0123456789")
+        await asyncio.wait_for(wire.closed.wait(), 10)
+        return wire.writes
+
+    first, *rest = asyncio.run(ask())
+    assert first == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert b"HTTP/1.1 200 OK" in b"".join(rest)
+
+
+def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
+    async def ask() -> list[bytes]:
+        protocol, wire = connect(answer_when_read, ServerState())
+        protocol.data_received(HEAD + END + b"0123456789")
+        protocol.transport.write(b"half")
+        wire.close()
+        await asyncio.sleep(0)
+        return wire.writes
+
+    assert asyncio.run(ask()) == []

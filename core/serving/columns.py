@@ -16,6 +16,7 @@ import numpy as np
 from core.domain.prediction import Column
 from core.domain.sample import FeatureValue
 from core.serving.answer import Ask
+from core.serving.json_paths import count_colons
 from core.serving.schemas import (
     MAX_NAME,
     MAX_ROWS,
@@ -94,11 +95,12 @@ def read_json_columns(content: bytes) -> AskedColumns | None:
     if len(rows) < MIN_ROWS:
         return None
     values = [msgspec.structs.astuple(row.features) for row in rows]
-    return AskedColumns(
+    asked = AskedColumns(
         n_rows=len(rows),
         features=dict(zip(names, _turn(values), strict=True)),
         unit_ids=None if unit_ids.count(None) == len(rows) else unit_ids,
     )
+    return asked if count_colons(content) == _count_least_colons(asked) else None
 
 
 def _decode_rows(names: tuple[str, ...], content: bytes) -> list[Any]:
@@ -126,6 +128,16 @@ def _turn(rows: Sequence[Sequence[FeatureValue]]) -> Iterator[Column]:
         return map(pack_column, zip(*rows, strict=True))
     by_column = np.ascontiguousarray(numbers.reshape(len(rows), -1).T)
     return (array("d", column.tobytes()) for column in by_column)
+
+
+def _count_least_colons(asked: AskedColumns) -> int:
+    """The colons of a body in which no name comes twice."""
+    n_names = 1 + len(asked.features) + sum(name.count(":") for name in asked.features)
+    columns = [column for column in asked.features.values() if not isinstance(column, array)]
+    texts = [value for column in (*columns, asked.unit_ids or ()) for value in column]
+    n_units = sum(unit_id is not None for unit_id in asked.unit_ids or ())
+    n_in_texts = sum(text.count(":") for text in texts if isinstance(text, str))
+    return 1 + asked.n_rows * n_names + n_units + n_in_texts
 
 
 def _count_least_bytes(names: Sequence[str]) -> int:

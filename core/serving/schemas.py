@@ -1,9 +1,8 @@
 """The bodies of the API: their types and limits, and which field of an invalid one is wrong."""
 
-import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from itertools import repeat
 from typing import Annotated, Any, TypeVar
@@ -15,6 +14,7 @@ from core.domain.prediction import AnswerSource, Batch, Prediction, Variant
 from core.domain.version import version_name
 from core.errors import InvalidInput
 from core.serving.answer import Ask
+from core.serving.json_paths import CONSTANT, find_path, find_repeated, join_path, may_repeat
 
 MAX_ROWS = 10_000
 MAX_NAME = 200
@@ -28,8 +28,6 @@ MAX_TEXT = 500_000
 _NOT_JSON = re.compile(rb"NaN|Infinity")
 _DETAIL = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$")
-
-_CONSTANT = object()  # in place of NaN and infinity when a body is decoded with paths
 
 _NO_ZERO = {"pattern": r"^[^\u0000]*$"}  # for OpenAPI; `check_text` raises the error
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
@@ -224,22 +222,25 @@ def decode_body(decoder: "msgspec.json.Decoder[Body]", content: bytes) -> Body:
     if not content:
         raise BadBody(None, "The body is empty: send a JSON object.")
     try:
-        return decoder.decode(content)
+        body = decoder.decode(content)
     except msgspec.ValidationError as error:
         raise _explain_invalid(str(error), content) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explain_malformed(str(error), content) from None
+    if may_repeat(content, body):
+        _check_names(content)
+    return body
 
 
-def split_batch(content: bytes) -> list[memoryview]:
+def split_batch(content: bytes) -> list[bytes]:
     """Return the rows of a `PredictBatchBody` as undecoded bytes. It is the only step on a whole
     batch at once, since nothing else runs in the process meanwhile. Raises `BadBody` if the body is
     no batch, and if a row is larger than a single row may be.
 
-    >>> [bytes(row) for row in split_batch(b'{"rows": [{"features": {}}]}')]
+    >>> split_batch(b'{"rows": [{"features": {}}]}')
     [b'{"features": {}}']
     """
-    rows = [memoryview(row) for row in decode_body(_raw_decoder, content).rows]
+    rows = [bytes(row) for row in decode_body(_raw_decoder, content).rows]
     for number, row in enumerate(rows):
         if len(row) > MAX_ROW_BYTES:
             raise BadBody(f"rows[{number}]", f"A row has at most {MAX_ROW_BYTES:,} bytes.")
@@ -256,9 +257,11 @@ def decode_batch(content: bytes) -> list[PredictBody]:
     found = []
     for number, row in enumerate(split_batch(content)):
         try:
-            found.append(_row_decoder.decode(row))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise _explain_row(bytes(row), f"rows[{number}]") from None
+            found.append(decode_body(_row_decoder, row))
+        except BadBody as error:
+            path = f"rows[{number}]"
+            field = join_path(path, error.field) if error.field else path
+            raise BadBody(field, str(error)) from None
     return found
 
 
@@ -335,7 +338,7 @@ def _explain_invalid(detail: str, content: bytes) -> BadBody:
     path = ((found["path"] if found else None) or "").removeprefix(".")
     named = _FIELD.match(what)
     if named:
-        return BadBody(_join(path, named["name"]), f"{what}.")
+        return BadBody(join_path(path, named["name"]), f"{what}.")
     if path.endswith("features[...]"):
         path = _find_feature(path, content) or path
     elif path.endswith("features") and "`object` of length" in what:
@@ -345,17 +348,18 @@ def _explain_invalid(detail: str, content: bytes) -> BadBody:
     return BadBody(path or None, f"{what}.")
 
 
-def _explain_row(row: bytes, path: str) -> BadBody:
-    try:
-        decode_body(_row_decoder, row)
-    except BadBody as error:
-        return BadBody(_join(path, error.field) if error.field else path, str(error))
-    raise AssertionError(f"{path} is right, and was refused")
+def _check_names(content: bytes) -> None:
+    """Raise `BadBody` for a name that comes twice: which of its values is meant, nobody knows."""
+    repeated = find_repeated(content)
+    if repeated is not None:
+        path, name = repeated
+        said = f"The name {name[:MAX_NAME]!r} comes twice in one object: send it once."
+        raise BadBody(join_path(path, name[:MAX_NAME]), said)
 
 
 def _explain_malformed(detail: str, content: bytes) -> BadBody:
     if _NOT_JSON.search(content):
-        path = _find(content, lambda value: value is _CONSTANT)
+        path = _find(content, lambda value: value is CONSTANT)
         if path is not None:
             return BadBody(
                 path or None, "NaN and Infinity are no values: send null or leave it out."
@@ -376,31 +380,7 @@ def _find_feature(path: str, content: bytes) -> str | None:
 def _find(content: bytes, is_wrong: Callable[[object], bool], prefix: str = "") -> str | None:
     """Return the path of the first wrong value, by decoding the body again with paths; None for a
     body so large that this would block the process."""
-    if len(content) > MAX_ROW_BYTES:
-        return None
-    try:
-        parsed = json.loads(content, parse_constant=lambda _: _CONSTANT)
-    except (ValueError, RecursionError):
-        return None
-    for path, value in _walk(parsed):
-        if path.startswith(prefix) and is_wrong(value):
-            return path
-    return None
-
-
-def _walk(parsed: object) -> Iterator[tuple[str, object]]:
-    """Yield every value with its path, in the order of the document."""
-    waiting: list[tuple[str, object]] = [("", parsed)]
-    while waiting:
-        path, value = waiting.pop()
-        yield path, value
-        if isinstance(value, dict):
-            inner = [(_join(path, name), item) for name, item in value.items()]
-        elif isinstance(value, list):
-            inner = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
-        else:
-            continue
-        waiting.extend(reversed(inner))
+    return None if len(content) > MAX_ROW_BYTES else find_path(content, is_wrong, prefix)
 
 
 def _is_no_feature(value: object) -> bool:
@@ -411,7 +391,3 @@ def _is_no_feature(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return True
     return abs(value) > sys.float_info.max
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name

@@ -1,6 +1,10 @@
 """HTTP: reading the headers and bodies of requests, and writing answers and errors."""
 
+import asyncio
+import codecs
 import math
+import re
+import zlib
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -13,7 +17,7 @@ from core.domain.prediction import UNREADABLE, AnswerSource
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused, Unavailable
 from core.log import get_logger
 from core.serving.keys import MissingScope, UnknownCaller
-from core.serving.schemas import ErrorAnswer, ErrorDetail
+from core.serving.schemas import BadBody, ErrorAnswer, ErrorDetail
 from core.web.exposure import UntrustedRequest
 
 JSON = "application/json"
@@ -130,8 +134,13 @@ def note_logged(scope: Scope, response: Response) -> None:
     scope[CAUSE] = UNREADABLE if response.status_code < 500 else "no_score"
 
 
+_ENCODINGS = ("gzip", "deflate")
+_GZIP_WINDOW = zlib.MAX_WBITS | 16
+_CHARSET = re.compile(r"""(?i)(?:^|[;\s])charset\s*=\s*["']?([^"';]*)""")
+_UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")  # of which ASCII is a part
 _READ = {b"authorization": "authorization"}
 _READ |= {b"content-type": "content-type", b"content-length": "content-length"}
+_READ |= {b"content-encoding": "content-encoding"}
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
@@ -145,10 +154,12 @@ def read_headers(scope: Scope) -> dict[str, str]:
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
-    """Return the body. Raises `BodyTooLarge` as soon as it is known to exceed `limit` bytes,
-    `WrongContentType` if it is not JSON, and `ClientDisconnect` if the caller leaves before its
+    """Return the body, inflated if it is compressed. Raises `BodyTooLarge` as soon as it is known
+    to exceed `limit` bytes, `WrongContentType` if it is not JSON in UTF-8 or compressed in another
+    way, `BadBody` if it cannot be inflated, and `ClientDisconnect` if the caller leaves before its
     end."""
     check_content_type(headers.get("content-type"))
+    encoding = read_encoding(headers)
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(limit, is_open=False)
@@ -163,7 +174,70 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) ->
         if n_bytes > limit:
             raise BodyTooLarge(limit, is_open=not announced)
         if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            break
+    content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    if encoding:  # in a thread: a kilobyte may become a megabyte
+        loop = asyncio.get_running_loop()
+        content = await loop.run_in_executor(None, inflate, content, encoding, limit)
+    return _cut_mark(content)
+
+
+def read_encoding(headers: Mapping[str, str]) -> str:
+    """Return by what a body is compressed, empty for nothing. Raises `WrongContentType`.
+
+    >>> read_encoding({"content-encoding": "GZIP"}), read_encoding({})
+    ('gzip', '')
+    """
+    given = headers.get("content-encoding")
+    if given is None:
+        return ""
+    encoding = given.strip().lower().removeprefix("x-")
+    if encoding in ("", "identity"):
+        return ""
+    if encoding not in _ENCODINGS:
+        raise WrongContentType(
+            f"The body is compressed as '{given[:100]}': send it as gzip or deflate, or as it is."
+        )
+    return encoding
+
+
+def inflate(content: bytes, encoding: str, limit: int) -> bytes:
+    """Return a body that is compressed by gzip or deflate. No more than `limit` bytes are inflated:
+    what is larger raises `BodyTooLarge`. Raises `BadBody` for what is damaged or no single stream.
+
+    >>> inflate(zlib.compress(b"{}"), "deflate", 10)
+    b'{}'
+    """
+    window = _GZIP_WINDOW if encoding == "gzip" else zlib.MAX_WBITS
+    if encoding == "deflate" and not _has_zlib_header(content):  # which many leave out
+        window = -zlib.MAX_WBITS
+    stream = zlib.decompressobj(window)
+    try:
+        found = stream.decompress(content, limit + 1)
+    except zlib.error:
+        found = b""
+    if len(found) > limit:
+        raise BodyTooLarge(limit, is_open=False)
+    if not stream.eof or stream.unused_data:
+        raise BadBody(
+            None, f"The body is no whole {encoding} stream: send all of one, and no more."
+        )
+    return found
+
+
+def _has_zlib_header(content: bytes) -> bool:
+    """RFC 1950: the method, deflate, and a multiple of 31."""
+    return content[:1] != b"" and content[0] & 15 == 8 and int.from_bytes(content[:2]) % 31 == 0
+
+
+def _cut_mark(content: bytes) -> bytes:
+    """A body without a byte order mark; raises `BadBody` for one in UTF-16 or UTF-32, every ASCII
+    character of which has a zero byte."""
+    if content[:1] in b"{" and content[1:2] != b"\0":
+        return content
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:4]:
+        raise BadBody(None, "The body is in UTF-16 or UTF-32: send UTF-8.")
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def get_key(headers: Mapping[str, str]) -> str | None:
@@ -177,10 +251,17 @@ def get_key(headers: Mapping[str, str]) -> str | None:
 
 
 def check_content_type(content_type: str | None) -> None:
-    """Raise `WrongContentType` if a body declares another type than JSON.
+    """Raise `WrongContentType` if a body declares another type than JSON, or other characters than
+    UTF-8.
 
-    >>> check_content_type("Application/JSON; charset=utf-8")
+    >>> check_content_type('Application/JSON; charset="utf-8"')
     """
-    given = (content_type or JSON).partition(";")[0].strip().lower()
+    if content_type is None or content_type == JSON:
+        return
+    given, _, options = content_type.partition(";")
+    given = given.strip().lower() or JSON
     if given != JSON and not given.endswith("+json"):
-        raise WrongContentType(f"The body is '{given}': send Content-Type: {JSON}.")
+        raise WrongContentType(f"The body is '{given[:100]}': send Content-Type: {JSON}.")
+    named = _CHARSET.search(options)
+    if named and named[1].strip().lower() not in _UTF_8:
+        raise WrongContentType(f"The body is in '{named[1][:100]}': send UTF-8.")

@@ -41,7 +41,7 @@ class _Gathered:
 
     def _flush(self) -> None:
         parts, self._parts, self._n_bytes = self._parts, [], 0
-        if parts:
+        if parts and not self._transport.is_closing():
             self._transport.writelines(parts)
 
 
@@ -73,10 +73,23 @@ class GatheringProtocol(HttpToolsProtocol):
         if self._watch is not None:
             self._watch.cancel()
 
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Let a caller who sends nothing more, but still reads, have the answer; then close. TLS
+        has no such half."""
+        waits = self.cycle is not None and not self.cycle.response_complete
+        if self.scheme == "https" or not waits or self.cycle.more_body:
+            return None
+        self.cycle.keep_alive = False
+        return True
+
     def on_headers_complete(self) -> None:
         """Start the deadline of the body."""
         self._wait(_BODY_SECONDS)
         super().on_headers_complete()
+        if (
+            self.expect_100_continue and self.cycle is not None
+        ):  # one that is refused before its body may never send that
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Stop the deadline, since the request has arrived as a whole."""

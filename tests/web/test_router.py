@@ -46,7 +46,28 @@ def test_another_method_is_told_which_the_route_takes(
     assert reply.message == f"{path} does not take {method}: use {allowed}."
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/docs", "/openapi.json"])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/predict/", 422), ("/v1/predict/batch/", 422), ("/v1/samples/", 422)]
+)
+def test_a_slash_at_the_end_is_answered_and_leads_nowhere(
+    db: Database, now: Callable[[], datetime], path: str, status: int
+) -> None:
+    reply = _ask_one(db, now, "POST", path)
+    assert (reply.status, "location" in reply.headers) == (status, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/v1/predict", "POST, OPTIONS"), ("/docs", "GET, HEAD, OPTIONS")]
+)
+def test_options_says_what_a_route_takes_and_lets_no_other_site_in(
+    db: Database, now: Callable[[], datetime], path: str, allowed: str
+) -> None:
+    reply = _ask_one(db, now, "OPTIONS", path)
+    assert (reply.status, reply.content, reply.headers["allow"]) == (204, b"", allowed)
+    assert not [name for name in reply.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/docs", "/openapi.json", "/docs/", "/healthz/"])
 def test_a_route_that_is_read_answers_head(
     db: Database, now: Callable[[], datetime], path: str
 ) -> None:
