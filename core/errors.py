@@ -55,8 +55,8 @@ class Cancelled(OpsError):
 
 
 class Incomplete(OpsError):
-    """Some parts of it failed and the others were done; `result` says what came of each, as JSON
-    has it."""
+    """It was not done, or not all of it; `result` says what came of each part or what was found, as
+    JSON has it."""
 
     def __init__(self, message: str, result: dict[str, Any] | None = None) -> None:
         super().__init__(message)

@@ -9,12 +9,15 @@ import typer
 from core.bootstrap import build_app, load_current_settings, local_actor
 from core.cli import texts
 from core.cli.output import AsJson, Reason, emit, say_progress
-from core.cli.views import view_data
+from core.cli.views import add_choice, view_choice, view_data
+from core.data.parsing.row_parser import check_mapping
 from core.data.parsing.schema_inference import choose_columns
 from core.data.quality.overview import describe_data
+from core.data.sources.file_problems import find_problems, refuse_blocking
 from core.data.sources.preview import preview_file
 from core.domain.dataset import IdKind
 from core.domain.version import version_name
+from core.errors import Incomplete
 from core.jobs.runner import do_job
 
 IsGroup = Annotated[
@@ -91,10 +94,14 @@ def collect_file(
         str | None, typer.Option(help="The column with the time of the label.")
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
+    accept_rejects: Annotated[
+        bool, typer.Option(help="Import although more than a fifth of the rows cannot be taken.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import a CSV, JSON, JSONL or Parquet file; guess the columns that are not named."""
     app = build_app()
+    settings = load_current_settings(app)
     preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000)
     mapping = choose_columns(
         preview.mapping,
@@ -106,14 +113,24 @@ def collect_file(
         label_timestamp=label_timestamp,
         ignored=tuple(ignore or ()),
     )
-    job = do_job(
-        app,
-        "import",
-        {"path": str(path.resolve()), "name": path.name, "mapping": msgspec.to_builtins(mapping)},
-        f"import of {path.name}",
-        on_progress=say_progress,
-    )
-    result = {**(job.result or {}), "mapping": msgspec.to_builtins(mapping)}
+    check_mapping(path.name, mapping, [column.name for column in preview.columns])
+    problems = find_problems(preview, mapping, settings.scale, settings.tolerance)
+    found = view_choice(preview, mapping, problems)
+    refuse_blocking(problems, found)
+    args = {"path": str(path.resolve()), "name": path.name, "accept_rejects": accept_rejects}
+    try:
+        job = do_job(
+            app,
+            "import",
+            {**args, "mapping": msgspec.to_builtins(mapping)},
+            f"import of {path.name}",
+            on_progress=say_progress,
+        )
+    except Incomplete as error:
+        said = [problem.sentence for problem in problems if problem.code == "out_of_scale"]
+        joined = {**found, "problems": [*error.result["problems"], *found["problems"]]}
+        raise Incomplete(" ".join([str(error), *said]), joined) from None
+    result = add_choice(dict(job.result or {}), found)
     emit(result, lambda: texts.of_import(result), as_json)
 
 

@@ -31,23 +31,46 @@ _TIME = "%Y-%m-%d %H:%M UTC"
 
 
 def of_import(result: Mapping[str, Any]) -> str:
-    """Return the row counts of an import, and the role of each column."""
-    roles = ", ".join(
-        f"{role} '{column}'"
-        for role, column in result["mapping"].items()
-        if column and role != "ignored"
-    )
+    """Return the problems, worst first, the row counts of an import, and the role of each column
+    with its reason."""
+    problems = [problem for problem in result["problems"] if problem["code"] != "left_out"]
+    mapping = result["mapping"]
+    why, features = mapping["why"], result["features"]
     lines = [
+        *(_of_problem(problem) for problem in problems if problem["severity"] != "info"),
         f"{result['n_received']} rows read: {result['n_new']} new, {result['n_duplicate']} "
         f"duplicates, {result['n_rejected']} rejected.",
-        f"Columns: {roles}; the others are features.",
+        "Columns:",
+        *(
+            f"  {_ROLES.get(role, role)} '{column}': {why[role]}"
+            for role, column in mapping.items()
+            if column and role not in ("ignored", "why")
+        ),
+        f"  {text.count(len(features), 'feature')}: {_shorten_list(features)}",
+        *([f"  ignored: {why['ignored']}"] if mapping["ignored"] else []),
         *(f"  row {item['row']}: {item['message']}" for item in result["rejected"][:5]),
     ]
     if result["n_rejected"] > 5:
         lines.append(f"  ... and {result['n_rejected'] - 5} more; --json has the first 1,000.")
+    lines += [f"Note: {note}" for note in result["notes"]]
+    lines += [_of_problem(problem) for problem in problems if problem["severity"] == "info"]
     return "\n".join(
         [*lines, f"Next: `{name_command('data')}`, then `{name_command('train advanced')}`."]
     )
+
+
+_ROLES = {"label_timestamp": "time of the label"}
+_NAMED = 20  # columns of a list
+
+
+def _of_problem(problem: Mapping[str, Any]) -> str:
+    word = {"info": "Note", "warning": "WARNING"}.get(problem["severity"], "BLOCKING")
+    return f"{word}: {problem['message']} {problem['remedy']}".rstrip()
+
+
+def _shorten_list(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def of_collection(result: Mapping[str, Any]) -> str:
@@ -81,7 +104,9 @@ def of_data(summary: DataSummary) -> str:
         f"{source.message or 'not finished'}"
         for source in summary.sources
     ]
-    lines += [f"{issue.severity.upper()}: {issue.message}" for issue in fold_issues(summary.issues)]
+    lines += [
+        f"{issue.severity.upper()}: {issue.sentence}" for issue in fold_issues(summary.issues)
+    ]
     return "\n".join(lines)
 
 

@@ -1,15 +1,42 @@
 """The JSON of the command line and the API, in the shapes that scripts rely on."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from core.data.quality.overview import DataSummary
+from core.data.sources.file_preview import FilePreview, name_roles
+from core.data.sources.file_problems import explain_roles
 from core.deployment.lineage import PredictionLineage
 from core.deployment.plan import PlanSummary
 from core.deployment.release import ReleaseRehearsal
+from core.domain.dataset import Issue, Severity
 from core.domain.deployment import Deployment
+from core.domain.sample import ColumnMapping
 from core.domain.version import Version, version_name
+
+
+def view_choice(
+    preview: FilePreview, mapping: ColumnMapping, problems: Sequence[Issue]
+) -> dict[str, Any]:
+    """Return the chosen columns of a file with their reasons, and the problems, worst first."""
+    roles = name_roles(mapping)
+    return {
+        "mapping": {**msgspec.to_builtins(mapping), "why": explain_roles(preview, mapping)},
+        "features": [column.name for column in preview.columns if column.name not in roles],
+        "notes": list(preview.notes),
+        "problems": msgspec.to_builtins(problems),
+    }
+
+
+def add_choice(result: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of an import with the choice of its columns, and the problems of both,
+    worst first."""
+    severities = list(reversed(Severity))
+    problems = [*found["problems"], *result.get("problems", [])]
+    problems.sort(key=lambda problem: severities.index(Severity(problem["severity"])))
+    return {**result, **found, "problems": problems}
 
 
 def view_training(version: Version) -> dict[str, Any]:

@@ -7,15 +7,18 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from core.data.context import CollectContext
 from core.data.parsing.raw import ROWS_PER_PIECE, check_size
 from core.data.parsing.row_parser import build_given_samples
+from core.data.quality.import_checks import MAX_LOST, check_rejected
 from core.data.quality.overview import refresh_quality
 from core.data.sources.files import Piece, named, plan_file, read_file
 from core.data.sources.preview import READING_BYTES, limited_memory
 from core.domain.job import Progress
 from core.domain.sample import Collection, ColumnMapping, Provenance, Rejection
-from core.errors import InvalidInput, OpsError
+from core.errors import Incomplete, InvalidInput, OpsError
 from core.log import get_logger
 from core.settings import Scale
 from core.store.data import samples as sample_rows
@@ -37,24 +40,34 @@ def import_file(
     name: str,
     limit_bytes: int,
     rules: Path | None = None,
+    accept_rejects: bool = False,
 ) -> Collection:
     """Import a file as `take_file` does, then check the rows of the store."""
     progress = context.progress
     taking = context.report_to(lambda share, text: progress(_CHECKING * share, text))
-    collection = take_file(taking, path, mapping, name=name, limit_bytes=limit_bytes)
+    collection = take_file(
+        taking, path, mapping, name=name, limit_bytes=limit_bytes, accept_rejects=accept_rejects
+    )
     progress(_CHECKING, "Checking all rows")
     refresh_quality(context.db, context.scale, context.now(), rules)
     return collection
 
 
 def take_file(
-    context: CollectContext, path: Path, mapping: ColumnMapping, *, name: str, limit_bytes: int
+    context: CollectContext,
+    path: Path,
+    mapping: ColumnMapping,
+    *,
+    name: str,
+    limit_bytes: int,
+    accept_rejects: bool = False,
 ) -> Collection:
     """Add the rows of a file to the store as the source `file:NAME`. They replace rows of earlier
     files of this name whose columns were chosen differently.
 
     Raises `InvalidInput` where the file is above the limit, takes too much memory or cannot be
-    used, or none of its rows can be taken, and what `progress` raises; nothing of the file is
+    used, or none of its rows can be taken, `Incomplete` with the problems where it loses more than
+    a fifth of its rows and nobody accepted that, and what `progress` raises; nothing of the file is
     visible then."""
     hear = _in_steps(context.progress)
     with named(path, name):
@@ -73,6 +86,8 @@ def take_file(
                 collecting.add(piece)
                 hear(_LEARNING + (1.0 - _LEARNING) * piece.share_read, collecting.describe())
             collecting.refuse_empty(name)
+            if not accept_rejects:
+                collecting.refuse_losses(name)
             collecting.refuse_repeated_ids(name, mapping.id)
             collection = collecting.finish()
     context.progress(1.0, collecting.describe())
@@ -196,6 +211,28 @@ class _Collecting:
         raise InvalidInput(
             f"None of the {self.n_received:,} rows of '{name}' could be taken. Row {example.row}: "
             f"{example.message}{'' if n == 1 else f'; the same goes for {n - 1:,} more'}.{others}"
+        )
+
+    def refuse_losses(self, name: str) -> None:
+        """Raise `Incomplete` with the problems if more than `MAX_LOST` of the rows are lost: what
+        is left of them would not stand for all."""
+        if self.n_rejected <= MAX_LOST * self.n_received:
+            return
+        problems = list(
+            check_rejected(f"file:{name}", self.n_received, self.n_rejected, self._kept)
+        )
+        code, n = self._reasons.most_common(1)[0]
+        example = self._examples[code]
+        others = (
+            f" The other {self.n_rejected - n:,} have other reasons." if n < self.n_rejected else ""
+        )
+        raise Incomplete(
+            f"{self.n_rejected:,} of the {self.n_received:,} rows of '{name}' cannot be taken "
+            f"({self.n_rejected / self.n_received:.0%}; more than {MAX_LOST:.0%} is too much), so "
+            f"that nothing was imported. Row {example.row}: {example.message}"
+            f"{'' if n == 1 else f'; the same goes for {n - 1:,} more'}.{others} Correct that, or "
+            "import the other rows all the same: with --accept-rejects, or by the box on the page.",
+            {"problems": msgspec.to_builtins(problems)},
         )
 
     def refuse_repeated_ids(self, name: str, column: str | None) -> None:

@@ -15,10 +15,11 @@ from core.data.context import CollectContext
 from core.data.sources.contract import CollectionRequest, SourceKind
 from core.data.sources.preview import preview_file
 from core.data.uploads import Upload, keep_upload, remove_upload
+from core.domain.dataset import Severity
 from core.domain.job import Progress
 from core.domain.sample import ColumnMapping
 from core.domain.source import CollectionOutcome, Look, Source, WatchedFile, Watermark
-from core.errors import Cancelled, InvalidInput, OpsError
+from core.errors import Cancelled, Incomplete, InvalidInput, OpsError
 from core.file_access import open_folder, open_regular, show_path
 from core.log import get_logger
 from core.store.data import samples as sample_rows
@@ -193,7 +194,7 @@ def _take(
                     context, upload.path, mapping, name=look.name, limit_bytes=limit_bytes
                 )
                 n_received, n_new = collection.n_received, collection.n_new
-    except InvalidInput as refused:
+    except (InvalidInput, Incomplete) as refused:
         error = str(refused)
         log.warning("watched_file_refused", file=look.name, error=error)
     except OpsError:
@@ -222,13 +223,18 @@ def _set_aside(
 
 
 def _choose_mapping(db: Database, path: Path, name: str, limit_bytes: int) -> ColumnMapping:
-    """Return the columns chosen in the last import of this name, else the guessed ones."""
+    """Return the columns chosen in the last import of this name, else the guessed ones. Raises
+    `InvalidInput` where a guess is none that a person would stand by."""
     with db.read() as conn:
         earlier = sample_rows.load_collections(conn, _EARLIER, f"file:{name}")
     for collection in earlier:
         if collection.finished_at is not None:
             return msgspec.convert(collection.mapping, ColumnMapping)
-    return preview_file(path, limit_bytes, name).mapping
+    preview = preview_file(path, limit_bytes, name)
+    for problem in preview.problems:
+        if problem.severity is Severity.BLOCKING:
+            raise InvalidInput(problem.sentence)
+    return preview.mapping
 
 
 @contextmanager

@@ -59,18 +59,29 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One finding; `column` is None if it concerns the rows together."""
+    """One finding; `column` is None if it concerns the rows together. `remedy` is what to do about
+    it; empty where the message says it, or nothing needs to be done."""
 
     code: str
     severity: Severity
     column: str | None
     n_rows: int
     message: str
+    remedy: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return the message with the remedy.
+
+        >>> Issue("a", Severity.INFO, None, 1, "It is odd.", "Mend it.").sentence
+        'It is odd. Mend it.'
+        """
+        return f"{self.message} {self.remedy}".rstrip()
 
 
-def warn(code: str, column: str | None, n_rows: int, message: str) -> Issue:
+def warn(code: str, column: str | None, n_rows: int, message: str, remedy: str = "") -> Issue:
     """Return an issue that does not stop a training."""
-    return Issue(code, Severity.WARNING, column, n_rows, message)
+    return Issue(code, Severity.WARNING, column, n_rows, message, remedy)
 
 
 def fold_issues(issues: Iterable[Issue]) -> list[Issue]:
@@ -83,7 +94,7 @@ def fold_issues(issues: Iterable[Issue]) -> list[Issue]:
     """
     found: dict[str, Issue] = {}
     for issue in issues:
-        found.setdefault(issue.message, issue)
+        found.setdefault(issue.sentence, issue)
     return list(found.values())
 
 

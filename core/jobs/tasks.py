@@ -11,6 +11,7 @@ from core.bootstrap import App, load_current_settings
 from core.data.collect import add_demo, import_file
 from core.data.collect_all import gather, gather_tables, refuse_failures
 from core.data.context import CollectContext
+from core.data.quality.import_checks import check_import
 from core.data.tables.sync_cursor import Request
 from core.data.uploads import remove_upload
 from core.domain.actor import Actor, Role
@@ -71,11 +72,12 @@ def _import(app: App, job: Job, progress: Progress) -> Result:
         name=_text(job.args, "name"),
         limit_bytes=app.settings.upload_limit_mb * 1_000_000,
         rules=app.settings.rules,
+        accept_rejects=job.args.get("accept_rejects") is True,
     )
     if path.is_relative_to(app.settings.uploads):
         remove_upload(path)
     result: Result = msgspec.to_builtins(collection)
-    return result
+    return {**result, "problems": msgspec.to_builtins(check_import(collection))}
 
 
 def _demo(app: App, job: Job, progress: Progress) -> Result:

@@ -26,7 +26,7 @@ def show(issues: Sequence[Issue]) -> None:
     are never folded."""
     found: dict[str, list[Issue]] = {}
     for issue in sorted(issues, key=lambda one: list(_LOOKS).index(one.severity)):
-        found.setdefault(issue.message, []).append(issue)  # of columns at fault together, once
+        found.setdefault(issue.sentence, []).append(issue)  # of columns at fault together, once
     rows = [_build_row(group) for group in found.values()]
     n_open = max(_OPEN, sum(group[0].severity is Severity.BLOCKING for group in found.values()))
     _show_table(rows[:n_open])
@@ -56,7 +56,7 @@ def _build_row(group: Sequence[Issue]) -> dict[str, str]:
         "severity": badge(word, icon, color),
         "column": (", ".join(names[:_NAMES]) + more) or text.NOTHING,
         "rows": text.number(first.n_rows),
-        "finding and next step": first.message,
+        "finding and next step": first.sentence,
     }
 
 

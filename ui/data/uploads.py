@@ -5,17 +5,21 @@ from pathlib import Path
 import msgspec
 
 from core import text
-from core.bootstrap import App
-from core.data.sources.files import SUFFIXES, FilePreview
+from core.bootstrap import App, load_current_settings
+from core.data.sources.file_preview import FilePreview
+from core.data.sources.file_problems import find_problems
+from core.data.sources.files import SUFFIXES
 from core.data.sources.preview import preview_file
 from core.data.uploads import keep_upload, locate_upload
 from core.domain.actor import Act
+from core.domain.dataset import Issue
 from core.domain.sample import ColumnMapping
 from core.errors import OpsError
 from core.system import request_job
 from ui import st
 from ui.common import actions, context, jobs, tables
-from ui.markup import Markdown, bullets
+from ui.data import issues
+from ui.markup import Markdown
 
 _GENERATION = "upload_generation"
 _ROLES = {
@@ -56,18 +60,36 @@ def offer_import(app: App) -> bool:
     if isinstance(preview, str):
         st.error(preview, icon=":material/block:")
         return True
+    worst = st.container()  # what the chosen columns make worth a look stands above them
     _show_preview(preview)
     mapping = _pick_mapping(preview, uploaded.file_id)
+    problems = _find_problems(app, preview, mapping)
+    with worst:
+        if problems:
+            issues.show(problems)
+    accepted = st.checkbox(
+        "Import even if more than a fifth of the rows cannot be taken",
+        key=f"accept_rejects_{uploaded.file_id}",
+        help="Rows that are left may not stand for all: the others are lost for a reason.",
+    )
     actions.button(
         f"Import {uploaded.name}",
-        lambda: _request(app, path, uploaded.name, mapping),
+        lambda: _request(app, path, uploaded.name, mapping, accepted),
         key="import_now",
         act=Act.COLLECT,
         type="primary",
         icon=":material/upload:",
-        disabled=mapping is None,
+        disabled=mapping is None or bool(issues.blocking(problems)),
     )
     return True
+
+
+def _find_problems(
+    app: App, preview: FilePreview, mapping: ColumnMapping | None
+) -> tuple[Issue, ...]:
+    settings = load_current_settings(app)
+    chosen = mapping or preview.mapping
+    return find_problems(preview, chosen, settings.scale, settings.tolerance)
 
 
 @st.cache_data(max_entries=20, show_spinner="Looking at the first rows …")
@@ -101,8 +123,6 @@ def offer_demo(app: App) -> None:
 
 
 def _show_preview(preview: FilePreview) -> None:
-    if preview.problems:
-        st.warning(bullets(preview.problems), icon=":material/warning:")
     looked = text.count(preview.n_rows, "row")
     rows = looked if preview.complete else f"the first {looked}"
     st.caption(
@@ -122,7 +142,7 @@ def _show_preview(preview: FilePreview) -> None:
                     "missing": column.n_missing,
                     "distinct": column.n_distinct,
                     "example": column.example,
-                    "why": column.why or "",
+                    "why": column.why,
                 }
                 for column in preview.columns
             ],
@@ -191,13 +211,20 @@ def _limit(app: App) -> int:
     return app.settings.upload_limit_mb * 1_000_000
 
 
-def _request(app: App, path: Path, name: str, mapping: ColumnMapping | None) -> str:
+def _request(
+    app: App, path: Path, name: str, mapping: ColumnMapping | None, accept_rejects: bool
+) -> str:
     if mapping is None:
         raise actions.NotDone("give each column one role first.")
     job = request_job(
         app,
         "import",
-        {"path": str(path), "name": name, "mapping": msgspec.to_builtins(mapping)},
+        {
+            "path": str(path),
+            "name": name,
+            "mapping": msgspec.to_builtins(mapping),
+            "accept_rejects": accept_rejects,
+        },
         by=context.get_actor(),
         reason=f"import of {name}",
     )

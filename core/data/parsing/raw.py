@@ -1,5 +1,6 @@
 """Pieces of raw rows by column, not yet interpreted, and Parquet read into them."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,12 +35,14 @@ class RawPiece:
 @dataclass(frozen=True, slots=True)
 class RawTable:
     """A recognised file: its format in words, notes on how it is read, its rows, which can be read
-    repeatedly, a piece at a time, and what separates its values."""
+    repeatedly, a piece at a time, what separates its values, and the columns that it says are a
+    table's index."""
 
     form: str
     notes: tuple[str, ...]
     read_pieces: Callable[[int], Iterator[RawPiece]]
     separator: str = ""
+    index: frozenset[str] = frozenset()
 
 
 def check_size(path: Path, limit_bytes: int | None) -> int:
@@ -96,8 +99,20 @@ def name_columns(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
 
 def read_columnar(path: Path) -> RawTable:
     """Open a Parquet file. Raises `InvalidInput` if it cannot be read."""
-    names, notes = name_columns(_open(path).schema_arrow.names)
-    return RawTable("Parquet", notes, partial(_read_pieces, path, names))
+    schema = _open(path).schema_arrow
+    names, notes = name_columns(schema.names)
+    index = _find_index(schema.metadata)
+    return RawTable("Parquet", notes, partial(_read_pieces, path, names), index=index)
+
+
+def _find_index(metadata: Mapping[bytes, bytes] | None) -> frozenset[str]:
+    """Return the columns that pandas wrote as the index of its table."""
+    try:
+        said = json.loads((metadata or {}).get(b"pandas", b"{}"))
+        columns = said.get("index_columns", []) if isinstance(said, dict) else []
+    except ValueError:  # what another program wrote there
+        return frozenset()
+    return frozenset(name for name in columns if isinstance(name, str))
 
 
 def _read_pieces(path: Path, names: Sequence[str], n: int) -> Iterator[RawPiece]:

@@ -1,165 +1,85 @@
-"""The guessed roles of a file's columns, from names and values; a person may change them."""
+"""The guessed roles of a file's columns with the reason of each; a person may change them; pure."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.data.parsing.cell_parser import ColumnKind
+from core.data.parsing.column_facts import ColumnFacts
+from core.data.parsing.role_names import (
+    BASE_METRICS,
+    GROUPS,
+    IDS,
+    LABEL_TIMES,
+    OUTCOMES,
+    POSITIONS,
+    PROMPTS,
+    RATERS,
+    SURE_POSITIONS,
+    TEXTS,
+    TIMES,
+    is_key_name,
+    is_lag,
+    is_measure,
+    is_numbered,
+    is_time_name,
+    is_unnamed,
+    rank_target,
+    snake_case,
+)
 from core.domain.sample import ColumnMapping
 
-BASE_METRICS = (
-    "code_quality",
-    "test_coverage",
-    "security",
-    "performance",
-    "maintainability",
-    "complexity",
-    "csat",
-)
-"""Features that are known by name, in snake_case; files may write them in camelCase."""
+READABLE = 0.9
+"""A column is one of times where at least this share of its values is readable as such."""
 
-_TARGETS = (
-    "target",
-    "quality_score",
-    "quality",
-    "score",
-    "rating",
-    "label",
-    "actual",
-    "ground_truth",
-    "human_score",
-    "user_rating",
-    "grade",
-    "outcome",
-    "y",
-)
-_TIMES = (
-    "timestamp",
-    "at",
-    "time",
-    "datetime",
-    "date",
-    "created_at",
-    "updated_at",
-    "event_time",
-    "observed_at",
-    "recorded_at",
-    "ts",
-    "created",
-    "day",
-)
-_LABEL_TIMES = (
-    "labelled_at",
-    "labeled_at",
-    "label_time",
-    "rated_at",
-    "reviewed_at",
-    "scored_at",
-    "graded_at",
-)
-_TEXTS = (
-    "text",
-    "response",
-    "answer",
-    "content",
-    "output",
-    "completion",
-    "generated_text",
-    "code",
-    "body",
-    "message",
-)
-_IDS = (
-    "id",
-    "sample_id",
-    "external_id",
-    "row_id",
-    "uuid",
-    "guid",
-    "record_id",
-    "key",
-)
-_GROUPS = (
-    "group",
-    "group_id",
-    "repository",
-    "repository_id",
-    "repo",
-    "repo_id",
-    "session",
-    "session_id",
-    "conversation_id",
-    "thread_id",
-    "question",
-    "question_id",
-    "user_id",
-    "project",
-    "project_id",
-    "document_id",
-)
-_ROW_NUMBERS = ("", "index", "row", "row_number", "rownum", "no", "nr", "number")
+_WORDS = (ColumnKind.CATEGORY, ColumnKind.TEXT)
+_MIN_COUNTED, _MIN_DENSE, _MIN_IDS = 20, 50, 20
+_MOSTLY = 0.5
+_NEARLY_ALL = 0.9
+_MIN_LEVELS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnFacts:
-    """The properties of a column in the first rows."""
+class Guess:
+    """The roles of a file's columns with the reason of each, by column.
 
-    name: str
-    kind: ColumnKind
-    n_rows: int
-    n_missing: int
-    n_distinct: int
-    share_times: float  # of the values, those that are readable as a time
-    whole: bool  # every value is a whole number
-    counting: bool  # whole numbers that go up by one, row by row
+    `named` are the columns that are named like the target and are not it, the surest first;
+    `target_is_sure` is False where only the last number was left."""
 
-    @property
-    def unique(self) -> bool:
-        """Return whether no value repeats."""
-        return self.n_rows > 1 and self.n_missing == 0 and self.n_distinct == self.n_rows
+    mapping: ColumnMapping
+    why: Mapping[str, str]
+    named: tuple[str, ...] = ()
+    target_is_sure: bool = True
 
 
-def snake_case(name: str) -> str:
-    """Return a column's name in snake_case, for comparisons.
+def guess_mapping(columns: Sequence[ColumnFacts], lags: Mapping[str, str] | None = None) -> Guess:
+    """Return the most likely role of each column; `lags` are the columns that repeat earlier
+    values of another.
 
-    >>> snake_case("codeQuality"), snake_case("Question ID"), snake_case("URL")
-    ('code_quality', 'question_id', 'url')
-    """
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name.removeprefix("metadata."))
-    return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
-
-
-def guess_mapping(columns: Sequence[ColumnFacts]) -> tuple[ColumnMapping, dict[str, str]]:
-    """Return the most likely role of each column, and the reasons why others are no features.
-
-    The target is a number known by its name, else the last number; a time has to be readable as
-    one; an id is different in every row; a group repeats; long words are text."""
-    names = {snake_case(column.name): column for column in reversed(columns)}
-    taken: set[str] = set()
-
-    def choose(candidates: Sequence[ColumnFacts]) -> str | None:
-        free = [column.name for column in candidates if column.name not in taken]
-        if free:
-            taken.add(free[0])
-        return free[0] if free else None
-
-    label_times = _known_times(names, _LABEL_TIMES)
-    timestamp = choose([c for c in _times(columns, names) if c not in label_times])
-    label_timestamp = None if timestamp is None else choose(label_times)
-    target = choose(_targets(columns, names)) or columns[-1].name
-    taken.add(target)
-    external_id = choose(_ids(columns, names))
-    group = choose(_groups(columns, names))
-    text = choose(_texts(columns, names))
-    why = {
-        column.name: reason
-        for column in columns
-        if column.name not in taken and (reason := _why_no_feature(column)) is not None
-    }
+    A column that only says where a row stood has no role. The target is the column with the surest
+    name, readable or not; without one it is the last number that is no key, no measurement of a
+    run and no lag. A time has to be readable; an id is different in every row; a group repeats."""
+    lags = lags or {}
+    keys = {column.name: snake_case(column.name) for column in columns}
+    places = {column.name: why for column in columns if (why := _why_position(column, keys))}
+    free = [column for column in columns if column.name not in places]
+    guesser = _Guesser(free or columns, keys, lags)
+    roles, reasons, named, is_sure = guesser.guess()
+    ignored = {name: why for name, why in places.items() if name not in reasons}
+    for column in free:
+        reason = None if column.name in reasons else guesser.why_no_feature(column)
+        if reason is not None:
+            ignored[column.name] = reason
     mapping = ColumnMapping(
-        target, timestamp, text, external_id, group, tuple(why), label_timestamp
+        target=guesser.target,
+        ignored=tuple(column.name for column in columns if column.name in ignored),
+        **roles,
     )
-    return mapping, why
+    features = {
+        column.name: describe_feature(column)
+        for column in columns
+        if column.name not in reasons and column.name not in ignored
+    }
+    return Guess(mapping, {**reasons, **ignored, **features}, named, is_sure)
 
 
 def choose_columns(
@@ -203,87 +123,278 @@ label_timestamp=None)
     )
 
 
-_ByName = Mapping[str, ColumnFacts]
-
-
-def _known(names: _ByName, wanted: Sequence[str]) -> list[ColumnFacts]:
-    return [names[name] for name in wanted if name in names]
-
-
-def _times(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
-    words = (ColumnKind.CATEGORY, ColumnKind.TIME)
-    by_value = [c for c in columns if c.kind in words and c.share_times >= 0.9]
-    return _known_times(names, _TIMES) + by_value
-
-
-def _known_times(names: _ByName, wanted: Sequence[str]) -> list[ColumnFacts]:
-    return [column for column in _known(names, wanted) if column.share_times >= 0.9]
-
-
-def _targets(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
-    numbers = [c for c in columns if c.kind is ColumnKind.NUMBER and not _is_metadata(c)]
-    by_name = [column for column in _known(names, _TARGETS) if column in numbers]
-    others = [
-        column
-        for column in reversed(numbers)
-        if snake_case(column.name) not in (*BASE_METRICS, *_IDS, *_GROUPS, *_TIMES)
-        and not _counts_rows(column)
-    ]
-    named_anyhow = [c for c in _known(names, _TARGETS) if not _is_metadata(c)]
-    return by_name + others + list(reversed(numbers)) + named_anyhow
-
-
-def _ids(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
-    by_name = [column for column in _known(names, _IDS) if column.unique]
-    ending = [c for c in columns if snake_case(c.name).endswith("_id") and c.unique]
-    return by_name + ending + [c for c in columns if _counts_rows(c)]
-
-
-def _groups(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
-    usable = [
-        column
-        for column in columns
-        if 1 < column.n_distinct < column.n_rows
-        and (column.kind is ColumnKind.CATEGORY or column.whole)
-    ]
-    by_name = [column for column in _known(names, _GROUPS) if column in usable]
-    ending = [c for c in usable if snake_case(c.name).endswith("_id") and c.n_distinct > 5]
-    return by_name + ending
-
-
-def _texts(columns: Sequence[ColumnFacts], names: _ByName) -> list[ColumnFacts]:
-    words = (ColumnKind.TEXT, ColumnKind.CATEGORY)
-    by_name = [column for column in _known(names, _TEXTS) if column.kind is ColumnKind.TEXT]
-    exactly = [c for c in _known(names, ("text",)) if c.kind in words]
-    return exactly + by_name + [c for c in columns if c.kind is ColumnKind.TEXT]
-
-
-def _why_no_feature(column: ColumnFacts) -> str | None:
-    """Return the reason why a column is no feature, or None if it is one."""
-    if _is_metadata(column):
-        return "is metadata"
-    if column.kind is ColumnKind.EMPTY:
-        return "has no value in the first rows"
-    if column.kind is ColumnKind.NESTED:
-        return "holds lists or objects; a feature is one value"
+def is_free_text(column: ColumnFacts) -> bool:
+    """Return whether a column holds text: long words, or several words that hardly repeat."""
     if column.kind is ColumnKind.TEXT:
-        return "holds long text; one text column can be chosen"
-    words = (ColumnKind.CATEGORY, ColumnKind.TIME)
-    if column.kind in words and column.share_times >= 0.9:
-        return "holds times; one timestamp can be chosen"
-    if column.kind is ColumnKind.CATEGORY and column.n_rows >= 20:
-        present = column.n_rows - column.n_missing
-        if column.n_distinct > 0.9 * present:
+        return True
+    return (
+        column.kind is ColumnKind.CATEGORY
+        and column.share_wordy >= _MOSTLY
+        and column.n_present >= _MIN_LEVELS
+        and column.n_distinct > _MOSTLY * column.n_present
+        and column.share_times < READABLE
+    )
+
+
+def is_time(column: ColumnFacts) -> bool:
+    """Return whether a column holds times. Numbers are only under the name of one: 45,000 is a day
+    of a spreadsheet, and a price."""
+    named = column.kind is not ColumnKind.NUMBER or is_time_name(snake_case(column.name))
+    return named and column.share_times >= READABLE
+
+
+def is_unread_time(column: ColumnFacts) -> bool:
+    """Return whether a column is named like a time and holds values that are none. Numbers are
+    features under a name such as `review_time`, so that only the plainest names count there."""
+    key = snake_case(column.name)
+    if column.share_times >= READABLE or column.kind in (ColumnKind.EMPTY, ColumnKind.NESTED):
+        return False
+    if column.kind is ColumnKind.NUMBER:
+        plain = set(key.split("_")) & {"timestamp", "datetime", "date"} or key in ("time", "ts")
+        return bool(plain) and is_time_name(key)
+    return is_time_name(key) and key not in ("day", "at")
+
+
+def describe_feature(column: ColumnFacts) -> str:
+    """Return the reason why a column is a feature."""
+    if column.kind is ColumnKind.NUMBER:
+        return f"a number with {column.n_distinct:,} different values"
+    return f"a word of {column.n_distinct:,} that repeat"
+
+
+class _Guesser:
+    """Gives each column at most one role, the surest first."""
+
+    def __init__(
+        self, columns: Sequence[ColumnFacts], keys: Mapping[str, str], lags: Mapping[str, str]
+    ) -> None:
+        self._columns, self._keys, self._lags = columns, keys, lags
+        self._by_key: dict[str, ColumnFacts] = {}
+        for column in columns:
+            self._by_key.setdefault(keys[column.name], column)
+        self._why: dict[str, str] = {}
+        self.target = columns[-1].name
+
+    def guess(self) -> tuple[dict[str, str | None], dict[str, str], tuple[str, ...], bool]:
+        """Return the other columns by role, the reasons by column, the other columns that are named
+        like the target, and whether the target is more than the last number."""
+        label_times = [c for c in self._known(LABEL_TIMES) if is_time(c)]
+        timestamp = self._take((c, why) for c, why in self._times() if c not in label_times)
+        named = self._named_targets()
+        readable = [column for column in named if _can_be_target(column)]
+        chosen = next(iter(readable or named), None)
+        if chosen is not None:
+            self.target = chosen.name
+            self._why[chosen.name] = _say_target(chosen)
+        else:
+            self.target = self._take(self._other_targets()) or self.target
+            self._why.setdefault(self.target, "the last column; none holds numbers to predict")
+        said = ((c, "says when the label came") for c in label_times)
+        roles = {
+            "timestamp": timestamp,
+            "label_timestamp": None if timestamp is None else self._take(said),
+            "id": self._take(self._ids()),
+            "group": self._take(self._groups()),
+            "text": self._take(self._texts()),
+        }
+        is_sure = chosen is not None or self._keys[self.target] in OUTCOMES
+        return roles, self._why, tuple(c.name for c in named if c is not chosen), is_sure
+
+    def why_no_feature(self, column: ColumnFacts) -> str | None:
+        """Return the reason why a column without a role is no feature, or None if it is one."""
+        key = self._keys[column.name]
+        if column.name.startswith("metadata."):
+            return "is metadata"
+        if column.kind is ColumnKind.EMPTY:
+            return "has no value in the first rows"
+        if column.kind is ColumnKind.NESTED:
+            return "holds lists or objects; a feature is one value"
+        if key in RATERS and column.n_distinct <= _MOSTLY * column.n_present:
+            return "names who gave the label; nobody is known to when a score is asked for"
+        if column.kind in _WORDS and is_unread_time(column):
+            return "is named like a time, and cannot be read as one"
+        if is_free_text(column):
+            return "holds text; one text column can be chosen"
+        if (column.kind is ColumnKind.TIME or column.kind in _WORDS) and is_time(column):
+            return "holds times; one timestamp can be chosen"
+        many = column.n_rows >= _MIN_IDS
+        if column.kind in _WORDS and many and column.n_distinct > _NEARLY_ALL * column.n_present:
             return "is different in nearly every row, like an id"
-    return "counts the rows" if _counts_rows(column) else None
+        if (
+            column.whole
+            and column.n_rows >= _MIN_IDS
+            and is_key_name(key)
+            and (column.n_distinct > _MOSTLY * column.n_present)
+        ):
+            return "names things by a number, like an id"
+        return None
+
+    def _take(self, candidates: Iterable[tuple[ColumnFacts, str]]) -> str | None:
+        """Return the first candidate without a role, and give it the role's reason."""
+        for column, reason in candidates:
+            if column.name not in self._why:
+                self._why[column.name] = reason
+                return column.name
+        return None
+
+    def _known(self, order: Mapping[str, int]) -> list[ColumnFacts]:
+        """Return the columns with a known name, the surest first."""
+        found = [column for key, column in self._by_key.items() if key in order]
+        return sorted(found, key=lambda column: order[self._keys[column.name]])
+
+    def _times(self) -> Iterator[tuple[ColumnFacts, str]]:
+        by_name = [c for c in self._columns if is_time_name(self._keys[c.name])]
+        known = self._known(TIMES)
+        for column in [*known, *(c for c in by_name if c not in known)]:
+            if is_time(column):
+                yield column, f"its name says a time, and {_share(column.share_times)} are"
+        for column in self._columns:
+            if column.kind in (ColumnKind.CATEGORY, ColumnKind.TIME) and is_time(column):
+                yield column, f"{_share(column.share_times)} are times"
+
+    def _named_targets(self) -> list[ColumnFacts]:
+        """Return the columns that are named like a target, the surest first."""
+        ranked = [
+            (rank, -place, column)
+            for place, column in enumerate(self._columns)
+            if (rank := rank_target(self._keys[column.name])) is not None
+            and not column.name.startswith("metadata.")
+            and not self._repeats_target(column)
+            and not is_time(column)
+            and (column.kind is not ColumnKind.TEXT or rank[0] == 0)
+        ]
+        ranked.sort(key=lambda item: (item[0], -item[1]))
+        return [column for _, _, column in ranked]
+
+    def _repeats_target(self, column: ColumnFacts) -> bool:
+        """Return whether a column holds earlier values of another that is named like a target."""
+        other = self._lags.get(column.name)
+        return other is not None and rank_target(self._keys[other]) is not None
+
+    def _other_targets(self) -> Iterator[tuple[ColumnFacts, str]]:
+        """Yield columns of outcomes by their name, then the numbers that can be one, the last
+        first, then what is left of the numbers."""
+        numbers = [
+            column
+            for column in self._columns
+            if column.kind is ColumnKind.NUMBER and not column.name.startswith("metadata.")
+        ]
+        for column in self._known(OUTCOMES):
+            if column in numbers and column.n_distinct > 1:
+                yield column, f"its name '{column.name}' is that of an outcome"
+        likely = [column for column in numbers if self._is_likely(column)]
+        unnumbered = [c for c in likely if not is_numbered(self._keys[c.name])] or likely
+        for column in reversed(unnumbered):
+            yield column, "the last column of numbers; no name says what to predict"
+        for column in reversed(likely):
+            yield column, "one of the numbers; no name says what to predict"
+        for column in reversed(numbers):
+            key = self._keys[column.name]
+            plain = key not in BASE_METRICS and key not in GROUPS and not is_key_name(key)
+            if plain and not _is_constant(column) and not _is_all_different(column):
+                yield column, "one of the numbers; no name says what to predict"
+        for column in reversed(numbers):
+            yield column, "the last number; no column looks like a verdict"
+
+    def _is_likely(self, column: ColumnFacts) -> bool:
+        key = self._keys[column.name]
+        known = key in BASE_METRICS or key in IDS or key in GROUPS or key in TIMES or key in RATERS
+        return not (
+            known
+            or _is_all_different(column)
+            or _is_constant(column)
+            or is_key_name(key)
+            or is_measure(key)
+            or is_lag(key)
+            or column.name in self._lags
+        )
+
+    def _ids(self) -> Iterator[tuple[ColumnFacts, str]]:
+        by_name = [c for c in self._known(IDS) if c.unique]
+        others = [c for c in self._columns if is_key_name(self._keys[c.name]) and c.unique]
+        for column in (*by_name, *others):
+            if column.kind in _WORDS or column.whole:
+                yield column, f"all {column.n_present:,} values differ, and its name is a key's"
+        for column in self._columns:
+            is_key = column.coded or is_unnamed(column.name)
+            is_word = column.kind is ColumnKind.CATEGORY and not is_time(column)
+            differs = column.unique and column.n_rows >= _MIN_IDS
+            if is_word and is_key and differs and not is_unread_time(column):
+                yield column, f"all {column.n_present:,} values differ, as keys do"
+
+    def _groups(self) -> Iterator[tuple[ColumnFacts, str]]:
+        known = self._known(GROUPS)
+        ending = [
+            c
+            for c in self._columns
+            if (is_key_name(self._keys[c.name]) or self._keys[c.name] in POSITIONS)
+            and c.n_distinct > _MIN_LEVELS
+        ]
+        for column in (*known, *ending):
+            key = self._keys[column.name]
+            is_name = column.kind is ColumnKind.CATEGORY or column.whole
+            is_prompt = column.kind is ColumnKind.TEXT and key in PROMPTS
+            repeats = 1 < column.n_distinct < column.n_present
+            if key not in RATERS and repeats and (is_name or is_prompt):
+                n = column.n_present - column.n_distinct
+                yield column, f"{n:,} of {column.n_present:,} values repeat"
+
+    def _texts(self) -> Iterator[tuple[ColumnFacts, str]]:
+        exact = [c for c in self._known({"text": 0}) if c.kind in _WORDS]
+        by_name = [c for c in self._known(TEXTS) if is_free_text(c)]
+        for column in (*exact, *by_name):
+            yield column, "its name says a text, and it holds words"
+        others = [c for c in self._columns if is_free_text(c) and not is_unread_time(c)]
+        answers = [c for c in others if self._keys[c.name] not in PROMPTS]
+        for column in (*sorted(answers, key=lambda c: -c.length), *others):
+            yield column, f"holds text of {column.length:,} characters on average"
 
 
-def _counts_rows(column: ColumnFacts) -> bool:
-    """Return whether a column counts the rows; a feature may go up by one too, so the name
-    decides."""
-    name = snake_case(column.name)
-    return column.counting and (name in _ROW_NUMBERS or name.startswith(("column_", "unnamed")))
+def _why_position(column: ColumnFacts, keys: Mapping[str, str]) -> str | None:
+    """Return the reason why a column only says where a row stood; None if it says more."""
+    key = keys[column.name]
+    if column.kind is not ColumnKind.NUMBER or not column.whole or column.quantiles[0] < 0:
+        return None
+    ordered = column.unique or column.counting
+    if is_unnamed(column.name) and (ordered or column.is_index or key.startswith("unnamed")):
+        return "only says where a row stood, and has no name of its own"
+    if column.is_index and ordered and not is_key_name(key) and not is_time(column):
+        return "is the index of the table that was saved, and only says where a row stood"
+    if key in POSITIONS or key in ("", "index_level_0"):
+        enough = ordered if key in SURE_POSITIONS else column.counting or column.dense
+        return "only says where a row stood" if enough and column.n_rows > 1 else None
+    if is_key_name(key) or is_time_name(key) or rank_target(key) is not None:
+        return None
+    counts = column.counting and column.dense and column.n_rows >= _MIN_COUNTED
+    dense = column.dense and column.n_rows >= _MIN_DENSE
+    return "counts the rows, and only says where each stood" if counts or dense else None
 
 
-def _is_metadata(column: ColumnFacts) -> bool:
-    return column.name.startswith("metadata.")
+def _can_be_target(column: ColumnFacts) -> bool:
+    """Return whether a named column can be the target: numbers that vary, and are no key."""
+    readable = column.kind is ColumnKind.NUMBER or (
+        column.kind in _WORDS and column.share_numbers >= _MOSTLY
+    )
+    return readable and not _is_constant(column) and not (column.counting and column.dense)
+
+
+def _say_target(column: ColumnFacts) -> str:
+    if not column.quantiles:
+        return f"its name '{column.name}' is a target's"
+    low, high = column.quantiles[0], column.quantiles[-1]
+    return (
+        f"its name '{column.name}' is a target's, and it has {column.n_distinct:,} different "
+        f"values from {low:g} to {high:g}"
+    )
+
+
+def _is_constant(column: ColumnFacts) -> bool:
+    return column.n_distinct < 2 and column.n_rows > 1
+
+
+def _is_all_different(column: ColumnFacts) -> bool:
+    return column.whole and column.unique and column.n_rows >= _MIN_IDS
+
+
+def _share(share: float) -> str:
+    return "all of its values" if share == 1.0 else f"{share:.0%} of its values"

@@ -1,6 +1,5 @@
 """The data checks: the issues of the rows, their severity, and the next step; pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ from core.domain.dataset import (
     Severity,
     warn,
 )
-from core.domain.sample import Collection, Provenance, choose_newest
+from core.domain.sample import Provenance
 from core.settings import Scale
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ FEW_ROWS = 150
 """Below, the holdout is smaller than 30 rows, the fewest for which an accuracy is shown."""
 
 _MIN_OWN, _OWN_SHARE = 20, 0.5
-_MANY_REJECTED = 0.05
 _ORDER = {Severity.BLOCKING: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
@@ -130,14 +128,6 @@ def check_provenance(n_observed: int, n_synthetic: int) -> list[Issue]:
     ]
 
 
-def check_collections(collections: Iterable[Collection]) -> list[Issue]:
-    """Return issues for the rows that the newest import of each source rejected or repeated."""
-    issues: list[Issue] = []
-    for collection in choose_newest(collections):
-        issues += [*_check_rejected(collection), *_check_known(collection)]
-    return issues
-
-
 def check_own_scores(n_labelled: int, n_same: int) -> list[Issue]:
     """Return an issue if the labels of predictions equal the predicted scores.
 
@@ -181,36 +171,4 @@ def _check_count(n: int) -> Iterator[Issue]:
             n,
             f"{n} rows are few: about {n // 5} are held out to judge by, so every interval will be "
             f"wide. From {FEW_ROWS} rows on this warning goes.",
-        )
-
-
-def _check_rejected(collection: Collection) -> Iterator[Issue]:
-    if not collection.n_rejected:
-        return
-    codes = Counter(rejection.code for rejection in collection.rejected)
-    for code, n_kept in codes.most_common():
-        example = next(r for r in collection.rejected if r.code == code)
-        n = round(n_kept / len(collection.rejected) * collection.n_rejected)
-        share = n / collection.n_received
-        yield Issue(
-            "out_of_range" if code == "target_out_of_scale" else "rejected_rows",
-            Severity.WARNING if share >= _MANY_REJECTED else Severity.INFO,
-            None,
-            n,
-            f"{n:,} of {collection.n_received:,} rows of {collection.source} were not taken. Row "
-            f"{example.row}: {example.message}. Correct such rows at their source and "
-            "bring them again.",
-        )
-
-
-def _check_known(collection: Collection) -> Iterator[Issue]:
-    if collection.n_duplicate:
-        yield Issue(
-            "duplicate_rows",
-            Severity.INFO,
-            None,
-            collection.n_duplicate,
-            f"{collection.n_duplicate:,} of {collection.n_received:,} rows of {collection.source} "
-            "were there already, in the same file or from an earlier import: they count once. "
-            "Nothing needs to be done.",
         )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from core import text
-from core.data.parsing.schema_inference import BASE_METRICS, snake_case
+from core.data.parsing.role_names import BASE_METRICS, snake_case
 from core.data.quality.leaks import Leak, find_leaks
 from core.data.quality.mixed_sources import ColumnShift, find_sudden_gaps, find_unit_changes
 from core.data.quality.near_duplicates import count_distinct

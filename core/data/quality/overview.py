@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from core.data.quality.import_checks import check_collections
 from core.domain.dataset import Issue, QualityReport, Severity, fold_issues
 from core.domain.sample import (
     MIN_FEEDBACK,
@@ -133,7 +134,7 @@ def refresh_quality(
     report = QualityReport(
         at=now,
         n_rows=len(frame),
-        issues=tuple(checks.order_issues([*issues, *checks.check_collections(collections)])),
+        issues=tuple(checks.order_issues([*issues, *check_collections(collections)])),
         columns=column_summaries.summarize_columns(frame),
     )
     with db.write() as conn:

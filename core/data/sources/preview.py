@@ -13,7 +13,9 @@ from pathlib import Path
 import msgspec
 
 from core.data.parsing.raw import check_size, read_columnar
-from core.data.sources.files import SUFFIXES, FilePreview, named, read_preview
+from core.data.sources.file_preview import FilePreview, read_preview
+from core.data.sources.file_problems import find_problems
+from core.data.sources.files import SUFFIXES, named
 from core.errors import InvalidInput
 from core.settings import PREFIX
 
@@ -49,7 +51,7 @@ def preview_file(
             preview = read_preview(path)
         else:
             preview = _look(path)
-    return replace(preview, name=called)
+    return replace(preview, name=called, problems=find_problems(preview, preview.mapping))
 
 
 @contextmanager

@@ -9,13 +9,13 @@ import pytest
 
 from core.data.frames import build_table
 from core.data.quality.checks import (
-    check_collections,
     check_own_scores,
     check_provenance,
     check_rows,
     order_issues,
 )
 from core.data.quality.column_summaries import summarize_columns
+from core.data.quality.import_checks import check_collections
 from core.data.quality.near_duplicates import identify_content
 from core.data.quality.rules import read_rules
 from core.data.sources.demo import generate_demo

@@ -1,0 +1,181 @@
+"""The facts about a column's first values that its role is guessed from; pure."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from core.data.parsing.cell_parser import ColumnKind, as_word, read_cell
+from core.data.parsing.column_types import ColumnScan, read_column
+from core.data.parsing.notation import PLAIN, BadValue, Notation
+from core.data.parsing.time_parser import TimeForm
+
+N_QUANTILES = 20
+"""A preview keeps every twentieth part of a column's numbers."""
+
+_LOOKED_AT = 200  # values that are tried as times
+_STEADY = 0.95  # of the steps from row to row
+_LAGS = (1, 2, 3, 7, 12, 24)
+_MIN_LAG_ROWS, _LAG_SHARE = 30, 0.95
+_WIDE_LETTERS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+_CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d_]|.*[:#/-])[\w.:@#/+=-]+")
+_MIN_WIDE = 8  # letters of a script without spaces, or with long words, are several words
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFacts:
+    """The properties of a column in the first rows; shares are of the values that are there."""
+
+    name: str
+    kind: ColumnKind
+    n_rows: int
+    n_missing: int
+    n_distinct: int
+    share_times: float = 0.0  # readable as a time
+    share_numbers: float = 0.0  # readable as a number
+    share_wordy: float = 0.0  # of several words
+    whole: bool = False  # every value is a whole number
+    counting: bool = False  # whole numbers that go up, or down, by one from row to row
+    quantiles: tuple[float, ...] = ()  # 21 of the numbers, from the lowest to the highest
+    length: int = 0  # the mean length of the values, in characters
+    coded: bool = False  # words with a digit and without a space, as keys are
+    is_index: bool = False  # the file says that it is the index of a table
+    example: str | None = None
+
+    @property
+    def n_present(self) -> int:
+        """Return the number of rows with a value."""
+        return self.n_rows - self.n_missing
+
+    @property
+    def unique(self) -> bool:
+        """Return whether no value repeats, and hardly one is missing."""
+        return 1 < self.n_distinct == self.n_present >= 0.95 * self.n_rows
+
+    @property
+    def dense(self) -> bool:
+        """Return whether the values are different whole numbers from about 0 on with hardly a gap,
+        as places in a list are."""
+        if not (self.unique and self.whole and self.quantiles):
+            return False
+        low, high = self.quantiles[0], self.quantiles[-1]
+        return 0 <= low < max(2, 0.5 * self.n_rows) and high - low < 1.5 * self.n_rows
+
+
+def describe_column(
+    name: str,
+    values: Sequence[object],
+    scan: ColumnScan,
+    *,
+    notation: Notation = PLAIN,
+    is_index: bool = False,
+) -> ColumnFacts:
+    """Return the facts about a column; `scan` has read the same values, and `notation` is how it
+    writes its numbers.
+
+    >>> values = ["1", "2", "3"]
+    >>> scan = ColumnScan()
+    >>> scan.add(values)
+    >>> facts = describe_column("n", values, scan)
+    >>> facts.unique, facts.counting, facts.quantiles[0], facts.quantiles[-1]
+    (True, True, 1.0, 3.0)
+    """
+    plain = [str(value) if isinstance(value, list | dict | bytes) else value for value in values]
+    texts = [text for value in plain if (text := as_word(value)) is not None]
+    read, _ = read_column(values, ColumnKind.NUMBER, notation)
+    numbers = [number for number in read if number is not None]
+    whole = scan.kind is ColumnKind.NUMBER and bool(numbers) and all(n % 1 == 0 for n in numbers)
+    n_present = max(len(values) - scan.n_missing, 1)
+    n_distinct = len(set(numbers)) if scan.kind is ColumnKind.NUMBER else len(set(texts))
+    shown = texts[:_LOOKED_AT]
+    return ColumnFacts(
+        name=name,
+        kind=scan.kind,
+        n_rows=len(values),
+        n_missing=scan.n_missing,
+        n_distinct=n_distinct,
+        share_times=_share_times(values),
+        share_numbers=len(numbers) / n_present,
+        share_wordy=sum(map(_is_wordy, shown)) / max(len(shown), 1),
+        whole=whole,
+        counting=whole and len(numbers) == len(values) > 1 and _counts(numbers),
+        quantiles=_quantiles(numbers),
+        length=sum(map(len, shown)) // max(len(shown), 1),
+        coded=bool(shown) and all(_is_coded(text) for text in shown),
+        is_index=is_index,
+        example=scan.example,
+    )
+
+
+def find_lags(
+    columns: Mapping[str, Sequence[object]], facts: Sequence[ColumnFacts]
+) -> dict[str, str]:
+    """Return the columns of numbers that hold what another held some rows before, each with the
+    name of that other.
+
+    >>> y = [float(n * n % 101) for n in range(40)]
+    >>> scans = {"y": ColumnScan(), "before": ColumnScan()}
+    >>> columns = {"y": y, "before": [None, *y[:-1]]}
+    >>> for name, scan in scans.items(): scan.add(columns[name])
+    >>> find_lags(columns, [describe_column(n, columns[n], scans[n]) for n in columns])
+    {'before': 'y'}
+    """
+    numbers = {
+        fact.name: read_column(columns[fact.name], ColumnKind.NUMBER)[0]
+        for fact in facts
+        if fact.kind is ColumnKind.NUMBER
+        and fact.n_distinct > max(10, 0.1 * fact.n_present)
+        and not fact.counting
+    }
+    return {
+        name: other
+        for name, later in numbers.items()
+        for other, values in numbers.items()
+        if other != name and any(_is_lag(later, values, lag) for lag in _LAGS)
+    }
+
+
+def _is_lag(later: Sequence[float | None], values: Sequence[float | None], lag: int) -> bool:
+    pairs = [(a, b) for a, b in zip(later[lag:], values, strict=False) if a is not None]
+    if len(pairs) < _MIN_LAG_ROWS or (pairs[0][0] != pairs[0][1] and pairs[1][0] != pairs[1][1]):
+        return False
+    return sum(a == b for a, b in pairs) >= _LAG_SHARE * len(pairs)
+
+
+def _share_times(values: Sequence[object]) -> float:
+    there = [value for value in values[:_LOOKED_AT] if value is not None and value != ""]
+    form = TimeForm()
+    form.add(there)
+    return sum(_is_time(v, form.notation) for v in there) / len(there) if there else 0.0
+
+
+def _is_time(value: object, notation: Notation) -> bool:
+    try:
+        return read_cell(value, ColumnKind.TIME, notation=notation) is not None
+    except BadValue as error:
+        return error.code == "ambiguous_time"  # meant as one; the import says how to write it
+
+
+def _is_wordy(text: str) -> bool:
+    return len(text.split()) > 1 or len(_WIDE_LETTERS.findall(text)) >= _MIN_WIDE
+
+
+def _is_coded(text: str) -> bool:
+    return _CODE.fullmatch(text) is not None
+
+
+def _counts(numbers: Sequence[float]) -> bool:
+    """Return whether nearly all steps are by one, in one direction; tables put one below another
+    begin anew."""
+    steps = Counter(b - a for a, b in pairwise(numbers))
+    return max(steps[1], steps[-1]) >= _STEADY * (len(numbers) - 1)
+
+
+def _quantiles(numbers: Sequence[float]) -> tuple[float, ...]:
+    ordered, last = sorted(numbers), len(numbers) - 1
+    return (
+        tuple(ordered[last * part // N_QUANTILES] for part in range(N_QUANTILES + 1))
+        if ordered
+        else ()
+    )
