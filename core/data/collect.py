@@ -163,6 +163,7 @@ class _Collecting:
         self.n_received = self.n_new = self.n_rejected = self.n_replaced = 0
         self._kept: list[Rejection] = []
         self._reasons: Counter[str] = Counter()
+        self._odd: Counter[str] = Counter()
         self._examples: dict[str, Rejection] = {}
         self._replaced_ids: tuple[int, ...] = ()
         self._kept_ids: set[int] = set()
@@ -182,6 +183,7 @@ class _Collecting:
                 self.n_new += sample_rows.append_samples(conn, self._id, piece.samples)
         self.n_received += piece.n_received
         self.n_rejected += len(piece.rejections)
+        self._odd.update(piece.odd)
         self._kept.extend(piece.rejections[: sample_rows.MAX_KEPT_REJECTIONS - len(self._kept)])
         for rejection in piece.rejections:
             self._reasons[rejection.code] += 1
@@ -261,6 +263,8 @@ class _Collecting:
                 now=self._now(),
                 replaced=sample_rows.Replaced(self._replaced_ids, sorted(self._kept_ids)),
             )
+            if self._odd:
+                sample_rows.save_odd_values(conn, self._id, self._odd)
             collection = sample_rows.get_collection(conn, self._id)
         log.info(
             "collection_finished",

@@ -38,6 +38,7 @@ class Sample:
     group: str | None = None
     external_id: str | None = None
     labelled_at: datetime | None = None  # when the target was known, where later than `at`
+    copy: int = 0  # its number among rows of its file that differ only in what is not kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def _read_samples(piece: RawPiece, plan: RowPlan) -> tuple[list[Sample], list[Re
     """Return the rows with a time, and why others cannot be read. A row may lack a target here:
     the target of a sample is the place of its row in the piece."""
     columns = {**piece.columns, plan.mapping.target: range(len(piece.rows))}
-    samples, rejections = build_samples(
+    samples, rejections, _ = build_samples(
         replace(piece, columns=columns),
         plan,
         source="stream",

@@ -57,6 +57,7 @@ class Importer:
         scale: Scale = PERCENT,
         name: str | None = None,
         limit_bytes: int = 10**9,
+        accept_rejects: bool = False,
         **named: str,
     ) -> Collection:
         chosen = mapping or choose_columns(preview_file(path).mapping, **named)
@@ -67,7 +68,14 @@ class Importer:
             now=lambda: NOON,
             progress=lambda share, message: self.progress.append((share, message)),
         )
-        return import_file(context, path, chosen, name=name or path.name, limit_bytes=limit_bytes)
+        return import_file(
+            context,
+            path,
+            chosen,
+            name=name or path.name,
+            limit_bytes=limit_bytes,
+            accept_rejects=accept_rejects,
+        )
 
     def samples(self) -> list[Sample]:
         """The visible rows, by time and then key."""

@@ -14,7 +14,7 @@ from core.data.context import CollectContext
 from core.data.quality.overview import describe_data
 from core.data.sources.files import plan_file, read_file
 from core.domain.sample import ColumnMapping, Provenance
-from core.errors import Cancelled, InvalidInput, OpsError
+from core.errors import Cancelled, Incomplete, InvalidInput, OpsError
 from core.settings import Scale
 from core.store.data import samples as sample_rows
 from core.store.engine.database import Database
@@ -83,7 +83,7 @@ def test_only_the_first_thousand_rejections_are_kept_and_all_are_counted(
     write, importer: Importer
 ) -> None:
     text = rows_as_csv(_rows(3000)) + "1,x,\n" * 2500
-    collection = importer(write("work.csv", text))
+    collection = importer(write("work.csv", text), accept_rejects=True)
     assert (collection.n_rejected, len(collection.rejected)) == (2500, 1000)
 
 
@@ -407,5 +407,47 @@ def test_a_day_and_a_month_in_both_orders_are_refused_row_by_row(
     times = ["16/02/2026", "02/16/2026", "2026-03-01"]
     rows = [{"at": at, "a": n, "score": 50 + n} for n, at in enumerate(times)]
     path = write("t.csv", rows_as_csv(rows))  # type: ignore[operator]
-    collection = importer(path, ColumnMapping("score", timestamp="at"))
+    mapping = ColumnMapping("score", timestamp="at")
+    collection = importer(path, mapping, accept_rejects=True)
     assert [rejection.code for rejection in collection.rejected] == ["ambiguous_time"] * 2
+
+
+def test_an_import_that_loses_more_than_a_fifth_is_not_done_unless_somebody_accepts(
+    write, importer: Importer
+) -> None:
+    path = write("tenths.csv", "a,score\n" + "".join(f"{i},{4 * i}\n" for i in range(50)))
+    with pytest.raises(Incomplete) as refused:
+        importer(path)
+    assert str(refused.value).startswith(
+        "24 of the 50 rows of 'tenths.csv' cannot be taken (48%; more than 20% is too much), so "
+        "that nothing was imported. Row 27: target 'score': is 104, outside the scale 0 to 100"
+    )
+    (problem,) = refused.value.result["problems"]
+    assert (problem["code"], problem["n_rows"], bool(problem["remedy"])) == (
+        "out_of_range", 24, True,
+    )  # fmt: skip
+    assert importer.samples() == []
+    assert importer(path, accept_rejects=True).n_new == 26
+
+
+def test_an_import_that_loses_a_fifth_is_done(write, importer: Importer) -> None:
+    path = write("some.csv", "a,score\n" + "".join(f"{i},{i * 2.5}\n" for i in range(51)))
+    assert importer(path).n_rejected == 10
+
+
+def test_rows_that_differ_in_an_ignored_column_only_stay_apart(write, importer: Importer) -> None:
+    rows = [{"who": f"p{i}", "a": i % 2, "score": i % 3} for i in range(30)]
+    path = write("survey.csv", rows_as_csv(rows))
+    mapping = ColumnMapping("score", ignored=("who",))
+    first = importer(path, mapping)
+    assert (first.n_new, first.n_duplicate, len(importer.samples())) == (30, 0, 30)
+    assert importer(path, mapping).n_duplicate == 30
+    more = write("survey.csv", rows_as_csv([*rows, rows[3], {"who": "p30", "a": 0, "score": 0}]))
+    again = importer(more, mapping)
+    assert (again.n_new, again.n_duplicate) == (1, 31)
+
+
+def test_rows_that_are_equal_in_every_column_are_one(write, importer: Importer) -> None:
+    path = write("survey.csv", "who,a,score\n" + "p,1,2\n" * 20 + "q,1,3\n")
+    collection = importer(path, ColumnMapping("score", ignored=("who",)))
+    assert (collection.n_new, collection.n_duplicate) == (2, 19)

@@ -12,7 +12,7 @@ INDEXES = (
         ("index", with_gaps()), ("row", list(range(N, 0, -1))), ("#", list(range(1, N + 1))),
         ("idx", shuffled(start=1)), ("No.", list(range(1, N + 1))), ("row_id", list(range(N))),
         ("level_0", with_gaps()), ("Nr", list(range(1, N + 1))), ("obs", with_gaps()),
-        ("column", shuffled()), ("Zeile", list(range(1, N + 1)))])
+        ("Zeile", list(range(1, N + 1)))])
     ),
     FieldFile("index_last.csv", {"a": X, "overall": numbers(0, 100), "idx": list(range(N))},
         "overall", ignored=("idx",)),
@@ -22,4 +22,6 @@ INDEXES = (
         ignored=("Unnamed: 0",), asks="target_guessed"),
     FieldFile("year.csv", {"year": list(range(1925, 1925 + N)), "a": X, "score": numbers(0, 100)},
         "score"),
+    FieldFile("no_name_says_it.csv", {"place": shuffled(start=1), "a": X,
+        "overall": numbers(0, 100)}, "overall", says=("counts_rows",)),
 )  # fmt: skip

@@ -1,16 +1,32 @@
 """The type of a column, learned from its values, and its values parsed; pure."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.data.parsing.cell_parser import ColumnKind, ValueKind, as_text, judge_value, read_cell
+from core.data.parsing.cell_parser import (
+    ColumnKind,
+    ValueKind,
+    as_text,
+    as_word,
+    judge_value,
+    read_cell,
+)
 from core.data.parsing.notation import PLAIN, BadValue, Notation, show
 from core.data.parsing.number_parser import NumberForm
 
 TEXT_LENGTH = 100
 """Words with a longer median are text."""
+
+_MAX_CODES = 60
+_ROWS_PER_CODE = 5
+_CODE = re.compile(r"[A-Z]{1,3}|(?=.*\d)[\w.-]{1,12}")
+_UNKNOWN = frozenset(
+    ("unknown", "missing", "pending", "tbd", "-", "--", ".", "err", "error", "undefined", "inf",
+     "-inf", "+inf", "infinity", "#div/0!", "#ref!", "#value!", "n.a.", "not available")
+)  # fmt: skip
 
 
 class ColumnScan:
@@ -22,11 +38,13 @@ class ColumnScan:
         self._examples: dict[ValueKind, object] = {}
         self._lengths: Counter[int] = Counter()
         self.numbers = NumberForm()
+        self._codes: set[object] | None = set()  # the different values, while they are few
 
     def add(self, values: Sequence[object]) -> None:
         """Read more values."""
         self.n_rows += len(values)
         numbers = _read_plain_numbers(values)
+        self._learn_codes(values if numbers is None else numbers)
         if numbers is not None:
             n_missing = numbers.count(None)
             self._n[ValueKind.MISSING] += n_missing
@@ -46,6 +64,15 @@ class ColumnScan:
             elif kind is ValueKind.NUMBER:
                 self.numbers.add_plain([value], [_find_number(value)], n)
 
+    def _learn_codes(self, values: Sequence[object]) -> None:
+        if self._codes is not None:
+            try:
+                self._codes.update(values)
+            except TypeError:  # lists and objects cannot be counted
+                self._codes = None
+            else:
+                self._codes = self._codes if len(self._codes) <= _MAX_CODES else None
+
     def skip(self, n_rows: int) -> None:
         """Count rows that lack the column or need no look."""
         self.n_rows += n_rows
@@ -60,7 +87,8 @@ class ColumnScan:
     @property
     def kind(self) -> ColumnKind:
         """Return number if at least 95 % of the values are numbers (true and false count, and
-        62.5% and $5); other values are rejected later. Return words otherwise.
+        62.5% and $5); other values are missing later. Return words otherwise, and for few whole
+        numbers that repeat, beside a word that is a code too.
 
         >>> scan = ColumnScan()
         >>> scan.add(["1", "2.5", "", "n/a"])
@@ -72,7 +100,7 @@ class ColumnScan:
         """
         if self._n[ValueKind.NESTED]:
             return ColumnKind.NESTED
-        if self._n[ValueKind.WORD] > self._n_numbers // 20:
+        if self._n[ValueKind.WORD] > self._n_numbers // 20 or self._holds_codes:
             return ColumnKind.TEXT if self.median_length > TEXT_LENGTH else ColumnKind.CATEGORY
         if self._n[ValueKind.TIME]:
             return ColumnKind.TIME
@@ -94,6 +122,24 @@ class ColumnScan:
         if self.kind is not ColumnKind.NUMBER or not self._n[ValueKind.WORD]:
             return None
         return show(self._examples[ValueKind.WORD])
+
+    @property
+    def _holds_codes(self) -> bool:
+        """Return whether a few whole numbers and words name things: the words look like codes, or
+        the numbers leave gaps as neither counts nor ratings do."""
+        if not self._n[ValueKind.WORD] or self._codes is None:
+            return False
+        texts = {text for value in self._codes if (text := as_word(value)) is not None}
+        numbers = sorted({int(text) for text in texts if text.isascii() and text.isdigit()})
+        words = [text for text in texts if judge_value(text) is ValueKind.WORD]
+        repeat = self._n_numbers >= _ROWS_PER_CODE * max(len(numbers), 1)
+        whole = len(numbers) + len(words) >= len(texts) - _count_missing(texts)
+        if not (whole and repeat and len(numbers) > 1):
+            return False
+        if any(word.lower() in _UNKNOWN for word in words):
+            return False
+        gaps = numbers[-1] - numbers[0] >= 2 * len(numbers)
+        return gaps or all(_CODE.fullmatch(word) for word in words)
 
     @property
     def _n_numbers(self) -> int:
@@ -158,6 +204,10 @@ def read_column(
             wrong[place], found = found, None
         read.append(found)
     return read, wrong
+
+
+def _count_missing(texts: Iterable[str]) -> int:
+    return sum(judge_value(text) is ValueKind.MISSING_WORD for text in texts)
 
 
 def _find_number(value: object) -> float | None:

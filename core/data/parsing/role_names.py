@@ -158,8 +158,8 @@ def rank_target(key: str) -> tuple[int, int] | None:
     The known names come first, then what people gave, then what ends or begins like one. A count,
     a spread, a prediction, a unit of measurement, or a lag of a target is none.
 
-    >>> rank_target("rating"), rank_target("expert_clarity_score"), rank_target("style_score")
-    ((0, 17), (1, 0), (2, 0))
+    >>> rank_target("overall") < rank_target("rating") < rank_target("expert_clarity_score")
+    True
     >>> [rank_target(key) for key in ("score_std", "score_lag_1", "predicted_score", "seconds")]
     [None, None, None, None]
     """

@@ -1,5 +1,6 @@
 """Raw rows of a file or a request as samples and rejections; pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,10 +131,11 @@ def check_mapping(name: str, mapping: ColumnMapping, columns: Sequence[str]) -> 
 
 def build_samples(
     piece: RawPiece, plan: RowPlan, *, source: str, provenance: Provenance, scale: Scale
-) -> tuple[list[Sample], list[Rejection]]:
-    """Return the samples of a piece and the rejections of its other rows, in their order."""
+) -> tuple[list[Sample], list[Rejection], Counter[str]]:
+    """Return the samples of a piece, the rejections of its other rows, in their order, and the
+    number of values of each feature that do not fit it and count as missing."""
     if not piece.rows:
-        return [], list(piece.rejections)
+        return [], list(piece.rejections), Counter()
     reader = _Reader(piece, plan.notations)
     mapping = plan.mapping
     targets = reader.targets(mapping.target, scale)
@@ -142,7 +144,7 @@ def build_samples(
     texts = reader.read("text", mapping.text, ColumnKind.TEXT)
     groups = reader.read("group", mapping.group, ColumnKind.CATEGORY)
     ids = reader.read("id", mapping.id, ColumnKind.CATEGORY)
-    columns = [reader.read("feature", name, kind) for name, kind in plan.features.items()]
+    columns = [reader.read_feature(name, kind) for name, kind in plan.features.items()]
     features = zip(*columns, strict=True) if columns else [()] * len(piece.rows)
     provenances = reader.provenances(provenance)
     samples = [
@@ -161,7 +163,7 @@ def build_samples(
         if place not in reader.rejections
     ]
     rejections = [*piece.rejections, *reader.rejections.values()]
-    return samples, sorted(rejections, key=lambda rejection: rejection.row)
+    return samples, sorted(rejections, key=lambda rejection: rejection.row), reader.odd
 
 
 def build_given_samples(
@@ -266,11 +268,21 @@ def _read_given_feature(features: Mapping[str, object], name: str) -> FeatureVal
 
 
 class _Reader:
-    """Reads the columns of a piece by their role; the first thing wrong with a row rejects it."""
+    """Reads the columns of a piece by their role; the first thing wrong with a row rejects it,
+    unless it is a feature's value: that one is missing then."""
 
     def __init__(self, piece: RawPiece, notations: Mapping[str, Notation]) -> None:
         self._piece, self._notations = piece, notations
         self.rejections: dict[int, Rejection] = {}
+        self.odd: Counter[str] = Counter()
+
+    def read_feature(self, column: str, kind: ColumnKind) -> list[Any]:
+        """Return a value a row, None where it is missing or does not fit the column."""
+        notation = self._notations.get(column, PLAIN)
+        read, wrong = read_column(self._values(column), kind, notation)
+        if wrong:
+            self.odd[column] += len(wrong)
+        return read
 
     def read(self, role: str, column: str | None, kind: ColumnKind) -> list[Any]:
         """Return a value a row, None where it is missing or wrong."""

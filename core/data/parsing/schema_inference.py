@@ -363,11 +363,17 @@ def _why_position(column: ColumnFacts, keys: Mapping[str, str]) -> str | None:
     if key in POSITIONS or key in ("", "index_level_0"):
         enough = ordered if key in SURE_POSITIONS else column.counting or column.dense
         return "only says where a row stood" if enough and column.n_rows > 1 else None
+    return None
+
+
+def counts_rows(column: ColumnFacts) -> bool:
+    """Return whether a column without a name that says so holds the places of rows: whole numbers
+    in order from about 0 on, or different ones with hardly a gap."""
+    key = snake_case(column.name)
     if is_key_name(key) or is_time_name(key) or rank_target(key) is not None:
-        return None
-    counts = column.counting and column.dense and column.n_rows >= _MIN_COUNTED
-    dense = column.dense and column.n_rows >= _MIN_DENSE
-    return "counts the rows, and only says where each stood" if counts or dense else None
+        return False
+    in_order = column.counting and column.dense and column.n_rows >= _MIN_COUNTED
+    return in_order or (column.dense and column.n_rows >= _MIN_DENSE)
 
 
 def _can_be_target(column: ColumnFacts) -> bool:

@@ -31,12 +31,14 @@ class UnlabelledPlan:
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
     """The rows of a piece; columns and lists are parallel. `wrong` holds by place the reason why a
-    row cannot be used; its value there is None."""
+    row cannot be used; its value there is None. `odd` counts the values of each feature that do not
+    fit it and count as missing."""
 
     features: Mapping[str, Sequence[FeatureValue]]
     texts: Sequence[str | None]
     times: Sequence[datetime | None]
     wrong: Mapping[int, str]
+    odd: Mapping[str, int] = field(default_factory=dict)
 
 
 def find_kind(types: Mapping[str, str], name: str) -> ColumnKind | None:
@@ -52,20 +54,24 @@ def find_kind(types: Mapping[str, str], name: str) -> ColumnKind | None:
 
 
 def read_unlabelled(piece: RawPiece, plan: UnlabelledPlan) -> Unlabelled:
-    """Return the rows of a piece, parsed by a plan. Anything else in a column of numbers is an
-    error, as in an import; in a column of unknown type, each value is parsed by itself.
+    """Return the rows of a piece, parsed by a plan. Anything else in a column of numbers is
+    missing, as in an import; in a column of unknown type, each value is parsed by itself.
 
     >>> piece = RawPiece([1, 2], {"a": ["1", "x"]}, (), 1.0)
     >>> read = read_unlabelled(piece, UnlabelledPlan({"a": ColumnKind.NUMBER}, None, None))
-    >>> read.features, read.wrong
-    ({'a': [1.0, None]}, {1: "feature 'a': 'x' is not a number"})
+    >>> read.features, read.wrong, read.odd
+    ({'a': [1.0, None]}, {}, {'a': 1})
     """
     wrong: dict[int, str] = {}
+    odd: dict[str, int] = {}
 
     def read(role: str, column: str | None, kind: ColumnKind | None) -> list[Any]:
         if column is None:
             return [None] * len(piece.rows)
         found, errors = _read(piece.columns[column], kind, plan.notations.get(column, PLAIN))
+        if errors and role == "feature" and column is not None:
+            odd[column] = len(errors)
+            return found
         for place, error in errors.items():
             wrong.setdefault(place, error.locate(role, column).message)
         return found
@@ -76,7 +82,8 @@ def read_unlabelled(piece: RawPiece, plan: UnlabelledPlan) -> Unlabelled:
         if name in piece.columns
     }
     texts = read("text", plan.text, ColumnKind.TEXT)
-    return Unlabelled(features, texts, read("timestamp", plan.timestamp, ColumnKind.TIME), wrong)
+    times = read("timestamp", plan.timestamp, ColumnKind.TIME)
+    return Unlabelled(features, texts, times, wrong, odd)
 
 
 def _read(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from core import text
 from core.domain.dataset import Issue, Severity
 from core.domain.sample import Collection, Rejection, choose_newest
 
@@ -25,6 +26,7 @@ def check_import(collection: Collection) -> list[Issue]:
         *check_rejected(
             collection.source, collection.n_received, collection.n_rejected, collection.rejected
         ),
+        *_check_odd(collection),
         *_check_known(collection),
     ]
 
@@ -46,6 +48,20 @@ def check_rejected(
             f"{n:,} of {n_received:,} rows of {source} were not taken. Row {example.row}: "
             f"{example.message}.",
             "Correct such rows at their source and bring them again.",
+        )
+
+
+def _check_odd(collection: Collection) -> Iterator[Issue]:
+    counts = collection.mapping.get("odd_values")
+    for column, n in counts.items() if isinstance(counts, dict) else ():
+        yield Issue(
+            "odd_values",
+            Severity.INFO,
+            column,
+            n,
+            f"{text.count(n, 'value')} of '{column}' in {collection.source} do not fit the column "
+            "and count as missing; the rows are kept.",
+            "Correct them at their source, or leave them empty.",
         )
 
 

@@ -42,9 +42,9 @@ def check_duplicates(frame: pd.DataFrame) -> Iterator[Issue]:
             Severity.WARNING if share >= _MANY_DUPLICATES else Severity.INFO,
             None,
             n,
-            f"{n:,} of {len(frame):,} rows ({share:.1%}) repeat another in everything but its id: "
-            "they count more than once. Remove them at their source unless they are separate "
-            "pieces of work.",
+            f"{n:,} of {len(frame):,} rows ({share:.1%}) repeat another in all that is kept of "
+            "it but its id: they count more than once. Remove them at their source unless they are "
+            "separate pieces of work.",
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.data.parsing.schema_inference import BASE_METRICS, snake_case
+from core.data.parsing.role_names import BASE_METRICS, snake_case
 from core.data.quality.level_ranges import MAX_ROWS, MIN_ROWS, explain_by_levels
 
 _NAMES = frozenset(

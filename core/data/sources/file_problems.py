@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from core.data.parsing.cell_parser import ColumnKind
 from core.data.parsing.column_facts import ColumnFacts
 from core.data.parsing.documents import METADATA
-from core.data.parsing.schema_inference import is_time, is_unread_time
+from core.data.parsing.schema_inference import counts_rows, is_time, is_unread_time
 from core.data.sources.file_preview import ColumnPreview, FilePreview, name_roles
 from core.domain.dataset import Issue, Severity, warn
 from core.domain.sample import ColumnMapping
@@ -22,6 +22,7 @@ _ORDER = (
     "wide_tolerance",
     "target_guessed",
     "several_targets",
+    "counts_rows",
     "unreadable_rows",
     "unclear_numbers",
     "unreadable_times",
@@ -54,6 +55,7 @@ def find_problems(
         *_check_times(preview, mapping, columns),
         *_check_rows(preview),
         *_check_columns(mapping, preview.columns),
+        *_check_counters(preview, mapping),
         *_check_left_out(preview, mapping),
     ]
     return tuple(sorted(found, key=_rank))
@@ -360,6 +362,20 @@ def _check_columns(mapping: ColumnMapping, columns: tuple[ColumnPreview, ...]) -
                 n_odd,
                 f"Column '{column.name}' holds numbers and {column.odd_value}: {loss}.",
                 "Correct such values at their source, or leave them empty.",
+            )
+
+
+def _check_counters(preview: FilePreview, mapping: ColumnMapping) -> Iterator[Issue]:
+    roles = name_roles(mapping)
+    for column in preview.columns:
+        if column.name not in roles and counts_rows(column.facts):
+            yield warn(
+                "counts_rows",
+                column.name,
+                preview.n_rows,
+                f"'{column.name}' counts the rows: where a row stood in its file says nothing of a "
+                "row to come, and may give its label away.",
+                f"Leave it out (--ignore {column.name}) unless it means something.",
             )
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.data.parsing.column_types import ColumnScan, find_notations
+from core.data.parsing.copies import CopyCounter
 from core.data.parsing.documents import read_documents
 from core.data.parsing.raw import ROWS_PER_PIECE, RawTable, check_size, read_columnar
 from core.data.parsing.row_parser import (
@@ -41,6 +42,7 @@ class Piece:
     rejections: tuple[Rejection, ...]
     n_received: int
     share_read: float
+    odd: Mapping[str, int] = field(default_factory=dict)  # values that count as missing, by column
 
 
 @contextmanager
@@ -94,15 +96,19 @@ def plan_file(path: Path, mapping: ColumnMapping, progress: Callable[[float], No
 def read_file(
     path: Path, plan: RowPlan, source: str, provenance: Provenance, scale: Scale
 ) -> Iterator[Piece]:
-    """Yield the rows of a file, about 2,000 at a time, in bounded memory. Raises `InvalidInput` if
-    the file cannot be read, or changed after it was planned."""
+    """Yield the rows of a file, about 2,000 at a time; without an id, rows that differ only in a
+    column that is not kept stay apart, for which a number a row is remembered. Raises
+    `InvalidInput` if the file cannot be read, or changed after it was planned."""
     n_received = 0
+    others = (*plan.mapping.ignored, *plan.left_out) if plan.mapping.id is None else ()
+    copies = CopyCounter(others)
     for raw in open_table(path).read_pieces(ROWS_PER_PIECE):
-        samples, rejections = build_samples(
+        samples, rejections, odd = build_samples(
             raw, plan, source=source, provenance=provenance, scale=scale
         )
+        samples = copies.number(raw, samples, frozenset(r.row for r in rejections))
         n_received += raw.n_received
-        yield Piece(tuple(samples), tuple(rejections), raw.n_received, raw.share_read)
+        yield Piece(tuple(samples), tuple(rejections), raw.n_received, raw.share_read, odd)
     if n_received != plan.n_rows:
         raise InvalidInput(
             f"'{path.name}' had {plan.n_rows:,} rows and then {n_received:,}: something wrote to "

@@ -246,6 +246,7 @@ def _score(attempt: _Attempt, piece: RawPiece) -> tuple[bytes, PartSummary]:
         [None if reason is None else str(reason) for reason in added["reason"]],
         piece.rows,
         [RejectedFileRow(rejection.row, rejection.message) for rejection in piece.rejections],
+        rows.odd,
     )
     return content, summary
 

@@ -1,9 +1,10 @@
 """The report of a scored file, added up from the summaries of its parts; pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from core import text
 from core.domain.prediction import AnswerSource
 
 REJECTED = "rejected"
@@ -33,6 +34,7 @@ class PartSummary:
     n_unreadable: int
     fallbacks: dict[str, int]  # number of rows without a model's answer, by reason
     rejected: tuple[RejectedFileRow, ...]  # the first thousand
+    odd: dict[str, int] = field(default_factory=dict)  # values that count as missing, by column
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def summarize_part(
     reasons: Sequence[str | None],
     numbers: Sequence[int],
     unreadable: Sequence[RejectedFileRow],
+    odd: Mapping[str, int] | None = None,
 ) -> PartSummary:
     """Return the summary of a part: for each of its rows the source of the answer, the reason if no
     model gave it, and its number in the file; and the rows that could not be read.
@@ -86,6 +89,7 @@ def summarize_part(
         n_unreadable=len(unreadable),
         fallbacks=_bound(fallbacks),
         rejected=tuple(every[:MAX_REJECTED]),
+        odd=dict(odd or {}),
     )
 
 
@@ -108,7 +112,9 @@ def build_report(
     """
     sources: Counter[str] = Counter()
     fallbacks: Counter[str] = Counter()
+    odd: Counter[str] = Counter()
     for part in parts:
+        odd.update(part.odd)
         sources.update(part.sources)
         fallbacks.update(part.fallbacks)
     n_rows = sum(part.n_rows for part in parts)
@@ -129,7 +135,7 @@ def build_report(
         n_resumed=n_resumed,
         seconds=seconds,
         rows_per_second=n_new / seconds if n_new and seconds > 0 else None,
-        notes=tuple(notes),
+        notes=(*notes, *(_say_odd(name, n) for name, n in odd.most_common(_MAX_REASONS))),
     )
 
 
@@ -146,6 +152,10 @@ def describe_progress(n_rows: int, share: float, first_share: float, seconds: fl
     hours, minutes = divmod(left // 60, 60)
     clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
     return f"{n_rows:,} rows, {clock}:{left % 60:02} left"
+
+
+def _say_odd(column: str, n: int) -> str:
+    return f"{text.count(n, 'value')} of '{column}' do not fit the column and count as missing."
 
 
 def _bound(reasons: "Counter[str]") -> dict[str, int]:

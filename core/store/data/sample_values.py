@@ -37,7 +37,7 @@ _ENCODER = msgspec.json.Encoder()
 def build_rows(collection_id: int, samples: Sequence[Sample]) -> list[Row]:
     """Return the rows of some samples for a collection, in their order. The key of a row is a hash
     that rows with the same content share: the source does not count, nor a missing value that is
-    written out, nor the time of a prediction's label.
+    written out, nor the time of a prediction's label; what tells copies apart does.
 
     >>> (row,) = build_rows(7, [Sample("file:a", Provenance.REAL, {"length": 3.0}, 50.0)])
     >>> row[1:3], row[8]
@@ -100,6 +100,8 @@ def _hash(sample: Sample) -> str:
     ]
     if sample.labelled_at is not None and sample.provenance is Provenance.REAL:
         content.append(sample.labelled_at.isoformat())
+    if sample.copy:
+        content.append({"copy": sample.copy})
     return hashlib.sha256(_ENCODER.encode(content)).hexdigest()
 
 

@@ -151,6 +151,17 @@ def finish_collection(
     return n_replaced
 
 
+def save_odd_values(conn: sa.Connection, collection_id: int, n_odd: Mapping[str, int]) -> None:
+    """Add to how the rows of a collection were read the number of values of each feature that did
+    not fit it and count as missing."""
+    mapping = get_collection(conn, collection_id).mapping
+    conn.execute(
+        _collections.update()
+        .where(_collections.c.id == collection_id)
+        .values(mapping={**mapping, "odd_values": dict(n_odd)})
+    )
+
+
 def find_standing(
     conn: sa.Connection, collection_ids: Sequence[int], samples: Sequence[Sample]
 ) -> list[int]:

@@ -38,7 +38,10 @@ def _build(
     n = len(next(iter(columns.values())))
     plan = choose_plan("a.csv", mapping or ColumnMapping("y"), _scans(columns), n)
     piece = RawPiece(range(1, n + 1), columns, earlier, 1.0)
-    return build_samples(piece, plan, source="file:a", provenance=Provenance.REAL, scale=scale)
+    samples, rejections, _ = build_samples(
+        piece, plan, source="file:a", provenance=Provenance.REAL, scale=scale
+    )
+    return samples, rejections
 
 
 def _plan_refusal(columns: Mapping[str, Sequence[object]], mapping: ColumnMapping) -> str:
@@ -146,18 +149,39 @@ def test_the_time_of_a_label_needs_the_time_of_the_work() -> None:
     )
 
 
-def test_an_infinite_feature_rejects_its_row_and_a_missing_one_does_not() -> None:
-    samples, (rejection,) = _build({"y": [1, 2, 3], "a": ["1", "-inf", "nan"]})
-    assert [sample.features["a"] for sample in samples] == [1.0, None]
-    assert (rejection.row, rejection.code) == (2, "bad_feature")
-    assert "feature 'a': is infinite" in rejection.message
+@pytest.mark.parametrize("odd", ["oops", "-inf", "unknown", "a\0b"])
+def test_a_value_that_does_not_fit_its_feature_is_missing_and_counted(odd: str) -> None:
+    columns = {"y": [1] * 41, "a": [*map(str, range(40)), odd]}
+    plan = choose_plan("a.csv", ColumnMapping("y"), _scans(columns), 41)
+    samples, rejections, n_odd = build_samples(
+        RawPiece(range(1, 42), columns, (), 1.0),
+        plan,
+        source="file:a",
+        provenance=Provenance.REAL,
+        scale=PERCENT,
+    )
+    assert (len(samples), rejections, n_odd) == (41, [], {"a": 1})
+    assert samples[40].features == {"a": None}
 
 
-def test_a_word_among_many_numbers_rejects_its_row() -> None:
-    columns = {"y": [1] * 41, "a": [*map(str, range(40)), "oops"]}
-    samples, (rejection,) = _build(columns)
-    assert len(samples) == 40
-    assert rejection.message == "feature 'a': 'oops' is not a number"
+@pytest.mark.parametrize(
+    ("codes", "rare"),
+    [(("10", "20", "30"), "other"), (("404", "500", "200"), "ERR4"), (("1", "2", "3"), "X"),
+     (("11", "12", "13"), "V12")],
+)  # fmt: skip
+def test_codes_with_a_rare_word_are_a_category_that_keeps_its_rows(
+    codes: tuple[str, ...], rare: str
+) -> None:
+    columns = {"y": [1] * 61, "a": [*codes * 20, rare]}
+    samples, rejections = _build(columns)
+    assert (len(samples), rejections) == (61, [])
+    assert {sample.features["a"] for sample in samples} == {*codes, rare}
+
+
+@pytest.mark.parametrize("word", ["unknown", "pending", "-", "many"])
+def test_a_rare_word_among_counts_is_missing(word: str) -> None:
+    samples, _ = _build({"y": [1] * 61, "a": [*["0", "1", "2"] * 20, word]})
+    assert samples[60].features == {"a": None}
 
 
 def test_only_the_first_reason_of_a_row_is_given() -> None:

@@ -184,7 +184,7 @@ def test_rows_that_repeat_but_for_their_id(clean_frame: pd.DataFrame) -> None:
     again[KEY], again[EXTERNAL_ID] = [f"k{i}" for i in range(8)], list("abcdefgh")
     issue = _find(pd.concat([clean_frame, again], ignore_index=True), "duplicate_rows")
     assert (issue.n_rows, issue.severity) == (8, Severity.WARNING)
-    assert "8 of 408 rows (2.0%) repeat another in everything but its id" in issue.message
+    assert "8 of 408 rows (2.0%) repeat another in all that is kept of it" in issue.message
 
 
 def test_rows_with_the_same_features_would_flatter_a_random_split(clean_frame) -> None:
@@ -321,7 +321,7 @@ def test_what_the_newest_import_of_a_source_rejected_is_said_by_reason() -> None
         8,
         Severity.WARNING,
     )
-    assert missing.message == (
+    assert missing.sentence == (
         "8 of 100 rows of file:a.csv were not taken. Row 10: target 'y' is missing. Correct such "
         "rows at their source and bring them again."
     )
