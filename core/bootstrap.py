@@ -55,6 +55,7 @@ def build_app(
         artifacts=settings.artifacts,
         tracking_uri=settings.mlflow_uri.reveal() or f"sqlite:///{settings.home / 'mlflow.db'}",
         signing_key=settings.signing_key.reveal(),
+        scale=settings.scale,
     )
     url, seal = settings.database_url.reveal(), registry.signing_key.seal
     db = open_database(url, settings.home, settings.durability, now(), seal)

@@ -22,6 +22,7 @@ from core.domain.sample import FeatureValue
 from core.domain.training_report import Estimate, Gate, Metrics, TrainingReport
 from core.domain.version import Version
 from core.errors import NotFound, Refused
+from core.settings import Scale
 from core.store.data import snapshots
 from core.store.engine.database import Connection, Database
 from core.store.models import versions
@@ -92,6 +93,7 @@ class FakeRegistry:
     artifacts: dict[str, FakeArtifact] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
     loaded: list[str] = field(default_factory=list)
+    scale: Scale | None = None
 
     def load_card(self, artifact_hash: str) -> Card:
         return self.artifacts[artifact_hash].card

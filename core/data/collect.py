@@ -49,7 +49,7 @@ def import_file(
         taking, path, mapping, name=name, limit_bytes=limit_bytes, accept_rejects=accept_rejects
     )
     progress(_CHECKING, "Checking all rows")
-    refresh_quality(context.db, context.scale, context.now(), rules)
+    refresh_quality(context.db, context.scale, context.now(), rules, context.tolerance)
     return collection
 
 
@@ -115,7 +115,7 @@ def add_demo(
             hear(_CHECKING * share, collecting.describe())
         collection = collecting.finish()
     progress(_CHECKING, f"{collecting.describe()}; checking all rows")
-    refresh_quality(context.db, scale, now(), rules)
+    refresh_quality(context.db, scale, now(), rules, context.tolerance)
     return collection, rows.best_mae
 
 

@@ -92,7 +92,7 @@ def _check(asked: CollectionRequest, found: Sequence[Source], progress: Progress
     if any(source.n_new for source in found):
         progress(_CHECKING, "Checking the rows")
         settings = asked.settings
-        refresh_quality(asked.db, settings.scale, asked.now(), settings.rules)
+        refresh_quality(asked.db, settings.scale, asked.now(), settings.rules, settings.tolerance)
 
 
 KINDS = (feedback.KIND, watched_folder.KIND, tables.KIND)

@@ -18,6 +18,7 @@ class CollectContext:
     by: str
     now: Callable[[], datetime]
     progress: Progress
+    tolerance: float | None = None  # that of the settings, for the checks of the rows
 
     def report_to(self, progress: Progress) -> "CollectContext":
         """Return the same context with somebody else who hears how far it is."""

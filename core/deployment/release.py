@@ -208,11 +208,20 @@ def choose_expected(current: Deployment | None, expected_revision: int | None) -
 
 
 def verify_version(registry: Registry, version: Version | None) -> None:
-    """Load a version the way serving will, and let it score its golden rows."""
+    """Load a version the way serving will, and let it score its golden rows. Raises `Refused` where
+    it cannot be loaded, or scores on another scale than what is served: serving refuses it too."""
     if version is None:
         return
     with _as_refusal(version):
-        registry.load_artifact(version.artifact_hash).verify_golden()
+        artifact = registry.load_artifact(version.artifact_hash)
+        artifact.verify_golden()
+    card, scale = artifact.card, registry.scale
+    if scale is not None and (card.scale_low, card.scale_high) != (scale.low, scale.high):
+        raise Refused(
+            f"{version.name} was trained on the scale {card.scale_low:g}:{card.scale_high:g} and "
+            f"PLUMBLINE_SCALE is {scale.low:g}:{scale.high:g}, so that it could not answer: set it "
+            "back, or train again."
+        )
 
 
 def announce(deployment: Deployment) -> None:

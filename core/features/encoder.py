@@ -84,6 +84,10 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
         self.flagged_: list[str] = []
         for name in names:
             self._fit_column(X, name)
+        if not self.kinds_ and not self.dropped_:
+            raise ValueError(
+                "they have no column besides their text: train the recipe 'text', which reads it."
+            )
         if not self.kinds_:
             raise ValueError(
                 "No column can be used: "

@@ -108,7 +108,13 @@ def _check_data(app: App) -> str:
     newest = max((c.finished_at for c in summary.collections if c.finished_at), default=None)
     if newest is None or (summary.quality is not None and summary.quality.at >= newest):
         return "nothing new to check"
-    report = refresh_quality(app.db, app.settings.scale, app.now(), app.settings.rules)
+    report = refresh_quality(
+        app.db,
+        app.settings.scale,
+        app.now(),
+        app.settings.rules,
+        load_current_settings(app).tolerance,
+    )
     return f"{report.n_rows} rows checked, {len(report.issues)} issues"
 
 

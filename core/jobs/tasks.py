@@ -63,10 +63,17 @@ def check_queued(app: App, job: Job) -> None:
             )
 
 
+def _build_context(app: App, job: Job, progress: Progress) -> CollectContext:
+    settings = load_current_settings(app)
+    return CollectContext(
+        app.db, app.settings.scale, job.requested_by, app.now, progress, settings.tolerance
+    )
+
+
 def _import(app: App, job: Job, progress: Progress) -> Result:
     path = Path(_text(job.args, "path"))
     collection = import_file(
-        CollectContext(app.db, app.settings.scale, job.requested_by, app.now, progress),
+        _build_context(app, job, progress),
         path,
         msgspec.convert(job.args["mapping"], ColumnMapping),
         name=_text(job.args, "name"),
@@ -82,7 +89,7 @@ def _import(app: App, job: Job, progress: Progress) -> Result:
 
 def _demo(app: App, job: Job, progress: Progress) -> Result:
     collection, best_mae = add_demo(
-        CollectContext(app.db, app.settings.scale, job.requested_by, app.now, progress),
+        _build_context(app, job, progress),
         _whole(job.args, "n_rows"),
         _whole(job.args, "seed"),
         rules=app.settings.rules,

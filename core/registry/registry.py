@@ -26,6 +26,7 @@ from core.registry.runs import (
     register_run,
 )
 from core.safety.masking import Hides, Secret, mask
+from core.settings import Scale
 
 log = get_logger(__name__)
 
@@ -40,8 +41,10 @@ class Registry(ArtifactFolder):
         tracking_uri: str,
         experiment: str = "plumbline",
         signing_key: str = "",
+        scale: Scale | None = None,  # of the scores that are served; None where nobody serves
     ) -> None:
         super().__init__(artifacts, signing_key)
+        self.scale = scale
         self.tracking_uri = Secret(
             tracking_uri or f"sqlite:///{artifacts.parent / 'mlflow.db'}", Hides.LOGIN
         )

@@ -159,6 +159,8 @@ def choose_refusal(features: Features, card: Card, version: int) -> str | None:
             return None
     if TEXT in card.reads and features.get(TEXT) is not None:
         return None
+    if TEXT in card.reads and not card.features:
+        return f"The request has no text, which is all that {version_name(version)} reads"
     shown = ", ".join(card.features[:_MAX_NAMES])
     more = len(card.features) - _MAX_NAMES
     return f"The request has none of the features that {version_name(version)} reads ({shown}" + (

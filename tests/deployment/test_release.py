@@ -17,6 +17,7 @@ from core.deployment.release import deploy, describe_plan, rehearse_rollback, ro
 from core.domain.actor import Act, ApprovalState
 from core.domain.deployment import Action, Deployment
 from core.errors import Conflict, InvalidInput, NotFound, OpsError, Refused
+from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.installation import audit
 from core.store.models import deployments
@@ -190,6 +191,18 @@ def test_a_version_that_the_gate_refused_needs_an_override(
     deployment = release(1, override=True, reason="the pilot asked for it")
     assert deployment.override
     assert deployment.evidence["gate_passed"] is False
+
+
+def test_a_version_of_another_scale_is_refused_as_serving_would_refuse_it(
+    db: Database, registry: FakeRegistry, release: Callable[..., Deployment]
+) -> None:
+    version = add_version(db, registry)
+    registry.scale = Scale(0, 5)
+    with pytest.raises(Refused, match=r"trained on the scale 0:100 and PLUMBLINE_SCALE is 0:5"):
+        release(version.number)
+    assert _n_rows(db) == 0
+    registry.scale = Scale(0, 100)
+    assert release(version.number).plan.champion == version.number
 
 
 def test_an_artifact_that_was_altered_is_refused_before_anything_switches(

@@ -48,6 +48,11 @@ def test_it_must_be_fitted_first() -> None:
         RowEncoder().transform([{"size": 1.0}])
 
 
+def test_rows_of_text_only_are_referred_to_the_recipe_that_reads_it() -> None:
+    with pytest.raises(ValueError, match="no column besides their text: train the recipe 'text'"):
+        RowEncoder().fit(pd.DataFrame(index=range(60)))
+
+
 def test_kinds_are_decided_and_useless_columns_are_named() -> None:
     encoder = RowEncoder().fit(FRAME)
     assert encoder.kinds_ == {

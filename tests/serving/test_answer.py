@@ -9,6 +9,7 @@ import pytest
 
 from core.domain.model_card import Band, Card, find_limits
 from core.domain.prediction import AnswerSource, Route, Variant
+from core.errors import InvalidInput
 from core.serving.answer import (
     Ask,
     ScoringAttempt,
@@ -21,6 +22,7 @@ from core.serving.answer import (
     mark_batch,
 )
 from core.serving.fallback import Guess
+from core.serving.files.parts import Options, choose_plan
 from core.settings import Scale
 from tests.fakes import make_card, make_prediction
 
@@ -173,3 +175,10 @@ def test_the_limits_of_many_scores_are_those_of_each(card: Card) -> None:
 
 def test_many_scores_of_a_version_without_intervals_have_no_limits() -> None:
     assert find_all_limits(np.array([50.0]), make_card(None)) is None
+
+
+def test_a_model_of_texts_alone_says_that_it_reads_nothing_else() -> None:
+    card = replace(make_card(), features=(), reads=("__text__",))
+    assert choose_refusal({}, card, 1) == "The request has no text, which is all that v1 reads"
+    with pytest.raises(InvalidInput, match=r"v1 reads a text.*name it with --text"):
+        choose_plan("work.csv", ["note"], card, 1, {}, Options())

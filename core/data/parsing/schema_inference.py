@@ -39,7 +39,7 @@ _MIN_LEVELS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class MappingGuess:
     """The roles of a file's columns with the reason of each, by column.
 
     `named` are the columns that are named like the target and are not it, the surest first;
@@ -51,7 +51,9 @@ class Guess:
     target_is_sure: bool = True
 
 
-def guess_mapping(columns: Sequence[ColumnFacts], lags: Mapping[str, str] | None = None) -> Guess:
+def guess_mapping(
+    columns: Sequence[ColumnFacts], lags: Mapping[str, str] | None = None
+) -> MappingGuess:
     """Return the most likely role of each column; `lags` are the columns that repeat earlier
     values of another.
 
@@ -79,7 +81,7 @@ def guess_mapping(columns: Sequence[ColumnFacts], lags: Mapping[str, str] | None
         for column in columns
         if column.name not in reasons and column.name not in ignored
     }
-    return Guess(mapping, {**reasons, **ignored, **features}, named, is_sure)
+    return MappingGuess(mapping, {**reasons, **ignored, **features}, named, is_sure)
 
 
 def choose_columns(

@@ -57,6 +57,7 @@ def check_rows(
     *,
     scale: Scale,
     now: datetime,
+    tolerance: float | None = None,
     rules: "DataFrameSchema | None" = None,
 ) -> list[Issue]:
     """Return the issues of a frame of `read_snapshot`, worst first; with `rules`, also those of the
@@ -78,7 +79,7 @@ def check_rows(
     features = [name for name in frame.columns if name not in RESERVED]
     issues += [
         *_check_count(len(frame)),
-        *check_target(frame[TARGET], scale),
+        *check_target(frame[TARGET], scale, tolerance),
         *check_columns(summarize_columns(frame[features]), len(frame)),
         *check_base_metrics(frame[features]),
         *check_leaks(frame[features], frame[TARGET], frame.get(TEXT)),

@@ -83,13 +83,17 @@ def count_single_levels(column: pd.Series) -> int:
 _MISSING_INFO, _MISSING_WARNING = 0.01, 0.20
 _NEARLY_CONSTANT, _NEARLY_CONSTANT_ROWS = 0.995, 200
 _SAME_TARGET = 0.80  # where most targets are one value, guessing it wins
+_NEARLY_ALL = 0.9
 _MIN_SPREAD = 0.01  # of the scale
 _MANY_GAPS = 3
 _MANY_DUPLICATES, _MANY_REPEATS = 0.01, 0.30
 
 
-def check_target(target: pd.Series, scale: Scale) -> Iterator[Issue]:
-    """Yield issues for targets outside the scale, all equal, or nearly so."""
+def check_target(
+    target: pd.Series, scale: Scale, tolerance: float | None = None
+) -> Iterator[Issue]:
+    """Yield issues for targets outside the scale, all equal, or nearly so, and for a tolerance with
+    which one guess is accurate for nearly all of them."""
     outside = int(((target < scale.low) | (target > scale.high) | target.isna()).sum())
     if outside:
         yield Issue(
@@ -112,6 +116,8 @@ def check_target(target: pd.Series, scale: Scale) -> Iterator[Issue]:
             "Import rows with other scores, or choose another target column.",
         )
         return
+    if tolerance is not None and len(values):
+        yield from _check_tolerance(target.dropna(), scale, tolerance)
     top, top_share = values[counts.argmax()], float(counts.max()) / int(counts.sum())
     if top_share >= _SAME_TARGET:
         yield warn(
@@ -129,6 +135,23 @@ def check_target(target: pd.Series, scale: Scale) -> Iterator[Issue]:
             f"The targets hardly vary (standard deviation {target.std():.3g} on a scale of "
             f"{scale.low:g} to {scale.high:g}): check PLUMBLINE_SCALE, or import rows with other "
             "scores.",
+        )
+
+
+def _check_tolerance(target: pd.Series, scale: Scale, tolerance: float) -> Iterator[Issue]:
+    middle = float(target.median())
+    n_near = int(((target - middle).abs() <= tolerance).sum())
+    if n_near >= _NEARLY_ALL * len(target):
+        yield warn(
+            "wide_tolerance",
+            TARGET_NAME,
+            n_near,
+            f"Always guessing {middle:g} is within the tolerance of {tolerance:g} for "
+            f"{n_near / len(target):.0%} of the rows, whose targets go from {target.min():g} to "
+            f"{target.max():g} on the scale {scale.low:g} to {scale.high:g}: an accuracy says "
+            "nothing.",
+            "Set PLUMBLINE_SCALE to the scale of the targets, and PLUMBLINE_TOLERANCE to a "
+            "difference that matters on it.",
         )
 
 

@@ -47,8 +47,9 @@ class ColumnShift:
 
 def find_populations(frame: pd.DataFrame) -> list[Population]:
     """Return parts of 5 to 95 % of the rows, at least 30, in which two or more columns are empty or
-    constant that vary elsewhere. A part is the rows without a value of a column, or with the most
-    common of a number's many values, as hard-coded metrics have it.
+    constant that vary elsewhere, unless all of them are 0 there. A part is the rows without a value
+    of a column, or with the most common of a number's many values, as hard-coded metrics have
+    it.
 
     >>> rng = np.random.default_rng(0)
     >>> real = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
@@ -66,6 +67,8 @@ def find_populations(frame: pd.DataFrame) -> list[Population]:
             if not _is_part(mask):
                 continue
             same = [other for other in names if _differs(codes[other], mask)]
+            if all(_is_nothing(rows[column], mask) for column in (name, *same)):
+                continue  # nothing was done there, so that nothing of it was measured
             columns = tuple(sorted(set(same) | {name}))
             if len(columns) >= 2 and columns not in found:
                 found[columns] = Population(where, columns, float(mask.mean()))
@@ -150,6 +153,11 @@ def _differs(codes: NDArray[np.int64], part: _Mask) -> bool:
         return False
     _, counts = np.unique(outside, return_counts=True)
     return len(counts) > 1 and float(counts.max()) < _MOSTLY * len(outside)
+
+
+def _is_nothing(column: pd.Series, part: _Mask) -> bool:
+    """Return whether a number is 0 throughout a part of the rows, as counts of nothing are."""
+    return pd.api.types.is_numeric_dtype(column) and bool((column[part] == 0).all())
 
 
 def _is_part(mask: _Mask) -> bool:

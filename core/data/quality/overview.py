@@ -110,7 +110,11 @@ def find_baseline(conn: Connection) -> Baseline | None:
 
 
 def refresh_quality(
-    db: Database, scale: Scale, now: datetime, rules: Path | None = None
+    db: Database,
+    scale: Scale,
+    now: datetime,
+    rules: Path | None = None,
+    tolerance: float | None = None,
 ) -> QualityReport:
     """Check the rows that training would use, and save the report."""
     # Not at the top: pandas, pyarrow and scipy would slow the first paint and the API's start.
@@ -127,7 +131,9 @@ def refresh_quality(
         pieces = sample_rows.stream_pieces(conn, provenances=chosen)
         n_labels, n_same = feedback.count_own_scores(conn)
         frame = frames.build_table(pieces, keep_empty=True).to_pandas()
-    issues = checks.check_rows(frame, scale=scale, now=now, rules=read_rules(rules))
+    issues = checks.check_rows(
+        frame, scale=scale, now=now, tolerance=tolerance, rules=read_rules(rules)
+    )
     issues += checks.check_own_scores(n_labels, n_same)
     if chosen == OBSERVED:
         issues += checks.check_provenance(n_observed, n_synthetic)

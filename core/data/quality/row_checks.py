@@ -1,29 +1,42 @@
 """The checks of the rows together: copies, groups, populations and times; pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core.data.quality.mixed_sources import find_populations
-from core.data.quality.near_duplicates import count_distinct, count_near, identify_copies
+from core.data.quality.near_duplicates import (
+    count_distinct,
+    count_near,
+    identify_copies,
+    merge_near,
+)
 from core.domain.dataset import (
     EXTERNAL_ID,
     GROUP,
     KEY,
     PROVENANCE,
     SOURCE,
+    TARGET,
+    TEXT,
     TIME_NAME,
     Issue,
     Severity,
     warn,
 )
 
+_Indices = NDArray[np.int64]
+
 _SHORT_SPAN = timedelta(days=7)
 _STALE = timedelta(days=90)
 _MANY_DUPLICATES, _MANY_REPEATS = 0.01, 0.30
 _FEW_NEAR = 0.001
+_MAX_RATERS, _RATED = 20, 0.9  # raters of one piece; the share of the rows that have as many
+_DISAGREE = 0.2  # of the pieces: raters do not say the same of all
 _SHOWN = 4
 _LOOK_INTO_REPEATS = (
     " Find out whether an export repeats its rows, or lacks a column that tells them apart."
@@ -49,20 +62,33 @@ def check_duplicates(frame: pd.DataFrame) -> Iterator[Issue]:
 
 
 def check_repeats(frame: pd.DataFrame) -> Iterator[Issue]:
-    """Yield issues for rows whose features repeat those of another, exactly or nearly."""
+    """Yield issues for rows whose features repeat those of another, exactly or nearly. Several
+    ratings of one piece of work repeat them by nature: rows of one group do, and as many rows for
+    nearly every piece with targets of their own."""
     content = identify_copies(frame)
-    _, n_equal = np.unique(content, return_counts=True)
-    n = int(n_equal[n_equal > 1].sum())
-    if n:
+    exact = _find_repeats(frame, content)
+    if exact.n_ratings:
+        yield Issue(
+            "repeated_ratings",
+            Severity.INFO,
+            None,
+            exact.n_ratings,
+            f"{exact.n_ratings:,} of {len(frame):,} rows are several ratings of the same work "
+            f"({exact.n_works:,} pieces): the split keeps those of one piece together. Nothing "
+            "needs to be done.",
+        )
+    if exact.n_alarming:
         yield _tell_repeats(
             "duplicates_across_split",
-            n,
+            exact.n_alarming,
             len(frame),
             "have the same features as another row: on both sides of a plain random split they "
             "would flatter every figure, so the split keeps them together.",
         )
     n_near = count_near(frame, content)
-    if n_near >= _FEW_NEAR * len(frame):
+    if n_near:
+        n_near = min(n_near, _find_repeats(frame, merge_near(frame, content)).n_alarming)
+    if n_near >= max(1.0, _FEW_NEAR * len(frame)):
         yield _tell_repeats(
             "near_duplicates",
             n_near,
@@ -70,6 +96,38 @@ def check_repeats(frame: pd.DataFrame) -> Iterator[Issue]:
             "are nearly copies of another: a rounding, a case or a space apart. The split keeps "
             "them together, too.",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeats:
+    """Rows with equals: ratings of as many works, and those that nothing explains."""
+
+    n_ratings: int
+    n_works: int
+    n_alarming: int
+
+
+def _find_repeats(frame: pd.DataFrame, works: _Indices) -> _Repeats:
+    """Return the rows that share a number in `works`: ratings where each set lies in one group, or
+    where nearly all rows lie in sets of one size with the same text and several targets."""
+    repeats = pd.Series(works).duplicated(keep=False).to_numpy()
+    if not repeats.any():
+        return _Repeats(0, 0, 0)
+    rows = frame[repeats].assign(__work__=works[repeats])
+    sets = rows.groupby("__work__")
+    sizes = sets.size()
+    rated = pd.Series(False, index=sizes.index)
+    if GROUP in rows:
+        rated |= (sets[GROUP].nunique() == 1) & (sets[GROUP].count() == sizes)
+    usual = sizes == int(sizes.mode().iloc[0])
+    if TEXT in rows:
+        usual &= sets[TEXT].nunique() <= 1
+    share_several = float((sets[TARGET].nunique() > 1)[usual].mean()) if usual.any() else 0.0
+    n_usual = int(sizes[usual].sum())
+    few = len(sizes) > 1 and int(sizes.mode().iloc[0]) <= _MAX_RATERS
+    if few and n_usual >= _RATED * len(frame) and share_several >= _DISAGREE:
+        rated |= usual
+    return _Repeats(int(sizes[rated].sum()), int(rated.sum()), int(sizes[~rated].sum()))
 
 
 def _tell_repeats(code: str, n: int, n_all: int, what: str) -> Issue:

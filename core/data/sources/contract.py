@@ -25,7 +25,10 @@ class CollectionRequest:
 
     def with_progress(self, progress: Progress) -> CollectContext:
         """Return the context of one collection."""
-        return CollectContext(self.db, self.settings.scale, self.by, self.now, progress)
+        settings = self.settings
+        return CollectContext(
+            self.db, settings.scale, self.by, self.now, progress, settings.tolerance
+        )
 
 
 class Collect(Protocol):

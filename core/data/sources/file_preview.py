@@ -11,7 +11,7 @@ from core.data.parsing.column_types import ColumnScan, explain_unclear, find_not
 from core.data.parsing.notation import PLAIN, BadValue, Notation
 from core.data.parsing.raw import RawPiece, check_size
 from core.data.parsing.row_parser import check_names
-from core.data.parsing.schema_inference import Guess, guess_mapping, is_time
+from core.data.parsing.schema_inference import MappingGuess, guess_mapping, is_time
 from core.data.parsing.time_parser import TimeForm, find_time_notations, has_zone
 from core.data.sources.files import no_rows, open_table
 from core.domain.dataset import Issue
@@ -24,7 +24,7 @@ _SHOWN_ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class TimeFacts:
-    """How the first rows of a column read as times."""
+    """The readings of a column as times in the first rows."""
 
     n_without_zone: int
     n_unreadable: int
@@ -80,7 +80,7 @@ class FilePreview:
     complete: bool  # they are all there are
     columns: tuple[ColumnPreview, ...]
     rows: tuple[Mapping[str, str | None], ...]  # the first 20, as text
-    guess: Guess
+    guess: MappingGuess
     rejected: tuple[Rejection, ...]  # rows that cannot be read, at most 5
     notes: tuple[str, ...]
     problems: tuple[Issue, ...] = ()  # of the guess, worst first; without the scale
@@ -157,7 +157,7 @@ def _describe_columns(
     facts: Sequence[ColumnFacts],
     scans: Mapping[str, ColumnScan],
     notations: Mapping[str, Notation],
-    guess: Guess,
+    guess: MappingGuess,
 ) -> tuple[ColumnPreview, ...]:
     roles = name_roles(guess.mapping)
     forms = {fact.name: TimeForm() for fact in facts if is_time(fact)}

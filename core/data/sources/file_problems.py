@@ -1,4 +1,4 @@
-"""What deserves a look before a file is imported, worst first; pure."""
+"""The problems of a file before its import, and the choice of its columns with reasons; pure."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

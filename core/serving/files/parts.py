@@ -90,6 +90,11 @@ def _check(
     name = version_name(version)
     missing = [feature for feature in card.features if feature not in columns]
     reads_text = TEXT in card.reads
+    if reads_text and text is None and not card.features:
+        raise InvalidInput(
+            f"{name} reads a text and nothing else, and no column of '{file}' is named for it: "
+            f"name it with --text. Its columns are {_show(columns)}."
+        )
     if len(missing) == len(card.features) and not (reads_text and text is not None):
         shown = [column for column in columns if not column.startswith(METADATA)]
         raise InvalidInput(

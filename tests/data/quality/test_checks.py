@@ -532,3 +532,53 @@ def test_rules_that_cannot_be_read_say_so(tmp_path: Path, content: str | None, s
         rules.write_text(content)
     with pytest.raises(InvalidInput, match=said):
         read_rules(rules)
+
+
+def _rate(each: int, *, named: bool) -> pd.DataFrame:
+    """100 pieces of work, each rated by three people, who are a column or not."""
+    works = make_frame(100).assign(
+        **{TEXT: [f"An answer of its own, the {n}th" * 3 for n in range(100)]}
+    )
+    rows = works.loc[works.index.repeat(each)].reset_index(drop=True)
+    rows[TARGET] = np.clip(rows[TARGET] + np.tile([-3.0, 0.0, 4.0], len(rows))[: len(rows)], 0, 100)
+    if named:
+        rows["rater"] = pd.Series([f"r{n % each}" for n in range(len(rows))], dtype="str")
+    return rows
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("grouped", [True, False])
+def test_ratings_of_one_piece_of_work_by_several_people_are_no_alarm(
+    named: bool, grouped: bool
+) -> None:
+    frame = _rate(3, named=named)
+    if grouped:
+        frame[GROUP] = [f"answer {n // 3}" for n in range(len(frame))]
+    codes = {issue.code for issue in _check(frame) if issue.severity is not Severity.INFO}
+    assert not codes & {"near_duplicates", "duplicates_across_split"}
+
+
+def test_an_export_that_repeats_its_rows_is_still_an_alarm() -> None:
+    frame = make_frame(200)
+    twice = pd.concat([frame, frame], ignore_index=True)
+    assert _find(twice, "duplicates_across_split").severity is Severity.WARNING
+
+
+def test_counts_that_are_all_zero_where_nothing_was_done_are_one_kind_of_row() -> None:
+    frame = _wide()
+    rng = np.random.default_rng(3)
+    for name in ("n_images", "width", "height"):
+        values = rng.integers(1, 900, len(frame)).astype("f8")
+        values[:120] = 0.0
+        frame[name] = values
+    assert "two_populations" not in {issue.code for issue in _check(frame)}
+
+
+@pytest.mark.parametrize(("tolerance", "warned"), [(5.0, True), (0.5, False)])
+def test_a_tolerance_that_makes_one_guess_accurate_for_all_is_an_issue(
+    tolerance: float, warned: bool
+) -> None:
+    frame = make_frame(200)
+    frame[TARGET] = 1.0 + np.arange(200) % 5
+    issues = check_rows(frame, scale=PERCENT, now=NOON, tolerance=tolerance)
+    assert ("wide_tolerance" in {issue.code for issue in issues}) is warned
