@@ -71,6 +71,10 @@ VERBS = {
     "promote": Verb("releases", "Promote the challenger of a trial: it answers everything."),
     "stop": Verb("releases", "Stop a trial: the version that serves answers everything again."),
     "rollback": Verb("releases", "Roll back to the previous or an earlier version."),
+    "policies": Verb(
+        "decisions",
+        "List the policies that pick and redo, set one, or put one in force again.",
+    ),
     "history": Verb(
         "releases",
         "Show the deployment history; with --at, what served then, by whom and why; with "

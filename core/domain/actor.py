@@ -47,6 +47,7 @@ class Act(StrEnum):
     OVERRIDE = "override"
     TRIAL = "trial"
     ROLLBACK = "rollback"
+    POLICY = "policy"
     RETRAIN = "retrain"
     SETTING = "setting"
     KEYS = "keys"
@@ -75,6 +76,7 @@ LEAST_ROLE: Mapping[Act, Role] = {
     Act.OVERRIDE: Role.OPERATOR,
     Act.TRIAL: Role.OPERATOR,
     Act.ROLLBACK: Role.OPERATOR,
+    Act.POLICY: Role.OPERATOR,
     Act.RETRAIN: Role.OPERATOR,
     Act.SETTING: Role.ADMIN,
     Act.KEYS: Role.ADMIN,
@@ -131,6 +133,8 @@ class Decider(StrEnum):
 
     DEPLOYMENTS = "deployments"
     VERSIONS = "versions"
+    POLICIES = "policies"
+    POLICY_CHANGES = "policy_changes"
     SETTING_CHANGES = "setting_changes"
     TABLE_MAPPINGS = "table_mappings"
     RETRAINING_DECISIONS = "retraining_decisions"

@@ -63,7 +63,10 @@ class Prediction:
     revision: int  # of the deployment in force; 0 before the first
     event_at: datetime | None = None  # when the scored work was made, where the caller said so
     key_id: int | None = None  # of the API key that asked; None where there was none
+<<<<<<< HEAD
     batch_rows: int | None = None  # None: asked alone; else see `count_rows_of`
+    decision_id: str | None = None  # that it was scored for; None for a request of its own
+    candidate_id: str | None = None  # the caller's name for it among the candidates
 
     @property
     def route(self) -> Route:
@@ -79,6 +82,8 @@ def count_rows_of(batch_rows: int | None) -> int:
     [1, 300, 0]
     """
     return 1 if batch_rows is None else batch_rows
+=======
+>>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +250,20 @@ def _find_places() -> dict[str, int]:
     return {digits: place for place, digits in enumerate(_list_digits())}
 
 
+class ChosenBy(StrEnum):
+    """How a row came to be labelled, without which its labels say nothing of all work."""
+
+    FEEDBACK = "feedback"  # as it came
+    PICKED = "picked"  # the best score of its group
+    ACCEPTED = "accepted"  # a redo policy let it through
+    EXPLORED = "explored"  # chance picked it or let it through
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """The true score of a prediction, which may not exist yet. `actual` is on the scale of the
     settings; 0 is a value. `rating` is the user's satisfaction with the result, 0..1, if somebody
-    asked. `given_by` is what the caller says of a person; `key_id` is that of the caller's API key,
+    asked. `given_by` is the rater, as the caller says; `key_id` is that of the caller's API key,
     None where there was none."""
 
     prediction_id: str
@@ -259,6 +273,7 @@ class Label:
     received_at: datetime
     rating: float | None = None
     key_id: int | None = None
+    chosen_by: ChosenBy = ChosenBy.FEEDBACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ from core.audit.verify import verify_audit
 from core.bootstrap import App, build_app, change_setting
 from core.data.erase import ErasureRequest, erase_rows
 from core.data.tables.table_mappings import remove_mapping, save_mapping
+from core.decisions.policies import put_in_force, roll_back_policy, set_policy
 from core.deployment.release import deploy, rollback
 from core.deployment.trials import TrialStart, promote, start_trial, stop_trial, widen_trial
 from core.domain.actor import JOB_ACTS, LEAST_ROLE, Act, Actor, ApprovalState, AuditOutcome, Role
 from core.domain.dataset import IdKind
+from core.domain.decisions.policy import PolicyKind, PolicyTerms
 from core.domain.installation import Scope
 from core.domain.source import TableMapping
 from core.domain.trial import TrialSettings
@@ -33,6 +35,7 @@ from core.login.sessions import end_all_sessions, end_session
 from core.retraining.flow import start_retraining
 from core.retraining.policy import build_policy
 from core.serving.keys import create_key, revoke_key, rotate_key
+from core.settings import Scale
 from core.store.engine import schema
 from core.store.installation import audit, sessions
 from core.system import cancel_job, request_job
@@ -97,6 +100,18 @@ WRITES: dict[str, tuple[Act, Write]] = {
     "widen_trial": (Act.TRIAL, _on_db(widen_trial, "shorter", traffic=0.2, reason="why")),
     "stop_trial": (Act.TRIAL, _on_db(stop_trial, "shorter", reason="why")),
     "promote": (Act.TRIAL, _on_versions(promote, "shorter", override=False)),
+    "set_policy": (
+        Act.POLICY,
+        _on_db(
+            set_policy,
+            PolicyTerms(PolicyKind.PICK),
+            scale=Scale(0.0, 100.0),
+            expected=None,
+            reason="why",
+        ),
+    ),
+    "put_in_force": (Act.POLICY, _on_db(put_in_force, 1, expected=1, reason="why")),
+    "roll_back_policy": (Act.POLICY, _on_db(roll_back_policy, PolicyKind.PICK, reason="why")),
     "start_retraining": (Act.RETRAIN, _retrain),
     "create_key": (Act.KEYS, _on_db(create_key, "app", frozenset({Scope.PREDICT}))),
     "rotate_key": (Act.KEYS, _on_db(rotate_key, 1, overlap=timedelta(hours=1))),

@@ -16,6 +16,7 @@ from core.store.predictions.predictions import move_batches_within
 
 _samples = schema.samples
 _predictions = schema.predictions
+_decisions = schema.decisions
 _snapshots = schema.snapshots
 _versions = schema.versions
 _erasures = schema.erasures
@@ -51,11 +52,12 @@ def count_rows(conn: sa.Connection, kind: IdKind, name: str) -> Trace:
 
 
 def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> list[tuple[str, int]]:
-    """Delete the samples of a name, the features of its predictions (scores and their labels stay),
-    labels of unknown predictions of this id, its rejections, and the quality reports on all rows.
-    Elsewhere the name is replaced, also where it gave a label; return the table and the number of
-    each row of `mentions.QUOTING` that changed. The MLflow run of a version whose report changed
-    counts as not recorded: recording it again replaces the report there."""
+    """Delete the samples of a name, the features of its predictions and the names in its decisions
+    (scores, actions and labels stay), labels of unknown predictions of this id, its rejections, and
+    the quality reports on all rows. Elsewhere the name is replaced, also where it gave a label;
+    return the table and the number of each row of `mentions.QUOTING` that changed. The MLflow run
+    of a version whose report changed counts as not recorded: recording it again replaces the report
+    there."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("PRAGMA secure_delete = ON")  # overwritten, not only given free
     move_batches_within(conn)
@@ -75,7 +77,10 @@ def delete_rows(conn: sa.Connection, kind: IdKind, name: str) -> list[tuple[str,
     conn.execute(
         _predictions.update()
         .where(_of_prediction(kind, name))
-        .values(features={}, text=None, unit_id=None)
+        .values(features={}, text=None, unit_id=None, candidate_id=None)
+    )
+    conn.execute(  # after the predictions, which their decision's group finds
+        _decisions.update().where(_of_decision(kind, name)).values(group_id=None, unit_id=None)
     )
     remove_checkpoints(conn)
     conn.execute(schema.quality_reports.delete())
@@ -176,11 +181,17 @@ def _of_sample(kind: IdKind, name: str) -> sa.ColumnElement[bool]:
 
 
 def _of_prediction(kind: IdKind, name: str) -> sa.ColumnElement[bool]:
-    column: Mapping[IdKind, Any] = {
-        IdKind.ID: _predictions.c.id,
-        IdKind.GROUP: _predictions.c.unit_id,
-    }
-    return sa.and_(column[kind] == name)
+    if kind is IdKind.ID:
+        return _predictions.c.id == name
+    ranked = sa.select(_decisions.c.id).where(_decisions.c.group_id == name)
+    return sa.or_(_predictions.c.unit_id == name, _predictions.c.decision_id.in_(ranked))
+
+
+def _of_decision(kind: IdKind, name: str) -> sa.ColumnElement[bool]:
+    if kind is IdKind.GROUP:
+        return sa.or_(_decisions.c.group_id == name, _decisions.c.unit_id == name)
+    scored = sa.select(_predictions.c.decision_id).where(_predictions.c.id == name)
+    return sa.or_(_decisions.c.prediction_id == name, _decisions.c.id.in_(scored))
 
 
 def _erasure(row: Any) -> Erasure:

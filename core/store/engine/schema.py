@@ -7,6 +7,8 @@ from core.store.engine.types import Flag, Json, UtcTime
 metadata = sa.MetaData()
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _NAMED = sa.text("unit_id IS NOT NULL")
+_DECIDED = sa.text("decision_id IS NOT NULL")
+_GROUPED = sa.text("group_id IS NOT NULL")
 
 
 def _count(name: str) -> sa.Column[int]:
@@ -198,8 +200,16 @@ predictions = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("event_at", UtcTime),
     sa.Column("key_id", sa.BigInteger),  # of the API key that asked; null where there was none
+<<<<<<< HEAD
     sa.Column("batch_rows", sa.BigInteger),  # null: alone; one row of a batch says how many it has
+=======
+    sa.Column("decision_id", sa.Text),  # that it was scored for; null for a request of its own
+    sa.Column("candidate_id", sa.Text),  # the caller's name for it among the candidates
+>>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
     sa.Index("predictions_at", "at"),
+    sa.Index(
+        "predictions_decision", "decision_id", sqlite_where=_DECIDED, postgresql_where=_DECIDED
+    ),
     sa.Index("predictions_unit", "unit_id", sqlite_where=_NAMED, postgresql_where=_NAMED),
 )
 
@@ -277,7 +287,7 @@ replays = sa.Table(
     sa.Index("replays_version", "version", "id"),
 )
 
-labels = sa.Table(  # rows are appended: room for several raters, each with why the row was chosen
+labels = sa.Table(  # appended, several of a prediction; `given_by` is the rater
     "labels",
     metadata,
     _count("id"),
@@ -288,9 +298,64 @@ labels = sa.Table(  # rows are appended: room for several raters, each with why 
     sa.Column("received_at", UtcTime, nullable=False),
     sa.Column("rating", sa.Double),
     sa.Column("key_id", sa.BigInteger),  # of the API key that sent it, whoever it was given by
+    sa.Column("chosen_by", sa.Text),  # how the row came to be labelled; null is `feedback`
     sa.Index("labels_prediction", "prediction_id", "id"),
     sa.Index("labels_received", "received_at"),
     sa.Index("labels_given_by", "given_by"),  # who asks for erasure is looked up by name
+)
+
+policies = sa.Table(  # appended: rules, in force or not
+    "policies",
+    metadata,
+    _count("id"),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("terms", Json, nullable=False),
+    sa.Column("figures", Json, nullable=False),
+)
+
+policy_changes = sa.Table(  # appended: the newest row of a kind says which policy is in force
+    "policy_changes",
+    metadata,
+    _count("id"),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("policy_id", sa.BigInteger, sa.ForeignKey("policies.id"), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+decisions = sa.Table(  # what policies did to requests; its candidates are predictions
+    "decisions",
+    metadata,
+    _count("seq"),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("policy_id", sa.BigInteger),
+    sa.Column("group_id", sa.Text),
+    sa.Column("unit_id", sa.Text),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("action", sa.Text),
+    sa.Column("prediction_id", sa.Text, nullable=False),
+    sa.Column("probability", sa.Double, nullable=False),
+    sa.Column("explored", Flag, nullable=False),
+    sa.Column("p_bad", sa.Double),
+    sa.Column("threshold", sa.Double),
+    sa.Column("n_candidates", sa.Integer, nullable=False),
+    sa.Column("key_id", sa.BigInteger),
+    sa.Index("decisions_at", "at"),
+    sa.Index("decisions_prediction", "prediction_id"),
+    sa.Index(
+        "decisions_group",
+        "group_id",
+        unique=True,
+        sqlite_where=_GROUPED,
+        postgresql_where=_GROUPED,
+    ),
 )
 
 rollups = sa.Table(

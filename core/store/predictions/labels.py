@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.domain.prediction import Label
+from core.domain.prediction import ChosenBy, Label
 from core.domain.sample import Features
 from core.store.engine import schema
 
@@ -82,6 +82,7 @@ def _values(label: Label) -> dict[str, Any]:
         "received_at": label.received_at,
         "rating": label.rating,
         "key_id": label.key_id,
+        "chosen_by": label.chosen_by.value,
     }
 
 
@@ -146,4 +147,5 @@ def _label(row: Any) -> Label:
         received_at=row.received_at,
         rating=row.rating,
         key_id=row.key_id,
+        chosen_by=ChosenBy(row.chosen_by or ChosenBy.FEEDBACK),
     )

@@ -11,6 +11,7 @@ from core.store.engine import schema
 _removals = schema.removals
 _predictions = schema.predictions
 _labels = schema.labels
+_decisions = schema.decisions
 _shadow = schema.shadow_scores
 _unmatched = schema.unmatched_labels
 
@@ -78,11 +79,13 @@ def find_uncollected_at(conn: sa.Connection, after: datetime, before: datetime) 
 
 
 def remove_between(conn: sa.Connection, after: datetime, before: datetime) -> Removed:
-    """Delete the predictions of [after, before), their labels and their shadow scores; return the
-    counts."""
+    """Delete the predictions of [after, before), their labels and their shadow scores, and the
+    decisions of that time; return the counts."""
     old = sa.select(_predictions.c.id).where(_inside(after, before))
     n_shadow = conn.execute(_shadow.delete().where(_shadow.c.prediction_id.in_(old))).rowcount
     n_labels = conn.execute(_labels.delete().where(_labels.c.prediction_id.in_(old))).rowcount
+    old_decisions = sa.and_(_decisions.c.at >= after, _decisions.c.at < before)
+    conn.execute(_decisions.delete().where(old_decisions))
     n = conn.execute(_predictions.delete().where(_inside(after, before))).rowcount
     return Removed(n, n_labels, n_shadow)
 

@@ -20,7 +20,7 @@ from core.store.engine import migrations, schema
 from core.store.engine.database import Database, open_database
 from core.store.models import deployments, versions
 from core.store.predictions.batches import build_values
-from core.store.predictions.predictions import append_predictions, move_batches
+from core.store.predictions.predictions import append_predictions, get_prediction, move_batches
 from tests.architecture import ROOT
 from tests.fakes import make_batch, make_prediction
 from tests.features.histories import START, Work
@@ -74,6 +74,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
         ("incident_events", "incident_id", "incidents"),
         ("job_lines", "job_id", "jobs"),
         ("notes", "version", "versions"),
+        ("policy_changes", "policy_id", "policies"),
         ("runs", "version", "versions"),
         ("samples", "collection_id", "collections"),
         ("trial_verdicts", "revision", "deployments"),
@@ -82,6 +83,7 @@ def test_both_databases_hold_the_same_rules(db: Database) -> None:
     assert unique == {
         ("api_keys", "key_hash"),
         ("batches", "key"),
+        ("decisions", "id"),
         ("deliveries", "event_id", "channel"),
         ("history_rows", "sample_id"),
         ("makers", "synthetic", "provider", "model"),
@@ -295,6 +297,23 @@ def test_callers_are_added_in_either_database(new_db: Database) -> None:
             one for one in sa.inspect(new_db.engine).get_columns(table) if one["name"] == "key_id"
         ]
         assert column["nullable"]
+
+
+def test_decisions_are_added_in_either_database(new_db: Database) -> None:
+    names = ("policy_changes", "policies", "decisions")
+    with new_db.write() as conn:
+        conn.exec_driver_sql("DROP INDEX predictions_decision")
+        for table in names:
+            conn.exec_driver_sql(f"DROP TABLE {table}")
+        for column in ("decision_id", "candidate_id"):
+            conn.exec_driver_sql(f"ALTER TABLE predictions DROP COLUMN {column}")
+        conn.exec_driver_sql("ALTER TABLE labels DROP COLUMN chosen_by")
+        migrations.MIGRATIONS[33 - migrations.FIRST](conn)
+        append_predictions(conn, [make_prediction("a", decision_id="d", candidate_id="best")])
+    assert set(names) <= set(sa.inspect(new_db.engine).get_table_names())
+    with new_db.read() as conn:
+        found = get_prediction(conn, "a")
+    assert (found.decision_id, found.candidate_id) == ("d", "best")
 
 
 def test_histories_of_before_are_summed_by_hour_in_either_database(
