@@ -14,6 +14,7 @@ from core.file_access import check_home, keep_private
 from core.log import configure, get_logger
 from core.parent import end_with
 from core.safety.masking import write_out
+from core.serving.decisions.bodies import DecideAnswer, DecideBody, RankAnswer, RankBody
 from core.serving.keys import KeyRing
 from core.serving.schemas import (
     MAX_ROW_BYTES,
@@ -36,6 +37,7 @@ from core.settings import Scale
 from core.store.engine.database import Database
 from core.system import describe_system
 from core.web.admission import Admission
+from core.web.decide import DECIDING_ERRORS, DecideRoute, RankRoute
 from core.web.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure, find_risk
 from core.web.forwarded import DIRECT, Front, build_front
 from core.web.guard import Guard
@@ -87,6 +89,8 @@ def build_api(
     reporter = Reporter(db, service, metrics, unanswered)
     predict = PredictRoute(serving, gathering, body_limit=min(body_limit, MAX_ROW_BYTES))
     batch = BatchRoute(serving, body_limit=body_limit)
+    rank = RankRoute(db, serving, gathering, body_limit=body_limit)
+    decide = DecideRoute(db, serving, gathering, body_limit=min(body_limit, MAX_ROW_BYTES))
     routes = Routes(db, serving, scale=scale, body_limit=body_limit, status=status)
 
     @asynccontextmanager
@@ -110,6 +114,15 @@ def build_api(
             "predict_batch",
             {200: PredictBatchAnswer},
             body=PredictBatchBody,
+        ),
+        Operation(("POST", "/v1/rank"), rank, "rank", {200: RankAnswer}, DECIDING_ERRORS, RankBody),
+        Operation(
+            ("POST", "/v1/decide"),
+            decide,
+            "decide",
+            {200: DecideAnswer},
+            DECIDING_ERRORS,
+            DecideBody,
         ),
         answer_by(
             ("POST", "/v1/feedback"),

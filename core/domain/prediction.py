@@ -63,7 +63,6 @@ class Prediction:
     revision: int  # of the deployment in force; 0 before the first
     event_at: datetime | None = None  # when the scored work was made, where the caller said so
     key_id: int | None = None  # of the API key that asked; None where there was none
-<<<<<<< HEAD
     batch_rows: int | None = None  # None: asked alone; else see `count_rows_of`
     decision_id: str | None = None  # that it was scored for; None for a request of its own
     candidate_id: str | None = None  # the caller's name for it among the candidates
@@ -82,8 +81,6 @@ def count_rows_of(batch_rows: int | None) -> int:
     [1, 300, 0]
     """
     return 1 if batch_rows is None else batch_rows
-=======
->>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
 
 
 @dataclass(frozen=True, slots=True)

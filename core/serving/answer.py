@@ -25,13 +25,16 @@ _RFC_9562 = {f"{number:x}": f"{8 | number & 3:x}" for number in range(16)}
 @dataclass(slots=True)  # frozen ones take three times as long to create
 class Ask:
     """A row to score. `event_at` is the time at which the scored work was made, if the caller gives
-    it; `key_id` is the id of the caller's API key."""
+    it; `key_id` is the id of the caller's API key. A candidate has the id of its decision, and the
+    caller's name for it."""
 
     features: Features
     text: str | None = None
     unit_id: str | None = None
     event_at: datetime | None = None
     key_id: int | None = None
+    decision_id: str | None = None
+    candidate_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -214,4 +217,6 @@ def _build(
         revision=attempt.revision,
         event_at=ask.event_at,
         key_id=ask.key_id,
+        decision_id=ask.decision_id,
+        candidate_id=ask.candidate_id,
     )

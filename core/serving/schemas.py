@@ -32,13 +32,13 @@ _FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<n
 _NO_ZERO = {"pattern": r"^[^\u0000]*$"}  # for OpenAPI; `check_text` raises the error
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=_NO_ZERO)]
-_Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT, extra_json_schema=_NO_ZERO)]
+Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT, extra_json_schema=_NO_ZERO)]
 Value = float | Annotated[str, msgspec.Meta(max_length=MAX_WORD)] | None
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Moment = Annotated[
     datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^(19|20|21)[0-9]{2}-"})
 ]
-_Features = Annotated[
+Features = Annotated[
     dict[_Name, Value],
     msgspec.Meta(
         max_length=MAX_FEATURES,
@@ -59,12 +59,12 @@ class BadBody(InvalidInput):
 class PredictBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A row to score."""
 
-    features: _Features
+    features: Features
     unit_id: Annotated[
         Id | None,
         msgspec.Meta(description="Whom or what it is for; the same unit gets the same variant."),
     ] = None
-    text: Annotated[_Text | None, msgspec.Meta(description="The scored work itself.")] = None
+    text: Annotated[Text | None, msgspec.Meta(description="The scored work itself.")] = None
     at: Annotated[
         _Moment | None, msgspec.Meta(description="When the work was made; with a time zone.")
     ] = None
@@ -83,8 +83,14 @@ class _RawBatchBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The outcome of a prediction."""
 
-    prediction_id: Annotated[Id, msgspec.Meta(examples=["019cae6b660070008000000000000000"])]
     actual: Annotated[float, msgspec.Meta(description="On the scale of the scores.", examples=[74])]
+    prediction_id: Annotated[
+        Id | None, msgspec.Meta(examples=["019cae6b660070008000000000000000"])
+    ] = None
+    decision_id: Annotated[
+        Id | None,
+        msgspec.Meta(description="Of the picked candidate or the decided work, in its place."),
+    ] = None
     observed_at: Annotated[
         _Moment | None,
         msgspec.Meta(description="When it was observed, with a time zone; now unless given."),
@@ -101,7 +107,7 @@ class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class SampleRow(msgspec.Struct, frozen=True):
     """A labelled row: documentation only, since each row is added or rejected on its own."""
 
-    features: _Features
+    features: Features
     target: Annotated[float, msgspec.Meta(description="On the scale of the scores.")]
     id: str | None = None
     at: _Moment | None = None

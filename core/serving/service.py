@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import randbytes
 
+from core.domain.decisions.decision import DecidedRequest
 from core.domain.deployment import EVIDENCE_SHARE
 from core.domain.prediction import Batch, Label, Prediction, build_predictions
 from core.domain.trial import ShadowScore
@@ -16,6 +17,7 @@ from core.errors import OpsError
 from core.log import get_logger
 from core.registry import Registry
 from core.serving.answer import Ask
+from core.serving.decisions.decision_maker import DecisionMaker
 from core.serving.log.prediction_log import Kept, Logbook
 from core.serving.poller import Follower
 from core.serving.predictor import Predictor
@@ -54,7 +56,8 @@ _PLAIN = ServiceOptions()
 
 class PredictionService:
     """Answers by the newest deployment, which it follows from `start` to `stop`; one a process,
-    safe for many threads. `predictor` scores, and the service logs the answers."""
+    safe for many threads. `predictor` scores, `decisions` decides, and the service logs the
+    answers."""
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class PredictionService:
             timer=timer,
             has_room=self._logbook.has_room,
         )
+        self.decisions = DecisionMaker(db, random)
         self._follower = Follower("deployments", self.refresh, _LOOK_SECONDS)
         self._copier = Follower("log", self._logbook.copy_back, _COPY_SECONDS)
         self._shadow = Shadow(
@@ -112,9 +116,10 @@ class PredictionService:
         self._logbook.close()
 
     def refresh(self) -> None:
-        """Read the newest deployment and the log's free space once; a new version serves once it is
-        loaded."""
+        """Read the newest deployment, the policies in force and the log's free space once; a new
+        version serves once it is loaded."""
         self._deployed.refresh()
+        self.decisions.refresh()
         self._logbook.count_stored()
 
     def predict(self, asks: Sequence[Ask]) -> list[Prediction]:
@@ -152,6 +157,15 @@ class PredictionService:
             return False
         self._shadow.offer(choose_shadows(self._deployed.in_force, answers))
         return True
+
+    def log_decided(self, request: DecidedRequest) -> Kept | None:
+        """Write a decision with its predictions in the thread of `log_at_once`. Return None if it
+        is on disk, else the receipt of the write; raises as `log` does."""
+        receipt = None
+        if not self._logbook.append_decided_at_once(request):
+            receipt = self._logbook.append_decided(request)
+        self._shadow.offer(choose_shadows(self._deployed.in_force, request.predictions))
+        return receipt
 
     def add_label(self, label: Label, *, observed_at_given: bool) -> Kept:
         """Queue a label for the disk; raises `Unavailable` if too many rows wait."""

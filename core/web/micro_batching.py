@@ -133,14 +133,17 @@ class Gathering:
         group.waiting.append(waits)
         return waits
 
+    async def score(self, rows: Sequence[Received]) -> list[Prediction]:
+        """The answers to rows, not logged yet."""
+        if self._predictor.is_slow:
+            return await self._read_beside(rows)
+        return self._predictor.answer_together(rows)
+
     async def _work(self, rows: Sequence[Received]) -> list[Answered]:
         self._open = None
         service = self._service
         started = service.timer()
-        in_time = not self._predictor.is_slow
-        predictions = (
-            self._predictor.answer_together(rows) if in_time else await self._read_beside(rows)
-        )
+        predictions = await self.score(rows)
         scored = service.timer()
         if not service.log_at_once(predictions):
             for receipt in service.log(predictions):

@@ -14,6 +14,14 @@ from typing import Any
 import msgspec
 from starlette.types import ASGIApp
 
+from core.serving.decisions.bodies import (
+    Candidate,
+    DecideAnswer,
+    DecideBody,
+    RankAnswer,
+    RankBody,
+    RankedCandidate,
+)
 from core.serving.schemas import (
     AliveAnswer,
     ErrorAnswer,
@@ -40,7 +48,9 @@ _TEXT = "text/plain"
 _STRING = {"type": "string"}
 _ID = "019cae6b660070008000000000000000"
 
-_BODY_ERRORS = (400, 401, 403, 413, 415, 422, 429, 503)
+BODY_ERRORS = (400, 401, 403, 413, 415, 422, 429, 503)
+"""The statuses of refusals of a request with a body."""
+
 _KEY_ERRORS = (401, 403, 429, 503)
 
 
@@ -52,6 +62,7 @@ class StatusAnswer(SystemStatus):
 
 
 _PREDICTED = PredictAnswer(_ID, 71.5, 65.5, 77.5, "model", "v3", "champion", 0.412)
+_RANKED = RankedCandidate("a", _ID, 71.5, 65.5, 77.5, 1, "model")
 _FEATURES: dict[str, float | str | None] = {
     "codeQuality": 82.5,
     "testCoverage": 61.0,
@@ -60,7 +71,13 @@ _FEATURES: dict[str, float | str | None] = {
 _EXAMPLES: Mapping[type, object] = {
     PredictBody: PredictBody(_FEATURES, unit_id="repository 17"),
     PredictBatchBody: PredictBatchBody([PredictBody(_FEATURES)]),
-    FeedbackBody: FeedbackBody(_ID, 74.0, rating=0.8),
+    FeedbackBody: FeedbackBody(74.0, _ID, rating=0.8),
+    RankBody: RankBody([Candidate(_FEATURES, "a"), Candidate(_FEATURES, "b")], "question 17"),
+    RankAnswer: RankAnswer(_ID, "a", 0.975, False, "p1", [_RANKED]),
+    DecideBody: DecideBody(_FEATURES, attempt=1),
+    DecideAnswer: DecideAnswer(
+        _ID, "accept", 0.04, 62.0, 1.0, False, "p2", _ID, 71.5, 65.5, 77.5, "model"
+    ),
     SamplesBody: SamplesBody([SampleRow(_FEATURES, 74.0, id="answer 17")]),
     PredictAnswer: _PREDICTED,
     PredictBatchAnswer: PredictBatchAnswer([_PREDICTED]),
@@ -72,6 +89,8 @@ _EXAMPLES: Mapping[type, object] = {
 _REFUSALS: Mapping[int, ErrorDetail] = {
     400: ErrorDetail("The connection ended before the body did."),
     401: ErrorDetail("A key is needed: send it as Authorization: Bearer KEY."),
+    404: ErrorDetail("There is no policy p9: `policies` lists those that there are."),
+    409: ErrorDetail("No redo policy is in force: set one with `policies set redo`, or name one."),
     403: ErrorDetail("The key may not do this: make one with the scope that it needs."),
     413: ErrorDetail(str(BodyTooLarge(8_388_608, is_open=False))),
     415: ErrorDetail("The body is 'text/csv': send Content-Type: application/json."),
@@ -130,7 +149,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
         )
         for status, kind in operation.answers.items()
     }
-    errors = operation.errors or (_BODY_ERRORS if operation.body else _KEY_ERRORS)
+    errors = operation.errors or (BODY_ERRORS if operation.body else _KEY_ERRORS)
     responses |= {status: _describe_answer(status, _show_refusal(status)) for status in errors}
     described: dict[str, Any] = {
         "summary": operation.name.replace("_", " ").title(),

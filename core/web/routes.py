@@ -13,8 +13,9 @@ from starlette.responses import Response
 from core.audit.attempt import attempt
 from core.data.collect import add_rows
 from core.domain.actor import Act, Actor
+from core.domain.decisions.decision import LoggedDecision
 from core.domain.installation import ApiKey, Scope
-from core.domain.prediction import Label
+from core.domain.prediction import ChosenBy, Label
 from core.domain.sample import Collection
 from core.errors import Unavailable
 from core.serving.keys import build_actor
@@ -37,6 +38,7 @@ from core.serving.service import PredictionService
 from core.serving.telemetry.metrics import CONTENT_TYPE
 from core.settings import Scale
 from core.store.engine.database import Database
+from core.store.predictions import decisions
 from core.web.http import json_response, read_body
 from core.web.scoring_route import Serving
 
@@ -81,26 +83,29 @@ class Routes:
 
     async def feedback(self, request: Request) -> Response:
         """Send the outcome of a prediction: 201 if it is new, 200 if it was known, 202 if the
-        prediction is not known yet. A second label of a prediction corrects the first."""
+        prediction is not known yet. A second label of a prediction corrects the first. A
+        decision_id stands for the picked candidate, or for the decided work."""
         async with self._admit(request, Scope.FEEDBACK, _FEEDBACK_BYTES) as key:
             content = await self._read(request, _FEEDBACK_BYTES)
             body = decode_body(self._feedback_decoder, content)
+            prediction_id, chosen_by = await self._find_labelled(body)
             now = self._service.now()
             label = Label(
-                prediction_id=body.prediction_id,
+                prediction_id=prediction_id,
                 actual=body.actual,
                 observed_at=body.observed_at or now,
                 given_by=body.given_by or build_actor(key).name,
                 received_at=now,
                 rating=body.rating,
                 key_id=None if key is None else key.id,
+                chosen_by=chosen_by,
             )
             check_label(label, self._scale)
             receipt = self._service.add_label(label, observed_at_given=body.observed_at is not None)
             outcome = await self._log_wait.wait(receipt)
         assert isinstance(outcome, LabelOutcome)
         self._metrics.count_label(outcome.value)
-        answer = FeedbackAnswer(body.prediction_id, outcome.value)
+        answer = FeedbackAnswer(prediction_id, outcome.value)
         return json_response(LABEL_STATUS[outcome], answer)
 
     async def samples(self, request: Request) -> Response:
@@ -150,6 +155,21 @@ class Routes:
         self, request: Request, need: Scope, most_bytes: int = 0
     ) -> AbstractAsyncContextManager[ApiKey | None]:
         return self._admission.admitted(request.scope, request.headers, need, most_bytes)
+
+    async def _find_labelled(self, body: FeedbackBody) -> tuple[str, ChosenBy]:
+        """Return the prediction that a label is of, and how it came to be labelled. Raises
+        `BadBody` unless there is either a prediction or a decision, and `NotFound`."""
+        if (body.prediction_id is None) == (body.decision_id is None):
+            raise BadBody("prediction_id", "Name a prediction_id or a decision_id, one of the two.")
+        if body.prediction_id is not None:
+            return body.prediction_id, ChosenBy.FEEDBACK
+        check_text(body.decision_id, "decision_id")
+        decision = await anyio.to_thread.run_sync(self._get_decision, str(body.decision_id))
+        return decision.prediction_id, decision.chosen_by
+
+    def _get_decision(self, decision_id: str) -> LoggedDecision:
+        with self._db.read() as conn:
+            return decisions.get_decision(conn, decision_id)
 
     async def _read(self, request: Request, limit: int) -> bytes:
         return await read_body(request.headers, request.receive, limit)

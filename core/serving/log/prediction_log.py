@@ -7,15 +7,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from core.domain.decisions.decision import DecidedRequest
 from core.domain.prediction import Batch, Label, Prediction, was_removed
 from core.domain.trial import ShadowScore
 from core.errors import InvalidInput, OpsError, Unavailable
 from core.log import get_logger
 from core.serving.log.group_commit import CommitReceipt, Journal
 from core.serving.scoring import MODEL_ERRORS, clean_error
-from core.store.engine.database import DRIVER_ERRORS, Database
+from core.store.engine.database import DRIVER_ERRORS, Connection, Database
 from core.store.models import trials
-from core.store.predictions import batches, labels, predictions, removals
+from core.store.predictions import batches, decisions, labels, predictions, removals
 from core.store.predictions.direct import DirectLog, open_direct
 
 _MAX_ENTRY_ROWS = 2_000
@@ -54,10 +55,11 @@ class _Shadowed:
     scores: Sequence[ShadowScore]
 
 
-Kept = CommitReceipt[LabelOutcome | None]
-"""The receipt of a write; for a label its result is the outcome."""
+Kept = CommitReceipt[LabelOutcome | str | None]
+"""The receipt of a write; for a label its result is the outcome, for a decision on a group that was
+decided before, of which nothing is written, the id of the earlier decision."""
 
-_Entry = Sequence[Prediction] | Batch | _GivenLabel | _Shadowed
+_Entry = Sequence[Prediction] | Batch | _GivenLabel | _Shadowed | DecidedRequest
 
 
 class Logbook:
@@ -76,7 +78,7 @@ class Logbook:
         self._n_uncopied = 0  # rows since the last copy, about: several threads count
         self._trouble = ""
         self._trouble_at = float("-inf")
-        self._journal: Journal[_Entry, LabelOutcome | None] = Journal(
+        self._journal: Journal[_Entry, LabelOutcome | str | None] = Journal(
             self._write, max_batch_rows=_MAX_ENTRY_ROWS, max_waiting_rows=max_waiting_rows
         )
 
@@ -132,24 +134,37 @@ class Logbook:
     def append_at_once(self, answers: Sequence[Prediction]) -> bool:
         """Write predictions in the calling thread, always the same one. Return False if the write
         would have to wait, so that `append` has to be called."""
+        return self._write_at_once(len(answers), lambda direct: direct.append(answers))
+
+    def _write_at_once(self, n_rows: int, write: Callable[[DirectLog], bool]) -> bool:
         direct = self._direct
         if (
             direct is None
-            or len(answers) > _MAX_DIRECT_ROWS
+            or n_rows > _MAX_DIRECT_ROWS
             or self._n_direct >= _MAX_DIRECT_WRITES
             or self._journal.n_waiting
         ):
             return False
         started = self._timer()
-        if started < self._direct_at or not direct.append(answers):
+        if started < self._direct_at or not write(direct):
             return False
         taken = self._timer() - started
         if taken > _SLOW_WRITE_SECONDS:
             self._direct_at = started + _DIRECT_PAUSE * taken
         self._n_direct += 1
-        self._n_uncopied += len(answers)
+        self._n_uncopied += n_rows
         self._trouble = ""
         return True
+
+    def append_decided(self, request: DecidedRequest) -> Kept:
+        """Queue a decision with its predictions for the disk, in one transaction; see `append`."""
+        self._n_direct = 0
+        return self._journal.append(request, 1 + len(request.predictions))
+
+    def append_decided_at_once(self, request: DecidedRequest) -> bool:
+        """Write a decision with its predictions; see `append_at_once`."""
+        n_rows = 1 + len(request.predictions)
+        return self._write_at_once(n_rows, lambda direct: direct.append_decided(request))
 
     def append_label(self, label: Label, *, observed_at_given: bool) -> Kept:
         """Queue a label for the disk; raises as `append` does."""
@@ -187,7 +202,7 @@ class Logbook:
 
     def _write(
         self, entries: Sequence[_Entry], claim: Callable[[], None]
-    ) -> list[LabelOutcome | None]:
+    ) -> list[LabelOutcome | str | None]:
         """Write entries and return their outcomes; raises `Unavailable` if none of them is on disk.
         After a bug, or one bad value among several entries, every caller has to try again."""
         try:
@@ -215,14 +230,18 @@ class Logbook:
 
     def _write_together(
         self, entries: Sequence[_Entry], claim: Callable[[], None]
-    ) -> list[LabelOutcome | None]:
+    ) -> list[LabelOutcome | str | None]:
         rows = [row for entry in entries if isinstance(entry, Sequence) for row in entry]
         beside = [row for entry in entries if isinstance(entry, _Shadowed) for row in entry.scores]
         given = [entry for entry in entries if isinstance(entry, _GivenLabel)]
         whole = [entry for entry in entries if isinstance(entry, Batch)]
+        asked = [entry for entry in entries if isinstance(entry, DecidedRequest)]
         with self._db.write() as conn:
             claim()
+            decided, earlier = _split_decided(conn, asked)
+            rows += [row for request in decided for row in request.predictions]
             predictions.append_predictions(conn, rows)
+            decisions.append_decisions(conn, [request.decision for request in decided])
             batches.append_batches(conn, whole)
             trials.append_shadow_scores(conn, beside)
             are_new = labels.append_labels(
@@ -230,13 +249,41 @@ class Logbook:
             )
             known = predictions.find_known(conn, [entry.label.prediction_id for entry in given])
             kept_from = removals.find_kept_from(conn) if len(known) < len(given) else None
-        self._n_uncopied += len(rows) + len(given) + sum(batch.n_rows for batch in whole)
+        self._n_uncopied += (
+            len(rows) + len(decided) + len(given) + sum(batch.n_rows for batch in whole)
+        )
         self._trouble = ""
         judged = (
             _judge_label(is_new, entry.label.prediction_id, known, kept_from)
             for entry, is_new in zip(given, are_new, strict=True)
         )
-        return [next(judged) if isinstance(entry, _GivenLabel) else None for entry in entries]
+        return [
+            next(judged)
+            if isinstance(entry, _GivenLabel)
+            else earlier.get(entry.decision.id)
+            if isinstance(entry, DecidedRequest)
+            else None
+            for entry in entries
+        ]
+
+
+def _split_decided(
+    conn: Connection, requests: Sequence[DecidedRequest]
+) -> tuple[list[DecidedRequest], dict[str, str]]:
+    """Return the requests whose group was not decided before, and of each other the id of the
+    earlier decision by its own."""
+    named = [one.decision.group_id for one in requests if one.decision.group_id is not None]
+    known = decisions.find_decided_groups(conn, named) if named else {}
+    new, earlier = [], {}
+    for request in requests:
+        decision = request.decision
+        if decision.group_id is not None:
+            first = known.setdefault(decision.group_id, decision.id)
+            if first != decision.id:
+                earlier[decision.id] = first
+                continue
+        new.append(request)
+    return new, earlier
 
 
 def _split(rows: Sequence[Row]) -> list[Sequence[Row]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from core.domain.decisions.decision import DecidedRequest
 from core.domain.prediction import AnswerSource, Batch, Prediction
 from core.domain.version import version_name
 from core.serving.telemetry.latency_breakdown import ServiceStatus
@@ -49,6 +50,13 @@ class ServiceMetrics:
             "one that is answered by columns counts once.",
             ("source",),
             buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._decisions = prometheus.Counter(
+            "plumbline_decisions",
+            "Requests decided and on disk: a candidate was picked, work accepted or redone; "
+            "explored where chance decided.",
+            ("kind", "action", "explored"),
             registry=self._registry,
         )
         self._late = prometheus.Counter(
@@ -122,6 +130,14 @@ class ServiceMetrics:
         latency.observe(
             batch.latency_ms / 1000
         )  # once: for each row it would take as long as scoring
+
+    def count_decision(self, request: DecidedRequest) -> None:
+        """This was decided, with the predictions that were made for it."""
+        decision = request.decision
+        action = "pick" if decision.action is None else decision.action.value
+        explored = str(decision.explored).lower()
+        self._decisions.labels(decision.kind.value, action, explored).inc()
+        self.count_predictions(request.predictions)
 
     def count_late(self, n: int) -> None:
         """Count requests whose texts or histories took too long."""

@@ -123,7 +123,6 @@ def _index_givers_of_labels(conn: sa.Connection) -> None:
     conn.exec_driver_sql("CREATE INDEX labels_given_by ON labels (given_by)")
 
 
-<<<<<<< HEAD
 def _count_signs_of_life(conn: sa.Connection) -> None:
     for table, column in (("jobs", "n_heartbeats"), ("leases", "n_renewals")):
         conn.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} BIGINT NOT NULL DEFAULT 0")
@@ -150,7 +149,6 @@ def _count_by_request(conn: sa.Connection) -> None:
         "PRIMARY KEY (minute_at, route, source, cause, caller))"
     )
 
-=======
 def _add_decisions(conn: sa.Connection) -> None:
     count = _describe_count(conn)
     for column in ("decision_id", "candidate_id"):
@@ -179,7 +177,6 @@ CREATE INDEX decisions_at ON decisions (at);
 CREATE INDEX decisions_prediction ON decisions (prediction_id);
 CREATE UNIQUE INDEX decisions_group ON decisions (group_id) WHERE group_id IS NOT NULL
 """
->>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
 
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _drop_alert_rules,
@@ -189,12 +186,9 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _add_people,
     _add_callers,
     _index_givers_of_labels,
-<<<<<<< HEAD
     _count_signs_of_life,
     _count_by_request,
-=======
     _add_decisions,
->>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
 )
 """The steps from `FIRST` on. Append here, and change `schema` to the result of the step. Never
 change a released step. A step knows the tables of its time: it names columns in text and takes none

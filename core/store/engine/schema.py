@@ -200,12 +200,9 @@ predictions = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("event_at", UtcTime),
     sa.Column("key_id", sa.BigInteger),  # of the API key that asked; null where there was none
-<<<<<<< HEAD
     sa.Column("batch_rows", sa.BigInteger),  # null: alone; one row of a batch says how many it has
-=======
     sa.Column("decision_id", sa.Text),  # that it was scored for; null for a request of its own
     sa.Column("candidate_id", sa.Text),  # the caller's name for it among the candidates
->>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
     sa.Index("predictions_at", "at"),
     sa.Index(
         "predictions_decision", "decision_id", sqlite_where=_DECIDED, postgresql_where=_DECIDED

@@ -4,9 +4,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from core.domain.decisions.decision import DecidedRequest
 from core.domain.prediction import Batch, Prediction
 from core.store.engine.database import Database
 from core.store.predictions.batches import INSERT_BATCH, build_values
+from core.store.predictions.decisions import INSERT_DECISION, list_decision_values
 from core.store.predictions.predictions import INSERT_ONE, list_values
 
 _NOT_NOW = (sqlite3.Error, OverflowError, TypeError, ValueError)  # the group commit reports it
@@ -26,22 +28,33 @@ class DirectLog:
     def append(self, predictions: Sequence[Prediction]) -> bool:
         """Log predictions in a transaction of their own; return False, with none logged, if the
         write would have to wait."""
-        return self._write(INSERT_ONE, lambda: list_values(predictions))
+        return self._write(lambda: [(INSERT_ONE, list_values(predictions))])
+
+    def append_decided(self, request: DecidedRequest) -> bool:
+        """Log a decision with its predictions in one transaction; return False as `append` does,
+        and if its group was decided before."""
+        return self._write(
+            lambda: [
+                (INSERT_ONE, list_values(request.predictions)),
+                (INSERT_DECISION, list_decision_values([request.decision])),
+            ]
+        )
 
     def append_batch(self, batch: Batch) -> bool:
         """Log a batch in a transaction of its own; return False as `append` does."""
-        return self._write(INSERT_BATCH, lambda: [build_values(batch)])
+        return self._write(lambda: [(INSERT_BATCH, [build_values(batch)])])
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _write(self, insert: str, build: Callable[[], Sequence[Any]]) -> bool:
+    def _write(self, build: Callable[[], Sequence[tuple[str, Sequence[Any]]]]) -> bool:
         conn = self._connection
         try:
-            rows = build()
+            inserts = build()
             conn.execute("BEGIN IMMEDIATE")
-            conn.executemany(insert, rows)
+            for insert, rows in inserts:
+                conn.executemany(insert, rows)
             conn.execute("COMMIT")
         except _NOT_NOW:
             if conn.in_transaction:

@@ -44,12 +44,9 @@ _COLUMNS = (
     "revision",
     "event_at",
     "key_id",
-<<<<<<< HEAD
     "batch_rows",
-=======
     "decision_id",
     "candidate_id",
->>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
 )
 _INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "
 _IDS_AT_ONCE = 500
@@ -111,12 +108,9 @@ def list_values(predictions: Sequence[Prediction]) -> list[tuple[Any, ...]]:
             one.revision,
             None if one.event_at is None else to_micros(one.event_at),
             one.key_id,
-<<<<<<< HEAD
             one.batch_rows,
-=======
             one.decision_id,
             one.candidate_id,
->>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
         )
         for one, line in zip(predictions, lines, strict=True)
     ]
@@ -143,12 +137,9 @@ def list_batch_values(batch: Batch) -> list[tuple[Any, ...]]:
         repeat(batch.revision),
         nothing,
         repeat(batch.key_id),
-<<<<<<< HEAD
         chain((batch.n_rows,), repeat(0)),
-=======
         nothing,
         nothing,
->>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
     )
     return list(zip(*by_column, strict=False))  # repeated values are endless
 
@@ -321,10 +312,7 @@ def read_prediction(row: Any) -> Prediction:
         revision=row.revision,
         event_at=row.event_at,
         key_id=row.key_id,
-<<<<<<< HEAD
         batch_rows=row.batch_rows,
-=======
         decision_id=row.decision_id,
         candidate_id=row.candidate_id,
->>>>>>> 7fec0b2 (Keep policies that pick and redo, with thresholds by least cost or by a promise)
     )

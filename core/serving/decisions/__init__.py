@@ -1,0 +1,1 @@
+"""Requests that are decided: picked among candidates, accepted or redone."""
