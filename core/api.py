@@ -37,18 +37,18 @@ from core.settings import Scale
 from core.store.engine.database import Database
 from core.system import describe_system
 from core.web.admission import Admission
-from core.web.decide import DECIDING_ERRORS, DecideRoute, RankRoute
 from core.web.exposure import TrustedHosts, build_trusted_hosts, check_app_exposure, find_risk
 from core.web.forwarded import DIRECT, Front, build_front
 from core.web.guard import Guard
-from core.web.micro_batching import Gathering, LogWait
 from core.web.middleware import RefusalLog
 from core.web.openapi import Operation, StatusAnswer
-from core.web.predict import PredictRoute
-from core.web.predict_batch import BatchRoute
 from core.web.router import Api, answer_by
 from core.web.routes import LABEL_STATUS, Routes
-from core.web.scoring_route import Serving
+from core.web.scoring.decide import DECIDING_ERRORS, DecideRoute, RankRoute
+from core.web.scoring.micro_batching import Gathering, LogWait
+from core.web.scoring.predict import PredictRoute
+from core.web.scoring.predict_batch import BatchRoute
+from core.web.scoring.scoring_route import Serving
 
 _THIS_MACHINE = TrustedHosts(frozenset(), any_address=False, public_origin="")
 _LOG_SECONDS = 10.0  # after this wait for the log a caller gets an error

@@ -2,7 +2,7 @@
 
 It uses nothing else of Plumbline: copy this folder into another project, with httpx and stamina."""
 
-from .calls import WEIGHTS, Answer, FeedbackReceipt, weigh_metrics
+from .calls import WEIGHTS, Answer, FeedbackReceipt, Judgement, Ranking, weigh_metrics
 from .clients import AsyncPlumblineClient, PlumblineClient
 
 __all__ = [
@@ -10,6 +10,8 @@ __all__ = [
     "Answer",
     "AsyncPlumblineClient",
     "FeedbackReceipt",
+    "Judgement",
     "PlumblineClient",
+    "Ranking",
     "weigh_metrics",
 ]

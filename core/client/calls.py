@@ -4,6 +4,7 @@ import json
 import math
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +46,37 @@ class Answer:
     reason: str | None = None
     prediction_id: str | None = None
     version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The name of the picked candidate, the probability that it had, and the answer for each
+    candidate. `source` is `service`, or `client_fallback` if the service did not pick; then there
+    is no `decision_id`."""
+
+    picked: str
+    source: str
+    candidates: Mapping[str, Answer]
+    decision_id: str | None = None
+    probability: float = 1.0
+    explored: bool = False
+    policy: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The action for work, `accept` or `redo`, with its score; the work is accepted, without a
+    `decision_id`, if the service did not decide."""
+
+    action: str
+    answer: Answer
+    decision_id: str | None = None
+    p_bad: float | None = None
+    threshold: float | None = None
+    probability: float = 1.0
+    explored: bool = False
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +140,70 @@ class Calls:
             )
         )
 
+    def rank(
+        self,
+        candidates: Mapping[str, Features],
+        texts: Mapping[str, str] | None,
+        group_id: str | None,
+        unit_id: str | None,
+        policy: str | None,
+    ) -> Steps[Ranking]:
+        if not candidates:
+            raise ValueError("There is no candidate to pick.")
+        # a request that is sent again, because its answer did not come, is decided once
+        body = {"group_id": group_id or uuid.uuid4().hex, "unit_id": unit_id, "policy": policy}
+        found, reason, _ = yield from self._fetch(
+            "/v1/rank",
+            lambda: (
+                body
+                | {
+                    "candidates": [
+                        {"id": name, **_build_row(features, text=(texts or {}).get(name))}
+                        for name, features in candidates.items()
+                    ]
+                }
+            ),
+            _read_ranking,
+        )
+        if found is not None:
+            return found
+        answers = {
+            name: Answer(self._fallback(features), "client_fallback", reason=reason)
+            for name, features in candidates.items()
+        }
+        return Ranking(max(answers, key=_order(answers)), "client_fallback", answers, reason=reason)
+
+    def decide(
+        self,
+        features: Features,
+        unit_id: str | None,
+        text: str | None,
+        attempt: int,
+        policy: str | None,
+    ) -> Steps[Judgement]:
+        found, reason, _ = yield from self._fetch(
+            "/v1/decide",
+            lambda: _build_row(features, unit_id, text) | {"attempt": attempt, "policy": policy},
+            _read_judgement,
+        )
+        if found is not None:
+            return found
+        answer = Answer(self._fallback(features), "client_fallback", reason=reason)
+        return Judgement("accept", answer)
+
     def feedback(
         self,
-        prediction_id: str | None,
+        of: Mapping[str, str | None],
         actual: float,
         observed_at: datetime | None,
         given_by: str | None,
         rating: float | None,
     ) -> Steps[FeedbackReceipt]:
-        if prediction_id is None:
+        named = {name: value for name, value in of.items() if value is not None}
+        if not named:
             return FeedbackReceipt("refused", "An answer without an id was never logged.")
         body = {
-            "prediction_id": prediction_id,
+            **named,
             "actual": actual,
             "observed_at": (observed_at or self._now()).isoformat(),
             "given_by": given_by,
@@ -162,6 +246,25 @@ class Calls:
     def _ask(
         self, path: str, build: Callable[[], Mapping[str, Any]], rows: Sequence[Features]
     ) -> Steps[list[Answer]]:
+        found, reason, prediction_id = yield from self._fetch(path, build, _read_answers)
+        return found or [
+            Answer(
+                self._fallback(row),
+                "client_fallback",
+                reason=reason,
+                prediction_id=prediction_id,
+            )
+            for row in rows
+        ]
+
+    def _fetch(
+        self,
+        path: str,
+        build: Callable[[], Mapping[str, Any]],
+        read: Callable[[Mapping[str, Any]], Result],
+    ) -> Steps[tuple[Result | None, str, str | None]]:
+        """Return what is read of an answer; without one None, why, and the id of the prediction if
+        the service logged that it had no score."""
         try:
             content = json.dumps(build(), allow_nan=False)
             response = yield Post(path, content, self._choose_end())
@@ -169,21 +272,13 @@ class Calls:
                 raise Away(_explain_redirect(response))
             content = response.json()
             if response.status_code == 200:
-                return [_read_answer(answer) for answer in content.get("predictions", [content])]
-            reason, known = _read_message(content, response.status_code), content.get
+                return read(content), "", None
+            message = _read_message(content, response.status_code)
+            return None, message, content.get("prediction_id")
         except Away as error:
-            reason, known = str(error), {}.get
+            return None, str(error), None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            reason, known = f"{type(error).__name__}: {error}", {}.get
-        return [
-            Answer(
-                self._fallback(row),
-                "client_fallback",
-                reason=reason,
-                prediction_id=known("prediction_id"),
-            )
-            for row in rows
-        ]
+            return None, f"{type(error).__name__}: {error}", None
 
     def _send_label(self, content: str, ends_at: float) -> Steps[FeedbackReceipt]:
         try:
@@ -264,6 +359,46 @@ def _clean(value: object) -> float | str | None:
     return number if math.isfinite(number) else None
 
 
+def _order(answers: Mapping[str, Answer]) -> Callable[[str], float]:
+    """Return what sorts the names of answers by their scores, those without one first."""
+
+    def find(name: str) -> float:
+        score = answers[name].score
+        return -math.inf if score is None else score
+
+    return find
+
+
+def _read_answers(content: Mapping[str, Any]) -> list[Answer]:
+    return [_read_answer(answer) for answer in content.get("predictions", [content])]
+
+
+def _read_ranking(content: Mapping[str, Any]) -> Ranking:
+    return Ranking(
+        picked=content["picked"],
+        source="service",
+        candidates={one["id"]: _read_answer(one) for one in content["candidates"]},
+        decision_id=content["decision_id"],
+        probability=content["probability"],
+        explored=content["explored"],
+        policy=content["policy"],
+        reason=content.get("reason"),
+    )
+
+
+def _read_judgement(content: Mapping[str, Any]) -> Judgement:
+    return Judgement(
+        action=content["action"],
+        answer=_read_answer(content),
+        decision_id=content["decision_id"],
+        p_bad=content["p_bad"],
+        threshold=content["threshold"],
+        probability=content["probability"],
+        explored=content["explored"],
+        policy=content["policy"],
+    )
+
+
 def _read_answer(answer: Mapping[str, Any]) -> Answer:
     return Answer(
         score=answer["score"],
@@ -272,7 +407,7 @@ def _read_answer(answer: Mapping[str, Any]) -> Answer:
         high=answer["high"],
         reason=answer.get("reason"),
         prediction_id=answer["prediction_id"],
-        version=answer["version"],
+        version=answer.get("version"),
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,9 @@ from .calls import (
     Calls,
     Features,
     FeedbackReceipt,
+    Judgement,
     Post,
+    Ranking,
     Result,
     Steps,
     weigh_metrics,
@@ -64,18 +66,46 @@ class PlumblineClient:
         """Return the answers to up to 10,000 rows, in their order."""
         return self._run(self._calls.predict_batch(rows))
 
+    def rank(
+        self,
+        candidates: Mapping[str, Features],
+        *,
+        texts: Mapping[str, str] | None = None,
+        group_id: str | None = None,
+        unit_id: str | None = None,
+        policy: str | None = None,
+    ) -> Ranking:
+        """Return the pick among 2 to 100 candidates, given by their names. The same `group_id`
+        again gets the same answer."""
+        return self._run(self._calls.rank(candidates, texts, group_id, unit_id, policy))
+
+    def decide(
+        self,
+        features: Features,
+        *,
+        unit_id: str | None = None,
+        text: str | None = None,
+        attempt: int = 1,
+        policy: str | None = None,
+    ) -> Judgement:
+        """Return the action for work of this attempt: accept it, or make it again."""
+        return self._run(self._calls.decide(features, unit_id, text, attempt, policy))
+
     def feedback(
         self,
         prediction_id: str | None,
         actual: float,
         *,
+        decision_id: str | None = None,
         observed_at: datetime | None = None,
         given_by: str | None = None,
         rating: float | None = None,
     ) -> FeedbackReceipt:
-        """Send the outcome of a prediction, now or later; `rating` is the satisfaction of its user,
-        0..1. Sending the same label again changes nothing."""
-        return self._run(self._calls.feedback(prediction_id, actual, observed_at, given_by, rating))
+        """Send the outcome of a prediction, now or later, or with `decision_id` in its place that
+        of a decision; `rating` is the satisfaction of its user, 0..1. Sending the same label again
+        changes nothing."""
+        of = {"prediction_id": prediction_id, "decision_id": decision_id}
+        return self._run(self._calls.feedback(of, actual, observed_at, given_by, rating))
 
     def flush(self) -> int:
         """Send spooled labels, oldest first, until one cannot be sent or the time of a call is
@@ -152,19 +182,43 @@ class AsyncPlumblineClient:
         """Return the answers to up to 10,000 rows, in their order."""
         return await self._run(self._calls.predict_batch(rows))
 
+    async def rank(
+        self,
+        candidates: Mapping[str, Features],
+        *,
+        texts: Mapping[str, str] | None = None,
+        group_id: str | None = None,
+        unit_id: str | None = None,
+        policy: str | None = None,
+    ) -> Ranking:
+        """Return the pick among candidates; see `PlumblineClient.rank`."""
+        return await self._run(self._calls.rank(candidates, texts, group_id, unit_id, policy))
+
+    async def decide(
+        self,
+        features: Features,
+        *,
+        unit_id: str | None = None,
+        text: str | None = None,
+        attempt: int = 1,
+        policy: str | None = None,
+    ) -> Judgement:
+        """Return the action for work of this attempt: accept it, or make it again."""
+        return await self._run(self._calls.decide(features, unit_id, text, attempt, policy))
+
     async def feedback(
         self,
         prediction_id: str | None,
         actual: float,
         *,
+        decision_id: str | None = None,
         observed_at: datetime | None = None,
         given_by: str | None = None,
         rating: float | None = None,
     ) -> FeedbackReceipt:
         """Send the outcome of a prediction; see `PlumblineClient.feedback`."""
-        return await self._run(
-            self._calls.feedback(prediction_id, actual, observed_at, given_by, rating)
-        )
+        of = {"prediction_id": prediction_id, "decision_id": decision_id}
+        return await self._run(self._calls.feedback(of, actual, observed_at, given_by, rating))
 
     async def flush(self) -> int:
         """Send spooled labels; see `PlumblineClient.flush`."""

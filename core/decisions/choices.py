@@ -22,7 +22,7 @@ class PickChoice:
 
 @dataclass(frozen=True, slots=True)
 class RedoChoice:
-    """What is done with work, with the probability that this had given its score."""
+    """The action for work, with the probability that it had given the score."""
 
     action: RedoAction
     probability: float

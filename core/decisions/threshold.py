@@ -37,7 +37,7 @@ class LabelledScores:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdFigures:
-    """The figures of a threshold on labelled work: shares 0..1, and the cost a request in the team's
+    """The figures of a threshold on labelled work: shares 0..1, and costs a request in the team's
     unit, beside those of never and of always redoing."""
 
     n_labels: int

@@ -248,7 +248,7 @@ def _find_places() -> dict[str, int]:
 
 
 class ChosenBy(StrEnum):
-    """How a row came to be labelled, without which its labels say nothing of all work."""
+    """The way in which a row came to be labelled: without it, labels say nothing of all work."""
 
     FEEDBACK = "feedback"  # as it came
     PICKED = "picked"  # the best score of its group

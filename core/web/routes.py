@@ -40,7 +40,7 @@ from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.predictions import decisions
 from core.web.http import json_response, read_body
-from core.web.scoring_route import Serving
+from core.web.scoring.scoring_route import Serving
 
 _FEEDBACK_BYTES = 65_536  # a label has a few short fields
 _READY_SECONDS = 2.0

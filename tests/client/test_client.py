@@ -462,3 +462,95 @@ def test_the_wiring_in_the_documentation_keeps_working_while_the_service_is_stop
     assert answer.score == pytest.approx((0.25 * 82 + 0.20 * 64) / 0.45)
     assert "does not answer" in answer.reason
     found["plumbline"].close()
+
+
+# --- Decisions ------------------------------------------------------------------------------
+
+CANDIDATES = {"a": {"codeQuality": 60.0}, "b": {"codeQuality": 90.0}, "c": {"wind": 3.0}}
+RANKED = {
+    "decision_id": "d",
+    "picked": "a",
+    "probability": 0.025,
+    "explored": True,
+    "policy": "p1",
+    "candidates": [
+        {"id": name, "prediction_id": name, "score": score, "low": None, "high": None, "rank": rank}
+        | {"source": "model"}
+        for name, score, rank in (("a", 60.0, 2), ("b", 90.0, 1))
+    ],
+}
+DECIDED = {
+    "decision_id": "d",
+    "action": "redo",
+    "p_bad": 0.4,
+    "threshold": 62.0,
+    "probability": 0.95,
+    "explored": False,
+    "policy": "p2",
+    "prediction_id": "a",
+    "score": 50.0,
+    "low": None,
+    "high": None,
+    "source": "model",
+}
+
+
+def test_a_ranking_is_the_services_with_its_candidates(kind: type[PlumblineClient]) -> None:
+    service = Service(_answer(200, RANKED))
+    with kind("http://p", transport=httpx.MockTransport(service)) as client:
+        ranking = client.rank(CANDIDATES, texts={"a": "x"}, group_id="g", unit_id="u", policy="p1")
+    assert (ranking.picked, ranking.source, ranking.decision_id) == ("a", "service", "d")
+    assert (ranking.probability, ranking.explored, ranking.policy) == (0.025, True, "p1")
+    assert {name: one.score for name, one in ranking.candidates.items()} == {"a": 60.0, "b": 90.0}
+    [body] = service.bodies
+    assert (body["group_id"], body["unit_id"], body["policy"]) == ("g", "u", "p1")
+    assert body["candidates"][0] == {"id": "a", "features": {"codeQuality": 60.0}, "text": "x"}  # type: ignore[index]
+
+
+@pytest.mark.parametrize("answer", [_refuse, _answer(503, {}), _answer(200, {"picked": "a"})])
+def test_where_the_service_does_not_pick_the_best_fallback_is_and_work_is_accepted(
+    kind: type[PlumblineClient], answer: Callable[[httpx.Request], httpx.Response]
+) -> None:
+    transport = httpx.MockTransport(Service(answer))
+    with kind("http://p", transport=transport) as client:
+        ranking = client.rank(CANDIDATES)
+        judgement = client.decide(CANDIDATES["a"])
+    assert (ranking.picked, ranking.source, ranking.decision_id) == ("b", "client_fallback", None)
+    assert [one.score for one in ranking.candidates.values()] == [60.0, 90.0, None]
+    assert ranking.reason
+    assert (judgement.action, judgement.decision_id) == ("accept", None)
+    assert (judgement.answer.score, judgement.answer.source) == (60.0, "client_fallback")
+
+
+def test_a_ranking_that_is_sent_again_names_the_same_group_and_the_next_one_another() -> None:
+    service = Service(_answer(503, {}))
+    with PlumblineClient("http://p", transport=httpx.MockTransport(service)) as client:
+        client.rank(CANDIDATES)
+        client.rank(CANDIDATES)
+    names = [body["group_id"] for body in service.bodies]
+    assert len(names) == 6
+    assert len(set(names[:3])) == len(set(names[3:])) == 1
+    assert names[0] != names[3]
+
+
+def test_without_a_candidate_there_is_nothing_to_pick() -> None:
+    with (
+        PlumblineClient("http://p", transport=httpx.MockTransport(_refuse)) as client,
+        pytest.raises(ValueError, match="no candidate"),
+    ):
+        client.rank({})
+
+
+def test_a_judgement_is_the_services_and_feedback_names_its_decision(
+    kind: type[PlumblineClient],
+) -> None:
+    service = Service(_answer(200, DECIDED))
+    with kind("http://p", transport=httpx.MockTransport(service)) as client:
+        judgement = client.decide(ROW, unit_id="u", attempt=2)
+        receipt = client.feedback(None, 74.0, decision_id=judgement.decision_id)
+    assert (judgement.action, judgement.p_bad, judgement.threshold) == ("redo", 0.4, 62.0)
+    assert (judgement.probability, judgement.answer.score) == (0.95, 50.0)
+    asked, told = service.bodies
+    assert (asked["attempt"], asked["unit_id"]) == (2, "u")
+    assert receipt.outcome == "stored"
+    assert (told["decision_id"], "prediction_id" in told) == ("d", False)

@@ -17,14 +17,14 @@ CONFIDENCE = 0.95
 
 
 class PolicyKind(StrEnum):
-    """What a policy decides; one is in force for each."""
+    """The question that a policy answers; one is in force for each."""
 
     PICK = "pick"  # the candidate that is shown
     REDO = "redo"  # whether work is made again before anyone sees it
 
 
 class RedoAction(StrEnum):
-    """What a redo policy does with work."""
+    """The action of a redo policy."""
 
     ACCEPT = "accept"
     REDO = "redo"
@@ -104,7 +104,7 @@ class DecisionPolicy:
 
 
 class PolicyAction(StrEnum):
-    """How a policy came into force."""
+    """The way in which a policy came into force."""
 
     PUT_IN_FORCE = "put_in_force"
     ROLLED_BACK = "rolled_back"

@@ -84,7 +84,7 @@ class RankAnswer(msgspec.Struct, frozen=True):
 
 
 class DecideAnswer(msgspec.Struct, frozen=True):
-    """What to do with the work, with the probability that this had given its score."""
+    """The action for the work, with the probability that it had given the score."""
 
     decision_id: str
     action: Annotated[str, msgspec.Meta(description="accept or redo.")]

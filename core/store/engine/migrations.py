@@ -149,6 +149,7 @@ def _count_by_request(conn: sa.Connection) -> None:
         "PRIMARY KEY (minute_at, route, source, cause, caller))"
     )
 
+
 def _add_decisions(conn: sa.Connection) -> None:
     count = _describe_count(conn)
     for column in ("decision_id", "candidate_id"):

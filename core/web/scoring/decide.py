@@ -13,7 +13,7 @@ from core.domain.decisions.decision import DecidedRequest
 from core.domain.decisions.policy import DecisionPolicy, PolicyKind
 from core.domain.prediction import Prediction
 from core.errors import Conflict
-from core.serving.answer import Ask, Received
+from core.serving.answer import Ask, Received, mark_batch
 from core.serving.decisions.bodies import (
     DecideBody,
     RankAnswer,
@@ -30,10 +30,10 @@ from core.serving.schemas import ErrorAnswer, ErrorDetail, build_answer, decode_
 from core.store.engine.database import Database
 from core.store.predictions import decisions
 from core.store.predictions.predictions import get_prediction
-from core.web.http import json_response
-from core.web.micro_batching import Gathering
+from core.web.http import build_unscored, json_response, note_logged
 from core.web.openapi import BODY_ERRORS
-from core.web.scoring_route import ScoringRoute, Serving
+from core.web.scoring.micro_batching import Gathering
+from core.web.scoring.scoring_route import ScoringRoute, Serving
 from core.web.sharing import HEAVY_BYTES, Turn
 
 DECIDING_ERRORS = (*BODY_ERRORS, 404, 409)
@@ -52,6 +52,7 @@ class _DecidingRoute(ScoringRoute[Response]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.answer(scope, receive)
+        note_logged(scope, response)
         await response(scope, receive, send)
 
     async def _decode(self, decode: Callable[[bytes], Body], content: bytes, turn: Turn) -> Body:
@@ -92,7 +93,8 @@ class RankRoute(_DecidingRoute):
             key_id=turn.account.key_id,
         )
         asks = build_candidate_asks(body, request.id, request.key_id)
-        candidates = await self._gathering.score([Received(ask, at, started) for ask in asks])
+        scored = await self._gathering.score([Received(ask, at, started) for ask in asks])
+        candidates = mark_batch(scored)
         if all(one.score is None for one in candidates):
             return await self._refuse(candidates)
         decided = self._decisions.pick(request, candidates, policy)
@@ -108,7 +110,8 @@ class RankRoute(_DecidingRoute):
         self._serving.metrics.count_predictions(candidates)
         detail = ErrorDetail(str(candidates[0].reason))
         shown = [build_answer(one) for one in candidates]
-        return json_response(503, ErrorAnswer(detail, predictions=shown), {"retry-after": "1"})
+        sources = [one.source for one in candidates]
+        return build_unscored(sources, ErrorAnswer(detail, predictions=shown))
 
     def _repeat(self, body: RankBody, decision_id: str) -> RankAnswer:
         """Return the answer to a request that was decided before."""

@@ -17,8 +17,8 @@ from core.serving.schemas import (
     decode_body,
 )
 from core.web.http import JSON, build_unscored, note_logged
-from core.web.micro_batching import Answered, Gathering
-from core.web.scoring_route import ScoringRoute, Serving
+from core.web.scoring.micro_batching import Answered, Gathering
+from core.web.scoring.scoring_route import ScoringRoute, Serving
 from core.web.sharing import HEAVY_BYTES, Turn
 
 _TYPE = (b"content-type", JSON.encode())

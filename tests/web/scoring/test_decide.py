@@ -104,6 +104,7 @@ def test_the_best_score_is_picked_and_all_of_it_is_in_the_store(api: Api, db: Da
     assert [one.candidate_id for one in logged] == ["1", "good", "3"]
     assert decision.prediction_id == logged[1].id
     assert {one.unit_id for one in logged} == {"repo 1"}
+    assert sorted(one.batch_rows or 0 for one in logged) == [0, 0, 3]  # they count as one request
 
 
 def test_equal_features_get_equal_scores_and_chance_decides_among_them(
@@ -172,7 +173,7 @@ def test_groups_that_come_together_are_decided_once_each(api: Api, db: Database)
         (rank(*range(101)), "candidates", "this one has 101"),
         ({"candidates": [row(1, id="a"), row(2, id="a")]}, "candidates[1].id", "'a' too"),
         ({"candidates": [row(1, id="2"), row(2)]}, "candidates[1].id", "'2' too"),
-        ({"candidates": [row(1), {"id": "b"}]}, "candidates[...].features", "missing required"),
+        ({"candidates": [row(1), {"id": "b"}]}, "candidates[1].features", "missing required"),
         ({"candidates": [row(1), row(2, id="\0")]}, "candidates[1].id", "U+0000"),
         (rank(1, 2, group_id=""), "group_id", "length"),
         (rank(1, 2, group_id="\0"), "group_id", "U+0000"),
@@ -218,8 +219,8 @@ def test_where_nothing_can_be_scored_nothing_is_picked_and_the_attempts_are_kept
 ) -> None:
     body = {"candidates": [{"features": {"wind": n}} for n in (1, 2)]}
     [(status, answer)] = ask(api, ("/v1/rank", body))
-    assert status == 503
-    assert len(answer["predictions"]) == 2
+    assert status == 422
+    assert [one["source"] for one in answer["predictions"]] == ["refused"] * 2
     assert (count(db, schema.decisions), count(db, schema.predictions)) == (0, 2)
 
 
@@ -306,7 +307,7 @@ def test_a_prediction_that_is_not_there_or_was_removed_is_not_decided(
     put(db, REDO)
     old = "019cae6b660070008000000000000000"
     with db.write() as conn:
-        removals.start_removal(conn, NOON, NOON)
+        removals.start_removal(conn, NOON, NOON.replace(hour=13))
     unknown, removed = ask(
         api,
         *[
@@ -335,7 +336,7 @@ def test_what_no_model_has_scored_is_left_to_what_the_policy_says(
         )
     )
     assert [one["action"] for one in (guessed, failed)] == [action.value] * 2
-    assert [one["source"] for one in (guessed, failed)] == ["heuristic", "failed"]
+    assert [one["source"] for one in (guessed, failed)] == ["heuristic", "refused"]
     assert guessed["reason"]
 
 
@@ -404,7 +405,7 @@ def test_erasing_a_group_takes_what_was_asked_and_every_name_of_it(api: Api, db:
         ("/v1/rank", rank(60, 90, group_id="bob's question")),
     )
     with db.write() as conn:
-        assert erasures.count_rows(conn, IdKind.GROUP, "ann's question")[1] == 2
+        assert erasures.count_rows(conn, IdKind.GROUP, "ann's question").n_predictions == 2
         erasures.delete_rows(conn, IdKind.GROUP, "ann's question")
     anns, bobs = load(db)
     assert (anns.group_id, anns.unit_id) == (None, None)

@@ -24,7 +24,7 @@ from core.serving.schemas import (
 )
 from core.serving.telemetry.metrics import ServiceMetrics
 from core.web.http import build_unscored, json_response, note_logged
-from core.web.scoring_route import ScoringRoute, Serving
+from core.web.scoring.scoring_route import ScoringRoute, Serving
 from core.web.sharing import Turn
 
 _N_THREADS = 2  # batches that are scored at the same time; single rows do not wait for them

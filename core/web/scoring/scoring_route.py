@@ -12,7 +12,7 @@ from core.serving.service import PredictionService
 from core.serving.telemetry.metrics import ServiceMetrics
 from core.web.admission import Admission
 from core.web.http import read_body, read_headers
-from core.web.micro_batching import LogWait
+from core.web.scoring.micro_batching import LogWait
 from core.web.sharing import Turn
 
 Answer = TypeVar("Answer")

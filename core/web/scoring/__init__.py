@@ -1,0 +1,1 @@
+"""The routes that score: one row, many, and those that decide among or about what is scored."""
