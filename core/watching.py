@@ -59,7 +59,15 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
         disk=_read_disk(settings),
     )
     events = detect(app.db, report, app.now())
-    mend(app.db, app.registry, report, baking=settings.baking, now=app.now())
+    mend(
+        app.db,
+        app.registry,
+        report,
+        settings,
+        scale=settings.scale,
+        baking=settings.baking,
+        now=app.now(),
+    )
     return events
 
 

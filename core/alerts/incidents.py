@@ -113,6 +113,13 @@ def note_mended(db: Database, incident_id: int, message: str, now: datetime) -> 
         return _append(conn, incident, EventKind.MENDED, AUTOMATION, message, now)
 
 
+def note_kept(db: Database, incident_id: int, message: str, now: datetime) -> Incident:
+    """Append to the timeline of an incident why a release was not rolled back."""
+    with db.write() as conn:
+        incident = incidents.get_incident(conn, incident_id)
+        return _append(conn, incident, EventKind.KEPT, AUTOMATION, message, now)
+
+
 def _attempt(
     db: Database, incident_id: int, by: Actor, reason: str, now: datetime
 ) -> AbstractContextManager[AuditedWrite]:

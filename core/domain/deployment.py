@@ -110,17 +110,34 @@ def serving_stack(history: Sequence[Deployment]) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseEvidence:
-    """The champion of a fresh release and the version before it on the same requests. Requests that
-    the version before was not asked for, or answered too late, do not count."""
+class Slowness:
+    """Requests of one kind since a release: their p95 latency, and the time that scoring one takes
+    either version, measured side by side on one machine. Times in ms."""
 
+    p95_ms: float
+    limit_ms: float  # above which it is critical
+    own_ms: float
+    before_ms: float
+    per_second: float  # requests
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseEvidence:
+    """The champion of a fresh release and the version before it on the same requests, and the
+    requests of all since the release."""
+
+    bad_since: frozenset[str] = frozenset()  # checks that the release's own requests fail
+    bad_before: frozenset[str] = frozenset()  # checks that failed just before the release
     n_pairs: int = 0  # labelled requests that both scored
     gain: float = 0.0  # mean absolute error of the champion less that of the version before
     deviation: float = 0.0  # standard deviation of that difference
-    n_scores: int = 0  # different scores of the champion
-    n_scores_before: int = 0  # different scores of the version before, on the same requests
-    n_unscored: int = 0  # requests that the champion could not score
-    n_unscored_before: int = 0  # of these, those that the version before could not score either
+    n_distinct: int = 0  # different requests whose scores are compared
+    fullest: float = 0.0  # share of the champion's scores in the fullest 50th of the scale
+    fullest_before: float = 0.0  # the same of the version before
+    n_unscored: int = 0  # requests that the champion cannot score
+    n_unscored_before: int = 0  # of these, those that the version before cannot score either
+    n_elsewhere: int = 0  # requests that failed for another reason than the champion
+    slowness: tuple[Slowness, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ from core.store.models import deployments, versions
 from core.store.monitoring import health
 from core.store.predictions import labels
 
+DOES_NOT_LOAD = "does not load"
+"""What the reason of an answer says of a version that no model answered for."""
+
 _RETRY_SECONDS = 5.0  # before a version that did not load is tried again
 _LABELS_SECONDS = 10.0  # between reads of what labels change: means, widths of intervals
 _MAX_CACHED_ROWS = 10_000  # of one version, about 2 KB each
@@ -134,7 +137,7 @@ class Deployed:
                 log.warning("version_does_not_load", version=version.number, error=str(error))
                 self._trouble = str(error)
             return LoadedVersion(
-                version.number, None, f"{version.name} does not load: {clean_error(error)}"
+                version.number, None, f"{version.name} {DOES_NOT_LOAD}: {clean_error(error)}"
             )
         return side
 

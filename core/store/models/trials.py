@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from core.domain.deployment import Deployment, ReleaseEvidence
+from core.domain.deployment import Deployment
 from core.domain.prediction import AnswerSource, Variant
 from core.domain.trial import (
     Conduct,
@@ -357,47 +357,31 @@ def find_changed_at(conn: sa.Connection, trial: Trial, known: Progress) -> datet
     return min((at for at in found if at is not None), default=None)
 
 
-def measure_release(conn: sa.Connection, release: Deployment, before: int) -> ReleaseEvidence:
-    """Compare the champion of a release with the version before it, on the requests since then that
-    both were asked for; a corrected label counts with its last value."""
-    by_model = _predictions.c.source == AnswerSource.MODEL.value
-    failed = _shadow.c.outcome == ShadowOutcome.FAILED.value
-    both = (
-        sa.select(_predictions.c.id, _predictions.c.score, _shadow.c.score.label("before"))
-        .add_columns(by_model.label("by_model"), failed.label("failed"))
+def measure_gain(conn: sa.Connection, release: Deployment, before: int) -> tuple[int, float, float]:
+    """Return the number of labelled requests since a release that its champion and the version
+    before scored, the mean of their difference in absolute error, and its standard deviation; a
+    corrected label counts with its last value."""
+    labelled = _labelled(None, None)
+    gain = sa.func.abs(_predictions.c.score - _labels.c.actual) - sa.func.abs(
+        _shadow.c.score - _labels.c.actual
+    )
+    n, total, squares = conn.execute(
+        sa.select(sa.func.count(), sa.func.sum(gain), sa.func.sum(gain * gain))
+        .select_from(_predictions)
         .join(_shadow, _shadow.c.prediction_id == _predictions.c.id)
+        .join(labelled, labelled.c.prediction_id == _predictions.c.id)
+        .join(_labels, _labels.c.id == labelled.c.last_id)
         .where(
             _predictions.c.revision >= release.revision,
             _predictions.c.version == release.plan.champion,
             _shadow.c.version == before,
-            sa.or_(failed, _shadow.c.score.is_not(None)),
+            _both_scored(),
         )
-        .cte()
-    )
-    scored = sa.and_(both.c.by_model, ~both.c.failed)
-    counted = conn.execute(
-        sa.select(
-            sa.func.count(sa.distinct(sa.case((scored, both.c.score)))),
-            sa.func.count(sa.distinct(sa.case((scored, both.c.before)))),
-            _count(~both.c.by_model),
-            _count(sa.and_(~both.c.by_model, both.c.failed)),
-        )
-    ).one()
-    labelled = _labelled(None, None)
-    gain = sa.func.abs(both.c.score - _labels.c.actual) - sa.func.abs(
-        both.c.before - _labels.c.actual
-    )
-    n, total, squares = conn.execute(
-        sa.select(sa.func.count(), sa.func.sum(gain), sa.func.sum(gain * gain))
-        .select_from(both)
-        .join(labelled, labelled.c.prediction_id == both.c.id)
-        .join(_labels, _labels.c.id == labelled.c.last_id)
-        .where(scored)
     ).one()
     if n < 2:
-        return ReleaseEvidence(0, 0.0, 0.0, *counted)
+        return 0, 0.0, 0.0
     variance = max(squares - total**2 / n, 0.0) / (n - 1)
-    return ReleaseEvidence(n, total / n, variance**0.5, *counted)
+    return n, total / n, variance**0.5
 
 
 def append_verdict(conn: sa.Connection, frozen: FrozenVerdict) -> bool:
