@@ -212,4 +212,43 @@ TABLES = (
         {"years": whole(1, 30), "bonus": whole(33000, 58000), "score": whole(34000, 57000)},
         "score",
     ),
+    FieldFile(
+        "churn.csv",
+        {
+            "customerID": [f"{i:04d}-XK" for i in range(N)],
+            "tenure": whole(0, 72),
+            "MonthlyCharges": numbers(9, 99),
+            "Churn": words("Yes", "No"),
+        },
+        "Churn",
+        id="customerID",
+        asks="target_unreadable",
+    ),
+    FieldFile(
+        "diamonds.csv",
+        {"carat": X, "x": numbers(3, 9), "y": numbers(3, 9, seed=2), "z": Z, "price": whole(9, 99)},
+        "price",
+    ),
+    FieldFile(
+        "half_labelled.csv",
+        {"length": X, "score": [i if i % 2 else None for i in range(N)]},
+        "score",
+        says=("unlabelled_rows",),
+    ),
+    FieldFile(
+        "constant_and_correct.csv",
+        {"length": X, "overall": [3] * N, "correctness": whole(0, 4)},
+        "correctness",
+    ),
+    FieldFile(
+        "questions.csv",
+        {
+            "出题": [f"问题{i}是什么东西呢" for i in range(N)],
+            "回答": [f"这个答案是第{i}个长长的回答" for i in range(N)],
+            "得分": whole(0, 100),
+        },
+        "得分",
+        text="回答",
+        ignored=("出题",),
+    ),
 )

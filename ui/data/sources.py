@@ -207,8 +207,8 @@ def _pick_mapping(columns: Sequence[str], guess: TableMapping) -> TableMapping:
         timestamp = pick("timestamp", "Time of the work", guess.timestamp)
         label_timestamp = pick("label_timestamp", "Time of the label", None)
         changed = pick("changed", "Time of the last change", None)
-        text = pick("text", "Text", None)
-        group = pick("group", "Group", None)
+        text = pick("text", "Text", guess.text)
+        group = pick("group", "Group", guess.group)
     with st.container(horizontal=True):
         low = st.number_input(
             "Lowest target", value=None, key=f"map_table_low_{guess.table}", width=180

@@ -37,9 +37,10 @@ _TARGETS = """
     التقييم الدرجة
 """
 _OUTCOMES = """
-    passed pass success successful correct is_correct accepted is_accepted resolved won win winner
-    verdict result class sale_price saleprice selling_price price median_house_value medv charges
-    mpg strength rings cnt sales demand yield survived churn exited salary msrp trip_duration
+    sales demand passed pass success successful correct is_correct accepted is_accepted resolved
+    won win winner verdict result class sale_price saleprice selling_price price
+    median_house_value medv charges mpg strength rings cnt yield survived churn exited salary
+    msrp trip_duration
 """
 _TIMES = """
     timestamp at time datetime date_time date created_at updated_at event_time observed_at
@@ -54,10 +55,10 @@ _LABEL_TIMES = """
     judged_at evaluated_at bewertet_am
 """
 _TEXTS = """
-    text response answer content output completion generated_text generation model_output code body
-    message assistant_response model_response candidate prediction_text review_text review comment
-    description title summary antwort texto respuesta resposta réponse texte ответ текст 回答 文本
-    答案 本文 답변 응답
+    text response answer hypothesis translation target content output completion generated_text
+    generation model_output code body message assistant_response model_response candidate
+    prediction_text review_text review comment description title summary antwort texto respuesta
+    resposta réponse texte ответ текст 回答 文本 答案 本文 답변 응답
 """
 _IDS = """
     id sample_id external_id row_id uuid guid record_id key issue_number issue number issue_id
@@ -80,8 +81,10 @@ _RATERS = """
 """
 _POSITIONS = """
     index idx row rows row_number row_num rownum row_no row_nr row_index row_idx rowid row_id
-    rownumber line line_number line_no no nr sno s_no sl_no sr_no serial_no lfd_nr position pos obs
-    observation record instant zeile fila linha ligne строка 行号 序号 x
+    rownumber line line_number line_no no nr sno s_no sl_no sr_no serial_no lfd_nr position pos
+    obs observation record instant zeile fila linha ligne
+    строка 行号 序号 x índice indeks индекс 索引
+    인덱스
 """
 
 SURE_POSITIONS = _words("""

@@ -199,8 +199,8 @@ class _Guesser:
             "group": self._take(self._groups()),
             "text": self._take(self._texts()),
         }
-        is_sure = chosen is not None or self._keys[self.target] in OUTCOMES
-        return roles, self._why, tuple(c.name for c in named if c is not chosen), is_sure
+        others = tuple(c.name for c in named if c is not chosen)
+        return roles, self._why, others, chosen is not None
 
     def why_no_feature(self, column: ColumnFacts) -> str | None:
         """Return the reason why a column without a role is no feature, or None if it is one."""
@@ -255,7 +255,8 @@ class _Guesser:
                 yield column, f"{_share(column.share_times)} are times"
 
     def _named_targets(self) -> list[ColumnFacts]:
-        """Return the columns that are named like a target, the surest first."""
+        """Return the columns that are named like a target, the surest first; those that are named
+        like an outcome only where no other can be read."""
         ranked = [
             (rank, -place, column)
             for place, column in enumerate(self._columns)
@@ -266,7 +267,13 @@ class _Guesser:
             and (column.kind is not ColumnKind.TEXT or rank[0] == 0)
         ]
         ranked.sort(key=lambda item: (item[0], -item[1]))
-        return [column for _, _, column in ranked]
+        named = [column for _, _, column in ranked]
+        outcomes = [c for c in self._known(OUTCOMES) if c.kind is not ColumnKind.TEXT]
+        if outcomes or "z" in self._by_key:  # then x and y are places
+            named = [c for c in named if self._keys[c.name] != "y"]
+        if not any(map(_can_be_target, named)):
+            named += outcomes
+        return named
 
     def _repeats_target(self, column: ColumnFacts) -> bool:
         """Return whether a column holds earlier values of another that is named like a target."""
@@ -274,16 +281,12 @@ class _Guesser:
         return other is not None and rank_target(self._keys[other]) is not None
 
     def _other_targets(self) -> Iterator[tuple[ColumnFacts, str]]:
-        """Yield columns of outcomes by their name, then the numbers that can be one, the last
-        first, then what is left of the numbers."""
+        """Yield the numbers that can be the target, the last first, then what is left of them."""
         numbers = [
             column
             for column in self._columns
             if column.kind is ColumnKind.NUMBER and not column.name.startswith("metadata.")
         ]
-        for column in self._known(OUTCOMES):
-            if column in numbers and column.n_distinct > 1:
-                yield column, f"its name '{column.name}' is that of an outcome"
         likely = [column for column in numbers if self._is_likely(column)]
         unnumbered = [c for c in likely if not is_numbered(self._keys[c.name])] or likely
         for column in reversed(unnumbered):
@@ -321,7 +324,8 @@ class _Guesser:
             is_key = column.coded or is_unnamed(column.name)
             is_word = column.kind is ColumnKind.CATEGORY and not is_time(column)
             differs = column.unique and column.n_rows >= _MIN_IDS
-            if is_word and is_key and differs and not is_unread_time(column):
+            is_other = is_unread_time(column) or is_free_text(column)
+            if is_word and is_key and differs and not is_other:
                 yield column, f"all {column.n_present:,} values differ, as keys do"
 
     def _groups(self) -> Iterator[tuple[ColumnFacts, str]]:

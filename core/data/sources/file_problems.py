@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from core.data.parsing.cell_parser import ColumnKind
 from core.data.parsing.column_facts import ColumnFacts
 from core.data.parsing.documents import METADATA
-from core.data.parsing.schema_inference import counts_rows, is_time, is_unread_time
+from core.data.parsing.role_names import rank_target, snake_case
+from core.data.parsing.schema_inference import (
+    counts_rows,
+    is_free_text,
+    is_time,
+    is_unread_time,
+)
+from core.data.quality.import_checks import MAX_LOST
 from core.data.sources.file_preview import ColumnPreview, FilePreview, name_roles
 from core.domain.dataset import Issue, Severity, warn
 from core.domain.sample import ColumnMapping
@@ -22,6 +29,7 @@ _ORDER = (
     "wide_tolerance",
     "target_guessed",
     "several_targets",
+    "unlabelled_rows",
     "counts_rows",
     "unreadable_rows",
     "unclear_numbers",
@@ -143,13 +151,26 @@ def _check_target(
             f"is {target.why.split(';')[0]}.",
             "Name the column to predict (--target COLUMN, or Target on the page).",
         )
+    if 0 < facts.n_missing < facts.n_rows:
+        share = facts.n_missing / facts.n_rows
+        yield Issue(
+            "unlabelled_rows",
+            Severity.WARNING if share > MAX_LOST else Severity.INFO,
+            target.name,
+            facts.n_missing,
+            f"'{target.name}' is empty in {facts.n_missing:,} of {facts.n_rows:,} rows "
+            f"({share:.0%}): a row without a label cannot be learned and is left out.",
+            "Accept that with --accept-rejects, or by the box on the page."
+            if share > MAX_LOST
+            else "",
+        )
     if not guessed:
         return
     by_name = {column.name: column for column in preview.columns}
     others = [by_name[name] for name in preview.guess.named]
     for other in others:
         unreadable = other.facts.share_numbers < 0.5 or other.kind is ColumnKind.NESTED
-        if unreadable and other.facts.kind is not ColumnKind.TEXT:
+        if unreadable and not is_free_text(other.facts):
             yield warn(
                 "target_unreadable",
                 other.name,
@@ -158,7 +179,13 @@ def _check_target(
                 f"'{target.name}' was taken instead.",
                 _say_remedy(other.facts),
             )
-    rivals = [other.name for other in others if other.kind is ColumnKind.NUMBER]
+    rivals = [
+        other.name
+        for other in others
+        if other.kind is ColumnKind.NUMBER
+        and other.n_distinct > 1
+        and rank_target(snake_case(other.name)) is not None
+    ]
     if rivals:
         shown = ", ".join(f"'{name}'" for name in rivals[:4])
         more = f" and {len(rivals) - 4} more" if len(rivals) > 4 else ""
@@ -213,7 +240,8 @@ def _check_values(facts: ColumnFacts, scale: Scale, tolerance: float | None) -> 
     low, high = facts.quantiles[0], facts.quantiles[-1]
     proposed = propose_scale(low, high)
     step = 1.0 if facts.whole else 0.0
-    fitting = max(0.05 * (proposed[1] - proposed[0]), 0.5 * step)
+    width = proposed[1] - proposed[0]
+    fitting = min(max(0.05 * width, 0.5 * step), 0.25 * width)
     setting = f"PLUMBLINE_SCALE={proposed[0]:g}:{proposed[1]:g} and PLUMBLINE_TOLERANCE={fitting:g}"
     if low < scale.low or high > scale.high:
         outside = sum(not scale.low <= value <= scale.high for value in facts.quantiles)

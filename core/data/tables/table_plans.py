@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.data.parsing.cell_parser import ColumnKind, ValueKind, as_word, read_cell
+from core.data.parsing.column_facts import ColumnFacts, describe_column
+from core.data.parsing.column_types import ColumnScan
 from core.data.parsing.notation import BadValue, show
 from core.data.parsing.row_parser import read_field, read_target
+from core.data.parsing.schema_inference import guess_mapping
 from core.domain.dataset import RESERVED
 from core.domain.sample import FeatureValue, Provenance, Rejection, Sample
 from core.domain.source import TableMapping
 from core.errors import InvalidInput
 from core.settings import Scale
-
-_TARGETS = frozenset(
-    {"target", "quality_score", "quality", "score", "rating", "stars", "user_rating", "grade"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +75,29 @@ def guess_table(table: str, rows: Sequence[Mapping[str, Any]]) -> TableMapping:
     >>> guess.key, guess.timestamp, guess.target, guess.features
     ('id', 'made', 'stars', ('length',))
     """
-    kinds = {name: _guess_kind([row[name] for row in rows]) for name in rows[0]}
-    key = next((name for name in kinds if name.lower() in ("id", "uuid", "key")), next(iter(kinds)))
-    times = [name for name, kind in kinds.items() if kind is ValueKind.TIME]
-    numbers = [name for name, kind in kinds.items() if kind is ValueKind.NUMBER and name != key]
-    if not numbers:
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    guess = guess_mapping([_describe(name, values) for name, values in columns.items()]).mapping
+    kinds = {name: _guess_kind(values) for name, values in columns.items()}
+    keys = [name for name in kinds if name.lower() in ("id", "uuid", "key")]
+    key = guess.id or next(iter(keys or kinds))
+    target = guess.target
+    if not any(kind is ValueKind.NUMBER for name, kind in kinds.items() if name != key):
         raise InvalidInput(f"No column of '{table}' holds numbers: there is nothing to predict.")
-    target = next((name for name in numbers if name.lower() in _TARGETS), numbers[0])
+    others = {key, target, guess.group, guess.text, *guess.ignored}
     features = [
         name
         for name, kind in kinds.items()
-        if name not in (key, target) and kind in (ValueKind.NUMBER, ValueKind.WORD)
+        if name not in others and kind in (ValueKind.NUMBER, ValueKind.WORD)
     ]
-    timestamp = "created_at" if "created_at" in times else next(iter(times), None)
-    return TableMapping(table, target, key=key, timestamp=timestamp, features=tuple(features))
+    return TableMapping(
+        table,
+        target,
+        key=key,
+        timestamp=guess.timestamp,
+        text=guess.text,
+        group=guess.group,
+        features=tuple(features),
+    )
 
 
 def fit_mapping(mapping: TableMapping, columns: Sequence[str]) -> TableMapping:
@@ -105,6 +113,12 @@ def fit_mapping(mapping: TableMapping, columns: Sequence[str]) -> TableMapping:
         text=mapping.text if mapping.text in columns else None,
         group=mapping.group if mapping.group in columns else None,
     )
+
+
+def _describe(name: str, values: Sequence[object]) -> ColumnFacts:
+    scan = ColumnScan()
+    scan.add(values)
+    return describe_column(name, values, scan)
 
 
 def _guess_kind(values: Sequence[object]) -> ValueKind | None:

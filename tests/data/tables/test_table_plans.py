@@ -9,7 +9,7 @@ import pytest
 from core.data.parsing.cell_parser import ColumnKind
 from core.data.parsing.raw import RawPiece
 from core.data.parsing.row_parser import RowPlan, build_given_samples, build_samples
-from core.data.tables.table_plans import build_table_samples, plan_table
+from core.data.tables.table_plans import build_table_samples, guess_table, plan_table
 from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
 from core.domain.source import ORIGIN_TABLES, TableMapping
 from core.errors import InvalidInput
@@ -225,3 +225,25 @@ def test_the_time_of_a_label_needs_a_column_that_is_there_and_the_time_of_the_wo
         plan_table(mapping, COLUMNS)
     with pytest.raises(InvalidInput, match="nothing when the work was made: map a column for its"):
         plan_table(replace(mapping, timestamp=None), [*COLUMNS, "rated_at"])
+
+
+def test_a_table_is_guessed_as_a_file_is() -> None:
+    rows = [
+        {
+            "id": number,
+            "created_at": f"2026-02-{1 + number:02d}T10:00:00Z",
+            "session_id": f"s{number // 2}",
+            "said": f"an answer {number} in words",
+            "length": number % 7,
+            "preference": number % 5,
+            "seconds": number / 3,
+        }
+        for number in range(20)
+    ]
+    guess = guess_table("ratings", rows)
+    assert (guess.key, guess.target, guess.timestamp) == ("id", "preference", "created_at")
+    assert (guess.group, guess.text, guess.features) == (
+        "session_id",
+        "said",
+        ("length", "seconds"),
+    )
