@@ -26,7 +26,7 @@ def view_choice(
         "mapping": {**msgspec.to_builtins(mapping), "why": explain_roles(preview, mapping)},
         "features": [column.name for column in preview.columns if column.name not in roles],
         "notes": list(preview.notes),
-        "problems": msgspec.to_builtins(problems),
+        "problems": list(msgspec.to_builtins(problems)),
     }
 
 

@@ -39,15 +39,18 @@ def check_rejected(
     codes = Counter(rejection.code for rejection in rejected)
     for code, n_kept in codes.most_common():
         example = next(r for r in rejected if r.code == code)
+        outside = code == "target_out_of_scale"
         n = round(n_kept / len(rejected) * n_rejected)
         yield Issue(
-            "out_of_range" if code == "target_out_of_scale" else "rejected_rows",
+            "out_of_range" if outside else "rejected_rows",
             Severity.WARNING if n / n_received >= _MANY_REJECTED else Severity.INFO,
             None,
             n,
             f"{n:,} of {n_received:,} rows of {source} were not taken. Row {example.row}: "
             f"{example.message}.",
-            "Correct such rows at their source and bring them again.",
+            "Set the scale, or correct such rows at their source, and bring them again."
+            if outside
+            else "Correct such rows at their source and bring them again.",
         )
 
 
