@@ -9,6 +9,7 @@ from itertools import pairwise
 from core.data.parsing.cell_parser import ColumnKind, as_word, read_cell
 from core.data.parsing.column_types import ColumnScan, read_column
 from core.data.parsing.notation import PLAIN, BadValue, Notation
+from core.data.parsing.role_names import is_time_name, snake_case
 from core.data.parsing.time_parser import TimeForm
 
 N_QUANTILES = 20
@@ -17,6 +18,7 @@ N_QUANTILES = 20
 _LOOKED_AT = 200  # values that are tried as times
 _STEADY = 0.95  # of the steps from row to row
 _LAGS = (1, 2, 3, 7, 12, 24)
+_PROBE = 5  # rows
 _MIN_LAG_ROWS, _LAG_SHARE = 30, 0.95
 _WIDE_LETTERS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d_]|.*[:#/-])[\w.:@#/+=-]+")
@@ -81,21 +83,23 @@ def describe_column(
     >>> facts.unique, facts.counting, facts.quantiles[0], facts.quantiles[-1]
     (True, True, 1.0, 3.0)
     """
-    plain = [str(value) if isinstance(value, list | dict | bytes) else value for value in values]
-    texts = [text for value in plain if (text := as_word(value)) is not None]
+    is_number = scan.kind is ColumnKind.NUMBER
+    texts = _list_texts(values[:_LOOKED_AT] if is_number else values)
     read, _ = read_column(values, ColumnKind.NUMBER, notation)
     numbers = [number for number in read if number is not None]
-    whole = scan.kind is ColumnKind.NUMBER and bool(numbers) and all(n % 1 == 0 for n in numbers)
+    whole = is_number and bool(numbers) and all(n % 1 == 0 for n in numbers)
     n_present = max(len(values) - scan.n_missing, 1)
-    n_distinct = len(set(numbers)) if scan.kind is ColumnKind.NUMBER else len(set(texts))
+    n_distinct = len(set(numbers)) if is_number else len(set(texts))
     shown = texts[:_LOOKED_AT]
+    # 45,000 is a day of a spreadsheet, and a price: numbers are times only by name
+    may_be_times = not is_number or is_time_name(snake_case(name))
     return ColumnFacts(
         name=name,
         kind=scan.kind,
         n_rows=len(values),
         n_missing=scan.n_missing,
         n_distinct=n_distinct,
-        share_times=_share_times(values),
+        share_times=_share_times(values) if may_be_times else 0.0,
         share_numbers=len(numbers) / n_present,
         share_wordy=sum(map(_is_wordy, shown)) / max(len(shown), 1),
         whole=whole,
@@ -128,19 +132,34 @@ def find_lags(
         and fact.n_distinct > max(10, 0.1 * fact.n_present)
         and not fact.counting
     }
-    return {
-        name: other
-        for name, later in numbers.items()
-        for other, values in numbers.items()
-        if other != name and any(_is_lag(later, values, lag) for lag in _LAGS)
-    }
+    found: dict[str, str] = {}
+    for start in _list_probes(len(next(iter(numbers.values()), ()))):
+        holders: dict[tuple[float | None, ...], list[str]] = {}
+        for name, values in numbers.items():
+            holders.setdefault(tuple(values[start : start + _PROBE]), []).append(name)
+        for name, later in numbers.items():
+            for lag in _LAGS:
+                place = start + lag
+                for other in holders.get(tuple(later[place : place + _PROBE]), ()):
+                    if other != name and _is_lag(later, numbers[other], lag):
+                        found.setdefault(name, other)
+    return {name: found[name] for name in numbers if name in found}
+
+
+def _list_probes(n: int) -> list[int]:
+    """Return the places at which columns are compared first, so that few are compared whole."""
+    return [n * part // 5 for part in (1, 2, 3)] if n >= _MIN_LAG_ROWS else []
 
 
 def _is_lag(later: Sequence[float | None], values: Sequence[float | None], lag: int) -> bool:
     pairs = [(a, b) for a, b in zip(later[lag:], values, strict=False) if a is not None]
-    if len(pairs) < _MIN_LAG_ROWS or (pairs[0][0] != pairs[0][1] and pairs[1][0] != pairs[1][1]):
-        return False
-    return sum(a == b for a, b in pairs) >= _LAG_SHARE * len(pairs)
+    enough = len(pairs) >= _MIN_LAG_ROWS
+    return enough and sum(a == b for a, b in pairs) >= _LAG_SHARE * len(pairs)
+
+
+def _list_texts(values: Sequence[object]) -> list[str]:
+    plain = (str(value) if isinstance(value, list | dict | bytes) else value for value in values)
+    return [text for value in plain if (text := as_word(value)) is not None]
 
 
 def _share_times(values: Sequence[object]) -> float:

@@ -139,10 +139,8 @@ def is_free_text(column: ColumnFacts) -> bool:
 
 
 def is_time(column: ColumnFacts) -> bool:
-    """Return whether a column holds times. Numbers are only under the name of one: 45,000 is a day
-    of a spreadsheet, and a price."""
-    named = column.kind is not ColumnKind.NUMBER or is_time_name(snake_case(column.name))
-    return named and column.share_times >= READABLE
+    """Return whether a column holds times."""
+    return column.share_times >= READABLE
 
 
 def is_unread_time(column: ColumnFacts) -> bool:

@@ -536,9 +536,9 @@ def test_rules_that_cannot_be_read_say_so(tmp_path: Path, content: str | None, s
 
 def _rate(each: int, *, named: bool) -> pd.DataFrame:
     """100 pieces of work, each rated by three people, who are a column or not."""
-    works = make_frame(100).assign(
-        **{TEXT: [f"An answer of its own, the {n}th" * 3 for n in range(100)]}
-    )
+    levels = ["every", "answer", "has", "words", "of", "its", "own"]
+    words = np.random.default_rng(5).choice(levels, (100, 20))
+    works = make_frame(100).assign(**{TEXT: [" ".join(chosen) for chosen in words]})
     rows = works.loc[works.index.repeat(each)].reset_index(drop=True)
     rows[TARGET] = np.clip(rows[TARGET] + np.tile([-3.0, 0.0, 4.0], len(rows))[: len(rows)], 0, 100)
     if named:
