@@ -65,6 +65,7 @@ bench: setup-dev  ## what is fast, beside its peers: collecting, drift, training
 	@$(BIN)/python -m bench.history
 	@$(BIN)/python -m bench.monitoring
 	@$(BIN)/python -m bench.serving
+	@$(BIN)/python -m bench.decisions
 	@$(BIN)/python -m bench.swap
 	@$(BIN)/python -m bench.predict
 	@$(BIN)/python -m bench.embeddings

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -184,6 +185,44 @@ class BatchCallers(Callers):
                     continue
                 if answer.status_code == 200:
                     self.predicted += [row["prediction_id"] for row in answer.json()["predictions"]]
+
+
+class RankCallers(Callers):
+    """The same with groups of three candidates, asked again under their name until they are
+    answered, and without feedback; they end when they are stopped and their last group is
+    decided."""
+
+    def __init__(self, url: str, n_threads: int) -> None:
+        self.decided: dict[str, str] = {}  # the decision of each group
+        super().__init__(url, n_threads, persistent=True)
+
+    def _call(self, url: str) -> None:
+        group_id: str | None = None
+        with httpx.Client(base_url=url, timeout=30) as client:
+            while group_id is not None or not self.stopping.is_set():
+                group_id = group_id or uuid.uuid4().hex
+                try:
+                    body = {"candidates": [ROW] * 3, "group_id": group_id}
+                    answer = client.post("/v1/rank", json=body)
+                except httpx.HTTPError:
+                    continue
+                if answer.status_code == 200:
+                    found = answer.json()
+                    self.decided[group_id] = found["decision_id"]
+                    self.predicted += [one["prediction_id"] for one in found["candidates"]]
+                    group_id = None
+
+
+def check_decided(db: Database, callers: RankCallers) -> None:
+    """Every group that was acknowledged has the decision that its caller was told, once, with its
+    three candidates; and no group was decided that nobody knows."""
+    check_kept(db, callers)
+    with db.read() as conn:
+        rows = conn.execute(sa.select(schema.decisions.c.group_id, schema.decisions.c.id)).all()
+    assert len(rows) == len(callers.decided)
+    assert {row.group_id: row.id for row in rows} == callers.decided
+    candidates = _count(db, schema.predictions.c.decision_id)
+    assert candidates == dict.fromkeys(callers.decided.values(), 3)
 
 
 def check_kept(db: Database, callers: Callers) -> None:

@@ -20,7 +20,9 @@ from tests.api_processes import (
     ROW,
     BatchCallers,
     Callers,
+    RankCallers,
     add_linear_version,
+    check_decided,
     check_kept,
     find_workers,
     release,
@@ -104,6 +106,25 @@ def test_every_row_of_an_acknowledged_batch_is_kept_once_in_ten_kills(
     n_drained = move_batches(db)
     assert n_drained > 0
     check_kept(db, callers)
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_group_is_decided_once_with_its_candidates_in_fifty_kills(
+    db: Database, home: Path
+) -> None:
+    """Workers are killed while they rank; a group that was not answered is asked again."""
+    draw = random.Random(20260304)
+    with run_api(home, N_WORKERS, forked=True) as (url, process):
+        callers = RankCallers(url, 4)
+        for _ in range(N_KILLS):
+            n_before = len(callers.decided)
+            wait_until(lambda n=n_before: len(callers.decided) >= n + 10)  # type: ignore[misc]
+            time.sleep(draw.uniform(0.0, 0.1))
+            os.kill(draw.choice(find_workers(process.pid)), signal.SIGKILL)
+        wait_until(lambda: len(find_workers(process.pid)) == N_WORKERS)
+        callers.join()
+    assert len(callers.decided) >= 10 * N_KILLS
+    check_decided(db, callers)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace (apt-get install strace)")

@@ -1,4 +1,4 @@
-"""The verbs about decisions: the policies that pick and redo."""
+"""The verbs about decisions: the policies that pick and redo, and what they did."""
 
 from typing import Annotated, Any
 
@@ -12,9 +12,12 @@ from core.decisions.policies import (
     PolicyOverview,
     load_overview,
     put_in_force,
+    rehearse,
     roll_back_policy,
     set_policy,
 )
+from core.decisions.rehearsal import Rehearsal
+from core.domain.decisions.decision import LoggedDecision
 from core.domain.decisions.policy import (
     DEFAULT_EXPLORATION,
     DecisionPolicy,
@@ -26,6 +29,7 @@ from core.domain.decisions.policy import (
     parse_policy,
     policy_name,
 )
+from core.store.predictions.decisions import load_decisions
 
 policies_cli = typer.Typer(
     help="List the policies that pick and redo, set one, or put one in force again."
@@ -33,8 +37,9 @@ policies_cli = typer.Typer(
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add policies."""
+    """Add policies and decisions."""
     cli.add_typer(policies_cli, name="policies")
+    cli.command()(decisions)
 
 
 @policies_cli.callback(invoke_without_command=True)
@@ -138,6 +143,38 @@ def rollback(kind: PolicyKind, reason: Reason = "", as_json: AsJson = False) -> 
     emit(_view_change(change), lambda: _write_change(change), as_json)
 
 
+@policies_cli.command(name="rehearse")
+def rehearse_one(
+    policy: Annotated[str, typer.Argument(help="p3 or 3.")],
+    days: Annotated[float, typer.Option(help="Days back.")] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a policy would have done to the decisions of the last days, and what that is
+    worth."""
+    app = build_app()
+    found, rehearsal = rehearse(app.db, parse_policy(policy), days=days, now=app.now())
+    emit(
+        {"policy": found.name, "kind": found.terms.kind.value, **msgspec.to_builtins(rehearsal)},
+        lambda: _write_rehearsal(found, rehearsal),
+        as_json,
+    )
+
+
+def decisions(
+    kind: Annotated[PolicyKind | None, typer.Option(help="Only these.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest decisions, each with the probability that it had."""
+    with build_app().db.read() as conn:
+        found = load_decisions(conn, limit, kind)
+    emit(
+        {"decisions": [_view_decision(one) for one in found]},
+        lambda: "\n".join(map(_write_decision, found)) or "Nothing was decided yet.",
+        as_json,
+    )
+
+
 def describe_policy(policy: DecisionPolicy) -> str:
     """Return a policy in a line: its rule and, where labels say something of it, its figures."""
     terms, figures = policy.terms, policy.figures
@@ -155,6 +192,49 @@ def describe_policy(policy: DecisionPolicy) -> str:
             f"{_get(figures, 'cost_never'):.3g}"
         )
     return f"{said}. {policy.by}, {policy.at:%Y-%m-%d %H:%M} UTC: {policy.reason}"
+
+
+def _write_rehearsal(policy: DecisionPolicy, found: Rehearsal) -> str:
+    unit = "points" if policy.terms.kind is PolicyKind.PICK else "of your unit"
+    lines = [
+        f"{policy.name} on {found.n_decisions:,} decisions, of which {found.n_labels:,} have a "
+        f"label; for it they count as {found.effective_labels:,.0f}."
+    ]
+    shares = (
+        ("redone", found.redo_share),
+        ("bad of what is accepted", found.bad_shown),
+        ("bad, doubly robust", found.robust_bad_shown),
+    )
+    lines += [
+        f"  {name}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
+        for name, one in shares
+        if one is not None
+    ]
+    values = (("value a request", found.value), ("value, doubly robust", found.robust_value))
+    lines += [
+        f"  {name}: {one.value:.3g} {unit} ({one.low:.3g} to {one.high:.3g})"
+        for name, one in values
+        if one is not None
+    ]
+    if found.unknown:
+        lines.append(f"  what it shows is {found.unknown}")
+    return "\n".join(lines)
+
+
+def _view_decision(decision: LoggedDecision) -> dict[str, Any]:
+    viewed: dict[str, Any] = msgspec.to_builtins(decision)
+    policy_id = viewed.pop("policy_id")
+    return {**viewed, "policy": None if policy_id is None else policy_name(policy_id)}
+
+
+def _write_decision(decision: LoggedDecision) -> str:
+    by = "no policy" if decision.policy_id is None else policy_name(decision.policy_id)
+    done = decision.action.value if decision.action else f"picked 1 of {decision.n_candidates}"
+    chance = ", by chance" if decision.explored else ""
+    return (
+        f"{decision.at:%Y-%m-%d %H:%M:%S} UTC  {decision.id}  {done} by {by} with probability "
+        f"{decision.probability:.3g}{chance}"
+    )
 
 
 def _get(figures: Any, name: str) -> float:

@@ -75,6 +75,9 @@ VERBS = {
         "decisions",
         "List the policies that pick and redo, set one, or put one in force again.",
     ),
+    "decisions": Verb(
+        "decisions", "List the newest decisions, each with the probability that it had."
+    ),
     "history": Verb(
         "releases",
         "Show the deployment history; with --at, what served then, by whom and why; with "

@@ -1,12 +1,19 @@
-"""Policies: set from labels, put in force, and rolled back, each with a reason."""
+"""Policies: set from labels, put in force and rolled back, each with a reason, and rehearsed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from core.audit.attempt import AuditedWrite, attempt
+from core.decisions.rehearsal import (
+    Rehearsal,
+    build_pick_log,
+    build_redo_log,
+    rehearse_pick,
+    rehearse_redo,
+)
 from core.decisions.threshold import (
     MIN_LABELS,
     LabelledScores,
@@ -26,15 +33,23 @@ from core.domain.decisions.policy import (
     policy_name,
 )
 from core.domain.version import HEURISTIC
-from core.errors import Conflict, InvalidInput
+from core.errors import Conflict, InvalidInput, Refused
 from core.log import get_logger
 from core.settings import Scale
 from core.store.engine.database import Connection, Database
 from core.store.models import deployments, policies
-from core.store.predictions.decisions import LabelledScore, load_labelled_scores
+from core.store.predictions.decisions import (
+    DecidedWork,
+    LabelledScore,
+    PickedCandidate,
+    load_decided_work,
+    load_labelled_scores,
+    load_picks,
+)
 from core.store.predictions.predictions import read_all
 
 _MAX_LABELS = 50_000
+_MAX_DAYS = 3_650.0
 
 log = get_logger(__name__)
 
@@ -129,6 +144,32 @@ def roll_back_policy(
         change = _put_in_force(conn, act, policy, PolicyAction.ROLLED_BACK, history[-1].id)
     log.info("policy_rolled_back", policy=policy.name, by=by.name)
     return change
+
+
+def rehearse(
+    db: Database, policy_id: int, *, days: float, now: datetime
+) -> tuple[DecisionPolicy, Rehearsal]:
+    """Return a policy with its figures on the decisions of the last days, which others made. Raises
+    `NotFound`, `InvalidInput` for days that are none, and `Refused` where nothing was decided."""
+    if not 0.0 < days <= _MAX_DAYS:
+        raise InvalidInput(f"{days:g} days are none: give more than 0, up to {_MAX_DAYS:,.0f}.")
+    since_at = now - timedelta(days=days)
+    work: list[DecidedWork] = []
+    picks: list[PickedCandidate] = []
+    with read_all(db) as conn:
+        policy = policies.get_policy(conn, policy_id)
+        if policy.terms.kind is PolicyKind.REDO:
+            work = load_decided_work(conn, since_at, _MAX_LABELS)
+        else:
+            picks = load_picks(conn, since_at, _MAX_LABELS)
+    if not work and not picks:
+        raise Refused(
+            f"Nothing was decided by a {policy.terms.kind.value} policy in the last {days:g} days, "
+            "so that there is nothing to rehearse on: ask for more days, or decide first."
+        )
+    if work:
+        return policy, rehearse_redo(build_redo_log(work), policy.terms)
+    return policy, rehearse_pick(build_pick_log(picks), policy.terms.exploration)
 
 
 def find_previous(history: Sequence[PolicyChange]) -> int | None:

@@ -8,6 +8,8 @@ from core import text
 from core.deployment.timeline import Timeline, build_timeline
 from core.deployment.trial import find_trial
 from core.domain.dataset import Snapshot
+from core.domain.decisions.decision import LoggedDecision
+from core.domain.decisions.policy import policy_name
 from core.domain.deployment import Deployment
 from core.domain.prediction import Label, Prediction
 from core.domain.trial import ShadowScore, Trial
@@ -18,6 +20,7 @@ from core.store.installation import api_keys
 from core.store.models import deployments, trials, versions
 from core.store.monitoring import incidents
 from core.store.predictions import labels, predictions
+from core.store.predictions.decisions import find_decision_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class PredictionLineage:
     trial: Trial | None  # that ran when it was asked
     shadow: ShadowScore | None  # of the version that did not answer
     label: Label | None
+    decision: LoggedDecision | None  # that it was made for, or else the newest about it
     keys: Mapping[int, str]  # the names of the API keys that asked and labelled, by their number
 
     @property
@@ -84,6 +88,8 @@ def describe_story(story: PredictionLineage) -> dict[str, str]:
     if shadow is not None:
         other = shadow.error or "none" if shadow.score is None else f"{shadow.score:.2f}"
         said[f"score of {version_name(shadow.version)} beside it"] = other
+    if story.decision is not None:
+        said["decision"] = _describe_decision(story.decision, asked.id)
     said["label"] = "none yet" if label is None else _describe_label(label, story.keys)
     if story.error is not None:
         said["error"] = f"{story.error:.2f} points"
@@ -91,6 +97,20 @@ def describe_story(story: PredictionLineage) -> dict[str, str]:
     if asked.unit_id:
         said["unit"] = asked.unit_id
     return said
+
+
+def _describe_decision(decision: LoggedDecision, prediction_id: str) -> str:
+    by = "no policy" if decision.policy_id is None else policy_name(decision.policy_id)
+    if decision.action is not None:
+        done = f"{decision.action.value} in attempt {decision.attempt}"
+    else:
+        is_picked = decision.prediction_id == prediction_id
+        done = f"{'picked' if is_picked else 'not picked'} of {decision.n_candidates} candidates"
+    chance = ", by chance" if decision.explored else ""
+    return (
+        f"{done} by {by}, with probability {decision.probability:.3g}{chance} "
+        f"(decision {decision.id})"
+    )
 
 
 def _describe_label(label: Label, keys: Mapping[int, str]) -> str:
@@ -137,5 +157,6 @@ def load_story(db: Database, prediction_id: str) -> PredictionLineage:
             trial=find_trial(history),
             shadow=trials.find_shadow_score(conn, found.id),
             label=label,
+            decision=find_decision_of(conn, found),
             keys={one.id: one.name for one in api_keys.load_keys(conn) if one.id in callers},
         )

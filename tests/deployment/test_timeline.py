@@ -8,6 +8,8 @@ from core.deployment.lineage import describe_story, load_story, load_timeline
 from core.deployment.release import deploy
 from core.deployment.timeline import Lane, TimelineSpan
 from core.deployment.trials import TrialStart, promote, start_trial
+from core.domain.decisions.decision import LoggedDecision
+from core.domain.decisions.policy import PolicyKind, RedoAction
 from core.domain.deployment import RetrainingDecision
 from core.domain.installation import Scope
 from core.domain.monitoring import Health, HealthReport, Reason
@@ -19,6 +21,7 @@ from core.store.data import samples
 from core.store.engine.database import Database
 from core.store.models import deployments, trials
 from core.store.predictions import predictions
+from core.store.predictions.decisions import append_decisions
 from tests.alerts.seeing import see
 from tests.conftest import NOON
 from tests.fakes import FakeRegistry, add_version, keep_labels, make_prediction
@@ -159,3 +162,59 @@ def test_a_prediction_of_the_heuristic_says_why_no_model_answered(db: Database) 
 def test_a_prediction_that_does_not_exist_is_not_found(db: Database) -> None:
     with pytest.raises(NotFound, match="no prediction abc"):
         load_story(db, "abc")
+
+
+@pytest.mark.parametrize(
+    ("picked", "said"),
+    [("abc", "picked of 3 candidates by p2"), ("other", "not picked of 3 candidates by p2")],
+)
+def test_the_provenance_of_a_candidate_says_what_was_decided(
+    db: Database, picked: str, said: str
+) -> None:
+    decision = LoggedDecision(
+        id="d1",
+        at=NOON,
+        kind=PolicyKind.PICK,
+        policy_id=2,
+        group_id=None,
+        unit_id=None,
+        attempt=1,
+        action=None,
+        prediction_id=picked,
+        probability=0.025,
+        explored=True,
+        p_bad=None,
+        threshold=None,
+        n_candidates=3,
+    )
+    with db.write() as conn:
+        predictions.append_predictions(
+            conn, [make_prediction("abc", version=0, revision=0, decision_id="d1")]
+        )
+        append_decisions(conn, [decision])
+    told = describe_story(load_story(db, "abc"))["decision"]
+    assert told == f"{said}, with probability 0.025, by chance (decision d1)"
+
+
+def test_the_provenance_of_work_that_was_decided_later_says_so(db: Database) -> None:
+    decision = LoggedDecision(
+        id="d1",
+        at=NOON,
+        kind=PolicyKind.REDO,
+        policy_id=1,
+        group_id=None,
+        unit_id=None,
+        attempt=2,
+        action=RedoAction.REDO,
+        prediction_id="abc",
+        probability=0.95,
+        explored=False,
+        p_bad=0.4,
+        threshold=62.0,
+        n_candidates=1,
+    )
+    with db.write() as conn:
+        predictions.append_predictions(conn, [make_prediction("abc", version=0, revision=0)])
+        append_decisions(conn, [decision])
+    told = describe_story(load_story(db, "abc"))["decision"]
+    assert told == "redo in attempt 2 by p1, with probability 0.95 (decision d1)"

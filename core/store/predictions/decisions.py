@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +39,32 @@ _INSERT = f"INSERT INTO decisions ({', '.join(_COLUMNS)}) VALUES "
 INSERT_DECISION = f"{_INSERT}({', '.join('?' * len(_COLUMNS))})"
 """What logs one decision in SQLite, with a row of `list_decision_values`."""
 _IDS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedWork:
+    """A redo decision on work that a model scored, with its label where there is one."""
+
+    score: float
+    attempt: int
+    action: RedoAction
+    probability: float
+    threshold: float
+    p_bad: float | None
+    actual: float | None
+    unit_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PickedCandidate:
+    """A pick, with the scores of all its candidates and the label of the picked one where there is
+    one."""
+
+    picked: float
+    scores: tuple[float, ...]
+    probability: float
+    actual: float | None
+    unit_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +197,67 @@ def load_labelled_scores(conn: sa.Connection, version: int, limit: int) -> list[
         )
         for row in conn.execute(query)
     ]
+
+
+def load_decided_work(conn: sa.Connection, since_at: datetime, limit: int) -> list[DecidedWork]:
+    """Return the newest redo decisions since a moment on work that a model scored, newest first."""
+    rows = conn.execute(
+        _decided(since_at, limit)
+        .where(_decisions.c.kind == PolicyKind.REDO.value, _decisions.c.threshold.is_not(None))
+        .where(_predictions.c.source == AnswerSource.MODEL.value)
+    )
+    return [
+        DecidedWork(
+            score=row.score,
+            attempt=row.attempt,
+            action=RedoAction(row.action),
+            probability=row.probability,
+            threshold=row.threshold,
+            p_bad=row.p_bad,
+            actual=row.actual,
+            unit_id=row.unit_id,
+        )
+        for row in rows
+    ]
+
+
+def load_picks(conn: sa.Connection, since_at: datetime, limit: int) -> list[PickedCandidate]:
+    """Return the newest picks since a moment all of whose candidates have a score, newest first."""
+    query = _decided(since_at, limit).where(_decisions.c.kind == PolicyKind.PICK.value)
+    rows = conn.execute(query).all()
+    ids = query.with_only_columns(_decisions.c.id).subquery()
+    scores: dict[str, list[float | None]] = {}
+    candidates = sa.select(_predictions.c.decision_id, _predictions.c.score)
+    for row in conn.execute(candidates.where(_predictions.c.decision_id.in_(sa.select(ids.c.id)))):
+        scores.setdefault(row.decision_id, []).append(row.score)
+    whole = {
+        name: tuple(one for one in found if one is not None)
+        for name, found in scores.items()
+        if None not in found
+    }
+    return [
+        PickedCandidate(row.score, whole[row.id], row.probability, row.actual, row.unit_id)
+        for row in rows
+        if row.id in whole
+    ]
+
+
+def _decided(since_at: datetime, limit: int) -> sa.Select[Any]:
+    """Select the newest decisions with the score and the label that count for each."""
+    newest = (
+        sa.select(sa.func.max(_labels.c.id))
+        .where(_labels.c.prediction_id == _decisions.c.prediction_id)
+        .correlate(_decisions)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(_decisions, _predictions.c.score, _labels.c.actual)
+        .join(_predictions, _predictions.c.id == _decisions.c.prediction_id)
+        .outerjoin(_labels, _labels.c.id == newest)
+        .where(_decisions.c.at >= since_at)
+        .order_by(_decisions.c.seq.desc())
+        .limit(limit)
+    )
 
 
 def load_candidates(conn: sa.Connection, decision_id: str) -> list[Prediction]:
