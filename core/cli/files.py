@@ -7,21 +7,25 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from core import log as logs
 from core.bootstrap import build_app
 from core.cli import texts
 from core.cli.output import AsJson, emit, parse_time, say_progress
+from core.domain.decisions.policy import PolicyKind, parse_policy
 from core.domain.version import parse_version, version_name
 from core.errors import InvalidInput
 from core.jobs.runner import do_job
 from core.settings import read_environment
+from core.store.models import policies
 
 
 def add_verbs(cli: typer.Typer) -> None:
-    """Add predict and stream."""
+    """Add predict, rank and stream."""
     cli.command()(predict)
+    cli.command()(rank)
     cli.command()(stream)
 
 
@@ -54,6 +58,49 @@ def predict(
     job = do_job(build_app(), "predict", args, f"scores for {path.name}", on_progress=say_progress)
     result = dict(job.result or {})
     emit(result, lambda: texts.of_file_scores(result), as_json)
+
+
+def rank(
+    path: Path,
+    group: Annotated[str, typer.Option(help="The column whose rows are for the same request.")],
+    out: Annotated[Path, typer.Option(help="A new file: .csv, .parquet or .jsonl.")],
+    policy: Annotated[
+        str | None, typer.Option(help="p3 or 3; by default the pick policy in force.")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="v3, 3 or heuristic; by default the version that serves.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The column with the scored text.")] = None,
+    prefix: Annotated[str, typer.Option(help="Prefix of the added columns.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Score the rows of a file as `predict` does, and pick the best of each group; write rank,
+    picked and probability too.
+
+    Neither scores nor picks are logged."""
+    # Not at the top: pyarrow takes a while that other verbs would wait for.
+    from core.serving.decisions.rank_file import rank_file
+
+    app = build_app()
+    with app.db.read() as conn:
+        chosen = policies.load_in_force(conn).get(PolicyKind.PICK)
+        if policy is not None:
+            chosen = policies.get_policy(conn, parse_policy(policy))
+    if chosen is not None and chosen.terms.kind is not PolicyKind.PICK:
+        raise InvalidInput(f"{chosen.name} is no pick policy: name one that is.")
+    with tempfile.TemporaryDirectory(prefix="plumbline-rank-") as folder:
+        scored = Path(folder) / out.name
+        args: dict[str, object] = {
+            "path": str(path.resolve()),
+            "out": str(scored),
+            "version": None if version is None else version_name(parse_version(version)),
+            "options": {"text": text, "timestamp": None, "prefix": prefix},
+        }
+        job = do_job(app, "predict", args, f"ranks for {path.name}", on_progress=say_progress)
+        found = rank_file(scored, out, group, chosen, prefix)
+    result = {**(job.result or {}), **msgspec.to_builtins(found), "out": str(out.resolve())}
+    result["policy"] = None if chosen is None else chosen.name
+    emit(result, lambda: texts.of_file_ranking(result), as_json)
 
 
 class WindowName(StrEnum):

@@ -88,6 +88,11 @@ VERBS = {
         "Score every row of a CSV, JSON, JSONL or Parquet file; write its columns, then "
         "score, low, high, source, reason and version.",
     ),
+    "rank": Verb(
+        "files",
+        "Score the rows of a file as `predict` does, and pick the best of each group; write "
+        "rank, picked and probability too.",
+    ),
     "stream": Verb(
         "files",
         "Replay a file as live traffic with late labels, in a store of its own; report what "

@@ -130,6 +130,16 @@ def of_file_scores(result: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "These scores are not logged as predictions."])
 
 
+def of_file_ranking(result: Mapping[str, Any]) -> str:
+    """Return the counts of a file's groups, after those of its scored rows."""
+    scored, *_ = of_file_scores(result).split("\n")
+    by = result["policy"] or "the best score"
+    return (
+        f"{scored}\n{result['n_groups']:,} groups, each with one row picked by {by}; "
+        f"{result['n_alone']:,} of them have one row, {result['n_explored']:,} were left to chance."
+    )
+
+
 def of_replay(result: Mapping[str, Any]) -> str:
     """Return the result of a replay, and the scores that differ most."""
     lines = [result["summary"]]

@@ -90,11 +90,11 @@ def test_what_no_label_reaches_is_unknown_and_never_a_number(
 
 def test_a_stricter_policy_needs_no_exploration() -> None:
     rows = [work(70.0, ACCEPT, 1.0, actual) for actual in (40.0, 80.0)]
-    rows += [work(90.0, ACCEPT, 1.0, 80.0), work(50.0, REDO, 1.0, None)]
+    rows += [work(90.0, ACCEPT, 1.0, 80.0)] * 2 + [work(50.0, REDO, 1.0, None)]
     found = rehearse_redo(build_redo_log(rows), replace(TERMS, threshold=80.0, exploration=0.0))
     assert found.unknown == ""
     assert found.bad_shown is not None
-    assert (found.bad_shown.value, found.effective_labels) == (0.0, 1.0)
+    assert (found.bad_shown.value, found.effective_labels) == (0.0, 2.0)
 
 
 def test_without_a_calibration_nothing_is_doubly_robust() -> None:
