@@ -89,6 +89,7 @@ class TrialReport:
     reasons: tuple[str, ...]
     n_pairs: int  # labelled requests that both scored
     n_waiting: int  # of these, pairs of a unit's day that has not ended
+    waiting_until_at: datetime | None  # its end
     n_differences: int  # what is compared: pairs without a unit, and means of a unit's day
     estimate: Interval | None  # None before the burn-in
     decided: TrialPoint | None  # the first crossing
@@ -129,6 +130,7 @@ def judge_trial(
         reasons=faults,
         n_pairs=sums.n_pairs,
         n_waiting=_count_waiting(sums),
+        waiting_until_at=sums.waiting_until_at,
         n_differences=sums.moments.n,
         estimate=None if newest is None else Interval(newest.value, newest.low, newest.high),
         decided=decided,
@@ -218,7 +220,8 @@ def _shares(splits: Sequence[TrafficSplit]) -> str:
 
 
 def _estimate_rest(sums: PairSums, trial: Trial, now: datetime) -> tuple[int | None, float | None]:
-    """Return the numbers of pairs and days that are still needed if nothing changes."""
+    """Return the numbers of pairs and days that are still needed if nothing changes; no pairs if
+    those that wait for the end of their day may be enough."""
     n, settings = sums.moments.n, trial.settings
     days = (now - trial.started_at) / timedelta(days=1)
     if n < 2 or days <= 0:
@@ -235,7 +238,15 @@ def _estimate_rest(sums: PairSums, trial: Trial, now: datetime) -> tuple[int | N
     )
     if needed is None:
         return None, None
-    return math.ceil(needed * (sums.n_pairs - _count_waiting(sums)) / n), needed * days / n
+    n_coming = len(sums.waiting)  # a comparison for each unit, when the day has ended
+    day_ends = timedelta(0)
+    if sums.waiting_until_at is not None:
+        day_ends = max(timedelta(0), sums.waiting_until_at - now)
+    rest = max(0, max(1, needed) - n_coming)  # one more at least: these have not decided it
+    return (
+        math.ceil(rest * sums.n_pairs / (n + n_coming)),
+        max(rest * days / (n + n_coming), day_ends / timedelta(days=1)),
+    )
 
 
 def _describe_moments(moments: Moments) -> tuple[float, float]:
@@ -269,9 +280,20 @@ def _explain(report: TrialReport, trial: Trial) -> TrialReport:
 def _explain_wait(report: TrialReport) -> str:
     if report.n_pairs == 0:
         return "No request that both versions scored has a label yet."
+    waits = ""
+    if report.n_waiting and report.waiting_until_at is not None:
+        waits = (
+            f"{report.n_waiting:,} of {report.n_pairs:,} labelled pairs wait for the end of their "
+            f"day, at {report.waiting_until_at:%Y-%m-%d %H:%M} UTC: a unit's day counts once"
+        )
     if report.n_pairs_needed is None or report.days_needed is None:
+        if waits:
+            return f"Not decided yet: {waits}."
         return f"{report.n_pairs} labelled pairs do not say yet how many will be needed."
-    return (
-        f"Not decided after {report.n_pairs} labelled pairs: about {report.n_pairs_needed:,} more, "
-        f"or {text.duration(report.days_needed * 86_400)}, if it goes on like this."
+    if not report.n_pairs_needed:
+        return f"Not decided yet: {waits}, and these may be enough."
+    rest = (
+        f"Not decided after {report.n_pairs:,} labelled pairs: about {report.n_pairs_needed:,} "
+        f"more, or {text.duration(report.days_needed * 86_400)}, if it goes on like this"
     )
+    return f"{rest}; {waits}." if waits else f"{rest}."

@@ -125,6 +125,70 @@ def test_undecided_says_how_much_is_missing() -> None:
     assert f"{report.n_pairs_needed:,} more" in report.reasons[0]
 
 
+def make_units(
+    n_singles: int, n_units: int, rows: int = 4, mean: float = 1.0, deviation: float = 3.0
+) -> list[Pair]:
+    """Pairs without a unit, then `rows` of each unit, all before 21:00 of the first day."""
+    singles = make_pairs(draw(mean, n_singles, deviation))
+    of_units = make_pairs(draw(mean, n_units * rows, deviation))
+    return singles + [
+        replace(pair, unit_id=f"repo-{i % n_units}", labelled_at=START + timedelta(hours=9))
+        for i, pair in enumerate(of_units)
+    ]
+
+
+EVENING = START + timedelta(hours=9, minutes=30)  # 21:30, so that the day ends in 2.5 h
+
+
+def test_on_its_first_day_a_trial_of_units_says_that_all_pairs_wait_for_the_day_to_end() -> None:
+    report = judge(make_trial(), make_units(0, 400), (), (), EVENING)
+    assert (report.n_pairs, report.n_waiting, report.n_differences) == (1_600, 1_600, 0)
+    assert (report.n_pairs_needed, report.days_needed) == (None, None)
+    assert report.reasons == (
+        "Not decided yet: 1,600 of 1,600 labelled pairs wait for the end of their day, at "
+        "2026-03-03 00:00 UTC: a unit's day counts once.",
+    )
+
+
+def test_pairs_that_wait_for_the_end_of_their_day_may_be_enough() -> None:
+    report = judge(make_trial(), make_units(10, 401, deviation=1.0), (), (), EVENING)
+    assert report.verdict is TrialVerdict.NOT_YET
+    assert (report.n_pairs, report.n_waiting, report.n_differences) == (1_614, 1_604, 10)
+    assert report.n_pairs_needed == 0
+    assert report.days_needed == pytest.approx(2.5 / 24)
+    assert report.reasons == (
+        "Not decided yet: 1,604 of 1,614 labelled pairs wait for the end of their day, at "
+        "2026-03-03 00:00 UTC: a unit's day counts once, and these may be enough.",
+    )
+
+
+def test_pairs_that_wait_and_are_too_few_are_taken_off_what_is_still_needed() -> None:
+    trial = make_trial()
+    few = judge(trial, make_units(60, 5, mean=0.0), (), (), EVENING)
+    none = judge(trial, make_units(60, 5, mean=0.0)[:60], (), (), EVENING)
+    assert few.n_pairs_needed is not None
+    assert few.days_needed is not None
+    assert none.n_pairs_needed is not None
+    # the same comparisons are needed: 5 of them come at midnight, at 80 pairs for 65 comparisons
+    assert few.n_pairs_needed == math.ceil((none.n_pairs_needed - 5) * 80 / 65)
+    assert few.days_needed == pytest.approx((none.n_pairs_needed - 5) * (9.5 / 24) / 65)
+    assert "; 20 of 80 labelled pairs wait for the end of their day" in few.reasons[0]
+
+
+def test_what_is_needed_is_never_less_than_one_comparison() -> None:
+    """Fifty equal differences would decide it, and have not: one more will."""
+    report = judge(make_trial(), make_pairs([1.0] * 49), (), (), EVENING)
+    assert report.verdict is TrialVerdict.NOT_YET
+    assert report.n_pairs_needed == 1
+    assert "about 1 more, or" in report.reasons[0]
+
+
+def test_after_the_day_has_ended_nothing_waits() -> None:
+    report = judge(make_trial(), make_units(10, 401), (), (), START + timedelta(hours=12))
+    assert (report.n_waiting, report.waiting_until_at) == (0, None)
+    assert "wait" not in report.reasons[0]
+
+
 def test_looking_again_does_not_change_a_verdict() -> None:
     """However bad it gets after the first crossing."""
     trial, good = make_trial(t_star=500), draw(2.0, 300)

@@ -302,6 +302,8 @@ def _needed(report: TrialReport) -> str:
     if report.decided:
         return "0 pairs"
     needed = report.n_pairs_needed
+    if not needed and report.n_waiting:
+        return "end of the day"
     return text.NOTHING if needed is None else f"about {needed:,} pairs"
 
 
