@@ -2,7 +2,10 @@
 
 import ctypes
 import os
+import re
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -310,3 +313,33 @@ def unwritable(folder: Path) -> Iterator[None]:
         if libc is not None:
             libc.setfsuid(0)
         folder.chmod(0o755)
+
+
+def test_a_copy_of_the_file_alone_loses_rows_and_the_documented_one_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: Clock
+) -> None:
+    """What docs/limits.md tells to do, done while the store is open and written to."""
+    text = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+    code = re.search(r"^python -c \"(.*)\"$", text, re.MULTILINE)
+    assert code is not None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "copy").mkdir()
+    with closing(open_database("", tmp_path / "var", "process", now())) as db:
+        for n in range(20):
+            with db.write() as conn:
+                conn.execute(schema.incidents.insert().values(cause=f"c{n}", opened_at=now()))
+        shutil.copy("var/plumbline.db", "copy/alone.db")
+        with db.write() as conn:  # a row that is not committed yet
+            conn.execute(schema.incidents.insert().values(cause="last", opened_at=now()))
+            subprocess.run([sys.executable, "-c", code[1]], check=True)
+    assert count_incidents(tmp_path / "copy" / "alone.db") < 20
+    assert count_incidents(tmp_path / "copy" / "plumbline.db") == 20
+
+
+def count_incidents(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as conn:
+        try:
+            return int(conn.execute("SELECT count(*) FROM incidents").fetchone()[0])
+        except sqlite3.Error:
+            return 0
