@@ -56,7 +56,7 @@ class Context:
         if self.drifted:
             inputs = f"Drifted inputs: {', '.join(self.drifted)}."
         elif self.suspected:
-            inputs = f"Inputs unlike before, so far in one window: {', '.join(self.suspected)}."
+            inputs = f"Drift of inputs is suspected: {', '.join(self.suspected)}."
         said = (*self.evidence, self.where, *self.before, inputs, f"Next: {self.advice}")
         return tuple(filter(None, said))
 

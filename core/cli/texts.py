@@ -11,7 +11,7 @@ from core.domain.dataset import Trace, fold_issues
 from core.domain.deployment import Deployment, RetrainingDecision
 from core.domain.incident import DeliveryReceipt, Incident, Maintenance
 from core.domain.job import Job
-from core.domain.monitoring import DriftReport, LiveEstimate
+from core.domain.monitoring import DriftReport, DriftVerdict, LiveEstimate
 from core.domain.version import Note, NoteKind, Version, describe_widening, list_tags, version_name
 from core.monitoring.drift.compare import describe_check
 from core.monitoring.measure.label_delay import describe_lag
@@ -383,7 +383,15 @@ def _drift(report: DriftReport | None) -> str:
         return NOT_MEASURED
     if report.note:
         return report.note
-    found = "; ".join(describe_check(check) for check in report.confirmed) or "none beyond chance"
+    said = [
+        f"{verdict.value}: {'; '.join(map(describe_check, checks))}"
+        for verdict, checks in (
+            (DriftVerdict.CONFIRMED, report.confirmed),
+            (DriftVerdict.SUSPECTED, report.suspected),
+        )
+        if checks
+    ]
+    found = ". ".join(said) or "none beyond chance"
     return (
         f"Drift of {report.n_columns} columns, {report.n_rows} of {report.n_requests} requests "
         f"since {report.from_at.strftime(_TIME)}: {found}."

@@ -275,6 +275,14 @@ class Reference:
     estimates: bool = False  # whether the costs tell rows apart at all
 
 
+class DriftVerdict(StrEnum):
+    """The verdict on a change of the inputs."""
+
+    NONE = "none"
+    SUSPECTED = "suspected"  # beyond chance in this window only
+    CONFIRMED = "confirmed"  # in a window before as well, or a feature has vanished
+
+
 @dataclass(frozen=True, slots=True)
 class DriftCheck:
     """One comparison. `effect` is Wasserstein / reference standard deviation for numbers,
@@ -288,13 +296,21 @@ class DriftCheck:
     minimum: float  # the smallest effect that counts
     p_value: float
     passed: bool  # in this window: both thresholds, corrected for the number of checks
-    confirmed: bool  # passed here and in one of the two windows before
+    confirmed: bool  # passed here and in one of the two windows before, or vanished
     importance: float | None = None  # of the feature to the model, share of the total
     effect_on_mae: float | None = None  # estimated, points; None where it cannot be
     outside: float = 0.0  # share of the rows that lie beyond anything seen
     bins: tuple[str, ...] = ()  # of the picture, for what passed
     before: tuple[float, ...] = ()  # shares of the reference by bin
     now: tuple[float, ...] = ()
+    n_gone: int = 0  # newest rows without a value, where that is beyond chance; else 0
+
+    @property
+    def verdict(self) -> DriftVerdict:
+        """The verdict on this comparison."""
+        if self.confirmed:
+            return DriftVerdict.CONFIRMED
+        return DriftVerdict.SUSPECTED if self.passed else DriftVerdict.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,3 +362,15 @@ class DriftReport:
     def confirmed(self) -> tuple[DriftCheck, ...]:
         """Return the confirmed checks, the largest effect first."""
         return tuple(check for check in self.checks if check.confirmed)
+
+    @property
+    def suspected(self) -> tuple[DriftCheck, ...]:
+        """Return the checks that are suspected and not confirmed, the largest effect first."""
+        return tuple(c for c in self.checks if c.verdict is DriftVerdict.SUSPECTED)
+
+    @property
+    def verdict(self) -> DriftVerdict:
+        """The verdict on the window: that of the check that is most certain."""
+        if self.drifted or self.confirmed:
+            return DriftVerdict.CONFIRMED
+        return DriftVerdict.SUSPECTED if self.suspected else DriftVerdict.NONE

@@ -119,7 +119,7 @@ def test_inputs_that_are_unlike_before_in_one_window_ask_the_callers_and_not_for
     None
 ):
     found = build_context(incident("error_growth"), [OLD], [], suspected=["length"])
-    assert found.tell()[0] == "Inputs unlike before, so far in one window: length."
+    assert found.tell()[0] == "Drift of inputs is suspected: length."
     assert found.advice.startswith("ask the callers what changed in these inputs")
     assert not build_context(incident("latency"), [OLD], [], suspected=["length"]).suspected
 

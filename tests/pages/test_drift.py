@@ -41,6 +41,29 @@ MOVED = DriftCheck(
 )
 
 
+def test_drift_that_is_only_suspected_is_said_and_not_called_none(
+    full: App, open_page: OpenPage, read: Read
+) -> None:
+    now = full.now()
+    report = DriftReport(
+        1,
+        now,
+        now - timedelta(days=1),
+        now,
+        n_requests=900,
+        n_rows=900,
+        checks=(replace(MOVED, confirmed=False),),
+        n_columns=2,
+        reference_mae=6.0,
+        basis="100 held-out rows",
+    )
+    with full.db.write() as conn:
+        drift.append_report(conn, report)
+    said = read(open_page("monitoring"))
+    assert "**Drift is suspected** in 1 of 2 columns: code" in said
+    assert "has drifted" not in said
+
+
 def test_before_the_first_measurement_the_page_says_so(
     full: App, open_page: OpenPage, read: Read
 ) -> None:

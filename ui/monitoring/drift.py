@@ -2,8 +2,8 @@
 MAE."""
 
 from core import text
-from core.domain.monitoring import DriftCheck, DriftReport, Subject
-from core.monitoring.drift.compare import describe_check, matters
+from core.domain.monitoring import DriftCheck, DriftReport, DriftVerdict, Subject
+from core.monitoring.drift.compare import WHEN_CONFIRMED, describe_check, matters
 from core.monitoring.drift.expected_error import describe_estimate
 from core.monitoring.summary import NOT_MEASURED
 from ui import st
@@ -34,15 +34,23 @@ def show_drift(report: DriftReport | None) -> None:
     sampled = "" if report.n_rows == report.n_requests else f" of {report.n_requests:,}"
     st.caption(
         f"{report.n_rows:,}{sampled} requests from {text.moment(report.from_at)} to "
-        f"{text.moment(report.to_at)}, against {report.basis}. A column has drifted if its "
-        "change exceeds the noise and the minimum, in this window and in one of the two before "
-        "it. Only labels can show concept drift."
+        f"{text.moment(report.to_at)}, against {report.basis}. Drift of a column is "
+        "suspected if its change exceeds the noise and the minimum in this window, and confirmed "
+        "if it did in one of the two before it too, or if the feature has vanished from the "
+        "newest rows. Only labels can show concept drift."
     )
 
 
 def _summarize(report: DriftReport) -> str:
-    waiting = [check for check in report.checks if check.passed and not check.confirmed]
-    if not report.drifted:
+    names = ", ".join(dict.fromkeys(check.column for check in report.suspected))
+    if report.verdict is DriftVerdict.SUSPECTED:
+        return Markdown("**Drift is suspected** in {} of {} columns: {}; {}.").format(
+            len({check.column for check in report.suspected}),
+            report.n_columns,
+            names,
+            WHEN_CONFIRMED,
+        )
+    if report.verdict is DriftVerdict.NONE:
         said = Markdown("**None of {} columns has drifted** beyond chance.").format(
             report.n_columns
         )
@@ -53,9 +61,8 @@ def _summarize(report: DriftReport) -> str:
         said = Markdown("**{} of {} columns drifted**, which {}.").format(
             n, report.n_columns, effect
         )
-    if waiting:
-        names = ", ".join(dict.fromkeys(check.column for check in waiting))
-        said += f" In this window only so far: {names}."
+    if names:
+        said += Markdown(" Suspected, {}: {}.").format(WHEN_CONFIRMED, names)
     return said
 
 
@@ -85,7 +92,7 @@ def _show_table(report: DriftReport) -> None:
                 "change": check.effect,
                 "noise": check.noise,
                 "minimum": check.minimum,
-                "drifted": _word(check),
+                "drift": check.verdict.value,
                 "importance": text.percent(check.importance),
                 "effect on MAE, points": check.effect_on_mae,
             }
@@ -100,9 +107,3 @@ def _show_table(report: DriftReport) -> None:
             "effect on MAE, points": tables.figure(),
         },
     )
-
-
-def _word(check: DriftCheck) -> str:
-    if check.confirmed:
-        return "yes"
-    return "one window" if check.passed else "no"

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ class Counted:
     counts: NDArray[np.int64]  # shape (n_bins,), the missing ones last
     beyond: float = 0.0  # mean distance outside the reference's limits, in the column's unit
     n_outside: int = 0  # rows outside these limits, or of a level that was never seen
+    n_gone: int = 0  # newest rows, one after another, without a value
 
     @property
     def n(self) -> int:
@@ -88,14 +89,30 @@ def build_bins(
 
 
 def count_values(bins: Bins, values: Values) -> Counted:
-    """A window's values in these bins; what is no number in a column of numbers is missing."""
+    """Count a window's values, oldest first, in these bins; what is no number in a column of
+    numbers is missing."""
     if isinstance(values, list):
-        return _count_levels(bins, values)
+        counted = _count_levels(bins, values)
+        return replace(counted, n_gone=_count_gone([level is not None for level in values]))
     edges = np.array(bins.edges)
     known = values[np.isfinite(values)]
     counts = np.append(count_bins(known, edges), len(values) - len(known))
     outside = (known > edges[-1]) | (known < edges[0])
-    return Counted(counts, measure_beyond(known, edges), int(outside.sum()))
+    return Counted(
+        counts,
+        measure_beyond(known, edges),
+        int(outside.sum()),
+        _count_gone(np.isfinite(values).tolist()),
+    )
+
+
+def _count_gone(are_there: Sequence[bool]) -> int:
+    """Return the number of values that are missing at the end.
+
+    >>> _count_gone([True, False, True, False, False]), _count_gone([])
+    (2, 0)
+    """
+    return next((n for n, there in enumerate(reversed(are_there)) if there), len(are_there))
 
 
 def read_window(bins: Bins, rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -> Values:

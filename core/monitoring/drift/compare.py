@@ -1,5 +1,6 @@
 """Drift of a window: every column against the version's reference, with what chance explains."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,12 @@ MATTERS_SHARE = 0.10
 
 MATTERS_IMPORTANCE = 0.02
 """The importance from which on a column whose effect cannot be estimated is worth a warning."""
+
+GONE_CHANCE = 1e-6
+"""The chance below which missing values in a row are a feature that has vanished: it is confirmed
+at once."""
+
+WHEN_CONFIRMED = "confirmed if the next window shows it too"
 
 _N_RESAMPLES = 1_000
 
@@ -102,6 +109,8 @@ def describe_check(check: DriftCheck) -> str:
     "'length' is missing in 40 more of 100 rows than on the holdout"
     """
     name = f"'{check.column}'" if check.is_feature else "the score"
+    if check.n_gone:
+        return f"{name} is missing in each of the newest {check.n_gone:,} rows"
     if check.subject is Subject.MISSING:
         moved = f"{abs(check.effect) * 100:.3g} {'more' if check.effect > 0 else 'fewer'}"
         return f"{name} is missing in {moved} of 100 rows than on the holdout"
@@ -248,7 +257,8 @@ def _build_check(
     passed_before: frozenset[Key],
 ) -> DriftCheck:
     size = abs(found.effect)
-    passed = significant and size > found.noise and size >= found.minimum
+    n_gone = count_gone(bins, window) if subject is Subject.MISSING else 0
+    passed = n_gone > 0 or (significant and size > found.noise and size >= found.minimum)
     check = DriftCheck(
         column=bins.name,
         is_feature=bins.is_feature,
@@ -258,12 +268,26 @@ def _build_check(
         minimum=found.minimum,
         p_value=found.p_value,
         passed=passed,
-        confirmed=passed and (bins.name, bins.is_feature, subject) in passed_before,
+        confirmed=n_gone > 0 or (passed and (bins.name, bins.is_feature, subject) in passed_before),
         importance=importance.get(bins.name) if bins.is_feature else None,
         effect_on_mae=estimate_change(bins, window.counts),
         outside=found.outside,
+        n_gone=n_gone,
     )
     return _add_picture(check, bins, window) if passed else check
+
+
+def count_gone(bins: Bins, window: Counted) -> int:
+    """Return the number of newest rows in which a feature is missing, if it has vanished: at least
+    `MIN_ROWS` rows one after another, which chance explains only below `GONE_CHANCE`. 0 if it has
+    not, or if it was away for whole days before."""
+    total = sum(bins.counts)
+    blocks = _array_blocks(bins)
+    days = blocks[blocks.sum(axis=1) > 0]
+    share = (bins.counts[-1] + 0.5) / (total + 1)
+    if window.n_gone < MIN_ROWS or window.n_gone * math.log(share) > math.log(GONE_CHANCE):
+        return 0
+    return 0 if (days[:, :-1].sum(axis=1) == 0).any() else window.n_gone
 
 
 def _add_picture(check: DriftCheck, bins: Bins, window: Counted) -> DriftCheck:

@@ -5,9 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core import text
-from core.domain.monitoring import Health, Reason
+from core.domain.monitoring import DriftVerdict, Health, Reason
 from core.domain.version import version_name
-from core.monitoring.drift.compare import describe_check, is_strange, list_mattering
+from core.monitoring.drift.compare import (
+    WHEN_CONFIRMED,
+    describe_check,
+    is_strange,
+    list_mattering,
+)
 from core.monitoring.health.inputs import Disk, HealthInputs, LabelSilence, Worker
 from core.settings import Thresholds
 from plumbline.program import name_command
@@ -74,15 +79,19 @@ def check_drift(facts: HealthInputs, errors: Sequence[Reason], now: datetime) ->
     report = facts.drift
     if report is None or report.note or now - report.at > MAX_DRIFT_AGE:
         return []
-    if not report.drifted:
+    over = f"{report.n_rows:,} requests over {text.duration(report.window)}"
+    if report.verdict is DriftVerdict.SUSPECTED:
+        named = "; ".join(describe_check(check) for check in report.suspected[:3])
+        message = f"Drift is suspected and not confirmed yet: {named} ({over}; {WHEN_CONFIRMED})."
+        return [Reason("drift", Health.HEALTHY, message, "")]
+    if report.verdict is DriftVerdict.NONE:
         message = (
-            f"None of {report.n_columns} columns has drifted beyond chance ({report.n_rows:,} "
-            f"requests over {text.duration(report.window)}; noise from {report.basis})."
+            f"None of {report.n_columns} columns has drifted beyond chance ({over}; noise from "
+            f"{report.basis})."
         )
         return [Reason("drift", Health.HEALTHY, message, "")]
     costly = list_mattering(report)
     named = "; ".join(describe_check(check) for check in (costly or report.confirmed)[:3])
-    over = f"{report.n_rows:,} requests over {text.duration(report.window)}"
     if not costly:
         message = f"Drift that is not expected to cost accuracy: {named} ({over})."
         return [Reason("drift", Health.HEALTHY, message, "")]

@@ -72,8 +72,8 @@ def load_reports(
 def stream_inputs(
     conn: sa.Connection, from_at: datetime, to_at: datetime, *, version: int, every: int
 ) -> Iterator[Inputs]:
-    """Yield every `every`th request in [from_at, to_at), to any version; only scores of
-    `version`."""
+    """Yield every `every`th request in [from_at, to_at), oldest first, to any version; only scores
+    of `version`."""
     query = sa.select(
         sa.type_coerce(_predictions.c.features, sa.Text),
         _predictions.c.score,
@@ -82,6 +82,7 @@ def stream_inputs(
     ).where(_predictions.c.at >= from_at, _predictions.c.at < to_at)
     if every > 1:
         query = query.where(_predictions.c.seq % every == 0)
+    query = query.order_by(_predictions.c.at)
     rows = conn.execution_options(yield_per=5_000).execute(query)
     for features, score, source, asked in rows:
         answered = source == AnswerSource.MODEL.value and asked == version

@@ -6,10 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.domain.monitoring import DriftCheck, DriftReport, Reference, Subject
-from core.monitoring.drift.compare import Key, describe_basis, key_of, list_mattering, matters
+from core.domain.monitoring import Bins, DriftCheck, DriftReport, DriftVerdict, Reference, Subject
+from core.monitoring.drift.binning import Counted
+from core.monitoring.drift.compare import (
+    Key,
+    count_gone,
+    describe_basis,
+    describe_check,
+    key_of,
+    list_mattering,
+    matters,
+)
 from core.monitoring.drift.expected_error import estimate_mae
 from core.monitoring.drift.reference import History, build_reference
+from core.stats.slices import Values
 from tests.monitoring.worlds import NOON, compare, draw_columns, draw_day, join, make_reference
 
 ALL_X0 = frozenset({("x0", True, subject) for subject in Subject})
@@ -60,6 +70,64 @@ def test_a_missing_feature_is_a_check_of_its_own(reference: Reference) -> None:
     checks = compare(reference, rows, scores(300), ALL_X0)
     assert find(checks, "x0", Subject.MISSING).confirmed
     assert find(checks, "x0", Subject.MISSING).effect == 1.0
+
+
+@pytest.mark.parametrize("n_gone", [60, 500, 1_000])
+@pytest.mark.parametrize("column", ["x0", "c0"])
+def test_a_feature_that_vanished_from_the_newest_rows_is_confirmed_at_once(
+    reference: Reference, column: str, n_gone: int
+) -> None:
+    rows = cut(draw_columns(np.random.default_rng(4), 1_000), column, n_gone)
+    check = find(compare(reference, rows, scores(1_000)), column, Subject.MISSING)
+    assert (check.verdict, check.n_gone) == (DriftVerdict.CONFIRMED, n_gone)
+    assert describe_check(check) == f"'{column}' is missing in each of the newest {n_gone:,} rows"
+
+
+def cut(rows: dict[str, Values], column: str, n_gone: int) -> dict[str, Values]:
+    """The same rows, of which the newest have no value in a column."""
+    values, n = rows[column], len(rows[column])
+    kept = list(values[: n - n_gone])
+    gone: Values = (
+        [*kept, *[None] * n_gone]
+        if isinstance(values, list)
+        else np.array([*kept, *[np.nan] * n_gone])
+    )
+    return {**rows, column: gone}
+
+
+def test_fewer_than_50_rows_without_a_feature_are_not_confirmed_at_once(
+    reference: Reference,
+) -> None:
+    rows = cut(draw_columns(np.random.default_rng(4), 1_000), "x0", 49)
+    check = find(compare(reference, rows, scores(1_000)), "x0", Subject.MISSING)
+    assert (check.verdict, check.n_gone) == (DriftVerdict.NONE, 0)
+
+
+def test_a_feature_that_came_back_is_suspected_and_not_confirmed(reference: Reference) -> None:
+    rows = draw_columns(np.random.default_rng(4), 1_000)
+    x0 = np.array(rows["x0"])
+    x0[500:-1] = np.nan
+    check = find(compare(reference, {**rows, "x0": x0}, scores(1_000)), "x0", Subject.MISSING)
+    assert (check.verdict, check.n_gone) == (DriftVerdict.SUSPECTED, 0)
+
+
+@pytest.mark.parametrize(
+    ("usual", "away_for_a_day", "n_gone", "expected"),
+    [
+        (0, False, 100, 100),
+        (500, False, 100, 100),  # missing in half of the rows: chance explains no hundred
+        (950, False, 100, 0),  # missing in 19 of 20: it does
+        (950, False, 300, 300),
+        (100, True, 1_000, 0),  # it was away for a day before
+    ],
+)
+def test_whether_a_feature_vanished_is_judged_by_how_it_was_before(
+    usual: int, away_for_a_day: bool, n_gone: int, expected: int
+) -> None:
+    counts = (1_000 - usual, 0, usual)
+    blocks = ((0, 0, 100),) if away_for_a_day else ((50, 0, 50), (0, 0, 0))
+    bins = Bins("a", True, (0.0, 1.0), (), frozenset(), counts, blocks, spread=1.0)
+    assert count_gone(bins, Counted(np.array([0, 0, n_gone]), n_gone=n_gone)) == expected
 
 
 def test_new_categories_are_found(reference: Reference) -> None:

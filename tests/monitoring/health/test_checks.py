@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.monitoring import Health
+from core.domain.monitoring import DriftCheck, DriftReport, Health, Subject
 from core.domain.prediction import Label
+from core.monitoring.drift.compare import summarize_drifted
 from core.monitoring.flow import describe_health, watch
-from core.monitoring.health.checks import check_disk, check_labels
+from core.monitoring.health.checks import check_disk, check_drift, check_labels
 from core.monitoring.health.health import judge_health
 from core.monitoring.health.inputs import Disk, HealthInputs, LabelSilence
 from core.settings import Thresholds
@@ -32,6 +33,40 @@ def add_labels_of_a_week(db: Database, per_hour: int) -> None:
     times = [NOON - hour * HOUR for hour in range(8, 8 * 24) for _ in range(per_hour)]
     with db.write() as conn:
         keep_labels(conn, (Label(f"p{i}", 50.0, at, "ada", at) for i, at in enumerate(times)))
+
+
+X = DriftCheck("x", True, Subject.VALUES, 0.6, 0.1, 0.1, 0.001, passed=True, confirmed=True)
+Y = replace(X, column="y", confirmed=False)
+GONE = replace(X, column="z", subject=Subject.MISSING, n_gone=400, importance=0.4)
+
+
+@pytest.mark.parametrize(
+    ("checks", "verdict", "health", "said"),
+    [
+        ((), "none", Health.HEALTHY, "None of 3 columns has drifted beyond chance (900 requests"),
+        (
+            (Y,),
+            "suspected",
+            Health.HEALTHY,
+            "Drift is suspected and not confirmed yet: 'y' moved by 0.600 sd",
+        ),
+        ((X, Y), "confirmed", Health.WARNING, "may cost accuracy: 'x' moved by 0.600 sd"),
+        (
+            (GONE,),
+            "confirmed",
+            Health.WARNING,
+            "may cost accuracy: 'z' is missing in each of the newest 400 rows",
+        ),
+    ],
+)
+def test_drift_is_none_suspected_or_confirmed(
+    checks: tuple[DriftCheck, ...], verdict: str, health: Health, said: str
+) -> None:
+    report = DriftReport(1, NOON, NOON - DAY, NOON, 900, 900, checks, 3, 6.0, basis="60 days")
+    report = replace(report, drifted=summarize_drifted(checks))
+    (reason,) = check_drift(replace(NOTHING, drift=report), (), NOON)
+    assert (report.verdict, reason.health) == (verdict, health)
+    assert said in reason.message
 
 
 def test_labels_that_never_came_are_not_missed() -> None:
