@@ -1,11 +1,14 @@
 """The check of a saved pipeline before anything of it is read back: every node of its skops file
 has to be on the closed list, and every member of it to be what skops writes."""
 
+import hashlib
 import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from core.artifacts.allowed import ALLOWED
@@ -45,6 +48,22 @@ _FIELDS: Mapping[str, frozenset[str]] = {
 _COMMON = frozenset({"__class__", "__module__", "__loader__", "__id__"})
 _ROOT = frozenset({"protocol", "_skops_version"})
 _SLICE = ("start", "stop", "step")
+_BOOSTERS = {
+    "core.training.models.trees.BoostedTrees": "booster_",
+    "xgboost.core.Booster": "handle",
+}
+_PREDICTOR = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
+_ENSEMBLES = frozenset(
+    {
+        "sklearn.ensemble._forest.ExtraTreesRegressor",
+        "sklearn.ensemble._forest.RandomForestRegressor",
+        "sklearn.ensemble._gb.GradientBoostingRegressor",
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor",
+        "sklearn.tree._classes.DecisionTreeRegressor",
+        "sklearn.tree._classes.ExtraTreeRegressor",
+    }
+)
+"""The classes that hand their rows to trees which do not count the columns again."""
 _NESTED = ("", "[", "{", " ", "\t", "\n", "\r")
 
 
@@ -54,6 +73,8 @@ def check_content(content: bytes, recipe: str) -> bytes:
 
     Raises `Refused` where it names anything that is not on the closed list, and `ValueError`,
     `LookupError`, `TypeError` or `zipfile.BadZipFile` where it is not as skops writes one."""
+    from core.artifacts import tree_bounds  # only who reads a pipeline waits for numpy
+
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         sizes = _check_members(archive)
         schema = json.loads(archive.read(_SCHEMA))
@@ -61,10 +82,14 @@ def check_content(content: bytes, recipe: str) -> bytes:
         _check_fields(schema, _ROOT)
         if type(schema["protocol"]) is not int or schema["protocol"] != _PROTOCOL:
             raise ValueError(f"its skops protocol is {schema['protocol']!r}")
-        arrays = _check_nodes(schema, recipe, sizes)
-        for name in arrays:
+        found = _check_nodes(schema, recipe, sizes, partial(_leave_out_ids, archive, {}))
+        for name in found.arrays:
             with archive.open(name) as member:
                 _check_array(name, member.read(_HEADER_BYTES), sizes[name])
+        for name in found.boosters:
+            tree_bounds.check_booster(archive.read(name))
+        for tree, n_columns in found.trees:
+            _check_tree(archive, tree, n_columns)
         return _replace_schema(archive, schema) if renamed else content
 
 
@@ -98,14 +123,27 @@ def _check_members(archive: zipfile.ZipFile) -> dict[str, int]:
     return sizes
 
 
-def _check_nodes(root: _Node, recipe: str, sizes: Mapping[str, int]) -> set[str]:
-    """The members that are read as arrays, after every node was found to be allowed."""
-    waiting: list[tuple[Any, bool]] = [(root, False)]
-    known: dict[object, tuple[object, ...]] = {}
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The parts of a plan that have to be looked at: members that are arrays, members that are
+    XGBoost's models, and scikit-learn's trees, each with the number of columns that its ensemble
+    hands to it (None for no ensemble)."""
+
+    arrays: set[str] = field(default_factory=set)
+    boosters: set[str] = field(default_factory=set)
+    trees: list[tuple[_Node, int | None]] = field(default_factory=list)
+
+
+def _check_nodes(
+    root: _Node, recipe: str, sizes: Mapping[str, int], leave_out_ids: Callable[[Any], Any]
+) -> _Found:
+    """Return the parts to look at, after every node was found to be allowed."""
+    waiting: list[tuple[Any, bool, int | None]] = [(root, False, None)]
+    known: dict[object, tuple[_Node, tuple[object, ...]]] = {}
     strange: set[str] = set()
-    arrays: set[str] = set()
+    found = _Found()
     while waiting:
-        node, is_keys = waiting.pop()
+        node, is_keys, n_columns = waiting.pop()
         loader = node["__loader__"]
         name = f"{node['__module__']}.{node['__class__']}"
         if "." in node["__class__"] or name not in ALLOWED.get(loader, ()):
@@ -113,23 +151,104 @@ def _check_nodes(root: _Node, recipe: str, sizes: Mapping[str, int]) -> set[str]
             continue
         if node is not root:
             _check_fields(node)
-        # skops takes the first node of an id for every later one: it has to be of the same kind
-        kind = (loader, name, is_keys)
-        if "__id__" in node and known.setdefault(node["__id__"], kind) != kind:
-            raise ValueError(f"a node of {name} has the id of another kind")
+        # skops takes one node of an id for every other: they have to be the same
+        if "__id__" in node:
+            kind = (loader, name, is_keys)
+            other, other_kind = known.setdefault(node["__id__"], (node, kind))
+            if other_kind != kind:
+                raise ValueError(f"a node of {name} has the id of another kind")
+            if other != node and leave_out_ids(other) != leave_out_ids(node):
+                raise ValueError(f"a node of {name} has the id of another")
         if "file" in node:
             if node["file"] == _SCHEMA or node["file"] not in sizes:
                 raise ValueError(f"{name} is read from {node['file']!r}")
             if loader == "NdArrayNode":
-                arrays.add(node["file"])
-        waiting.extend(_list_children(node, loader, is_keys))
+                found.arrays.add(node["file"])
+        if name in _BOOSTERS:
+            found.boosters.update(_list_boosters(node, name))
+        if loader == "TreeNode" or name == _PREDICTOR:
+            found.trees.append((node, n_columns))
+        if name in _ENSEMBLES:
+            n_columns = _count_columns(node, n_columns)
+        waiting.extend(
+            (child, lists_keys, n_columns)
+            for child, lists_keys in _list_children(node, loader, is_keys)
+        )
     if strange:
         raise Refused(
             f"The pipeline of '{recipe}' holds {', '.join(sorted(strange))[:500]}, which may not "
             "be loaded: train the version again from classes on the list in "
             "core/artifacts/allowed.py, or add a class to it that is known to hold data only."
         )
-    return arrays
+    return found
+
+
+def _leave_out_ids(archive: zipfile.ZipFile, digests: dict[str, bytes], value: Any) -> Any:
+    """Return a part of a plan without ids, which differ from one writing of an object to the next,
+    and with the content of a member, by its hash, in place of its name."""
+    if isinstance(value, list):
+        return [_leave_out_ids(archive, digests, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {name: item for name, item in value.items() if name != "__id__"}
+    file = kept.get("file")
+    if isinstance(file, str):
+        if file not in digests:
+            digests[file] = hashlib.sha256(archive.read(file)).digest()
+        kept["file"] = digests[file]
+    return {name: _leave_out_ids(archive, digests, item) for name, item in kept.items()}
+
+
+def _list_boosters(node: _Node, name: str) -> Iterator[str]:
+    """Return the members in which an object has XGBoost's models."""
+    attributes = node["content"]["content"]
+    if _BOOSTERS[name] in attributes:
+        yield attributes[_BOOSTERS[name]]["file"]
+
+
+def _count_columns(node: _Node, n_columns: int | None) -> int | None:
+    """Return the number of columns that an ensemble hands to its trees, at most `n_columns`."""
+    attributes = node["content"]["content"]
+    if "n_features_in_" not in attributes:
+        return n_columns
+    own = int(attributes["n_features_in_"]["content"])
+    return own if n_columns is None else min(own, n_columns)
+
+
+def _check_tree(archive: zipfile.ZipFile, node: _Node, n_columns: int | None) -> None:
+    """Raise `ValueError` for a tree of scikit-learn whose nodes or columns are out of bounds."""
+    # only who reads a pipeline waits for numpy
+    from core.artifacts.tree_bounds import MAX_COLUMNS, check_children, check_columns
+
+    state = node["content"]["content"]
+    limit = MAX_COLUMNS if n_columns is None else check_columns(n_columns)
+    if node["__loader__"] != "TreeNode":
+        nodes = _read_array(archive, state["nodes"])
+        left = nodes["left"].astype("i8")
+        left[nodes["is_leaf"] != 0] = -1
+        bitsets = _read_array(archive, state["raw_left_cat_bitsets"])
+        splits = nodes["bitset_idx"][(nodes["is_categorical"] != 0) & (left != -1)]
+        if (splits >= len(bitsets)).any():
+            raise ValueError("a tree whose categories are out of bounds")
+        check_children(left, nodes["right"].astype("i8"), nodes["feature_idx"], limit)
+        return
+    n_features, classes, n_outputs = node["__reduce__"]["args"]["content"]
+    nodes = _read_array(archive, state["nodes"])
+    if int(n_outputs["content"]) != len(_read_array(archive, classes)):
+        raise ValueError("a tree with another number of outputs than it says")
+    if int(state["node_count"]["content"]) != len(nodes):
+        raise ValueError("a tree with another number of nodes than it says")
+    limit = min(limit, check_columns(n_features["content"]))
+    check_children(nodes["left_child"], nodes["right_child"], nodes["feature"], limit)
+
+
+def _read_array(archive: zipfile.ZipFile, node: _Node) -> Any:
+    """Return an array whose head was found to be right."""
+    import numpy as np  # only who reads a pipeline waits for it
+
+    if node["__loader__"] != "NdArrayNode" or node["type"] != "numpy":
+        raise ValueError("the nodes of a tree are no array")
+    return np.load(io.BytesIO(archive.read(node["file"])))  # it reads no pickles
 
 
 def _list_children(node: _Node, loader: str, is_keys: bool) -> Iterator[tuple[Any, bool]]:
