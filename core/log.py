@@ -7,6 +7,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from numbers import Number
 from types import TracebackType
 from typing import Any, TextIO
@@ -41,7 +42,7 @@ def configure(
             _write_out_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),
+        logger_factory=lambda *_: _StreamLogger(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.setLogRecordFactory(_CleanRecord)
@@ -55,6 +56,18 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
         configure()
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
     return logger
+
+
+class _StreamLogger(structlog.PrintLogger):
+    """Writes lines to a stream. A full disk takes no line, and that fails nothing else: who logs is
+    just answering somebody."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 class _CleanRecord(logging.LogRecord):

@@ -1,5 +1,6 @@
 """The log: one line an event, on the stream it was given, with fields that can be found again."""
 
+import errno
 import io
 import json
 import logging
@@ -32,6 +33,19 @@ def stream() -> io.StringIO:
 
 def fail() -> None:
     raise ValueError('a "quoted" word\nand a second line')
+
+
+class FullDisk(io.StringIO):
+    """Takes nothing."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("level", ["info", "warning", "error", "exception"])
+def test_a_log_that_cannot_be_written_fails_nothing_else(level: str) -> None:
+    configure(FullDisk())
+    getattr(get_logger("core.api"), level)("request_failed", path="/v1/predict")
 
 
 def test_an_event_is_one_line_of_fields(stream: io.StringIO) -> None:

@@ -56,6 +56,7 @@ class ScoringAttempt:
     version: int
     variant: Variant
     latency_ms: float
+    batch_rows: int | None = None  # as of `Prediction`
 
 
 def build_id(at: datetime, bits: bytes) -> str:
@@ -139,7 +140,7 @@ row is."""
 
 
 def mark_batch(answers: Sequence[Prediction]) -> list[Prediction]:
-    """Return the same rows marked as those of one request.
+    """Return the rows of one request, which stand for none yet, with one that stands for it.
 
     >>> mark_batch([])
     []
@@ -148,10 +149,9 @@ def mark_batch(answers: Sequence[Prediction]) -> list[Prediction]:
         return []
     places = {answer.source: place for place, answer in reversed(list(enumerate(answers)))}
     stands = next(places[source] for source in _STANDS_FOR if source in places)
-    return [
-        replace(answer, batch_rows=len(answers) if place == stands else 0)
-        for place, answer in enumerate(answers)
-    ]
+    marked = list(answers)
+    marked[stands] = replace(marked[stands], batch_rows=len(marked))
+    return marked
 
 
 def choose_refusal(features: Features, card: Card, version: int) -> str | None:
@@ -219,4 +219,5 @@ def _build(
         key_id=ask.key_id,
         decision_id=ask.decision_id,
         candidate_id=ask.candidate_id,
+        batch_rows=attempt.batch_rows,
     )

@@ -77,8 +77,9 @@ class Predictor:
         serving = self._deployed.in_force
         variants, scores = self._score_sides(serving, [(ask, at) for ask in asks])
         latency_ms = (self._timer() - started) * 1000 / max(len(asks), 1)
+        batch_rows = None if route is Route.SINGLE else 0
         answers = [
-            self._build(serving, variant, ask, score, at, latency_ms)
+            self._build(serving, variant, ask, score, at, latency_ms, batch_rows)
             for variant, ask, score in zip(variants, asks, scores, strict=True)
         ]
         return answers if route is Route.SINGLE else mark_batch(answers)
@@ -171,6 +172,7 @@ class Predictor:
         score: float | str,
         at: datetime,
         latency_ms: float,
+        batch_rows: int | None = None,
     ) -> Prediction:
         side = serving.get_side(variant)
         attempt = ScoringAttempt(
@@ -180,6 +182,7 @@ class Predictor:
             version=side.version,
             variant=variant,
             latency_ms=latency_ms,
+            batch_rows=batch_rows,
         )
         if side.artifact is None or isinstance(score, str):
             guess = choose_guess(ask.features, self._deployed.recent, self._scale)

@@ -126,7 +126,10 @@ def test_what_has_nothing_that_the_version_reads_is_refused_where_nobody_can_gue
     ],
 )
 def test_one_row_of_a_batch_stands_for_what_its_caller_got(sources: list[str], stands: int) -> None:
-    rows = [make_prediction(f"p{i}", source=AnswerSource(one)) for i, one in enumerate(sources)]
+    rows = [
+        make_prediction(f"p{i}", source=AnswerSource(one), batch_rows=0)
+        for i, one in enumerate(sources)
+    ]
     marked = mark_batch(rows)
     assert [row.batch_rows for row in marked] == [
         len(rows) if place == stands else 0 for place in range(len(rows))
