@@ -140,17 +140,24 @@ row is."""
 
 
 def mark_batch(answers: Sequence[Prediction]) -> list[Prediction]:
-    """Return the rows of one request, which stand for none yet, with one that stands for it.
+    """Return the rows of one request, of which one stands for all. Rows that were timed as requests
+    of their own, together, have a share of their time each from now on.
 
     >>> mark_batch([])
     []
     """
     if not answers:
         return []
+    n = len(answers)
     places = {answer.source: place for place, answer in reversed(list(enumerate(answers)))}
     stands = next(places[source] for source in _STANDS_FOR if source in places)
-    marked = list(answers)
-    marked[stands] = replace(marked[stands], batch_rows=len(marked))
+    marked = [
+        answer
+        if answer.batch_rows == 0
+        else replace(answer, batch_rows=0, latency_ms=answer.latency_ms / n)
+        for answer in answers
+    ]
+    marked[stands] = replace(marked[stands], batch_rows=n)
     return marked
 
 

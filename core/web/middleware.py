@@ -25,7 +25,12 @@ _COMMON = (
 _NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _FIXED = (_NOTHING, *_COMMON)
 _REFUSED, _FAILED = 400, 500  # the first status of a mistake of the caller's, and of one of ours
-_NAMES: Mapping[str, str] = {"/v1/predict": Route.SINGLE, "/v1/predict/batch": Route.BATCH}
+_NAMES: Mapping[str, str] = {
+    "/v1/predict": Route.SINGLE,
+    "/v1/decide": Route.SINGLE,
+    "/v1/predict/batch": Route.BATCH,
+    "/v1/rank": Route.BATCH,  # of many candidates
+}
 
 log = get_logger(__name__)
 

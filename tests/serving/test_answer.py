@@ -137,6 +137,16 @@ def test_one_row_of_a_batch_stands_for_what_its_caller_got(sources: list[str], s
     assert {row.route for row in marked} == {Route.BATCH}
 
 
+def test_candidates_that_were_timed_together_share_the_time_of_their_request() -> None:
+    marked = mark_batch([make_prediction(f"c{place}", latency_ms=8.0) for place in range(4)])
+    assert [(row.batch_rows, row.latency_ms) for row in marked] == [
+        (4, 2.0),
+        (0, 2.0),
+        (0, 2.0),
+        (0, 2.0),
+    ]
+
+
 def test_a_row_with_one_feature_of_the_model_is_scored() -> None:
     assert choose_refusal({"codeQuality": 0.0, "other": 1.0}, make_card(), 3) is None
 
