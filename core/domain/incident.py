@@ -13,7 +13,7 @@ EXPLAINS: Mapping[str, tuple[str, ...]] = {
     "drift": ("collapsed", "error_growth", "accuracy"),  # a missing or changed input
     "collapsed": ("error_growth", "accuracy"),  # one score for everything is mostly wrong
     "error_growth": ("accuracy",),  # the promise of the version, and the level that is asked for
-    "fallback": ("error_rate",),  # where the heuristic has nothing to go by, nobody answers
+    "fallback": ("error_rate", "refused"),  # what nobody can answer fails, or is refused
 }
 """Which checks go wrong because of which: they are one incident, named by the first that is in
 it."""
