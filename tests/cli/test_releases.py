@@ -165,7 +165,8 @@ def test_a_rollback_can_be_rehearsed(app: App, run: Run) -> None:
     run("deploy", "v2", "--reason", "second")
     done = run("rollback", "--rehearse")
     assert done["target"] == "v1"
-    assert len(done["steps"]) == 4
+    assert len(done["steps"]) == 5
+    assert done["objection"] == ""
     assert n_rows(app) == 2
     said = CliRunner().invoke(cli, ["rollback", "--rehearse"]).stdout
     assert "A rollback would lead to v1" in said
