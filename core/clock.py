@@ -60,3 +60,26 @@ class Unchanged:
             self._seen, self._since = seen, at
         self._looked = at
         return float(at - self._since)
+
+
+@dataclass(slots=True)
+class WallWatch:
+    """Finds out when somebody sets the wall clock, by the steady one beside it: a machine that
+    slept is late by both.
+
+    >>> noon, watch = datetime(2026, 3, 2, 12), WallWatch()
+    >>> hour = timedelta(hours=1)
+    >>> looks = ((0 * hour, 0), (hour, 3600), (3 * hour, 3601))
+    >>> [watch.look(noon + wall, at) for wall, at in looks]
+    [0.0, 0.0, 7199.0]
+    """
+
+    _ahead: float | None = None  # seconds of the wall clock less those of the steady one
+
+    def look(self, now: datetime, at: float) -> float:
+        """Return the seconds by which the wall clock was set since the last look, negative for
+        back; 0 below a minute, as time servers do it every day."""
+        ahead = now.timestamp() - at
+        before, self._ahead = self._ahead, ahead
+        turned = 0.0 if before is None else ahead - before
+        return turned if abs(turned) > TURNED.total_seconds() else 0.0

@@ -7,7 +7,7 @@ from datetime import datetime
 from core.audit.attempt import attempt
 from core.bootstrap import App
 from core.domain.actor import JOB_ACTS, Act, Actor
-from core.domain.installation import ApiWorker
+from core.domain.installation import ApiWorker, ClockJump
 from core.domain.job import SCHEDULER, Job, JobStatus, Lease, ScheduledTask
 from core.domain.model_card import ScorerCheck
 from core.domain.monitoring import Retention
@@ -17,7 +17,7 @@ from core.errors import OpsError
 from core.monitoring.retention import load_retention
 from core.store.data import sources
 from core.store.engine import migrations
-from core.store.installation import api_workers
+from core.store.installation import api_workers, clock_jumps
 from core.store.jobs import jobs, schedule
 from core.store.models import deployments, versions
 
@@ -42,6 +42,7 @@ class SystemStatus:
     worker_alive: bool
     tasks: list[ScheduledTask]
     retention: Retention
+    clock_jump: ClockJump | None  # the newest of the last week
     sources: list[SourceStatus]
     n_jobs_waiting: int
     n_jobs_running: int
@@ -75,6 +76,7 @@ def describe_system(app: App) -> SystemStatus:
             worker_alive=lease is not None and lease.is_live(now),
             tasks=schedule.load_tasks(conn),
             retention=load_retention(conn, app.settings.keep_predictions_days),
+            clock_jump=clock_jumps.find_recent(conn, now),
             sources=[summarize_source(source) for source in sources.load_sources(conn)],
             n_jobs_waiting=counts.get(JobStatus.QUEUED, 0),
             n_jobs_running=counts.get(JobStatus.RUNNING, 0),

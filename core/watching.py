@@ -5,11 +5,13 @@ from datetime import timedelta
 
 from core.alerts.auto_rollback import mend
 from core.alerts.channels import Channel, open_channels, send_heartbeat
+from core.alerts.clock_jumps import judge_clock
 from core.alerts.delivery import Manners, deliver, send_test
 from core.alerts.incidents import detect
 from core.alerts.notification_policy import QuietHours
 from core.alerts.threshold_backtest import ThresholdBacktest, rehearse
 from core.bootstrap import App, load_current_settings, preview_setting
+from core.clock import has_passed
 from core.domain.actor import Actor
 from core.domain.deployment import RetrainingDecision
 from core.domain.incident import DeliveryReceipt, IncidentEvent, read_cause
@@ -58,7 +60,7 @@ def watch_app(app: App, *, worker_lease: str | None = SCHEDULER) -> list[Inciden
         worker_lease=worker_lease,
         disk=_read_disk(settings),
     )
-    events = detect(app.db, report, app.now())
+    events = detect(app.db, report, app.now(), [judge_clock(app.db, app.now())])
     mend(
         app.db,
         app.registry,
@@ -118,7 +120,7 @@ def send_app_heartbeat(app: App) -> str:
     with app.db.read() as conn:
         watched = next((t for t in schedule.load_tasks(conn) if t.name == WATCH_TASK), None)
     finished_at = None if watched is None or watched.last_error else watched.last_finished_at
-    if finished_at is None or app.now() - finished_at > _WATCH_PATIENCE:
+    if finished_at is None or has_passed(finished_at, _WATCH_PATIENCE, app.now()):
         return "withheld: watching does not work"
     send_heartbeat(app.settings.heartbeat_url.reveal())
     return "sent"

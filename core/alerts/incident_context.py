@@ -172,10 +172,13 @@ def _choose_remedy(
 
 _LOOK = {
     "latency": "look at the machine's load and at what else runs on it.",
+    "clock": "see that the machine keeps its time by a time server (`timedatectl`).",
     "disk": "free space on the disk of PLUMBLINE_HOME: without it nothing can be acknowledged.",
     "labels": "ask whoever sends the labels; until they come, accuracy is not known.",
     "no_traffic": "ask the callers whether they still send requests, and look at the API's log.",
     "refused": "tell whoever calls what the refusals say; each answer has it in a sentence.",
+    "retention": "look at the clock and at PLUMBLINE_KEEP_PREDICTIONS_DAYS, then approve or "
+    "decline the request on the System page.",
     "notifications": "check the channel's address in PLUMBLINE_NOTIFY, then send a test.",
 }
 

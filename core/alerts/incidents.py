@@ -1,6 +1,7 @@
 """Incidents: opened, changed and resolved by the rules, acknowledged, snoozed and resolved by
 people."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
@@ -21,10 +22,12 @@ _NO_REASON = "no reason given"
 log = get_logger(__name__)
 
 
-def detect(db: Database, report: HealthReport, now: datetime) -> list[IncidentEvent]:
-    """Apply a health report to the incidents; return the appended events. Parallel calls append
-    each change once."""
-    return record(db, read_findings(report), now)
+def detect(
+    db: Database, report: HealthReport, now: datetime, more: Sequence[Finding] = ()
+) -> list[IncidentEvent]:
+    """Apply a health report, and what else was found, to the incidents; return the appended
+    events. Parallel calls append each change once."""
+    return record(db, [*read_findings(report), *more], now)
 
 
 def record(db: Database, findings: list[Finding], now: datetime) -> list[IncidentEvent]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from core.clock import has_passed
 from core.domain.incident import EXPLAINS, EventKind, Incident, IncidentStatus, belongs
 from core.domain.installation import AUTOMATION
 from core.domain.monitoring import Health, HealthReport, Reason
@@ -100,7 +101,9 @@ def decide_steps(
     left_alone = {
         check: incident.worst
         for incident in resolved
-        if (end := incident.resolution) and end.by != AUTOMATION and now - end.at < REOPEN_AFTER
+        if (end := incident.resolution)
+        and end.by != AUTOMATION
+        and not has_passed(end.at, REOPEN_AFTER, now)
         for check in incident.checks
     }
     places = [_Place(incident.id, incident.events[0].check, incident) for incident in unresolved]
@@ -171,7 +174,7 @@ def _decide_pending(
     """Open a pending incident if a check still fails, by the worst of them as this look finds it,
     since critical ones wait for no quiet hours; the other checks that have changed since the first
     look say so too. Withdraw it if all of its first checks are healthy."""
-    if now - incident.opened_at < CONFIRM_AFTER:
+    if not has_passed(incident.opened_at, CONFIRM_AFTER, now):
         return []
     bad = [finding for finding in again if finding.severity is not Health.HEALTHY]
     if bad:
@@ -229,7 +232,7 @@ def _was_quiet(check: str, incident: Incident, now: datetime) -> bool:
     last = next(
         event for event in reversed(incident.events) if check == (event.check or incident.cause)
     )
-    return now - last.at >= NEWS_AFTER
+    return has_passed(last.at, NEWS_AFTER, now)
 
 
 def _is_over(incident: Incident, now: datetime) -> bool:
@@ -237,4 +240,4 @@ def _is_over(incident: Incident, now: datetime) -> bool:
     if incident.severity is not Health.HEALTHY:
         return False
     eased = next(event.at for event in reversed(incident.events) if event.kind is EventKind.EASED)
-    return now - eased >= RESOLVE_AFTER
+    return has_passed(eased, RESOLVE_AFTER, now)

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from core.alerts.clock_jumps import describe_jump
 from core.bootstrap import build_app, local_actor
 from core.cli.output import AsJson, emit
 from core.domain.installation import ApiKey, Scope
@@ -173,6 +174,8 @@ def _write_system(state: SystemStatus) -> str:
         f"Jobs      {state.n_jobs_running} running, {state.n_jobs_waiting} waiting",
         f"Log       {describe_retention(state.retention)}",
     ]
+    if state.clock_jump is not None:
+        lines.append(f"Clock     {describe_jump(state.clock_jump)}")
     lines += [
         f"API       {worker.name} serves {worker.version} ({worker.scorer}), "
         f"{worker.n_requests:,} single rows since {worker.started_at.strftime(_TIME)}"

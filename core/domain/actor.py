@@ -53,6 +53,7 @@ class Act(StrEnum):
     KEYS = "keys"
     SESSION = "session"
     ERASE = "erase"
+    REMOVE = "remove"  # old predictions, far more than usual
     SIGN = "sign"
     APPROVE = "approve"
 
@@ -82,6 +83,7 @@ LEAST_ROLE: Mapping[Act, Role] = {
     Act.KEYS: Role.ADMIN,
     Act.SESSION: Role.ADMIN,
     Act.ERASE: Role.ADMIN,
+    Act.REMOVE: Role.ADMIN,
     Act.SIGN: Role.ADMIN,
     Act.APPROVE: Role.OPERATOR,
 }

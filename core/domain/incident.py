@@ -21,6 +21,7 @@ it."""
 _WORDS = {
     "error_growth": "error above its promise",
     "accuracy": "accuracy below its threshold",
+    "clock": "the clock was set",
     "collapsed": "scores collapsed",
     "disk": "disk nearly full",
     "drift": "inputs drifted",
@@ -30,6 +31,7 @@ _WORDS = {
     "no_traffic": "requests stopped",
     "refused": "calls refused",
     "notifications": "a channel fails",
+    "retention": "a removal waits for a person",
 }
 
 _RANK = {Health.HEALTHY: 0, Health.WARNING: 1, Health.CRITICAL: 2}

@@ -9,6 +9,16 @@ AUTOMATION = "plumbline"
 """The name of the program itself, where no person acted."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClockJump:
+    """The wall clock of a machine was set by `seconds`, negative for back; `at` is what it said
+    afterwards."""
+
+    at: datetime
+    place: str
+    seconds: float
+
+
 class Scope(StrEnum):
     """A permission of a key."""
 

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core import text
+from core.alerts.incidents import record
+from core.alerts.rules import Finding
 from core.bootstrap import App, load_current_settings
+from core.clock import has_passed
 from core.data.erase import remove_old_files
 from core.data.quality.overview import describe_data, refresh_quality
 from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
+from core.domain.monitoring import Health
 from core.domain.version import version_name
-from core.monitoring.retention import describe_run, fold_refusals, remove_logins, remove_old
+from core.monitoring.retention import describe_run, fold_refusals, remove_due, remove_logins
 from core.monitoring.slices.segments import name_culprit
 from core.store.jobs import jobs
 from core.store.models import deployments
@@ -130,7 +134,7 @@ def _collect(app: App) -> str:
         if newest is not None and newest.status not in FINAL:
             return f"job {newest.id} is still running"
         every = timedelta(minutes=settings.collect_every_minutes)
-        if newest is not None and app.now() < newest.requested_at + every:
+        if newest is not None and not has_passed(newest.requested_at, every, app.now()):
             return f"job {newest.id} collected at {newest.requested_at:%H:%M} UTC"
         job = jobs.append_job(
             conn, "collect", {}, by="schedule", reason="scheduled collection", now=app.now()
@@ -154,7 +158,10 @@ def _remove_predictions(app: App) -> str:
     if not app.settings.keep_predictions_days:
         return "all predictions are kept"
     keep = timedelta(days=app.settings.keep_predictions_days)
-    return describe_run(remove_old(app.db, keep=keep, now=app.now()), keep)
+    run = remove_due(app.db, keep=keep, now=app.now())
+    health = Health.WARNING if run.asks else Health.HEALTHY
+    record(app.db, [Finding("retention", health, describe_run(run, keep))], app.now())
+    return describe_run(run, keep)
 
 
 def _record_in_mlflow(app: App) -> str:

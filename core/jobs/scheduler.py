@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from core.alerts.clock_jumps import note_jump
 from core.bootstrap import App
-from core.clock import Unchanged, steady_seconds
+from core.clock import TURNED, Unchanged, WallWatch, steady_seconds
+from core.domain.installation import ClockJump
 from core.domain.job import LEASE_DURATION, SCHEDULER, Lease
 from core.errors import OpsError
 from core.jobs.children import Children
@@ -44,7 +46,8 @@ class Scheduler:
         # two containers may have the same host name and process number: the token tells them apart
         self.holder = f"{role}:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._app, self._tasks, self._patience_seconds = app, tasks, patience_seconds
-        self._steady = steady
+        self._steady, self._wall = steady, WallWatch()
+        self._jumps: list[ClockJump] = []  # that the store does not know yet
         self._other = Unchanged(blind_seconds=LEASE_DURATION / timedelta(seconds=1.5))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="plumbline-scheduler", daemon=True)
@@ -76,6 +79,7 @@ class Scheduler:
         it, and what runs goes on; so do, to their end, the jobs that were started here before
         somebody else took over."""
         log.info("lease_taken", holder=self.holder)
+        self._find_jump()
         tasks = self._start_tasks()
         renewed = self._steady()
         try:
@@ -86,9 +90,43 @@ class Scheduler:
                         log.warning("lease_lost", holder=self.holder, to=lease.holder)
                         return
                     renewed = self._steady()
+                self._watch_clock(tasks)
                 self._step(children, leads=True)
         finally:
             tasks.shutdown(wait=True)
+
+    def _watch_clock(self, tasks: BackgroundScheduler) -> None:
+        """Run every task now where somebody set the wall clock, by which APScheduler goes: it would
+        wait until the clock is there again. Record the jump, at a later step where the store is
+        away."""
+        now = self._app.now()
+        turned = self._wall.look(now, self._steady())
+        if turned:
+            self._jumps.append(ClockJump(now, socket.gethostname(), turned))
+            for job in tasks.get_jobs():
+                job.modify(next_run_time=now)
+        try:
+            while self._jumps:
+                note_jump(self._app.db, self._jumps[0])
+                del self._jumps[0]
+        except OpsError as error:
+            log.error("clock_jump_not_recorded", error=str(error))
+
+    def _find_jump(self) -> None:
+        """Note a clock that is behind what the last worker wrote, since somebody set it back while
+        none ran; from now on each change is seen."""
+        now, self._wall = self._app.now(), WallWatch()
+        self._wall.look(now, self._steady())
+        try:
+            with self._app.db.read() as conn:
+                ends = [task.last_finished_at for task in schedule.load_tasks(conn)]
+        except OpsError as error:
+            log.error("clock_not_checked", error=str(error))
+            return
+        last = max((end for end in ends if end is not None), default=now)
+        if last - now > TURNED:
+            seconds = (now - last).total_seconds()
+            self._jumps.append(ClockJump(now, socket.gethostname(), seconds))
 
     def _step(self, children: Children, *, leads: bool) -> None:
         try:
@@ -124,12 +162,9 @@ class Scheduler:
     def _start_tasks(self) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(
             timezone="UTC",
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         scheduler.add_listener(self._record_error, EVENT_JOB_ERROR)
-        scheduler.add_listener(
-            lambda event: log.warning("task_missed", task=event.job_id), EVENT_JOB_MISSED
-        )
         for task in self._tasks:
             scheduler.add_job(
                 self._run_task,

@@ -5,21 +5,27 @@ run goes on, and what is counted of the rows that went stays as it was."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from core.audit.attempt import NeedsApproval, attempt
 from core.deployment.trial import find_trial
+from core.domain.actor import PROGRAM, Act, ApprovalState
 from core.domain.monitoring import EPOCH, MINUTE, Removed, Retention, floor_time
 from core.log import get_logger
 from core.settings import Settings
 from core.store.engine.database import Connection, Database
-from core.store.installation import sessions
+from core.store.installation import approvals, clock_jumps, sessions
 from core.store.models import deployments
 from core.store.predictions import removals, rollups
 from core.store.predictions.predictions import read_all
 from core.store.predictions.unanswered import fold_unanswered
+from plumbline.program import name_command
 
 KEEP_ADDRESSES = timedelta(days=2)  # of callers that were refused
+_ASKING = replace(PROGRAM, second=frozenset({Act.REMOVE}))
+_USUAL = timedelta(days=1)
+_USUAL_SHARE = 0.2
 LOGINS_KEPT = timedelta(days=90)  # after their end
 _PIECE_ROWS = 500  # a transaction's, since predictions wait while one deletes
 _MAX_PIECES = 400
@@ -35,6 +41,73 @@ class Run:
     removed: Removed
     until_at: datetime | None  # None where nothing was removed
     waits: str
+    asks: bool = False  # a person, before it goes on
+
+
+def remove_due(db: Database, *, keep: timedelta, now: datetime) -> Run:
+    """Remove what is older than `keep`, or ask first where that is more than usual: a clock that
+    was set forward, a worker that slept or a shorter `keep` looks like old rows. The request waits
+    on the System page for a person, and what it allows goes without another one."""
+    with read_all(db) as conn:
+        excess = _find_excess(conn, keep, now)
+        last = approvals.find_last(conn, Act.REMOVE)
+    if excess is None:
+        return remove_old(db, keep=keep, now=now)
+    target = f"predictions since {excess:%Y-%m-%d %H:%M} UTC"
+    if last is not None and last.state is ApprovalState.DECLINED and last.target == target:
+        waits = f"request {last.id} was declined by {last.decided_by}: {target} are kept"
+        return Run(Removed(), None, waits)
+    reason = f"older than {keep.days} days, and far more than usual: is the clock right?"
+    details = {"keep_days": keep.days}
+    try:
+        with attempt(db, _ASKING, Act.REMOVE, target, now=now, reason=reason, details=details):
+            pass
+    except NeedsApproval as request:
+        approve = name_command(f"approvals approve {request.number}")
+        waits = (
+            f"Retention would remove far more than usual, {target} up to "
+            f"{now - keep:%Y-%m-%d %H:%M} UTC, and asks first: see that the clock is right, and "
+            f"approve or decline request {request.number} on the System page or with `{approve}`. "
+            "Until then nothing is removed."
+        )
+        return Run(Removed(), None, waits, asks=True)
+    return remove_old(db, keep=keep, now=now)
+
+
+def is_unusual(
+    oldest_at: datetime, newest_at: datetime, until_at: datetime, *, clock_was_set: bool
+) -> bool:
+    """Return whether a log would lose more than it usually does by the removal of all before
+    `until_at`. A worker that runs removes the few minutes that became old since its last look; more
+    than a day of them is unusual where it is a fifth of the log, or the clock was set lately.
+
+    >>> day, noon = timedelta(days=1), datetime(2026, 3, 2, 12)
+    >>> def ask(first, until, was_set=False):
+    ...     return is_unusual(noon - first * day, noon, noon - until * day, clock_was_set=was_set)
+    >>> ask(90.01, 90), ask(97, 90), ask(90, 0), ask(90, 30), ask(97, 90, True)
+    (False, False, True, True, True)
+    """
+    overdue, span = until_at - oldest_at, newest_at - oldest_at
+    return overdue > _USUAL and (clock_was_set or overdue > _USUAL_SHARE * span)
+
+
+def _find_excess(conn: Connection, keep: timedelta, now: datetime) -> datetime | None:
+    """Return when the oldest prediction was asked that would go, where more than usual would and no
+    person has allowed it; else None."""
+    oldest_at = removals.find_next_at(conn, EPOCH, now - keep, 0)
+    newest_at = rollups.find_last_prediction_at(conn)
+    if oldest_at is None or newest_at is None:
+        return None
+    last = approvals.find_last(conn, Act.REMOVE)
+    start = oldest_at
+    if last is not None and last.state is ApprovalState.USED:
+        allowed_at = min(last.asked_at, last.decided_at or last.asked_at)
+        start = max(start, allowed_at - keep)
+    until_at = min(now - keep, newest_at)
+    was_set = clock_jumps.find_recent(conn, now) is not None
+    if until_at <= start or not is_unusual(start, newest_at, until_at, clock_was_set=was_set):
+        return None
+    return oldest_at
 
 
 def remove_old(

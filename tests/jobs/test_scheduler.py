@@ -3,18 +3,20 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from core.bootstrap import App, build_app
+from core.clock import utc_now
 from core.domain.job import SCHEDULER, Lease, ScheduledTask
 from core.errors import Refused, Unavailable
 from core.jobs import scheduler as module
 from core.jobs.children import Children
 from core.jobs.schedule import Task
 from core.jobs.scheduler import Scheduler
+from core.store.installation import clock_jumps
 from core.store.jobs import schedule
 from tests.conftest import NOON
 
@@ -130,6 +132,44 @@ def test_who_is_patient_leaves_the_lease_to_others(app: App) -> None:
     assert find_lease(app) is None
     patient.stop()
     assert find_lease(app) is None
+
+
+@pytest.mark.parametrize("hours", [-3, 3, 120 * 24])
+def test_a_task_runs_now_after_somebody_set_the_clock(app: App, hours: int) -> None:
+    turned, ran, again = threading.Event(), threading.Event(), threading.Event()
+
+    def now() -> datetime:
+        return utc_now() + timedelta(hours=hours if turned.is_set() else 0)
+
+    def work(_: App) -> str:
+        (again if ran.is_set() else ran).set()
+        return "ran"
+
+    scheduler = Scheduler(replace(app, now=now), "worker", tasks=(Task("sample", 3_600.0, work),))
+    scheduler.start()
+    assert ran.wait(PATIENCE_SECONDS)
+    turned.set()
+    assert again.wait(PATIENCE_SECONDS)
+    scheduler.stop()
+    with app.db.read() as conn:
+        jump = clock_jumps.find_recent(conn, now())
+    assert jump is not None
+    assert jump.seconds == pytest.approx(3_600 * hours, abs=PATIENCE_SECONDS)
+
+
+def test_a_clock_that_was_set_back_while_no_worker_ran_is_seen_at_the_start(app: App) -> None:
+    ran = threading.Event()
+    with app.db.write() as conn:
+        ended_at = app.now() + timedelta(days=2)
+        schedule.save_finished(conn, "sample", 60.0, "ran", None, ended_at)
+    scheduler = make(app, _noting(ran))
+    scheduler.start()
+    assert ran.wait(PATIENCE_SECONDS)
+    scheduler.stop()
+    with app.db.read() as conn:
+        jump = clock_jumps.find_recent(conn, app.now())
+    assert jump is not None
+    assert jump.seconds == pytest.approx(-2 * 86_400, abs=PATIENCE_SECONDS)
 
 
 def take_over(app: App) -> None:

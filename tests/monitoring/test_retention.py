@@ -4,20 +4,25 @@ import random
 import signal
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from core.audit.approvals import decide
+from core.domain.actor import Act, ApprovalState
 from core.domain.deployment import Action, Plan
+from core.domain.installation import ClockJump
 from core.domain.monitoring import DAY, HOUR, MINUTE, Removed, Rollup
 from core.monitoring.measure.rollup_updates import measure
-from core.monitoring.retention import Run, describe_run, remove_old
+from core.monitoring.retention import Run, describe_run, remove_due, remove_old
 from core.store.engine.database import Database, open_database
+from core.store.installation import approvals, clock_jumps
 from core.store.models import deployments
 from core.store.predictions import feedback, removals, rollups
 from core.store.predictions.batches import append_batches
 from tests.fakes import make_batch
+from tests.people import person
 from tests.streams import NOON, SCALE, TOLERANCE, add_requests, label_all, spread_times
 
 ROOT = Path(__file__).parents[2]
@@ -115,3 +120,70 @@ def test_a_run_that_is_killed_loses_no_figure_and_the_next_goes_on(home: Path) -
     assert last.removed.n_predictions + killed == 6_000
     assert count_all(db) == before
     db.close()
+
+
+def decide_last(db: Database, state: ApprovalState, at: datetime) -> None:
+    with db.read() as conn:
+        request = approvals.find_last(conn, Act.REMOVE)
+    assert request is not None
+    decide(db, request.id, state, by=person("ana"), now=at)
+
+
+def fill_90_days(db: Database) -> None:
+    add_requests(db, "a", spread_times(NOON - 90 * ONE_DAY, NOON, 360))
+    count_all(db)
+
+
+def test_a_clock_that_was_set_forward_removes_nothing_before_a_person_allows_it(
+    db: Database,
+) -> None:
+    fill_90_days(db)
+    assert remove_due(db, keep=KEEP, now=NOON + ONE_DAY / 24).asks is False
+    ahead = NOON + 120 * ONE_DAY
+    for minutes in range(3):
+        run = remove_due(db, keep=KEEP, now=ahead + minutes * ONE_DAY / 1440)
+        assert (run.asks, run.removed) == (True, Removed())
+        assert "approvals approve 1" in run.waits
+    assert remove_due(db, keep=KEEP, now=NOON + ONE_DAY / 12).removed == Removed()  # set right
+
+
+def test_what_a_person_allows_goes_and_is_not_asked_for_again(db: Database) -> None:
+    fill_90_days(db)
+    ahead = NOON + 30 * ONE_DAY
+    assert remove_due(db, keep=KEEP, now=ahead).asks
+    decide_last(db, ApprovalState.APPROVED, ahead)
+    first = remove_old_pieces(db, ahead)
+    assert first.removed.n_predictions > 100
+    assert remove_due(db, keep=KEEP, now=ahead + ONE_DAY / 24).asks is False
+    later = remove_due(db, keep=KEEP, now=ahead + 40 * ONE_DAY)
+    assert later.asks  # a month later that much is unusual again
+
+
+def remove_old_pieces(db: Database, at: datetime) -> Run:
+    run = remove_due(db, keep=KEEP, now=at)
+    assert not run.asks
+    return run
+
+
+def test_what_a_person_declines_stays(db: Database) -> None:
+    fill_90_days(db)
+    ahead = NOON + 120 * ONE_DAY
+    assert remove_due(db, keep=KEEP, now=ahead).asks
+    decide_last(db, ApprovalState.DECLINED, ahead)
+    for days in range(3):
+        run = remove_due(db, keep=KEEP, now=ahead + days * ONE_DAY)
+        assert (run.asks, run.removed) == (False, Removed())
+        assert "was declined by ana" in run.waits
+
+
+def test_a_jump_that_was_seen_makes_two_days_unusual(db: Database) -> None:
+    fill_90_days(db)
+    ahead = NOON + 2 * ONE_DAY
+    with db.write() as conn:
+        clock_jumps.append_jump(conn, ClockJump(ahead, "plum01", 2 * 86_400.0))
+    assert remove_due(db, keep=KEEP, now=ahead).asks
+
+
+def test_a_weekend_without_a_worker_needs_no_word(db: Database) -> None:
+    fill_90_days(db)
+    assert remove_due(db, keep=KEEP, now=NOON + 2 * ONE_DAY).removed.n_predictions == 8

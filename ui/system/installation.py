@@ -1,6 +1,7 @@
 """The installation on the screen: store, disk, tracking, worker and scheduled tasks."""
 
 from core import text
+from core.alerts.clock_jumps import describe_jump
 from core.monitoring.retention import describe_retention
 from core.system import SystemStatus
 from plumbline.program import name_command
@@ -37,6 +38,8 @@ def show(state: SystemStatus) -> None:
             f"{state.n_jobs_waiting} waiting",
         )
     st.caption(Markdown(":material/auto_delete: {}").format(describe_retention(state.retention)))
+    if state.clock_jump is not None:
+        st.warning(describe_jump(state.clock_jump), icon=":material/schedule:")
     if not state.worker_alive:
         st.warning(
             Markdown(

@@ -179,6 +179,13 @@ CREATE INDEX decisions_prediction ON decisions (prediction_id);
 CREATE UNIQUE INDEX decisions_group ON decisions (group_id) WHERE group_id IS NOT NULL
 """
 
+def _add_clock_jumps(conn: sa.Connection) -> None:
+    conn.exec_driver_sql(
+        f"CREATE TABLE clock_jumps (id {_describe_count(conn)}, at BIGINT NOT NULL, "
+        "place TEXT NOT NULL, seconds DOUBLE PRECISION NOT NULL)"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _drop_alert_rules,
     _drop_alpha_spendings,
@@ -190,6 +197,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _count_signs_of_life,
     _count_by_request,
     _add_decisions,
+    _add_clock_jumps,
 )
 """The steps from `FIRST` on. Append here, and change `schema` to the result of the step. Never
 change a released step. A step knows the tables of its time: it names columns in text and takes none

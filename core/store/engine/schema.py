@@ -408,6 +408,15 @@ removals = sa.Table(  # old predictions that were removed; a run's row grows unt
     sa.Column("n_shadow_scores", sa.BigInteger, nullable=False),
 )
 
+clock_jumps = sa.Table(
+    "clock_jumps",
+    metadata,
+    _count("id"),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False),
+)
+
 api_workers = sa.Table(  # what each API worker said of itself last
     "api_workers",
     metadata,

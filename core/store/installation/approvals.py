@@ -59,6 +59,18 @@ def find_newest(conn: sa.Connection, digest: str, asked_by: str, now: datetime) 
     return found if found is not None and is_good(found, now) else None
 
 
+def find_last(conn: sa.Connection, act: Act) -> Approval | None:
+    """Return the newest request for an act, or None."""
+    query = (
+        sa.select(_approvals)
+        .where(_approvals.c.act == act.value)
+        .order_by(_approvals.c.id.desc())
+        .limit(1)
+    )
+    row = conn.execute(query).one_or_none()
+    return None if row is None else _approval(row)
+
+
 def is_good(approval: Approval, now: datetime) -> bool:
     """Return True while a request may be decided, or its approval be used."""
     since = approval.decided_at or approval.asked_at

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.clock import TURNED
 from core.domain.incident import Delivery, DeliveryState, IncidentEvent, Maintenance
 from core.store.engine import schema
 from core.store.monitoring.incidents import build_event
@@ -66,11 +67,14 @@ def claim_due(
 ) -> list[Delivery]:
     """Claim the deliveries that are due for these channels, oldest first, and those that were
     claimed longer than `patience` ago and never finished."""
+    turned = _deliveries.c.created_at > now + TURNED  # set back since: what it waits for is unknown
     due = sa.or_(
-        sa.and_(_is_waiting, _deliveries.c.due_at <= now),
+        sa.and_(_is_waiting, sa.or_(_deliveries.c.due_at <= now, turned)),
         sa.and_(
             _deliveries.c.state == DeliveryState.CLAIMED.value,
-            _deliveries.c.claimed_at <= now - patience,
+            sa.or_(
+                _deliveries.c.claimed_at <= now - patience, _deliveries.c.claimed_at > now + TURNED
+            ),
         ),
     )
     ids = list(
