@@ -36,6 +36,18 @@ def has_passed(since_at: datetime, span: timedelta, now: datetime) -> bool:
     return now - since_at >= span or since_at - now > TURNED
 
 
+def pause_after(n_failures: int, first_seconds: float, most_seconds: float) -> float:
+    """Return the pause, in seconds, before work that failed so many times in a row is tried again:
+    it doubles with each failure, up to a limit.
+
+    >>> [pause_after(n, 30, 3600) for n in (0, 1, 2, 3, 8, 10_000)]
+    [0.0, 30.0, 60.0, 120.0, 3600.0, 3600.0]
+    """
+    if not n_failures:
+        return 0.0
+    return min(first_seconds * 2.0 ** min(n_failures - 1, 60), most_seconds)
+
+
 @dataclass(slots=True)
 class Unchanged:
     """Measures for how long something did not change while somebody looked at it, in seconds of a

@@ -337,7 +337,7 @@ class Settings(Thresholds):
     retrain_per_week: int = _live(
         "1",
         read.integer(1, 10_000, "a whole number from 1"),
-        "Trainings in seven days after which automatic retraining rests.",
+        "Comparisons with the champion in seven days after which automatic retraining rests.",
     )
     retrain_recipe: str = _live("advanced", read.name, "Recipe of automatic retraining.")
     device: str = _setting(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from core.bootstrap import App
+from core.clock import pause_after
 from core.errors import Unavailable
 from core.log import get_logger
 from core.parent import tie_command
@@ -255,7 +256,7 @@ def _keep_running(
             return
         if time.monotonic() - process.started_at > _SETTLED_SECONDS:
             process.n_restarts = 0
-        pause = min(2.0**process.n_restarts, _MAX_PAUSE_SECONDS)
+        pause = pause_after(process.n_restarts + 1, 1.0, _MAX_PAUSE_SECONDS)
         say(f"The {process.part} ended (exit code {code}); it is started again in {pause:.0f} s.")
         log.warning("process_ended", part=process.part.value, code=code)
         process.running, process.restart_at = None, time.monotonic() + pause
@@ -264,7 +265,7 @@ def _keep_running(
         try:
             _start(app, process, environ)
         except Unavailable as error:
-            pause = min(2.0**process.n_restarts, _MAX_PAUSE_SECONDS)
+            pause = pause_after(process.n_restarts + 1, 1.0, _MAX_PAUSE_SECONDS)
             say(f"The {process.part} cannot be started again yet: {error}")
             process.restart_at = time.monotonic() + pause
             process.n_restarts += 1

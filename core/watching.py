@@ -7,7 +7,7 @@ from core.alerts.auto_rollback import mend
 from core.alerts.channels import Channel, open_channels, send_heartbeat
 from core.alerts.clock_jumps import judge_clock
 from core.alerts.delivery import Manners, deliver, send_test
-from core.alerts.incidents import detect
+from core.alerts.incidents import detect, record
 from core.alerts.notification_policy import QuietHours
 from core.alerts.threshold_backtest import ThresholdBacktest, rehearse
 from core.bootstrap import App, load_current_settings, preview_setting
@@ -25,7 +25,12 @@ from core.monitoring.health.inputs import Disk
 from core.monitoring.interval_calibration import measure_widenings
 from core.monitoring.slices.slice_metrics import measure_segments
 from core.monitoring.summary import MonitorSummary
-from core.retraining.flow import check_retraining, describe_retraining, start_retraining
+from core.retraining.flow import (
+    check_retraining,
+    describe_retraining,
+    judge_retraining,
+    start_retraining,
+)
 from core.retraining.policy import build_policy
 from core.settings import Settings
 from core.store.jobs import jobs, schedule
@@ -186,6 +191,7 @@ def check_app_retraining(app: App) -> RetrainingDecision:
     policy = build_policy(load_current_settings(app))
     with app.db.read() as conn:
         report = health.find_last_change(conn)
+    record(app.db, [judge_retraining(app.db)], app.now())
     return check_retraining(app.db, policy, report, seed=SEED, now=app.now())
 
 

@@ -177,6 +177,8 @@ _LOOK = {
     "labels": "ask whoever sends the labels; until they come, accuracy is not known.",
     "no_traffic": "ask the callers whether they still send requests, and look at the API's log.",
     "refused": "tell whoever calls what the refusals say; each answer has it in a sentence.",
+    "retraining": "read the log of the newest training on the Training page; memory is the usual "
+    "cause.",
     "retention": "look at the clock and at PLUMBLINE_KEEP_PREDICTIONS_DAYS, then approve or "
     "decline the request on the System page.",
     "notifications": "check the channel's address in PLUMBLINE_NOTIFY, then send a test.",

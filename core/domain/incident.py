@@ -31,6 +31,7 @@ _WORDS = {
     "no_traffic": "requests stopped",
     "refused": "calls refused",
     "notifications": "a channel fails",
+    "retraining": "trainings come to nothing",
     "retention": "a removal waits for a person",
 }
 

@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from core.alerts.clock_jumps import note_jump
 from core.bootstrap import App
-from core.clock import TURNED, Unchanged, WallWatch, steady_seconds
+from core.clock import TURNED, Unchanged, WallWatch, steady_seconds, utc_now
 from core.domain.installation import ClockJump
 from core.domain.job import LEASE_DURATION, SCHEDULER, Lease
 from core.errors import OpsError
@@ -104,7 +104,7 @@ class Scheduler:
         if turned:
             self._jumps.append(ClockJump(now, socket.gethostname(), turned))
             for job in tasks.get_jobs():
-                job.modify(next_run_time=now)
+                job.modify(next_run_time=utc_now())  # by the clock that APScheduler reads
         try:
             while self._jumps:
                 note_jump(self._app.db, self._jumps[0])

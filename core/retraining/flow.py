@@ -1,13 +1,16 @@
 """Decide whether training is due, log the decision, and request the training."""
 
 from datetime import datetime, timedelta
+from itertools import takewhile
 
+from core.alerts.rules import Finding
 from core.audit.attempt import attempt
+from core.clock import TURNED
 from core.domain.actor import PROGRAM, Act, Actor, Decider
 from core.domain.deployment import RetrainingDecision
 from core.domain.installation import AUTOMATION
-from core.domain.job import FINAL, Job
-from core.domain.monitoring import DriftCheck, HealthReport
+from core.domain.job import FINAL, Job, JobStatus
+from core.domain.monitoring import DriftCheck, Health, HealthReport
 from core.domain.sample import Provenance, SampleCounts, choose_provenances
 from core.domain.training_report import LEFT_OUT
 from core.domain.version import Version
@@ -24,6 +27,10 @@ from core.store.predictions import feedback
 from core.training.plan import RECENT, SCORE
 
 _TRAIN = "train"
+_FAILED = frozenset({JobStatus.LOST, JobStatus.FAILED})
+_N_LOOKED_AT = 20
+_SAID_AFTER = 3
+"""Automatic trainings in a row that came to nothing, after which they are an incident."""
 
 log = get_logger(__name__)
 
@@ -141,11 +148,33 @@ def load_facts(conn: Connection, report: HealthReport | None, now: datetime) -> 
         last_attempt_at=max(last, default=None),
         open_job_id=_find_open_job(conn),
         report=report,
-        n_recent=jobs.count_requested(conn, _TRAIN, now - BUDGET_SPAN),
+        n_recent=versions.count_comparisons(conn, now - BUDGET_SPAN, now + TURNED),
+        failures=_find_failures(conn),
         costly=()
         if current is None or trained_at is None
         else _find_costly_drift(conn, current.plan.champion, trained_at),
     )
+
+
+def _find_failures(conn: Connection) -> tuple[Job, ...]:
+    """Return the automatic trainings that came to nothing since the last that did not, newest
+    first."""
+    recent = jobs.load_jobs(conn, _N_LOOKED_AT, [_TRAIN])
+    ended = [job for job in recent if job.status in FINAL and job.requested_by == AUTOMATION]
+    return tuple(takewhile(lambda job: job.status in _FAILED, ended))
+
+
+def judge_retraining(db: Database) -> Finding:
+    """Return a finding on whether automatic trainings come to their end."""
+    with db.read() as conn:
+        failures = _find_failures(conn)
+    if len(failures) < _SAID_AFTER:
+        return Finding("retraining", Health.HEALTHY, "Automatic trainings end well.")
+    message = (
+        f"The last {len(failures)} automatic trainings came to nothing, the newest, job "
+        f"{failures[0].id}, with: {failures[0].error}"
+    )
+    return Finding("retraining", Health.WARNING, message)
 
 
 def _find_costly_drift(

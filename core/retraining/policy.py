@@ -1,18 +1,22 @@
 """The retraining policy: decides whether to train again now, with its reasons; pure."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core import text
+from core.clock import has_passed, pause_after
+from core.domain.job import Job, JobStatus
 from core.domain.monitoring import DriftCheck, Health, HealthReport
 from core.domain.version import HEURISTIC, version_name
 from core.settings import Settings
 
 BUDGET_SPAN = timedelta(days=7)
-"""The span in which trainings count against the budget."""
+"""The span in which comparisons with the champion count against the budget."""
 
 _SHOWN = 3
+_DIED_PAUSE, _MOST_PAUSE = timedelta(minutes=15), timedelta(days=1)
 
 CURABLE = ("error_growth", "accuracy", "collapsed")
 """The critical checks that a better model can cure; slow and failing requests are not among
@@ -28,7 +32,7 @@ class Policy:
     new_rows: int
     recipe: str
     cool_down: timedelta = timedelta(hours=6)  # after any training, however it ended
-    per_week: int = 1  # trainings in seven days, whoever asked for them
+    per_week: int = 1  # comparisons with the champion in seven days, whoever asked for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class RetrainingInputs:
     last_attempt_at: datetime | None  # the last training, failed and cancelled ones too
     open_job_id: int | None  # a training that waits or runs
     report: HealthReport | None
-    n_recent: int = 0  # trainings asked for in the last seven days
+    n_recent: int = 0  # comparisons with a champion in the last seven days
+    failures: tuple[Job, ...] = ()  # automatic trainings in a row, newest first
     costly: tuple[DriftCheck, ...] = ()  # what drifted since that training began, and matters
 
     @property
@@ -154,9 +159,29 @@ def _check_drift(costly: tuple[DriftCheck, ...]) -> list[_Signal]:
     ]
 
 
+def _choose_pause(failures: Sequence[Job], policy: Policy) -> timedelta:
+    """Return the pause before the next training: the cool-down, or after trainings that came to
+    nothing one that grows; one that died, of no fault of its own, is tried again soon."""
+    if not failures:
+        return policy.cool_down
+    died = failures[0].status is JobStatus.LOST
+    first = _DIED_PAUSE if died else policy.cool_down
+    seconds = pause_after(len(failures), first.total_seconds(), _MOST_PAUSE.total_seconds())
+    return timedelta(seconds=seconds)
+
+
+def _describe_rest(failures: Sequence[Job], pause: timedelta) -> str:
+    if not failures:
+        return f"The last training was less than {text.duration(pause)} ago"
+    said = f"The last {len(failures)} trainings" if len(failures) > 1 else "The last training"
+    return f"{said} came to nothing, so that the next waits for {text.duration(pause)}"
+
+
 def _check_obstacles(facts: RetrainingInputs, policy: Policy, now: datetime) -> list[_Signal]:
     attempt_at = facts.last_attempt_at
-    rests_until = None if attempt_at is None else attempt_at + policy.cool_down
+    pause = _choose_pause(facts.failures, policy)
+    rests = attempt_at is not None and not has_passed(attempt_at, pause, now)
+    until = "" if attempt_at is None else f"; the next is from {attempt_at + pause:%H:%M} UTC on."
     return [
         _Signal(
             "off", policy.mode == "off", "Automatic retraining is off (the setting `retrain`)."
@@ -168,14 +193,14 @@ def _check_obstacles(facts: RetrainingInputs, policy: Policy, now: datetime) -> 
         ),
         _Signal(
             "cool_down",
-            facts.open_job_id is None and rests_until is not None and now < rests_until,
-            f"The last training was less than {policy.cool_down / timedelta(hours=1):g} hours ago"
-            + ("." if rests_until is None else f"; the next is from {rests_until:%H:%M} UTC on."),
+            facts.open_job_id is None and rests,
+            _describe_rest(facts.failures, pause) + until,
         ),
         _Signal(
             "budget",
             facts.open_job_id is None and facts.n_recent >= policy.per_week,
-            f"The budget of {policy.per_week} in 7 days (PLUMBLINE_RETRAIN_PER_WEEK) is spent: "
+            f"The budget of {policy.per_week} in 7 days (PLUMBLINE_RETRAIN_PER_WEEK) is spent, by "
+            f"{text.count(facts.n_recent, 'comparison')}: "
             "each comparison with the champion costs some of a year's chance of a false promotion.",
         ),
         _Signal(

@@ -14,7 +14,12 @@ from core.domain.monitoring import DriftCheck, DriftReport, Health, HealthReport
 from core.domain.prediction import AnswerSource
 from core.domain.sample import Provenance, Sample
 from core.errors import Conflict
-from core.retraining.flow import check_retraining, describe_retraining, start_retraining
+from core.retraining.flow import (
+    check_retraining,
+    describe_retraining,
+    judge_retraining,
+    start_retraining,
+)
 from core.retraining.policy import Policy
 from core.store.data import samples
 from core.store.engine.database import Database
@@ -241,10 +246,38 @@ def test_a_spent_budget_keeps_what_is_due_from_starting(serving: Database) -> No
     policy = replace(POLICY, per_week=1)
     first = check_retraining(serving, policy, HEALTHY, seed=7, now=LATER)
     assert first.job_id is not None
-    finish(serving, first.job_id, JobStatus.FAILED, LATER)
+    finish(serving, first.job_id, JobStatus.DONE, LATER)
+    with serving.write() as conn:
+        versions.append_version(
+            conn,
+            snapshot_id=1,
+            artifact_hash="two",
+            report=replace(make_report(passed=False), gate_alpha=0.001),
+            by="plumbline",
+            now=LATER,
+        )
+    add_samples(serving, 150, LATER + HOUR, first=500)
     again = check_retraining(serving, policy, HEALTHY, seed=7, now=LATER + DAY)
     assert (again.retrain, again.signals) == (False, ("budget", "new_rows"))
     assert "The budget of 1 in 7 days" in again.reasons[0]
+
+
+def test_a_training_that_was_killed_spends_no_budget_and_is_tried_again_after_growing_pauses(
+    serving: Database,
+) -> None:
+    add_samples(serving, 150)
+    policy, at, pauses = replace(POLICY, per_week=1), LATER, []
+    for number in range(1, 6):
+        decision = check_retraining(serving, policy, HEALTHY, seed=7, now=at)
+        assert decision.job_id == number
+        finish(serving, number, JobStatus.LOST, at)
+        ended_at = at
+        while not describe_retraining(serving, policy, HEALTHY, now=at).retrain:
+            at += HOUR / 4
+        pauses.append((at - ended_at) / HOUR)
+        is_said = judge_retraining(serving).severity is Health.WARNING
+        assert is_said is (number >= 3)
+    assert pauses == [0.25, 0.5, 1, 2, 4]
 
 
 def test_the_drift_of_a_window_after_the_training_is_a_reason_and_of_one_before_is_none(

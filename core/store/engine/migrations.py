@@ -179,6 +179,7 @@ CREATE INDEX decisions_prediction ON decisions (prediction_id);
 CREATE UNIQUE INDEX decisions_group ON decisions (group_id) WHERE group_id IS NOT NULL
 """
 
+
 def _add_clock_jumps(conn: sa.Connection) -> None:
     conn.exec_driver_sql(
         f"CREATE TABLE clock_jumps (id {_describe_count(conn)}, at BIGINT NOT NULL, "

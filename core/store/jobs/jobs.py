@@ -152,12 +152,6 @@ def save_outcome(
     return bool(ended.rowcount)
 
 
-def count_requested(conn: sa.Connection, kind: str, since_at: datetime) -> int:
-    """Count the jobs of a kind requested since a moment, whatever their outcome."""
-    query = sa.select(sa.func.count()).where(_jobs.c.kind == kind, _jobs.c.requested_at > since_at)
-    return conn.execute(query).scalar_one()
-
-
 def request_cancel(conn: sa.Connection, job_id: int, by: str, now: datetime) -> Job:
     """Request a job to stop: a queued one ends at once, a running one at its next step, in the name
     of the first who asked. Raises `Conflict` if it has ended."""

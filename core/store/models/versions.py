@@ -90,6 +90,13 @@ def sum_gate_alpha(conn: sa.Connection, since: datetime) -> float:
     return sum(report.get("gate_alpha") or 0.0 for report in conn.execute(query).scalars())
 
 
+def count_comparisons(conn: sa.Connection, since: datetime, until: datetime) -> int:
+    """Return how many gates compared their version with the champion in (since, until]."""
+    made_at = _versions.c.created_at
+    query = sa.select(_versions.c.report).where(made_at > since, made_at <= until)
+    return sum(report.get("gate_alpha") is not None for report in conn.execute(query).scalars())
+
+
 def load_versions_without_run(conn: sa.Connection) -> list[Version]:
     """Return the versions without an MLflow run, oldest first."""
     rows = conn.execute(_joined.where(_runs.c.run_id.is_(None)).order_by(_versions.c.number))
