@@ -61,3 +61,29 @@ class Incomplete(OpsError):
     def __init__(self, message: str, result: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.result = result or {}
+
+
+_LIBRARIES = {
+    "mlflow": "MLflow",
+    "numpy": "NumPy",
+    "pandas": "pandas",
+    "scipy": "SciPy",
+    "sklearn": "scikit-learn",
+    "xgboost": "XGBoost",
+}
+
+
+def find_library(error: BaseException) -> str | None:
+    """Return the library that raised an error, whose words mean nothing to whoever sent rows; None
+    where it was raised by a recipe or by this program.
+
+    >>> find_library(ValueError("no column suits")) is None
+    True
+    """
+    modules = [type(error).__module__]
+    trace = error.__traceback__
+    while trace is not None:
+        modules.append(str(trace.tb_frame.f_globals.get("__name__", "")))
+        trace = trace.tb_next
+    raised_by = modules[-1].partition(".")[0], modules[0].partition(".")[0]
+    return next((_LIBRARIES[name] for name in raised_by if name in _LIBRARIES), None)

@@ -139,6 +139,9 @@ def spell(name: str) -> tuple[str, ...]:
 
 NAN = float("nan")
 
+LARGEST = 3.4e38
+"""The largest size of a number: beyond it there is none in 32 bits, by which trees compare."""
+
 
 def read_number(value: object) -> float:
     """Return the number that a value is or spells; nan if it is missing, infinite or no number.

@@ -135,6 +135,7 @@ class GateCode(StrEnum):
     SEGMENTS = "segments"
     OVERRIDDEN = "overridden"
     SYNTHETIC = "synthetic"
+    TOLERANCE = "tolerance"
     NO_CHAMPION = "no_champion"
     ROWS_LEFT_OUT = "rows_left_out"
     DOUBT = "doubt"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from core.domain.sample import CARRIED, NAN
+from core.domain.sample import CARRIED, LARGEST, NAN
 from core.features.values import (
     check_rows,
     column_names,
@@ -29,6 +29,22 @@ if TYPE_CHECKING:
 NUMERIC_SHARE = 0.9
 _FLOATS = {float}
 _FEW = 2  # columns of numbers below which there is nothing to pick at once
+
+
+class NoColumn(ValueError):
+    """Rows without a column to learn from; `dropped` says why each that they have is none.
+
+    >>> str(NoColumn({"size": "constant"})), str(NoColumn({}))
+    ('No column can be used: size is constant.', 'The rows have no column beside the target.')
+    """
+
+    def __init__(self, dropped: Mapping[str, str]) -> None:
+        why = "; ".join(f"{name} is {why}" for name, why in dropped.items())
+        super().__init__(
+            f"No column can be used: {why}."
+            if why
+            else "The rows have no column beside the target."
+        )
 
 
 class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
@@ -70,7 +86,7 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
 
     def fit(self, X: "Sequence[Mapping[str, object]] | pd.DataFrame", y: object = None) -> Self:
         """Decide kinds, levels and medians from these rows; raises `ValueError` where there are
-        none or no column can be used."""
+        none, `NoColumn` where no column can be used."""
         check_rows(X)
         if len(X) == 0:
             raise ValueError("There are no rows to learn the columns from.")
@@ -89,11 +105,7 @@ class RowEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # skle
                 "they have no column besides their text: train the recipe 'text', which reads it."
             )
         if not self.kinds_:
-            raise ValueError(
-                "No column can be used: "
-                + "; ".join(f"{name} is {why}" for name, why in self.dropped_.items())
-                + "."
-            )
+            raise NoColumn(self.dropped_)
         return self
 
     def transform(self, X: "Sequence[Mapping[str, object]] | pd.DataFrame") -> NDArray[np.float64]:
@@ -237,7 +249,7 @@ def _encode_numbers(
         numbers = pick(row)
     except KeyError:
         return encode(row)
-    if set(map(type, numbers)) != _FLOATS or not math.isfinite(sum(numbers)):
+    if set(map(type, numbers)) != _FLOATS or not math.hypot(*numbers) <= LARGEST:
         return encode(row)
     values = zeros[:]
     for place, number in zip(places, numbers, strict=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.sample import NAN, read_level, read_number
+from core.domain.sample import LARGEST, NAN, read_level, read_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,13 +18,16 @@ _PLAIN = frozenset({float, bool, type(None)})
 
 
 def to_number(value: object) -> float:
-    """Return the number that a value is or spells, nan if there is none, as `core.domain.sample`
-    does, also for numpy's scalars.
+    """Return the number that a value is or spells, nan if there is none or it is beyond `LARGEST`,
+    as `core.domain.sample` does, also for numpy's scalars.
 
     >>> to_number(np.int64(3)), to_number(" 2.5 "), to_number(np.bool_(True)), to_number(None)
     (3.0, 2.5, 1.0, nan)
+    >>> to_number(-3.4e38), to_number(1e39)
+    (-3.4e+38, nan)
     """
-    return read_number(value.item() if isinstance(value, np.generic) else value)
+    number = read_number(value.item() if isinstance(value, np.generic) else value)
+    return number if -LARGEST <= number <= LARGEST else NAN
 
 
 def to_level(value: object) -> str | None:
@@ -65,7 +68,7 @@ def numbers_of(
         numbers = np.array(values, dtype=np.float64)
     else:
         return np.array([to_number(value) for value in values], dtype=np.float64)
-    numbers[~np.isfinite(numbers)] = NAN
+    numbers[~(np.abs(numbers) <= LARGEST)] = NAN
     return numbers
 
 

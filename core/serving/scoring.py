@@ -10,7 +10,7 @@ from core.domain.model_card import Card
 from core.domain.prediction import Prediction
 from core.domain.sample import HISTORY, Features
 from core.domain.version import version_name
-from core.errors import OpsError
+from core.errors import OpsError, find_library
 from core.features.history import summarize_totals
 from core.safety.masking import mask
 from core.serving.answer import Ask, check_scores, choose_refusal
@@ -124,8 +124,11 @@ def clean_error(error: BaseException) -> str:
     >>> clean_error(ValueError("no such column."))
     'no such column'
     """
+    library = find_library(error)
     if isinstance(error, OpsError):
         said = error.public
+    elif library is not None:
+        said = f"{library} takes no such values"
     elif isinstance(error, OSError):
         said = error.strerror or ""  # not the file's path
     else:

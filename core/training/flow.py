@@ -120,6 +120,8 @@ def train_version(
             synthetic=learned.synthetic,
             doubts=doubts,
             purpose=order.plan.purpose,
+            objective=order.plan.objective,
+            tolerance=order.tolerance,
         ),
         order,
         keys=frame[KEY].iloc[learned.split.holdout],

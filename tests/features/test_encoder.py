@@ -182,6 +182,20 @@ def test_rows_that_cannot_be_used_are_refused_with_their_reasons() -> None:
             RowEncoder().fit(wrong)  # type: ignore[arg-type]
 
 
+def test_a_number_beyond_32_bits_is_missing_in_one_row_as_in_many() -> None:
+    rows = [{"a": float(i), "b": float(-i), "c": float(i % 3)} for i in range(30)]
+    encoder = RowEncoder().fit([*rows, {"a": 1e39, "b": 1e300, "c": None}])
+    odd = [
+        {"a": 1e39, "b": -1e39, "c": 0.0},
+        {"a": 1e300, "b": 2.0, "c": 1.0},
+        {"a": 3e38, "b": 3e38, "c": 3e38},
+        {"a": float("nan"), "b": 2.0, "c": float("inf")},
+    ]
+    compiled = encoder.compile_row()
+    assert [compiled(row) for row in odd] == encoder.transform(odd).tolist()
+    assert np.abs(encoder.transform(odd[:2])).max() < 100.0
+
+
 def test_a_clone_is_unfitted_and_equal() -> None:
     encoder = RowEncoder(impute=False, max_levels=7).fit(FRAME)
     copy = clone(encoder)

@@ -38,6 +38,15 @@ def test_what_is_no_finite_number_is_missing(value: object) -> None:
     assert math.isnan(to_number(value))
 
 
+def test_what_32_bits_cannot_hold_is_missing_however_it_comes() -> None:
+    huge = [1e39, -1e300, "1e200", 3.4e38, 10**39]
+    expected = [True, True, True, False, True]
+    assert [np.isnan(to_number(value)) for value in huge] == expected
+    frame = pd.DataFrame({"a": [1e39, -1e300, 1e200, 3.4e38, 1e39]})
+    assert np.isnan(numbers_of(frame, "a")).tolist() == expected
+    assert np.isnan(numbers_of([{"a": value} for value in huge], "a")).tolist() == expected
+
+
 def test_zero_is_a_value_and_a_level() -> None:
     assert to_number(0) == 0.0
     assert to_level(0) == to_level("0") == to_level(0.0) == to_level(-0.0 + 0.0) == "0"

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from core.bootstrap import App, build_app
 from core.domain.job import Job, JobStatus
@@ -149,3 +151,30 @@ def run_child(app: App, home: Path, monkeypatch: pytest.MonkeyPatch, how: str, s
         mine.step(app.now())
     with app.db.read() as conn:
         return jobs.get_job(conn, job.id)
+
+
+def test_rows_of_texts_only_are_told_of_the_recipe_that_reads_them(app: App) -> None:
+    texts = [
+        replace(s, features={}, text=f"an answer of {i} words")
+        for i, s in enumerate(make_samples(120))
+    ]
+    fill(app.db, texts, app.now)
+    assert str(train(app).error) == (
+        "The recipe 'baseline' cannot learn from these rows: The rows have no column beside the "
+        "target. They have a text, which the recipe 'text' reads: train that."
+    )
+
+
+def test_what_a_library_says_of_numbers_reaches_nobody(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_: object) -> object:
+        return LinearRegression().fit([[float("inf")]], [1.0])
+
+    monkeypatch.setitem(RECIPES, "odd", Recipe("odd", "Raises.", build))
+    fill(app.db, make_samples(120), app.now)
+    assert str(train(app, recipe="odd").error) == (
+        "The recipe 'odd' cannot learn from these rows: scikit-learn cannot fit their numbers. "
+        "Look for columns of extreme or constant values among the issues of the data, and leave "
+        "these out."
+    )

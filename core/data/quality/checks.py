@@ -15,6 +15,7 @@ from core.data.quality.column_checks import (
     check_target,
 )
 from core.data.quality.column_summaries import summarize_columns
+from core.data.quality.extremes import check_extremes, drop_unusable
 from core.data.quality.row_checks import (
     check_duplicates,
     check_groups,
@@ -77,6 +78,8 @@ def check_rows(
     if len(frame) == 0:
         return order_issues([*issues, *_check_count(0)])
     features = [name for name in frame.columns if name not in RESERVED]
+    issues += check_extremes(frame[features])
+    frame = drop_unusable(frame)
     issues += [
         *_check_count(len(frame)),
         *check_target(frame[TARGET], scale, tolerance),

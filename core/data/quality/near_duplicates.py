@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from core.data.quality.extremes import drop_unusable
 from core.domain.dataset import RESERVED, TEXT
 
 
@@ -44,6 +45,7 @@ def identify_content(frame: pd.DataFrame) -> _Indices:
     >>> one == same, one == other
     (np.True_, np.False_)
     """
+    frame = drop_unusable(frame)
     return merge_near(frame, identify_copies(frame))
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.dataset import TEXT
 from core.domain.job import Progress, part_of
-from core.errors import Refused
+from core.errors import Refused, find_library
+from core.features.encoder import NoColumn
 from core.settings import Scale
 from core.stats.conformal import band_widths, half_width
 from core.stats.metrics import mae
@@ -105,7 +107,7 @@ def fit_recipe(
         if "bad_alloc" in str(error):  # XGBoost's errors are values that are wrong, this one too
             raise MemoryError from error
         raise Refused(
-            f"The recipe '{recipe.name}' cannot learn from these rows: {error}"
+            f"The recipe '{recipe.name}' cannot learn from these rows: {_explain(error, train)}"
         ) from error
     shift = _find_shift(judged, aim)
     if shift:
@@ -123,6 +125,25 @@ def fit_recipe(
         inside=inside,
         shift=shift,
         **_find_widths(judged[-_RECENT_FOLDS:] if by_time else judged),
+    )
+
+
+def _explain(error: ValueError, train: Rows) -> str:
+    """Return the error in a sentence that says what to do: what a library says of the numbers it
+    got means nothing to whoever sent rows."""
+    if isinstance(error, NoColumn):
+        has_text = TEXT in train.features.columns
+        return f"{error} " + (
+            "They have a text, which the recipe 'text' reads: train that."
+            if has_text
+            else "Import rows with columns that are known when you predict."
+        )
+    library = find_library(error)
+    if library is None:
+        return str(error)
+    return (
+        f"{library} cannot fit their numbers. Look for columns of extreme or constant values among "
+        "the issues of the data, and leave these out."
     )
 
 

@@ -10,6 +10,13 @@ from core.domain.version import version_name
 from core.errors import Refused
 from core.training.evaluate.metrics import CATEGORY_MEAN, HEURISTIC
 from core.training.evaluate.picks import BEST_CATEGORY, LONGEST, best_picker
+from core.training.evaluate.shortfall import (
+    BesideGuess,
+    describe_shortfall,
+    describe_tolerance,
+    is_worse,
+)
+from core.training.models.objective import SQUARED
 from core.training.plan import PICK, SCORE
 
 MIN_HOLDOUT = 30
@@ -71,6 +78,8 @@ class Evidence:
     doubts: Doubts = field(default_factory=Doubts)
     purpose: str = SCORE
     picks: Picks | None = None
+    objective: str = SQUARED
+    tolerance: float = 5.0
 
 
 def decide_gate(evidence: Evidence) -> Gate:
@@ -166,7 +175,7 @@ def _check_scores(evidence: Evidence) -> tuple[bool, str]:
             "cannot score every row."
         )
     if evidence.spread <= 1e-9:
-        return False, "the score is the same for every row: the model looks at nothing."
+        return False, "the score is the same for every row."
     return True, f"every score is a number, and they vary by {text.figure(evidence.spread)} points."
 
 
@@ -209,22 +218,31 @@ def _check_skill(evidence: Evidence) -> tuple[bool, str]:
     )
     if skill.low > 0:
         return True, figures + "."
-    return False, f"{figures}. The lower limit has to be above 0. {_why_no_skill(evidence)}"
+    verdict = "It is worse" if is_worse(evidence.metrics) else "The lower limit has to be above 0"
+    return False, f"{figures}. {verdict}: {explain_no_skill(evidence)}.{_name_columns(evidence)}"
 
 
-def _why_no_skill(evidence: Evidence) -> str:
-    n = len(evidence.columns)
-    if not evidence.related:
-        return (
-            f"None of the {n} columns says anything about the target by itself (at the 1 % level): "
-            f"{text.names(evidence.columns)}."
-        )
-    rest = [name for name in evidence.columns if name not in set(evidence.related)]
-    weak = (
-        f"Columns that are related to the target in the training rows: "
-        f"{text.names(evidence.related)}; too weakly for the holdout to show it."
+def explain_no_skill(evidence: Evidence) -> str:
+    """Return why the model is not shown to be better than the best naive guess, as a clause."""
+    name = best_guess(evidence.naive)
+    beside = BesideGuess(
+        evidence.metrics,
+        name,
+        evidence.objective,
+        len(evidence.columns),
+        len(evidence.related),
+        evidence.n_holdout,
+        evidence.basis,
     )
-    return weak + (f" The others say nothing: {text.names(rest)}." if rest else "")
+    return describe_shortfall(beside, name_guess(name, evidence.naive[name].of))
+
+
+def _name_columns(evidence: Evidence) -> str:
+    rest = [name for name in evidence.columns if name not in set(evidence.related)]
+    related = text.names(evidence.related)
+    return (f" Related by themselves: {related}." if related else "") + (
+        f" Not related by themselves: {text.names(rest)}." if rest else ""
+    )
 
 
 def _check_constant(evidence: Evidence) -> tuple[bool, str]:
@@ -235,7 +253,8 @@ def _check_constant(evidence: Evidence) -> tuple[bool, str]:
     figures = f"MAE {ours} against {theirs} for the best constant, the {name}"
     if mae < constant:
         return True, figures + " of the training rows."
-    return False, f"{figures} of the training rows: the model is worse than no model."
+    than = "no better" if mae == constant else "worse"
+    return False, f"{figures} of the training rows: the model is {than} than no model."
 
 
 def _check_provenance(evidence: Evidence) -> tuple[bool, str]:
@@ -325,6 +344,9 @@ def _notes(evidence: Evidence) -> Iterator[tuple[GateCode, str]]:
             "trained and evaluated on demo data: the figures describe the generator, not real "
             "work.",
         )
+    unsuited = describe_tolerance(evidence.metrics, evidence.naive, evidence.tolerance)
+    if unsuited:
+        yield GateCode.TOLERANCE, unsuited
     if comparison is None:
         yield (
             GateCode.NO_CHAMPION,

@@ -179,6 +179,8 @@ def gather_evidence(
     synthetic: bool,
     doubts: Doubts,
     purpose: str,
+    objective: str,
+    tolerance: float,
 ) -> Evidence:
     """Return the evidence that the gate and the summary decide from."""
     return Evidence(
@@ -196,6 +198,8 @@ def gather_evidence(
         doubts=doubts,
         purpose=purpose,
         picks=found.picks,
+        objective=objective,
+        tolerance=tolerance,
     )
 
 

@@ -9,13 +9,18 @@ from core.training.evaluate.gate import (
     Evidence,
     beats_champion,
     best_guess,
+    explain_no_skill,
     has_skill,
     name_guess,
     name_picker,
     refreshes_champion,
 )
 from core.training.evaluate.picks import best_picker
+from core.training.evaluate.shortfall import is_worse
 from core.training.plan import PICK
+
+_LITTLE = 0.05
+"""The share of the MAE below which more rows would surely bring hardly anything."""
 
 
 def summarize_training(evidence: Evidence) -> str:
@@ -56,6 +61,8 @@ def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None, basi
     'from 50 to 100 the MAE fell by 0.500 (95 % interval by days 0.200–0.800).'
     >>> describe_curve(points, Estimate(0.1, -0.2, 0.4))[:40]
     'More rows of this kind would hardly help'
+    >>> describe_curve(points, Estimate(0.1, -2.0, 3.0))[:47]
+    'Whether more rows would help is not known: from'
     """
     if doubling is None or len(points) < 2:
         return "Too few rows to see whether more would help."
@@ -66,11 +73,17 @@ def describe_curve(points: Sequence[CurvePoint], doubling: Estimate | None, basi
             f"More rows would probably help: from {fewer:,} to {all_rows:,} the MAE fell by "
             f"{text.figure(doubling.value)} ({limits})."
         )
+    changed = f"from {fewer:,} to {all_rows:,} the MAE changed by {text.signed(-doubling.value)}"
+    if doubling.high < 0:
+        return (
+            f"More rows made it worse: {changed} (fall, {limits}). Find out how the rows that came "
+            "last differ from the others."
+        )
+    if doubling.high > _LITTLE * points[-1].mae.value:
+        return f"Whether more rows would help is not known: {changed} (fall, {limits})."
     return (
-        f"More rows of this kind would hardly help: from {fewer:,} to {all_rows:,} the MAE changed "
-        f"by {text.signed(-doubling.value)}, which cannot be told from nothing (fall, {limits}). "
-        "Look for "
-        "columns that say more."
+        f"More rows of this kind would hardly help: {changed}, which cannot be told from nothing "
+        f"(fall, {limits}). Look for columns that say more."
     )
 
 
@@ -120,18 +133,16 @@ def describe_search(search: Mapping[str, object], n_train: int) -> str:
 
 
 def _no_skill(evidence: Evidence, guess: str, against: str) -> str:
-    n = len(evidence.columns)
-    if not evidence.related:
-        columns = (
-            "the only column says nothing" if n == 1 else f"none of the {n} columns says anything"
-        )
-        return f"No better than {guess} ({against}): {columns} about the target."
-    skill = evidence.metrics.skill
-    limits = "" if skill is None else f", skill {text.percent_interval(skill)}"
-    return (
-        f"Not shown to be better than {guess} ({against}{limits}): the columns say too little "
-        f"about the target for {evidence.n_holdout:,} held-out rows to show it."
+    metrics = evidence.metrics
+    skill = metrics.skill
+    limits = (
+        ""
+        if skill is None
+        else f", skill {text.percent(skill.value)}, "
+        f"{text.interval_by(evidence.basis, skill, 1, 100, ' %')}"
     )
+    start = "Worse than" if is_worse(metrics) else "Not shown to be better than"
+    return f"{start} {guess} ({against}{limits}): {explain_no_skill(evidence)}."
 
 
 def _beside_champion(evidence: Evidence) -> str:
@@ -143,7 +154,8 @@ def _beside_champion(evidence: Evidence) -> str:
         return f", and better than {name}"
     if refreshes_champion(comparison):
         return f", and no worse than {name}, which is out of date"
-    return f", but not shown to be better than {name}"
+    worse = comparison.improvement.high < 0
+    return f", but {'worse than' if worse else 'not shown to be better than'} {name}"
 
 
 def describe_picks(picks: Picks) -> str:

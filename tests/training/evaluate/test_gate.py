@@ -215,8 +215,9 @@ def test_the_summary_says_in_one_sentence_how_much_better() -> None:
 
 def test_the_summary_says_in_one_sentence_that_the_columns_say_nothing() -> None:
     assert summarize_training(replace(NO_SKILL, related=())) == (
-        "No better than always guessing the median (MAE 4.00 against 8.00): none of the 3 columns "
-        "says anything about the target."
+        "Not shown to be better than always guessing the median (MAE 4.00 against 8.00, skill "
+        "2.0 %, 95 % interval by days −5.0 to 9.0 %): none of the 3 columns says anything about "
+        "the target by itself (at the 1 % level)."
     )
     assert "the only column says nothing" in summarize_training(
         replace(NO_SKILL, related=(), columns=("size",))
