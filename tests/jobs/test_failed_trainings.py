@@ -160,8 +160,8 @@ def test_rows_of_texts_only_are_told_of_the_recipe_that_reads_them(app: App) -> 
     ]
     fill(app.db, texts, app.now)
     assert str(train(app).error) == (
-        "The recipe 'baseline' cannot learn from these rows: The rows have no column beside the "
-        "target. They have a text, which the recipe 'text' reads: train that."
+        "The recipe 'baseline' cannot learn from these rows: they have no column besides their "
+        "text: train the recipe 'text', which reads it."
     )
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from core.domain.dataset import TEXT
 from core.domain.model_card import Band, Card, find_limits
 from core.domain.prediction import AnswerSource, Route, Variant
 from core.errors import InvalidInput
@@ -160,13 +159,6 @@ def test_a_row_with_nothing_that_the_model_reads_is_not_scored(
     assert refusal == (
         "The request has none of the features that v3 reads (codeQuality, testCoverage)"
     )
-
-
-def test_a_version_that_reads_texts_only_says_so_to_a_request_without_one() -> None:
-    card = replace(make_card(), features=(), reads=(TEXT,))
-    said = "The request has no text, which is all that v3 reads"
-    assert choose_refusal({"size": 1.0}, card, 3) == said
-    assert choose_refusal({TEXT: "an answer"}, card, 3) is None
 
 
 def test_of_many_features_only_the_first_are_named() -> None:

@@ -97,11 +97,6 @@ def _check(
         )
     if len(missing) == len(card.features) and not (reads_text and text is not None):
         shown = [column for column in columns if not column.startswith(METADATA)]
-        if not card.features:
-            raise InvalidInput(
-                f"{name} reads a text and nothing else, and no column of '{file}' is known to hold "
-                f"it: name one with --text; its columns are {_show(shown)}."
-            )
         raise InvalidInput(
             f"'{file}' has none of the columns that {name} reads ({_show(card.features)}); its "
             f"columns are {_show(shown)}."

@@ -131,13 +131,8 @@ def fit_recipe(
 def _explain(error: ValueError, train: Rows) -> str:
     """Return the error in a sentence that says what to do: what a library says of the numbers it
     got means nothing to whoever sent rows."""
-    if isinstance(error, NoColumn):
-        has_text = TEXT in train.features.columns
-        return f"{error} " + (
-            "They have a text, which the recipe 'text' reads: train that."
-            if has_text
-            else "Import rows with columns that are known when you predict."
-        )
+    if isinstance(error, NoColumn) and error.dropped and TEXT in train.features.columns:
+        return f"{error} They have a text, which the recipe 'text' reads: train that."
     library = find_library(error)
     if library is None:
         return str(error)
