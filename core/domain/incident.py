@@ -25,6 +25,7 @@ _WORDS = {
     "collapsed": "scores collapsed",
     "disk": "disk nearly full",
     "drift": "inputs drifted",
+    "echo": "labels echo the scores",
     "error_rate": "requests fail",
     "fallback": "heuristic answers",
     "labels": "labels stopped",

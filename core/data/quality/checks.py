@@ -132,23 +132,29 @@ def check_provenance(n_observed: int, n_synthetic: int) -> list[Issue]:
     ]
 
 
-def check_own_scores(n_labelled: int, n_same: int) -> list[Issue]:
-    """Return an issue if the labels of predictions equal the predicted scores.
+def check_own_scores(n_labelled: int, n_same: int, n_previous: int = 0) -> list[Issue]:
+    """Return an issue if the labels of predictions equal the predicted scores, or the scores of the
+    same unit's predictions before (`n_previous`).
 
     >>> [issue.code for issue in check_own_scores(100, 60)], check_own_scores(100, 3)
     (['own_predictions'], [])
+    >>> [issue.n_rows for issue in check_own_scores(100, 3, 70)]
+    [70]
     """
-    if n_labelled < _MIN_OWN or n_same < _OWN_SHARE * n_labelled:
+    if n_labelled < _MIN_OWN:
         return []
+    found = {"that was predicted": n_same, "of the prediction before for the same unit": n_previous}
     return [
         warn(
             "own_predictions",
             TARGET_NAME,
-            n_same,
-            f"{n_same:,} of {n_labelled:,} labels that came back are exactly the score that was "
-            "predicted: a model that learns from them learns to agree with itself. Send what a "
-            "person or a test found, not the score.",
+            n,
+            f"{n:,} of {n_labelled:,} labels that came back are exactly the score {which}: a model "
+            "that learns from them learns to agree with itself. Send what a person or a test "
+            "found, not the score.",
         )
+        for which, n in found.items()
+        if n >= _OWN_SHARE * n_labelled
     ]
 
 

@@ -129,12 +129,12 @@ def refresh_quality(
         n_observed = sum(c.n_rows for c in counts) - n_synthetic
         chosen = choose_provenances(counts) if counts else OBSERVED
         pieces = sample_rows.stream_pieces(conn, provenances=chosen)
-        n_labels, n_same = feedback.count_own_scores(conn)
+        own = feedback.count_own_scores(conn)
         frame = frames.build_table(pieces, keep_empty=True).to_pandas()
     issues = checks.check_rows(
         frame, scale=scale, now=now, tolerance=tolerance, rules=read_rules(rules)
     )
-    issues += checks.check_own_scores(n_labels, n_same)
+    issues += checks.check_own_scores(own.n_labelled, own.n_same, own.n_previous)
     if chosen == OBSERVED:
         issues += checks.check_provenance(n_observed, n_synthetic)
     report = QualityReport(

@@ -12,6 +12,7 @@ from core.monitoring.health.checks import (
     check_traffic,
     check_worker,
 )
+from core.monitoring.health.echo_checks import check_echo
 from core.monitoring.health.inputs import HealthInputs
 from core.monitoring.health.service_checks import check_requests, check_spread
 from core.settings import Thresholds
@@ -43,6 +44,7 @@ def judge_health(facts: HealthInputs, thresholds: Thresholds, now: datetime) -> 
     checks = [
         *errors,
         *check_skill(facts),
+        *check_echo(facts),
         *check_requests(facts, thresholds, stale=stale),
         *check_spread(facts, stale=stale),
         *check_drift(facts, errors, now),

@@ -1,5 +1,6 @@
 """Labelled predictions that wait to become samples, and the progress of collecting them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -77,18 +78,45 @@ def count_waiting(conn: sa.Connection) -> int:
     return conn.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
 
 
-def count_own_scores(conn: sa.Connection) -> tuple[int, int]:
-    """Return two counts over the newest 100,000 labels of scored predictions: all of them, and
-    those that equal the predicted score."""
+@dataclass(frozen=True, slots=True)
+class OwnScores:
+    """The newest labels of scored predictions, of them those that equal the predicted score, and
+    those that equal the score of the unit's prediction before and not their own."""
+
+    n_labelled: int
+    n_same: int
+    n_previous: int
+
+
+def count_own_scores(conn: sa.Connection) -> OwnScores:
+    """Count the newest 100,000 labels that are scores of ours."""
     newest = _labels.select().order_by(_labels.c.id.desc()).limit(MAX_WAITING).subquery()
-    same = sa.case((sa.func.abs(newest.c.actual - _predictions.c.score) < _SAME, 1), else_=0)
-    row = conn.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(same), 0))
+    before = sa.func.lag(_predictions.c.score).over(
+        partition_by=_predictions.c.unit_id, order_by=_predictions.c.seq
+    )
+    pairs = (
+        sa.select(
+            newest.c.actual,
+            _predictions.c.score,
+            sa.case((_predictions.c.unit_id.is_not(None), before)).label("before"),
+        )
         .select_from(newest)
         .join(_predictions, _predictions.c.id == newest.c.prediction_id)
         .where(_predictions.c.score.is_not(None))
+        .subquery()
+    )
+    is_own = sa.func.abs(pairs.c.actual - pairs.c.score) < _SAME
+    is_previous = sa.func.abs(pairs.c.actual - pairs.c.before) < _SAME
+    row = conn.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(sa.case((is_own, 1), else_=0)), 0),
+            sa.func.coalesce(
+                sa.func.sum(sa.case((sa.and_(is_previous, sa.not_(is_own)), 1), else_=0)), 0
+            ),
+        ).select_from(pairs)
     ).one()
-    return int(row[0]), int(row[1])
+    return OwnScores(*map(int, row))
 
 
 def _load_logged_late(

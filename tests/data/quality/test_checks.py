@@ -484,6 +484,10 @@ def test_labels_that_are_the_own_predictions_are_said() -> None:
     (issue,) = check_own_scores(100, 80)
     assert (issue.code, issue.n_rows, issue.severity) == ("own_predictions", 80, Severity.WARNING)
     assert check_own_scores(19, 19) == []
+    assert check_own_scores(100, 49, 49) == []
+    (previous,) = check_own_scores(100, 2, 80)
+    assert (previous.code, previous.n_rows) == ("own_predictions", 80)
+    assert "of the prediction before for the same unit" in previous.message
 
 
 # --- A team's own rules ---------------------------------------------------------------------

@@ -64,3 +64,15 @@ def test_only_labels_of_known_predictions_wait(db: Database) -> None:
         assert feedback.count_waiting(conn) == 1
         feedback.save_progress(conn, FeedbackProgress(4, 2))
         assert feedback.count_waiting(conn) == 0
+
+
+def test_labels_that_are_scores_of_ours_are_counted_own_and_previous_ones_apart(
+    db: Database,
+) -> None:
+    scores = [("a", "u", 10.0), ("b", "v", 50.0), ("c", "u", 20.0), ("d", "u", 30.0)]
+    add_predictions(db, [make_prediction(i, unit_id=u, score=s) for i, u, s in scores])
+    add_predictions(db, [make_prediction("alone", score=70.0), make_prediction("last", score=80.0)])
+    add_labels(db, [("a", 10.0), ("b", 10.0), ("c", 10.0), ("d", 20.0)])
+    add_labels(db, [("alone", 5.0), ("last", 70.0), ("nobody", 1.0)])
+    with db.read() as conn:
+        assert feedback.count_own_scores(conn) == feedback.OwnScores(6, 1, 2)
