@@ -9,12 +9,17 @@ from itertools import pairwise
 from core.data.parsing.cell_parser import ColumnKind, as_word, read_cell
 from core.data.parsing.column_types import ColumnScan, read_column
 from core.data.parsing.notation import PLAIN, BadValue, Notation
-from core.data.parsing.role_names import is_time_name, snake_case
+from core.data.parsing.role_names import is_key_name, is_time_name, rank_target, snake_case
 from core.data.parsing.time_parser import TimeForm
 
 N_QUANTILES = 20
 """A preview keeps every twentieth part of a column's numbers."""
 
+READABLE = 0.9
+"""A column is one of times where at least this share of its values is readable as such."""
+
+_WORDS = (ColumnKind.CATEGORY, ColumnKind.TEXT)
+_MIN_COUNTED, _MIN_DENSE, _MIN_LEVELS, _MOSTLY = 20, 50, 5, 0.5
 _LOOKED_AT = 200  # values that are tried as times
 _STEADY = 0.95  # of the steps from row to row
 _LAGS = (1, 2, 3, 7, 12, 24)
@@ -144,6 +149,46 @@ def find_lags(
                     if other != name and _is_lag(later, numbers[other], lag):
                         found.setdefault(name, other)
     return {name: found[name] for name in numbers if name in found}
+
+
+def is_free_text(column: ColumnFacts) -> bool:
+    """Return whether a column holds text: long words, or several words that hardly repeat."""
+    if column.kind is ColumnKind.TEXT:
+        return True
+    return (
+        column.kind is ColumnKind.CATEGORY
+        and column.share_wordy >= _MOSTLY
+        and column.n_present >= _MIN_LEVELS
+        and column.n_distinct > _MOSTLY * column.n_present
+        and column.share_times < READABLE
+    )
+
+
+def is_time(column: ColumnFacts) -> bool:
+    """Return whether a column holds times."""
+    return column.share_times >= READABLE
+
+
+def is_unread_time(column: ColumnFacts) -> bool:
+    """Return whether a column is named like a time and holds values that are none. Numbers are
+    features under a name such as `review_time`, so that only the plainest names count there."""
+    key = snake_case(column.name)
+    if column.share_times >= READABLE or column.kind in (ColumnKind.EMPTY, ColumnKind.NESTED):
+        return False
+    if column.kind is ColumnKind.NUMBER:
+        plain = set(key.split("_")) & {"timestamp", "datetime", "date"} or key in ("time", "ts")
+        return bool(plain) and is_time_name(key)
+    return is_time_name(key) and key not in ("day", "at")
+
+
+def counts_rows(column: ColumnFacts) -> bool:
+    """Return whether a column without a name that says so holds the places of rows: whole numbers
+    in order from about 0 on, or different ones with hardly a gap."""
+    key = snake_case(column.name)
+    if is_key_name(key) or is_time_name(key) or rank_target(key) is not None:
+        return False
+    in_order = column.counting and column.dense and column.n_rows >= _MIN_COUNTED
+    return in_order or (column.dense and column.n_rows >= _MIN_DENSE)
 
 
 def _list_probes(n: int) -> list[int]:

@@ -4,7 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.data.parsing.cell_parser import ColumnKind
-from core.data.parsing.column_facts import ColumnFacts
+from core.data.parsing.column_facts import (
+    ColumnFacts,
+    is_free_text,
+    is_time,
+    is_unread_time,
+)
 from core.data.parsing.role_names import (
     BASE_METRICS,
     GROUPS,
@@ -28,11 +33,8 @@ from core.data.parsing.role_names import (
 )
 from core.domain.sample import ColumnMapping
 
-READABLE = 0.9
-"""A column is one of times where at least this share of its values is readable as such."""
-
 _WORDS = (ColumnKind.CATEGORY, ColumnKind.TEXT)
-_MIN_COUNTED, _MIN_DENSE, _MIN_IDS = 20, 50, 20
+_MIN_IDS = 20
 _MOSTLY = 0.5
 _NEARLY_ALL = 0.9
 _MIN_LEVELS = 5
@@ -123,36 +125,6 @@ label_timestamp=None)
         ignored=tuple(dict.fromkeys((*still_ignored, *ignored))),
         **roles,
     )
-
-
-def is_free_text(column: ColumnFacts) -> bool:
-    """Return whether a column holds text: long words, or several words that hardly repeat."""
-    if column.kind is ColumnKind.TEXT:
-        return True
-    return (
-        column.kind is ColumnKind.CATEGORY
-        and column.share_wordy >= _MOSTLY
-        and column.n_present >= _MIN_LEVELS
-        and column.n_distinct > _MOSTLY * column.n_present
-        and column.share_times < READABLE
-    )
-
-
-def is_time(column: ColumnFacts) -> bool:
-    """Return whether a column holds times."""
-    return column.share_times >= READABLE
-
-
-def is_unread_time(column: ColumnFacts) -> bool:
-    """Return whether a column is named like a time and holds values that are none. Numbers are
-    features under a name such as `review_time`, so that only the plainest names count there."""
-    key = snake_case(column.name)
-    if column.share_times >= READABLE or column.kind in (ColumnKind.EMPTY, ColumnKind.NESTED):
-        return False
-    if column.kind is ColumnKind.NUMBER:
-        plain = set(key.split("_")) & {"timestamp", "datetime", "date"} or key in ("time", "ts")
-        return bool(plain) and is_time_name(key)
-    return is_time_name(key) and key not in ("day", "at")
 
 
 def describe_feature(column: ColumnFacts) -> str:
@@ -368,16 +340,6 @@ def _why_position(column: ColumnFacts, keys: Mapping[str, str]) -> str | None:
         enough = ordered if key in SURE_POSITIONS else column.counting or column.dense
         return "only says where a row stood" if enough and column.n_rows > 1 else None
     return None
-
-
-def counts_rows(column: ColumnFacts) -> bool:
-    """Return whether a column without a name that says so holds the places of rows: whole numbers
-    in order from about 0 on, or different ones with hardly a gap."""
-    key = snake_case(column.name)
-    if is_key_name(key) or is_time_name(key) or rank_target(key) is not None:
-        return False
-    in_order = column.counting and column.dense and column.n_rows >= _MIN_COUNTED
-    return in_order or (column.dense and column.n_rows >= _MIN_DENSE)
 
 
 def _can_be_target(column: ColumnFacts) -> bool:

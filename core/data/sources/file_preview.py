@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.parsing.cell_parser import ColumnKind, as_word, read_cell
-from core.data.parsing.column_facts import ColumnFacts, describe_column, find_lags
+from core.data.parsing.column_facts import ColumnFacts, describe_column, find_lags, is_time
 from core.data.parsing.column_types import ColumnScan, explain_unclear, find_notations
 from core.data.parsing.notation import PLAIN, BadValue, Notation
 from core.data.parsing.raw import RawPiece, check_size
 from core.data.parsing.row_parser import check_names
-from core.data.parsing.schema_inference import MappingGuess, guess_mapping, is_time
+from core.data.parsing.schema_inference import MappingGuess, guess_mapping
 from core.data.parsing.time_parser import TimeForm, find_time_notations, has_zone
 from core.data.sources.files import no_rows, open_table
 from core.domain.dataset import Issue
