@@ -43,7 +43,7 @@ from core.web.guard import Guard
 from core.web.middleware import RefusalLog
 from core.web.openapi import Operation, StatusAnswer
 from core.web.router import Api, answer_by
-from core.web.routes import LABEL_STATUS, Routes
+from core.web.routes import FEEDBACK_ERRORS, LABEL_STATUS, Routes
 from core.web.scoring.decide import DECIDING_ERRORS, DecideRoute, RankRoute
 from core.web.scoring.micro_batching import Gathering, LogWait
 from core.web.scoring.predict import PredictRoute
@@ -128,6 +128,7 @@ def build_api(
             ("POST", "/v1/feedback"),
             routes.feedback,
             dict.fromkeys(LABEL_STATUS.values(), FeedbackAnswer),
+            errors=FEEDBACK_ERRORS,
             body=FeedbackBody,
         ),
         answer_by(("POST", "/v1/samples"), routes.samples, {200: SamplesAnswer}, body=SamplesBody),

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from core.registry import Registry
+from core.serving.decisions.bodies import DecideBody, RankBody
 from core.serving.schemas import FeedbackBody, PredictBatchBody, PredictBody, SamplesBody
 from core.store.engine.database import Database
 from tests.api_in_process import make_api
@@ -21,6 +22,8 @@ from tests.api_processes import ROOT, add_linear_version, release, run_api
 BODIES: dict[str, type] = {
     "/v1/predict": PredictBody,
     "/v1/predict/batch": PredictBatchBody,
+    "/v1/rank": RankBody,
+    "/v1/decide": DecideBody,
     "/v1/feedback": FeedbackBody,
     "/v1/samples": SamplesBody,
 }
@@ -32,9 +35,21 @@ not_a_server_error.enabled = false
 [[operations]]
 include-path = "/v1/samples"
 checks.negative_data_rejection.enabled = false
+
+[[operations]]
+include-path = "/v1/rank"
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-path = "/v1/decide"
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-path = "/v1/feedback"
+checks.positive_data_acceptance.enabled = false
 """
 """A 503 without a model's score is no bug, and labelled rows are rejected one by one, in an answer
-that is 200."""
+that is 200. Of a decision and a prediction one has to be named, and candidates' names differ."""
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ VERBS = {
     "keys": Verb("admin", "List the keys of the prediction API; create, rotate or revoke one."),
     "audit": Verb("people", "List who changed what, verify that nothing was altered, export it."),
     "approvals": Verb("people", "List what waits for a second person, approve or decline it."),
-    "sessions": Verb("people", "List the logins that live, or end one."),
+    "sessions": Verb("people", "List the logins that live, or end some."),
     "settings": Verb(
         "admin",
         "List the settings with value, default and meaning; secrets are not shown.",

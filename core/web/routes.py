@@ -40,6 +40,7 @@ from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.predictions import decisions
 from core.web.http import json_response, read_body
+from core.web.openapi import BODY_ERRORS
 from core.web.scoring.scoring_route import Serving
 
 _FEEDBACK_BYTES = 65_536  # a label has a few short fields
@@ -48,6 +49,7 @@ _UNREADY_SECONDS = 0.2  # a service that cannot serve is checked sooner
 _CLOCK_SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
 _N_ADDING = 2  # requests whose rows are added at once
 
+FEEDBACK_ERRORS = (*BODY_ERRORS, 404)
 LABEL_STATUS = {
     LabelOutcome.NEW: 201,
     LabelOutcome.SAME: 200,
