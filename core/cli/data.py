@@ -99,7 +99,8 @@ def collect_file(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import a CSV, JSON, JSONL or Parquet file; guess the columns that are not named."""
+    """Import a CSV, JSON, JSONL, Parquet or spreadsheet file; guess the columns that are not
+    named."""
     app = build_app()
     settings = load_current_settings(app)
     preview = preview_file(path, app.settings.upload_limit_mb * 1_000_000)

@@ -42,8 +42,8 @@ def predict(
     prefix: Annotated[str, typer.Option(help="Prefix of the added columns.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Score every row of a CSV, JSON, JSONL or Parquet file; write its columns, then score, low,
-    high, source, reason and version.
+    """Score every row of a CSV, JSON, JSONL, Parquet or spreadsheet file; write its columns, then
+    score, low, high, source, reason and version.
 
     After an interruption, the same command continues; the output gets its name when it is complete.
     The scores are not logged as predictions. To learn from the rows once they are labelled, import

@@ -85,8 +85,8 @@ VERBS = {
     ),
     "predict": Verb(
         "files",
-        "Score every row of a CSV, JSON, JSONL or Parquet file; write its columns, then "
-        "score, low, high, source, reason and version.",
+        "Score every row of a CSV, JSON, JSONL, Parquet or spreadsheet file; write its columns, "
+        "then score, low, high, source, reason and version.",
     ),
     "rank": Verb(
         "files",

@@ -42,7 +42,7 @@ def offer_import(app: App) -> bool:
     chosen."""
     refusal = context.find_refusal(Act.COLLECT)
     uploaded = st.file_uploader(
-        "File with labelled rows: CSV, JSON, JSONL or Parquet",
+        "File with labelled rows: CSV, JSON, JSONL, Parquet or spreadsheet",
         type=[ending.lstrip(".") for ending in SUFFIXES],
         max_upload_size=app.settings.upload_limit_mb,
         key=f"upload_{st.session_state.get(_GENERATION, 0)}",

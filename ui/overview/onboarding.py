@@ -31,7 +31,7 @@ def build_steps(
     """
     return [
         OnboardingStep(
-            "Import labelled rows", "a CSV, JSON or Parquet file", "data", "Import", has_rows
+            "Import labelled rows", "a CSV, Excel, JSON or Parquet file", "data", "Import", has_rows
         ),
         OnboardingStep("Train a version", "and read its verdict", "training", "Train", has_version),
         OnboardingStep("Deploy it", "with a reason", "deployments", "Deploy", serves),

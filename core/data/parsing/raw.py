@@ -53,7 +53,9 @@ def check_size(path: Path, limit_bytes: int | None) -> int:
     except OSError as error:
         raise InvalidInput(f"'{path}' cannot be read ({error.strerror}): check the path.") from None
     if not path.is_file():
-        raise InvalidInput(f"'{path}' is not a file: name a CSV, JSON, JSONL or Parquet file.")
+        raise InvalidInput(
+            f"'{path}' is not a file: name a CSV, JSON, JSONL, Parquet or spreadsheet file."
+        )
     if size == 0:
         raise InvalidInput(f"'{path.name}' is empty: there is nothing in it to import.")
     if limit_bytes is not None and size > limit_bytes:

@@ -2,9 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from core.data.parsing.cell_parser import ValueKind, judge_value
+from core.errors import InvalidInput
 
 ROWS_LOOKED_AT = 50
 """Rows from the top of a file within which its header has to be."""
@@ -59,6 +61,33 @@ def is_total(row: Sequence[object]) -> bool:
     """
     first = next((cell for cell in row if not is_blank(cell)), None)
     return isinstance(first, str) and _TOTAL.fullmatch(first.strip()) is not None
+
+
+_Record = TypeVar("_Record", bound="Sequence[Any] | str")
+
+
+def mark_totals(records: Iterable[_Record]) -> Iterator[tuple[int, _Record, bool]]:
+    """Yield each record (cells, or why it has none) with its number, and whether it is one of the
+    totals that end a table.
+
+    >>> [totals for _, _, totals in mark_totals([["Total", 3], ["a", 1], ["Total", 4]])]
+    [False, False, True]
+    """
+    held: list[tuple[int, _Record]] = []
+    for number, record in enumerate(records, start=1):
+        if held if isinstance(record, str) else is_total(record):
+            held.append((number, record))
+            continue
+        yield from ((*one, False) for one in held)
+        held = []
+        yield number, record, False
+    yield from ((*one, True) for one in held)
+
+
+def check_header(file: str, names: Sequence[str]) -> None:
+    """Raise `InvalidInput` if every name is a number: the first row is no header then."""
+    if all(judge_value(name) is ValueKind.NUMBER for name in names):
+        raise InvalidInput(f"The first line of '{file}' holds numbers: it has to name the columns.")
 
 
 def describe_above(rows: Sequence[Sequence[object]]) -> tuple[str, ...]:

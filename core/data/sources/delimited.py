@@ -8,13 +8,13 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from core.data.parsing.cell_parser import ValueKind, judge_value
 from core.data.parsing.raw import RawPiece, RawTable, name_columns
 from core.data.parsing.table_layout import (
     ROWS_LOOKED_AT,
+    check_header,
     describe_above,
     find_header,
-    is_total,
+    mark_totals,
     width,
 )
 from core.data.parsing.text_lines import describe_encoding, find_encoding, read_lines
@@ -69,10 +69,7 @@ def read_delimited(path: Path) -> RawTable:
     above = [row for row in first[: form.n_above] if isinstance(row, list)]
     below = [row for row in first[form.n_above + 1 :] if isinstance(row, list)]
     given = [restore(name).strip() for name in _trim(header, below)]
-    if all(judge_value(name) is ValueKind.NUMBER for name in given):
-        raise InvalidInput(
-            f"The first line of '{path.name}' holds numbers: it has to name the columns."
-        )
+    check_header(path.name, given)
     names, notes = name_columns(given)
     word = _SEPARATORS[form.separator]
     said = [] if form.separator == "," else [f"Columns are separated by {word}s."]
@@ -100,7 +97,7 @@ def _read_pieces(form: _Form, names: tuple[str, ...], n: int) -> Iterator[RawPie
     records = _read_records(form, lines)
     for _ in range(form.n_above + 1):
         next(records)
-    for number, record, totals in _mark_totals(records):
+    for number, record, totals in mark_totals(records):
         if isinstance(record, list) and len(record) > len(names):
             record = record[: max(width(record), len(names))]  # separators at the end of a line
         if isinstance(record, str):
@@ -117,21 +114,6 @@ def _read_pieces(form: _Form, names: tuple[str, ...], n: int) -> Iterator[RawPie
             rows, values, rejections = [], [], []
     if rows or rejections:
         yield _piece(names, rows, values, rejections, lines, 1.0)
-
-
-def _mark_totals(
-    records: Iterator[list[str] | str],
-) -> Iterator[tuple[int, list[str] | str, bool]]:
-    """Yield each record with its number, and whether it is one of the totals that end the file."""
-    held: list[tuple[int, list[str] | str]] = []
-    for number, record in enumerate(records, start=1):
-        if is_total(record) if isinstance(record, list) else held:
-            held.append((number, record))
-            continue
-        yield from ((*one, False) for one in held)
-        held = []
-        yield number, record, False
-    yield from ((*one, True) for one in held)
 
 
 def _piece(

@@ -17,6 +17,7 @@ from core.data.parsing.row_parser import (
 )
 from core.data.parsing.time_parser import TimeForm, find_time_notations
 from core.data.sources.delimited import read_delimited
+from core.data.sources.spreadsheets import read_spreadsheet
 from core.domain.sample import ColumnMapping, Provenance, Rejection, Sample
 from core.errors import InvalidInput
 from core.settings import Scale
@@ -29,6 +30,10 @@ SUFFIXES: Mapping[str, Callable[[Path], RawTable]] = {
     ".jsonl": read_documents,
     ".ndjson": read_documents,
     ".parquet": read_columnar,
+    ".xlsx": read_spreadsheet,
+    ".xlsm": read_spreadsheet,
+    ".xls": read_spreadsheet,
+    ".ods": read_spreadsheet,
 }
 """The endings of importable files, each with its reader."""
 

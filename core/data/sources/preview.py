@@ -1,11 +1,10 @@
 """A preview of a file before its import, in a process of its own with limits on memory and time if
 the file may expand."""
 
-import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,9 @@ from core.data.parsing.raw import check_size, read_columnar
 from core.data.sources.file_preview import FilePreview, read_preview
 from core.data.sources.file_problems import find_problems
 from core.data.sources.files import SUFFIXES, named
+from core.data.sources.limits import limit_process, start_reader, too_much_memory
+from core.data.sources.spreadsheets import read_spreadsheet
 from core.errors import InvalidInput
-from core.settings import PREFIX
 
 PREVIEW_BYTES = 1_000_000_000
 """The memory for a preview, which includes that of Python and Arrow."""
@@ -28,7 +28,6 @@ READING_BYTES = 2_000_000_000
 """The memory that an import may take for the rows that it holds at once."""
 
 _PLAIN_BYTES = 1_000_000  # a text file up to here cannot take more than a few dozen times its size
-_ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,46 +67,33 @@ def limited_memory(n_bytes: int, name: str) -> Iterator[None]:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
         yield
     except MemoryError:
-        raise _too_much(name, n_bytes) from None
+        raise too_much_memory(name, n_bytes) from None
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _look(path: Path) -> FilePreview:
     """Return the preview from a process of its own, which gets none of our settings."""
+    process = start_reader(__name__, path)
     try:
-        ended = subprocess.run(
-            [sys.executable, "-m", __name__, str(path.resolve())],
-            cwd=_ROOT,
-            env=_build_environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=PREVIEW_SECONDS,
-            check=False,
-        )
+        answered, _ = process.communicate(timeout=PREVIEW_SECONDS)
     except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
         raise InvalidInput(
             f"'{path.name}' could not be looked at within {PREVIEW_SECONDS} seconds: split it, or "
             "save it as CSV."
         ) from None
-    if ended.returncode != 0:  # without memory a library aborts, and the system kills
-        raise _too_much(path.name, PREVIEW_BYTES)
-    answer = msgspec.json.decode(ended.stdout, type=_Answer)
+    if process.returncode != 0:  # without memory a library aborts, and the system kills
+        raise too_much_memory(path.name, PREVIEW_BYTES)
+    answer = msgspec.json.decode(answered, type=_Answer)
     if answer.preview is None:
         raise InvalidInput(answer.refused)
     return answer.preview
 
 
-def _build_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without our settings, some of them secrets: the process reads files of
-    strangers."""
-    kept = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
-    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"}
-
-
 def _may_expand(path: Path) -> bool:
-    return SUFFIXES.get(path.suffix.lower()) is read_columnar
+    return SUFFIXES.get(path.suffix.lower()) in (read_columnar, read_spreadsheet)
 
 
 def _count_taken() -> int | None:
@@ -119,28 +105,15 @@ def _count_taken() -> int | None:
     return None
 
 
-def _too_much(name: str, n_bytes: int) -> InvalidInput:
-    return InvalidInput(
-        f"'{name}' takes more than {n_bytes / 1e9:g} GB of memory to be read, far more than its "
-        "size says: split it, shorten its texts, or save it as CSV."
-    )
-
-
 def _answer(path: Path) -> _Answer:
     """Read the file under the limits, in a process that does nothing else."""
-    for kind, limit in (
-        (resource.RLIMIT_DATA, PREVIEW_BYTES),
-        (resource.RLIMIT_CPU, PREVIEW_SECONDS),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with suppress(ValueError, OSError):  # a stricter one is there already
-            resource.setrlimit(kind, (limit, limit))
+    limit_process(PREVIEW_BYTES, PREVIEW_SECONDS)
     try:
         return _Answer(read_preview(path))
     except InvalidInput as error:
         return _Answer(refused=str(error))
     except MemoryError:
-        return _Answer(refused=str(_too_much(path.name, PREVIEW_BYTES)))
+        return _Answer(refused=str(too_much_memory(path.name, PREVIEW_BYTES)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.data.sources import preview
+from core.data.sources import limits
 from core.data.sources.preview import limited_memory, preview_file
 from core.errors import InvalidInput
 from tests.data.conftest import Importer, Write
@@ -85,7 +85,7 @@ def test_the_reason_of_the_other_process_is_told_under_the_name_that_its_owner_k
 def test_a_look_that_takes_too_long_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview, "PREVIEW_SECONDS", 0.001)
+    monkeypatch.setattr("core.data.sources.preview.PREVIEW_SECONDS", 0.001)
     with pytest.raises(InvalidInput, match="could not be looked at within"):
         preview_file(_write_small(tmp_path / "a.parquet"))
 
@@ -93,7 +93,7 @@ def test_a_look_that_takes_too_long_is_ended(
 def test_a_process_that_ends_without_a_word_is_a_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview.sys, "executable", "/bin/false")
+    monkeypatch.setattr(limits.sys, "executable", "/bin/false")
     with pytest.raises(InvalidInput, match="takes more than 1 GB"):
         preview_file(_write_small(tmp_path / "a.parquet"))
 
@@ -104,14 +104,14 @@ def test_a_small_text_file_starts_no_process_and_a_large_one_does(
     rows = "".join(f"{n},{n % 100}\n" for n in range(200_000))
     large, small = write("large.csv", "a,score\n" + rows), write("small.csv", "a,score\n1,2\n2,3\n")
     assert preview_file(large).n_rows == 1_000
-    monkeypatch.setattr(preview.sys, "executable", "/bin/false")
+    monkeypatch.setattr(limits.sys, "executable", "/bin/false")
     assert preview_file(small).n_rows == 2
     with pytest.raises(InvalidInput, match="takes more than 1 GB"):
         preview_file(large)
 
 
 def test_the_other_process_is_told_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = preview._build_environment({"PLUMBLINE_SUPABASE_KEY": "k", "PATH": "/bin"})
+    told = limits.build_environment({"PLUMBLINE_SUPABASE_KEY": "k", "PATH": "/bin"})
     assert told["PATH"] == "/bin"
     assert not [name for name in told if name.startswith("PLUMBLINE_")]
 
