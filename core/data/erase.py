@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from core.audit.attempt import attempt
 from core.data.frames import hash_rows
+from core.data.parsing.cell_parser import as_word
 from core.data.quality.overview import refresh_quality
 from core.data.snapshots import write_rows
 from core.data.uploads import remove_uploads
@@ -45,6 +46,20 @@ log = get_logger(__name__)
 def trace_rows(db: Database, folder: Path, kind: IdKind, name: str) -> Trace:
     """Return the rows of an id or a group, and the snapshots and versions that used them. A
     snapshot without its file holds nothing."""
+    return _trace(db, folder, kind, name)[1]
+
+
+def _trace(db: Database, folder: Path, kind: IdKind, name: str) -> tuple[str, Trace]:
+    """Return the rows of a name, or else of the word that an import makes of it: 1043.0 is kept as
+    1043; with the name that has them."""
+    found = _find_trace(db, folder, kind, name)
+    word = as_word(name)
+    if word in (None, name) or not found.is_empty:
+        return name, found
+    return word, _find_trace(db, folder, kind, word)
+
+
+def _find_trace(db: Database, folder: Path, kind: IdKind, name: str) -> Trace:
     with read_all(db) as conn:
         found = erasures.count_rows(conn, kind, name)
         taken = snapshot_rows.load_snapshots(conn, MAX_SNAPSHOTS)
@@ -88,7 +103,7 @@ def erase_rows(
         raise InvalidInput("A deletion needs a reason: say why, for whoever reads the history.")
     target, details = f"the rows of a {kind}", {"name": name}
     with attempt(db, asked.by, Act.ERASE, target, now=now(), reason=reason, details=details) as act:
-        found = trace_rows(db, folder, kind, name)
+        name, found = _trace(db, folder, kind, name)
         if found.is_empty:
             raise NotFound(f"There is no row, prediction, label or mention of {kind} '{name}'.")
         with db.read() as conn:

@@ -165,17 +165,33 @@ def read_number(value: object) -> float:
 def read_level(value: object) -> str | None:
     """Return the category that a value names, or None if it is missing.
 
-    Numbers, and texts that write one, name the same level however they are written.
+    Numbers and truth values, and texts that write one, name the same level however they are
+    written; digits with a leading zero, and more digits than a float holds, are names.
 
-    >>> read_level(" red "), read_level(1), read_level("1.0"), read_level(True), read_level(0.5)
+    >>> read_level(" red "), read_level(1), read_level("1.0"), read_level("True"), read_level(0.5)
     ('red', '1', '1', '1', '0.5')
+    >>> read_level("00123"), read_level("1234567890123456789"), read_level(1234567890123456788)
+    ('00123', '1234567890123456789', '1234567890123456788')
     >>> read_level(None), read_level(" "), read_level(float("nan")), read_level([1])
     (None, None, None, None)
     """
+    if isinstance(value, str):
+        text = value.strip()
+        if text.isdigit() and (len(text) > _DIGITS_OF_A_FLOAT or (text[0] == "0" != text)):
+            return text
+        truth = _TRUTH.get(text.lower())
+        if truth is not None:
+            return truth
+    elif isinstance(value, int) and abs(value) >= 10**_DIGITS_OF_A_FLOAT:
+        return str(value)
     number = read_number(value)
     if not math.isnan(number):
-        return f"{number:.15g}"
+        return f"{number + 0.0:.15g}"
     return value.strip() or None if isinstance(value, str) else None
+
+
+_DIGITS_OF_A_FLOAT = 15
+_TRUTH = {"true": "1", "false": "0"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,16 @@ def test_a_row_leads_to_the_snapshots_and_versions_that_used_it(db: Database, ho
     assert trace_rows(db, home / "snapshots", IdKind.GROUP, "g1").n_samples == 4
 
 
+@pytest.mark.parametrize("given", [1043, "1043", "1043.0", 1043.0, " 1043 "])
+@pytest.mark.parametrize("asked", ["1043", "1043.0"])
+def test_a_name_is_found_however_its_number_was_written(
+    db: Database, home: Path, given: object, asked: str
+) -> None:
+    fill(db, [{"id": "a", "group": given, "features": {"a": 1.0}, "target": 1}])
+    assert trace_rows(db, home / "snapshots", IdKind.GROUP, asked).n_samples == 1
+    assert erase(db, home, IdKind.GROUP, asked).found.n_samples == 1
+
+
 def test_erased_rows_are_in_the_store_and_in_no_file_any_more(db: Database, home: Path) -> None:
     fill(db)
     before = take(db, home)
