@@ -4,70 +4,43 @@ import json
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
+from core.data.parsing.json_shapes import WRAPPERS, describe_lists, flatten_row, unwrap
 from core.data.parsing.notation import BadValue
 from core.data.parsing.raw import RawPiece, RawTable
 from core.data.parsing.text_lines import describe_encoding, find_encoding, read_chunks, read_lines
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
 
-METADATA = "metadata."
-"""The prefix of a sample's metadata columns; they are never features."""
-
 _BLANK = re.compile(r"\s*")
-_WRAPPERS = ("rows", "samples", "data")
-_ROWS_KEY = re.compile(r'\{\s*"(?:' + "|".join(_WRAPPERS) + r')"\s*:\s*\[')
+_ROWS_KEY = re.compile(r'\{\s*"(?:' + "|".join(WRAPPERS) + r')"\s*:\s*\[(?=\s*[{\]])')
+_COMMA_BEFORE = re.compile(r",\s*[}\]]\Z")
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
+_LOOKED_AT = 20
 _MAX_ROW = 16_000_000
 
 
 def read_documents(path: Path) -> RawTable:
     """Open a JSON or JSONL file. Raises `InvalidInput` for any other."""
     encoding = find_encoding(path)
-    notes = describe_encoding(encoding)
     start = _read_start(path, encoding)
     wrapped = _ROWS_KEY.match(start)
+    read: _Read
     if start.startswith("[") or wrapped:
         opening = wrapped.end() if wrapped else 1
-        read = partial(_read_array, path, encoding, opening)
-        return RawTable("JSON (an array of rows)", notes, partial(_read_pieces, path, read))
-    if start.startswith("{"):
-        return RawTable(
-            "JSON (one object a line)",
-            notes,
-            partial(_read_pieces, path, partial(_read_objects, path, encoding)),
+        form, read = "an array of rows", partial(_read_array, path, encoding, opening)
+    elif start.startswith("{"):
+        form, read = "one object a line", partial(_read_objects, path, encoding)
+    else:
+        raise InvalidInput(
+            f"'{path.name}' does not look like JSON: an array, an object with \"rows\", or one "
+            "object a line is needed."
         )
-    raise InvalidInput(
-        f"'{path.name}' does not look like JSON: an array, an object with \"rows\", or one object "
-        "a line is needed."
-    )
-
-
-def flatten_row(row: object) -> dict[str, object]:
-    """Return one object as columns: its own values, those under `features`, and metadata with its
-    prefix. Raises `BadValue` if it is no object or names a column twice.
-
-    >>> flatten_row({"target": 80, "features": {"a": 1}, "metadata": {"source": "ci"}})
-    {'target': 80, 'a': 1, 'metadata.source': 'ci'}
-    """
-    if isinstance(row, BadValue):
-        raise row
-    if not isinstance(row, dict):
-        raise BadValue("not_an_object", "is not an object with a target and features")
-    flat = {name: value for name, value in row.items() if name not in ("features", "metadata")}
-    for name, prefix in (("features", ""), ("metadata", METADATA)):
-        inner = row.get(name)
-        if inner is None:
-            continue
-        if isinstance(inner, BadValue):
-            raise inner
-        if not isinstance(inner, dict):
-            raise BadValue("not_an_object", f"its {name} are not an object")
-        for key, value in inner.items():
-            if prefix + key in flat:
-                raise BadValue("named_twice", f"it names '{key}' twice")
-            flat[prefix + key] = value
-    return flat
+    first = [row for row, _ in islice(read(), _LOOKED_AT)]
+    notes = (*describe_encoding(encoding), *describe_lists(first))
+    return RawTable(f"JSON ({form})", notes, partial(_read_pieces, path, read))
 
 
 def _read_pieces(path: Path, read: "_Read", n: int) -> Iterator[RawPiece]:
@@ -112,34 +85,47 @@ def _read_start(path: Path, encoding: str) -> str:
 
 def _read_objects(path: Path, encoding: str) -> Iterator[_Row]:
     """Yield the object of each line, or objects of several lines if the first line is only a
-    start."""
+    start; of an object that is alone, the rows that it holds."""
+    rows = _read_each(path, encoding)
+    first, second = next(rows, None), next(rows, None)
+    if first is None:
+        return
+    inner = unwrap(first[0]) if second is None else None
+    yield from [first] if inner is None else ((row, first[1]) for row in inner)
+    if second is not None:
+        yield second
+    yield from rows
+
+
+def _read_each(path: Path, encoding: str) -> Iterator[_Row]:
     decoder = _decoder()
-    lines = read_lines(path, encoding)
     first = True
-    for line, n_bytes in lines:
+    for line, n_bytes in read_lines(path, encoding):
         if not line.strip():
             continue
         try:
-            row: object = decoder.decode(line)
+            row: object = _decode_line(decoder, line)
         except json.JSONDecodeError as error:
             if first:
                 yield from _read_array(path, encoding, None)
                 return
             row = BadValue("not_json", f"is not valid JSON ({error.msg} at character {error.pos})")
+        except ValueError:
+            row = BadValue("not_json", "holds a number of thousands of digits")
         except RecursionError:
             row = BadValue("not_json", "is nested too deeply")
-        for element in _unwrap(row) if first else [row]:
-            yield element, n_bytes
+        yield row, n_bytes
         first = False
 
 
-def _unwrap(row: object) -> list[object]:
-    """Return the rows that an object holds under a key after its first; else the object itself."""
-    if isinstance(row, dict) and "features" not in row and "target" not in row:
-        for key in _WRAPPERS:
-            if isinstance(row.get(key), list):
-                return list(row[key])
-    return [row]
+def _decode_line(decoder: json.JSONDecoder, line: str) -> object:
+    try:
+        return decoder.decode(line)
+    except json.JSONDecodeError:
+        mended = _TRAILING_COMMA.sub(lambda found: found[1] or "", line)
+        if mended == line:
+            raise
+        return decoder.decode(mended)
 
 
 def _read_array(path: Path, encoding: str, opening: int | None) -> Iterator[_Row]:
@@ -155,9 +141,7 @@ def _read_array(path: Path, encoding: str, opening: int | None) -> Iterator[_Row
             return
         if character == "]" and opening is not None:
             return
-        row = _decode_next(decoder, text)
-        for element in _unwrap(row) if opening is None else [row]:
-            yield element, text.n_bytes
+        yield _decode_next(decoder, text), text.n_bytes
         if opening is not None and text.skip_blanks() == ",":
             text.at += 1
         elif opening is not None and text.skip_blanks() != "]":
@@ -170,11 +154,15 @@ def _decode_next(decoder: json.JSONDecoder, text: "_Text") -> object:
         try:
             row, end = decoder.raw_decode(text.buffer, start)
         except json.JSONDecodeError as error:
-            too_long = len(text.buffer) - start > _MAX_ROW
-            if too_long or not text.fill():
-                where = error.pos if too_long else error.pos - start
-                raise text.error(error.msg, where) from None
+            if text.drop_comma(error.pos):
+                continue
+            if len(text.buffer) - start > _MAX_ROW:
+                raise text.too_long(_MAX_ROW) from None
+            if not text.fill():
+                raise text.error(error.msg, error.pos - start) from None
             continue
+        except ValueError:
+            raise text.error("a number of thousands of digits") from None
         except RecursionError:
             raise text.error("nested too deeply") from None
         if end == len(text.buffer) and text.fill():
@@ -201,6 +189,24 @@ class _Text:
         self.buffer = self.buffer[self.at :] + chunk
         self.at = 0
         return chunk != ""
+
+    def drop_comma(self, position: int) -> bool:
+        """Blank a comma that stands before the bracket at a position; return whether there is
+        one."""
+        bracket = _COMMA_BEFORE.search(self.buffer, max(self.at, position - 1000), position + 1)
+        if bracket is None:
+            return False
+        comma = bracket.start()
+        self.buffer = f"{self.buffer[:comma]} {self.buffer[comma + 1 :]}"
+        return True
+
+    def too_long(self, limit: int) -> InvalidInput:
+        """Return the refusal of a value that is longer than a row may be."""
+        return InvalidInput(
+            f"'{self._name}' holds all of its rows in one JSON value of more than "
+            f"{limit // 10**6} MB: write one object a line, with pandas by "
+            "`frame.to_json(path, orient='records', lines=True)`."
+        )
 
     def skip_blanks(self) -> str:
         """Move to the next character that is not blank, and return it; empty at the end."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.data.parsing.cell_parser import ColumnKind, as_text, read_cell
 from core.data.parsing.column_types import ColumnScan, explain_unclear, read_column
-from core.data.parsing.documents import METADATA
+from core.data.parsing.json_shapes import METADATA
 from core.data.parsing.notation import PLAIN, BadValue, Notation
 from core.data.parsing.raw import RawPiece
 from core.domain.dataset import RESERVED

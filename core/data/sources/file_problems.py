@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from core.data.parsing.column_facts import counts_rows, is_time, is_unread_time
-from core.data.parsing.documents import METADATA
+from core.data.parsing.json_shapes import METADATA
 from core.data.sources.file_preview import ColumnPreview, FilePreview, name_roles
 from core.data.sources.target_problems import check_target_column, check_values
 from core.domain.dataset import Issue, Severity, warn

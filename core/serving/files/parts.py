@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from core.data.parsing.documents import METADATA
+from core.data.parsing.json_shapes import METADATA
 from core.data.parsing.unlabelled import UnlabelledPlan, find_kind
 from core.domain.dataset import AT, TEXT
 from core.domain.history import MODEL, PROVIDER, RecentLabels
