@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from core.data.parsing.raw import RawPiece, RawTable, name_columns
-from core.data.parsing.table_layout import (
+from core.data.parsing.text_lines import describe_encoding, find_encoding, read_lines
+from core.data.sources.table_layout import (
     ROWS_LOOKED_AT,
     check_header,
     describe_above,
@@ -17,7 +18,6 @@ from core.data.parsing.table_layout import (
     mark_totals,
     width,
 )
-from core.data.parsing.text_lines import describe_encoding, find_encoding, read_lines
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
 from core.safety.formulas import restore, restore_all

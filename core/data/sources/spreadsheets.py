@@ -16,7 +16,8 @@ import msgspec
 
 from core.data.parsing.cell_parser import as_text
 from core.data.parsing.raw import RawPiece, RawTable, name_columns
-from core.data.parsing.table_layout import (
+from core.data.sources.limits import limit_process, start_reader, too_much_memory
+from core.data.sources.table_layout import (
     ROWS_LOOKED_AT,
     check_header,
     describe_above,
@@ -25,7 +26,6 @@ from core.data.parsing.table_layout import (
     mark_totals,
     width,
 )
-from core.data.sources.limits import limit_process, start_reader, too_much_memory
 from core.domain.sample import Rejection
 from core.errors import InvalidInput
 from core.safety.formulas import restore

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.data.frames import build_table, hash_rows
-from core.data.sources.files import plan_file, read_file, read_preview
+from core.data.sources.file_preview import read_preview
+from core.data.sources.files import plan_file, read_file
 from core.domain.sample import ColumnMapping, Provenance, Sample
 from core.settings import Scale
 from tests.data.spreadsheet_files import write_xlsx

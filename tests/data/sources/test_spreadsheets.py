@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.data.parsing.raw import RawPiece, RawTable
-from core.data.sources.files import SUFFIXES, plan_file, read_file, read_preview
+from core.data.sources.file_preview import read_preview
+from core.data.sources.files import SUFFIXES, plan_file, read_file
 from core.data.sources.spreadsheets import read_spreadsheet
 from core.domain.sample import ColumnMapping, Provenance
 from core.errors import InvalidInput
