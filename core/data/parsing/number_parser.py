@@ -113,10 +113,11 @@ class NumberForm:
         self._examples.setdefault("", first)
         for value in values:
             if type(value) is str and "." in value:
-                written = split_number(value.strip())
-                if written is not None and self._learn_separator(written, value, n):
-                    self._says["."] += n * (len(present) - 1)  # all of them are plain
+                if not _may_be_thousands(value):
+                    self._says["."] += n * len(present)  # all of them are plain
+                    self._examples.setdefault(".", value)
                     return
+                self._doubtful["."] += n
 
     def add(self, text: str, n: int) -> None:
         """Read a text that `split_number` takes, there `n` times."""
@@ -218,6 +219,13 @@ class NumberForm:
         if n_one and n_other <= self._few:
             return True
         return False if n_other and n_one <= self._few else None
+
+
+def _may_be_thousands(text: str) -> bool:
+    """Return whether the point of a plain number may separate thousands, as in 1.234."""
+    whole, _, fraction = text.strip().lstrip("+-").partition(".")
+    digits = len(fraction) == 3 and fraction.isdigit() and whole.isdigit()
+    return digits and len(whole) <= 3 and whole[0] != "0"
 
 
 def read_number_text(text: str, notation: Notation) -> float | None:
