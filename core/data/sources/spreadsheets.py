@@ -42,7 +42,7 @@ _Cell = float | str | bool | None
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """What the process says first: the columns of the sheet, or the refusal of the file."""
+    """The first words of the process: the columns of the sheet, or the refusal of the file."""
 
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
