@@ -61,6 +61,11 @@ class PolicyOverview:
     policies: tuple[DecisionPolicy, ...]
     in_force: Mapping[PolicyKind, PolicyChange]
 
+    def find_policy(self, kind: PolicyKind) -> DecisionPolicy | None:
+        """Return the policy in force for a kind."""
+        change = self.in_force.get(kind)
+        return next((p for p in self.policies if change and p.id == change.policy_id), None)
+
     def find_expected(self, kind: PolicyKind) -> int | None:
         """Return the number of the change in force, to be given back by who replaces it."""
         change = self.in_force.get(kind)
@@ -97,7 +102,7 @@ def set_policy(
     with attempt(
         db, by, Act.POLICY, target, now=now, reason=_check_reason(reason), details=details
     ) as act:
-        version, rows = _load_labelled(db) if terms.kind is PolicyKind.REDO else (HEURISTIC, [])
+        version, rows = load_labelled(db) if terms.kind is PolicyKind.REDO else (HEURISTIC, [])
         complete, figures = complete_terms(terms, rows, version, scale.high)
         with act.write() as conn:
             made = policies.append_policy(
@@ -206,10 +211,10 @@ def complete_terms(
     if terms.bar is None or terms.costs is None:
         return terms, {}
     bar, costs = terms.bar, terms.costs
-    labelled = _build_labelled(rows)
+    labelled = build_labelled(rows)
     enough = len(labelled) >= MIN_LABELS
     if costs.bad_after_redo is None and enough:
-        redone = _build_labelled([row for row in rows if row.attempt > 1])
+        redone = build_labelled([row for row in rows if row.attempt > 1])
         basis = redone if len(redone) >= MIN_LABELS else labelled
         share = float(np.average(basis.find_bad(bar), weights=basis.weights))
         costs = replace(costs, bad_after_redo=share)
@@ -218,7 +223,7 @@ def complete_terms(
         # what was redone has no label: below a threshold that was in force, too few are left
         lowest = max((row.threshold for row in rows if row.threshold is not None), default=None)
         whole = [row for row in rows if lowest is None or row.score >= lowest]
-        threshold = choose_by_promise(_build_labelled(whole), bar, terms.promise)
+        threshold = choose_by_promise(build_labelled(whole), bar, terms.promise)
     elif threshold is None:
         threshold = choose_by_cost(labelled, bar, costs, high)
     complete = replace(
@@ -231,7 +236,9 @@ def complete_terms(
     return complete, figures
 
 
-def _build_labelled(rows: Sequence[LabelledScore]) -> LabelledScores:
+def build_labelled(rows: Sequence[LabelledScore]) -> LabelledScores:
+    """Return labelled scores as arrays, each weighted by one over the probability with which its
+    work was let through."""
     return LabelledScores(
         np.array([row.score for row in rows], dtype=np.float64),
         np.array([row.actual for row in rows], dtype=np.float64),
@@ -239,7 +246,7 @@ def _build_labelled(rows: Sequence[LabelledScore]) -> LabelledScores:
     )
 
 
-def _load_labelled(db: Database) -> tuple[int, list[LabelledScore]]:
+def load_labelled(db: Database) -> tuple[int, list[LabelledScore]]:
     """Return the version that serves, and its labelled scores of work that nobody picked."""
     with read_all(db) as conn:
         current = deployments.find_current(conn)

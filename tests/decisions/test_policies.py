@@ -27,6 +27,7 @@ from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.models import policies
 from core.store.predictions.decisions import LabelledScore
+from tests.conftest import NOON
 from tests.people import person
 
 PICK = PolicyTerms(PolicyKind.PICK)
@@ -51,7 +52,8 @@ def find_in_force(db: Database) -> dict[PolicyKind, int]:
 
 def make_rows(n: int, bad_below: int) -> list[LabelledScore]:
     return [
-        LabelledScore(float(i), 20.0 if i < bad_below else 80.0, 1, 1.0, None) for i in range(n)
+        LabelledScore(float(i), 20.0 if i < bad_below else 80.0, 1, 1.0, None, NOON)
+        for i in range(n)
     ]
 
 

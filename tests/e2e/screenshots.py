@@ -14,7 +14,10 @@ from core.data.sources.demo import generate_demo
 from core.settings import Scale
 from tests.e2e.product import ROOT, Product, open_browser, run_product
 
-PAGES = ("overview", "data", "training", "experiments", "deployments", "monitoring", "system")
+PAGES = (
+    *("overview", "data", "training", "experiments"),
+    *("deployments", "decisions", "monitoring", "system"),
+)
 FOLDER = ROOT / "docs" / "images"
 SEED = 9  # not the one that the rows to learn from are made with
 

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from core.bootstrap import App
 from core.domain.actor import Act, AuditEntry, AuditOutcome, Role
 from core.domain.dataset import Erasure, Trace
+from core.domain.decisions.decision import LoggedDecision
+from core.domain.decisions.policy import PolicyAction, PolicyKind, PolicyTerms
 from core.domain.deployment import Action, Plan, RetrainingDecision
 from core.domain.incident import DeliveryState, Maintenance
 from core.domain.installation import ApiWorker, Scope, SettingChange, StageTime
@@ -31,9 +33,9 @@ from core.store.engine import schema
 from core.store.engine.types import Json
 from core.store.installation import api_keys, api_workers, audit, setting_changes
 from core.store.jobs import jobs
-from core.store.models import deployments, replays, versions
+from core.store.models import deployments, policies, replays, versions
 from core.store.monitoring import deliveries, drift, segments
-from core.store.predictions import predictions
+from core.store.predictions import decisions, predictions
 from tests.fakes import make_prediction
 from tests.people import ask_approval
 from tests.store.models.test_replays import REPORT
@@ -100,6 +102,14 @@ COLUMNS = {
     },
     "drift_references": {"body": "counts; what is shown of it is in drift_reports"},
     "drift_reports": {"body": SHOWN},
+    "decisions": {
+        "id": "made by us",
+        "kind": "a choice of ours",
+        "group_id": KEPT,
+        "unit_id": SHOWN,
+        "action": "a choice of ours",
+        "prediction_id": "the id of a prediction",
+    },
     "erasures": {"by": SHOWN, "reason": SHOWN, "found": "numbers", "old_files": KEPT},
     "health_changes": {"health": "a choice of ours", "reasons": KEPT},
     "incident_events": {
@@ -122,14 +132,33 @@ COLUMNS = {
         "error": SHOWN,
         "cancel_requested_by": SHOWN,
     },
-    "labels": {"prediction_id": "the id of a prediction", "given_by": SHOWN},
+    "labels": {
+        "prediction_id": "the id of a prediction",
+        "given_by": SHOWN,
+        "chosen_by": "a choice of ours",
+    },
     "leases": {"name": "a choice of ours", "holder": SHOWN},
     "maintenance_windows": {"by": SHOWN, "reason": SHOWN},
     "migrations": {"name": "ours"},
     "makers": {"provider": KEPT, "model": KEPT},
     "notes": {"kind": "a choice of ours", "text": SHOWN, "by": SHOWN},
+    "policies": {
+        "kind": "a choice of ours",
+        "terms": "numbers and choices of ours",
+        "figures": "numbers",
+        "by": SHOWN,
+        "reason": SHOWN,
+    },
+    "policy_changes": {
+        "kind": "a choice of ours",
+        "action": "a choice of ours",
+        "by": KEPT,
+        "reason": KEPT,
+    },
     "predictions": {
         "id": "made by us",
+        "decision_id": "the id of a decision",
+        "candidate_id": KEPT,
         "variant": "a choice of ours",
         "source": "a choice of ours",
         "reason": SHOWN,
@@ -439,3 +468,25 @@ def _fill_traffic(conn: sa.Connection, app: App) -> None:
         unit_id="SEED",
     )
     predictions.append_predictions(conn, [replace(made, features={"language": "python"})])
+    terms = PolicyTerms(PolicyKind.PICK)
+    rule = policies.append_policy(conn, terms, figures={}, by="SEED", reason="SEED", now=app.now())
+    policies.append_change(
+        conn, rule, PolicyAction.PUT_IN_FORCE, by="SEED", reason="SEED", now=app.now()
+    )
+    decision = LoggedDecision(
+        id="d" * 32,
+        at=app.now(),
+        kind=PolicyKind.PICK,
+        policy_id=rule.id,
+        group_id="SEED",
+        unit_id="SEED",
+        attempt=1,
+        action=None,
+        prediction_id=made.id,
+        probability=1.0,
+        explored=False,
+        p_bad=None,
+        threshold=None,
+        n_candidates=2,
+    )
+    decisions.append_decisions(conn, [decision])

@@ -25,6 +25,7 @@ STATES: tuple[tuple[str, dict[str, str]], ...] = (
     ("deployments", {"version": "2"}),
     ("deployments", {"prediction": f"{0:032x}"}),
     ("deployments", {"prediction": "f" * 32}),
+    ("decisions", {}),
     ("monitoring", {}),
     ("system", {}),
 )

@@ -29,6 +29,7 @@ PAGES = (
     PageInfo("training", "Training", ":material/model_training:", "Train a version and judge it."),
     PageInfo("experiments", "Experiments", ":material/science:", "Compare versions and runs."),
     PageInfo("deployments", "Deployments", ":material/rocket_launch:", "Deploy and roll back."),
+    PageInfo("decisions", "Decisions", ":material/rule:", "What is picked and redone, its worth."),
     PageInfo("monitoring", "Monitoring", ":material/monitoring:", "Health, accuracy, latency."),
     PageInfo("system", "System", ":material/settings:", "Store, settings, keys, people, audit."),
 )

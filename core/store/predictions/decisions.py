@@ -77,6 +77,7 @@ class LabelledScore:
     attempt: int
     probability: float
     threshold: float | None
+    at: datetime
 
 
 def append_decisions(conn: sa.Connection, decisions: Sequence[LoggedDecision]) -> None:
@@ -156,6 +157,39 @@ def load_decisions(
     return [_decision(row) for row in conn.execute(query)]
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionCounts:
+    """The decisions of a policy in a span of time; for picks, nothing is redone."""
+
+    policy_id: int | None
+    kind: PolicyKind
+    n: int
+    n_redone: int
+    n_explored: int
+
+
+def count_decisions(conn: sa.Connection, from_at: datetime) -> list[DecisionCounts]:
+    """Count the decisions since a moment by policy, newest policy first."""
+    redone = sa.case((_decisions.c.action == RedoAction.REDO.value, 1), else_=0)
+    explored = sa.case((_decisions.c.explored, 1), else_=0)
+    query = (
+        sa.select(
+            _decisions.c.policy_id,
+            _decisions.c.kind,
+            sa.func.count().label("n"),
+            sa.func.sum(redone).label("n_redone"),
+            sa.func.sum(explored).label("n_explored"),
+        )
+        .where(_decisions.c.at >= from_at)
+        .group_by(_decisions.c.policy_id, _decisions.c.kind)
+        .order_by(_decisions.c.policy_id.desc(), _decisions.c.kind)
+    )
+    return [
+        DecisionCounts(row.policy_id, PolicyKind(row.kind), row.n, row.n_redone, row.n_explored)
+        for row in conn.execute(query)
+    ]
+
+
 def load_labelled_scores(conn: sa.Connection, version: int, limit: int) -> list[LabelledScore]:
     """Return the newest labelled scores that the model of a version gave, newest label first,
     without candidates, of which the best were chosen, and without work that was to be redone."""
@@ -164,6 +198,7 @@ def load_labelled_scores(conn: sa.Connection, version: int, limit: int) -> list[
     decision = sa.select(sa.func.max(other.c.seq)).where(other.c.prediction_id == _predictions.c.id)
     query = (
         sa.select(
+            _predictions.c.at,
             _predictions.c.score,
             _labels.c.actual,
             _decisions.c.attempt,
@@ -189,6 +224,7 @@ def load_labelled_scores(conn: sa.Connection, version: int, limit: int) -> list[
     )
     return [
         LabelledScore(
+            at=row.at,
             score=row.score,
             actual=row.actual,
             attempt=row.attempt or 1,
