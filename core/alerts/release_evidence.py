@@ -50,6 +50,7 @@ def load_evidence(
     with read_all(db) as conn:
         asked = load_newest(conn, _N_REPLAYED, version=champion, from_revision=row.revision)
         since = _load_requests(conn, row.at, now, champion)
+        n_lost = _count_lost(conn, since, now)
         earlier = _load_requests(conn, row.at - _EARLIER, row.at, before)
         n_pairs, gain, deviation = trials.measure_gain(conn, row, before)
         own, other = (_find(conn, registry, number) for number in (champion, before))
@@ -63,10 +64,7 @@ def load_evidence(
         deviation=deviation,
         slowness=tuple(_build_slowness(one, times, thresholds) for one in since),
     )
-    failed_elsewhere = sum(one.counts.n_failed for one in since) - sum(
-        answer.source is AnswerSource.FAILED for answer in asked
-    )
-    return _compare(evidence, asked, mine, theirs, scale, max(failed_elsewhere, 0))
+    return _compare(evidence, asked, mine, theirs, scale, _count_elsewhere(since, n_lost, asked))
 
 
 def _load_requests(
@@ -86,6 +84,25 @@ def _load_requests(
             if known is None or known.counts.n_attempted < ENOUGH_REQUESTS:
                 found[route] = build_recent(route, counted, missed, to_at - start_at)
     return [one for one in found.values() if one.counts.n_attempted]
+
+
+def _count_lost(conn: Connection, since: Sequence[Recent], now: datetime) -> int:
+    """Return the number of requests of these windows that failed and are not in the log."""
+    return sum(
+        lost.n
+        for one in since
+        for lost in load_unanswered(conn, now - one.window, now)
+        if lost.route == one.route and lost.source is AnswerSource.FAILED
+    )
+
+
+def _count_elsewhere(since: Sequence[Recent], n_lost: int, asked: Sequence[Prediction]) -> int:
+    """Return the number of requests that failed without being logged for as many that were logged
+    without a model's answer as are among `asked`, the newest."""
+    counts = [one.counts for one in since]
+    n_logged = sum(one.n_failed + one.n_heuristic + one.n_unreadable for one in counts) - n_lost
+    n_seen = sum(answer.source is not AnswerSource.MODEL for answer in asked)
+    return n_lost if n_logged <= 0 else round(n_lost * min(n_seen / n_logged, 1.0))
 
 
 def _find_critical(requests: Sequence[Recent], thresholds: Thresholds) -> frozenset[str]:

@@ -465,6 +465,21 @@ def test_a_release_that_reads_what_nobody_sends_is_rolled_back(db: Database) -> 
     assert "Rolled back" in (run(db, fake, NOON + HOUR, found) or "")
 
 
+@pytest.mark.parametrize(("n_lost", "serves"), [(0, 1), (300, 1), (3_000, 2)])
+def test_of_very_many_failures_most_have_to_be_of_the_models_making(
+    db: Database, n_lost: int, serves: int
+) -> None:
+    """The newest 400 of a thousand are replayed, and stand for all of them."""
+    fake = serve_two(db, fail_always())
+    ask_requests(db, 1_000, source=AnswerSource.FAILED)
+    lost = Unanswered(NOON + 2 * MINUTE, "single", AnswerSource.FAILED, "store", "", n_lost)
+    with db.write() as conn:
+        add_unanswered(conn, [lost])
+    see(db, [BAD], NOON + HOUR)
+    run(db, fake, NOON + HOUR)
+    assert champion(db) == serves
+
+
 def test_a_log_that_could_not_be_written_rolls_nothing_back(db: Database) -> None:
     fake = serve_two(db, FakeArtifact())
     ask_requests(db)
