@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from core.alerts.incidents import note_kept, note_mended
 from core.alerts.release_evidence import load_evidence
-from core.alerts.rollback_rules import Cure, Preference, choose_cure, judge_evidence
+from core.alerts.rollback_rules import ERRORS, Cure, Preference, choose_cure, judge_evidence
 from core.deployment.release import rollback
 from core.domain.actor import PROGRAM
 from core.domain.monitoring import HealthReport
@@ -48,8 +48,8 @@ def mend(
             db,
             registry,
             cure.release,
-            before,
             thresholds,
+            replays=not cure.checks <= ERRORS,
             scale=scale,
             now=now,
             timer=timer,

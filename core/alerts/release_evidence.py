@@ -37,18 +37,21 @@ def load_evidence(
     db: Database,
     registry: Registry,
     release: Release,
-    before: int,
     thresholds: Thresholds,
     *,
+    replays: bool,
     scale: Scale,
     now: datetime,
     timer: Callable[[], float],
 ) -> ReleaseEvidence:
-    """Return what is known of a release and the version `before`: its newest requests are replayed
-    by both, since only some were scored by both when they came. `timer` counts seconds."""
-    row, champion = release.row, release.row.plan.champion
+    """Return what is known of a release and the version before: its newest requests are replayed
+    by both, since only some were scored by both when they came, where it `replays`: that takes
+    a second. `timer` counts seconds."""
+    row, champion, before = release.row, release.row.plan.champion, release.before
+    assert before is not None
     with read_all(db) as conn:
-        asked = load_newest(conn, _N_REPLAYED, version=champion, from_revision=row.revision)
+        n_replayed = _N_REPLAYED if replays else 0
+        asked = load_newest(conn, n_replayed, version=champion, from_revision=row.revision)
         since = _load_requests(conn, row.at, now, champion)
         n_lost = _count_lost(conn, since, now)
         earlier = _load_requests(conn, row.at - _EARLIER, row.at, before)

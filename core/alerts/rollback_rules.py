@@ -19,9 +19,11 @@ from core.monitoring.measure.traffic import Counts
 from core.settings import Thresholds
 from core.stats.histogram import latency_bucket, quantile
 
-_ERROR = frozenset({"error_growth", "accuracy"})
+ERRORS = frozenset({"error_growth", "accuracy"})
+"""The checks that labels decide, and no replay."""
+
 _REQUESTS = frozenset({"error_rate", "fallback", "latency"})
-CURABLE = _ERROR | _REQUESTS | {"collapsed"}
+CURABLE = ERRORS | _REQUESTS | {"collapsed"}
 """The checks that another version can cure."""
 
 MIN_REQUESTS = 10  # that both versions were asked, before they are compared
