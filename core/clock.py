@@ -1,7 +1,7 @@
 """The two clocks of this process, and intervals that no setting of a clock can change."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 TURNED = timedelta(minutes=1)
@@ -95,3 +95,40 @@ class WallWatch:
         before, self._ahead = self._ahead, ahead
         turned = 0.0 if before is None else ahead - before
         return turned if abs(turned) > TURNED.total_seconds() else 0.0
+
+
+@dataclass(slots=True)
+class Retries:
+    """Keeps what failed, and tells when each may be tried again: after pauses that double.
+
+    >>> retries = Retries(first_seconds=60, most_seconds=3600)
+    >>> retries.fail("v3", "No space left.", 0)
+    >>> [retries.is_due("v3", at) for at in (59, 60)], retries.is_due("v4", 0)
+    ([False, True], True)
+    >>> retries.fail("v3", "No space left.", 60)
+    >>> retries.is_due("v3", 179), retries.reasons
+    (False, ['No space left.'])
+    """
+
+    first_seconds: float
+    most_seconds: float
+    _failed: dict[str, tuple[int, float, str]] = field(default_factory=dict)
+
+    def is_due(self, key: str, at: float) -> bool:
+        """Return whether something may be tried, at a moment of the steady clock."""
+        n_failures, last, _ = self._failed.get(key, (0, at, ""))
+        return at - last >= pause_after(n_failures, self.first_seconds, self.most_seconds)
+
+    def fail(self, key: str, why: str, at: float) -> None:
+        """Keep that an attempt failed."""
+        n_failures, _, _ = self._failed.get(key, (0, at, ""))
+        self._failed[key] = (n_failures + 1, at, why)
+
+    def succeed(self, key: str) -> None:
+        """Forget the failures of what went well."""
+        self._failed.pop(key, None)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Return why the last attempt of each failed, which is not mended yet."""
+        return [why for _, _, why in self._failed.values()]

@@ -15,6 +15,7 @@ from core.deployment.trials import watch_trial
 from core.domain.job import FINAL
 from core.domain.monitoring import Health
 from core.domain.version import version_name
+from core.errors import Unavailable
 from core.monitoring.retention import describe_run, fold_refusals, remove_due, remove_logins
 from core.monitoring.slices.segments import name_culprit
 from core.store.jobs import jobs
@@ -178,7 +179,19 @@ def _record_in_mlflow(app: App) -> str:
         current = deployments.find_current(conn)
     if current is not None:
         app.registry.mirror_alias(current.plan.champion)
+    if reasons := app.registry.retries.reasons:
+        raise Unavailable(f"{text.count(len(reasons), 'record')} failed. {reasons[0]}")
     return f"{n_recorded} versions recorded"
+
+
+def _find_lost_runs(app: App) -> str:
+    """Look for runs that somebody deleted in MLflow by hand: the next sync records them again."""
+    # Not at the top: the dashboard schedules this too, and its first paint would wait.
+    from core.training.flow import forget_lost_runs
+
+    app.registry.prepare()
+    n_lost = forget_lost_runs(app.db, app.registry)
+    return f"{text.count(n_lost, 'run')} missing in MLflow" if n_lost else "every run is there"
 
 
 TASKS: tuple[Task, ...] = (
@@ -195,4 +208,5 @@ TASKS: tuple[Task, ...] = (
     Task("data check", 60.0, _check_data),
     Task("retention", 300.0, _remove_old),
     Task("MLflow", 60.0, _record_in_mlflow),
+    Task("MLflow runs", 3_600.0, _find_lost_runs),
 )

@@ -1,18 +1,16 @@
 """The artifacts of one home folder together with their runs in MLflow."""
 
 import os
-import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from core.artifacts.folder import CARD_FILE, PIPELINE_FILE, ArtifactFolder
+from core.clock import Retries
 from core.domain.dataset import Snapshot
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import InvalidInput, Unavailable
@@ -21,12 +19,23 @@ from core.registry.runs import (
     RUN_SORTS,
     RunPage,
     RunSummary,
+    add_model_version,
     log_run,
     read_run,
     register_run,
 )
-from core.safety.masking import Hides, Secret, mask
+from core.registry.tracking_store import (
+    as_unavailable,
+    is_server,
+    move_files,
+    open_files,
+    open_sqlite,
+)
+from core.safety.masking import Hides, Secret
 from core.settings import Scale
+
+_TAG = "plumbline"  # of the experiment, by which it is found under another name
+_FIRST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 60.0, 6 * 3600.0
 
 log = get_logger(__name__)
 
@@ -50,7 +59,8 @@ class Registry(ArtifactFolder):
         )
         self.experiment = experiment
         self._lock = threading.Lock()
-        self._opened: tuple[Any, str] | None = None
+        self._opened: Any = None
+        self.retries = Retries(_FIRST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS)
 
     # --- runs --------------------------------------------------------------------------------
 
@@ -66,7 +76,7 @@ class Registry(ArtifactFolder):
         deleted. If MLflow's address for the files is not one of ours, the run has no files, and its
         tag `files` says so. Raises `Unavailable`."""
         client, experiment_id = self._client()
-        with _as_unavailable(self.tracking_uri.masked):
+        with as_unavailable(self.tracking_uri.masked):
             for known in client.search_runs(
                 [experiment_id],
                 f"tags.artifact_hash = '{version.artifact_hash}' and tags.version = "
@@ -76,38 +86,81 @@ class Registry(ArtifactFolder):
                     self._replace_report(client, known, version)
                     return str(known.info.run_id)
                 client.delete_run(known.info.run_id)
+            if not is_server(self.tracking_uri.reveal()):
+                self._files.mkdir(parents=True, exist_ok=True)  # or there is no use in a run
             run_id, artifact_uri = log_run(client, experiment_id, version, snapshot)
-            self._log_files(client, run_id, artifact_uri, version)
-            register_run(client, self.experiment, run_id, artifact_uri, version)
+            try:
+                self._log_files(client, run_id, artifact_uri, version)
+                register_run(client, self.experiment, run_id, artifact_uri, version)
+            except BaseException:
+                client.delete_run(run_id)
+                raise
         self.count_rows()
         return run_id
 
     def mirror_alias(self, version_number: int) -> None:
         """Point the registered model's alias `champion` at a version, or at none if the heuristic
         serves. A mirror only: nothing reads it back. Raises `Unavailable`."""
-        client, _ = self._client()
+        client, experiment_id = self._client()
         name = self.experiment
-        with _as_unavailable(self.tracking_uri.masked):
+        with as_unavailable(self.tracking_uri.masked):
             if version_number == HEURISTIC:
                 if client.search_registered_models(f"name = '{name}'", max_results=1):
                     client.delete_registered_model_alias(name, "champion")
                 return
-            found = client.search_model_versions(
-                f"name = '{name}' and tags.version = '{version_name(version_number)}'",
-                max_results=1,
-            )
+            of_version = f"tags.version = '{version_name(version_number)}'"
+            found = client.search_model_versions(f"name = '{name}' and {of_version}", max_results=1)
+            if not found:  # deleted by hand, perhaps with the whole model
+                runs = client.search_runs(
+                    [experiment_id], f"{of_version} and attributes.status = 'FINISHED'"
+                )
+                found = [
+                    add_model_version(
+                        client,
+                        name,
+                        run.info.run_id,
+                        run.info.artifact_uri,
+                        {"version": version_name(version_number), "artifact_hash": artifact_hash},
+                    )
+                    for run in runs[:1]
+                    if (artifact_hash := run.data.tags.get("artifact_hash"))
+                ]
             if not found:
                 raise Unavailable(
                     f"{version_name(version_number)} is not in MLflow yet, so that its alias "
                     "cannot point there; it does once the run is recorded."
                 )
+            aliases = client.get_registered_model(name).aliases
+            if str(aliases.get("champion")) == str(found[0].version):
+                return
+            log.info("mlflow_alias_set", was=aliases.get("champion"), now=found[0].version)
             client.set_registered_model_alias(name, "champion", found[0].version)
+
+    def find_lost_runs(self, run_ids: Sequence[str]) -> list[str]:
+        """Return the runs that somebody deleted in MLflow, or whose experiment is gone. Raises
+        `Unavailable`."""
+        client, _ = self._client()
+        # with mlflow, which is loaded by now
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+        lost = []
+        with as_unavailable(self.tracking_uri.masked):
+            for run_id in run_ids:
+                try:
+                    if client.get_run(run_id).info.lifecycle_stage == "deleted":
+                        lost.append(run_id)
+                except MlflowException as error:
+                    if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                        raise
+                    lost.append(run_id)
+        return lost
 
     def mirror_notes(self, run_id: str, text: str, tags: Sequence[str]) -> None:
         """Make `text` a run's description, and `tags` its only tags that people gave, each written
         as `tag.NAME`. Raises `Unavailable`."""
         client, _ = self._client()
-        with _as_unavailable(self.tracking_uri.masked):
+        with as_unavailable(self.tracking_uri.masked):
             known = client.get_run(run_id).data.tags
             client.set_tag(run_id, "mlflow.note.content", text)
             for tag in tags:
@@ -136,7 +189,7 @@ class Registry(ArtifactFolder):
             raise InvalidInput(f"Runs cannot be sorted by '{sort}': choose {', '.join(RUN_SORTS)}.")
         client, experiment_id = self._client()
         order = f"{RUN_SORTS[sort]} {'DESC' if descending else 'ASC'}"
-        with _as_unavailable(self.tracking_uri.masked):
+        with as_unavailable(self.tracking_uri.masked):
             page = client.search_runs(
                 [experiment_id], max_results=limit, order_by=[order], page_token=token
             )
@@ -148,7 +201,7 @@ class Registry(ArtifactFolder):
         read them again only when a table is created or dropped."""
         uri = self.tracking_uri.reveal()
         if uri.startswith("sqlite:///"):
-            with _open_sqlite(Path(uri.removeprefix("sqlite:///"))) as connection:
+            with open_sqlite(Path(uri.removeprefix("sqlite:///"))) as connection:
                 connection.execute("PRAGMA analysis_limit = 400")
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("DROP TABLE IF EXISTS sqlite_stat1")
@@ -156,7 +209,7 @@ class Registry(ArtifactFolder):
                     connection.execute(f"ANALYZE {table}")
 
     def _log_files(self, client: Any, run_id: str, artifact_uri: str, version: Version) -> None:
-        files = _open_files(artifact_uri, self.tracking_uri.reveal(), self._files)
+        files = open_files(artifact_uri, self.tracking_uri.reveal(), self._files)
         if files is None:
             log.warning("mlflow_files_not_recorded", run_id=run_id, address=artifact_uri)
             client.set_tag(
@@ -170,7 +223,7 @@ class Registry(ArtifactFolder):
 
     def _replace_report(self, client: Any, run: Any, version: Version) -> None:
         client.set_tag(run.info.run_id, "summary", version.report.summary[:5000])
-        files = _open_files(run.info.artifact_uri, self.tracking_uri.reveal(), self._files)
+        files = open_files(run.info.artifact_uri, self.tracking_uri.reveal(), self._files)
         if files is not None:
             _log_report(files, version)
 
@@ -182,13 +235,15 @@ class Registry(ArtifactFolder):
         return beside.resolve().parent / "mlflow"
 
     def _client(self) -> tuple[Any, str]:
-        """Return MLflow's client and the experiment's id, opened once."""
+        """Return MLflow's client, opened once, and the experiment's id, which is looked up each
+        time: people delete, restore and rename experiments by hand."""
         with self._lock:
             if self._opened is None:
                 self._opened = self._open()
-            return self._opened
+            with as_unavailable(self.tracking_uri.masked):
+                return self._opened, self._find_experiment(self._opened)
 
-    def _open(self) -> tuple[Any, str]:
+    def _open(self) -> Any:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # else minutes to say "down"
@@ -197,58 +252,44 @@ class Registry(ArtifactFolder):
         os.environ.setdefault("MLFLOW_ALLOW_HTTP_REDIRECTS", "false")
         os.environ.setdefault("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "false")
         uri = self.tracking_uri.reveal()
-        location = None if _is_server(uri) else self._files.as_uri()
         local = uri.removeprefix("sqlite:///")
         if local != uri:
-            with _open_sqlite(Path(local)) as connection:
+            with open_sqlite(Path(local)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")  # readers pass the writer
         import mlflow.store.db.utils  # 5 s and 86 libraries: only where runs are read or written
         from mlflow import MlflowClient
 
         mlflow.store.db.utils.MAX_RETRY_COUNT = 4  # 10 would be 100 s for a database that is down
-        with _as_unavailable(self.tracking_uri.masked):
-            client = MlflowClient(uri, uri)
-            found = client.get_experiment_by_name(self.experiment)
-            if found is not None:
-                if local != uri and found.artifact_location != location:
-                    _move_files(Path(local), self.experiment, str(location))
-                return client, found.experiment_id
-            return client, client.create_experiment(self.experiment, location)
+        with as_unavailable(self.tracking_uri.masked):
+            return MlflowClient(uri, uri)
 
-
-def _is_server(tracking_uri: str) -> bool:
-    return tracking_uri.startswith(("http://", "https://"))
-
-
-def _move_files(file: Path, experiment: str, location: str) -> None:
-    """Move the files of future runs to the current home folder: MLflow keeps the address of the
-    time when the experiment was created."""
-    with _open_sqlite(file) as connection:
-        connection.execute(
-            "UPDATE experiments SET artifact_location = ? WHERE name = ? "
-            "AND artifact_location LIKE 'file:%'",
-            (location, experiment),
-        )
-
-
-def _open_files(artifact_uri: str, tracking_uri: str, root: Path) -> Any | None:
-    """Return MLflow's access to the files of a run; None unless the address, which MLflow's answer
-    chooses freely, is on the tracking server itself or, without a server, below `root`."""
-    address = urlsplit(artifact_uri)
-    if _is_server(tracking_uri):
-        if address.scheme != "mlflow-artifacts" or address.netloc:
-            return None
-        # with mlflow, which is loaded by now
-        from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
-
-        return MlflowArtifactsRepository(artifact_uri, tracking_uri)
-    folder = Path(unquote(address.path)).resolve()
-    if address.scheme != "file" or address.netloc or root not in folder.parents:
-        return None
-    # with mlflow, which is loaded by now
-    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-
-    return LocalArtifactRepository(folder.as_uri())
+    def _find_experiment(self, client: Any) -> str:
+        """Return the id of the experiment: restored where it was deleted, followed where it was
+        renamed, created where there is none, and its files moved with the home folder."""
+        uri = self.tracking_uri.reveal()
+        location = None if is_server(uri) else self._files.as_uri()
+        found = client.get_experiment_by_name(self.experiment)
+        if found is None:
+            renamed = client.search_experiments(
+                filter_string=f"tags.{_TAG} = '{self.experiment}'", max_results=1
+            )
+            found = renamed[0] if renamed else None
+        if found is None:
+            tags = {_TAG: self.experiment}
+            return str(client.create_experiment(self.experiment, location, tags))
+        if found.lifecycle_stage == "deleted":
+            log.warning("mlflow_experiment_restored", experiment=self.experiment)
+            client.restore_experiment(found.experiment_id)
+        if found.tags.get(_TAG) != self.experiment:
+            client.set_experiment_tag(found.experiment_id, _TAG, self.experiment)
+        is_local = uri.startswith("sqlite:///")
+        if is_local and found.artifact_location != location:
+            move_files(
+                Path(uri.removeprefix("sqlite:///")),
+                found.experiment_id,
+                (found.artifact_location, str(location)),
+            )
+        return str(found.experiment_id)
 
 
 def _log_report(files: Any, version: Version) -> None:
@@ -256,40 +297,3 @@ def _log_report(files: Any, version: Version) -> None:
         report = Path(scratch) / "report.json"
         report.write_bytes(msgspec.json.encode(version.report))
         files.log_artifact(str(report))
-
-
-@contextmanager
-def _open_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open MLflow's own SQLite file. If it cannot be used, this fails in milliseconds, where MLflow
-    would try for 100 s."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=20)
-        try:
-            with connection:
-                yield connection
-        finally:
-            connection.close()
-    except (OSError, sqlite3.Error) as error:
-        raise _unavailable(str(path), error) from error
-
-
-@contextmanager
-def _as_unavailable(tracking_uri: str) -> Iterator[None]:
-    import sqlalchemy.exc  # with mlflow, which is loaded by now
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except (MlflowException, RequestException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-        raise _unavailable(tracking_uri, error) from error
-
-
-def _unavailable(place: str, error: Exception) -> Unavailable:
-    lines = mask(str(error)).strip().splitlines()
-    detail = lines[0][:200] if lines else type(error).__name__
-    return Unavailable(
-        f"MLflow at {place} cannot be used ({detail}): check PLUMBLINE_MLFLOW_URI and that the "
-        "server runs; training and serving go on without it."
-    )

@@ -86,6 +86,16 @@ def log_run(
 
 def register_run(client: Any, model: str, run_id: str, artifact_uri: str, version: Version) -> None:
     """Make a run a version of the registered model, and finish it."""
+    add_model_version(client, model, run_id, artifact_uri, _name_version(version))
+    ended_ms = round(version.created_at.timestamp() * 1000)
+    client.set_terminated(run_id, "FINISHED", ended_ms)  # last, so that a finished run is complete
+
+
+def add_model_version(
+    client: Any, model: str, run_id: str, artifact_uri: str, tags: Mapping[str, str]
+) -> Any:
+    """Add a run to the registered model, which is created if it is not there; return MLflow's
+    version of it."""
     # with mlflow, which is loaded by now
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
@@ -95,15 +105,9 @@ def register_run(client: Any, model: str, run_id: str, artifact_uri: str, versio
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
-    client.create_model_version(
-        model,
-        f"{artifact_uri}/model",
-        run_id,
-        tags=_name_version(version),
-        await_creation_for=0,
+    return client.create_model_version(
+        model, f"{artifact_uri}/model", run_id, tags=dict(tags), await_creation_for=0
     )
-    ended_ms = round(version.created_at.timestamp() * 1000)
-    client.set_terminated(run_id, "FINISHED", ended_ms)  # last, so that a finished run is complete
 
 
 def _name_version(version: Version) -> dict[str, str]:

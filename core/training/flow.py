@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.audit.attempt import attempt
+from core.clock import steady_seconds
 from core.data.context import CollectContext
 from core.data.quality.checks import check_rows
 from core.data.quality.rules import read_rules
@@ -150,18 +151,48 @@ def train_version(
     return _record_run(db, registry, version, snapshot, now)
 
 
-def sync_runs(db: Database, registry: Registry, now: datetime) -> int:
-    """Log the versions that MLflow does not know yet; return their number. Raises `Unavailable`."""
+def sync_runs(
+    db: Database,
+    registry: Registry,
+    now: datetime,
+    steady: Callable[[], float] = steady_seconds,
+) -> int:
+    """Log the versions that MLflow does not know yet; return how many it knows now. One that fails
+    keeps no other from being logged; its reason is in `Registry.retries`, and it is tried again
+    after pauses that grow."""
     with db.read() as conn:
         waiting = [
             (version, snapshot_rows.get_snapshot(conn, version.snapshot_id))
             for version in version_rows.load_versions_without_run(conn)
         ]
+    n_logged = 0
     for version, snapshot in waiting:
-        run_id = registry.log_run(version, snapshot)
+        if not registry.retries.is_due(version.name, steady()):
+            continue
+        try:
+            run_id = registry.log_run(version, snapshot)
+        except Unavailable as error:
+            log.warning("run_not_recorded", version=version.number, error=str(error))
+            registry.retries.fail(version.name, f"{version.name}: {error}", steady())
+            continue
         with db.write() as conn:
             version_rows.append_run(conn, version.number, run_id, now)
-    return len(waiting)
+        registry.retries.succeed(version.name)
+        n_logged += 1
+    return n_logged
+
+
+def forget_lost_runs(db: Database, registry: Registry) -> int:
+    """Forget the runs that somebody deleted in MLflow, so that `sync_runs` records their versions
+    again, with their notes; return their number. Raises `Unavailable`."""
+    with db.read() as conn:
+        run_ids = version_rows.load_run_ids(conn)
+    lost = registry.find_lost_runs(run_ids)
+    if lost:
+        log.warning("runs_lost_in_mlflow", n=len(lost))
+        with db.write() as conn:
+            version_rows.forget_runs(conn, lost)
+    return len(lost)
 
 
 def _load_spent(db: Database, now: datetime) -> float:

@@ -1,11 +1,13 @@
 """Notes and tags of versions, and the signature of an artifact by a person."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from core.audit.attempt import attempt
+from core.clock import steady_seconds
 from core.domain.actor import Act, Actor
 from core.domain.version import Note, NoteKind, Version, list_tags, parse_note, version_name
-from core.errors import InvalidInput, Refused
+from core.errors import InvalidInput, Refused, Unavailable
 from core.registry import Registry
 from core.store.engine.database import Database
 from core.store.models import versions
@@ -31,12 +33,18 @@ def add_note(
     return note
 
 
-def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
-    """Copy new notes to the MLflow runs; return the number of versions updated. Raises
-    `Unavailable`."""
+def sync_notes(
+    db: Database,
+    registry: Registry,
+    now: datetime,
+    steady: Callable[[], float] = steady_seconds,
+) -> int:
+    """Copy new notes to the MLflow runs; return the number of versions updated. One that fails
+    keeps no other from it, and is tried again after pauses that grow."""
     with db.read() as conn:
         waiting = versions.load_waiting(conn)
         said = versions.load_notes(conn, list(waiting))
+    n_mirrored = 0
     for number, run_id in waiting.items():
         found = said[number]
         lines = [
@@ -44,10 +52,19 @@ def sync_notes(db: Database, registry: Registry, now: datetime) -> int:
             for note in found
             if note.kind is NoteKind.NOTE
         ]
-        registry.mirror_notes(run_id, "\n\n".join(lines), list_tags(found))
+        key = f"notes of {version_name(number)}"
+        if not registry.retries.is_due(key, steady()):
+            continue
+        try:
+            registry.mirror_notes(run_id, "\n\n".join(lines), list_tags(found))
+        except Unavailable as error:
+            registry.retries.fail(key, f"{key}: {error}", steady())
+            continue
+        registry.retries.succeed(key)
+        n_mirrored += 1
         with db.write() as conn:
             versions.mark_mirrored(conn, number, len(found), now)
-    return len(waiting)
+    return n_mirrored
 
 
 def sign_version(

@@ -258,7 +258,7 @@ def tracking(registry: Registry, home: Path, template: Path) -> Iterator[Registr
     shutil.copy(template, home / "mlflow.db")
     yield registry
     if registry._opened is not None:
-        registry._opened[0]._tracking_client.store.engine.dispose()
+        registry._opened._tracking_client.store.engine.dispose()
 
 
 def report(mae: float = 4.0, *, passed: bool = True, recipe: str = "baseline") -> TrainingReport:
@@ -613,3 +613,107 @@ def test_counting_again_reaches_connections_that_are_open(home: Path) -> None:
         assert reader.execute("PRAGMA schema_version").fetchone()[0] > before
         counted = reader.execute("SELECT stat FROM sqlite_stat1 WHERE tbl = 'runs'").fetchall()
         assert counted == [("51 51",)]
+
+
+# --- what people do in MLflow by hand, and where the home folder goes ----------------------------
+
+
+def test_an_experiment_that_was_deleted_is_restored_with_its_runs(
+    tracking: Registry, saved: str, now: Callable[[], datetime]
+) -> None:
+    run_id = tracking.log_run(version(1, saved, now()), snapshot(now()))
+    client, experiment_id = tracking._client()
+    client.delete_experiment(experiment_id)
+    assert [run.run_id for run in tracking.list_runs()] == [run_id]
+    assert tracking.log_run(version(2, saved, now()), snapshot(now())) != run_id
+
+
+def test_an_experiment_that_was_renamed_is_followed(
+    tracking: Registry, saved: str, now: Callable[[], datetime]
+) -> None:
+    run_id = tracking.log_run(version(1, saved, now()), snapshot(now()))
+    client, experiment_id = tracking._client()
+    client.rename_experiment(experiment_id, "quality of answers")
+    assert tracking._client()[1] == experiment_id
+    assert [run.run_id for run in tracking.list_runs()] == [run_id]
+
+
+def test_an_experiment_that_was_collected_as_garbage_is_made_anew(
+    tracking: Registry, home: Path, saved: str, now: Callable[[], datetime]
+) -> None:
+    run_id = tracking.log_run(version(1, saved, now()), snapshot(now()))
+    client, experiment_id = tracking._client()
+    client.delete_experiment(experiment_id)
+    client._tracking_client.store._hard_delete_experiment(experiment_id)
+    assert tracking.list_runs() == []
+    assert tracking.find_lost_runs([run_id]) == [run_id]
+    again = tracking.log_run(version(1, saved, now()), snapshot(now()))
+    assert [run.run_id for run in tracking.list_runs()] == [again]
+
+
+def test_a_run_that_was_deleted_is_found_and_recorded_again(
+    tracking: Registry, saved: str, now: Callable[[], datetime]
+) -> None:
+    ids = [tracking.log_run(version(n, saved, now()), snapshot(now())) for n in (1, 2)]
+    client, _ = tracking._client()
+    client.delete_run(ids[0])
+    assert tracking.find_lost_runs([*ids, "0" * 32]) == [ids[0], "0" * 32]
+    assert tracking.log_run(version(1, saved, now()), snapshot(now())) not in ids
+
+
+@pytest.mark.parametrize("what", ["version", "model"])
+def test_a_registered_version_that_was_deleted_is_registered_again_for_the_alias(
+    tracking: Registry, saved: str, now: Callable[[], datetime], what: str
+) -> None:
+    run_id = tracking.log_run(version(1, saved, now()), snapshot(now()))
+    client, _ = tracking._client()
+    if what == "model":
+        client.delete_registered_model("plumbline")
+    else:
+        client.delete_model_version("plumbline", "1")
+    tracking.mirror_alias(1)
+    assert client.get_model_version_by_alias("plumbline", "champion").run_id == run_id
+
+
+def test_an_alias_that_was_moved_by_hand_is_put_back(
+    tracking: Registry, saved: str, now: Callable[[], datetime]
+) -> None:
+    ids = [tracking.log_run(version(n, saved, now()), snapshot(now())) for n in (1, 2)]
+    tracking.mirror_alias(1)
+    client, _ = tracking._client()
+    client.set_registered_model_alias("plumbline", "champion", "2")
+    tracking.mirror_alias(1)
+    assert client.get_model_version_by_alias("plumbline", "champion").run_id == ids[0]
+
+
+def test_where_files_cannot_be_written_no_run_is_left(
+    tracking: Registry, home: Path, saved: str, now: Callable[[], datetime]
+) -> None:
+    (home / "mlflow").write_text("in the way")
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="File exists"):
+            tracking.log_run(version(1, saved, now()), snapshot(now()))
+    client, experiment_id = tracking._client()
+    assert client.search_runs([experiment_id], run_view_type=3) == []
+
+
+@pytest.mark.parametrize("how", ["moved", "copied"])
+def test_a_home_that_was_moved_or_copied_keeps_to_its_own_files(
+    tracking: Registry, home: Path, saved: str, now: Callable[[], datetime], how: str
+) -> None:
+    tracking.log_run(version(1, saved, now()), snapshot(now()))
+    tracking._opened._tracking_client.store.engine.dispose()
+    there = home.with_name("there")
+    (shutil.copytree if how == "copied" else shutil.move)(home, there)
+    before = {path for path in home.rglob("*") if path.is_file()} if how == "copied" else set()
+    moved = Registry(there / "artifacts", f"sqlite:///{there / 'mlflow.db'}")
+    moved.log_run(version(1, saved, now()), snapshot(now()))  # writes its report again
+    moved.log_run(version(2, saved, now()), snapshot(now()))
+    client, experiment_id = moved._client()
+    addresses = [run.info.artifact_uri for run in client.search_runs([experiment_id])]
+    found = client.search_model_versions("name = 'plumbline'")
+    addresses += [one.source for one in found]
+    assert len(addresses) == 4
+    assert all(address.startswith((there / "mlflow").as_uri() + "/") for address in addresses)
+    assert {path for path in home.rglob("*") if path.is_file()} == before
+    client._tracking_client.store.engine.dispose()

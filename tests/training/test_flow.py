@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from core.data.snapshots import read_snapshot
+from core.domain.dataset import Snapshot
 from core.domain.deployment import Action, Plan
 from core.domain.monitoring import Health
 from core.domain.sample import Provenance
@@ -25,8 +26,9 @@ from core.store.models import deployments, versions
 from core.store.monitoring import incidents
 from core.training.data.rows import arrange_rows, list_rows, split_frame
 from core.training.evaluate.gate import GATE_ALPHA
-from core.training.flow import sync_runs
+from core.training.flow import forget_lost_runs, sync_runs
 from core.training.plan import TrainingPlan
+from tests.fakes import FakeRegistry, add_version
 from tests.training.worlds import START, FakeTracking, fill, list_failed, make_samples
 
 Train = Callable[..., Version]
@@ -500,7 +502,8 @@ def test_a_cancel_at_any_step_leaves_no_version(db: Database, train: Train, now:
     fill(db, make_samples(120), now)
     steps: list[str] = []
     train(progress=lambda share, message: steps.append(message))
-    for stop_at in range(len(steps)):
+    assert steps[-1] == "v1 is registered"  # from then on there is nothing to cancel
+    for stop_at in range(len(steps) - 1):
         seen: list[str] = []
 
         def stop(share: float, message: str, seen: list[str] = seen, at: int = stop_at) -> None:
@@ -525,6 +528,39 @@ def test_without_mlflow_the_version_is_registered_and_recorded_later(
     assert sync_runs(db, registry, now()) == 0
     with db.read() as conn:
         assert [v.run_id for v in versions.load_versions(conn)] == ["run-2", "run-1"]
+
+
+def test_one_run_that_cannot_be_recorded_blocks_no_other_and_is_tried_at_growing_pauses(
+    db: Database, registry: FakeTracking, monkeypatch: pytest.MonkeyPatch, now: Now
+) -> None:
+    for _ in range(2):
+        add_version(db, FakeRegistry())
+    tried, log_run = [], registry.log_run
+
+    def refuse_one(version: Version, snapshot: Snapshot) -> str:
+        tried.append(version.number)
+        if version.number == 1:
+            raise Unavailable("Its artifact is gone.")
+        return log_run(version, snapshot)
+
+    monkeypatch.setattr(registry, "log_run", refuse_one)
+    assert sync_runs(db, registry, now(), lambda: 0.0) == 1
+    for minute in range(1, 24 * 60):  # a day of the schedule
+        sync_runs(db, registry, now(), lambda at=minute * 60.0: at)
+    assert tried == [1, 2] + [1] * 11
+    assert registry.retries.reasons == ["v1: Its artifact is gone."]
+
+
+def test_runs_that_were_deleted_in_mlflow_are_recorded_again_with_their_notes(
+    db: Database, registry: FakeTracking, monkeypatch: pytest.MonkeyPatch, now: Now
+) -> None:
+    for _ in range(2):
+        add_version(db, FakeRegistry())
+    assert sync_runs(db, registry, now()) == 2
+    monkeypatch.setattr(registry, "find_lost_runs", lambda ids: [one for one in ids if "1" in one])
+    assert forget_lost_runs(db, registry) == 1
+    assert sync_runs(db, registry, now()) == 1
+    assert registry.runs == [1, 2, 1]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from core.domain.version import NoteKind
-from core.errors import NotFound, Refused, Unavailable
+from core.errors import NotFound, Refused
 from core.store.engine.database import Database
 from core.store.models import versions
 from core.training.notes import add_note, sync_notes
@@ -51,10 +51,12 @@ def test_notes_reach_tracking_once_it_answers_and_only_once(
     with db.write() as conn:
         versions.append_run(conn, 1, "run-1", now())
     registry.down = True
-    with pytest.raises(Unavailable):
-        sync_notes(db, registry, now())
+    assert sync_notes(db, registry, now(), lambda: 0.0) == 0
+    assert registry.retries.reasons == ["notes of v1: MLflow does not answer."]
     registry.down = False
-    assert sync_notes(db, registry, now()) == 1
+    assert sync_notes(db, registry, now(), lambda: 59.0) == 0
+    assert sync_notes(db, registry, now(), lambda: 60.0) == 1
+    assert registry.retries.reasons == []
     assert registry.said == {"run-1": ("2026-03-02 12:00 UTC, ana: Errs on go.", ("candidate",))}
     assert sync_notes(db, registry, now()) == 0
     say(db, now, NoteKind.UNTAG, "candidate")

@@ -103,6 +103,18 @@ def load_versions_without_run(conn: sa.Connection) -> list[Version]:
     return [_version(row) for row in rows]
 
 
+def load_run_ids(conn: sa.Connection) -> list[str]:
+    """Return the ids of all MLflow runs of versions."""
+    return list(conn.execute(sa.select(_runs.c.run_id).order_by(_runs.c.version)).scalars())
+
+
+def forget_runs(conn: sa.Connection, run_ids: Sequence[str]) -> None:
+    """Forget runs that are gone in MLflow, and that it has the notes of their versions."""
+    gone = sa.select(_runs.c.version).where(_runs.c.run_id.in_(run_ids))
+    conn.execute(_notes.update().where(_notes.c.version.in_(gone)).values(mirrored_at=None))
+    conn.execute(_runs.delete().where(_runs.c.run_id.in_(run_ids)))
+
+
 def _version(row: Any) -> Version:
     return Version(
         number=row.number,
