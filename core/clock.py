@@ -45,7 +45,7 @@ def pause_after(n_failures: int, first_seconds: float, most_seconds: float) -> f
     """
     if not n_failures:
         return 0.0
-    return min(first_seconds * 2.0 ** min(n_failures - 1, 60), most_seconds)
+    return float(min(first_seconds * 2.0 ** min(n_failures - 1, 60), most_seconds))
 
 
 @dataclass(slots=True)
