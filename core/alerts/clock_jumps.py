@@ -36,8 +36,8 @@ def describe_jump(jump: ClockJump) -> str:
     """Return a sentence on a jump, and what it means.
 
     >>> print(describe_jump(ClockJump(datetime(2026, 3, 2, 12, 5), "plum01", -10_800)))
-    The clock of plum01 was set back by 3 h, to 2026-03-02 12:05 UTC: rows written around then \
-have times that do not follow each other. Intervals are not affected.
+    The clock of plum01 was set back by 3 hours, to 2026-03-02 12:05 UTC: rows written around \
+then have times that do not follow each other. Intervals are not affected.
     """
     way = "forward" if jump.seconds > 0 else "back"
     return (
