@@ -297,7 +297,9 @@ def test_recent_labels_are_the_guess_of_last_resort(
     service: PredictionService, now: Callable[[], datetime], timer: Timer
 ) -> None:
     service.refresh()
-    for prediction_id, actual in (("a", 60.0), ("b", 80.0), ("b", 70.0)):
+    asked = service.predict([Ask({"codeQuality": 80.0})] * 2)
+    first, second = (prediction.id for prediction in asked)
+    for prediction_id, actual in ((first, 60.0), (second, 80.0), (second, 70.0), ("?", 0.0)):
         label = Label(prediction_id, actual, now(), "ada", now())
         service.add_label(label, observed_at_given=True).result(10)
     timer.seconds += 10

@@ -92,22 +92,24 @@ def load_recent_labelled(conn: sa.Connection, limit: int) -> list[tuple[float, F
 
 
 def load_recent_outcomes(conn: sa.Connection, limit: int) -> list[tuple[float, Features, datetime]]:
-    """Return the newest `limit` labels, newest first, each with the features and the time of its
-    prediction; no features and the label's own time if the prediction is not known. A prediction
-    that was labelled several times counts once."""
-    newest = sa.select(_labels).order_by(_labels.c.id.desc()).limit(limit).subquery()
+    """Return the newest `limit` labels of known predictions, newest first, each with the features
+    and the time of its prediction. A label whose prediction is not known may be of anything: it
+    counts for nothing here. A prediction that was labelled several times counts once."""
+    newest = (
+        sa.select(_labels.c.id, _labels.c.prediction_id)
+        .join(_predictions, _predictions.c.id == _labels.c.prediction_id)
+        .order_by(_labels.c.id.desc())
+        .limit(limit)
+        .subquery()
+    )
     counted = sa.select(sa.func.max(newest.c.id)).group_by(newest.c.prediction_id)
     query = (
-        sa.select(
-            _labels.c.actual,
-            _predictions.c.features,
-            sa.func.coalesce(_predictions.c.at, _labels.c.observed_at).label("at"),
-        )
-        .join(_predictions, _predictions.c.id == _labels.c.prediction_id, isouter=True)
+        sa.select(_labels.c.actual, _predictions.c.features, _predictions.c.at)
+        .join(_predictions, _predictions.c.id == _labels.c.prediction_id)
         .where(_labels.c.id.in_(counted))
         .order_by(_labels.c.id.desc())
     )
-    return [(row.actual, row.features or {}, row.at) for row in conn.execute(query)]
+    return [(row.actual, row.features, row.at) for row in conn.execute(query)]
 
 
 def find_span(conn: sa.Connection) -> tuple[datetime, datetime] | None:

@@ -29,9 +29,17 @@ from core.serving.service import PredictionService
 from core.settings import Scale
 from core.store.engine.database import Database
 from core.store.monitoring import health
+from core.store.predictions import predictions
 from tests.api_processes import add_linear_version
 from tests.conftest import NOON
-from tests.fakes import FEATURES, FakeArtifact, FakeRegistry, add_version, keep_labels
+from tests.fakes import (
+    FEATURES,
+    FakeArtifact,
+    FakeRegistry,
+    add_version,
+    keep_labels,
+    make_prediction,
+)
 from tests.people import person
 from tests.streams import load_recent_predictions
 
@@ -274,6 +282,7 @@ def test_an_attempt_that_ended_while_it_cleaned_up_is_finished(desk: Desk) -> No
 def test_the_heuristic_answers_a_file_where_somebody_chose_it(fake: Desk) -> None:
     label = Label("p1", 64.0, NOON, "ada", NOON)
     with fake.db.write() as conn:
+        predictions.append_predictions(conn, [make_prediction("p1")])
         keep_labels(conn, [label])
     path = fake.write(
         "in.csv", [{"codeQuality": 80.0, "wind": 3.0}, {"codeQuality": "", "wind": 1}]

@@ -88,12 +88,14 @@ def test_a_repeat_whose_moment_was_filled_in_is_the_same(
 def test_recent_labels_are_the_newest_and_count_a_correction_once(
     db: Database, send: Callable[..., bool]
 ) -> None:
+    with db.write() as conn:
+        predictions.append_predictions(conn, [make_prediction(name) for name in "abc"])
     for prediction_id, actual in (("a", 1.0), ("b", 2.0), ("c", 3.0), ("b", 4.0)):
         send(actual, prediction_id=prediction_id)
     with db.read() as conn:
-        assert labels.load_recent_labelled(conn, 10) == [(4.0, {}), (3.0, {}), (1.0, {})]
-        assert labels.load_recent_labelled(conn, 3) == [(4.0, {}), (3.0, {})]
-        assert labels.load_recent_labelled(conn, 1) == [(4.0, {})]
+        for n_labels, wanted in ((10, [4.0, 3.0, 1.0]), (3, [4.0, 3.0]), (1, [4.0])):
+            found = labels.load_recent_labelled(conn, n_labels)
+            assert [actual for actual, _ in found] == wanted
 
 
 def test_recent_labels_come_with_what_was_asked(db: Database, send: Callable[..., bool]) -> None:
@@ -106,12 +108,16 @@ def test_recent_labels_come_with_what_was_asked(db: Database, send: Callable[...
         assert labels.load_recent_outcomes(conn, 10) == [(64.0, asked.features, asked.at)]
 
 
-def test_a_label_without_its_prediction_has_the_time_that_its_truth_was_known(
-    db: Database, send: Callable[..., bool], now: Callable[[], datetime]
+def test_labels_of_unknown_predictions_are_not_recent_ones_however_many_come(
+    db: Database, send: Callable[..., bool]
 ) -> None:
-    send(64.0, prediction_id="a", observed_at=now() - timedelta(days=3))
+    with db.write() as conn:
+        predictions.append_predictions(conn, [make_prediction("a")])
+    send(64.0, prediction_id="a")
+    for number in range(5):
+        send(0.0, prediction_id=f"unknown {number}")
     with db.read() as conn:
-        assert labels.load_recent_outcomes(conn, 10) == [(64.0, {}, now() - timedelta(days=3))]
+        assert [actual for actual, _ in labels.load_recent_labelled(conn, 2)] == [64.0]
 
 
 def test_how_long_labels_took_counts_from_when_the_work_was_made(
