@@ -47,6 +47,7 @@ CATCH_ALLS = ["core/jobs/runner.py", "core/web/middleware.py"]
 SMALL = {
     "core/data/context.py",  # collect, its sources and its tables meet here
     "core/__main__.py",  # `python -m core`
+    "core/libraries.py",  # serving, the registry, jobs and the screen meet here
     "core/data/tables/prefetch.py",
     "core/stats/metrics.py",
     "core/training/recipes/text.py",

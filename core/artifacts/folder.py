@@ -20,6 +20,7 @@ from core.artifacts.content import MAX_BYTES, check_content
 from core.artifacts.signing import KEY_FILE, SigningKey, compute_signature
 from core.domain.model_card import Card
 from core.errors import NotFound, Refused, Unavailable
+from core.libraries import IMPORTING
 
 if TYPE_CHECKING:
     from core.artifacts.artifact import Artifact
@@ -61,7 +62,8 @@ class ArtifactFolder:
         It is read back and scores its golden rows before anything is written. Raises `Refused`
         where it holds a type that may not be loaded or scores differently when read back,
         `Unavailable` where the folder or the signing key cannot be written."""
-        import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
+        with IMPORTING:
+            import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
 
         try:
             content = skops.io.dumps(pipeline, compression=zipfile.ZIP_DEFLATED)
@@ -241,9 +243,10 @@ def _read_card(files: Mapping[str, bytes]) -> Card:
 def _parse(content: bytes, card: Card) -> "Artifact":
     """Read a pipeline of which every node was found to be allowed."""
     allowed = _check(content, card)
-    import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
+    with IMPORTING:
+        import skops.io  # imports scikit-learn: 4 s that no page and no import may cost
 
-    from core.artifacts.artifact import Artifact  # imports numpy, for what scores alone
+        from core.artifacts.artifact import Artifact  # imports numpy, for what scores alone
 
     with _as_unreadable(card):
         return Artifact(skops.io.loads(allowed, trusted=TRUSTED), card)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.artifacts.row_model import Values
+from core.libraries import IMPORTING
 
 _IDENTITY = frozenset(
     {
@@ -81,8 +82,9 @@ class CompiledForest:
     """
 
     def __init__(self, forest: Forest) -> None:
-        # 0.9 s to import, which only what loads a model to serve has to pay
-        import onnxruntime
+        with IMPORTING:
+            # 0.9 s to import, which only what loads a model to serve has to pay
+            import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -126,8 +128,9 @@ def _read_tree(tree: dict[str, Any]) -> Tree:
 def _build_graph(forest: Forest) -> bytes:
     """The ensemble as a model of one operator, TreeEnsembleRegressor of ONNX's machine learning
     operators (https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleRegressor.html)."""
-    # 0.5 s to import, which only what loads a model to serve has to pay
-    from onnx import TensorProto, helper
+    with IMPORTING:
+        # 0.5 s to import, which only what loads a model to serve has to pay
+        from onnx import TensorProto, helper
 
     kind = TensorProto.DOUBLE if forest.adds == "d" else TensorProto.FLOAT
     attributes = _list_nodes(forest)

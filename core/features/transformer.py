@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Unavailable
+from core.libraries import IMPORTING
 
 MAX_TOKENS = 256
 _BATCH = 16
@@ -89,7 +90,8 @@ def open_transformer(path: str) -> Transformer:
 def _open_onnx(path: Path) -> tuple[str, Any]:
     """Return the model's name, a hash of its file wherever it lies, and the function that runs it;
     both come of the same bytes, since the file is read once."""
-    import onnxruntime  # 0.3 s, and only where a transformer is used
+    with IMPORTING:
+        import onnxruntime  # 0.3 s, and only where a transformer is used
 
     content = path.read_bytes()
     _check_onnx(path, content)
@@ -108,8 +110,9 @@ def _open_onnx(path: Path) -> tuple[str, Any]:
 def _check_onnx(path: Path, content: bytes) -> None:
     """Raises `Unavailable` for what is no model, and for one whose weights lie in other files,
     whose names it chooses."""
-    import onnx  # 0.5 s, and only where a transformer is used
-    from google.protobuf.message import DecodeError
+    with IMPORTING:
+        import onnx  # 0.5 s, and only where a transformer is used
+        from google.protobuf.message import DecodeError
 
     try:
         model = onnx.ModelProto.FromString(content)

@@ -16,6 +16,7 @@ from core.domain.job import FINAL
 from core.domain.monitoring import Health
 from core.domain.version import version_name
 from core.errors import Unavailable
+from core.libraries import IMPORTING
 from core.monitoring.retention import describe_run, fold_refusals, remove_due, remove_logins
 from core.monitoring.slices.segments import name_culprit
 from core.store.jobs import jobs
@@ -168,9 +169,10 @@ def _remove_predictions(app: App) -> str:
 def _record_in_mlflow(app: App) -> str:
     """Record in MLflow the runs that it has missed, and point its alias at the version that serves.
     The store of runs is made at the first start, which takes ten seconds."""
-    # Not at the top: the dashboard schedules this too, and its first paint would wait.
-    from core.training.flow import sync_runs
-    from core.training.notes import sync_notes
+    with IMPORTING:
+        # Not at the top: the dashboard schedules this too, and its first paint would wait.
+        from core.training.flow import sync_runs
+        from core.training.notes import sync_notes
 
     app.registry.prepare()
     n_recorded = sync_runs(app.db, app.registry, app.now())

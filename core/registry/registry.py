@@ -14,6 +14,7 @@ from core.clock import Retries
 from core.domain.dataset import Snapshot
 from core.domain.version import HEURISTIC, Version, version_name
 from core.errors import InvalidInput, Unavailable
+from core.libraries import IMPORTING
 from core.log import get_logger
 from core.registry.runs import (
     RUN_SORTS,
@@ -140,9 +141,9 @@ class Registry(ArtifactFolder):
         """Return the runs that somebody deleted in MLflow, or whose experiment is gone. Raises
         `Unavailable`."""
         client, _ = self._client()
-        # with mlflow, which is loaded by now
-        from mlflow.exceptions import MlflowException
-        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+        with IMPORTING:  # with mlflow, which is loaded by now
+            from mlflow.exceptions import MlflowException
+            from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
         lost = []
         with as_unavailable(self.tracking_uri.masked):
@@ -256,8 +257,9 @@ class Registry(ArtifactFolder):
         if local != uri:
             with open_sqlite(Path(local)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")  # readers pass the writer
-        import mlflow.store.db.utils  # 5 s and 86 libraries: only where runs are read or written
-        from mlflow import MlflowClient
+        with IMPORTING:  # 5 s and 86 libraries: only where runs are read or written
+            import mlflow.store.db.utils
+            from mlflow import MlflowClient
 
         mlflow.store.db.utils.MAX_RETRY_COUNT = 4  # 10 would be 100 s for a database that is down
         with as_unavailable(self.tracking_uri.masked):

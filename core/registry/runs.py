@@ -10,6 +10,7 @@ from core.domain.dataset import Snapshot
 from core.domain.training_report import Estimate, TrainingReport
 from core.domain.version import Version, parse_version
 from core.errors import InvalidInput
+from core.libraries import IMPORTING
 
 RUN_SORTS = {
     "started_at": "attributes.start_time",
@@ -48,8 +49,9 @@ def log_run(
     client: Any, experiment_id: str, version: Version, snapshot: Snapshot
 ) -> tuple[str, str]:
     """Create a run with the figures of a version; return its id and the address of its files."""
-    # Imported here, since MLflow takes 5 s, which only tracking should cost.
-    from mlflow.entities import Metric, Param, RunTag
+    with IMPORTING:
+        # Imported here, since MLflow takes 5 s, which only tracking should cost.
+        from mlflow.entities import Metric, Param, RunTag
 
     report = version.report
     ended_ms = round(version.created_at.timestamp() * 1000)
@@ -96,9 +98,9 @@ def add_model_version(
 ) -> Any:
     """Add a run to the registered model, which is created if it is not there; return MLflow's
     version of it."""
-    # with mlflow, which is loaded by now
-    from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+    with IMPORTING:  # with mlflow, which is loaded by now
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
     try:
         client.create_registered_model(model)

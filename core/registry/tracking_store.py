@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from core.errors import Unavailable
+from core.libraries import IMPORTING
 from core.log import get_logger
 from core.safety.masking import mask
 
@@ -55,15 +56,15 @@ def open_files(artifact_uri: str, tracking_uri: str, root: Path) -> Any | None:
     if is_server(tracking_uri):
         if address.scheme != "mlflow-artifacts" or address.netloc:
             return None
-        # with mlflow, which is loaded by now
-        from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
+        with IMPORTING:  # with mlflow, which is loaded by now
+            from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 
         return MlflowArtifactsRepository(artifact_uri, tracking_uri)
     folder = Path(unquote(address.path)).resolve()
     if address.scheme != "file" or address.netloc or root not in folder.parents:
         return None
-    # with mlflow, which is loaded by now
-    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+    with IMPORTING:  # with mlflow, which is loaded by now
+        from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
     return LocalArtifactRepository(folder.as_uri())
 
@@ -87,9 +88,10 @@ def open_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
 @contextmanager
 def as_unavailable(tracking_uri: str) -> Iterator[None]:
     """Turn what MLflow and its libraries raise into a sentence that names the store."""
-    import sqlalchemy.exc  # with mlflow, which is loaded by now
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
+    with IMPORTING:  # with mlflow, which is loaded by now
+        import sqlalchemy.exc
+        from mlflow.exceptions import MlflowException
+        from requests.exceptions import RequestException
 
     try:
         yield

@@ -1,7 +1,6 @@
 """The prediction service: answers by the deployed version, and logs before anyone is told."""
 
 import gc
-import importlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from core.domain.deployment import EVIDENCE_SHARE
 from core.domain.prediction import Batch, Label, Prediction, build_predictions
 from core.domain.trial import ShadowScore
 from core.errors import OpsError
+from core.libraries import import_library
 from core.log import get_logger
 from core.registry import Registry
 from core.serving.answer import Ask
@@ -187,7 +187,7 @@ class PredictionService:
 
     def _import_libraries(self) -> None:
         for name in self._libraries:
-            importlib.import_module(name)
+            import_library(name)
         if self._libraries:  # modules stay loaded, and each collection would scan them for 0.1 s
             gc.freeze()
 

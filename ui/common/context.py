@@ -1,6 +1,5 @@
 """The guard at the top of every page: the person who asks, and this process's app."""
 
-import importlib
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +18,7 @@ from core.clock import utc_now
 from core.domain.actor import LEAST_ROLE, Act, Actor
 from core.domain.installation import Session, SessionEnd
 from core.errors import OpsError, Refused
+from core.libraries import import_library
 from core.login.provider import has_secure_address
 from core.login.roles import build_actor
 from core.login.sessions import LoginSessions
@@ -54,7 +54,7 @@ def load_login_sessions() -> LoginSessions:
 def prepare() -> None:
     """Start, once a process, to import the libraries that verify a version, so that a rollback does
     not wait seconds for them."""
-    threading.Thread(target=importlib.import_module, args=("skops.io",), daemon=True).start()
+    threading.Thread(target=import_library, args=("skops.io",), daemon=True).start()
 
 
 @cache

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.artifacts.artifact import Artifact
 from core.domain.sample import Features
+from core.libraries import IMPORTING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +106,8 @@ def share_contributions(found: Mapping[str, NDArray[np.float64]]) -> dict[str, f
 def _contribute_columns(pipeline: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64] | None:
     model = pipeline[-1]
     if hasattr(model, "booster_"):
-        import xgboost  # a second that whoever only reads explanations must not wait for
+        with IMPORTING:
+            import xgboost  # a second that whoever only reads explanations must not wait for
 
         found = model.booster_.predict(xgboost.DMatrix(matrix), pred_contribs=True)
         values = np.asarray(found, dtype=np.float64)[:, :-1]
