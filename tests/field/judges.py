@@ -184,14 +184,12 @@ JUDGES = (
         asks="target_unreadable",
     ),
     FieldFile(
-        "lists.jsonl", {"length": X, "rating": [[4, 5]] * N}, "rating", asks="target_unreadable"
+        "lists.jsonl", {"length": X, "rating": [[4, 5]] * N}, "rating.mean", asks="target_constant"
     ),
     FieldFile(
         "nested_and_overall.jsonl",
         {"length": X, "scores": [{"style": 3}] * N, "overall": whole(1, 5)},
         "overall",
-        ignored=("scores",),
-        says=("target_unreadable",),
     ),
     FieldFile(
         "wmt.csv",

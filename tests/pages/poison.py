@@ -79,6 +79,7 @@ COLUMNS = {
     },
     "api_workers": {"name": KEPT, "said": SHOWN},
     "batches": {"key": "made by us", "body": "moved to predictions before it is shown"},
+    "clock_jumps": {"place": "the name of a machine and the number of a process"},
     "collections": {
         "source": SHOWN,
         "started_by": SHOWN,

@@ -202,7 +202,7 @@ def test_a_file_is_shown_guessed_and_imported(app: App, open_page: OpenPage) -> 
     [
         ("empty.csv", b"", "empty"),
         ("header.csv", b"a,b,c\n", "no rows"),
-        ("sheet.csv", b"PK\x03\x04 zip", "Excel"),
+        ("sheet.csv", b"PK\x03\x04 zip", "spreadsheet"),
     ],
 )
 def test_a_file_that_is_none_is_refused_in_a_sentence(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from core.domain.trial import ShadowOutcome, ShadowScore, TrialSettings
 from core.store.models import deployments, trials
 from core.store.predictions import predictions
 from tests.fakes import keep_labels, make_prediction
+from tests.pages.conftest import Tracking
 from tests.people import person
 
 OpenPage = Callable[[str], AppTest]
@@ -27,6 +29,9 @@ def loadable(monkeypatch: pytest.MonkeyPatch) -> None:
     """The versions of these tests have no artifacts."""
     monkeypatch.setattr(release, "verify_version", lambda *_: None)
     monkeypatch.setattr("core.deployment.trials.verify_version", lambda *_: None)
+    monkeypatch.setattr(Tracking, "load_artifact", lambda *_: SimpleNamespace(card=None))
+    for module in ("release", "trials"):
+        monkeypatch.setattr(f"core.deployment.{module}.find_objection", lambda *_, **__: "")
 
 
 @pytest.fixture

@@ -117,6 +117,7 @@ _LAGS = re.compile(
     r"|moving|ewm|ema|sma|cum|cumsum|cumulative|trailing|historical)\d*(_|$)"
     r"|(^|_)(t_?\d+|ma\d+|l\d+)$|_t_minus_\d+$"
 )
+_MEANS = _words("mean avg average")
 _NO_ID = _words("""
     paid grid humid void acid solid fluid liquid rapid avoid bid valid
 """)
@@ -163,6 +164,8 @@ def rank_target(key: str) -> tuple[int, int] | None:
 
     >>> rank_target("overall") < rank_target("rating") < rank_target("expert_clarity_score")
     True
+    >>> rank_target("rating_mean") == rank_target("rating_1_5")
+    True
     >>> [rank_target(key) for key in ("score_std", "score_lag_1", "predicted_score", "seconds")]
     [None, None, None, None]
     """
@@ -171,8 +174,8 @@ def rank_target(key: str) -> tuple[int, int] | None:
     if key in TARGETS:
         return 0, TARGETS[key]
     words = key.split("_")
-    while len(words) > 1 and re.fullmatch(r"[a-z]?\d+", words[-1]):  # rating_1_5, rating_r2
-        words = words[:-1]
+    while len(words) > 1 and (words[-1] in _MEANS or re.fullmatch(r"[a-z]?\d+", words[-1])):
+        words = words[:-1]  # rating_1_5, rating_r2, rating_mean
     if len(words) < len(key.split("_")) and "_".join(words) in TARGETS:
         return 1, 1 + TARGETS["_".join(words)]
     if set(words) & _MEASURES or (len(words) > 1 and words[-1] in _ONLY_TEXTS):

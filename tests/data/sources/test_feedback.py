@@ -63,7 +63,7 @@ def test_it_does_not_matter_who_answered(db: Database) -> None:
     add_predictions(db, [make_prediction(who.value, source=who) for who in Answerer])
     add_labels(db, [(who.value, 50.0) for who in Answerer])
     collect(db)
-    assert set(load(db)) == {"model", "heuristic", "failed"}
+    assert set(load(db)) == {"model", "heuristic", "failed", "refused"}
 
 
 def test_collecting_again_brings_nothing_and_says_so(db: Database) -> None:

@@ -363,9 +363,9 @@ def test_files_that_cannot_be_scored_are_refused(desk: Desk) -> None:
     )
     (desk.folder / "empty.csv").write_text("")
     assert "is empty" in refuse(desk, desk.folder / "empty.csv", "out.csv", InvalidInput)
-    (desk.folder / "rows.xlsx").write_text("x")
+    (desk.folder / "rows.docx").write_text("x")
     assert "does not end in .csv" in refuse(
-        desk, desk.folder / "rows.xlsx", "out.csv", InvalidInput
+        desk, desk.folder / "rows.docx", "out.csv", InvalidInput
     )
     (desk.folder / "cut.parquet").write_bytes(b"PAR1xx")
     assert "cannot be read as Parquet" in refuse(

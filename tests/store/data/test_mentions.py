@@ -15,6 +15,7 @@ QUOTES_NOTHING = {
     "api_workers": "name said",
     "approvals": "act target digest reason asked_by state decided_by",
     "audit": "by role via place act target outcome reason before after row_table row_hash chain",
+    "clock_jumps": "place",
     "collections": "source started_by mapping",
     "deliveries": "channel label state",
     "deployments": "by action reason ab_test salt",

@@ -14,7 +14,7 @@ from core.store.engine.database import Database
 from core.store.predictions import decisions
 from core.store.predictions.decisions import DecidedWork, LabelledScore, PickedCandidate
 from core.store.predictions.predictions import append_predictions
-from tests.fakes import keep_labels, make_prediction
+from tests.fakes import AN_HOUR_BEFORE, keep_labels, make_prediction
 from tests.store.conftest import NOON
 
 REDO = LoggedDecision(
@@ -114,8 +114,8 @@ def test_what_a_policy_is_calibrated_with_leaves_out_candidates(filled: Database
         found = decisions.load_labelled_scores(conn, 3, 9)
         assert decisions.load_labelled_scores(conn, 4, 9) == []
     assert found == [
-        LabelledScore(50.0, 40.0, 2, 0.05, 62.0),
-        LabelledScore(70.0, 71.0, 1, 1.0, None),
+        LabelledScore(50.0, 40.0, 2, 0.05, 62.0, AN_HOUR_BEFORE),
+        LabelledScore(70.0, 71.0, 1, 1.0, None, AN_HOUR_BEFORE),
     ]
 
 
