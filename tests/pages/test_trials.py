@@ -29,7 +29,8 @@ def loadable(monkeypatch: pytest.MonkeyPatch) -> None:
     """The versions of these tests have no artifacts."""
     monkeypatch.setattr(release, "verify_version", lambda *_: None)
     monkeypatch.setattr("core.deployment.trials.verify_version", lambda *_: None)
-    monkeypatch.setattr(Tracking, "load_artifact", lambda *_: SimpleNamespace(card=None))
+    artifact = SimpleNamespace(card=None, verify_golden=lambda: None)
+    monkeypatch.setattr(Tracking, "load_artifact", lambda *_: artifact)
     for module in ("release", "trials"):
         monkeypatch.setattr(f"core.deployment.{module}.find_objection", lambda *_, **__: "")
 
@@ -152,7 +153,8 @@ def test_rolling_back_during_a_trial_says_that_it_ends_it(
 ) -> None:
     page = open_page("deployments")
     assert "v2 is on trial and this ends it" in read(page)
-    give_reason(page, "rollback", "too slow")
+    page = give_reason(page, "rollback", "too slow")
+    assert [e.value for e in [*page.exception, *page.error]] == []
     assert last(on_trial).plan == Plan(1)
 
 
