@@ -1,7 +1,12 @@
 """Decisions: what is picked and redone, what that saves, and what another threshold would do."""
 
 from core.bootstrap import load_current_settings
-from core.decisions.policies import build_labelled, load_labelled, load_overview
+from core.decisions.policies import (
+    build_labelled,
+    load_labelled,
+    load_overview,
+    load_redo_log,
+)
 from core.store.predictions import decisions
 from ui import st
 from ui.common import actions, context
@@ -13,14 +18,14 @@ actions.head("Decisions", "What is picked, what is redone, and what that is wort
 scale = load_current_settings(app).scale
 overview = load_overview(app.db)
 _, rows = load_labelled(app.db)
-labelled = build_labelled(rows)
+decided = load_redo_log(app.db, app.now() - thresholds.WINDOW)
 with app.db.read() as conn:
     counts = decisions.count_decisions(conn, app.now() - summary.WINDOW)
     newest = decisions.load_decisions(conn, 50)
 
-summary.show(overview, counts, rows, labelled)
+summary.show(overview, counts, rows, build_labelled(rows))
 st.subheader("Redo below another score")
-thresholds.offer(app, overview, labelled, scale)
+thresholds.offer(app, overview, rows, decided, scale)
 st.subheader("Policies")
 policies.show(app, overview)
 with st.expander("Set a pick policy", key="pick"):

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.audit.attempt import AuditedWrite, attempt
 from core.decisions.rehearsal import (
+    RedoLog,
     Rehearsal,
     build_pick_log,
     build_redo_log,
@@ -29,6 +30,7 @@ from core.domain.decisions.policy import (
     PolicyChange,
     PolicyKind,
     PolicyTerms,
+    RedoCosts,
     check_terms,
     policy_name,
 )
@@ -213,11 +215,8 @@ def complete_terms(
     bar, costs = terms.bar, terms.costs
     labelled = build_labelled(rows)
     enough = len(labelled) >= MIN_LABELS
-    if costs.bad_after_redo is None and enough:
-        redone = build_labelled([row for row in rows if row.attempt > 1])
-        basis = redone if len(redone) >= MIN_LABELS else labelled
-        share = float(np.average(basis.find_bad(bar), weights=basis.weights))
-        costs = replace(costs, bad_after_redo=share)
+    if enough:
+        costs = estimate_costs(rows, bar, costs)
     threshold = terms.threshold
     if terms.promise is not None:
         # what was redone has no label: below a threshold that was in force, too few are left
@@ -234,6 +233,23 @@ def complete_terms(
     )
     figures = asdict(measure_threshold(labelled, bar, costs, threshold)) if enough else {}
     return complete, figures
+
+
+def estimate_costs(rows: Sequence[LabelledScore], bar: float, costs: RedoCosts) -> RedoCosts:
+    """Return the costs with the share of redone work that is bad, unless it is given: by the labels
+    of redone work where there are 30 or more, else by all labels; unchanged without labels."""
+    if costs.bad_after_redo is not None or not rows:
+        return costs
+    redone = build_labelled([row for row in rows if row.attempt > 1])
+    basis = redone if len(redone) >= MIN_LABELS else build_labelled(rows)
+    share = float(np.average(basis.find_bad(bar), weights=basis.weights))
+    return replace(costs, bad_after_redo=share)
+
+
+def load_redo_log(db: Database, since_at: datetime) -> RedoLog:
+    """Load the redo decisions since a moment on work that a model scored."""
+    with read_all(db) as conn:
+        return build_redo_log(load_decided_work(conn, since_at, _MAX_LABELS))
 
 
 def build_labelled(rows: Sequence[LabelledScore]) -> LabelledScores:

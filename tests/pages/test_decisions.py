@@ -92,6 +92,7 @@ def test_the_first_sentences_say_what_redoing_does_and_saves(
     assert "chance let 24 more through" in said
     assert "It saves" in said
     assert "95 % confidence interval by days" in said
+    assert "Rehearsed on 400 decisions of the last 30 days" in said
 
 
 def test_where_nothing_was_let_through_the_saving_is_unknown(
@@ -110,6 +111,7 @@ def test_where_nothing_was_let_through_the_saving_is_unknown(
     said = read(open_page("decisions"))
     assert "What that saves is unknown: no labelled work" in said
     assert "It saves" not in said
+    assert "What would be shown is unknown: nothing under 62 that was let through has a" in said
 
 
 def test_another_threshold_is_put_in_force_with_a_reason(ruled: App, open_page: OpenPage) -> None:

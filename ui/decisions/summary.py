@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 
 from core import text
-from core.decisions.policies import PolicyOverview
+from core.decisions.policies import PolicyOverview, estimate_costs
 from core.decisions.saving import Saving, measure_saving
 from core.decisions.threshold import LabelledScores
 from core.domain.decisions.policy import DecisionPolicy, PolicyKind
@@ -79,8 +79,9 @@ def _measure(
     terms = policy.terms
     if terms.bar is None or terms.costs is None or terms.threshold is None:
         return Saving(None, len(labelled), 0, 0)
+    costs = estimate_costs(rows, terms.bar, terms.costs)
     day = np.array([int(row.at.timestamp() // _DAY.total_seconds()) for row in rows], np.int64)
-    return measure_saving(labelled, day, terms.bar, terms.costs, terms.threshold)
+    return measure_saving(labelled, day, terms.bar, costs, terms.threshold)
 
 
 def _describe_redo(policy: DecisionPolicy, counts: Sequence[DecisionCounts]) -> str:

@@ -1,28 +1,49 @@
 """Another threshold: what it would redo, show and cost, and the form that puts it in force."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 
 from core import text
 from core.bootstrap import App
-from core.decisions.policies import PolicyOverview, set_policy
+from core.decisions.policies import (
+    PolicyOverview,
+    build_labelled,
+    estimate_costs,
+    set_policy,
+)
+from core.decisions.rehearsal import RedoLog, rehearse_redo
 from core.decisions.threshold import MIN_LABELS, LabelledScores, ThresholdFigures, measure_threshold
 from core.domain.actor import Act
 from core.domain.decisions.policy import DecisionPolicy, PolicyKind, PolicyTerms, RedoCosts
 from core.domain.training_report import Estimate
 from core.settings import Scale
+from core.stats.intervals import Interval
+from core.store.predictions.decisions import LabelledScore
 from ui import st
 from ui.common import actions, charts, context
 from ui.markup import Markdown
 
+WINDOW = timedelta(days=30)
 _N_POINTS = 12
 
 
-def offer(app: App, overview: PolicyOverview, labelled: LabelledScores, scale: Scale) -> None:
-    """Offer a threshold with its bar and costs, what it would do, and to put it in force."""
+def offer(
+    app: App,
+    overview: PolicyOverview,
+    rows: Sequence[LabelledScore],
+    decided: RedoLog,
+    scale: Scale,
+) -> None:
+    """Offer a threshold with its bar and costs, what it would do, and to put it in force. What it
+    would do is rehearsed on decided work where there is some, else told by labels alone."""
     current = overview.find_policy(PolicyKind.REDO)
-    terms = _ask_terms(current, scale)
+    terms = _ask_terms(current, rows, scale)
+    labelled = build_labelled(rows)
+    if len(decided):
+        _show_rehearsal(decided, terms, scale)
     if len(labelled) < MIN_LABELS:
         st.info(
             f"{text.count(len(labelled), 'label')} of the version that serves: {MIN_LABELS} are "
@@ -30,7 +51,8 @@ def offer(app: App, overview: PolicyOverview, labelled: LabelledScores, scale: S
             icon=":material/hourglass_empty:",
         )
     else:
-        _show_figures(labelled, terms)
+        if not len(decided):
+            _show_figures(labelled, terms)
         _show_curve(labelled, terms, scale)
     expected = overview.find_expected(PolicyKind.REDO)
 
@@ -60,7 +82,9 @@ def offer(app: App, overview: PolicyOverview, labelled: LabelledScores, scale: S
     )
 
 
-def _ask_terms(current: DecisionPolicy | None, scale: Scale) -> PolicyTerms:
+def _ask_terms(
+    current: DecisionPolicy | None, rows: Sequence[LabelledScore], scale: Scale
+) -> PolicyTerms:
     """Return the terms that the inputs say, at first those of the policy in force."""
     middle = (scale.low + scale.high) / 2
     terms = PolicyTerms(PolicyKind.REDO) if current is None else current.terms
@@ -95,11 +119,56 @@ def _ask_terms(current: DecisionPolicy | None, scale: Scale) -> PolicyTerms:
     return replace(
         terms,
         bar=bar,
-        costs=RedoCosts(redo, bad, costs.bad_after_redo),
+        costs=estimate_costs(rows, bar, RedoCosts(redo, bad, costs.bad_after_redo)),
         threshold=chosen,
         promise=None,
         calibration=None,
     )
+
+
+def _show_rehearsal(decided: RedoLog, terms: PolicyTerms, scale: Scale) -> None:
+    """Show what the terms would have done to the decisions, and what never redoing would cost."""
+    found = rehearse_redo(decided, terms)
+    never = rehearse_redo(decided, replace(terms, threshold=scale.low))
+    with st.container(horizontal=True):
+        _show_share("Redone", found.redo_share)
+        _show_share("Bad work among what is shown", found.bad_shown)
+        _show_cost("Cost a request", found.value)
+        _show_cost("Never redoing", never.value)
+    for what, unknown in (("What would be shown", found.unknown), ("Its cost", never.unknown)):
+        if unknown:
+            st.caption(f"{what} is {unknown}.")
+            break
+    st.caption(
+        f"Rehearsed on {text.count(found.n_decisions, 'decision')} of the last 30 days, "
+        f"{found.n_labels:,} of them with a label, which say as much as "
+        f"{found.effective_labels:,.0f} of equal weight."
+    )
+
+
+def _show_share(label: str, share: Interval | None) -> None:
+    shown = None if share is None else _estimate(share, 100)
+    st.metric(label, text.percent(None if share is None else share.value), help=_say(shown, " %"))
+
+
+def _show_cost(label: str, value: Interval | None) -> None:
+    """Show a cost, which a rehearsal has as a negative value."""
+    cost = None if value is None else Estimate(-value.value, -value.high, -value.low)
+    st.metric(
+        label,
+        text.NOTHING if cost is None else text.figure(cost.value),
+        help=_say(cost, " in the unit of the costs"),
+    )
+
+
+def _estimate(share: Interval, factor: float) -> Estimate:
+    return Estimate(share.value * factor, share.low * factor, share.high * factor)
+
+
+def _say(found: Estimate | None, unit: str) -> str | None:
+    if found is None:
+        return None
+    return f"95 % confidence interval by requests: {text.interval(found)}{unit}."
 
 
 def _show_figures(labelled: LabelledScores, terms: PolicyTerms) -> None:
