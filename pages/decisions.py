@@ -1,12 +1,7 @@
 """Decisions: what is picked and redone, what that saves, and what another threshold would do."""
 
 from core.bootstrap import load_current_settings
-from core.decisions.policies import (
-    build_labelled,
-    load_labelled,
-    load_overview,
-    load_redo_log,
-)
+from core.decisions.policies import load_labelled, load_overview, load_redo_log
 from core.store.predictions import decisions
 from ui import st
 from ui.common import actions, context
@@ -23,7 +18,7 @@ with app.db.read() as conn:
     counts = decisions.count_decisions(conn, app.now() - summary.WINDOW)
     newest = decisions.load_decisions(conn, 50)
 
-summary.show(overview, counts, rows, build_labelled(rows))
+summary.show(overview, counts, rows, decided)
 st.subheader("Redo below another score")
 thresholds.offer(app, overview, rows, decided, scale)
 st.subheader("Policies")

@@ -5,68 +5,65 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.decisions.saving import Saving, measure_saving
-from core.decisions.threshold import LabelledScores
-from core.domain.decisions.policy import DecisionPolicy, PolicyKind, PolicyTerms, RedoCosts
+from core.decisions.rehearsal import RedoLog, Saving, measure_saving, rehearse_redo
+from core.domain.decisions.policy import PolicyKind, PolicyTerms, RedoCosts
 from core.stats.intervals import Interval
-from tests.conftest import NOON
 from ui.decisions.summary import describe_saving
 
 RNG = np.random.default_rng(5)
 N, BAR, THRESHOLD = 2_000, 60.0, 55.0
-COSTS = RedoCosts(1.0, 10.0, 0.1)
 TRUTHS = RNG.uniform(0, 100, N)
 SCORES = TRUTHS + RNG.normal(0, 10, N)
-DAY = np.arange(N) // 100
-POLICY = DecisionPolicy(
-    3,
-    NOON,
-    "ada",
-    "bad work",
-    PolicyTerms(PolicyKind.REDO, 0.1, BAR, COSTS, THRESHOLD),
-    {},
-)
+TERMS = PolicyTerms(PolicyKind.REDO, 0.2, BAR, RedoCosts(1.0, 10.0, 0.1), THRESHOLD)
 
 
-def labelled(rows: np.ndarray, weights: np.ndarray | None = None) -> LabelledScores:
-    given = np.ones(len(SCORES[rows])) if weights is None else weights
-    return LabelledScores(SCORES[rows], TRUTHS[rows], given)
-
-
-def test_the_saving_is_the_cost_of_showing_minus_that_of_redoing() -> None:
+def decide(exploration: float) -> RedoLog:
+    """The decisions of a policy at the threshold, each accepted one with its label."""
     under = SCORES < THRESHOLD
-    shown = 10.0 * (TRUTHS < BAR)
-    expected = np.where(under, shown - (1.0 + 10.0 * 0.1), 0.0).mean()
-    found = measure_saving(labelled(np.full(N, True)), DAY, BAR, COSTS, THRESHOLD)
+    p_accept = np.where(under, exploration, 1.0)
+    accepted = np.random.default_rng(7).random(N) < p_accept
+    return RedoLog(
+        scores=SCORES,
+        attempts=np.ones(N, dtype=np.int64),
+        p_accept=p_accept,
+        thresholds=np.full(N, THRESHOLD),
+        p_bad=np.full(N, np.nan),
+        truths=np.where(accepted, TRUTHS, np.nan),
+        blocks=np.arange(N),
+    )
+
+
+def test_the_saving_is_that_of_the_costs_which_redoing_avoids() -> None:
+    under, bad = SCORES < THRESHOLD, TRUTHS < BAR
+    # of the work under it four fifths are redone: for 1, and bad again in one case of ten
+    true = 0.8 * np.where(under, 10.0 * bad - (1.0 + 10.0 * 0.1), 0.0).mean()
+    found = measure_saving(decide(0.2), TERMS)
     assert found.a_request is not None
-    assert found.a_request.value == pytest.approx(expected)
-    assert (found.n_labels, found.n_under, found.n_days) == (N, int(under.sum()), 20)
+    assert found.a_request.low < true < found.a_request.high
+    assert found.a_request.high - found.a_request.low < true
+    assert (found.n_decisions, found.unknown) == (N, "")
 
 
-def test_work_that_chance_let_through_stands_for_what_was_redone() -> None:
-    """Of the work under the threshold a fifth has a label; each counts five times."""
-    whole = measure_saving(labelled(np.full(N, True)), DAY, BAR, COSTS, THRESHOLD)
-    kept = (SCORES >= THRESHOLD) | (RNG.random(N) < 0.2)
-    weights = np.where(SCORES[kept] < THRESHOLD, 5.0, 1.0)
-    found = measure_saving(labelled(kept, weights), DAY[kept], BAR, COSTS, THRESHOLD)
+def test_the_saving_is_the_difference_of_the_costs_that_are_rehearsed() -> None:
+    log = decide(0.2)
+    policy, never = (rehearse_redo(log, replace(TERMS, threshold=t)) for t in (THRESHOLD, -1e9))
+    found = measure_saving(log, TERMS)
+    assert policy.value is not None
+    assert never.value is not None
     assert found.a_request is not None
-    assert whole.a_request is not None
-    assert found.a_request.low < whole.a_request.value < found.a_request.high
+    assert found.a_request.value == pytest.approx(policy.value.value - never.value.value)
 
 
-def test_without_a_label_under_the_threshold_the_saving_is_unknown() -> None:
-    above = SCORES >= THRESHOLD
-    found = measure_saving(labelled(above), DAY[above], BAR, COSTS, THRESHOLD)
-    assert (found.a_request, found.n_under) == (None, 0)
-    said = describe_saving(POLICY, found)
-    assert said.startswith("What that saves is unknown: no labelled work")
+def test_where_nothing_is_let_through_the_saving_is_unknown() -> None:
+    found = measure_saving(decide(0.0), replace(TERMS, exploration=0.0))
+    assert found.a_request is None
+    assert describe_saving(found) == (
+        "What that saves is unknown: nothing under 55 was let through."
+    )
 
 
-def test_one_day_has_a_figure_and_no_limits() -> None:
-    found = measure_saving(labelled(np.full(N, True)), np.zeros(N, int), BAR, COSTS, THRESHOLD)
-    assert found.a_request is not None
-    assert not found.a_request.is_known
-    assert "on one day of 2,000 labels" in describe_saving(POLICY, found)
+def test_before_any_decision_the_saving_is_unknown() -> None:
+    assert "nothing was decided" in describe_saving(Saving(None, 0, 0, ""))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +79,6 @@ def test_one_day_has_a_figure_and_no_limits() -> None:
 def test_the_sentence_says_what_its_interval_says(
     limits: Interval, words: str, not_sure: bool
 ) -> None:
-    said = describe_saving(POLICY, replace(Saving(None, 80, 20, 9), a_request=limits))
+    said = describe_saving(Saving(limits, 80, 20, ""))
     assert said.startswith(words)
     assert ("It may save nothing." in said) == not_sure

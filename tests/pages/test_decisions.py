@@ -91,7 +91,7 @@ def test_the_first_sentences_say_what_redoing_does_and_saves(
     assert "p1 redoes work that scores under 62: 38.0 % of 400 decisions in the last 7 days" in said
     assert "chance let 24 more through" in said
     assert "It saves" in said
-    assert "95 % confidence interval by days" in said
+    assert "95 % confidence interval by requests" in said
     assert "Rehearsed on 400 decisions of the last 30 days" in said
 
 
@@ -109,7 +109,7 @@ def test_where_nothing_was_let_through_the_saving_is_unknown(
     )
     decide(ruled, 400, let_through=0.0)
     said = read(open_page("decisions"))
-    assert "What that saves is unknown: no labelled work" in said
+    assert "What that saves is unknown: nothing under 62 that was let through has a" in said
     assert "It saves" not in said
     assert "What would be shown is unknown: nothing under 62 that was let through has a" in said
 
