@@ -143,7 +143,9 @@ def _show_picks(version: Version, picks: Picks) -> None:
                 config=charts.CONFIG,
                 alt="Share of the gap that picking by the score recovers, and picking without it",
             )
-        st.caption(describe_picks(picks))
+        said = describe_picks(picks)
+        if said not in version.report.summary:  # it is the verdict of a picker
+            st.caption(said)
 
 
 def pick_marks(name: str, picks: Picks, gap: Estimate) -> list[charts.Mark]:
