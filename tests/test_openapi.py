@@ -37,6 +37,14 @@ include-path = "/v1/samples"
 checks.negative_data_rejection.enabled = false
 
 [[operations]]
+include-path = "/v1/predict"
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-path = "/v1/predict/batch"
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
 include-path = "/v1/rank"
 checks.positive_data_acceptance.enabled = false
 
@@ -49,7 +57,8 @@ include-path = "/v1/feedback"
 checks.positive_data_acceptance.enabled = false
 """
 """A 503 without a model's score is no bug, and labelled rows are rejected one by one, in an answer
-that is 200. Of a decision and a prediction one has to be named, and candidates' names differ."""
+that is 200. Of a decision and a prediction one has to be named, and candidates' names differ; a
+request without a feature that the version reads is refused where nothing can be guessed from."""
 
 
 @pytest.fixture

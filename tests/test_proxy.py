@@ -7,7 +7,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,7 +101,9 @@ class Site:
                 "Sec-WebSocket-Protocol: streamlit\r\n\r\n".encode()
             )
             line = await reader.readline()
-            writer.close()
+            writer.transport.abort()  # a close would wait for nginx to say that it closes TLS too
+            with suppress(OSError):
+                await writer.wait_closed()
             return int(line.split()[1])
 
         return asyncio.run(once())

@@ -107,7 +107,7 @@ def test_the_scheduler_runs_before_anybody_visits_and_ends_with_the_server(
 ) -> None:
     with serve(tmp_path, home) as (_, process):
         wait_until(lambda: read_lease(home) is not None, "taking the lease")
-        assert re.fullmatch(rf"dashboard:.*:{process.pid}", read_lease(home) or "")
+        assert re.fullmatch(rf"dashboard:.*:{process.pid}:[0-9a-f]+", read_lease(home) or "")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert read_lease(home) is None
