@@ -14,7 +14,7 @@ LARGE = {"mlflow", "onnx", "onnxruntime", "skops", "sqlalchemy", "xgboost"}
 """Those of which parts import each other, so that order matters."""
 
 STARTS = """
-import sys, threading, traceback
+import sys, threading
 from pathlib import Path
 from core.libraries import import_library
 from core.registry import Registry
@@ -27,16 +27,12 @@ def look():
     with as_unavailable("here"):
         pass
 
-def run(start):
-    try:
-        start()
-    except BaseException:
-        failed.append(traceback.format_exc())
+threading.excepthook = lambda found: failed.append(repr(found.exc_value))
 
 registry = Registry(Path(sys.argv[1]) / "artifacts", "")
 starts = [registry.prepare, look, lambda: import_library("skops.io")]
 starts += [lambda: import_library("sqlalchemy.orm"), lambda: import_library("core.training.flow")]
-threads = [threading.Thread(target=run, args=(start,)) for start in starts]
+threads = [threading.Thread(target=start) for start in starts]
 for thread in threads:
     thread.start()
 for thread in threads:

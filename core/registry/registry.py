@@ -4,6 +4,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,11 @@ class Registry(ArtifactFolder):
             if not is_server(self.tracking_uri.reveal()):
                 self._files.mkdir(parents=True, exist_ok=True)  # or there is no use in a run
             run_id, artifact_uri = log_run(client, experiment_id, version, snapshot)
-            try:
+            with ExitStack() as undo:
+                undo.callback(client.delete_run, run_id)
                 self._log_files(client, run_id, artifact_uri, version)
                 register_run(client, self.experiment, run_id, artifact_uri, version)
-            except BaseException:
-                client.delete_run(run_id)
-                raise
+                undo.pop_all()  # it is whole
         self.count_rows()
         return run_id
 

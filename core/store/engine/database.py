@@ -4,7 +4,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -94,14 +94,13 @@ class Database:
             yield conn
 
     def _open(self, writes: bool) -> tuple[sa.Connection, sa.RootTransaction]:
-        conn = self.engine.connect()
-        try:
+        with ExitStack() as undo:
+            conn = undo.enter_context(self.engine.connect())
             if writes:
                 conn = conn.execution_options(**{_WRITES: True})
-            return conn, conn.begin()
-        except BaseException:
-            conn.close()
-            raise
+            transaction = conn.begin()
+            undo.pop_all()  # it is begun: who asked closes both
+        return conn, transaction
 
     def open_direct(self, wait_ms: int) -> sqlite3.Connection | None:
         """Return a log for predictions that waits at most `wait_ms` for other writers; None if each
@@ -166,15 +165,14 @@ def open_database(
             ) from None
         url = f"sqlite:///{home / 'plumbline.db'}"
     db = Database(_create_engine(url, durability), durability, seal)
-    try:
-        with db.write() as conn:
-            migrate(conn, now)
-    except sa.exc.ProgrammingError as error:  # another program's tables, or no right to make ours
-        db.close()
-        raise _unavailable(db, error, 0.0) from error
-    except BaseException:
-        db.close()
-        raise
+    with ExitStack() as undo:
+        undo.callback(db.close)
+        try:
+            with db.write() as conn:
+                migrate(conn, now)
+        except sa.exc.ProgrammingError as error:  # another program's tables, or no right to make it
+            raise _unavailable(db, error, 0.0) from error
+        undo.pop_all()
     return db
 
 

@@ -193,7 +193,10 @@ def count_decisions(conn: sa.Connection, from_at: datetime) -> list[DecisionCoun
 def load_labelled_scores(conn: sa.Connection, version: int, limit: int) -> list[LabelledScore]:
     """Return the newest labelled scores that the model of a version gave, newest label first,
     without candidates, of which the best were chosen, and without work that was to be redone."""
-    newest = sa.select(sa.func.max(_labels.c.id)).group_by(_labels.c.prediction_id)
+    later = _labels.alias("later")
+    newest = sa.select(sa.func.max(later.c.id)).where(
+        later.c.prediction_id == _labels.c.prediction_id
+    )
     other = _decisions.alias("other")
     decision = sa.select(sa.func.max(other.c.seq)).where(other.c.prediction_id == _predictions.c.id)
     query = (
@@ -211,7 +214,7 @@ def load_labelled_scores(conn: sa.Connection, version: int, limit: int) -> list[
             _decisions, _decisions.c.seq == decision.correlate(_predictions).scalar_subquery()
         )
         .where(
-            _labels.c.id.in_(newest),
+            _labels.c.id == newest.correlate(_labels).scalar_subquery(),
             _predictions.c.version == version,
             _predictions.c.source == AnswerSource.MODEL.value,
             sa.or_(
