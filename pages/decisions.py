@@ -12,8 +12,8 @@ actions.head("Decisions", "What is picked, what is redone, and what that is wort
 
 scale = load_current_settings(app).scale
 overview = load_overview(app.db)
-_, rows = load_labelled(app.db)
-decided = load_redo_log(app.db, app.now() - thresholds.WINDOW)
+_, rows = load_labelled(app.db, thresholds.N_ROWS)
+decided = load_redo_log(app.db, app.now() - thresholds.WINDOW, thresholds.N_ROWS)
 with app.db.read() as conn:
     counts = decisions.count_decisions(conn, app.now() - summary.WINDOW)
     newest = decisions.load_decisions(conn, 50)

@@ -246,10 +246,10 @@ def estimate_costs(rows: Sequence[LabelledScore], bar: float, costs: RedoCosts) 
     return replace(costs, bad_after_redo=share)
 
 
-def load_redo_log(db: Database, since_at: datetime) -> RedoLog:
-    """Load the redo decisions since a moment on work that a model scored."""
+def load_redo_log(db: Database, since_at: datetime, limit: int) -> RedoLog:
+    """Load the newest redo decisions since a moment on work that a model scored."""
     with read_all(db) as conn:
-        return build_redo_log(load_decided_work(conn, since_at, _MAX_LABELS))
+        return build_redo_log(load_decided_work(conn, since_at, limit))
 
 
 def build_labelled(rows: Sequence[LabelledScore]) -> LabelledScores:
@@ -262,12 +262,12 @@ def build_labelled(rows: Sequence[LabelledScore]) -> LabelledScores:
     )
 
 
-def load_labelled(db: Database) -> tuple[int, list[LabelledScore]]:
-    """Return the version that serves, and its labelled scores of work that nobody picked."""
+def load_labelled(db: Database, limit: int = _MAX_LABELS) -> tuple[int, list[LabelledScore]]:
+    """Return the version that serves, and its newest labelled scores of work that nobody picked."""
     with read_all(db) as conn:
         current = deployments.find_current(conn)
         version = HEURISTIC if current is None else current.plan.champion
-        return version, load_labelled_scores(conn, version, _MAX_LABELS)
+        return version, load_labelled_scores(conn, version, limit)
 
 
 def _put_in_force(

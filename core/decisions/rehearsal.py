@@ -195,22 +195,7 @@ def rehearse_redo(log: RedoLog, terms: PolicyTerms) -> Rehearsal:
 def measure_saving(log: RedoLog, terms: PolicyTerms) -> Saving:
     """Measure what a policy with a bar, costs and a threshold saves: its value minus that of never
     redoing, both weighed by inverse probability on the same decisions as `rehearse_redo` does, with
-    the limits of the difference.
-
-    >>> log = RedoLog(
-    ...     scores=np.array([50.0, 50.0, 70.0, 70.0]),
-    ...     attempts=np.ones(4, dtype=np.int64),
-    ...     p_accept=np.array([0.5, 0.5, 1.0, 1.0]),
-    ...     thresholds=np.full(4, 60.0),
-    ...     p_bad=np.full(4, np.nan),
-    ...     truths=np.array([20.0, np.nan, 80.0, 80.0]),
-    ...     blocks=np.arange(4),
-    ... )
-    >>> from core.domain.decisions.policy import PolicyKind
-    >>> terms = PolicyTerms(PolicyKind.REDO, 0.0, 60.0, RedoCosts(1.0, 10.0), 60.0)
-    >>> measure_saving(log, terms).a_request.value  # half is redone for 1, and none of it is shown
-    4.5
-    """
+    the limits of the difference."""
     if terms.bar is None or terms.costs is None or terms.threshold is None:
         raise ValueError("a saving needs a bar, costs and a threshold")
     costs, accept = terms.costs, _find_accepting(log, terms, terms.threshold)

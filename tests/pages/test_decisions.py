@@ -92,7 +92,7 @@ def test_the_first_sentences_say_what_redoing_does_and_saves(
     assert "chance let 24 more through" in said
     assert "It saves" in said
     assert "95 % confidence interval by requests" in said
-    assert "Rehearsed on 400 decisions of the last 30 days" in said
+    assert "Rehearsed on the newest 400 decisions of the last 30 days" in said
 
 
 def test_where_nothing_was_let_through_the_saving_is_unknown(

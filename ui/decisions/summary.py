@@ -52,8 +52,8 @@ def describe_saving(saving: Saving) -> str:
     sure = "" if found.low > 0 or found.high < 0 else " It may save nothing."
     return (
         f"{verb} {text.figure(shown.value)} a request ({limits}) in the unit of its costs, against "
-        f"never redoing, on {text.count(saving.n_decisions, 'decision')} of the last 30 days with "
-        f"{text.count(saving.n_labels, 'label')}.{sure}"
+        f"never redoing, on the newest {text.count(saving.n_decisions, 'decision')} of the last 30 "
+        f"days with {text.count(saving.n_labels, 'label')}.{sure}"
     )
 
 

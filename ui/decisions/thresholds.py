@@ -27,6 +27,9 @@ from ui.common import actions, charts, context
 from ui.markup import Markdown
 
 WINDOW = timedelta(days=30)
+N_ROWS = 5_000
+"""Labels, and decisions, that the page looks at: more would tell no more, and take a second."""
+
 _N_POINTS = 12
 
 
@@ -140,7 +143,7 @@ def _show_rehearsal(decided: RedoLog, terms: PolicyTerms, scale: Scale) -> None:
             st.caption(f"{what} is {unknown}.")
             break
     st.caption(
-        f"Rehearsed on {text.count(found.n_decisions, 'decision')} of the last 30 days, "
+        f"Rehearsed on the newest {text.count(found.n_decisions, 'decision')} of the last 30 days, "
         f"{found.n_labels:,} of them with a label, which say as much as "
         f"{found.effective_labels:,.0f} of equal weight."
     )
