@@ -166,4 +166,4 @@ def test_a_pick_policy_is_set_and_rolled_back(full: App, open_page: OpenPage) ->
 def test_with_few_labels_the_page_says_how_many_are_needed(
     app: App, open_page: OpenPage, read: Read
 ) -> None:
-    assert "no labels of the version that serves: 30 are needed" in read(open_page("decisions"))
+    assert "What serves has no labels: 30 are needed" in read(open_page("decisions"))

@@ -13,8 +13,8 @@ def show(decisions: Sequence[LoggedDecision]) -> None:
     """Show the newest decisions, newest first."""
     if not decisions:
         st.caption(
-            "No decision yet: POST /v1/decide and /v1/rank make them, and the client's `decide` "
-            "and `rank`."
+            "No decision yet: POST /v1/decide and /v1/rank make them, and the client's methods "
+            "decide and rank."
         )
         return
     tables.show(

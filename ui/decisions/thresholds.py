@@ -49,8 +49,8 @@ def offer(
         _show_rehearsal(decided, terms, scale)
     if len(labelled) < MIN_LABELS:
         st.info(
-            f"{text.count(len(labelled), 'label')} of the version that serves: {MIN_LABELS} are "
-            "needed to say what a threshold would do.",
+            f"What serves has {text.count(len(labelled), 'label')}: {MIN_LABELS} are needed to say "
+            "what a threshold would do.",
             icon=":material/hourglass_empty:",
         )
     else:
